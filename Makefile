@@ -1,0 +1,121 @@
+# Everything runs in a virtual environment of the project's own. Needed beforehand: Python >= 3.11, pip and make.
+#
+#   make demo PYTHON=python3.13 VENV=.venv-3.13     another Python, in an environment of its own
+#   make demo ARGS="--epochs 5 --seed 1"            options for the program behind a target
+#
+# Each target installs only what it needs. A stamp file in the environment says that this is done; a change
+# of pyproject.toml makes it be done again.
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+# Test processes. Each keeps to one BLAS thread, so that they do not fight for the cores.
+JOBS   ?= 2
+
+BIN := $(VENV)/bin
+PY  := $(BIN)/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet
+
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test check format oracle docs bench dist clean
+
+help: ## Show this list
+	@echo "usage: make TARGET [PYTHON=python3] [VENV=.venv] [ARGS=...]"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.demo ## Train a model on handwritten digits and open one of its gradients
+	@$(BIN)/tinygrad-edu demo $(ARGS)
+
+test: $(VENV)/.test ## Run the tests and the examples in the docstrings
+	$(ONE_THREAD) $(BIN)/pytest -n $(JOBS) --ignore=tests/oracle $(ARGS)
+
+# pyright looks for the package with the first `python` on the PATH; under 100 % it ends with an error.
+check: $(VENV)/.check ## Formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PATH="$(abspath $(BIN)):$$PATH" pyright --verifytypes tinygrad_edu --ignoreexternal
+
+format: $(VENV)/.check ## Format the code and fix what lint can fix
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+# pytest ends with 5 where it collected no test: all well without PyTorch (every module is skipped), an error with it.
+oracle: $(VENV)/.test oracle-setup ## Compare with PyTorch (skipped where it cannot be installed)
+	@echo "$(BIN)/pytest tests/oracle $(ARGS)"; \
+	status=0; $(ONE_THREAD) $(BIN)/pytest tests/oracle $(ARGS) || status=$$?; \
+	if [ $$status -eq 5 ] && ! $(PY) -c "import torch" 2>/dev/null; then \
+		echo "PyTorch is not installed: the comparisons were skipped."; status=0; \
+	fi; \
+	exit $$status
+
+# -E reads, and so runs, every page: the library may have changed where the page has not.
+docs: $(VENV)/.docs ## Build the documentation into docs/_build/html, running its code
+	$(BIN)/sphinx-build -E -W --keep-going -b html docs docs/_build/html $(ARGS)
+
+# Each file is a program of its own; those whose names start with an underscore are helpers.
+bench: $(VENV)/.bench oracle-setup ## Run the benchmarks, side by side with PyTorch where it is installed
+	@status=0; \
+	for file in benchmarks/[!_]*.py; do \
+		echo "== $$file"; $(ONE_THREAD) $(PY) "$$file" $(ARGS) || status=1; \
+	done; \
+	exit $$status
+
+dist: $(VENV)/.base ## Build the wheel into dist/
+	$(PY) -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## Remove everything that these targets made, the environment included
+	rm -rf build dist docs/_build docs/api/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find tinygrad_edu tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@if [ -f "$(VENV)/pyvenv.cfg" ]; then echo rm -rf $(VENV); rm -rf "$(VENV)"; fi
+
+# ---- set-up -----------------------------------------------------------------------------------------------------
+
+# Dependency groups need a newer pip than many a Python brings.
+$(VENV)/.base:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.13"; exit 1; }
+	@echo "Setting up $(VENV) (only once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) "pip>=25.1"
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.base pyproject.toml
+	@echo "Installing what the demo needs (only once)"
+	@$(PIP) -e ".[demo]"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.base pyproject.toml
+	@echo "Installing what the tests need (only once)"
+	@$(PIP) -e ".[all]" --group test
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.base pyproject.toml
+	@echo "Installing what the checks need (only once)"
+	@$(PIP) -e ".[all]" --group test --group check
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.base pyproject.toml
+	@echo "Installing what the documentation needs (only once)"
+	@$(PIP) -e ".[all]" --group docs
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.base pyproject.toml
+	@echo "Installing what the benchmarks need (only once)"
+	@$(PIP) -e ".[all]" --group bench
+	@touch $@
+
+# PyTorch is large and not to be had everywhere: where it cannot be installed, the work goes on without it,
+# and the next run tries again.
+.PHONY: oracle-setup
+oracle-setup: $(VENV)/.base
+	@if [ ! -f $(VENV)/.oracle ] || [ pyproject.toml -nt $(VENV)/.oracle ]; then \
+		echo "Installing PyTorch (only once)"; \
+		if $(PIP) --group oracle; then touch $(VENV)/.oracle; \
+		else echo "PyTorch could not be installed: going on without it."; fi; \
+	fi

@@ -1,0 +1,210 @@
+"""Writes the pages of the reference: one entry for every public name, grouped by the file that defines it.
+
+Nothing is listed by hand, so nothing can be missing. The pages hold autodoc directives only; what stands
+behind them are the docstrings. They are made anew by every build, in api/generated.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tinygrad_edu
+
+FOLDER = Path(__file__).parent / "api" / "generated"
+
+# file name -> title, introduction, and what belongs there: (package, beginnings of the defining modules)
+PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
+    "tensors": (
+        "Tensors",
+        "`Tensor`, the ways to make one, and the dtypes, which are NumPy's.",
+        [("tinygrad_edu", ("tensor", "ops.create", "ops.random", "ops.cast", "random", "dtypes"))],
+    ),
+    "ops": (
+        "Ops",
+        "The functions on tensors, by family. Each takes tensors, arrays and numbers. The method of a tensor "
+        "that has the same name is the same function. See also [the table of primitives](../primitives.md).",
+        [("tinygrad_edu", ("ops",))],
+    ),
+    "linalg": ("Linear algebra", "`tinygrad_edu.linalg`.", [("tinygrad_edu.linalg", ("",))]),
+    "autograd": (
+        "Gradients",
+        "Running a backward pass, switching recording on and off, transforms of functions, your own ops.",
+        [("tinygrad_edu", ("",)), ("tinygrad_edu.autograd", ("",))],
+    ),
+    "nn": (
+        "Modules",
+        "`tinygrad_edu.nn`: layers, losses, containers.",
+        [("tinygrad_edu.nn", ("",)), ("tinygrad_edu.nn.init", ("",)), ("tinygrad_edu.nn.utils", ("",))],
+    ),
+    "functional": (
+        "Functional",
+        "`tinygrad_edu.nn.functional`: what the modules compute, as plain functions.",
+        [("tinygrad_edu.nn.functional", ("",))],
+    ),
+    "optim": (
+        "Optimizers",
+        "`tinygrad_edu.optim`.",
+        [("tinygrad_edu.optim", ("",)), ("tinygrad_edu.optim.lr_scheduler", ("",))],
+    ),
+    "data": ("Data", "`tinygrad_edu.data`: datasets, samplers, the loader.", [("tinygrad_edu.data", ("",))]),
+    "errors": (
+        "Errors",
+        "Each also derives from the built-in exception that a user of NumPy or PyTorch would catch.",
+        [("tinygrad_edu", ("errors",)), ("tinygrad_edu.errors", ("errors",))],
+    ),
+}
+# The order in which pages take their names; the ones with particular tastes choose first.
+ORDER = ["errors", "tensors", "ops", "functional", "linalg", "nn", "optim", "data", "autograd"]
+
+
+def write_pages(app: Any) -> None:
+    """Write every page of `PAGES` (at the start of a build)."""
+    FOLDER.mkdir(exist_ok=True)
+    taken: set[tuple[str, str]] = set()  # (package, name)
+    for page in ORDER:
+        title, introduction, sources = PAGES[page]
+        lines = [f"# {title}", "", introduction, ""]
+        for package, beginnings in sources:
+            lines += _sections(package, beginnings, taken)
+        if page == "tensors":
+            lines += _methods()
+        text = "\n".join(lines)
+        path = FOLDER / f"{page}.md"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def public_names(package: str) -> dict[str, Any]:
+    """The public names of a package that are defined in this library, apart from its modules."""
+    try:
+        module = importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        return {}
+    listed = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
+    found = {name: getattr(module, name) for name in listed}
+    return {
+        name: value
+        for name, value in found.items()
+        if not inspect.ismodule(value) and name != "annotations" and _home(name, value) is not None
+    }
+
+
+def _home(name: str, value: Any) -> str | None:
+    """The file that defines a value, such as "ops.reduce". None for what is not of this library."""
+    if isinstance(value, np.dtype):
+        return "dtypes"
+    module = getattr(value, "__module__", None)
+    if inspect.isclass(value) or callable(value):
+        return module.removeprefix("tinygrad_edu.") if module and module.startswith("tinygrad_edu") else None
+    return "primitives" if name in ("PRIMITIVES", "NUMPY_FUNCTIONS") else None
+
+
+def _sections(package: str, beginnings: tuple[str, ...], taken: set[tuple[str, str]]) -> list[str]:
+    files: dict[str, list[str]] = {}
+    for name, value in public_names(package).items():
+        home = str(_home(name, value))
+        fits = any(not b or home == b or home.startswith(b + ".") for b in beginnings)
+        # A function may have two places, tg.relu and F.relu; a class has one, the shorter name.
+        twice = inspect.isclass(value) and any(n == name for _, n in taken)
+        if fits and not twice and (package, name) not in taken:
+            taken.add((package, name))
+            files.setdefault(home, []).append(name)
+    lines = []
+    # The order in which `beginnings` names them, then that of the alphabet.
+    rank = {b: i for i, b in enumerate(beginnings)}
+    for home in sorted(files, key=lambda home: (rank.get(home, len(rank)), home)):
+        lines += [f"## {_title(home)}", "", "```{eval-rst}"]
+        for name in files[home]:
+            value = getattr(importlib.import_module(package), name)
+            lines += [_entry(package, name, value), ""]
+        lines += ["```", ""]
+    return lines
+
+
+def _title(home: str) -> str:
+    """The first sentence of a file's docstring, up to a colon or full stop; a long one up to a comma."""
+    document = inspect.getdoc(importlib.import_module(f"tinygrad_edu.{home}")) or home
+    title = re.split(r"[:.;]( |$)", document.splitlines()[0])[0]
+    return title if len(title) <= 50 else title.split(",")[0]
+
+
+def _entry(package: str, name: str, value: Any) -> str:
+    if inspect.isclass(value):
+        return f".. autoclass:: {package}.{name}"
+    if callable(value):
+        return f".. autofunction:: {package}.{name}"
+    if isinstance(value, np.dtype):
+        return f".. py:data:: {package}.{name}\n\n   NumPy's ``{value!r}``."
+    return f".. autodata:: tinygrad_edu.primitives.{name}\n   :no-value:"  # where its documentation stands
+
+
+def _methods() -> list[str]:
+    """A table of the methods that `Tensor` inherits, most of which are functions as well."""
+    lines = [
+        "## Methods",
+        "",
+        "The methods of a tensor that compute. A method is the function of the same name.",
+        "",
+    ]
+    lines += ["| method | |", "| --- | --- |"]
+    inherited: dict[str, Any] = {}
+    for base in tinygrad_edu.Tensor.__mro__[1:-1]:
+        inherited = {**vars(base), **inherited}
+    for name in sorted(inherited, key=str.lower):
+        method = inherited[name]
+        if name.startswith("_") or not (callable(method) or isinstance(method, property)):
+            continue
+        known = getattr(tinygrad_edu, name, None) is method
+        link = f"{{py:func}}`{name} <tinygrad_edu.{name}>`" if known else f"`{name}`"
+        summary = (inspect.getdoc(method) or "").split("\n")[0].replace("|", "\\|")
+        lines.append(f"| {link} | {summary} |")
+    return [*lines, ""]
+
+
+def escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Let docstrings be plain text: outside of backticks and examples, |x|, *args and p_ are just that."""
+    for i, line in enumerate(lines):
+        if line.lstrip().startswith((">>>", "...")):
+            continue
+        parts = re.split(r"(`+[^`]*`+)", line)
+        for j in range(0, len(parts), 2):
+            parts[j] = re.sub(r"(?<!\\)(\*(?=\S)|\||_(?=\W|$))", r"\\\1", parts[j])
+        lines[i] = "".join(parts)
+
+
+def returns_tensor(
+    app: Any, what: str, name: str, obj: Any, options: Any, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None] | None:
+    """An op is annotated for the arrays that it computes with; what a caller gets is a Tensor."""
+    return (signature, "Tensor") if hasattr(obj, "primitive") and returned in ("Operand", "Any") else None
+
+
+def public_bases(app: Any, name: str, obj: Any, options: Any, bases: list[Any]) -> None:
+    """Show the nearest base class that has a public name."""
+    hidden = ("TensorBase", "TensorMethods", "InplaceMethods")
+    for i, base in enumerate(bases):
+        if inspect.isclass(base):  # and not Dataset[T]
+            bases[i] = next((c for c in base.__mro__ if c.__name__[0] != "_" and c.__name__ not in hidden), object)
+
+
+def skip(app: Any, what: str, name: str, obj: Any, skipped: bool, options: Any) -> bool | None:
+    """Leave out a `forward` that says in one line what its class says at length."""
+    layer = name == "forward" and str(getattr(obj, "__module__", "")).startswith("tinygrad_edu.nn.")
+    return True if layer and "\n" not in (inspect.getdoc(obj) or "") else None
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx through conf.py."""
+    app.connect("builder-inited", write_pages)
+    app.connect("autodoc-process-bases", public_bases)
+    app.connect("autodoc-skip-member", skip)
+    app.connect("autodoc-process-signature", returns_tensor)
+    app.connect("autodoc-process-docstring", escape, priority=100)  # before the sections are recognised

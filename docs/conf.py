@@ -1,0 +1,54 @@
+"""Sphinx configuration. Pages are MyST Markdown; their code cells run at every build."""
+
+import sys
+from pathlib import Path
+
+from tinygrad_edu import __version__
+
+sys.path.insert(0, str(Path(__file__).parent))  # the extensions _math and _reference
+
+project = "tinygrad_edu"
+author = "The tinygrad_edu authors"
+copyright = "2026, The tinygrad_edu authors"
+release = version = __version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "_math",  # formulas without a script
+    "_reference",  # writes api/generated
+]
+exclude_patterns = ["_build", "jupyter_execute"]
+
+# Pages with code: run always, and a cell that fails fails the build.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+nb_render_markdown_format = "myst"  # for tables that a cell displays
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+# The reference is made from the docstrings and the annotations.
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_type_aliases = {name: name for name in ("Array", "Axes", "DType", "Operand", "Params", "Shape")}
+default_role = "code"
+add_module_names = False
+napoleon_google_docstring = True
+napoleon_numpy_docstring = True
+napoleon_use_rtype = False
+python_use_unqualified_type_names = True
+maximum_signature_line_length = 100
+
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_theme = "furo"
+html_title = f"tinygrad_edu {release}"
+copybutton_exclude = ".linenos, .gp, .go"

@@ -1,0 +1,24 @@
+"""What all tests share: hypothesis without time limits, and a fresh, known state for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+import tinygrad_edu as tg
+
+# These machines are shared: a slow moment must not fail a property.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True)
+def _known_state() -> Iterator[None]:
+    """Seed the default generator, and demand that a test leaves the library's switches as it found them."""
+    tg.manual_seed(0)
+    yield
+    assert tg.is_grad_enabled(), "the test left gradients switched off"
+    assert tg.get_default_dtype() == np.float32, "the test left another default dtype"

@@ -1,0 +1,65 @@
+"""Losses between numbers: what they refuse, and where their pieces meet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import tinygrad_edu as tg
+
+F = tg.nn.functional
+LOSSES = [F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("shape", "target", "message"),
+    [
+        ((4, 1), (4,), r"input has shape \(4, 1\), target \(4,\): .*use input.squeeze\(-1\)"),
+        ((4,), (4, 1), r"use target.squeeze\(-1\)"),
+        ((4, 3), (4, 2), r"axis 1 is 3 against 2"),
+        ((4, 3), (3,), r"they have 2 and 1 axes"),
+    ],
+)
+def test_shapes_are_not_broadcast(loss: Any, shape: tuple[int, ...], target: tuple[int, ...], message: str) -> None:
+    with pytest.raises(tg.ShapeError, match=message):
+        loss(tg.zeros(*shape), tg.zeros(*target))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_one_number_may_be_every_target(loss: Any) -> None:
+    x = tg.tensor([0.0, 1.0, 3.0])
+    assert loss(x, 1.0).item() == loss(x, tg.ones(3)).item()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_empty_batches_and_dtypes(loss: Any) -> None:
+    assert loss(tg.zeros(0), tg.zeros(0)).item() == 0.0
+    with pytest.raises(ValueError, match="reduction='mean' divides by zero: the batch is empty"):
+        loss(tg.zeros(0), tg.zeros(0), reduction="mean")
+    with pytest.raises(ValueError, match=rf"{loss.__name__}: unknown reduction None: use one of 'sum', 'mean', 'none'"):
+        loss(tg.zeros(1), tg.zeros(1), reduction=None)
+    with pytest.raises(tg.DtypeError, match=rf"{loss.__name__}: input has dtype int64, it must be floating-point"):
+        loss(tg.tensor([1]), tg.zeros(1))
+    assert loss(tg.ones(2), tg.tensor([1, 0])).dtype == tg.float32
+
+
+def test_pieces_meet() -> None:
+    edges = tg.tensor([0.5, 1.0, 2.0])
+    assert F.smooth_l1_loss(edges, 0.0, beta=1.0, reduction="none").tolist() == [0.125, 0.5, 1.5]
+    assert F.huber_loss(edges, 0.0, delta=1.0, reduction="none").tolist() == [0.125, 0.5, 1.5]
+    assert F.smooth_l1_loss(edges, 0.0, beta=0.0).item() == 3.5
+
+
+@pytest.mark.parametrize(
+    ("loss", "options", "message"),
+    [
+        (F.smooth_l1_loss, {"beta": -1.0}, "smooth_l1_loss: beta must be 0 or more, got -1.0"),
+        (F.huber_loss, {"delta": 0.0}, "huber_loss: delta must be greater than 0, got 0.0"),
+        (F.huber_loss, {"delta": float("nan")}, "got nan"),
+    ],
+)
+def test_options_are_checked(loss: Any, options: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        loss(tg.zeros(1), tg.zeros(1), **options)

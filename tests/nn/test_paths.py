@@ -1,0 +1,78 @@
+"""Errors that arise inside a module say in which one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu import nn
+
+
+def test_the_path_of_a_misfit_is_named() -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(128, 2))
+
+        def forward(self, x: Any) -> Any:
+            return self.net(x)
+
+    with pytest.raises(tg.ShapeError) as caught:
+        Model()(tg.zeros(32, 8))
+    text = "Linear 'net.2' expects (*, 128), got (32, 64): axis -1 is 64. Set in_features=64?"
+    assert str(caught.value) == text
+
+
+def test_a_module_called_by_itself_has_no_path() -> None:
+    with pytest.raises(tg.ShapeError, match=r"^Linear expects \(\*, 3\), got \(2, 4\)"):
+        nn.Linear(3, 1)(tg.zeros(2, 4))
+
+
+def test_a_module_in_a_list_that_is_not_called_itself() -> None:
+    class Stack(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(2, 2), nn.Linear(3, 2)])
+
+        def forward(self, x: Any) -> Any:
+            for layer in self.layers:
+                x = layer(x)
+            return x
+
+    with pytest.raises(tg.ShapeError, match=r"^Linear '1.layers.1' expects"):
+        nn.Sequential(nn.Identity(), Stack())(tg.zeros(1, 2))
+
+
+def test_an_error_of_an_op_gets_the_path_in_front() -> None:
+    class Add(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x + tg.zeros(5)
+
+    with pytest.raises(tg.ShapeError, match=r"^in Add '1': add\("):
+        nn.Sequential(nn.Identity(), Add())(tg.zeros(3))
+
+
+def test_a_foreign_error_keeps_its_message_and_gets_one_note() -> None:
+    class Bad(nn.Module):
+        def forward(self, x: Any) -> Any:
+            raise KeyError("mine")
+
+    model = nn.Sequential(nn.Sequential(Bad()))
+    with pytest.raises(KeyError) as caught:
+        model(1)
+    assert caught.value.args == ("mine",)
+    assert caught.value.__notes__ == ["in Bad '0.0'"]
+
+
+def test_the_error_of_a_module_that_is_called_inside_itself() -> None:
+    class Loop(nn.Module):
+        def forward(self, depth: int) -> Any:
+            if depth:
+                return self(depth - 1)
+            raise tg.ShapeError("Loop ends")
+
+    model = nn.Sequential(Loop())
+    with pytest.raises(tg.ShapeError, match=r"^Loop '0' ends$"):
+        model(3)

@@ -1,0 +1,100 @@
+"""Activation functions: stable at any size, kinks as documented, light on memory."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+
+NAMES = [
+    "relu",
+    "relu6",
+    "hardtanh",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "celu",
+    "sigmoid",
+    "logsigmoid",
+    "softplus",
+    "gelu",
+    "silu",
+    "mish",
+    "hardsigmoid",
+    "hardswish",
+    "softsign",
+    "tanhshrink",
+    "hardshrink",
+    "softshrink",
+]
+FUNCTIONS = [*(getattr(tg, name) for name in NAMES), lambda x: tg.gelu(x, approximate="tanh")]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("f", FUNCTIONS, ids=[*NAMES, "gelu_tanh"])
+def test_finite_in_value_and_gradient_at_any_size(f, dtype):
+    x = tg.tensor([-1000.0, -100.0, -1.0, 0.0, 1.0, 100.0, 1000.0], dtype=dtype, requires_grad=True)
+    out = f(x)
+    assert out.dtype == dtype
+    assert np.isfinite(out.detach().numpy()).all()
+    out.backward()
+    assert x.grad.dtype == dtype
+    assert np.isfinite(x.grad.numpy()).all()
+
+
+@pytest.mark.parametrize("f", FUNCTIONS, ids=[*NAMES, "gelu_tanh"])
+def test_nan_is_passed_on(f):
+    assert np.isnan(f(tg.tensor([float("nan")])).item())
+
+
+def slopes(f, values):
+    x = tg.tensor(values, requires_grad=True)
+    f(x).backward()
+    return x.grad.tolist()
+
+
+def test_kinks():
+    assert slopes(tg.relu, [-1.0, 0.0, 1.0]) == [0.0, 0.0, 1.0]
+    assert slopes(tg.relu6, [0.0, 3.0, 6.0, 7.0]) == [0.0, 1.0, 0.0, 0.0]
+    assert slopes(tg.hardtanh, [-1.0, 0.0, 1.0]) == [0.0, 1.0, 0.0]
+    assert slopes(tg.leaky_relu, [-1.0, 0.0, 1.0]) == pytest.approx([0.01, 0.01, 1.0])
+    assert slopes(tg.elu, [0.0, 1.0]) == [1.0, 1.0]
+    assert slopes(tg.hardsigmoid, [-3.0, 3.0]) == [0.0, 0.0]
+    assert slopes(tg.hardswish, [-3.0, 3.0]) == [0.0, 1.0]
+    assert slopes(lambda x: tg.threshold(x, 1.0, 5.0), [1.0, 2.0]) == [0.0, 1.0]
+    assert slopes(tg.hardshrink, [0.5, 0.6]) == [0.0, 1.0]
+    assert slopes(tg.softshrink, [0.5, 0.6]) == [0.0, 1.0]
+
+
+def test_relu_keeps_only_its_result():
+    x = tg.tensor(np.ones((3, 4)), requires_grad=True)
+    out = tg.relu(x)
+    node = out.grad_fn
+    assert node.out is out.array
+    assert all(not isinstance(arg, np.ndarray) for arg in node.args)
+
+
+def test_values():
+    x = tg.tensor([-2.0, 0.5], dtype=tg.float64)
+    assert tg.sigmoid(x).tolist() == pytest.approx([1 / (1 + math.exp(2)), 1 / (1 + math.exp(-0.5))], rel=1e-15)
+    assert tg.sigmoid(tg.tensor([-700.0], dtype=tg.float64)).item() == pytest.approx(math.exp(-700), rel=1e-14)
+    assert tg.softplus(x, beta=2).tolist() == pytest.approx([math.log1p(math.exp(-4)) / 2, math.log1p(math.e) / 2])
+    assert tg.softplus(tg.tensor([3.0]), threshold=2.0).item() == 3.0
+    assert tg.gelu(x).tolist() == pytest.approx([-2 * 0.5 * math.erfc(math.sqrt(2)), 0.25 * (1 + math.erf(0.5**1.5))])
+    assert tg.silu(x).tolist() == pytest.approx([-2 / (1 + math.exp(2)), 0.5 / (1 + math.exp(-0.5))])
+    assert tg.leaky_relu(x, negative_slope=0.5).tolist() == [-1.0, 0.5]
+    assert tg.hardtanh(x, min_val=-0.25, max_val=0.25).tolist() == [-0.25, 0.25]
+    assert tg.logit(tg.sigmoid(x)).tolist() == pytest.approx(x.tolist())
+
+
+def test_gelu_keeps_relative_precision_for_negative_numbers():
+    x = tg.tensor([-10.0], dtype=tg.float64)
+    assert tg.gelu(x).item() == pytest.approx(-5 * math.erfc(10 / math.sqrt(2)), rel=1e-13)
+
+
+def test_an_unknown_approximation_is_named():
+    with pytest.raises(ValueError, match="approximate='fast' is unknown: use 'none' or 'tanh'"):
+        tg.gelu(tg.tensor([1.0]), approximate="fast")

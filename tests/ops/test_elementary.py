@@ -1,0 +1,92 @@
+"""Elementary functions: values, every spelling, dtypes, and the points where a naive formula fails."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+
+INF = float("inf")
+PAIRS = [
+    (tg.exp, np.exp), (tg.exp2, np.exp2), (tg.expm1, np.expm1), (tg.log, np.log), (tg.log2, np.log2),
+    (tg.log10, np.log10), (tg.log1p, np.log1p), (tg.sin, np.sin), (tg.cos, np.cos), (tg.tan, np.tan),
+    (tg.asin, np.arcsin), (tg.acos, np.arccos), (tg.atan, np.arctan), (tg.sinh, np.sinh), (tg.cosh, np.cosh),
+    (tg.tanh, np.tanh), (tg.asinh, np.arcsinh), (tg.atanh, np.arctanh),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("ours", "numpys"), PAIRS)
+def test_numpys_function_on_a_tensor_is_the_op(ours, numpys):
+    array = np.array([0.25, 0.5, 0.75], np.float32)
+    x = tg.tensor(array, requires_grad=True)
+    assert numpys(x).dtype == tg.float32
+    assert numpys(x).requires_grad
+    np.testing.assert_array_equal(ours(x).detach().numpy(), numpys(array))
+
+
+@pytest.mark.parametrize(("ours", "numpys"), PAIRS)
+def test_integers_give_the_default_dtype(ours, numpys):
+    one = {np.arctanh: 0}.get(numpys, 1)
+    assert ours(tg.tensor([one])).dtype == tg.float32
+    tg.set_default_dtype(tg.float64)
+    try:
+        assert ours(tg.tensor([one])).dtype == tg.float64
+    finally:
+        tg.set_default_dtype(tg.float32)
+
+
+def test_small_numbers_keep_their_precision():
+    x = tg.tensor([1e-18], dtype=tg.float64)
+    assert tg.expm1(x).item() == 1e-18
+    assert tg.log1p(x).item() == 1e-18
+
+
+def test_logaddexp_is_stable_and_its_gradient_finite():
+    x = tg.tensor([1000.0, -1000.0, -INF, -INF], dtype=tg.float64, requires_grad=True)
+    y = tg.tensor([1000.0, -1000.0, 1.0, -INF], dtype=tg.float64, requires_grad=True)
+    out = tg.logaddexp(x, y)
+    assert out.tolist() == [1000.0 + math.log(2), -1000.0 + math.log(2), 1.0, -INF]
+    out.backward()
+    assert x.grad.tolist() == pytest.approx([0.5, 0.5, 0.0, 0.0])
+    assert y.grad.tolist() == pytest.approx([0.5, 0.5, 1.0, 0.0])
+
+
+def test_xlogy_at_zero():
+    x = tg.tensor([0.0, 0.0, 2.0], requires_grad=True)
+    out = tg.xlogy(x, tg.tensor([0.0, 3.0, 3.0]))
+    assert out.tolist() == pytest.approx([0.0, 0.0, 2 * math.log(3)])
+    out.backward()
+    assert x.grad.tolist() == pytest.approx([0.0, math.log(3), math.log(3)])
+
+
+def test_hypot_at_the_origin_has_gradient_zero():
+    x, y = tg.tensor([0.0, 3.0], requires_grad=True), tg.tensor([0.0, 4.0], requires_grad=True)
+    out = tg.hypot(x, y)
+    assert out.tolist() == [0.0, 5.0]
+    out.backward()
+    assert x.grad.tolist() == pytest.approx([0.0, 0.6])
+    assert tg.hypot(tg.tensor([1e30]), tg.tensor([1e30])).isfinite().all()
+
+
+def test_atan2_takes_y_first():
+    y, x = tg.tensor([1.0, 0.0], requires_grad=True), tg.tensor([0.0, -1.0])
+    assert tg.atan2(y, x).tolist() == pytest.approx([math.pi / 2, math.pi])
+    assert np.arctan2(y, x).tolist() == pytest.approx([math.pi / 2, math.pi])
+
+
+def test_erf_and_its_derivative():
+    x = tg.tensor([0.0, 1.0, -30.0], dtype=tg.float64, requires_grad=True)
+    out = tg.erf(x)
+    assert out.tolist() == pytest.approx([0.0, math.erf(1), -1.0], rel=1e-15)
+    out.backward()
+    assert x.grad.tolist() == pytest.approx([2 / math.sqrt(math.pi), 2 / math.sqrt(math.pi) / math.e, 0.0])
+    assert tg.erfc(x).tolist() == pytest.approx([1.0, math.erfc(1), 2.0], rel=1e-15)
+
+
+def test_both_names_of_the_inverse_functions():
+    for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh"):
+        assert getattr(tg, "a" + name) is getattr(tg, "arc" + name)
+    assert tg.atan2 is tg.arctan2

@@ -1,0 +1,71 @@
+"""Fused ops equal the compositions they stand for: values, gradients, second derivatives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_edu as tg
+from tinygrad_edu.errors import ShapeError
+
+
+def compare(fused, composed, *arrays: np.ndarray) -> None:
+    """Equal values, gradients, and gradients of a function of the gradients."""
+    outcomes = []
+    for f in (fused, composed):
+        leaves = [tg.tensor(a, requires_grad=True) for a in arrays]
+        out = f(*leaves)
+        weight = np.cos(np.arange(out.array.size)).reshape(out.shape)
+        first = tg.autograd.grad(out, leaves, weight, create_graph=True)
+        squares: tg.Tensor = sum(((g * g).sum() for g in first), start=tg.tensor(0.0, dtype=tg.float64))
+        second = tg.autograd.grad(squares, leaves, allow_unused=True)
+        second = [np.zeros_like(a) if g is None else g.array for g, a in zip(second, arrays, strict=True)]
+        outcomes.append([out.detach().array, *(g.detach().array for g in first), *second])
+    for a, b in zip(*outcomes, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3,), (2, 5, 3), (0, 3), (1, 3)])
+def test_linear(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    x, w, b = rng.normal(size=shape), rng.normal(size=(2, 3)), rng.normal(size=2)
+    compare(lambda x, w, b: tg.linear(x, w, b), lambda x, w, b: x @ w.T + b, x, w, b)
+    compare(lambda x, w: tg.linear(x, w), lambda x, w: x @ w.T, x, w)
+
+
+def test_linear_names_what_does_not_fit() -> None:
+    w = tg.ones(10, 128)
+    with pytest.raises(
+        ShapeError, match=r"weight of shape \(10, 128\) expects x of shape \(\*, 128\), got \(32, 64\): axis -1 is 64"
+    ):
+        tg.linear(tg.ones(32, 64), w)
+    with pytest.raises(ShapeError, match="it has no axis"):
+        tg.linear(tg.tensor(1.0), w)
+    with pytest.raises(ShapeError, match=r"bias has shape \(3,\).*needs \(10,\)"):
+        tg.linear(tg.ones(2, 128), w, tg.ones(3))
+    with pytest.raises(ShapeError, match=r"weight has shape \(10,\)"):
+        tg.linear(tg.ones(2, 10), tg.ones(10))
+
+
+@given(st.integers(0, 50), st.integers(1, 20), st.integers(0, 1000))
+def test_softmax_cross_entropy(rows: int, classes: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(0, classes, rows)
+
+    def composed(z: tg.Tensor) -> tg.Tensor:
+        shifted = z - z.amax(1, keepdim=True)
+        return shifted.exp().sum(1).log() - shifted[np.arange(rows), targets]
+
+    compare(lambda z: tg.softmax_cross_entropy(z, targets), composed, 3 * rng.normal(size=(rows, classes)))
+
+
+@pytest.mark.parametrize("rows", [2, 40])
+def test_softmax_cross_entropy_of_huge_logits(rows: int) -> None:
+    logits = np.tile([[1000.0, -1000.0, 0.0]], (rows, 1))
+    z = tg.tensor(logits, requires_grad=True)
+    losses = tg.softmax_cross_entropy(z, np.arange(rows) % 2)
+    np.testing.assert_array_equal(losses.detach().array[:2], [0.0, 2000.0])
+    losses.backward()
+    np.testing.assert_array_equal(z.grad.array[:2], [[0, 0, 0], [1, -1, 0]])

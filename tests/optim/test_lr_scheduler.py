@@ -1,0 +1,106 @@
+"""Schedules: which learning rate each epoch has."""
+
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu.optim import SGD, lr_scheduler
+
+
+def optimizer(*rates):
+    return SGD([{"params": tg.tensor([1.0], requires_grad=True), "lr": lr} for lr in rates])
+
+
+def rates(make, epochs, *first):
+    schedule = make(optimizer(*(first or (1.0,))))
+    seen = []
+    for _ in range(epochs):
+        seen.append(schedule.get_last_lr())
+        schedule.step()
+    return [lr for (lr,) in seen] if len(first) < 2 else seen
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda o: lr_scheduler.StepLR(o, 2, gamma=0.5), [1.0, 1.0, 0.5, 0.5, 0.25]),
+        (lambda o: lr_scheduler.MultiStepLR(o, [3, 1], gamma=0.5), [1.0, 0.5, 0.5, 0.25, 0.25]),
+        (lambda o: lr_scheduler.ExponentialLR(o, 0.5), [1.0, 0.5, 0.25, 0.125]),
+        (lambda o: lr_scheduler.LinearLR(o, 0.25, total_iters=3), [0.25, 0.5, 0.75, 1.0, 1.0]),
+        (lambda o: lr_scheduler.CosineAnnealingLR(o, 2, eta_min=0.5), [1.0, 0.75, 0.5, 0.75]),
+        (lambda o: lr_scheduler.LambdaLR(o, lambda epoch: epoch + 1.0), [1.0, 2.0, 3.0]),
+    ],
+)
+def test_rates(make, expected):
+    assert rates(make, len(expected)) == pytest.approx(expected)
+
+
+def test_every_group_has_its_own():
+    def make(o):
+        return lr_scheduler.LambdaLR(o, [lambda epoch: 1.0, lambda epoch: 0.5**epoch])
+
+    assert rates(make, 2, 1.0, 8.0) == [[1.0, 8.0], [1.0, 4.0]]
+
+
+def test_the_rates_reach_the_steps():
+    w = tg.tensor([0.0], requires_grad=True)
+    sgd = SGD([w], lr=1.0)
+    schedule = lr_scheduler.ExponentialLR(sgd, 0.5)
+    for _ in range(3):
+        w.grad = [1.0]
+        sgd.step()
+        schedule.step()
+    assert w.item() == -1.75
+
+
+def test_a_plateau():
+    o = optimizer(1.0)
+    schedule = lr_scheduler.ReduceLROnPlateau(o, factor=0.5, patience=1, cooldown=1, min_lr=0.3)
+    seen = []
+    for loss in [5.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 1.0, 1.0, tg.tensor(1.0)]:
+        schedule.step(loss)
+        seen += schedule.get_last_lr()
+    assert seen == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.3, 0.3, 0.3, 0.3]
+    up = lr_scheduler.ReduceLROnPlateau(o, mode="max", patience=0)
+    up.step(1.0)
+    up.step(2.0)
+    assert o.param_groups[0]["lr"] == 0.3
+    up.step(2.0)
+    assert o.param_groups[0]["lr"] == pytest.approx(0.03)
+
+
+def test_saving_and_loading():
+    first = optimizer(1.0)
+    schedule = lr_scheduler.StepLR(first, 2, gamma=0.5)
+    for _ in range(3):
+        schedule.step()
+    second = optimizer(9.0)
+    twin = lr_scheduler.StepLR(second, 7)
+    second.load_state_dict(first.state_dict())
+    twin.load_state_dict(schedule.state_dict())
+    assert twin.get_last_lr() == [0.5]
+    for s in (schedule, twin):
+        s.step()
+    assert twin.get_last_lr() == schedule.get_last_lr() == [0.25]
+    with pytest.raises(ValueError, match=r"ExponentialLR\.load_state_dict\(\): the state has .*step_size"):
+        lr_scheduler.ExponentialLR(first, 0.5).load_state_dict(schedule.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda o: lr_scheduler.StepLR(o, 0), ValueError, "StepLR: step_size=0"),
+        (lambda o: lr_scheduler.CosineAnnealingLR(o, 0), ValueError, "T_max=0"),
+        (lambda o: lr_scheduler.LinearLR(o, 0.0), ValueError, r"LinearLR: start_factor=0\.0"),
+        (lambda o: lr_scheduler.LambdaLR(o, [float, float]), ValueError, "2 functions for 1 groups"),
+        (
+            lambda o: lr_scheduler.ReduceLROnPlateau(o, "down"),
+            ValueError,
+            "mode='down' must be 'min' or 'max'",
+        ),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=2.0), ValueError, r"factor=2\.0"),
+        (lambda o: lr_scheduler.ExponentialLR(0.1, 0.5), TypeError, "ExponentialLR: needs the optimizer"),
+    ],
+)
+def test_wrong_arguments(make, error, message):
+    with pytest.raises(error, match=message):
+        make(optimizer(1.0))

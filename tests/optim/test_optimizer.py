@@ -1,0 +1,494 @@
+"""Groups, state, checks and the step that all optimizers share."""
+
+from __future__ import annotations
+
+import copy
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu import optim
+
+KINDS = {
+    "sgd": lambda params, **options: optim.SGD(params, **options),
+    "sgd with momentum": lambda params, **options: optim.SGD(params, momentum=0.9, nesterov=True, **options),
+    "adam": lambda params, **options: optim.Adam(params, amsgrad=True, **options),
+    "adamw": lambda params, **options: optim.AdamW(params, **options),
+    "rmsprop": lambda params, **options: optim.RMSprop(params, momentum=0.5, centered=True, **options),
+    "adagrad": lambda params, **options: optim.Adagrad(params, lr_decay=0.1, **options),
+    "adadelta": lambda params, **options: optim.Adadelta(params, **options),
+}
+every_kind = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS.keys())
+
+
+def leaf(*shape, dtype="float64", seed=0):
+    values = np.random.default_rng(seed).normal(size=shape).astype(dtype)
+    return tg.tensor(values, requires_grad=True)
+
+
+def set_grad(p, seed):
+    p.grad = np.random.default_rng(seed).normal(size=p.shape).astype(p.dtype)
+
+
+def run(optimizer, params, steps, first_seed=0, **arguments):
+    for i in range(steps):
+        for j, p in enumerate(params):
+            set_grad(p, 100 * (first_seed + i) + j)
+        optimizer.step(**arguments)
+
+
+# The step
+
+
+@every_kind
+def test_samples_divides_by_their_number_and_leaves_the_gradient_alone(make):
+    whole, mean = leaf(3, 4), leaf(3, 4)
+    by_sum, by_mean = make([whole], lr=0.1, weight_decay=0.1), make([mean], lr=0.1, weight_decay=0.1)
+    for seed in range(4):
+        set_grad(mean, seed)
+        whole.grad = 7 * mean.grad.array
+        before = whole.grad.array.copy()
+        by_sum.step(samples=7)
+        by_mean.step()
+        assert np.array_equal(whole.grad.array, before)
+    np.testing.assert_allclose(whole.array, mean.array, rtol=1e-12)
+    assert not np.allclose(whole.array, leaf(3, 4).array)
+
+
+@every_kind
+def test_maximize_is_a_descent_on_the_negative(make):
+    up, down = leaf(5), leaf(5)
+    climbing, falling = make([up], lr=0.1, maximize=True), make([down], lr=0.1)
+    for seed in range(3):
+        set_grad(up, seed)
+        down.grad = -up.grad.array
+        climbing.step(samples=2)
+        falling.step(samples=2)
+    np.testing.assert_allclose(up.array, down.array, rtol=1e-12)
+
+
+@every_kind
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_dtype_stays_in_parameters_and_state(make, dtype):
+    p = leaf(3, dtype=dtype)
+    optimizer = make([p], lr=np.float64(0.1), weight_decay=0.1, maximize=True)
+    for _ in range(2):
+        p.grad = np.ones(3, dtype)
+        optimizer.step(samples=np.int64(3))
+    assert p.dtype == dtype
+    assert np.isfinite(p.array).all()
+    arrays = [v for v in optimizer.state.get(p, {}).values() if isinstance(v, np.ndarray)]
+    assert all(a.dtype == dtype for a in arrays)
+
+
+@every_kind
+def test_a_step_changes_the_array_in_place_and_allocates_nothing_after_the_first(make):
+    p, q = leaf(100, 100), leaf(1000)
+    arrays = p.array, q.array
+    optimizer = make([p, q], lr=0.1, weight_decay=0.1)
+    run(optimizer, [p, q], 2, samples=3)
+    tracemalloc.start()
+    optimizer.step(samples=3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (p.array, q.array)[0] is arrays[0]
+    assert q.array is arrays[1]
+    assert peak < 4000  # bytes; one of the arrays has 8000
+
+
+@every_kind
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 0, 3)])
+def test_scalars_and_empty_parameters(make, shape):
+    p = leaf(*shape)
+    before = p.array.copy()
+    run(make([p], lr=0.1, weight_decay=0.1), [p], 2, samples=2)
+    assert p.shape == shape
+    assert p.array.size == 0 or not np.allclose(p.array, before)
+
+
+@every_kind
+def test_parameters_that_are_not_contiguous(make):
+    base = np.random.default_rng(0).normal(size=(6, 8))
+    turned = tg.from_numpy(base.copy().T).requires_grad_()
+    strided = tg.from_numpy(base.copy()[::2, ::2]).requires_grad_()
+    straight = [tg.tensor(np.ascontiguousarray(p.array), requires_grad=True) for p in (turned, strided)]
+    run(make([turned, strided], lr=0.1), [turned, strided], 3, samples=2)
+    run(make(straight, lr=0.1), straight, 3, samples=2)
+    np.testing.assert_allclose(turned.array, straight[0].array, rtol=1e-12)
+    np.testing.assert_allclose(strided.array, straight[1].array, rtol=1e-12)
+
+
+@every_kind
+def test_parameters_without_a_gradient_are_skipped(make):
+    used, unused, frozen = leaf(2), leaf(2), tg.tensor([1.0])
+    before = unused.array.copy()
+    optimizer = make([used, unused, frozen], lr=0.1, weight_decay=0.5)
+    set_grad(used, 0)
+    optimizer.step()
+    assert np.array_equal(unused.array, before)
+    assert frozen.tolist() == [1.0]
+    assert unused not in optimizer.state
+    assert not np.allclose(used.array, leaf(2).array)
+
+
+def test_a_parameter_whose_array_is_replaced_is_followed():
+    p = leaf(3, dtype="float32")
+    optimizer = optim.SGD([p], lr=0.5)
+    run(optimizer, [p], 1)
+    p.data = np.array([1.0, 2.0], dtype="float64")
+    p.grad = np.array([1e-9, 1.0])
+    optimizer.step()
+    assert p.tolist() == [1.0 - 0.5e-9, 1.5]
+
+
+def test_closure_is_called_first_with_recording_on():
+    w = tg.tensor([3.0], requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.5)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    with tg.no_grad():
+        loss = optimizer.step(closure)
+    assert loss.item() == 9.0
+    assert w.tolist() == [0.0]
+
+
+def test_a_step_between_forward_and_backward_is_noticed():
+    w = tg.tensor([3.0], requires_grad=True)
+    loss = w * w
+    w.grad = [1.0]
+    optim.SGD([w], lr=0.1).step()
+    with pytest.raises(tg.GraphError, match="overwritten"):
+        loss.backward()
+
+
+@every_kind
+def test_every_optimizer_marks_what_it_changes(make):
+    w = leaf(2)
+    loss = w * w
+    run(make([w], lr=0.1), [w], 1)
+    with pytest.raises(tg.GraphError, match="overwritten"):
+        loss.backward()
+
+
+@pytest.mark.parametrize("samples", [0, -1, float("nan"), float("inf"), "3", [2, 3]])
+def test_samples_must_be_a_positive_number(samples):
+    w = leaf(2)
+    set_grad(w, 0)
+    with pytest.raises(ValueError, match=r"SGD\.step\(samples=.*must be positive.*skip the step"):
+        optim.SGD([w]).step(samples=samples)
+    assert np.array_equal(w.array, leaf(2).array)
+
+
+def test_samples_may_be_a_sum_of_weights_or_a_tensor():
+    for samples in (0.5, np.float32(0.5), tg.tensor(0.5)):
+        w = tg.tensor([1.0], requires_grad=True)
+        w.grad = [1.0]
+        optim.SGD([w], lr=0.25).step(samples=samples)
+        assert w.tolist() == [0.5]
+
+
+# Gradients are forgotten
+
+
+def test_zero_grad():
+    w, constant = leaf(2), tg.tensor([1.0])
+    optimizer = optim.SGD([w, constant], lr=0.1)
+    set_grad(w, 0)
+    held = w.grad.array
+    optimizer.zero_grad(set_to_none=False)
+    assert w.grad.array is held
+    assert held.tolist() == [0.0, 0.0]
+    optimizer.zero_grad()
+    assert w.grad is None
+
+
+def test_zero_grad_of_a_gradient_that_is_in_a_graph_leaves_the_graph_alone():
+    w = tg.tensor([3.0], requires_grad=True)
+    (w * w * w).backward(create_graph=True)
+    gradient = w.grad
+    optim.SGD([w]).zero_grad(set_to_none=False)
+    assert gradient.tolist() == [27.0]
+    assert w.grad.tolist() == [0.0]
+    assert not w.grad.requires_grad
+
+
+# Groups
+
+
+def test_groups_have_options_of_their_own():
+    a, b = leaf(1), leaf(1)
+    optimizer = optim.SGD([{"params": a}, {"params": [b], "lr": 0.5, "momentum": 0.9}], lr=0.1)
+    assert [g["lr"] for g in optimizer.param_groups] == [0.1, 0.5]
+    assert [g["momentum"] for g in optimizer.param_groups] == [0.0, 0.9]
+    a.grad, b.grad = [1.0], [1.0]
+    start = a.item()
+    optimizer.step()
+    assert a.item() == pytest.approx(start - 0.1)
+    assert b.item() == pytest.approx(start - 0.5)
+
+
+def test_the_groups_passed_in_are_not_changed():
+    group = {"params": [leaf(1)]}
+    optim.SGD([group], lr=0.1)
+    assert list(group) == ["params"]
+
+
+def test_named_parameters():
+    a, b = leaf(1), leaf(2)
+    optimizer = optim.SGD([("weight", a), ("bias", b)])
+    assert optimizer.param_groups[0]["params"] == [a, b] or optimizer.param_groups[0]["params"][1] is b
+    assert optimizer.param_groups[0]["param_names"] == ["weight", "bias"]
+    with pytest.raises(ValueError, match="1 of 2 parameters have a name"):
+        optim.SGD([("weight", a), b])
+
+
+def test_repr_shows_groups_and_options():
+    text = repr(optim.SGD([{"params": leaf(1)}, {"params": [leaf(1), leaf(2)], "lr": 0.5}], lr=0.25))
+    assert text.startswith("SGD (\n  group 0: 1 parameters\n    dampening: 0.0\n")
+    assert "group 1: 2 parameters" in text
+    assert "lr: 0.25" in text
+    assert "lr: 0.5" in text
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        (list, ValueError, r"SGD: params is empty.*nothing to optimize"),
+        (lambda: iter([]), ValueError, "used up by an earlier loop"),
+        (lambda: [{"params": []}], ValueError, "SGD, group 0: 'params' is empty"),
+        (lambda: leaf(2), TypeError, r"params is one tensor.*pass \[tensor\]"),
+        (lambda: {leaf(2)}, TypeError, "params is a set, whose order changes"),
+        (lambda: [{"params": {leaf(2)}}], TypeError, "group 0: params is a set"),
+        (lambda: 3, TypeError, "params is a int: pass a list of tensors"),
+        (lambda: {"params": [leaf(2)]}, TypeError, "params is a dict: pass a list of tensors or of groups"),
+        (lambda: [leaf(2), np.ones(3)], TypeError, "parameter 1 is a ndarray, not a Tensor"),
+        (
+            lambda: [leaf(2), {"params": leaf(1)}],
+            TypeError,
+            "parameter 1 is a dict.*pass a dict for every group",
+        ),
+        (lambda: [{"params": leaf(1)}, leaf(2)], TypeError, "group 1: a parameter group is a dict"),
+        (lambda: [{"lr": 0.1}], ValueError, "group 0: the group has no 'params', only lr"),
+        (
+            lambda: [leaf(1), 2 * leaf(2)],
+            ValueError,
+            r"parameter 1, of shape \(2,\), was computed from other",
+        ),
+        (lambda: [tg.tensor([1, 2])], tg.DtypeError, "SGD, group 0: parameter 0 has dtype int64.*float"),
+        (lambda: [("w", tg.tensor([1]))], tg.DtypeError, "parameter 'w' has dtype int64"),
+        (lambda: [{"params": leaf(1), "momentun": 0.9}], ValueError, "unknown option 'momentun'.*momentum"),
+        (
+            lambda: [{"params": leaf(1), "lr": float("nan")}],
+            ValueError,
+            "SGD: lr=nan: the learning rate must be",
+        ),
+        (
+            lambda: [{"params": leaf(1), "momentum": -1.0}],
+            ValueError,
+            "SGD: momentum=-1.0: must be a finite number",
+        ),
+        (
+            lambda: [tg.from_numpy(np.broadcast_to(np.ones(1), 3))],
+            ValueError,
+            "the memory of parameter 0 is read-only: pass a copy",
+        ),
+    ],
+)
+def test_wrong_parameters(params, error, message):
+    with pytest.raises(error, match=message):
+        optim.SGD(params())
+
+
+def test_a_model_instead_of_its_parameters():
+    with pytest.raises(TypeError, match=r"params is a Sequential: pass its \.parameters\(\)"):
+        optim.SGD(tg.nn.Sequential(tg.nn.Linear(2, 3)))
+
+
+def test_parameters_of_a_model():
+    model = tg.nn.Linear(2, 3)
+    optimizer = optim.SGD(model.named_parameters(), lr=0.5)
+    assert optimizer.param_groups[0]["param_names"] == ["weight", "bias"]
+    before = model.bias.array.copy()
+    model(tg.zeros(4, 2)).backward()
+    optimizer.step(samples=4)
+    np.testing.assert_allclose(model.bias.array, before - 0.5, rtol=1e-6)
+
+
+def test_a_parameter_given_twice():
+    w = leaf(2)
+    with pytest.raises(ValueError, match=r"parameter 1, .* is also in this group, a second time: .*changed twice"):
+        optim.SGD([w, w])
+    with pytest.raises(ValueError, match=r"group 1: parameter 0, .* is also in another group"):
+        optim.SGD([{"params": [w]}, {"params": [w]}])
+
+
+def test_a_wrong_group_is_not_added():
+    optimizer = optim.SGD([leaf(2)])
+    with pytest.raises(ValueError, match="lr=-1"):
+        optimizer.add_param_group({"params": leaf(2), "lr": -1})
+    assert len(optimizer.param_groups) == 1
+
+
+@every_kind
+@pytest.mark.parametrize("lr", [float("nan"), -0.1, float("inf"), "0.1", None])
+def test_the_learning_rate_must_be_a_proper_number(make, lr):
+    with pytest.raises(ValueError, match=r"lr=.*: the learning rate must be a finite number >= 0"):
+        make([leaf(2)], lr=lr)
+
+
+@every_kind
+def test_a_learning_rate_that_became_nan_changes_nothing(make):
+    a, b = leaf(2), leaf(3)
+    optimizer = make([{"params": a}, {"params": b}], lr=0.1)
+    run(optimizer, [a, b], 1)
+    before, state = [a.array.copy(), b.array.copy()], optimizer.state_dict()["state"]
+    optimizer.param_groups[1]["lr"] = float("nan")
+    called = []
+    with pytest.raises(ValueError, match=r"step\(\): the learning rate of group 1 is nan.*No parameter was changed"):
+        optimizer.step(lambda: called.append(1))
+    assert np.array_equal(a.array, before[0])
+    assert np.array_equal(b.array, before[1])
+    assert not called
+    np.testing.assert_equal(optimizer.state_dict()["state"], state)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda p: optim.Adam(p, betas=(0.9, 1.0)),
+            r"Adam: betas=\(0.9, 1.0\): betas\[1\] must be >= 0 and < 1",
+        ),
+        (lambda p: optim.AdamW(p, betas=(-0.1, 0.9)), r"AdamW: betas=.*betas\[0\] must be"),
+        (lambda p: optim.Adam(p, betas=0.9), "Adam: betas=0.9 must be two numbers"),
+        (lambda p: optim.Adam(p, betas=(0.9, float("nan"))), r"betas\[1\]"),
+        (lambda p: optim.Adam(p, eps=-1.0), "Adam: eps=-1.0: must be a finite number >= 0"),
+        (lambda p: optim.SGD(p, weight_decay=-1.0), "SGD: weight_decay=-1.0"),
+        (lambda p: optim.SGD(p, nesterov=True), "nesterov=True with momentum=0.0.* it needs momentum > 0"),
+        (lambda p: optim.SGD(p, momentum=0.9, dampening=0.1, nesterov=True), "no dampening"),
+        (lambda p: optim.SGD(p, dampening=float("nan")), "dampening=nan"),
+        (lambda p: optim.RMSprop(p, alpha=1.0), "RMSprop: alpha=1.0: must be a finite number >= 0 and < 1"),
+        (lambda p: optim.Adagrad(p, lr_decay=-1.0), "Adagrad: lr_decay=-1.0"),
+        (lambda p: optim.Adadelta(p, rho=1.5), "Adadelta: rho=1.5 must be >= 0 and <= 1"),
+    ],
+)
+def test_wrong_options(make, message):
+    with pytest.raises(ValueError, match=message):
+        make([leaf(2)])
+
+
+def test_an_optimizer_without_an_update_says_so():
+    w = leaf(1)
+    set_grad(w, 0)
+    with pytest.raises(NotImplementedError, match=r"Optimizer does not define update\(\)"):
+        optim.Optimizer([w], {"lr": 0.1}).step()
+
+
+# Saving and loading
+
+
+@every_kind
+def test_a_loaded_optimizer_goes_on_exactly(make):
+    params, twins = [leaf(3, 2), leaf(4)], [leaf(3, 2), leaf(4)]
+    groups = [[{"params": p[0], "lr": 0.05}, {"params": p[1]}] for p in (params, twins)]
+    first = make(groups[0], lr=0.1)
+    run(first, params, 3)
+    saved = first.state_dict()
+    for p, twin in zip(params, twins, strict=True):
+        twin.data = p.array.copy()
+    run(first, params, 3, first_seed=3)
+    second = make([{"params": twins[0]}, {"params": twins[1]}], lr=0.2)
+    second.load_state_dict(saved)
+    run(second, twins, 3, first_seed=3)
+    for p, twin in zip(params, twins, strict=True):
+        assert np.array_equal(p.array, twin.array)
+
+
+def test_the_state_is_numbered_as_in_pytorch_and_a_copy():
+    a, b, c = leaf(2), leaf(3), leaf(4)
+    optimizer = optim.SGD([{"params": [a, b]}, {"params": [c], "lr": 0.5}], lr=0.1, momentum=0.9)
+    set_grad(b, 0)
+    set_grad(c, 1)
+    optimizer.step()
+    saved = optimizer.state_dict()
+    assert [g["params"] for g in saved["param_groups"]] == [[0, 1], [2]]
+    assert set(saved["state"]) == {1, 2}
+    before = saved["state"][1]["momentum_buffer"].copy()
+    optimizer.step()
+    assert np.array_equal(saved["state"][1]["momentum_buffer"], before)
+
+
+def test_loading_copies_the_arrays():
+    w = leaf(2)
+    optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
+    run(optimizer, [w], 1)
+    saved = optimizer.state_dict()
+    before = saved["state"][0]["momentum_buffer"].copy()
+    optimizer.load_state_dict(saved)
+    run(optimizer, [w], 1)
+    assert np.array_equal(saved["state"][0]["momentum_buffer"], before)
+
+
+def broken(change):
+    saved = optim.Adam([{"params": [leaf(2), leaf(3)]}, {"params": [leaf(4)]}]).state_dict()
+    saved["state"] = {0: {"step": 1, "exp_avg": np.ones(2), "exp_avg_sq": np.ones(2)}}
+    saved["param_groups"][0]["lr"] = 0.75
+    change(saved)
+    return saved
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s["param_groups"].pop(), r"the groups have \[2, 1\] parameters, those in the state \[2\]"),
+        (
+            lambda s: s["param_groups"][1]["params"].append(3),
+            r"those in the state \[2, 2\]: make the optimizer",
+        ),
+        (lambda s: s["param_groups"][1].update(momentum=0.9), "unknown option 'momentum'"),
+        (lambda s: s["param_groups"][1].update(lr=float("nan")), "lr=nan"),
+        (lambda s: s["state"].update({7: {}}), r"state of parameter 7, but the parameters are \[0, 1, 2\]"),
+        (
+            lambda s: s["state"].update({1: {"exp_avg": np.ones(5)}}),
+            r"'exp_avg' of parameter 1 has shape \(5,\), the.*\(3,\)",
+        ),
+        (lambda s: s.pop("state"), "there is no 'state'"),
+    ],
+)
+def test_nothing_is_loaded_of_a_wrong_state(change, message):
+    params = [leaf(2), leaf(3), leaf(4)]
+    optimizer = optim.Adam([{"params": params[:2]}, {"params": params[2:]}], lr=0.5)
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict(broken(change))
+    assert [g["lr"] for g in optimizer.param_groups] == [0.5, 0.5]
+    assert not optimizer.state
+
+
+def test_loading_keeps_the_dtype_of_the_parameter():
+    w = leaf(2, dtype="float32")
+    optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
+    saved = optimizer.state_dict()
+    saved["state"] = {0: {"momentum_buffer": tg.tensor(np.ones(2))}}
+    optimizer.load_state_dict(saved)
+    assert optimizer.state[w]["momentum_buffer"].dtype == np.float32
+
+
+@every_kind
+def test_a_deep_copy_goes_its_own_way(make):
+    w = leaf(3)
+    optimizer = make([w], lr=0.1)
+    run(optimizer, [w], 2)
+    after = w.array.copy()
+    twin = copy.deepcopy(optimizer)
+    (p,) = twin.param_groups[0]["params"]
+    run(twin, [p], 1, first_seed=5)
+    assert np.array_equal(w.array, after)
+    run(optimizer, [w], 1, first_seed=5)
+    assert np.array_equal(w.array, p.array)

@@ -1,0 +1,59 @@
+"""tinygrad_edu: deep learning on NumPy, where a batch gradient is a sum over samples that you can open.
+
+The names here are PyTorch's and mean what PyTorch's mean: tensors and the functions on them, `nn`, `optim`,
+`data`, `linalg` and `autograd`. Each file of `ops` lists in `__all__` what it adds to this namespace.
+"""
+
+from . import autograd as autograd
+from . import data as data
+from . import linalg as linalg
+from . import nn as nn
+from . import optim as optim
+from ._version import __version__ as __version__
+from .anomaly import *
+from .dtypes import *
+from .errors import *
+from .function import *
+from .grad_mode import *
+from .ops.activations import *
+from .ops.cast import *
+from .ops.choice import *
+from .ops.compare import *
+from .ops.counting import *
+from .ops.create import *
+from .ops.decompositions import pinverse as pinverse
+from .ops.diagonal import *
+from .ops.einsum import *
+from .ops.elementary import *
+from .ops.elementwise import *
+from .ops.expand import *
+from .ops.extremes import *
+from .ops.fused import *
+from .ops.gather import *
+from .ops.generator import *
+from .ops.index import *
+from .ops.join import *
+from .ops.linalg import det as det
+from .ops.linalg import inverse as inverse
+from .ops.linalg import logdet as logdet
+from .ops.linalg import matrix_power as matrix_power
+from .ops.linalg import slogdet as slogdet
+from .ops.mask import *
+from .ops.matmul import *
+from .ops.normalize import *
+from .ops.order import *
+from .ops.random import *
+from .ops.rearrange import *
+from .ops.reduce import *
+from .ops.rounding import *
+from .ops.scans import *
+from .ops.shape import *
+from .ops.softmax import *
+from .ops.split import *
+from .ops.statistics import *
+from .ops.symmetric import cholesky as cholesky
+from .ops.transpose import *
+from .primitives import PRIMITIVES as PRIMITIVES
+from .primitives import primitive as primitive
+from .tensor import *
+from .transforms import *

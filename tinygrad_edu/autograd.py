@@ -1,0 +1,179 @@
+"""Running a backward pass: where the gradients enter, and where they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .anomaly import detect_anomaly
+from .errors import DtypeError, GraphError, ShapeError
+from .function import Function
+from .grad_mode import set_grad_enabled
+from .graph import Leaf, Link
+from .graph import backward as walk
+from .recording import TensorBase, lift, make_tensor
+from .versions import mark_changed
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+__all__ = ["Function", "backward", "detect_anomaly", "grad"]
+
+
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    gradient: Any = None,
+    *,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> None:
+    """Add to the `.grad` of every leaf the derivative of the sum of all elements of `tensors`.
+
+    Args:
+        tensors: a tensor, or several, of any shape.
+        gradient: for each tensor the gradient that enters there, of its shape (or one that broadcasts to
+            it); None for ones, which gives the derivative of the sum.
+        retain_graph: keep the graph for another backward pass; default, the value of `create_graph`.
+        create_graph: record the backward pass itself, so that gradients can be differentiated again.
+
+    Raises:
+        GraphError: if a tensor does not depend on any tensor that requires a gradient, the graph was
+            freed by an earlier pass, or a saved tensor was overwritten. No gradient has changed then.
+        ShapeError: if a gradient does not have the shape of its tensor.
+
+    >>> import tinygrad_edu as tg
+    >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> tg.autograd.backward([x * x, 10 * x])
+    >>> x.grad
+    tensor([12., 14., 16.])
+    """
+    outputs, seeds = _pairs(tensors, gradient)
+    roots = [(_source(t, "backward()"), seed(t, g, create_graph)) for t, g in zip(outputs, seeds, strict=True)]
+    retain = create_graph if retain_graph is None else retain_graph
+    with set_grad_enabled(create_graph):
+        leaves, _ = walk(roots, retain_graph=retain, lift=lift if create_graph else None)
+        for leaf, g in leaves.items():
+            accumulate(leaf, g)
+    for leaf in leaves:
+        if leaf.after is not None:
+            for hook in tuple(leaf.after):
+                hook()
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any = None,
+    *,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The derivative of the sum of all elements of `outputs` by each of `inputs`; no `.grad` changes.
+
+    Args:
+        outputs: a tensor, or several.
+        inputs: a tensor, or several: leaves, or results inside the graph.
+        grad_outputs: for each output the gradient that enters there; None for ones.
+        retain_graph: keep the graph for another pass; default, the value of `create_graph`.
+        create_graph: record the pass, so that the results can be differentiated again.
+        allow_unused: give None for an input that the outputs do not depend on, instead of an error.
+
+    Returns:
+        A tuple of one Tensor per input, of its shape and dtype.
+
+    Raises:
+        GraphError: for an input that does not require a gradient, or (unless `allow_unused`) is not used.
+
+    >>> import tinygrad_edu as tg
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> (dy,) = tg.autograd.grad(x**3, x, create_graph=True)
+    >>> dy, tg.autograd.grad(dy, x)
+    (tensor(27., grad_fn=mul), (tensor(18.),))
+    """
+    results, seeds = _pairs(outputs, grad_outputs)
+    sources = [_source(t, "autograd.grad()") for t in ([inputs] if isinstance(inputs, TensorBase) else inputs)]
+    roots = [(_source(t, "autograd.grad()"), seed(t, g, create_graph)) for t, g in zip(results, seeds, strict=True)]
+    retain = create_graph if retain_graph is None else retain_graph
+    with set_grad_enabled(create_graph):
+        _, found = walk(roots, retain_graph=retain, lift=lift if create_graph else None, wanted=sources)
+        gradients = [_as_tensor(found.get(s), s, create_graph) for s in sources]
+    unused = [i for i, g in enumerate(gradients) if g is None]
+    if unused and not allow_unused:
+        raise GraphError(
+            f"autograd.grad(): the outputs do not depend on input {unused[0]} (of shape {sources[unused[0]].shape}). "
+            "Pass allow_unused=True to get None for it"
+        )
+    return tuple(gradients)
+
+
+def accumulate(leaf: Leaf, g: Any) -> None:
+    """Add the gradient of one walk to what the leaf has."""
+    if isinstance(g, TensorBase):
+        leaf.grad = g.astype(leaf.dtype) if leaf.grad is None else leaf.grad + g  # type: ignore[attr-defined]
+    elif leaf.grad is None:
+        if g.dtype is not leaf.dtype or not isinstance(g, np.ndarray):
+            g = np.asarray(g, dtype=leaf.dtype)
+        leaf.grad = make_tensor(g, None)
+    elif leaf.grad.source is not None:  # made with create_graph: part of a graph, so never changed in place
+        leaf.grad = leaf.grad + make_tensor(g, None)
+    else:
+        leaf.grad.array += g
+        mark_changed(leaf.grad.array)
+
+
+def seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
+    """The gradient that enters at `tensor`: the given one, checked, or ones."""
+    array = tensor.array
+    if gradient is None:
+        g = np.ones(array.shape, array.dtype)
+        return make_tensor(g, None) if create_graph else g
+    if isinstance(gradient, TensorBase) and create_graph:
+        g = gradient
+    else:
+        g = np.asarray(gradient.array if isinstance(gradient, TensorBase) else gradient)
+        if g.dtype.kind not in "fiub":
+            raise DtypeError(f"backward(): gradient has dtype {g.dtype}, the tensor {array.dtype}")
+        g = make_tensor(g.astype(array.dtype, copy=False), None) if create_graph else g.astype(array.dtype, copy=False)
+    if g.shape != array.shape:
+        try:
+            np.broadcast_shapes(g.shape, array.shape)
+            g = np.broadcast_to(g, array.shape)
+        except ValueError:
+            raise ShapeError(
+                f"backward(): gradient has shape {g.shape}, the tensor {array.shape}: "
+                "it needs one number for each element of the tensor"
+            ) from None
+    return g
+
+
+def _pairs(tensors: Any, gradients: Any) -> tuple[list[Any], list[Any]]:
+    if isinstance(tensors, TensorBase):
+        return [tensors], [gradients]
+    tensors = list(tensors)
+    gradients = [None] * len(tensors) if gradients is None else list(gradients)
+    if len(tensors) != len(gradients):
+        raise ValueError(f"{len(tensors)} tensors but {len(gradients)} gradients: pass one for each, or None")
+    return tensors, gradients
+
+
+def _source(tensor: Any, caller: str) -> Link:
+    if not isinstance(tensor, TensorBase):
+        raise TypeError(f"{caller} needs a Tensor, got {type(tensor).__name__}")
+    if tensor.source is None:
+        raise GraphError(
+            f"{caller}: a tensor of shape {tensor.array.shape} does not require a gradient and was not computed "
+            "from one that does. Pass requires_grad=True where its inputs are made, and look for no_grad() or "
+            "detach() in between"
+        )
+    return tensor.source
+
+
+def _as_tensor(g: Any, source: Link, create_graph: bool) -> Tensor | None:
+    if g is None:
+        return None
+    if not isinstance(g, TensorBase):
+        return make_tensor(np.array(g, dtype=source.dtype), None)
+    return g if g.array.dtype == source.dtype else g.astype(source.dtype)  # type: ignore[attr-defined]

@@ -1,0 +1,224 @@
+"""The loader: samples read in some order, and put together into batches."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..dtypes import get_default_dtype
+from ..errors import ShapeError
+from ..recording import TensorBase, make_tensor
+from .dataset import batch_reader
+from .sampler import BatchSampler, RandomSampler, SequentialSampler
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from .sampler import AnyGenerator
+
+__all__ = ["DataLoader", "default_collate"]
+
+
+class DataLoader:
+    """Batches of samples, anew in each loop over it.
+
+    The last batch holds what is left over, so it may be smaller. Its gradient is the sum over its samples
+    like any other: give `optimizer.step(samples=len(batch))`, and nothing needs to be reweighted.
+
+    Args:
+        dataset: anything with `dataset[i]` and `len(dataset)`.
+        batch_size: samples per batch; None for the samples one by one, as the dataset gives them.
+        shuffle: read in a random order, another one in each loop.
+        sampler: gives the sample numbers instead; any iterable will do.
+        batch_sampler: gives lists of sample numbers, one per batch, instead.
+        num_workers: 0 reads each batch when it is asked for. With n > 0, n threads of this process read
+            ahead, and the batches come in the same order; this helps a dataset that waits for files or
+            spends its time in NumPy. Threads share the global random generator, so random augmentation
+            is not repeatable then.
+        collate_fn: makes a batch of a list of samples; default, `default_collate`.
+        pin_memory: accepted for PyTorch's sake; there is just one kind of memory here.
+        drop_last: leave out a last batch that is smaller.
+        generator: what decides the random order; None for the global one that `manual_seed` seeds. The same
+            seed gives the same batches.
+
+    Raises:
+        ValueError: for a batch size that is not positive, or options that exclude each other.
+
+    >>> import tinygrad_edu as tg
+    >>> dataset = tg.data.TensorDataset(tg.tensor([1.0, 2.0, 3.0]), tg.tensor([0, 1, 0]))
+    >>> for inputs, targets in tg.data.DataLoader(dataset, batch_size=2):
+    ...     print(inputs, targets)
+    tensor([1., 2.]) tensor([0, 1])
+    tensor([3.]) tensor([0])
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
+        sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[Sequence[int]] | None = None,
+        num_workers: int = 0,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        *,
+        generator: AnyGenerator | None = None,
+    ) -> None:
+        if not hasattr(dataset, "__getitem__"):
+            raise TypeError(f"DataLoader: a {type(dataset).__name__} has no samples: dataset[i] must give sample i")
+        if not _is_count(num_workers) or num_workers < 0:
+            raise ValueError(f"DataLoader: num_workers={num_workers!r} must be an integer >= 0")
+        if sampler is not None and shuffle:
+            raise ValueError("DataLoader: shuffle=True with a sampler, which decides the order itself: drop one")
+        if batch_sampler is not None:
+            given = {
+                "batch_size": batch_size != 1,
+                "shuffle": shuffle,
+                "sampler": sampler,
+                "drop_last": drop_last,
+            }
+            clashes = [name for name, value in given.items() if value]
+            if clashes:
+                raise ValueError(f"DataLoader: batch_sampler decides the batches itself: drop {', '.join(clashes)}")
+            batch_size = None
+        elif batch_size is None:
+            if drop_last:
+                raise ValueError("DataLoader: drop_last=True with batch_size=None: there are no batches to drop")
+        elif not _is_count(batch_size) or batch_size <= 0:
+            raise ValueError(f"DataLoader: batch_size={batch_size!r} must be a positive integer")
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.pin_memory = pin_memory
+        self.drop_last = drop_last
+        self.generator = generator
+        self.sampler: Iterable[int]
+        if sampler is not None:
+            self.sampler = sampler
+        else:
+            self.sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+        self.batch_sampler = batch_sampler
+        if batch_size is not None:
+            self.batch_sampler = BatchSampler(self.sampler, batch_size, drop_last)
+        self.collate_fn = collate_fn
+        if collate_fn is None and self.batch_sampler is not None:
+            self.collate_fn = default_collate
+
+    def __iter__(self) -> Iterator[Any]:
+        read = self._reader()
+        order: Iterable[Any] = self.sampler if self.batch_sampler is None else self.batch_sampler
+        return _read_ahead(read, order, self.num_workers) if self.num_workers else map(read, order)
+
+    def __len__(self) -> int:
+        return len(self.sampler if self.batch_sampler is None else self.batch_sampler)  # type: ignore[arg-type]
+
+    def _reader(self) -> Callable[[Any], Any]:
+        """The function that makes a batch of sample numbers (a sample of a number, without batches)."""
+        dataset, collate = self.dataset, self.collate_fn
+        if self.batch_sampler is None:
+            return dataset.__getitem__ if collate is None else lambda number: collate(dataset[number])
+        at_once = batch_reader(dataset) if collate is default_collate else None
+        if at_once is not None:
+            return lambda numbers: list(at_once(numbers))
+        assert collate is not None
+        return lambda numbers: collate([dataset[number] for number in numbers])
+
+
+def default_collate(samples: Sequence[Any]) -> Any:
+    """Make one batch of samples of the same make.
+
+    Args:
+        samples: tensors, arrays, numbers, strings, or dicts, tuples, named tuples or lists of such.
+
+    Returns:
+        Tensors and arrays of shape s are stacked to (B, *s) and numbers to (B,); Python floats take the
+        default dtype, integers int64. Strings come as a list. Dicts and named tuples keep their kind, with
+        a batch in each place; tuples and lists become lists of batches.
+
+    Raises:
+        ShapeError: if shapes, or the lengths of tuples, differ.
+        TypeError: for anything else.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.data.default_collate([{"x": 0.5, "name": "a"}, {"x": 1.5, "name": "b"}])
+    {'x': tensor([0.5, 1.5]), 'name': ['a', 'b']}
+    """
+    if not samples:
+        raise ValueError("default_collate: there are no samples to make a batch of")
+    first = samples[0]
+    if isinstance(first, TensorBase):
+        return _stack(samples)
+    if isinstance(first, np.ndarray | np.generic) and first.dtype.kind in "fiub":
+        return _stack([make_tensor(np.asarray(sample), None) for sample in samples])
+    if isinstance(first, float):
+        return make_tensor(np.array(samples, dtype=get_default_dtype()), None)
+    if isinstance(first, bool | int):
+        array = np.array(samples)
+        return make_tensor(array.astype(get_default_dtype()) if array.dtype.kind == "f" else array, None)
+    if isinstance(first, str | bytes):
+        return list(samples)
+    if isinstance(first, Mapping):
+        parts = {key: default_collate([_entry(sample, key, i) for i, sample in enumerate(samples)]) for key in first}
+        try:
+            return type(first)(parts)  # type: ignore[call-arg]
+        except TypeError:  # a kind of dict that is made in another way
+            return parts
+    if isinstance(first, tuple | list):
+        lengths = [len(sample) for sample in samples]
+        if len(set(lengths)) > 1:
+            odd = next(i for i, n in enumerate(lengths) if n != lengths[0])
+            raise ShapeError(
+                f"default_collate: sample 0 has {lengths[0]} parts, sample {odd} of the batch {lengths[odd]}"
+            )
+        columns = [default_collate(column) for column in zip(*samples)]
+        return type(first)(*columns) if hasattr(first, "_fields") else columns
+    raise TypeError(
+        f"default_collate: a sample holds a {type(first).__name__}; it may hold tensors, arrays, numbers, "
+        "strings, dicts, tuples and lists. Pass collate_fn= to make batches of anything else"
+    )
+
+
+def _stack(tensors: Sequence[Any]) -> Any:
+    """The tensors along a new first axis, in the graph if one of them is."""
+    arrays = [t.array for t in tensors]
+    odd = next((i for i, a in enumerate(arrays) if a.shape != arrays[0].shape), None)
+    if odd is not None:
+        raise ShapeError(
+            f"default_collate: sample 0 has shape {arrays[0].shape}, sample {odd} of the batch has "
+            f"{arrays[odd].shape}. Make them equally large, or pass collate_fn= to pad them"
+        )
+    if any(t.source is not None for t in tensors):
+        return np.stack(list(tensors))  # the op of this library
+    return make_tensor(np.stack(arrays), None)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _entry(sample: Any, key: Any, index: int) -> Any:
+    if key not in sample:
+        raise KeyError(f"default_collate: sample {index} of the batch has no {key!r}, sample 0 has")
+    return sample[key]
+
+
+def _read_ahead(read: Callable[[Any], Any], order: Iterable[Any], workers: int) -> Iterator[Any]:
+    """What `read` makes of each item of `order`, two per worker being read ahead in threads."""
+    from concurrent.futures import ThreadPoolExecutor  # here, as importing it takes 20 ms
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="tinygrad_edu-loader")
+    waiting: deque[Future[Any]] = deque()
+    try:
+        for item in order:
+            waiting.append(pool.submit(read, item))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,234 @@
+"""Samplers: in which order a loader reads the samples, and how they are grouped into batches."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import numpy as np
+
+from ..ops.generator import Generator, default_generator
+from ..recording import TensorBase
+
+AnyGenerator: TypeAlias = Generator | np.random.Generator
+
+__all__ = [
+    "BatchSampler",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "SubsetRandomSampler",
+    "WeightedRandomSampler",
+]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Sampler(Generic[T_co]):
+    """Base class of the samplers: iterating over one gives sample numbers, anew for each epoch.
+
+    A subclass writes `__iter__`, and `__len__` if it is known.
+    """
+
+    def __iter__(self) -> Iterator[T_co]:
+        raise NotImplementedError(f"{type(self).__name__} does not define __iter__(), which gives sample numbers")
+
+
+class SequentialSampler(Sampler[int]):
+    """The samples in their order.
+
+    >>> import tinygrad_edu as tg
+    >>> list(tg.data.SequentialSampler("abc"))
+    [0, 1, 2]
+    """
+
+    def __init__(self, data_source: Sized) -> None:
+        self.data_source = data_source
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.data_source)))
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+
+class RandomSampler(Sampler[int]):
+    """The samples in a random order, another one each time.
+
+    Args:
+        data_source: the dataset, of which only the length matters.
+        replacement: draw each number anew, so that samples may repeat.
+        num_samples: how many to draw; default, as many as there are. More than that, without replacement,
+            are one random order after another.
+        generator: what decides; None for the global one that `manual_seed` seeds.
+
+    Raises:
+        ValueError: if `num_samples` is not a positive integer.
+
+    >>> import tinygrad_edu as tg
+    >>> sorted(tg.data.RandomSampler("abcd", num_samples=8))
+    [0, 0, 1, 1, 2, 2, 3, 3]
+    """
+
+    def __init__(
+        self,
+        data_source: Sized,
+        replacement: bool = False,
+        num_samples: int | None = None,
+        generator: AnyGenerator | None = None,
+    ) -> None:
+        if num_samples is not None:
+            _require_count("RandomSampler", "num_samples", num_samples)
+        self.data_source = data_source
+        self.replacement = replacement
+        self.generator = generator
+        self._num_samples = num_samples
+
+    @property
+    def num_samples(self) -> int:
+        """How many numbers one pass gives."""
+        return len(self.data_source) if self._num_samples is None else self._num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        size, count = len(self.data_source), self.num_samples
+        if not size:
+            return
+        if self.replacement:
+            yield from _rng(self.generator).integers(size, size=count).tolist()
+            return
+        while count > 0:
+            yield from permutation(size, self.generator)[:count]
+            count -= size
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class SubsetRandomSampler(Sampler[int]):
+    """The given sample numbers in a random order.
+
+    Args:
+        indices: the sample numbers.
+        generator: what decides; None for the global one.
+
+    >>> import tinygrad_edu as tg
+    >>> sorted(tg.data.SubsetRandomSampler([7, 3, 5]))
+    [3, 5, 7]
+    """
+
+    def __init__(self, indices: Sequence[int], generator: AnyGenerator | None = None) -> None:
+        self.indices = indices
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([self.indices[i] for i in permutation(len(self.indices), self.generator)])
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class WeightedRandomSampler(Sampler[int]):
+    """Sample numbers drawn with given odds, to see rare classes more often.
+
+    Args:
+        weights: for each sample a number >= 0, in proportion to which it is drawn.
+        num_samples: how many to draw.
+        replacement: whether a sample may be drawn more than once.
+        generator: what decides; None for the global one.
+
+    Raises:
+        ValueError: if a weight is negative or not finite, all are zero, or fewer than `num_samples` are
+            above zero and `replacement` is False.
+
+    >>> import tinygrad_edu as tg
+    >>> list(tg.data.WeightedRandomSampler([0.0, 1.0, 0.0], num_samples=4))
+    [1, 1, 1, 1]
+    """
+
+    def __init__(
+        self,
+        weights: Any,
+        num_samples: int,
+        replacement: bool = True,
+        generator: AnyGenerator | None = None,
+    ) -> None:
+        _require_count("WeightedRandomSampler", "num_samples", num_samples)
+        odds = np.asarray(weights.array if isinstance(weights, TensorBase) else weights, dtype=np.float64)
+        if odds.ndim != 1:
+            raise ValueError(f"WeightedRandomSampler: weights have shape {odds.shape}: give one number per sample")
+        wrong = np.flatnonzero(~(np.isfinite(odds) & (odds >= 0)))
+        if wrong.size:
+            raise ValueError(
+                f"WeightedRandomSampler: weights[{wrong[0]}] is {odds[wrong[0]]:g}: weights must be finite and >= 0"
+            )
+        drawable = np.count_nonzero(odds)
+        if not drawable:
+            raise ValueError("WeightedRandomSampler: all weights are zero, nothing can be drawn")
+        if not replacement and drawable < num_samples:
+            raise ValueError(
+                f"WeightedRandomSampler: num_samples={num_samples} without replacement, but only {drawable} "
+                "weights are above zero: ask for fewer, or pass replacement=True"
+            )
+        self.weights = odds
+        self.num_samples = num_samples
+        self.replacement = replacement
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[int]:
+        odds = self.weights / self.weights.sum()
+        drawn = _rng(self.generator).choice(len(odds), self.num_samples, replace=self.replacement, p=odds)
+        return iter(drawn.tolist())
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class BatchSampler(Sampler[list[int]]):
+    """The numbers that another sampler gives, in lists of `batch_size`.
+
+    Args:
+        sampler: gives sample numbers.
+        batch_size: how many go into one batch.
+        drop_last: leave out a last batch that is smaller.
+
+    Raises:
+        ValueError: if `batch_size` is not a positive integer.
+
+    >>> import tinygrad_edu as tg
+    >>> list(tg.data.BatchSampler(range(5), batch_size=2))
+    [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool = False) -> None:
+        _require_count("BatchSampler", "batch_size", batch_size)
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+
+    def __iter__(self) -> Iterator[list[int]]:
+        numbers = iter(self.sampler)
+        while batch := list(itertools.islice(numbers, self.batch_size)):
+            if len(batch) == self.batch_size or not self.drop_last:
+                yield batch
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
+        return full + bool(rest and not self.drop_last)
+
+
+def permutation(size: int, generator: AnyGenerator | None) -> list[int]:
+    """The numbers below `size` in random order."""
+    return _rng(generator).permutation(size).tolist()  # type: ignore[no-any-return]
+
+
+def _rng(generator: AnyGenerator | None) -> np.random.Generator:
+    """NumPy's generator behind the given one, or behind the global one."""
+    if isinstance(generator, np.random.Generator):
+        return generator
+    return (default_generator if generator is None else generator).numpy
+
+
+def _require_count(owner: str, argument: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value <= 0:
+        raise ValueError(f"{owner}: {argument}={value!r} must be a positive integer")

@@ -1,0 +1,133 @@
+"""Training on scikit-learn's handwritten digits, with a cost that is a sum over the batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data import DataLoader, TensorDataset, random_split
+from ..dtypes import Array
+from ..grad_mode import no_grad
+from ..nn import Dropout, Linear, Module, ReLU, Sequential
+from ..nn.functional import cross_entropy
+from ..ops.generator import manual_seed
+from ..optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from ..tensor import Tensor, from_numpy
+from .settings import Settings
+
+__all__ = ["Epoch", "Training"]
+
+SIDE = 8  # an image has 8 x 8 pixels
+CLASSES = 10
+HIDDEN = 256
+TEST_SAMPLES = 360  # every fifth
+NUDGED = 0.3  # the share of the images that are moved by a pixel while learning
+
+OPTIMIZERS: dict[str, Callable[[Module, float], Optimizer]] = {
+    "sgd": lambda model, lr: SGD(model.parameters(), lr=lr),
+    "momentum": lambda model, lr: SGD(model.parameters(), lr=lr, momentum=0.9),
+    "adam": lambda model, lr: Adam(model.parameters(), lr=lr),
+    "adamw": lambda model, lr: AdamW(model.parameters(), lr=lr),
+    "rmsprop": lambda model, lr: RMSprop(model.parameters(), lr=lr),
+    "adagrad": lambda model, lr: Adagrad(model.parameters(), lr=lr),
+}
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """How one pass over the data went: the cost per sample, and how many test samples are right after it."""
+
+    number: int
+    cost: float
+    right: int
+    tested: int
+
+    @property
+    def accuracy(self) -> float:
+        """The share of the test samples that are right."""
+        return self.right / self.tested
+
+    def is_finite(self) -> bool:
+        """Whether the cost is a number."""
+        return math.isfinite(self.cost)
+
+
+class Training:
+    """One training run: the data, the model, the optimizer."""
+
+    def __init__(self, settings: Settings) -> None:
+        from sklearn.datasets import load_digits
+
+        manual_seed(settings.seed)
+        self.settings = settings
+        self.random = np.random.default_rng(settings.seed)
+        images, digits = load_digits(return_X_y=True)
+        scaled = (images / 8.0 - 1.0).astype(np.float32)  # 0 … 16 of the file becomes -1 … 1
+        dataset = TensorDataset(scaled, digits.astype(np.int64))
+        self.train, test = random_split(dataset, [len(dataset) - TEST_SAMPLES, TEST_SAMPLES])
+        self.test_images, self.test_digits = dataset[test.indices]
+        self.loader = DataLoader(self.train, batch_size=settings.batch_size, shuffle=True)
+        self.model = Sequential(Linear(SIDE * SIDE, HIDDEN), ReLU(), Dropout(0.25), Linear(HIDDEN, CLASSES))
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.model, settings.rate)
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Train, and say after each epoch how it went."""
+        for number in range(1, self.settings.epochs + 1):
+            # A cost that grows beyond all bounds is found by looking at it: no warnings on the way.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                cost = self.learn()
+                right = int((self.answers(self.test_images) == self.test_digits.array).sum())
+            yield Epoch(number, cost / len(self.train), right, TEST_SAMPLES)
+
+    def learn(self) -> float:
+        """One pass over the training data; returns the cost summed over its samples."""
+        total = 0.0
+        self.model.train()
+        for images, digits in self.loader:
+            cost = cross_entropy(self.model(nudge(images, self.random)), digits)  # the sum over the batch
+            self.optimizer.zero_grad()
+            cost.backward()
+            self.optimizer.step(samples=len(digits))  # a mean only here, over as many samples as there are
+            total += cost.item()
+        return total
+
+    def logits(self, images: Tensor) -> Array:
+        """What the model makes of the images, as numbers that record nothing."""
+        self.model.eval()
+        with no_grad():
+            output: Tensor = self.model(images)
+            return output.numpy()
+
+    def answers(self, images: Tensor) -> Array:
+        """The digits that the model takes the images for."""
+        digits: Array = self.logits(images).argmax(axis=1)
+        return digits
+
+    def hard_samples(self) -> tuple[Tensor, Tensor]:
+        """Ten test images and what they show: for each digit the one that the model finds hardest."""
+        digits = self.test_digits.array
+        with no_grad():
+            costs = cross_entropy(from_numpy(self.logits(self.test_images)), self.test_digits, reduction="none")
+        chosen = [np.flatnonzero(digits == d)[costs.array[digits == d].argmax()] for d in range(CLASSES)]
+        return self.test_images[chosen], self.test_digits[chosen]
+
+
+def nudge(images: Tensor, random: np.random.Generator) -> Tensor:
+    """Move some images by one pixel up, down, left or right, so that the model learns shapes, not places.
+
+    Args:
+        images: of shape (B, 64), -1 where there is no ink.
+        random: decides which images are moved, and where to.
+    """
+    count = len(images)
+    padded = np.full((count, SIDE + 2, SIDE + 2), -1.0, dtype=images.dtype)
+    padded[:, 1:-1, 1:-1] = images.array.reshape(count, SIDE, SIDE)
+    moved = random.random(count) < NUDGED
+    step = np.array([(0, 1), (1, 0), (1, 2), (2, 1)])[random.integers(0, 4, count)]
+    top, left = np.where(moved[:, None], step, 1).T
+    line = np.arange(SIDE)
+    rows, columns = top[:, None, None] + line[:, None], left[:, None, None] + line
+    return from_numpy(padded[np.arange(count)[:, None, None], rows, columns].reshape(count, SIDE * SIDE))

@@ -1,0 +1,93 @@
+"""The gradient of one weight, taken apart into what each sample contributes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import Array
+from ..nn import Linear, Module
+from ..nn.functional import cross_entropy, softmax
+from ..tensor import Tensor
+
+__all__ = ["OpenedGradient", "open_gradient"]
+
+
+@dataclass(frozen=True)
+class OpenedGradient:
+    """One weight's gradient as a sum over samples; the arrays have one entry per sample.
+
+    Attributes:
+        output, unit: the weight leads from this unit of the layer below to this output.
+        digits: what the samples show.
+        probabilities: how likely the model takes each sample for the digit of that output.
+        x: what each sample sends into the weight.
+        delta: the derivative of each sample's cost by that output.
+        gradient: what backward() left in the weight's `.grad`.
+    """
+
+    output: int
+    unit: int
+    digits: Array
+    probabilities: Array
+    x: Array
+    delta: Array
+    gradient: float
+
+    @property
+    def terms(self) -> Array:
+        """What each sample contributes."""
+        return self.x * self.delta
+
+    @property
+    def total(self) -> float:
+        """The sum of the contributions."""
+        return float(self.terms.sum())
+
+
+def open_gradient(model: Module, images: Tensor, digits: Tensor) -> OpenedGradient:
+    """Take apart the gradient of that weight of the last layer at which the samples pull hardest.
+
+    Works in float64, so that the sum and the gradient agree to far more digits than are shown. The model
+    stays in float64, in evaluation mode, with the gradients of this batch.
+
+    Args:
+        model: its last layer is a Linear.
+        images: a batch of shape (B, inputs).
+        digits: what they show, integers of shape (B,).
+
+    Raises:
+        AssertionError: if the parts do not add up to the gradient.
+    """
+    model.double().eval()
+    model.zero_grad()
+    layer = [module for module in model.modules() if isinstance(module, Linear)][-1]
+    kept: list[Tensor] = []
+
+    def keep(module: Module, inputs: Any, output: Tensor) -> None:
+        output.retain_grad()  # so that backward() leaves δ here
+        kept.extend((inputs[0], output))
+
+    handle = layer.register_forward_hook(keep)
+    logits = model(images.double())
+    handle.remove()
+    cross_entropy(logits, digits).backward()
+    x, output = kept
+    assert layer.weight.grad is not None
+    assert output.grad is not None
+
+    pull = np.abs(output.grad.numpy()).T @ np.abs(x.detach().numpy())  # per weight, Σ |x·δ|
+    row, column = (int(i) for i in np.unravel_index(pull.argmax(), pull.shape))
+    opened = OpenedGradient(
+        output=row,
+        unit=column,
+        digits=digits.numpy(),
+        probabilities=softmax(logits.detach(), 1).numpy()[:, row],
+        x=x.detach().numpy()[:, column],
+        delta=output.grad.numpy()[:, row],
+        gradient=layer.weight.grad[row, column].item(),
+    )
+    np.testing.assert_allclose(opened.total, opened.gradient, rtol=0, atol=1e-12 * np.abs(opened.terms).sum())
+    return opened

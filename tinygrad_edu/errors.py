@@ -1,0 +1,93 @@
+"""The exceptions, and the functions that phrase them.
+
+Every message names the op or module, the argument, both shapes, the axis at fault, and the way out.
+Each class also derives from the built-in exception that a NumPy or PyTorch user would catch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["AnomalyError", "DtypeError", "GraphError", "LinAlgError", "ShapeError", "StateError", "TinygradError"]
+
+
+class TinygradError(Exception):
+    """Base class of the errors raised by this library on purpose."""
+
+
+class ShapeError(TinygradError, ValueError):
+    """Shapes that do not fit together, or an axis that does not exist."""
+
+
+class DtypeError(TinygradError, TypeError):
+    """A dtype that an operation, or a gradient, cannot have."""
+
+
+class GraphError(TinygradError, RuntimeError):
+    """A graph that cannot be walked: freed, overwritten, or never recorded."""
+
+
+class AnomalyError(GraphError):
+    """The first NaN or infinity, found while `detect_anomaly` is looking."""
+
+
+class LinAlgError(TinygradError, np.linalg.LinAlgError):
+    """A matrix that an operation cannot take: singular, not positive definite, without a gradient."""
+
+
+class StateError(TinygradError, RuntimeError):
+    """A state_dict that does not fit what it was to be loaded into; nothing was loaded."""
+
+
+def explain(op: str, arrays: Sequence[Any], cause: Exception) -> Exception:
+    """The exception to raise in place of `cause`, which NumPy raised inside the op named `op`."""
+    described = ", ".join(_describe(a) for a in arrays)
+    if isinstance(cause, TinygradError):
+        return cause
+    shapes = [a.shape for a in arrays if hasattr(a, "shape")]
+    clash = broadcast_clash(shapes)
+    if isinstance(cause, ValueError) and clash and "broadcast" in str(cause):
+        return ShapeError(f"{op}({described}): {clash}")
+    text = f"{op}({described}): {cause}"
+    if isinstance(cause, IndexError):
+        return IndexError(text)
+    if isinstance(cause, TypeError):
+        return DtypeError(text)
+    if isinstance(cause, ValueError):
+        return ShapeError(text) if "axis" in str(cause) or "shape" in str(cause) else ValueError(text)
+    cause.add_note(f"while computing {op}({described})")
+    return cause
+
+
+def broadcast_clash(shapes: Sequence[tuple[int, ...]]) -> str:
+    """Which axis keeps `shapes` from broadcasting together, and what to do; empty if none does."""
+    depth = max((len(shape) for shape in shapes), default=0)
+    for axis in range(-1, -depth - 1, -1):
+        sizes = [shape[axis] for shape in shapes if len(shape) >= -axis]
+        if len({size for size in sizes if size != 1}) > 1:
+            listed = " and ".join(str(shape) for shape in shapes)
+            wrong = " against ".join(str(size) for size in sizes)
+            return (
+                f"shapes {listed} do not broadcast: axis {axis} is {wrong}. "
+                "Sizes must be equal or 1: reshape, or insert an axis with x[:, None]"
+            )
+    return ""
+
+
+def axis_error(op: str, axis: int, shape: tuple[int, ...], argument: str = "dim") -> ShapeError:
+    """An axis that an array of this shape does not have."""
+    if not shape:
+        return ShapeError(f"{op}: {argument}={axis} on a 0-d tensor, which has no axis; leave {argument} out")
+    last = len(shape) - 1
+    return ShapeError(f"{op}: {argument}={axis} is out of range for shape {shape}: use {-len(shape)} to {last}")
+
+
+def _describe(value: Any) -> str:
+    """A short text for one argument: dtype and shape of an array, else its repr, cut short."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{value.dtype}{list(value.shape)}"
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

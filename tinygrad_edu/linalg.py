@@ -1,0 +1,35 @@
+"""Linear algebra, under the names of `torch.linalg`."""
+
+from __future__ import annotations
+
+from .errors import LinAlgError
+from .ops.decompositions import QRResult, SVDResult, pinv, qr, svd, svdvals
+from .ops.linalg import SlogdetResult, det, inv, matrix_power, multi_dot, slogdet, solve
+from .ops.matmul import matmul
+from .ops.norms import matrix_norm, norm, vector_norm
+from .ops.symmetric import EighResult, cholesky, eigh, eigvalsh
+
+__all__ = [
+    "EighResult",
+    "LinAlgError",
+    "QRResult",
+    "SVDResult",
+    "SlogdetResult",
+    "cholesky",
+    "det",
+    "eigh",
+    "eigvalsh",
+    "inv",
+    "matmul",
+    "matrix_norm",
+    "matrix_power",
+    "multi_dot",
+    "norm",
+    "pinv",
+    "qr",
+    "slogdet",
+    "solve",
+    "svd",
+    "svdvals",
+    "vector_norm",
+]

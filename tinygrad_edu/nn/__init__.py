@@ -1,0 +1,16 @@
+"""Modules: parts of models in PyTorch's terms, their starting values, and losses that sum by default."""
+
+from . import functional as functional
+from . import init as init
+from . import utils as utils
+from .activation import *
+from .container import *
+from .dropout import *
+from .embedding import *
+from .linear import *
+from .loss import *
+from .module import *
+from .norm import *
+from .parameter import *
+from .rectifier import *
+from .shape import *

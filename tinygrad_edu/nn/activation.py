@@ -1,0 +1,252 @@
+"""The smooth activations as modules, and the softmax family. Each is the function of that name in `tinygrad_edu`.
+
+`inplace` is accepted where PyTorch has it; the result is always a new tensor.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ops import activations as a
+from ..ops.elementary import tanh
+from ..ops.softmax import log_softmax, softmax, softmin
+from ..tensor import Tensor
+from . import functional as F
+from .module import Module
+
+__all__ = [
+    "GELU",
+    "GLU",
+    "LogSigmoid",
+    "LogSoftmax",
+    "Mish",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softmin",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+]
+
+
+class _Activation(Module):
+    """A function without parameters; its options are its public attributes."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.__dict__.update(options)
+        self._options = list(options)
+
+    def extra_repr(self) -> str:
+        """The options."""
+        return ", ".join(
+            f"{name}={getattr(self, name)!r}" for name in self._options if name != "inplace" or self.inplace
+        )
+
+
+class SiLU(_Activation):
+    """x sigmoid(x), also called swish.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.SiLU()(tg.tensor([-1.0, 2.0]))
+    tensor([-0.2689414,  1.761594 ])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(inplace=inplace)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The function, element by element."""
+        return a.silu(x)
+
+
+class Mish(_Activation):
+    """x tanh(softplus(x)).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.Mish()(tg.tensor([-1.0, 2.0]))
+    tensor([-0.3034014,  1.9439589])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(inplace=inplace)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The function, element by element."""
+        return a.mish(x)
+
+
+class GELU(_Activation):
+    """x times the probability that a standard normal variable is below x; `approximate` is "none" or "tanh".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.GELU()(tg.tensor([-1.0, 2.0]))
+    tensor([-0.15865526,  1.9544997 ])
+    """
+
+    approximate: str
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__(approximate=approximate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The function, element by element."""
+        return a.gelu(x, self.approximate)
+
+
+class Sigmoid(_Activation):
+    """1 / (1 + exp(-x)).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.Sigmoid()(tg.tensor([-1.0, 2.0]))
+    tensor([0.2689414, 0.880797 ])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The function, element by element."""
+        return a.sigmoid(x)
+
+
+class LogSigmoid(_Activation):
+    """log(sigmoid(x)).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.LogSigmoid()(tg.tensor([-1.0, 2.0]))
+    tensor([-1.3132616, -0.126928 ])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The function, element by element."""
+        return a.logsigmoid(x)
+
+
+class Tanh(_Activation):
+    """The hyperbolic tangent.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.Tanh()(tg.tensor([-1.0, 2.0]))
+    tensor([-0.7615942,  0.9640276])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The function, element by element."""
+        return tanh(x)
+
+
+class Softplus(_Activation):
+    """log(1 + exp(beta x)) / beta; x itself where beta x is above `threshold`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.Softplus()(tg.tensor([-1.0, 2.0]))
+    tensor([0.31326163, 2.126928  ])
+    """
+
+    beta: float
+    threshold: float
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__(beta=beta, threshold=threshold)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The function, element by element."""
+        return a.softplus(x, self.beta, self.threshold)
+
+
+class Softsign(_Activation):
+    """x / (1 + |x|).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.Softsign()(tg.tensor([-1.0, 2.0]))
+    tensor([-0.5      ,  0.6666667])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The function, element by element."""
+        return a.softsign(x)
+
+
+class Tanhshrink(_Activation):
+    """x - tanh(x).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.Tanhshrink()(tg.tensor([-1.0, 2.0]))
+    tensor([-0.23840582,  1.0359724 ])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The function, element by element."""
+        return a.tanhshrink(x)
+
+
+class Softmax(_Activation):
+    """exp(x) divided by its sum along the axis `dim`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.Softmax(dim=0)(tg.tensor([-1.0, 2.0]))
+    tensor([0.04742587, 0.95257413])
+    """
+
+    dim: int | None
+
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__(dim=dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The function, along `dim`."""
+        return softmax(x, self.dim)
+
+
+class LogSoftmax(_Activation):
+    """The logarithm of softmax along the axis `dim`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.LogSoftmax(dim=0)(tg.tensor([-1.0, 2.0]))
+    tensor([-3.0485873 , -0.04858733])
+    """
+
+    dim: int | None
+
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__(dim=dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The function, along `dim`."""
+        return log_softmax(x, self.dim)
+
+
+class Softmin(_Activation):
+    """softmax of -x along the axis `dim`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.Softmin(dim=0)(tg.tensor([-1.0, 2.0]))
+    tensor([0.95257413, 0.04742587])
+    """
+
+    dim: int | None
+
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__(dim=dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The function, along `dim`."""
+        return softmin(x, self.dim)
+
+
+class GLU(_Activation):
+    """The first half of the axis `dim` times the sigmoid of the second half.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.GLU()(tg.tensor([-1.0, 2.0]))
+    tensor([-0.880797])
+    """
+
+    dim: int
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__(dim=dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x, gated by itself."""
+        return F.glu(x, self.dim)

@@ -1,0 +1,9 @@
+"""The functions behind the modules, without parameters of their own: `import tinygrad_edu.nn.functional as F`."""
+
+from ...ops.normalize import *
+from .activation import *
+from .classification import *
+from .general import *
+from .linear import *
+from .probability import *
+from .regression import *

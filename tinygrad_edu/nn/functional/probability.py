@@ -1,0 +1,139 @@
+"""Losses of probabilities: binary cross-entropy, of probabilities or of logits, and Kullback-Leibler divergence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...errors import ShapeError, broadcast_clash
+from ...ops.elementary import exp, logaddexp, xlogy
+from ...ops.losses import binary_cross_entropy as _binary_cross_entropy
+from ...primitives import Operand
+from ...recording import TensorBase
+from ...tensor import Tensor
+from .reduction import REDUCTIONS, check_reduction, pair, reduce_losses
+
+__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div"]
+
+
+def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None, *, reduction: str = "sum") -> Tensor:
+    """-target log(input) - (1 - target) log(1 - input), for yes-or-no questions.
+
+    Prefer `binary_cross_entropy_with_logits`, which is exact where a probability rounds to 0 or 1. Here
+    logarithms are at least -100, as in PyTorch.
+
+    Args:
+        input: probabilities, floating, of any shape, from 0 to 1.
+        target: the right answers, from 0 to 1, of the same shape.
+        weight: how much each term counts; of a shape that broadcasts to that of `input`.
+        reduction: "sum" of all terms, their "mean" (divided by their number), or "none".
+
+    Returns:
+        Tensor of shape (), or that of `input` with "none".
+
+    Raises:
+        ShapeError: if the shapes differ.
+        ValueError: for an input outside 0 to 1, an unknown reduction, and the mean of nothing.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.binary_cross_entropy(tg.tensor([0.5, 0.5]), tg.tensor([0.0, 1.0]))
+    tensor(1.3862944)
+    """
+    op = "binary_cross_entropy"
+    check_reduction(op, reduction)
+    x, t = pair(op, input, target)
+    wrong = ~((x.array >= 0) & (x.array <= 1))
+    if wrong.any():
+        place = [int(i) for i in np.argwhere(wrong)[0]]
+        raise ValueError(
+            f"{op}: input{place or ''} is {x.array[tuple(place)]}, which is not a probability. "
+            f"Use {op}_with_logits for scores, or sigmoid them first"
+        )
+    return reduce_losses(op, _weighted(op, _binary_cross_entropy(x, t), weight), reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Operand,
+    target: Operand,
+    weight: Operand = None,
+    *,
+    reduction: str = "sum",
+    pos_weight: Operand = None,
+) -> Tensor:
+    """Binary cross-entropy of sigmoid(input), exact for scores of any size.
+
+    Args:
+        input: scores (logits), floating, of any shape.
+        target: the right answers, from 0 to 1, of the same shape.
+        weight: how much each term counts; of a shape that broadcasts to that of `input`.
+        reduction: "sum" of all terms, their "mean" (divided by their number), or "none".
+        pos_weight: how much a positive answer counts against a negative one; of a shape that broadcasts.
+
+    Returns:
+        Tensor of shape (), or that of `input` with "none".
+
+    Raises:
+        ShapeError: if the shapes differ.
+        ValueError: for an unknown reduction, and the mean of nothing.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.binary_cross_entropy_with_logits(tg.tensor([0.0, 100.0]), tg.tensor([0.0, 1.0]))
+    tensor(0.6931472)
+    """
+    op = "binary_cross_entropy_with_logits"
+    check_reduction(op, reduction)
+    x, t = pair(op, input, target)
+    # -log(sigmoid(x)) is log(1 + exp(-x)), and -log(1 - sigmoid(x)) is that plus x.
+    surprise: Any = logaddexp(-x, 0.0)
+    if pos_weight is not None:
+        factor = _like(op, "pos_weight", pos_weight, x)
+        surprise = surprise * (1 + (factor - 1) * t)
+    return reduce_losses(op, _weighted(op, (1 - t) * x + surprise, weight), reduction)
+
+
+def kl_div(input: Operand, target: Operand, *, reduction: str = "sum", log_target: bool = False) -> Tensor:
+    """target (log(target) - input): how far the distribution `target` is from that of log-probabilities `input`.
+
+    Args:
+        input: log-probabilities, floating, of any shape, as log_softmax gives them.
+        target: probabilities of the same shape, or (with `log_target`) their logarithms.
+        reduction: "sum" of all elements, "batchmean" (the sum divided by the size of axis 0, which is the
+            mean divergence of a sample), "mean" of all elements, or "none".
+        log_target: whether `target` holds logarithms.
+
+    Returns:
+        Tensor of shape (), or that of `input` with "none".
+
+    Raises:
+        ShapeError: if the shapes differ.
+        ValueError: for an unknown reduction, and the mean of nothing.
+
+    Source: Kullback and Leibler, "On Information and Sufficiency" (1951).
+
+    >>> import tinygrad_edu as tg
+    >>> even = tg.tensor([0.5, 0.5])
+    >>> tg.nn.functional.kl_div(even.log(), tg.tensor([1.0, 0.0]))
+    tensor(0.6931472)
+    """
+    check_reduction("kl_div", reduction, (*REDUCTIONS, "batchmean"))
+    x, t = pair("kl_div", input, target)
+    losses: Tensor = exp(t) * (t - x) if log_target else xlogy(t, t) - t * x
+    if reduction == "batchmean":
+        if not losses.shape:
+            raise ShapeError("kl_div: reduction='batchmean' divides by the size of axis 0, and input has no axis")
+        return reduce_losses("kl_div", losses, "mean", losses.shape[0])
+    return reduce_losses("kl_div", losses, reduction)
+
+
+def _weighted(op: str, losses: Tensor, weight: Operand) -> Tensor:
+    return losses if weight is None else losses * _like(op, "weight", weight, losses)
+
+
+def _like(op: str, name: str, weight: Operand, x: Tensor) -> Any:
+    """`weight`, if it broadcasts to the shape of `x`."""
+    array = weight.array if isinstance(weight, TensorBase) else np.asarray(weight, dtype=x.dtype)
+    clash = broadcast_clash([array.shape, x.shape])
+    if clash or np.broadcast_shapes(array.shape, x.shape) != x.shape:
+        raise ShapeError(f"{op}: {name} has shape {array.shape}, input {x.shape}: {clash or 'it is larger than input'}")
+    return weight if isinstance(weight, TensorBase) else array

@@ -1,0 +1,76 @@
+"""From one loss per sample to what a loss function returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...errors import DtypeError, ShapeError
+from ...primitives import Operand
+from ...recording import TensorBase
+from ...tensor import Tensor, as_tensor
+
+__all__ = ["check_reduction", "pair", "reduce_losses"]
+
+REDUCTIONS = ("sum", "mean", "none")
+
+
+def check_reduction(op: str, reduction: Any, known: Sequence[str] = REDUCTIONS) -> None:
+    """Raise unless `reduction` is one of those that the loss `op` has."""
+    if reduction not in known:
+        names = ", ".join(repr(name) for name in known)
+        raise ValueError(f"{op}: unknown reduction {reduction!r}: use one of {names}; 'sum' is the default")
+
+
+def reduce_losses(op: str, losses: Tensor, reduction: str, count: float | None = None, empty: str = "") -> Tensor:
+    """The losses themselves ("none"), their sum, or their sum divided by `count`.
+
+    Args:
+        op: name of the loss function, for messages.
+        losses: one number per term of the cost.
+        reduction: "sum", "mean" or "none".
+        count: what the mean divides by; default, how many losses there are.
+        empty: what to say instead of "the batch is empty" when `count` is 0.
+    """
+    if reduction == "none":
+        return losses
+    total: Tensor = losses.sum()
+    if reduction == "sum":
+        return total
+    divisor = losses.array.size if count is None else count
+    if divisor == 0:
+        reason = empty or f"the batch is empty (losses of shape {losses.shape})"
+        raise ValueError(
+            f"{op}: reduction='mean' divides by zero: {reason}. "
+            "Skip such a batch, or use reduction='sum', which gives 0"
+        )
+    return total / divisor
+
+
+def pair(op: str, input: Operand, target: Operand) -> tuple[Tensor, Tensor]:
+    """`input` and `target` as tensors of real numbers of one shape; a single number may be every target."""
+    x = floating(op, "input", input)
+    t: Tensor = target if isinstance(target, Tensor) else as_tensor(target)
+    if x.shape != t.shape and t.shape != ():
+        raise ShapeError(f"{op}: input has shape {x.shape}, target {t.shape}: {_mismatch(x.shape, t.shape)}")
+    return x, t
+
+
+def floating(op: str, name: str, value: Operand) -> Tensor:
+    """`value` as a tensor, if it is of real numbers."""
+    tensor: Tensor = value if isinstance(value, TensorBase) else as_tensor(value)  # type: ignore[assignment]
+    if tensor.array.dtype.kind != "f":
+        raise DtypeError(f"{op}: {name} has dtype {tensor.dtype}, it must be floating-point: use .float()")
+    return tensor
+
+
+def _mismatch(have: tuple[int, ...], want: tuple[int, ...]) -> str:
+    """Which axis differs, and how the two would be made alike."""
+    if have == (*want, 1):
+        return "there is one target for every number of input, which has an axis too many: use input.squeeze(-1)"
+    if want == (*have, 1):
+        return "there is one target for every number of input, but target has an axis too many: use target.squeeze(-1)"
+    if len(have) != len(want):
+        return f"they have {len(have)} and {len(want)} axes, and must have the same shape"
+    axis = next(i for i, (a, b) in enumerate(zip(have, want)) if a != b)
+    return f"axis {axis} is {have[axis]} against {want[axis]}, and they must have the same shape"

@@ -1,0 +1,124 @@
+"""Losses between numbers: squared, absolute, and in between."""
+
+from __future__ import annotations
+
+from ...ops.choice import where
+from ...ops.elementwise import abs, square
+from ...primitives import Operand
+from ...tensor import Tensor
+from .reduction import check_reduction, pair, reduce_losses
+
+__all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
+
+
+def mse_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tensor:
+    """(input - target)², the squared error.
+
+    Args:
+        input: floating tensor of any shape.
+        target: tensor of the same shape, or one number.
+        reduction: "sum" of all elements, their "mean", or "none".
+
+    Returns:
+        Tensor of shape (), or that of `input` with "none".
+
+    Raises:
+        ShapeError: if the shapes differ. They are not broadcast, because (N, 1) against (N,) would
+            compare every input with every target.
+        ValueError: for an unknown reduction, and for the mean of nothing.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.mse_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
+    tensor(5.)
+    """
+    check_reduction("mse_loss", reduction)
+    x, t = pair("mse_loss", input, target)
+    return reduce_losses("mse_loss", square(x - t), reduction)
+
+
+def l1_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tensor:
+    """|input - target|, the absolute error; its derivative at 0 is 0.
+
+    Args:
+        input: floating tensor of any shape.
+        target: tensor of the same shape, or one number.
+        reduction: "sum" of all elements, their "mean", or "none".
+
+    Returns:
+        Tensor of shape (), or that of `input` with "none".
+
+    Raises:
+        ShapeError: if the shapes differ.
+        ValueError: for an unknown reduction, and for the mean of nothing.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.l1_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
+    tensor(3.)
+    """
+    check_reduction("l1_loss", reduction)
+    x, t = pair("l1_loss", input, target)
+    return reduce_losses("l1_loss", abs(x - t), reduction)
+
+
+def smooth_l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", beta: float = 1.0) -> Tensor:
+    """d² / (2 beta) for errors d smaller than beta, |d| - beta / 2 for larger ones.
+
+    Args:
+        input: floating tensor of any shape.
+        target: tensor of the same shape, or one number.
+        reduction: "sum" of all elements, their "mean", or "none".
+        beta: where the parabola ends; 0 gives the absolute error.
+
+    Returns:
+        Tensor of shape (), or that of `input` with "none".
+
+    Raises:
+        ShapeError: if the shapes differ.
+        ValueError: for a negative beta, an unknown reduction, and the mean of nothing.
+
+    Source: Girshick, "Fast R-CNN" (2015).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.smooth_l1_loss(tg.tensor([0.5, 3.0]), tg.tensor([0.0, 0.0]), reduction="none")
+    tensor([0.125, 2.5  ])
+    """
+    check_reduction("smooth_l1_loss", reduction)
+    if not beta >= 0:
+        raise ValueError(f"smooth_l1_loss: beta must be 0 or more, got {beta}")
+    x, t = pair("smooth_l1_loss", input, target)
+    if beta == 0:
+        return reduce_losses("smooth_l1_loss", abs(x - t), reduction)
+    d = abs(x - t)
+    losses = where(d.detach() < beta, d * d * (0.5 / beta), d - 0.5 * beta)
+    return reduce_losses("smooth_l1_loss", losses, reduction)
+
+
+def huber_loss(input: Operand, target: Operand, *, reduction: str = "sum", delta: float = 1.0) -> Tensor:
+    """d² / 2 for errors d up to delta, delta (|d| - delta / 2) for larger ones.
+
+    Args:
+        input: floating tensor of any shape.
+        target: tensor of the same shape, or one number.
+        reduction: "sum" of all elements, their "mean", or "none".
+        delta: where the parabola ends.
+
+    Returns:
+        Tensor of shape (), or that of `input` with "none".
+
+    Raises:
+        ShapeError: if the shapes differ.
+        ValueError: for a delta of 0 or less, an unknown reduction, and the mean of nothing.
+
+    Source: Huber, "Robust Estimation of a Location Parameter" (1964).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.huber_loss(tg.tensor([0.5, 3.0]), tg.tensor([0.0, 0.0]), delta=2.0, reduction="none")
+    tensor([0.125, 4.   ])
+    """
+    check_reduction("huber_loss", reduction)
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta must be greater than 0, got {delta}")
+    x, t = pair("huber_loss", input, target)
+    d = abs(x - t)
+    losses = where(d.detach() <= delta, d * d * 0.5, (d - 0.5 * delta) * delta)
+    return reduce_losses("huber_loss", losses, reduction)

@@ -1,0 +1,297 @@
+"""Starting values: functions that fill a tensor, in place and outside of any graph, and return it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..dtypes import DType, get_default_dtype
+from ..errors import DtypeError, ShapeError
+from ..ops.cast import as_dtype
+from ..ops.generator import Generator, source
+from ..tensor import Tensor
+from ..versions import mark_changed
+from .parameter import Parameter
+
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "eye_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
+
+T = TypeVar("T", bound=Tensor)
+
+
+def new_parameter(shape: tuple[int, ...], dtype: DType = None) -> Parameter:
+    """A Parameter of zeros, of the default dtype unless another is given."""
+    wanted = get_default_dtype() if dtype is None else as_dtype(dtype, "Parameter")
+    return Parameter(np.zeros(shape, wanted))
+
+
+def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> T:
+    """Fill with numbers that are uniform from `a` to `b`.
+
+    >>> import tinygrad_edu as tg
+    >>> bool((tg.nn.init.uniform_(tg.zeros(100), 2.0, 3.0) >= 2).all())
+    True
+    """
+    if not a <= b:
+        raise ValueError(f"uniform_: a={a} must not be greater than b={b}")
+    return _fill(tensor, source(generator).uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> T:
+    """Fill with normally distributed numbers.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.init.normal_(tg.zeros(2), mean=3.0, std=0.0)
+    tensor([3., 3.])
+    """
+    if not std >= 0:
+        raise ValueError(f"normal_: std must be 0 or more, got {std}")
+    return _fill(tensor, source(generator).normal(mean, std, tensor.shape))
+
+
+def trunc_normal_(
+    tensor: T,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> T:
+    """Fill with normally distributed numbers, drawn anew until they lie between `a` and `b`.
+
+    >>> import tinygrad_edu as tg
+    >>> bool((tg.nn.init.trunc_normal_(tg.zeros(100)).abs() <= 2).all())
+    True
+    """
+    if not (std > 0 and a < b):
+        raise ValueError(f"trunc_normal_: std={std} must be greater than 0, and a={a} less than b={b}")
+    low, high = (a - mean) / std, (b - mean) / std
+    draws = _truncated(source(generator), low, high, math.prod(tensor.shape))
+    return _fill(tensor, np.clip(mean + std * draws, a, b).reshape(tensor.shape))
+
+
+def constant_(tensor: T, val: float) -> T:
+    """Fill with `val`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.init.constant_(tg.zeros(2), 0.5)
+    tensor([0.5, 0.5])
+    """
+    return _fill(tensor, val)
+
+
+def ones_(tensor: T) -> T:
+    """Fill with 1.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.init.ones_(tg.zeros(2))
+    tensor([1., 1.])
+    """
+    return _fill(tensor, 1)
+
+
+def zeros_(tensor: T) -> T:
+    """Fill with 0.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.init.zeros_(tg.ones(2))
+    tensor([0., 0.])
+    """
+    return _fill(tensor, 0)
+
+
+def eye_(tensor: T) -> T:
+    """Fill a matrix with the identity: 1 on the diagonal, 0 elsewhere.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.init.eye_(tg.ones(2, 3))
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
+    if len(tensor.shape) != 2:
+        raise ShapeError(f"eye_ fills a matrix, got a tensor of shape {tensor.shape}")
+    return _fill(tensor, np.eye(*tensor.shape))
+
+
+def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
+    """Fill uniformly with the deviation gain * sqrt(2 / (fan_in + fan_out)).
+
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010).
+
+    >>> import tinygrad_edu as tg
+    >>> bool((tg.nn.init.xavier_uniform_(tg.zeros(2, 4)).abs() <= 1).all())  # the bound is sqrt(6 / (2 + 4))
+    True
+    """
+    bound = math.sqrt(3) * _xavier_std("xavier_uniform_", tensor, gain)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
+    """Fill normally with the deviation gain * sqrt(2 / (fan_in + fan_out)); see `xavier_uniform_`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.init.xavier_normal_(tg.zeros(2, 4)).shape
+    (2, 4)
+    """
+    return normal_(tensor, 0.0, _xavier_std("xavier_normal_", tensor, gain), generator)
+
+
+def kaiming_uniform_(
+    tensor: T,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> T:
+    """Fill uniformly with the deviation gain / sqrt(fan).
+
+    Args:
+        tensor: tensor of two axes or more, (fan_out, fan_in, …).
+        a: the negative slope of the leaky_relu that follows.
+        mode: "fan_in" keeps the size of what goes forward, "fan_out" that of the gradients.
+        nonlinearity: the function that follows; see `calculate_gain`.
+        generator: where the random numbers come from; default, the default generator.
+
+    Source: He et al., "Delving Deep into Rectifiers" (2015).
+
+    >>> import tinygrad_edu as tg
+    >>> bool((tg.nn.init.kaiming_uniform_(tg.zeros(2, 6)).abs() <= 1).all())  # the bound is sqrt(2) * sqrt(3 / 6)
+    True
+    """
+    bound = math.sqrt(3) * _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: T,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> T:
+    """Fill normally with the deviation gain / sqrt(fan); the arguments are those of `kaiming_uniform_`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.init.kaiming_normal_(tg.zeros(2, 4), mode="fan_out", nonlinearity="relu").shape
+    (2, 4)
+    """
+    return normal_(tensor, 0.0, _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity), generator)
+
+
+def orthogonal_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
+    """Fill with a random matrix whose rows (or columns, if they are fewer) are orthogonal and of length `gain`.
+
+    Axes after the first count as one.
+
+    Source: Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning" (2013).
+
+    >>> import tinygrad_edu as tg
+    >>> q = tg.nn.init.orthogonal_(tg.zeros(2, 5, dtype=tg.float64)).numpy()
+    >>> ((q @ q.T).round(9) + 0.0).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    if len(tensor.shape) < 2:
+        raise ShapeError(f"orthogonal_ needs a tensor of two axes or more, got shape {tensor.shape}")
+    rows = tensor.shape[0]
+    columns = math.prod(tensor.shape[1:])
+    if not rows * columns:
+        return tensor
+    flat = source(generator).normal(size=(max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(flat)
+    q = q * np.where(np.diagonal(r) < 0, -1, 1)  # makes the distribution uniform
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which weights make up for what a nonlinearity takes from the size of its input.
+
+    Args:
+        nonlinearity: "linear", "sigmoid", "tanh", "relu", "leaky_relu" or "selu" (or "conv1d" and so on).
+        param: the negative slope of leaky_relu, default 0.01.
+
+    Raises:
+        ValueError: for another name.
+
+    >>> from tinygrad_edu.nn import init
+    >>> init.calculate_gain("leaky_relu", 1.0)
+    1.0
+    """
+    linear = ["linear", *(f"conv{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3))]
+    gains = {**dict.fromkeys(linear, 1.0), "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 0.75}
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        return math.sqrt(2 / (1 + slope**2))
+    if nonlinearity not in gains:
+        raise ValueError(
+            f"calculate_gain: unknown nonlinearity {nonlinearity!r}: use 'linear', 'sigmoid', 'tanh', 'relu', "
+            "'leaky_relu' or 'selu'"
+        )
+    return gains[nonlinearity]
+
+
+def _fill(tensor: T, values: Any) -> T:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"init functions fill a Tensor in place, got {type(tensor).__name__}")
+    if tensor.dtype.kind != "f":
+        raise DtypeError(f"init functions fill floating-point tensors, got dtype {tensor.dtype}")
+    tensor.array[...] = values
+    mark_changed(tensor.array)
+    return tensor
+
+
+def _fans(op: str, tensor: Tensor) -> tuple[int, int]:
+    """How many numbers go into, and come out of, each unit of a layer with this weight."""
+    if len(tensor.shape) < 2:
+        raise ShapeError(
+            f"{op} needs a tensor of two axes or more, (fan_out, fan_in, …), got shape {tensor.shape}. "
+            "For a bias use zeros_ or uniform_"
+        )
+    field = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * field, tensor.shape[0] * field
+
+
+def _xavier_std(op: str, tensor: Tensor, gain: float) -> float:
+    fan = sum(_fans(op, tensor))
+    return gain * math.sqrt(2 / fan) if fan else 0.0
+
+
+def _kaiming_std(op: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"{op}: unknown mode {mode!r}: use 'fan_in' or 'fan_out'")
+    fan = _fans(op, tensor)[mode == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
+
+
+def _truncated(random: np.random.Generator, low: float, high: float, count: int) -> Any:
+    """`count` standard normal numbers between `low` and `high`, by rejection."""
+    mass = 0.5 * (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2)))
+    peak = min(max(low, 0.0), high)  # where the density on the interval is greatest
+    if mass < 0.25:  # a short interval, or one far out: what lies 9 deviations behind the peak never comes
+        low, high = max(low, peak - 9.0), min(high, peak + 9.0)
+    out = np.empty(count)
+    done = 0
+    while done < count:
+        if mass >= 0.25:
+            draws = random.normal(size=count - done)
+            draws = draws[(draws >= low) & (draws <= high)]
+        else:
+            draws = random.uniform(low, high, size=count - done)
+            draws = draws[random.random(count - done) < np.exp((peak * peak - draws * draws) / 2)]
+        out[done : done + draws.size] = draws
+        done += draws.size
+    return out

@@ -1,0 +1,157 @@
+"""Linear, Bilinear and Identity."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import DType
+from ..errors import ShapeError
+from ..ops.cast import check_device
+from ..ops.fused import linear
+from ..tensor import Tensor
+from . import functional as F
+from . import init
+from .checks import count
+from .module import Module
+from .parameter import Parameter
+
+__all__ = ["Bilinear", "Identity", "Linear"]
+
+
+class Linear(Module):
+    """x @ weight.T + bias, along the last axis.
+
+    Weight and bias start uniform between plus and minus 1/sqrt(in_features), as PyTorch's do.
+
+    Args:
+        in_features: size of the last axis of the input.
+        out_features: size of the last axis of the output.
+        bias: whether to add a bias.
+        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        dtype: that of the parameters; default, the default dtype.
+
+    Attributes:
+        weight: Parameter of shape (out_features, in_features).
+        bias: Parameter of shape (out_features,), or None.
+
+    Shape: (*, in_features) to (*, out_features).
+
+    Raises:
+        ShapeError: when called with an input whose last axis is not `in_features`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.Linear(3, 2)(tg.zeros(5, 3)).shape
+    (5, 2)
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: DType = None
+    ) -> None:
+        super().__init__()
+        check_device(device, "Linear")
+        self.in_features = count("Linear", "in_features", in_features)
+        self.out_features = count("Linear", "out_features", out_features)
+        self.weight = init.new_parameter((self.out_features, self.in_features), dtype)
+        self.register_parameter("bias", init.new_parameter((self.out_features,), dtype) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters anew."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x @ weight.T + bias."""
+        try:
+            return linear(x, self.weight, self.bias)
+        except ShapeError as error:
+            shape = np.shape(x)
+            if shape and shape[-1] == self.in_features:
+                raise
+            have = f"axis -1 is {shape[-1]}. Set in_features={shape[-1]}?" if shape else "it has no axis"
+            raise ShapeError(f"Linear expects (*, {self.in_features}), got {shape}: {have}") from error
+
+    def extra_repr(self) -> str:
+        """The sizes, and whether there is a bias."""
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Bilinear(Module):
+    """x1 @ weight[k] @ x2 + bias[k], for each output feature k.
+
+    Args:
+        in1_features: size of the last axis of the first input.
+        in2_features: size of the last axis of the second input.
+        out_features: size of the last axis of the output.
+        bias: whether to add a bias.
+        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        dtype: that of the parameters; default, the default dtype.
+
+    Shape: (*, in1_features) and (*, in2_features) to (*, out_features).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.Bilinear(3, 4, 2)(tg.zeros(5, 3), tg.zeros(5, 4)).shape
+    (5, 2)
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: DType = None,
+    ) -> None:
+        super().__init__()
+        check_device(device, "Bilinear")
+        self.in1_features = count("Bilinear", "in1_features", in1_features, least=1)
+        self.in2_features = count("Bilinear", "in2_features", in2_features, least=1)
+        self.out_features = count("Bilinear", "out_features", out_features)
+        self.weight = init.new_parameter((self.out_features, self.in1_features, self.in2_features), dtype)
+        self.register_parameter("bias", init.new_parameter((self.out_features,), dtype) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters anew."""
+        bound = 1 / math.sqrt(self.in1_features)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """One number for each output feature."""
+        return F.bilinear(x1, x2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """The sizes, and whether there is a bias."""
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+            f"out_features={self.out_features}, bias={self.bias is not None}"
+        )
+
+
+class Identity(Module):
+    """The input itself; any arguments given to it are ignored.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.Identity()(tg.tensor([1.0]))
+    tensor([1.])
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def forward(self, x: Any) -> Any:
+        """x."""
+        return x

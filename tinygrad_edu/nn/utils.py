@@ -1,0 +1,175 @@
+"""What is done to all parameters of a model at once: clipping gradients, and seeing them as one vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..errors import ShapeError, TinygradError
+from ..ops.join import cat
+from ..recording import make_tensor
+from ..tensor import Tensor
+from ..versions import mark_changed
+
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "get_total_norm",
+    "parameters_to_vector",
+    "vector_to_parameters",
+]
+
+
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
+    """The norm of all numbers in `tensors`, as if they were one vector.
+
+    Args:
+        tensors: a tensor, or several.
+        norm_type: the order of the norm; `inf` for the largest size.
+        error_if_nonfinite: raise if the norm is NaN or infinite.
+
+    Returns:
+        Tensor of shape (). Squares are added in float64, so that float32 gradients cannot overflow.
+
+    Raises:
+        TinygradError: if `error_if_nonfinite` and it is not finite.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.utils.get_total_norm([tg.tensor([3.0]), tg.tensor([[4.0]])])
+    tensor(5.)
+    """
+    if not norm_type > 0:
+        raise ValueError(f"norm_type must be greater than 0, got {norm_type}")
+    arrays = [t.array for t in _several(tensors)]
+    sizes = [np.abs(array) for array in arrays if array.size]
+    if math.isinf(norm_type):
+        total = float(np.max([size.max() for size in sizes])) if sizes else 0.0
+    elif norm_type == 2:
+        total = math.sqrt(sum(float(np.square(size, dtype=np.float64).sum()) for size in sizes))
+    else:
+        total = sum(float(np.power(size, norm_type, dtype=np.float64).sum()) for size in sizes) ** (1 / norm_type)
+    if error_if_nonfinite and not math.isfinite(total):
+        raise TinygradError(
+            f"the total norm of order {norm_type} is {total}, so gradients cannot be clipped by it. "
+            "Find where the first NaN or infinity arises, or pass error_if_nonfinite=False"
+        )
+    dtype = np.result_type(*arrays) if arrays else np.dtype(np.float32)
+    with np.errstate(over="ignore"):
+        return make_tensor(np.asarray(total).astype(dtype), None)
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> Tensor:
+    """Scale all gradients by one factor, so that their total norm is at most `max_norm`.
+
+    Args:
+        parameters: a tensor, or several; those without a gradient are passed over.
+        max_norm: the greatest norm.
+        norm_type: the order of the norm; `inf` for the largest size.
+        error_if_nonfinite: raise if the norm is NaN or infinite; no gradient has changed then.
+
+    Returns:
+        The total norm before clipping, a tensor of shape (). With summed losses it grows with the batch:
+        choose `max_norm` accordingly, or use the mean.
+
+    Raises:
+        TinygradError: if `error_if_nonfinite` and the norm is not finite.
+        ValueError: for a negative or NaN `max_norm`, or a `norm_type` of 0 or less.
+
+    Source: Pascanu et al., "On the difficulty of training recurrent neural networks" (2013). As PyTorch,
+    it divides by the norm plus 1e-6.
+
+    >>> import tinygrad_edu as tg
+    >>> w = tg.tensor([1.0, 1.0], requires_grad=True)
+    >>> (w * tg.tensor([3.0, 4.0])).backward()
+    >>> tg.nn.utils.clip_grad_norm_(w, 1.0), w.grad
+    (tensor(5.), tensor([0.5999999 , 0.79999983]))
+    """
+    if not max_norm >= 0:
+        raise ValueError(f"clip_grad_norm_: max_norm must be 0 or more, got {max_norm}")
+    gradients = _gradients(parameters)
+    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
+    factor = max_norm / (float(total) + 1e-6)
+    if not factor >= 1:  # a NaN norm makes every gradient NaN, as in PyTorch, rather than going unnoticed
+        for gradient in gradients:
+            gradient.array *= factor
+            mark_changed(gradient.array)
+    return total
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Hold every number of every gradient between -clip_value and clip_value.
+
+    Args:
+        parameters: a tensor, or several; those without a gradient are passed over.
+        clip_value: the greatest size.
+
+    Raises:
+        ValueError: for a negative or NaN `clip_value`.
+
+    >>> import tinygrad_edu as tg
+    >>> w = tg.tensor([1.0, 1.0], requires_grad=True)
+    >>> (w * tg.tensor([3.0, -0.5])).backward()
+    >>> tg.nn.utils.clip_grad_value_(w, 1.0)
+    >>> w.grad
+    tensor([ 1. , -0.5])
+    """
+    if not clip_value >= 0:
+        raise ValueError(f"clip_grad_value_: clip_value must be 0 or more, got {clip_value}")
+    for gradient in _gradients(parameters):
+        np.clip(gradient.array, -clip_value, clip_value, out=gradient.array)
+        mark_changed(gradient.array)
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All numbers of the parameters in one vector, differentiably.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.utils.parameters_to_vector([tg.zeros(2), tg.ones(1, 2)])
+    tensor([0., 0., 1., 1.])
+    """
+    parts = [p.reshape(-1) for p in parameters]
+    if not parts:
+        raise ValueError("parameters_to_vector: there are no parameters")
+    return cat(parts)
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Copy the numbers of a vector into the parameters, the inverse of `parameters_to_vector`.
+
+    Raises:
+        ShapeError: if the vector does not hold as many numbers as the parameters; nothing has changed then.
+
+    >>> import tinygrad_edu as tg
+    >>> layer = tg.nn.Linear(2, 1)
+    >>> tg.nn.utils.vector_to_parameters(tg.tensor([1.0, 2.0, 3.0]), layer.parameters())
+    >>> layer.bias.detach()
+    tensor([3.])
+    """
+    parameters = list(parameters)
+    count = sum(p.array.size for p in parameters)
+    if vec.shape != (count,):
+        raise ShapeError(f"vector_to_parameters: the parameters hold {count} numbers, vec has shape {vec.shape}")
+    numbers = vec.array.copy()
+    start = 0
+    for p in parameters:
+        end = start + p.array.size
+        p.array[...] = numbers[start:end].reshape(p.shape)
+        mark_changed(p.array)
+        start = end
+
+
+def _several(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+
+
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    return [g for g in (p.grad for p in _several(parameters)) if g is not None]

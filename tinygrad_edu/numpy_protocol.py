@@ -1,0 +1,67 @@
+"""NumPy's own functions on Tensors: `np.exp(t)`, `array * t`, `np.concatenate([t, u])`.
+
+What a NumPy function does here stands in the table `NUMPY_FUNCTIONS`, which the ops fill in. A function
+that is not there is an error that says what to do, never an object array.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import versions
+from .errors import DtypeError, GraphError
+from .primitives import NUMPY_FUNCTIONS
+from .recording import TensorBase, mode
+
+__all__ = ["call_function", "call_ufunc"]
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What `ufunc` does on inputs of which one is a Tensor (NumPy's `__array_ufunc__`)."""
+    out = kwargs.pop("out", None)
+    if out is not None:
+        return _into(ufunc, method, inputs, out[0], kwargs)
+    handler = NUMPY_FUNCTIONS.get(ufunc)
+    if method != "__call__":
+        raise DtypeError(f"np.{ufunc.__name__}.{method} of a Tensor is not supported. {_way_out(ufunc.__name__)}")
+    if handler is None:
+        raise DtypeError(f"np.{ufunc.__name__} of a Tensor is not supported. {_way_out(ufunc.__name__)}")
+    if kwargs:
+        names = ", ".join(f"{name}=" for name in kwargs)
+        raise DtypeError(f"np.{ufunc.__name__} of a Tensor does not take {names}. {_way_out(ufunc.__name__)}")
+    return handler(*inputs)
+
+
+def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What `function` of NumPy does on arguments of which one is a Tensor (`__array_function__`)."""
+    name = getattr(function, "__name__", str(function))
+    handler = NUMPY_FUNCTIONS.get(function)
+    if handler is None:
+        raise DtypeError(f"np.{name} of a Tensor is not supported. {_way_out(name)}")
+    try:
+        return handler(*args, **kwargs)
+    except TypeError as error:
+        if "argument" in str(error) and not isinstance(error, DtypeError):
+            raise DtypeError(f"np.{name} of a Tensor: {error}. {_way_out(name)}") from error
+        raise
+
+
+def _into(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], out: Any, kwargs: dict[str, Any]) -> Any:
+    """`ufunc` with `out=`, as in `array -= tensor`: plain arithmetic, so nothing may want a gradient."""
+    tracked = [t for t in (*inputs, out) if isinstance(t, TensorBase) and t.source is not None]
+    if tracked and mode.recording:
+        raise GraphError(
+            f"np.{ufunc.__name__}(…, out=…) would overwrite an array where a gradient is wanted. "
+            "Use the result instead of out=, or do it inside no_grad()"
+        )
+    arrays = [t.array if isinstance(t, TensorBase) else t for t in inputs]
+    target = out.array if isinstance(out, TensorBase) else out
+    getattr(ufunc, method)(*arrays, out=target, **kwargs)
+    versions.mark_changed(target)
+    return out
+
+
+def _way_out(name: str) -> str:
+    return f"Use tg.{name} if there is one, or call it on t.detach().numpy(), which gives no gradient"

@@ -1,0 +1,57 @@
+"""Which axes an op is asked to work along: `dim` and `axis` are two spellings of one argument."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from ..errors import ShapeError, axis_error
+
+__all__ = ["Axes", "one_axis", "some_axes"]
+
+Axes: TypeAlias = int | Sequence[int] | None
+"""One axis, several, or (None) all of them."""
+
+
+def one_axis(op: str, x: Any, dim: int | None, axis: int | None = None) -> int | None:
+    """The axis asked for as `dim` or `axis`, counted from 0; None if neither was given."""
+    dim = _either(op, dim, axis)
+    return None if dim is None else _from_zero(op, dim, _shape(x))
+
+
+def some_axes(op: str, x: Any, dim: Axes, axis: Axes = None) -> int | tuple[int, ...] | None:
+    """The axes asked for as `dim` or `axis`, counted from 0; None if neither was given."""
+    dim = _either(op, dim, axis)
+    if dim is None:
+        return None
+    shape = _shape(x)
+    if not isinstance(dim, Sequence):
+        return _from_zero(op, dim, shape)
+    axes = tuple(_from_zero(op, d, shape) for d in dim)
+    if len(set(axes)) < len(axes):
+        raise ShapeError(f"{op}: dim={tuple(dim)} names an axis of shape {shape} twice")
+    return axes
+
+
+def _either(op: str, dim: Any, axis: Any) -> Any:
+    if dim is not None and axis is not None:
+        raise TypeError(f"{op}: dim={dim} and axis={axis} are two names of one argument: pass one of them")
+    return axis if dim is None else dim
+
+
+def _from_zero(op: str, axis: Any, shape: tuple[int, ...]) -> int:
+    try:
+        index = axis.__index__()
+    except AttributeError:
+        raise TypeError(f"{op}: an axis is an integer, got {axis!r}") from None
+    if not -len(shape) <= index < len(shape):
+        raise axis_error(op, index, shape)
+    return int(index % len(shape))
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    if hasattr(x, "shape"):
+        return tuple(x.shape)
+    import numpy as np
+
+    return np.shape(x)

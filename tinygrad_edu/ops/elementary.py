@@ -1,0 +1,328 @@
+"""Elementary functions of one or two numbers: exponentials, logarithms, angles, and the error function."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..primitives import Operand, primitive
+from . import erf as error_function
+
+__all__ = [
+    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin",
+    "asinh", "atan", "atan2", "atanh", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "hypot", "log",
+    "log10", "log1p", "log2", "logaddexp", "sin", "sinh", "tan", "tanh", "xlogy",
+]  # fmt: skip
+
+_LN2, _LN10 = math.log(2), math.log(10)
+_TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
+
+
+@primitive(vjps=(lambda g, out, x: g * out,), saves=("out",), fresh=True, numpy=np.exp)
+def exp(x: Operand) -> Operand:
+    """e to the power x."""
+    return np.exp(x)
+
+
+@primitive(vjps=(lambda g, out, x: g * out * _LN2,), saves=("out",), fresh=True, numpy=np.exp2)
+def exp2(x: Operand) -> Operand:
+    """2 to the power x.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.exp2(tg.tensor([3.0]))
+    tensor([8.])
+    """
+    return np.exp2(x)
+
+
+@primitive(vjps=(lambda g, out, x: g * (out + 1),), saves=("out",), fresh=True, numpy=np.expm1)
+def expm1(x: Operand) -> Operand:
+    """exp(x) - 1, to full precision where x is small.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.expm1(tg.tensor([0.0, 1e-10]))
+    tensor([0.e+00, 1.e-10])
+    """
+    return np.expm1(x)
+
+
+@primitive(vjps=(lambda g, out, x: g / x,), saves=("x",), fresh=True, numpy=np.log, domain=(0.2, 3.0))
+def log(x: Operand) -> Operand:
+    """The natural logarithm."""
+    return np.log(x)
+
+
+@primitive(vjps=(lambda g, out, x: g / (x * _LN2),), saves=("x",), fresh=True, numpy=np.log2, domain=(0.2, 3.0))
+def log2(x: Operand) -> Operand:
+    """The logarithm to the base 2.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.log2(tg.tensor([8.0]))
+    tensor([3.])
+    """
+    return np.log2(x)
+
+
+@primitive(vjps=(lambda g, out, x: g / (x * _LN10),), saves=("x",), fresh=True, numpy=np.log10, domain=(0.2, 3.0))
+def log10(x: Operand) -> Operand:
+    """The logarithm to the base 10.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.log10(tg.tensor([1.0, 10.0]))
+    tensor([0., 1.])
+    """
+    return np.log10(x)
+
+
+@primitive(vjps=(lambda g, out, x: g / (1 + x),), saves=("x",), fresh=True, numpy=np.log1p, domain=(-0.7, 2.0))
+def log1p(x: Operand) -> Operand:
+    """log(1 + x), to full precision where x is small.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.log1p(tg.tensor([1e-10]))
+    tensor([1.e-10])
+    """
+    return np.log1p(x)
+
+
+def _safe_log(y: Operand, used: Operand) -> Operand:
+    """log(y) where it is used, else 0, without a warning about the log of 0."""
+    return np.log(np.where(used, y, 1))
+
+
+@primitive(
+    vjps=(
+        lambda g, out, x, y: g * _safe_log(y, (x != 0) | (y > 0)),
+        lambda g, out, x, y: g * x / y,
+    ),
+    saves=("x y", "x y"),
+    fresh=True,
+    domain=(0.2, 3.0),
+)
+def xlogy(x: Operand, y: Operand) -> Operand:
+    """x log(y), and 0 where x is 0, whatever y is: the term of an entropy.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.xlogy(tg.tensor([0.0, 2.0]), tg.tensor([0.0, 1.0]))
+    tensor([0., 0.])
+    """
+    return np.multiply(x, _safe_log(y, np.not_equal(x, 0)))
+
+
+def _weight(part: Operand, total: Operand) -> Operand:
+    """exp(part - total), where total = -inf (every part is -inf as well) gives 0."""
+    return np.exp(part - np.where(total == -math.inf, 0, total))
+
+
+@primitive(
+    vjps=(lambda g, out, x, y: g * _weight(x, out), lambda g, out, x, y: g * _weight(y, out)),
+    saves=("out x", "out y"),
+    fresh=True,
+    numpy=np.logaddexp,
+)
+def logaddexp(x: Operand, y: Operand) -> Operand:
+    """log(exp(x) + exp(y)), without overflow.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.logaddexp(tg.tensor([1000.0]), tg.tensor([0.0]))
+    tensor([1000.])
+    """
+    return np.logaddexp(x, y)
+
+
+@primitive(vjps=(lambda g, out, x: g * np.cos(x),), saves=("x",), fresh=True, numpy=np.sin)
+def sin(x: Operand) -> Operand:
+    """The sine of x, in radians.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.sin(tg.tensor([0.0]))
+    tensor([0.])
+    """
+    return np.sin(x)
+
+
+@primitive(vjps=(lambda g, out, x: -g * np.sin(x),), saves=("x",), fresh=True, numpy=np.cos)
+def cos(x: Operand) -> Operand:
+    """The cosine of x, in radians.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.cos(tg.tensor([0.0]))
+    tensor([1.])
+    """
+    return np.cos(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g * (1 + out * out),),
+    saves=("out",),
+    fresh=True,
+    numpy=np.tan,
+    domain=(-1.2, 1.2),
+)
+def tan(x: Operand) -> Operand:
+    """The tangent of x, in radians.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tan(tg.tensor([0.0]))
+    tensor([0.])
+    """
+    return np.tan(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g / np.sqrt(1 - x * x),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.arcsin,
+    domain=(-0.9, 0.9),
+)
+def asin(x: Operand) -> Operand:
+    """The angle in [-pi/2, pi/2] whose sine is x.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.asin(tg.tensor([0.0]))
+    tensor([0.])
+    """
+    return np.arcsin(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: -g / np.sqrt(1 - x * x),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.arccos,
+    domain=(-0.9, 0.9),
+)
+def acos(x: Operand) -> Operand:
+    """The angle in [0, pi] whose cosine is x.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.acos(tg.tensor([1.0]))
+    tensor([0.])
+    """
+    return np.arccos(x)
+
+
+@primitive(vjps=(lambda g, out, x: g / (1 + x * x),), saves=("x",), fresh=True, numpy=np.arctan)
+def atan(x: Operand) -> Operand:
+    """The angle in [-pi/2, pi/2] whose tangent is x.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.atan(tg.tensor([0.0]))
+    tensor([0.])
+    """
+    return np.arctan(x)
+
+
+@primitive(
+    vjps=(lambda g, out, y, x: g * x / (x * x + y * y), lambda g, out, y, x: -g * y / (x * x + y * y)),
+    saves=("x y", "x y"),
+    fresh=True,
+    numpy=np.arctan2,
+)
+def atan2(y: Operand, x: Operand) -> Operand:
+    """The angle in [-pi, pi] of the point (x, y).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.atan2(tg.tensor([0.0]), tg.tensor([1.0]))
+    tensor([0.])
+    """
+    return np.arctan2(y, x)
+
+
+@primitive(vjps=(lambda g, out, x: g * np.cosh(x),), saves=("x",), fresh=True, numpy=np.sinh)
+def sinh(x: Operand) -> Operand:
+    """The hyperbolic sine."""
+    return np.sinh(x)
+
+
+@primitive(vjps=(lambda g, out, x: g * np.sinh(x),), saves=("x",), fresh=True, numpy=np.cosh)
+def cosh(x: Operand) -> Operand:
+    """The hyperbolic cosine."""
+    return np.cosh(x)
+
+
+@primitive(vjps=(lambda g, out, x: g * (1 - out * out),), saves=("out",), fresh=True, numpy=np.tanh)
+def tanh(x: Operand) -> Operand:
+    """The hyperbolic tangent."""
+    return np.tanh(x)
+
+
+@primitive(vjps=(lambda g, out, x: g / np.hypot(x, 1),), saves=("x",), fresh=True, numpy=np.arcsinh)
+def asinh(x: Operand) -> Operand:
+    """The inverse of the hyperbolic sine."""
+    return np.arcsinh(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.arccosh,
+    domain=(1.3, 4.0),
+)
+def acosh(x: Operand) -> Operand:
+    """The inverse of the hyperbolic cosine, not negative."""
+    return np.arccosh(x)
+
+
+@primitive(vjps=(lambda g, out, x: g / (1 - x * x),), saves=("x",), fresh=True, numpy=np.arctanh, domain=(-0.9, 0.9))
+def atanh(x: Operand) -> Operand:
+    """The inverse of the hyperbolic tangent."""
+    return np.arctanh(x)
+
+
+def _part_of(g: Operand, x: Operand, length: Operand) -> Operand:
+    return g * x / np.where(length == 0, 1, length)
+
+
+@primitive(
+    vjps=(lambda g, out, x, y: _part_of(g, x, out), lambda g, out, x, y: _part_of(g, y, out)),
+    saves=("out x", "out y"),
+    fresh=True,
+    numpy=np.hypot,
+    domain=(0.3, 2.0),
+)
+def hypot(x: Operand, y: Operand) -> Operand:
+    """sqrt(x^2 + y^2), without overflow. The gradient at (0, 0) is 0.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.hypot(tg.tensor([3.0]), tg.tensor([4.0]))
+    tensor([5.])
+    """
+    return np.hypot(x, y)
+
+
+@primitive(vjps=(lambda g, out, x: g * (_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True)
+def erf(x: Operand) -> Operand:
+    """The error function: 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+
+    Computed by the approximations of Cody (1969), to about 1e-16; see `ops/erf.py`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.erf(tg.tensor([0.0, 100.0]))
+    tensor([0., 1.])
+    """
+    return error_function.erf(x)
+
+
+@primitive(vjps=(lambda g, out, x: g * (-_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True)
+def erfc(x: Operand) -> Operand:
+    """1 - erf(x), to full relative precision where that is small.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.erfc(tg.tensor([0.0, 100.0]))
+    tensor([1., 0.])
+    """
+    return error_function.erfc(x)
+
+
+# NumPy's names, which PyTorch has too.
+arccos = acos
+arccosh = acosh
+arcsin = asin
+arcsinh = asinh
+arctan = atan
+arctan2 = atan2
+arctanh = atanh

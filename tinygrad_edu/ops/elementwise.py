@@ -1,0 +1,270 @@
+"""Arithmetic and powers, element by element.
+
+A rule reads as the derivative does on paper. Where a function has a kink, the rule takes PyTorch's
+choice, and the docstring says which.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..primitives import Operand, implements, primitive
+
+__all__ = [
+    "abs", "absolute", "add", "addcdiv", "addcmul", "div", "divide", "float_power", "floor_divide", "fmod",
+    "lerp", "mul", "multiply", "neg", "negative", "positive", "pow", "reciprocal", "remainder", "rsqrt",
+    "sqrt", "square", "sub", "subtract", "true_divide",
+]  # fmt: skip
+
+
+def no_change(g: Any, out: Any, *args: Any) -> Any:
+    """The rule of a function that is constant almost everywhere: a gradient of zeros."""
+    return np.zeros(g.shape, g.dtype)
+
+
+@primitive(vjps=(lambda g, out, x, y: g, lambda g, out, x, y: g), saves=("", ""), numpy=np.add)
+def add(x: Operand, y: Operand) -> Operand:
+    """x + y, with broadcasting."""
+    return np.add(x, y)
+
+
+@primitive(vjps=(lambda g, out, x, y: g, lambda g, out, x, y: -g), saves=("", ""), numpy=np.subtract)
+def sub(x: Operand, y: Operand) -> Operand:
+    """x - y, with broadcasting."""
+    return np.subtract(x, y)
+
+
+@primitive(
+    vjps=(lambda g, out, x, y: g * y, lambda g, out, x, y: g * x),
+    saves=("y", "x"),
+    fresh=True,
+    numpy=np.multiply,
+)
+def mul(x: Operand, y: Operand) -> Operand:
+    """x * y, with broadcasting."""
+    return np.multiply(x, y)
+
+
+@primitive(
+    vjps=(lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y),
+    saves=("y", "out y"),
+    fresh=True,
+    numpy=(np.divide, np.true_divide),
+    domain=(0.5, 2.0),
+)
+def div(x: Operand, y: Operand) -> Operand:
+    """x / y, with broadcasting; of integers, a result of the default dtype."""
+    return np.divide(x, y)
+
+
+@primitive(vjps=(lambda g, out, x: -g,), saves=("",), fresh=True, numpy=np.negative)
+def neg(x: Operand) -> Operand:
+    """-x."""
+    return np.negative(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x, y: g, lambda g, out, x, y: -g * np.floor(x / y)),
+    saves=("", "x y"),
+    numpy=(np.remainder, np.mod),
+    domain=(0.5, 2.0),
+)
+def remainder(x: Operand, y: Operand) -> Operand:
+    """x - floor(x / y) * y, the operator `%`: the result has the sign of `y`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.remainder(tg.tensor([-3.0, 3.0]), 2)
+    tensor([1., 1.])
+    """
+    return np.remainder(x, y)
+
+
+@primitive(
+    vjps=(lambda g, out, x, y: g, lambda g, out, x, y: -g * np.trunc(x / y)),
+    saves=("", "x y"),
+    numpy=np.fmod,
+    domain=(0.5, 2.0),
+)
+def fmod(x: Operand, y: Operand) -> Operand:
+    """x - trunc(x / y) * y, C's remainder: the result has the sign of `x`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.fmod(tg.tensor([-3.0, 3.0]), 2)
+    tensor([-1.,  1.])
+    """
+    return np.fmod(x, y)
+
+
+@primitive(vjps=(no_change, no_change), saves=("", ""), fresh=True, numpy=np.floor_divide, domain=(0.5, 2.0))
+def floor_divide(x: Operand, y: Operand) -> Operand:
+    """floor(x / y), the operator `//`. Its gradient is zero.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([-3, 3]) // 2
+    tensor([-2,  1])
+    """
+    return np.floor_divide(x, y)
+
+
+def _power_by_base(g: Any, out: Any, x: Any, y: Any) -> Any:
+    """y x^(y-1), and 0 where y is 0, whatever x is."""
+    if isinstance(y, int | float):
+        if y == 2:
+            return g * (2 * x)
+        return g * (y * x ** (y - 1)) if y else no_change(g, out)
+    constant = y == 0
+    return g * np.where(constant, 0, y * x ** np.where(constant, 1, y - 1))
+
+
+def _power_by_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
+    """x^y log(x): 0 where x is 0 and y is not negative, NaN where x is negative."""
+    if isinstance(x, int | float):
+        return g * out * (math.log(x) if x > 0 else math.nan if x < 0 else 0.0)
+    return np.where(x < 0, math.nan, g * out * np.log(np.where(x > 0, x, 1)))
+
+
+@primitive(
+    vjps=(_power_by_base, _power_by_exponent),
+    saves=("x y", "out x"),
+    fresh=True,
+    numpy=(np.power, np.float_power),
+    domain=(0.3, 2.0),
+)
+def pow(x: Operand, y: Operand) -> Operand:
+    """x to the power y, with broadcasting; 0 to the power 0 is 1.
+
+    The derivative by `x` is 0 where `y` is 0. That by `y` is 0 where `x` is 0 (and `y` not negative), and
+    NaN where `x` is negative.
+
+    >>> import tinygrad_edu as tg
+    >>> x = tg.tensor([-2.0, 0.0, 3.0], requires_grad=True)
+    >>> (x**2).backward()
+    >>> x.grad
+    tensor([-4.,  0.,  6.])
+    """
+    return x**y
+
+
+@primitive(
+    vjps=(lambda g, out, x: -g * out * out,),
+    saves=("out",),
+    fresh=True,
+    numpy=np.reciprocal,
+    domain=(0.4, 2.0),
+)
+def reciprocal(x: Operand) -> Operand:
+    """1 / x.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.reciprocal(tg.tensor([2.0, 4.0]))
+    tensor([0.5 , 0.25])
+    """
+    return np.divide(1, x)
+
+
+@primitive(vjps=(lambda g, out, x: g * (2 * x),), saves=("x",), fresh=True, numpy=np.square)
+def square(x: Operand) -> Operand:
+    """x * x.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.square(tg.tensor([2.0, -3.0]))
+    tensor([4., 9.])
+    """
+    return np.square(x)
+
+
+@primitive(vjps=(lambda g, out, x: 0.5 * g / out,), saves=("out",), fresh=True, numpy=np.sqrt, domain=(0.3, 3.0))
+def sqrt(x: Operand) -> Operand:
+    """The square root; its derivative at 0 is infinite.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.sqrt(tg.tensor([4.0, 9.0]))
+    tensor([2., 3.])
+    """
+    return np.sqrt(x)
+
+
+@primitive(vjps=(lambda g, out, x: -0.5 * g * out**3,), saves=("out",), fresh=True, domain=(0.4, 3.0))
+def rsqrt(x: Operand) -> Operand:
+    """1 / sqrt(x).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.rsqrt(tg.tensor([4.0, 16.0]))
+    tensor([0.5 , 0.25])
+    """
+    return np.divide(1, np.sqrt(x))
+
+
+@primitive(vjps=(lambda g, out, x: g * np.sign(x),), saves=("x",), fresh=True, numpy=(np.absolute, np.fabs))
+def abs(x: Operand) -> Operand:
+    """|x|; the derivative at 0 is 0.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([-1.5, 2.0]).abs()
+    tensor([1.5, 2. ])
+    """
+    return np.absolute(x)
+
+
+@primitive(
+    vjps=(
+        lambda g, out, x, end, weight: g * (1 - weight),
+        lambda g, out, x, end, weight: g * weight,
+        lambda g, out, x, end, weight: g * (end - x),
+    ),
+    saves=("weight", "weight", "x end"),
+    fresh=True,
+    cases=lambda draw: [
+        (draw(2, 3), draw(3), 0.25),
+        (draw(2), draw(2), draw(2, 1)),
+        (draw(), draw(), draw(2)),
+    ],
+)
+def lerp(x: Operand, end: Operand, weight: Operand) -> Operand:
+    """x + weight * (end - x): on the way from `x` to `end`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.lerp(tg.tensor([0.0, 10.0]), tg.tensor([4.0, 20.0]), 0.25)
+    tensor([ 1. , 12.5])
+    """
+    return x + weight * (end - x)
+
+
+def addcmul(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Any:
+    """x + value * a * b.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.addcmul(tg.tensor([1.0]), tg.tensor([2.0]), tg.tensor([3.0]), value=10)
+    tensor([61.])
+    """
+    product = mul(a, b)
+    return add(x, product if value == 1 else mul(product, value))
+
+
+def addcdiv(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Any:
+    """x + value * a / b.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.addcdiv(tg.tensor([1.0]), tg.tensor([6.0]), tg.tensor([3.0]))
+    tensor([3.])
+    """
+    quotient = div(a, b)
+    return add(x, quotient if value == 1 else mul(quotient, value))
+
+
+@implements(np.positive)
+def positive(x: Operand) -> Any:
+    """x itself."""
+    return x
+
+
+# The same functions under their other names.
+absolute = abs
+divide = true_divide = div
+float_power = pow
+multiply = mul
+negative = neg
+subtract = sub

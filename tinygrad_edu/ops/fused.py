@@ -1,0 +1,121 @@
+"""Ops that do in one piece what a composition of others could do, because a training step is made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..primitives import Operand, primitive
+
+__all__ = ["linear", "softmax_cross_entropy"]
+
+
+def _rows(x: Any) -> Any:
+    """A matrix with a row for every vector along the last axis of `x`."""
+    return x if len(x.shape) == 2 else x.reshape(-1, x.shape[-1])
+
+
+def _linear_cases(draw: Any) -> list[tuple[Any, ...]]:
+    weight, bias = draw(2, 3), draw(2)
+    shapes = [(4, 3), (1, 3), (3,), (2, 2, 3), (0, 3)]
+    return [(draw(4, 3), weight, None), *((draw(*shape), weight, bias) for shape in shapes)]
+
+
+@primitive(
+    vjps=(
+        lambda g, out, x, weight, bias: g @ weight,
+        lambda g, out, x, weight, bias: np.dot(_rows(g).T, _rows(x)),
+        lambda g, out, x, weight, bias: g,
+    ),
+    saves=("weight", "x", ""),
+    fresh=True,
+    cases=_linear_cases,
+)
+def linear(x: Operand, weight: Operand, bias: Operand = None) -> Any:
+    """x @ weight.T + bias: each vector along the last axis of `x` times the matrix `weight`.
+
+    The gradient of the weight is where the sum over samples is taken: row by row, the product of a
+    sample's error term and its input.
+
+    Args:
+        x: tensor of shape (*, in_features).
+        weight: tensor of shape (out_features, in_features).
+        bias: tensor of shape (out_features,), or None.
+
+    Returns:
+        Tensor of shape (*, out_features).
+
+    Raises:
+        ShapeError: if the last axis of `x` is not that of `weight`, or the bias does not fit.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.linear(tg.tensor([[1.0, 2.0]]), tg.tensor([[3.0, 4.0]]), tg.tensor([0.5]))
+    tensor([[11.5]])
+    """
+    if len(weight.shape) != 2 or not x.shape or x.shape[-1] != weight.shape[1]:
+        raise _linear_misfit(x, weight)
+    out = np.dot(_rows(x), weight.T)
+    if bias is not None:
+        if bias.shape != weight.shape[:1]:
+            raise ShapeError(f"linear: bias has shape {bias.shape}, the weight {weight.shape} needs {weight.shape[:1]}")
+        out += bias
+    return out if len(x.shape) == 2 else out.reshape(*x.shape[:-1], weight.shape[0])
+
+
+def _linear_misfit(x: Any, weight: Any) -> ShapeError:
+    if len(weight.shape) != 2:
+        return ShapeError(f"linear: weight has shape {weight.shape}, not (out_features, in_features)")
+    have = f"axis -1 is {x.shape[-1]}" if x.shape else "it has no axis"
+    return ShapeError(
+        f"linear: weight of shape {weight.shape} expects x of shape (*, {weight.shape[1]}), got {x.shape}: {have}"
+    )
+
+
+def _cross_entropy_rule(g: Any, losses: Any, logits: Any, targets: Any) -> Any:
+    """Each sample's gradient is its probabilities, less 1 at its target, times the gradient of its loss."""
+    rows = np.arange(logits.shape[0])
+    normaliser = losses + logits[rows, targets]  # log of the sum of exponentials, without summing again
+    p = np.exp(logits - normaliser[:, None])
+    p[rows, targets] -= 1
+    p *= g[:, None]
+    return p
+
+
+@primitive(
+    vjps=(_cross_entropy_rule, None),
+    saves=("logits targets out", ""),
+    fresh=True,
+    cases=lambda draw: [
+        (draw(4, 3), np.array([0, 2, 2, 1])),
+        (draw(1, 5), np.array([4])),
+        (draw(0, 3), np.zeros(0, dtype=int)),
+        (draw(40, 2), np.arange(40) % 2),
+    ],
+)
+def softmax_cross_entropy(logits: Operand, targets: Operand) -> Any:
+    """-log softmax(logits)[target] for each row, without overflow at any size of logits.
+
+    Args:
+        logits: tensor of shape (N, C).
+        targets: integer array of shape (N,), each from 0 to C - 1 (not checked here).
+
+    Returns:
+        Tensor of shape (N,): one loss per row.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.softmax_cross_entropy(tg.tensor([[0.0, 0.0]]), tg.tensor([1]))
+    tensor([0.6931472])
+    """
+    if len(logits) > 16 > logits.shape[1]:
+        z = np.ascontiguousarray(logits.T)  # NumPy reduces many short rows slowly, and few long ones fast
+        z -= z.max(axis=0)
+        at_target = z[targets, np.arange(len(targets))]
+        losses = np.log(np.exp(z, out=z).sum(axis=0))
+    else:
+        z = logits - logits.max(axis=1, keepdims=True)
+        at_target = z[np.arange(len(targets)), targets]
+        losses = np.log(np.exp(z, out=z).sum(axis=1))
+    losses -= at_target
+    return losses

@@ -1,0 +1,346 @@
+"""Reading and writing along one axis by an array of places: gather, scatter, and their relatives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..errors import DtypeError, ShapeError
+from ..primitives import Operand, implements
+from ..recording import TensorBase
+from .axes import one_axis
+from .index import _put_add, _set_item, check_value, getitem
+
+if TYPE_CHECKING:
+    from ..dtypes import Array
+    from ..tensor import Tensor
+
+__all__ = [
+    "gather",
+    "index_add",
+    "index_copy",
+    "index_fill",
+    "index_select",
+    "narrow",
+    "scatter",
+    "scatter_add",
+    "select",
+    "take",
+    "take_along_axis",
+    "take_along_dim",
+]
+
+
+def along(shape: tuple[int, ...], indices: Array, axis: int) -> tuple[Array, ...]:
+    """The index that reads, at each place of `indices`, that element of axis `axis`."""
+    depth = len(shape)
+    grid = [np.arange(n).reshape((-1,) + (1,) * (depth - 1 - i)) for i, n in enumerate(indices.shape)]
+    grid[axis] = indices
+    return tuple(grid)
+
+
+@implements(np.take_along_axis)
+def take_along_axis(arr: Operand, indices: Operand, axis: int | None = -1) -> Tensor:
+    """The elements of axis `axis` at the places `indices`, as `np.argsort` or `argmax` give them.
+
+    Args:
+        arr: tensor of any shape.
+        indices: integers; the other axes broadcast against those of `arr`.
+        axis: the axis; None takes both flattened.
+
+    Returns:
+        Tensor of the broadcast shape. Where an element is read more than once its gradients add up.
+
+    Raises:
+        IndexError: if a place is out of range.
+        ShapeError: if the shapes do not fit.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> x = tg.tensor([[30.0, 10.0, 20.0]])
+    >>> tg.take_along_axis(x, np.array([[1, 2, 0]]), axis=1)
+    tensor([[10., 20., 30.]])
+    """
+    places = indices.array if isinstance(indices, TensorBase) else np.asarray(indices)
+    if axis is None:
+        return getitem(arr.reshape(-1), places)
+    place = cast(int, one_axis("take_along_axis", arr, axis))
+    if len(places.shape) != len(arr.shape):
+        raise ShapeError(
+            f"take_along_axis: indices of shape {places.shape} and a tensor of shape {arr.shape} must have "
+            "equally many axes"
+        )
+    other = tuple(1 if i == place else n for i, n in enumerate(arr.shape))
+    places = np.broadcast_to(places, np.broadcast_shapes(places.shape, other))
+    shape = tuple(n if i == place else m for i, (n, m) in enumerate(zip(arr.shape, places.shape, strict=True)))
+    return getitem(arr if arr.shape == shape else np.broadcast_to(arr, shape), along(shape, places, place))
+
+
+def take_along_dim(x: Operand, indices: Operand, dim: int | None = None, *, axis: int | None = None) -> Tensor:
+    """`take_along_axis` under PyTorch's name; without an axis, both are flattened.
+
+    >>> import tinygrad_edu as tg
+    >>> x = tg.tensor([[30.0, 10.0, 20.0]])
+    >>> x.take_along_dim(tg.tensor([[1]]), dim=1)
+    tensor([[10.]])
+    """
+    places = indices.reshape(-1) if dim is None and axis is None else indices
+    return take_along_axis(x, places, dim if axis is None else axis)
+
+
+def gather(x: Operand, dim: int | None = None, index: Operand = None, *, axis: int | None = None) -> Tensor:
+    """For each place of `index`, the element of `x` there, but with the index as its place along `dim`.
+
+    ``out[i, j] = x[index[i, j], j]`` for ``dim=0``, and ``x[i, index[i, j]]`` for ``dim=1``.
+
+    Args:
+        x: tensor of any shape.
+        dim: the axis along which `index` counts.
+        index: integers, of as many axes as `x`, each no longer than that of `x` but for `dim`.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor of the shape of `index`.
+
+    Raises:
+        IndexError: if an index is out of range.
+        ShapeError: if the shapes do not fit.
+
+    >>> import tinygrad_edu as tg
+    >>> x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> x.gather(1, tg.tensor([[1], [0]]))
+    tensor([[2.],
+            [3.]])
+    """
+    place, places = _aligned("gather", x, dim, axis, index)
+    return getitem(x, along(x.shape, places, place))
+
+
+def scatter(
+    x: Operand,
+    dim: int | None = None,
+    index: Operand = None,
+    src: Operand = None,
+    *,
+    axis: int | None = None,
+    value: Any = None,
+    reduce: str | None = None,
+) -> Tensor:
+    """A copy of `x` in which the elements of `src` stand where `gather` with this `index` would read.
+
+    Where an index occurs more than once, the last one stays, and the gradient goes to that one.
+
+    Args:
+        x: tensor of any shape.
+        dim: the axis along which `index` counts.
+        index: integers, of as many axes as `x`.
+        src: tensor, at least as long as `index` along each axis; or a number.
+        axis: the same as `dim`.
+        value: the same as `src`, for a number.
+        reduce: ``"add"`` adds instead, as `scatter_add` does.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        IndexError: if an index is out of range.
+        ShapeError: if the shapes do not fit.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.zeros(2, 3).scatter(1, tg.tensor([[2], [0]]), 1.0)
+    tensor([[0., 0., 1.],
+            [1., 0., 0.]])
+    """
+    place, places = _aligned("scatter", x, dim, axis, index)
+    source = _source("scatter", value if src is None else src, places.shape)
+    where = along(x.shape, places, place)
+    if reduce == "add":
+        return cast("Tensor", x + _put_add(np.broadcast_to(source, places.shape), tuple(x.shape), where))
+    if reduce is not None:
+        raise ValueError(f"scatter: reduce={reduce!r} is not known: use None or 'add'")
+    return _set_item(x, where, source)
+
+
+def scatter_add(
+    x: Operand, dim: int | None = None, index: Operand = None, src: Operand = None, *, axis: int | None = None
+) -> Tensor:
+    """`x` with the elements of `src` added where `gather` with this `index` would read, as often as it would.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.zeros(3).scatter_add(0, tg.tensor([0, 0, 2]), tg.tensor([1.0, 2.0, 3.0]))
+    tensor([3., 0., 3.])
+    """
+    return scatter(x, dim, index, src, axis=axis, reduce="add")
+
+
+def index_select(x: Operand, dim: int | None = None, index: Operand = None, *, axis: int | None = None) -> Tensor:
+    """The slices of an axis at the places `index`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([[1, 2, 3]]).index_select(1, tg.tensor([2, 0]))
+    tensor([[3, 1]])
+    """
+    _, where = _slices("index_select", x, dim, axis, index)
+    return getitem(x, where)
+
+
+def select(x: Operand, dim: int, index: int) -> Tensor:
+    """One slice of an axis, without that axis; a view.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([[1, 2], [3, 4]]).select(1, 0)
+    tensor([1, 3])
+    """
+    place = cast(int, one_axis("select", x, dim))
+    return getitem(x, (*(slice(None),) * place, index.__index__()))
+
+
+def narrow(x: Operand, dim: int, start: int, length: int) -> Tensor:
+    """The `length` slices of an axis from `start` on; a view.
+
+    Raises:
+        ShapeError: if the axis does not have them.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.arange(5).narrow(0, 1, 3)
+    tensor([1, 2, 3])
+    """
+    place = cast(int, one_axis("narrow", x, dim))
+    have = x.shape[place]
+    first = start + have if start < 0 else start
+    if not 0 <= first <= first + length <= have:
+        raise ShapeError(f"narrow: axis {place} of shape {x.shape} has no {length} slices from {start} on")
+    return getitem(x, (*(slice(None),) * place, slice(first, first + length)))
+
+
+def index_add(
+    x: Operand,
+    dim: int | None = None,
+    index: Operand = None,
+    source: Operand = None,
+    *,
+    alpha: float = 1,
+    axis: int | None = None,
+) -> Tensor:
+    """`x` with the slices of `source`, times `alpha`, added at the places `index` of an axis.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.zeros(3).index_add(0, tg.tensor([0, 0]), tg.tensor([1.0, 2.0]))
+    tensor([3., 0., 0.])
+    """
+    place, where = _slices("index_add", x, dim, axis, index)
+    wanted = (*x.shape[:place], len(where[place]), *x.shape[place + 1 :])
+    check_value(_plain(x), where, source, "index_add")
+    source = np.broadcast_to(source, wanted)
+    return cast("Tensor", x + _put_add(source if alpha == 1 else source * alpha, tuple(x.shape), where))
+
+
+def index_copy(
+    x: Operand,
+    dim: int | None = None,
+    index: Operand = None,
+    source: Operand = None,
+    *,
+    axis: int | None = None,
+) -> Tensor:
+    """A copy of `x` with the slices of `source` at the places `index` of an axis.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.zeros(3).index_copy(0, tg.tensor([2, 0]), tg.tensor([1.0, 2.0]))
+    tensor([2., 0., 1.])
+    """
+    _, where = _slices("index_copy", x, dim, axis, index)
+    check_value(_plain(x), where, source, "index_copy")
+    return _set_item(x, where, source)
+
+
+def index_fill(
+    x: Operand, dim: int | None = None, index: Operand = None, value: Operand = 0, *, axis: int | None = None
+) -> Tensor:
+    """A copy of `x` with one number in all slices at the places `index` of an axis.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.ones(3).index_fill(0, tg.tensor([0, 2]), 5)
+    tensor([5., 1., 5.])
+    """
+    _, where = _slices("index_fill", x, dim, axis, index)
+    return _set_item(x, where, value)
+
+
+def take(x: Operand, index: Operand) -> Tensor:
+    """The elements at the places `index` of the flattened tensor, in the shape of `index`.
+
+    (`np.take` of a Tensor has an axis, too.)
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([[1, 2], [3, 4]]).take(tg.tensor([0, 3]))
+    tensor([1, 4])
+    """
+    return getitem(x.reshape(-1), _integers("take", index))
+
+
+@implements(np.take)
+def _np_take(a: Operand, indices: Operand, axis: int | None = None, out: Any = None, mode: str = "raise") -> Tensor:
+    if out is not None or mode != "raise":
+        raise TypeError("np.take of a Tensor does not take the arguments out= and mode=")
+    if axis is None:
+        return take(a, indices)
+    place = cast(int, one_axis("take", a, axis))
+    return getitem(a, (*(slice(None),) * place, _integers("take", indices)))
+
+
+# What the arguments must be
+
+
+def _plain(x: Any) -> Any:
+    return x.array if isinstance(x, TensorBase) else np.asarray(x)
+
+
+def _integers(op: str, index: Any) -> Array:
+    places = _plain(index)
+    if places.dtype.kind not in "iu":
+        if places.size:
+            raise DtypeError(f"{op}: index has dtype {places.dtype}; places are integers: use .long()")
+        places = places.astype(np.intp)
+    return cast("Array", places)
+
+
+def _aligned(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> tuple[int, Array]:
+    """The axis, and the places as an array that fits `x` along all other axes."""
+    place = one_axis(op, x, dim, axis)
+    if place is None or index is None:
+        raise TypeError(f"{op}: pass dim= and index=")
+    places = _integers(op, index)
+    shape = x.shape
+    if len(places.shape) != len(shape):
+        raise ShapeError(f"{op}: index of shape {places.shape} must have as many axes as the tensor of shape {shape}")
+    for i, (n, m) in enumerate(zip(places.shape, shape, strict=True)):
+        if i != place and n > m:
+            raise ShapeError(
+                f"{op}: along dim={place}, index of shape {places.shape} does not fit the tensor of shape "
+                f"{shape}: axis {i} is {n}, more than {m}"
+            )
+    return place, places
+
+
+def _slices(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> tuple[int, tuple[Any, ...]]:
+    """The axis, and the index that selects its slices at the places `index`."""
+    place = one_axis(op, x, dim, axis)
+    if place is None or index is None:
+        raise TypeError(f"{op}: pass dim= and index=")
+    places = np.atleast_1d(_integers(op, index))
+    if places.ndim != 1:
+        raise ShapeError(f"{op}: index must be a vector, got shape {places.shape}")
+    return place, (*(slice(None),) * place, places)
+
+
+def _source(op: str, source: Any, shape: tuple[int, ...]) -> Any:
+    """As much of `source` as there are places."""
+    if source is None:
+        raise TypeError(f"{op}: pass src=, a tensor or a number")
+    have = np.shape(source)
+    if not have:
+        return source
+    if len(have) != len(shape) or any(n < m for n, m in zip(have, shape, strict=True)):
+        raise ShapeError(f"{op}: src of shape {have} is smaller than index, of shape {shape}")
+    return source if have == shape else source[tuple(slice(n) for n in shape)]

@@ -1,0 +1,112 @@
+"""Where random numbers come from: generators, and a default one. The same seed gives the same numbers."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from .cast import check_device
+
+__all__ = [
+    "Generator",
+    "default_generator",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
+]
+
+
+class Generator:
+    """A source of random numbers with a state of its own.
+
+    Args:
+        device: ``"cpu"``.
+
+    Attributes:
+        numpy: NumPy's generator behind it.
+
+    >>> import tinygrad_edu as tg
+    >>> g = tg.Generator().manual_seed(0)
+    >>> a = tg.rand(2, generator=g)
+    >>> b = tg.rand(2, generator=g.manual_seed(0))
+    >>> (a == b).all()
+    tensor(True)
+    """
+
+    def __init__(self, device: Any = None) -> None:
+        check_device(device, "Generator")
+        self.device = "cpu"
+        self.manual_seed(0)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start again from `seed`, any integer; returns the generator itself."""
+        self._seed = seed.__index__()
+        self.numpy = np.random.default_rng(self._seed % 2**64)
+        return self
+
+    def seed(self) -> int:
+        """Start again from a seed that cannot be foretold, and return it."""
+        self.manual_seed(int(np.random.SeedSequence().generate_state(1, np.uint64)[0]))
+        return self._seed
+
+    def initial_seed(self) -> int:
+        """The seed that it last started from."""
+        return self._seed
+
+    def get_state(self) -> dict[str, Any]:
+        """The state, to be given to `set_state` later."""
+        return {"seed": self._seed, "state": copy.deepcopy(dict(self.numpy.bit_generator.state))}
+
+    def set_state(self, state: dict[str, Any]) -> Generator:
+        """Go on from a state that `get_state` gave; returns the generator itself."""
+        if not {"seed", "state"} <= set(state):
+            raise ValueError("set_state: needs what get_state() of a Generator returned")
+        self.numpy.bit_generator.state = copy.deepcopy(state["state"])
+        self._seed = state["seed"]
+        return self
+
+
+default_generator = Generator()
+default_generator.seed()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Start the default generator from `seed`, and return it.
+
+    >>> import tinygrad_edu as tg
+    >>> _ = tg.manual_seed(7)
+    >>> a = tg.randn(3)
+    >>> _ = tg.manual_seed(7)
+    >>> (a == tg.randn(3)).all()
+    tensor(True)
+    """
+    return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Start the default generator from a seed that cannot be foretold, and return it."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed that the default generator last started from."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> dict[str, Any]:
+    """The state of the default generator."""
+    return default_generator.get_state()
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Let the default generator go on from a state that `get_rng_state` gave."""
+    default_generator.set_state(state)
+
+
+def source(generator: Generator | None) -> np.random.Generator:
+    """NumPy's generator behind `generator`, or behind the default one."""
+    return (default_generator if generator is None else generator).numpy

@@ -1,0 +1,245 @@
+"""Variances, standard deviations and norms."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..primitives import Operand, implements, primitive
+from .axes import Axes, some_axes
+from .reduce import count, spread
+
+__all__ = ["norm", "std", "std_mean", "var", "var_mean"]
+
+
+def _statistic_cases(draw: Any) -> list[tuple[Any, ...]]:
+    return [
+        (draw(2, 3), None, 1, False),
+        (draw(2, 3, 4), (0, 2), 0, False),
+        (draw(2, 3), -1, 1, True),
+        (draw(0, 3), -1, 1, False),
+        (draw(4), 0, 0, False),
+    ]
+
+
+def _deviation(x: Any, axis: Any) -> Any:
+    return x - np.mean(x, axis=axis, keepdims=True)
+
+
+def _degrees(x: Any, axis: Any, correction: float) -> float:
+    """What the sum of squares is divided by; NaN where too few elements are left."""
+    degrees = count(x, axis) - correction
+    return degrees if degrees > 0 else math.nan
+
+
+def _var_rule(g: Any, out: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
+    return spread(g, x, axis, keepdims) * (_deviation(x, axis) * (2 / _degrees(x, axis, correction)))
+
+
+def _std_rule(g: Any, out: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
+    scale = spread(out, x, axis, keepdims) * _degrees(x, axis, correction)
+    return spread(g, x, axis, keepdims) * _deviation(x, axis) / np.where(scale == 0, 1, scale)
+
+
+@primitive(vjps=(_var_rule,), saves=("x",), fresh=True, cases=_statistic_cases)
+def _var(x: Operand, axis: Any, correction: float, keepdims: bool) -> Operand:
+    return np.var(x, axis=axis, ddof=correction, keepdims=keepdims)
+
+
+@primitive(vjps=(_std_rule,), saves=("out x",), fresh=True, cases=_statistic_cases)
+def _std(x: Operand, axis: Any, correction: float, keepdims: bool) -> Operand:
+    return np.std(x, axis=axis, ddof=correction, keepdims=keepdims)
+
+
+def var(
+    x: Operand,
+    dim: Axes | bool = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    axis: Axes = None,
+    keepdims: bool = False,
+) -> Any:
+    """The variance along the given axes, or of all elements: the mean square distance from the mean.
+
+    Args:
+        x: tensor of any shape.
+        dim: the axis or axes to reduce; None for all.
+        unbiased: divide by n - 1, which makes the estimate from a sample unbiased; else by n.
+        keepdim: keep those axes, with size 1.
+        correction: divide by n - correction instead.
+        axis: the same as `dim`.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        Tensor of the shape of `x` without those axes. (`np.var` divides by n unless told otherwise.)
+
+    Raises:
+        ShapeError: if an axis is out of range or named twice.
+
+    >>> import tinygrad_edu as tg
+    >>> x = tg.tensor([1.0, 2.0, 3.0, 4.0])
+    >>> x.var(), x.var(unbiased=False)
+    (tensor(1.6666666), tensor(1.25))
+    """
+    return _statistic(_var, "var", x, dim, unbiased, correction, axis, keepdim or keepdims)
+
+
+def std(
+    x: Operand,
+    dim: Axes | bool = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    axis: Axes = None,
+    keepdims: bool = False,
+) -> Any:
+    """The standard deviation: the square root of `var`, whose arguments it takes.
+
+    The gradient where all elements are equal is 0.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]]).std(dim=1)
+    tensor([1., 0.])
+    """
+    return _statistic(_std, "std", x, dim, unbiased, correction, axis, keepdim or keepdims)
+
+
+def _statistic(
+    op: Any, name: str, x: Any, dim: Any, unbiased: bool, correction: float | None, axis: Any, keepdims: bool
+) -> Any:
+    if isinstance(dim, bool):  # var(x, False) is PyTorch's short form of var(x, unbiased=False)
+        dim, unbiased = None, dim
+    correction = int(unbiased) if correction is None else correction
+    return op(x, some_axes(name, x, dim, axis), correction, keepdims)
+
+
+@implements(np.var)
+def _var_numpy(
+    a: Operand, axis: Axes = None, *, ddof: float = 0, correction: float | None = None, keepdims: bool = False
+) -> Any:
+    return var(a, axis, keepdim=keepdims, correction=ddof if correction is None else correction)
+
+
+@implements(np.std)
+def _std_numpy(
+    a: Operand, axis: Axes = None, *, ddof: float = 0, correction: float | None = None, keepdims: bool = False
+) -> Any:
+    return std(a, axis, keepdim=keepdims, correction=ddof if correction is None else correction)
+
+
+def var_mean(x: Operand, dim: Axes | bool = None, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+    """The variance and the mean, as a pair. The arguments are those of `var`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.var_mean(tg.tensor([1.0, 3.0]), unbiased=False)
+    (tensor(1.), tensor(2.))
+    """
+    return var(x, dim, *args, **kwargs), _mean_beside(x, dim, args, kwargs)
+
+
+def std_mean(x: Operand, dim: Axes | bool = None, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+    """The standard deviation and the mean, as a pair. The arguments are those of `var`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.std_mean(tg.tensor([1.0, 3.0]), unbiased=False)
+    (tensor(1.), tensor(2.))
+    """
+    return std(x, dim, *args, **kwargs), _mean_beside(x, dim, args, kwargs)
+
+
+def _mean_beside(x: Any, dim: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    axis = kwargs.get("axis") if dim is None or isinstance(dim, bool) else dim
+    keepdims = bool(args[1:2] == (True,) or kwargs.get("keepdim") or kwargs.get("keepdims"))
+    return np.mean(x, axis=axis, keepdims=keepdims)
+
+
+def _norm_rule(g: Any, out: Any, x: Any, p: float, axis: Any, keepdims: bool) -> Any:
+    g, out = spread(g, x, axis, keepdims), spread(out, x, axis, keepdims)
+    if p == 1:
+        return g * np.sign(x)
+    if math.isinf(p):
+        chosen = (np.abs(x) == out).astype(g.dtype)
+        return g * np.sign(x) * (chosen / chosen.sum(axis=axis, keepdims=True))
+    unit = x / np.where(out == 0, 1, out)
+    if p == 2:
+        return g * unit
+    if p == 0:
+        return g * 0 * unit
+    zero = x == 0
+    return g * np.where(zero, 0, np.sign(x) * np.abs(np.where(zero, 1, unit)) ** (p - 1))
+
+
+@primitive(
+    vjps=(_norm_rule,),
+    saves=("out x",),
+    fresh=True,
+    cases=lambda draw: [
+        *((draw(2, 3), p, None, False) for p in (2, 1, 3, 1.5, math.inf, -math.inf)),
+        (draw(2, 3, 4), 2, (0, 2), False),
+        (draw(2, 3), 3, -1, True),
+        (draw(), 2, None, False),
+        (draw(0, 3), 2, 0, False),
+    ],
+)
+def _norm(x: Operand, p: float, axis: Any, keepdims: bool) -> Operand:
+    if p == 2:
+        return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+    size = np.abs(x)
+    if p == 1:
+        return np.sum(size, axis=axis, keepdims=keepdims)
+    if math.isinf(p):
+        return (np.max if p > 0 else np.min)(size, axis=axis, keepdims=keepdims)
+    if p == 0:
+        return np.sum(size != 0, axis=axis, keepdims=keepdims).astype(size.dtype)
+    return np.sum(size**p, axis=axis, keepdims=keepdims) ** (1 / p)
+
+
+def norm(
+    x: Operand,
+    p: float | str | None = "fro",
+    dim: Axes = None,
+    keepdim: bool = False,
+    *,
+    axis: Axes = None,
+    keepdims: bool = False,
+    dtype: Any = None,
+) -> Any:
+    """The p-norm of the elements along the given axes, or of all: (sum |x|^p)^(1/p).
+
+    The gradient at the zero vector is 0. For p = inf, elements that tie share the gradient evenly.
+
+    Args:
+        x: tensor of any shape.
+        p: the order: a number, inf or -inf for the largest or smallest size, 0 for the number of elements
+            that are not 0; "fro" for 2.
+        dim: the axis or axes to reduce; None for all.
+        keepdim: keep those axes, with size 1.
+        axis: the same as `dim`.
+        keepdims: the same as `keepdim`.
+        dtype: convert to this dtype first.
+
+    Returns:
+        Tensor of the shape of `x` without those axes.
+
+    Raises:
+        ShapeError: if an axis is out of range or named twice.
+        ValueError: for a `p` that is no number and not "fro".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.norm(tg.tensor([[3.0, 4.0], [6.0, 8.0]]), dim=1)
+    tensor([ 5., 10.])
+    """
+    if p is None or p == "fro":
+        p = 2
+    if isinstance(p, str):
+        raise ValueError(
+            f"norm: p={p!r} is unknown: use a number, float('inf') or 'fro'; tg.linalg.norm has the others"
+        )
+    if dtype is not None:
+        x = x.astype(dtype)
+    return _norm(x, p, some_axes("norm", x, dim, axis), keepdim or keepdims)

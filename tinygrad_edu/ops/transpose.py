@@ -1,0 +1,158 @@
+"""The axes in another order. Every function here gives a view, by the one primitive `_transpose`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..primitives import Operand, implements, primitive
+from .axes import one_axis, some_axes
+from .shape import sizes
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+__all__ = ["moveaxis", "movedim", "permute", "swapaxes", "swapdims", "t", "transpose"]
+
+
+def _inverse(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...] | None:
+    """The permutation that undoes `axes`; None, which reverses all, undoes itself."""
+    if axes is None:
+        return None
+    order = [axis % ndim for axis in axes]
+    return tuple(sorted(range(ndim), key=order.__getitem__))
+
+
+@primitive(
+    vjps=(lambda g, out, a, axes: np.transpose(g, _inverse(axes, len(a.shape))),),
+    saves=("",),
+    numpy=(np.transpose, np.permute_dims),
+    cases=lambda draw: [
+        (draw(2, 3), None),
+        (draw(2, 3, 4), (1, -1, 0)),
+        (draw(0, 3), (1, 0)),
+        (draw(), None),
+    ],
+)
+def _transpose(a: Operand, axes: Sequence[int] | None = None) -> Operand:
+    return np.transpose(a, axes)
+
+
+def transpose(x: Operand, dim0: int, dim1: int) -> Tensor:
+    """With two axes swapped; a view.
+
+    Args:
+        x: tensor of any shape.
+        dim0: one axis.
+        dim1: the other.
+
+    Returns:
+        Tensor with these two axes in each other's place. (`np.transpose` of a Tensor is `permute`.)
+
+    Raises:
+        ShapeError: if an axis is out of range.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.zeros(2, 3, 4).transpose(1, 2).shape
+    (2, 4, 3)
+    """
+    a, b = one_axis("transpose", x, dim0), one_axis("transpose", x, dim1)
+    order = list(range(len(x.shape)))
+    order[cast(int, a)], order[cast(int, b)] = cast(int, b), cast(int, a)
+    return _transpose(x, tuple(order))
+
+
+@implements(np.swapaxes)
+def swapaxes(x: Operand, axis1: int, axis2: int) -> Tensor:
+    """The same as `transpose`, under NumPy's name.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.zeros(2, 3).swapaxes(0, 1).shape
+    (3, 2)
+    """
+    return transpose(x, axis1, axis2)
+
+
+swapdims = swapaxes
+
+
+def permute(x: Operand, *dims: Any) -> Tensor:
+    """With the axes in the given order; a view.
+
+    Args:
+        x: tensor of any shape.
+        dims: every axis once, ``permute(x, 2, 0, 1)`` or ``permute(x, (2, 0, 1))``.
+
+    Returns:
+        Tensor whose axis i is axis ``dims[i]`` of `x`.
+
+    Raises:
+        ShapeError: if an axis is missing, out of range or named twice.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.zeros(2, 3, 4).permute(2, 0, 1).shape
+    (4, 2, 3)
+    """
+    order = cast("tuple[int, ...]", some_axes("permute", x, sizes("permute", dims)))
+    if len(order) != len(x.shape):
+        raise ShapeError(f"permute: dims {order} must name each axis of shape {x.shape} once")
+    return _transpose(x, order)
+
+
+@implements(np.moveaxis)
+def moveaxis(x: Operand, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """With the axes `source` moved to the places `destination`, the others in their order; a view.
+
+    Raises:
+        ShapeError: if an axis is out of range or named twice, or there are more sources than destinations.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.zeros(2, 3, 4).moveaxis(0, -1).shape
+    (3, 4, 2)
+    """
+    start = some_axes("moveaxis", x, source)
+    end = some_axes("moveaxis", x, destination)
+    start = (start,) if isinstance(start, int) else start or ()
+    end = (end,) if isinstance(end, int) else end or ()
+    if len(start) != len(end):
+        raise ShapeError(f"moveaxis: {len(start)} axes {start} cannot go to {len(end)} places {end}")
+    order = [i for i in range(len(x.shape)) if i not in start]
+    for place, axis in sorted(zip(end, start, strict=True)):
+        order.insert(place, axis)
+    return _transpose(x, tuple(order))
+
+
+movedim = moveaxis
+
+
+def t(x: Operand) -> Tensor:
+    """The transpose of a matrix; a vector or a 0-d tensor is itself.
+
+    Raises:
+        ShapeError: for more than two axes.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.zeros(2, 3).t().shape
+    (3, 2)
+    """
+    if len(x.shape) > 2:
+        raise ShapeError(f"t: needs at most 2 axes, got shape {x.shape}. Use .mT for the last two, or .transpose(i, j)")
+    return _transpose(x, None)
+
+
+def reverse_axes(x: Operand) -> Tensor:
+    """`x.T`: with the axes in reverse order."""
+    return _transpose(x, None)
+
+
+def matrix_transpose(x: Operand) -> Tensor:
+    """`x.mT`: with the last two axes swapped."""
+    if len(x.shape) < 2:
+        raise ShapeError(f"mT: needs at least 2 axes, got shape {x.shape}")
+    return transpose(x, -1, -2)
+
+
+implements(np.matrix_transpose)(matrix_transpose)

@@ -1,0 +1,362 @@
+"""What every optimizer does: parameter groups, their options and state, and the step over all of them.
+
+A gradient is kept as a sum over samples, so a step may be told how many samples that sum stands for:
+`step(samples=n)` divides by n, once, at the very end. Micro-batches, uneven batches and workers just add.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from ..dtypes import Array, require_float
+from ..errors import ShapeError
+from ..grad_mode import enable_grad
+from ..recording import TensorBase, make_tensor
+from ..versions import mark_changed
+from .options import number, require_between, require_order, sample_count
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+__all__ = ["Optimizer", "Params"]
+
+Params: TypeAlias = "Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]"
+"""Tensors, (name, tensor) pairs, or parameter groups: dicts with "params" and options of their own."""
+
+# Keys that a group may have besides "params" and the options: a label, and what a scheduler notes down.
+_NOTES = {"initial_lr", "name", "param_names"}
+
+
+class Optimizer:
+    """Base class of the optimizers.
+
+    A subclass writes `update`, which changes one parameter, and passes the defaults of its options:
+
+    Args:
+        params: tensors, (name, tensor) pairs, or dicts with "params" and options for these alone.
+        defaults: the options of a group that does not give its own; among them "lr".
+
+    Attributes:
+        param_groups: one dict per group, with "params" and every option; options may be changed at any time.
+        state: for each parameter what the optimizer remembers of it, as numbers and NumPy arrays.
+
+    Raises:
+        ValueError: for no parameters, one that is computed or given twice, an unknown or wrong option.
+        DtypeError: for a parameter that is not floating-point.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> class SignDescent(tg.optim.Optimizer):
+    ...     def __init__(self, params, lr=0.1):
+    ...         super().__init__(params, dict(lr=lr))
+    ...     def update(self, p, g, state, lr, group, scratch):
+    ...         np.sign(g, scratch)
+    ...         scratch *= lr
+    ...         p -= scratch
+    >>> w = tg.tensor([1.0, -2.0], requires_grad=True)
+    >>> (w * w).backward()
+    >>> SignDescent([w]).step()
+    >>> w
+    tensor([ 0.9, -1.9], requires_grad=True)
+    """
+
+    decoupled_decay = False  # whether `update` sees to "weight_decay" itself
+    overwrites_gradient = False  # whether `update` computes in `g`, which is a copy then
+
+    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        self._arenas: dict[Any, list[Array]] = {}
+        self._views: dict[Tensor, tuple[Array, Array, Array]] = {}
+        self._check(defaults)
+        name = type(self).__name__
+        given: Any = params
+        if isinstance(given, TensorBase):
+            raise TypeError(f"{name}: params is one tensor, not an iterable of tensors: pass [tensor]")
+        if hasattr(given, "parameters") or isinstance(given, dict) or not isinstance(given, Iterable):
+            hint = "its .parameters()" if hasattr(given, "parameters") else "a list of tensors or of groups"
+            raise TypeError(f"{name}: params is a {type(given).__name__}: pass {hint}")
+        require_order(name, given)
+        given = list(given)
+        if not given:
+            raise ValueError(
+                f"{name}: params is empty, there is nothing to optimize. "
+                "Has the model parameters, and was its generator used up by an earlier loop?"
+            )
+        for group in given if isinstance(given[0], dict) else [{"params": given}]:
+            self.add_param_group(group)
+
+    def update(
+        self, p: Array, g: Array, state: dict[str, Any], lr: float, group: dict[str, Any], scratch: Array
+    ) -> None:
+        """Change one parameter in place; a subclass writes this.
+
+        Args:
+            p: the parameter's array, to be changed.
+            g: its gradient, divided by the number of samples, with weight decay and `maximize` seen to;
+                not to be changed.
+            state: what is remembered of this parameter, empty at first.
+            lr: the learning rate.
+            group: the options.
+            scratch: an array like `p` to compute in, which the next parameter computes in as well.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define update(), which changes one parameter")
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise ValueError if an option has a wrong value; a subclass adds its own."""
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group of parameters with options of their own.
+
+        Args:
+            param_group: "params" (a tensor, tensors, or (name, tensor) pairs) and any of the options.
+
+        Raises:
+            ValueError: for no parameters, one that is computed or there already, an unknown or wrong option.
+            DtypeError: for a parameter that is not floating-point.
+            TypeError: for something that is no tensor.
+
+        >>> import tinygrad_edu as tg
+        >>> w, b = tg.tensor([1.0], requires_grad=True), tg.tensor([0.0], requires_grad=True)
+        >>> optimizer = tg.optim.SGD([w], lr=0.1)
+        >>> optimizer.add_param_group({"params": b, "lr": 0.01})
+        >>> [group["lr"] for group in optimizer.param_groups]
+        [0.1, 0.01]
+        """
+        name = f"{type(self).__name__}, group {len(self.param_groups)}"
+        if not isinstance(param_group, dict):
+            raise TypeError(f"{name}: a parameter group is a dict with 'params', got {type(param_group).__name__}")
+        if "params" not in param_group:
+            raise ValueError(f"{name}: the group has no 'params', only {', '.join(param_group)}")
+        params = param_group["params"]
+        require_order(name, params)
+        entries: list[Any] = [params] if isinstance(params, TensorBase) else list(params)
+        if not entries:
+            raise ValueError(f"{name}: 'params' is empty, there is nothing to optimize")
+        named = [entry for entry in entries if isinstance(entry, tuple)]
+        if named and len(named) != len(entries):
+            raise ValueError(f"{name}: {len(named)} of {len(entries)} parameters have a name: give all or none one")
+        group = {**self.defaults, **param_group}
+        group["params"] = [entry[1] for entry in entries] if named else entries
+        if named:
+            group["param_names"] = [entry[0] for entry in entries]
+        self._check_params(name, group)
+        self._check(group)
+        self.param_groups.append(group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients.
+
+        Args:
+            set_to_none: make each `.grad` None, so that a parameter that gets no gradient is left alone by
+                `step`; otherwise fill it with zeros.
+        """
+        for group in self.param_groups:
+            for p in group["params"]:
+                source = p.source
+                if source is None:
+                    continue
+                if set_to_none:
+                    source.grad = None
+                elif source.grad is not None and source.grad.source is not None:  # it is part of a graph
+                    source.grad = make_tensor(np.zeros_like(source.grad.array), None)
+                elif source.grad is not None:
+                    source.grad.array.fill(0)
+                    mark_changed(source.grad.array)
+
+    def step(self, closure: Callable[[], Any] | None = None, *, samples: Any = None) -> Any:
+        """Change every parameter that has a gradient.
+
+        Args:
+            closure: computes the gradients and returns the loss; called first.
+            samples: how many samples the gradients are sums over. They count as divided by it, so that
+                the step is that of the mean loss; `.grad` itself stays as it is. A sum of weights will do.
+
+        Returns:
+            What `closure` returned, else None.
+
+        Raises:
+            ValueError: if a learning rate or `samples` is not a proper number. Nothing is changed then.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.tensor(0.0, requires_grad=True)
+        >>> optimizer = tg.optim.SGD([w], lr=0.25)
+        >>> for batch in (tg.tensor([1.0, 2.0, 3.0]), tg.tensor([6.0])):  # uneven parts of one batch
+        ...     ((w - batch) ** 2).backward()
+        >>> optimizer.step(samples=4)  # half of the way from 0 to the mean of all four
+        >>> w
+        tensor(1.5, requires_grad=True)
+        """
+        count = 1.0 if samples is None else sample_count(type(self).__name__, samples)
+        rates = [self._rate(index, group) for index, group in enumerate(self.param_groups)]
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group, lr in zip(self.param_groups, rates):
+            self._step_group(group, lr, count)
+        return loss
+
+    def _step_group(self, group: dict[str, Any], lr: float, count: float) -> None:
+        divisor = -count if group.get("maximize") else count
+        decay = 0.0 if self.decoupled_decay else group.get("weight_decay", 0.0)
+        for p in group["params"]:
+            source = p.source
+            if source is None or source.grad is None:
+                continue
+            array, prepared, scratch = self._buffers(p)
+            g = source.grad.array
+            if divisor != 1.0 or self.overwrites_gradient:
+                g = np.divide(g, divisor, prepared)
+            if decay:
+                np.multiply(array, decay, scratch)
+                g = np.add(g, scratch, prepared)
+            state = self.state.get(p)
+            if state is None:
+                state = self.state[p] = {}
+            self.update(array, g, state, lr, group, scratch)
+            mark_changed(array)
+
+    def _buffers(self, p: Tensor) -> tuple[Array, Array, Array]:
+        """The parameter's array and two to compute in; the memory of these is shared by all parameters."""
+        array = p.array
+        held = self._views.get(p)
+        if held is None or held[0] is not array:
+            arena = self._arenas.get(array.dtype)
+            if arena is None or arena[0].size < array.size:
+                largest = max(q.array.size for q in self._parameters() if q.array.dtype == array.dtype)
+                arena = self._arenas[array.dtype] = [np.empty(largest, array.dtype) for _ in range(2)]
+            order: Any = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+            views = [flat[: array.size].reshape(array.shape, order=order) for flat in arena]
+            held = self._views[p] = (array, views[0], views[1])
+        return held
+
+    def _rate(self, index: int, group: dict[str, Any]) -> float:
+        """The learning rate of a group as a Python number, which keeps float32 from turning into float64."""
+        lr = group["lr"]
+        if type(lr) is not float:
+            lr = number(lr)
+        if not 0.0 <= lr < math.inf:
+            raise ValueError(
+                f"{type(self).__name__}.step(): the learning rate of group {index} is {group['lr']!r}: "
+                "it must be a finite number >= 0. No parameter was changed"
+            )
+        return lr
+
+    # Saving and loading
+
+    def state_dict(self) -> dict[str, Any]:
+        """The options and the state, with parameters numbered in order, as in PyTorch.
+
+        Returns:
+            A dict of "state" (for each parameter's number a dict of numbers and arrays) and "param_groups".
+            It is a copy: later steps do not change it.
+        """
+        index = {id(p): i for i, p in enumerate(self._parameters())}
+        state = {
+            index[id(p)]: {key: v.copy() if isinstance(v, np.ndarray) else v for key, v in entry.items()}
+            for p, entry in self.state.items()
+        }
+        groups = [{**group, "params": [index[id(p)] for p in group["params"]]} for group in self.param_groups]
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` of an optimizer of the same kind returned; the arrays are copied.
+
+        Raises:
+            ValueError: if the groups differ in number or size, an option is unknown or wrong, or the state
+                is of a parameter that is not there. Nothing is loaded then.
+            ShapeError: if an array of the state does not have its parameter's shape. Nothing is loaded then.
+        """
+        name = f"{type(self).__name__}.load_state_dict()"
+        for key in ("state", "param_groups"):
+            if key not in state_dict:
+                raise ValueError(f"{name}: there is no {key!r}: pass what state_dict() of an optimizer returned")
+        saved = state_dict["param_groups"]
+        have, got = ([len(group["params"]) for group in groups] for groups in (self.param_groups, saved))
+        if have != got:
+            raise ValueError(
+                f"{name}: the groups have {have} parameters, those in the state {got}: "
+                "make the optimizer with the same groups before loading"
+            )
+        groups = []
+        for mine, theirs in zip(self.param_groups, saved):
+            group = {**mine, **theirs, "params": mine["params"]}
+            self._check(group)
+            groups.append(group)
+        labels = [label for group in saved for label in group["params"]]
+        params = dict(zip(labels, self._parameters()))
+        unknown = [label for label in state_dict["state"] if label not in params]
+        if unknown:
+            raise ValueError(f"{name}: state of parameter {unknown[0]!r}, but the parameters are {labels}")
+        state = {}
+        for label, entry in state_dict["state"].items():
+            p = params[label]
+            state[p] = {key: _loaded(f"{name}: {key!r} of parameter {label}", key, v, p) for key, v in entry.items()}
+        self.param_groups[:] = groups
+        self.state = state
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for index, group in enumerate(self.param_groups):
+            lines.append(f"  group {index}: {len(group['params'])} parameters")
+            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key not in ("params", "param_names")]
+        return "\n".join([*lines, ")"])
+
+    def _parameters(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
+
+    # Checks
+
+    def _check(self, options: Mapping[str, Any]) -> None:
+        """Check the names and values of a group's options."""
+        name = type(self).__name__
+        unknown = options.keys() - self.defaults.keys() - _NOTES - {"params"}
+        if unknown:
+            raise ValueError(
+                f"{name}: unknown option {sorted(unknown)[0]!r} of a group: it may have {', '.join(self.defaults)}"
+            )
+        for key in ("lr", "weight_decay"):
+            if key in options:
+                require_between(name, options, key)
+        self.check_options(options)
+
+    def _check_params(self, name: str, group: dict[str, Any]) -> None:
+        known = {id(p): "another group" for p in self._parameters()}
+        for index, p in enumerate(group["params"]):
+            label = repr(group["param_names"][index]) if "param_names" in group else str(index)
+            if not isinstance(p, TensorBase):
+                hint = ": pass a dict for every group" if isinstance(p, dict) else ""
+                raise TypeError(f"{name}: parameter {label} is a {type(p).__name__}, not a Tensor{hint}")
+            require_float(p.array.dtype, f"{name}: parameter {label}")
+            if not p.is_leaf:  # type: ignore[attr-defined]
+                raise ValueError(
+                    f"{name}: parameter {label}, of shape {p.array.shape}, was computed from others, "
+                    "and changing it would not change those: pass what it was made of, or .detach() it"
+                )
+            if not p.array.flags.writeable:
+                raise ValueError(f"{name}: the memory of parameter {label} is read-only: pass a copy, tg.tensor(...)")
+            if id(p) in known:
+                raise ValueError(
+                    f"{name}: parameter {label}, of shape {p.array.shape}, is also in {known[id(p)]}: "
+                    "it would be changed twice in a step"
+                )
+            known[id(p)] = "this group, a second time"
+
+
+def _loaded(what: str, key: str, value: Any, p: Tensor) -> Any:
+    """One entry of a parameter's state: numbers as they are, arrays copied in the parameter's dtype."""
+    if key == "step":
+        return int(value)
+    array = value.array if isinstance(value, TensorBase) else value
+    if not isinstance(array, np.ndarray):
+        return array
+    if array.shape != p.array.shape:
+        raise ShapeError(f"{what} has shape {array.shape}, the parameter {p.array.shape}: nothing was loaded")
+    loaded = np.empty_like(p.array)
+    loaded[...] = array
+    return loaded

@@ -1,0 +1,53 @@
+"""Checks of the numbers and containers that an optimizer is given."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..recording import TensorBase
+
+__all__ = ["number", "require_between", "require_order", "sample_count"]
+
+
+def number(value: Any) -> float:
+    """The value as a Python number; NaN for anything that is not one.
+
+    >>> import numpy as np
+    >>> number(np.float32(0.5)), number("0.5")
+    (0.5, nan)
+    """
+    if isinstance(value, TensorBase):
+        value = value.array
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.item()
+    return float(value) if isinstance(value, numbers.Real) else math.nan
+
+
+def require_between(owner: str, options: Mapping[str, Any], key: str, high: float = math.inf) -> None:
+    """Raise ValueError unless option `key` is a number >= 0 and below `high`."""
+    if not 0.0 <= number(options[key]) < high:
+        what = "the learning rate " if key == "lr" else ""
+        below = "" if high == math.inf else f" and < {high:g}"
+        raise ValueError(f"{owner}: {key}={options[key]!r}: {what}must be a finite number >= 0{below}")
+
+
+def require_order(owner: str, params: Any) -> None:
+    """Raise TypeError for a set, in whose order the state could not be saved."""
+    if isinstance(params, set | frozenset):
+        raise TypeError(f"{owner}: params is a set, whose order changes from run to run: pass a list")
+
+
+def sample_count(owner: str, samples: Any) -> float:
+    """The number of samples that a step divides by."""
+    count = number(samples)
+    if not 0.0 < count < math.inf:
+        raise ValueError(
+            f"{owner}.step(samples={samples!r}): the number of samples that the gradients are sums over must "
+            "be positive. An empty batch has no mean: skip the step"
+        )
+    return count

@@ -1,0 +1,278 @@
+"""How a call of an op becomes a tensor with a node behind it.
+
+This is what every operation passes through, so that what is done here is done a thousand times a step:
+the two short ways, for ops of one and of two arrays, are written out for that reason.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from . import versions
+from .dtypes import float64, get_default_dtype
+from .errors import explain
+from .graph import Cotangents, Leaf, Link, Node
+
+if TYPE_CHECKING:
+    from .primitives import Primitive
+    from .tensor import Tensor
+
+__all__ = ["TensorBase", "lift", "make_tensor", "mode", "pick", "record", "recorder"]
+
+
+class _Mode(threading.local):
+    """Whether calls are recorded, thread by thread: True, False, or a function that each node is shown to."""
+
+    recording: bool | Callable[[Node, Any], None] = True
+
+
+mode = _Mode()
+
+
+class TensorBase:
+    """What the engine knows of a tensor: its array, and where it came from.
+
+    `source` is the Node that computed it, the Leaf that keeps its gradient, or None for a constant.
+    """
+
+    __slots__ = ("__weakref__", "array", "source")
+
+    array: Any
+    source: Link | None
+
+
+tensor_type: type[Any] = TensorBase  # tensor.py puts Tensor here
+_new = object.__new__
+ndarray = np.ndarray
+
+
+def make_tensor(array: Any, source: Link | None) -> Tensor:
+    """A Tensor of `array` with the given source; a NumPy scalar becomes a 0-d array."""
+    tensor = _new(tensor_type)
+    tensor.array = np.asarray(array) if isinstance(array, np.generic) else array
+    tensor.source = source
+    return cast("Tensor", tensor)
+
+
+def recorder(op: Primitive) -> Callable[..., Any]:
+    """The function that computes `op` and records the call; ops of one or two arrays have a short way."""
+    parameters = op.signature.parameters.values()
+    plain = all(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in parameters)
+    if plain and op.reads is not None and all(op.rules) and len(op.rules) == len(parameters):
+        ufunc = isinstance(op.numpy[0], np.ufunc) if op.numpy else False
+        forward = op.numpy[0] if ufunc else op.forward
+        if len(parameters) == 1:
+            return _record_unary(op, forward)
+        if len(parameters) == 2:
+            return _record_binary(op, forward)
+    return _record_any(op)
+
+
+def _record_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`call(x)` for an op of one array. The two short ways are written out: they are what a step is made of."""
+    keep_x, keep_out = op.saved((True,))
+
+    def call(x: Any, /) -> Any:
+        if not isinstance(x, TensorBase):
+            return forward(x)
+        array = x.array
+        try:
+            out = forward(array)
+        except Exception as error:
+            raise explain(op.name, (array,), error) from error
+        source = x.source
+        if type(out) is not ndarray or out.dtype is float64:
+            if type(out) is tuple:
+                return _several(op, out, (array,), (source,))
+            out = _settle(out, (array,))
+        recording = mode.recording
+        if source is None or not recording:
+            return make_tensor(out, None)
+        return record(op, out, (source,), (array if keep_x else source,), out if keep_out else None, recording)
+
+    return call
+
+
+def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`call(x, y)` for an op of two arrays."""
+    keep_x_for_x, keep_y_for_x, keep_out_for_x = op.saved((True, False))
+    keep_x_for_y, keep_y_for_y, keep_out_for_y = op.saved((False, True))
+    keep_x, keep_y, keep_out = op.saved((True, True))
+
+    def call(x: Any, y: Any, /) -> Any:
+        a, b, from_x, from_y = x, y, None, None
+        if isinstance(x, TensorBase):
+            a = x.array
+            from_x = x.source
+        if isinstance(y, TensorBase):
+            b = y.array
+            from_y = y.source
+        elif a is x:
+            return forward(x, y)
+        try:
+            out = forward(a, b)
+        except Exception as error:
+            raise explain(op.name, (a, b), error) from error
+        if type(out) is not ndarray or out.dtype is float64:
+            if type(out) is tuple:
+                return _several(op, out, (a, b), (from_x, from_y))
+            out = _settle(out, (a, b))
+        recording = mode.recording
+        if from_x is from_y is None or not recording:
+            return make_tensor(out, None)
+        if from_y is None:
+            saved = (a if keep_x_for_x else from_x, b if keep_y_for_x else None)
+            kept = out if keep_out_for_x else None
+        elif from_x is None:
+            saved = (a if keep_x_for_y else None, b if keep_y_for_y else from_y)
+            kept = out if keep_out_for_y else None
+        else:
+            saved = (a if keep_x else from_x, b if keep_y else from_y)
+            kept = out if keep_out else None
+        return record(op, out, (from_x, from_y), saved, kept, recording)
+
+    return call
+
+
+def _record_any(op: Primitive) -> Callable[..., Any]:
+    """`call(*args)` for any op: arguments are filled in, those that are tensors recorded."""
+    forward, signature = op.forward, op.signature
+    count = len(signature.parameters)
+    kept_for: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+    has_rule = [op.joint is not None or (i < len(op.rules) and op.rules[i] is not None) for i in range(count)]
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or (len(args) != count and not op.variadic):
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            args = bound.args
+        values: list[Any] = list(args)
+        links: list[Link | None] = [None] * len(args)
+        tensors = tracked = False
+        for i, value in enumerate(args):
+            if isinstance(value, TensorBase):
+                tensors = True
+                values[i] = value.array
+                if value.source is not None and has_rule[i if i < count else -1]:
+                    links[i] = value.source
+                    tracked = True
+        try:
+            out = forward(*values)
+        except Exception as error:
+            raise explain(op.name, values, error) from error
+        if not tensors:
+            return out
+        if type(out) is tuple:
+            return _several(op, out, values, links)
+        if type(out) is not ndarray or out.dtype is float64:
+            out = _settle(out, values)
+        recording = mode.recording
+        if not tracked or not recording:
+            return make_tensor(out, None)
+        key = tuple([link is not None for link in links])
+        keep = kept_for.get(key)
+        if keep is None:
+            keep = kept_for[key] = op.saved(key)
+        saved = _unread_as_links(values, links, keep)
+        return record(op, out, tuple(links), saved, out if keep[-1] else None, recording)
+
+    return call
+
+
+def record(
+    op: Primitive, out: Any, links: tuple[Link | None, ...], saved: tuple[Any, ...], kept: Any, recording: Any
+) -> Any:
+    """The result as a Tensor whose source is a new Node."""
+    node = _new(Node)
+    node.op = op
+    node.links = links
+    node.args = saved
+    node.out = kept
+    node.shape = out.shape
+    node.dtype = out.dtype
+    node.clock = versions.now
+    node.hooks = None
+    if recording is not True:
+        recording(node, out)
+    tensor = _new(tensor_type)
+    tensor.array = out
+    tensor.source = node
+    return tensor
+
+
+def _settle(out: Any, values: Sequence[Any]) -> Any:
+    """Turn a NumPy scalar into a 0-d array, and undo a drift of float32 to float64.
+
+    NumPy promotes float32 with int64, and with a NumPy float64 number, to float64. Here integers and
+    numbers never widen a floating array, and integers alone give the default dtype. An op that was
+    asked for a dtype gets it.
+    """
+    if isinstance(out, np.generic):
+        out = np.asarray(out)
+    if getattr(out, "dtype", None) == float64 and not any(isinstance(value, np.dtype) for value in values):
+        dtypes = [value.dtype for value in values if hasattr(value, "dtype") and not isinstance(value, np.generic)]
+        if dtypes and float64 not in dtypes:
+            floating = [dtype for dtype in dtypes if dtype.kind == "f"]
+            return out.astype(np.result_type(*floating) if floating else get_default_dtype())
+    return out
+
+
+def _several(op: Primitive, out: tuple[Any, ...], values: Sequence[Any], links: Sequence[Link | None]) -> Any:
+    """Several results as Tensors, each picked out of one new Node."""
+    out = tuple([_settle(part, values) for part in out])
+    recording = mode.recording
+    if not recording or all(link is None for link in links):
+        return tuple([make_tensor(part, None) for part in out])
+    keep = op.saved(tuple([link is not None for link in links]))
+    saved = _unread_as_links(values, links, keep)
+    node = record(op, out[0], tuple(links), saved, out if keep[-1] else None, True).source
+    node.shape = ()
+    if recording is not True:
+        recording(node, out)
+    return tuple([pick(node, index, part, len(out)) for index, part in enumerate(out)])
+
+
+def _unread_as_links(values: Sequence[Any], links: Sequence[Link | None], keep: Sequence[bool]) -> tuple[Any, ...]:
+    """The arguments as a node keeps them: those that no rule reads give way to their links."""
+    return tuple(
+        [
+            value if kept or not hasattr(value, "dtype") else link or Leaf(value.shape, value.dtype)
+            for value, link, kept in zip(values, links, keep[:-1], strict=True)
+        ]
+    )
+
+
+class _Pick:
+    """The op that takes one result out of several; its rule puts the gradient back in its place."""
+
+    name = "pick"
+    joint = None
+    fresh = False
+
+    def __init__(self, index: int, count: int) -> None:
+        self.rules = (lambda g, out, node: Cotangents([g if i == index else None for i in range(count)]),)
+
+
+def pick(node: Node, index: int, out: Any, count: int) -> Tensor:
+    """Result number `index` of a node with several results, as a Tensor."""
+    pick = _new(Node)
+    pick.op = _Pick(index, count)
+    pick.links = pick.args = (node,)
+    pick.out = pick.hooks = None
+    pick.shape, pick.dtype, pick.clock = out.shape, out.dtype, node.clock
+    return make_tensor(out, pick)
+
+
+def lift(node: Node) -> tuple[Any, tuple[Any, ...]]:
+    """A node's result and arguments as Tensors of the graph, so that its rules record themselves."""
+    out = node.out
+    if isinstance(out, tuple):
+        out = tuple(pick(node, index, part, len(out)) for index, part in enumerate(out))
+    elif out is not None:
+        out = make_tensor(out, node)
+    pairs = zip(node.args or (), node.links, strict=True)
+    return out, tuple(v if link is None or v is link else make_tensor(v, link) for v, link in pairs)

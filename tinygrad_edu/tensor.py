@@ -1,0 +1,435 @@
+"""Tensor: an array, and where it came from."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from . import autograd, numpy_protocol, recording
+from .dtypes import Array, DType, get_default_dtype, require_float
+from .errors import DtypeError, GraphError, ShapeError
+from .graph import Leaf, Node
+from .inplace import InplaceMethods
+from .primitives import Operand
+from .recording import TensorBase, make_tensor
+from .versions import mark_changed
+
+__all__ = ["Tensor", "as_tensor", "from_numpy", "tensor"]
+
+
+class Tensor(InplaceMethods):
+    """An n-dimensional array that knows how it was computed.
+
+    Args:
+        data: an array (kept as it is, not copied), a Tensor, a number or a nested list of numbers
+            (which take the default dtype).
+        requires_grad: whether `backward` keeps the gradient by this tensor in `.grad`.
+        dtype: the dtype to convert to.
+
+    Attributes:
+        array: the NumPy array that holds the numbers.
+        source: the Node that computed it, the Leaf that keeps its gradient, or None for a constant.
+
+    Raises:
+        DtypeError: if `requires_grad` is asked of a dtype that is not floating, or the data is no numbers.
+
+    >>> import tinygrad_edu as tg
+    >>> x = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> (x * x).backward()
+    >>> x.grad
+    tensor([[2., 4.],
+            [6., 8.]])
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+    __hash__ = object.__hash__
+
+    def __init__(self, data: Operand, requires_grad: bool = False, dtype: DType = None) -> None:
+        self.array = as_array(data, get_default_dtype() if dtype is None and _is_python(data) else dtype)
+        self.source = None
+        if requires_grad:
+            self.requires_grad = True
+
+    # What it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        return self.array.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype, which is NumPy's."""
+        return self.array.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.array.ndim  # type: ignore[no-any-return]
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient by this tensor is wanted, here or further back."""
+        return self.source is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if isinstance(self.source, Node):
+            if not wanted:
+                raise GraphError("requires_grad=False on a computed tensor: use .detach(), which gives a constant")
+            return
+        if wanted:
+            require_float(self.dtype, f"tensor of shape {self.shape}")
+            self.source = self.source or Leaf(self.shape, self.dtype)
+        else:
+            self.source = None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set `requires_grad` and return the tensor itself."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by the user rather than computed from tensors that require a gradient."""
+        return not isinstance(self.source, Node)
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that computed it, None for a leaf."""
+        return self.source if isinstance(self.source, Node) else None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward passes have added up, None before the first."""
+        return getattr(self.source, "grad", None)
+
+    @grad.setter
+    def grad(self, value: Tensor | Array | None) -> None:
+        if self.source is None:
+            if value is None:
+                return
+            raise GraphError("setting .grad of a tensor that does not require a gradient: set requires_grad=True first")
+        if value is not None:
+            value = value if isinstance(value, Tensor) else make_tensor(np.asarray(value), None)
+            if value.shape != self.shape:
+                raise ShapeError(f"setting .grad: the gradient has shape {value.shape}, the tensor {self.shape}")
+        self.source.grad = value
+
+    @property
+    def data(self) -> Tensor:
+        """The same numbers, in the same memory, outside the graph."""
+        return make_tensor(self.array, None)
+
+    @data.setter
+    def data(self, value: Tensor | Array) -> None:
+        array = value.array if isinstance(value, Tensor) else np.asarray(value)
+        if isinstance(self.source, Leaf):
+            require_float(array.dtype, "setting .data: the new array")
+            if array.shape != self.shape:
+                self.source.grad = None
+            self.source.shape, self.source.dtype = array.shape, array.dtype
+        mark_changed(self.array)
+        self.array = array
+
+    # The graph
+
+    def backward(self, gradient: Operand = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+        """Add to every leaf's `.grad` the derivative of the sum of this tensor's elements.
+
+        Args:
+            gradient: the gradient that enters here instead of ones; of this tensor's shape.
+            retain_graph: keep the graph for another backward pass; default, `create_graph`.
+            create_graph: record the pass itself, so that gradients can be differentiated again.
+
+        Raises:
+            GraphError: if nothing here requires a gradient, the graph was freed, or a saved tensor was
+                overwritten. No gradient has changed then.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.tensor(2.0, requires_grad=True)
+        >>> losses = (w * tg.tensor([1.0, 2.0, 3.0]) - 1) ** 2
+        >>> losses.backward()
+        >>> w.grad
+        tensor(44.)
+        """
+        autograd.backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph)
+
+    def detach(self) -> Tensor:
+        """The same numbers, in the same memory, as a constant."""
+        return make_tensor(self.array, None)
+
+    def detach_(self) -> Self:
+        """Make this tensor a constant."""
+        self.source = None
+        return self
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this computed tensor in its `.grad` as well."""
+        source = self._require_source("retain_grad()")
+        if isinstance(source, Node) and not self.retains_grad:
+            source.hooks = source.hooks if source.hooks is not None else []
+            source.hooks.append(_retain)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this is a computed tensor that keeps its gradient."""
+        return isinstance(self.source, Node) and _retain in (self.source.hooks or ())
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call `hook` with this tensor's gradient in every backward pass.
+
+        Args:
+            hook: gets the gradient as a Tensor; what it returns, unless None, takes the gradient's place.
+
+        Returns:
+            A handle whose `remove()` takes the hook away.
+
+        >>> import tinygrad_edu as tg
+        >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g * 10)
+        >>> (3 * x).backward()
+        >>> x.grad
+        tensor([30., 30.])
+        >>> handle.remove()
+        """
+        source = self._require_source("register_hook()")
+
+        def run(link: Any, g: Any) -> Any:
+            result = hook(g if isinstance(g, Tensor) else make_tensor(g, None))
+            if result is None:
+                return g
+            if result.shape != link.shape:
+                raise ShapeError(
+                    f"a hook returned a gradient of shape {result.shape} for a tensor of shape {link.shape}"
+                )
+            return result if isinstance(g, Tensor) else result.array
+
+        hooks = source.hooks if source.hooks is not None else []
+        hooks.insert(len(hooks) - (_retain in hooks), run)  # what is retained is what the hooks returned
+        source.hooks = hooks
+        return RemovableHandle(hooks, run)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call `hook` with this leaf whenever a backward pass has added to its `.grad`."""
+        source = self._require_source("register_post_accumulate_grad_hook()")
+        if not isinstance(source, Leaf):
+            raise GraphError("register_post_accumulate_grad_hook() is for leaves: use register_hook() here")
+        reference = weakref.ref(self)  # the leaf must not keep its tensor alive
+
+        def run() -> None:
+            tensor = reference()
+            if tensor is not None:
+                hook(tensor)
+
+        source.after = source.after if source.after is not None else []
+        source.after.append(run)
+        return RemovableHandle(source.after, run)
+
+    def _require_source(self, caller: str) -> Node | Leaf:
+        if self.source is None:
+            raise GraphError(f"{caller} on a tensor that does not require a gradient: set requires_grad=True first")
+        return self.source
+
+    # Its numbers
+
+    def numpy(self) -> Array:
+        """The NumPy array, in the same memory.
+
+        Raises:
+            GraphError: if the tensor requires a gradient, which the array could not carry on.
+        """
+        if self.source is not None:
+            raise GraphError("numpy() of a tensor that requires a gradient would lose it: use t.detach().numpy()")
+        return self.array  # type: ignore[no-any-return]
+
+    def __array__(self, dtype: DType = None, copy: bool | None = None) -> Array:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def item(self) -> Any:
+        """The number in a tensor of one element, as a Python number."""
+        if self.array.size != 1:
+            raise ShapeError(f"item() needs a tensor of one element, this one has shape {self.shape}: use .tolist()")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The numbers as nested Python lists."""
+        return self.array.tolist()
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise ShapeError(
+                f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all(), "
+                "and `is None` to ask whether there is one"
+            )
+        return bool(self.array.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self.array.__index__()  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d tensor, which has no axis")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d tensor, which has no axis")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.array == (value.array if isinstance(value, Tensor) else value)).any())
+
+    def __repr__(self) -> str:
+        numbers = np.array2string(self.array, separator=", ", prefix="tensor(")
+        dtype = "" if self.dtype in (get_default_dtype(), np.int64, np.bool_) else f", dtype={self.dtype}"
+        if isinstance(self.source, Node):
+            return f"tensor({numbers}{dtype}, grad_fn={self.source.op.name})"
+        return f"tensor({numbers}{dtype}{', requires_grad=True' if self.source else ''})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and not self.shape else format(str(self), spec)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        if isinstance(self.source, Node):
+            raise GraphError("copying a computed tensor would tear it out of its graph: use .detach() or .clone()")
+        twin = memo[id(self)] = object.__new__(type(self))
+        twin.array, twin.source = self.array.copy(), None
+        if self.source is not None:
+            twin.source = Leaf(self.shape, self.dtype)
+            twin.source.grad = None if self.source.grad is None else self.source.grad.detach().clone()
+        return twin
+
+    def __reduce__(self) -> Any:
+        if isinstance(self.source, Node):
+            raise GraphError("pickling a computed tensor would lose its graph: use .detach()")
+        return _rebuild, (type(self), self.array, self.source is not None)
+
+    # NumPy's functions
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return numpy_protocol.call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return numpy_protocol.call_function(function, args, kwargs)
+
+
+class RemovableHandle:
+    """What registering a hook returns: `remove()` takes the hook away again."""
+
+    def __init__(self, hooks: list[Any], hook: Any) -> None:
+        self._hooks = hooks
+        self._hook = hook
+
+    def remove(self) -> None:
+        """Take the hook away; a second time does nothing."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+
+def _retain(link: Any, g: Any) -> Any:
+    total = g if isinstance(g, Tensor) else make_tensor(g.copy(), None)
+    held = getattr(link, "grad", None)
+    link.grad = total if held is None else held + total
+    return g
+
+
+def _rebuild(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
+    tensor = object.__new__(kind)
+    tensor.array, tensor.source = array, Leaf(array.shape, array.dtype) if requires_grad else None
+    return tensor
+
+
+def tensor(data: Operand, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+    """A new tensor with a copy of `data`.
+
+    Args:
+        data: a number, a nested list of numbers, an array or a Tensor. Arrays keep their dtype; Python
+            floats take the default dtype, Python integers int64.
+        dtype: the dtype to convert to.
+        requires_grad: whether `backward` keeps the gradient by this tensor in `.grad`.
+
+    Raises:
+        DtypeError: if the data is not numbers, or a gradient is wanted of integers.
+        ShapeError: if nested lists are of different lengths.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([1.5, 2.5]), tg.tensor([1, 2]).dtype
+    (tensor([1.5, 2.5]), dtype('int64'))
+    """
+    array = as_array(data, dtype)
+    if isinstance(data, Tensor | np.ndarray) and array is getattr(data, "array", data):
+        array = array.copy()
+    result = make_tensor(array, None)
+    result.requires_grad = requires_grad
+    return result
+
+
+def as_tensor(data: Operand, dtype: DType = None) -> Tensor:
+    """A Tensor of `data` without copying where that is possible; a Tensor of that dtype is itself.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> a = np.zeros(2)
+    >>> tg.as_tensor(a).array is a
+    True
+    """
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)
+    return make_tensor(as_array(data, dtype), None)
+
+
+def from_numpy(array: Array) -> Tensor:
+    """A Tensor in the memory of `array`.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> tg.from_numpy(np.arange(3))
+    tensor([0, 1, 2])
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy() needs a NumPy array, got {type(array).__name__}: use tg.tensor()")
+    return make_tensor(as_array(array, None), None)
+
+
+def as_array(data: Any, dtype: DType) -> Array:
+    """The array of `data`; Python floats take the default dtype unless `dtype` is given."""
+    if isinstance(data, TensorBase):
+        data = data.array
+    elif not isinstance(data, np.ndarray | np.generic):
+        data = _from_python(data)
+        if dtype is None and data.dtype == np.float64:
+            dtype = get_default_dtype()
+    array = np.asarray(data, dtype=dtype)
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(f"a tensor holds real numbers or booleans, got dtype {array.dtype}")
+    return array
+
+
+def _from_python(data: Any) -> Array:
+    """The array of a number or nested list; lists may hold tensors and arrays, too."""
+
+    def plain(item: Any) -> Any:
+        if isinstance(item, TensorBase):
+            return item.array
+        return [plain(i) for i in item] if isinstance(item, list | tuple) else item
+
+    try:
+        return np.asarray(plain(data))
+    except ValueError as error:
+        raise ShapeError(f"tensor(): nested lists of different lengths make no array ({error})") from None
+
+
+def _is_python(data: Any) -> bool:
+    return not isinstance(data, TensorBase | np.ndarray | np.generic)
+
+
+recording.tensor_type = Tensor

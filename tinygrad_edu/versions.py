@@ -1,0 +1,44 @@
+"""A clock of in-place changes, so that an overwritten saved array is an error, never a wrong gradient.
+
+A plain step pays one comparison per node: as long as the clock stands where it stood when the node
+was made, nothing can have been overwritten. Only when it has moved on are the saved arrays looked up,
+by the array that owns their memory, so that a change through one view is seen through every other.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+__all__ = ["changed_at", "mark_changed"]
+
+now = 0  # the time: how many in-place changes there have been
+_changes: dict[int, tuple[int, weakref.ref[Any]]] = {}  # id of a memory's owner -> (time of change, owner)
+
+
+def mark_changed(array: Any) -> None:
+    """Record that the memory behind `array` has just been written to."""
+    global now
+    now += 1
+    owner = _owner(array)
+    key = id(owner)
+    _changes[key] = now, weakref.ref(owner, lambda _: _changes.pop(key, None))
+
+
+def changed_at(array: Any) -> int:
+    """The time of the last recorded change of the memory behind `array` (or a tuple of them), 0 if none."""
+    if isinstance(array, tuple):  # an index of several arrays, or several results
+        return max([changed_at(part) for part in array], default=0)
+    if not isinstance(array, np.ndarray):
+        return 0
+    time, owner = _changes.get(id(_owner(array)), (0, None))
+    return time if owner is not None and owner() is not None else 0
+
+
+def _owner(array: Any) -> Any:
+    """The array that holds the memory: NumPy collapses chains of views, but keeps foreign bases."""
+    while isinstance(getattr(array, "base", None), np.ndarray):
+        array = array.base
+    return array
