@@ -9,6 +9,7 @@ with every array allocated beforehand. Goals: at most 0.8 of PyTorch's time, 1.1
 from __future__ import annotations
 
 import argparse
+import itertools
 
 from _measure import Step, against, ratio, side_by_side  # first: it sets the number of threads
 
@@ -25,7 +26,7 @@ SIZES = (784, 256, 10)
 def initial(rng: np.random.Generator) -> list[np.ndarray]:
     """Weight and bias of the two layers, PyTorch's layout."""
     arrays = []
-    for n_in, n_out in zip(SIZES, SIZES[1:], strict=False):
+    for n_in, n_out in itertools.pairwise(SIZES):
         arrays.append((rng.normal(size=(n_out, n_in)) / np.sqrt(n_in)).astype(np.float32))
         arrays.append(np.zeros(n_out, np.float32))
     return arrays
@@ -122,7 +123,7 @@ def main() -> None:
         y = rng.integers(0, 10, size)
         makers = {"tinygrad_edu": step_in_tinygrad, "torch": step_in_torch, "by hand": step_by_hand}
         made = {name: make(start, x, y) for name, make in makers.items()}
-        losses = [float(step()) for step, _ in made.values()]
+        losses = [step().item() for step, _ in made.values()]
         np.testing.assert_allclose(losses, losses[0], rtol=1e-4)
         for _, parameters in made.values():
             for ours, reference in zip(parameters, made["tinygrad_edu"][1], strict=True):

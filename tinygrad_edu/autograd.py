@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from .function import Function
 from .grad_mode import set_grad_enabled
 from .graph import Leaf, Link
 from .graph import backward as walk
-from .recording import TensorBase, lift, make_tensor
+from .recording import TensorBase, lift, make_tensor, mode
 from .versions import mark_changed
 
 if TYPE_CHECKING:
@@ -52,10 +52,14 @@ def backward(
     outputs, seeds = _pairs(tensors, gradient)
     roots = [(_source(t, "backward()"), seed(t, g, create_graph)) for t, g in zip(outputs, seeds, strict=True)]
     retain = create_graph if retain_graph is None else retain_graph
-    with set_grad_enabled(create_graph):
+    before = mode.recording
+    mode.recording = (before or True) if create_graph else False
+    try:
         leaves, _ = walk(roots, retain_graph=retain, lift=lift if create_graph else None)
         for leaf, g in leaves.items():
             accumulate(leaf, g)
+    finally:
+        mode.recording = before
     for leaf in leaves:
         if leaf.after is not None:
             for hook in tuple(leaf.after):
@@ -127,6 +131,7 @@ def accumulate(leaf: Leaf, g: Any) -> None:
 def seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
     """The gradient that enters at `tensor`: the given one, checked, or ones."""
     array = tensor.array
+    g: Any
     if gradient is None:
         g = np.ones(array.shape, array.dtype)
         return make_tensor(g, None) if create_graph else g
@@ -176,4 +181,4 @@ def _as_tensor(g: Any, source: Link, create_graph: bool) -> Tensor | None:
         return None
     if not isinstance(g, TensorBase):
         return make_tensor(np.array(g, dtype=source.dtype), None)
-    return g if g.array.dtype == source.dtype else g.astype(source.dtype)  # type: ignore[attr-defined]
+    return cast("Tensor", g if g.array.dtype == source.dtype else g.astype(source.dtype))  # type: ignore[attr-defined]

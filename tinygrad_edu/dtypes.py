@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,17 +31,17 @@ Array: TypeAlias = npt.NDArray[Any]
 DType: TypeAlias = npt.DTypeLike | None
 """What NumPy accepts as a dtype: ``tg.float32``, ``np.float32``, ``"float32"``; None where there is a default."""
 
-bool_ = np.dtype(np.bool_)
-uint8 = np.dtype(np.uint8)
-int8 = np.dtype(np.int8)
-int16 = np.dtype(np.int16)
-int32 = np.dtype(np.int32)
-int64 = np.dtype(np.int64)
-float16 = np.dtype(np.float16)
-float32 = np.dtype(np.float32)
-float64 = np.dtype(np.float64)
+bool_: Final = np.dtype(np.bool_)
+uint8: Final = np.dtype(np.uint8)
+int8: Final = np.dtype(np.int8)
+int16: Final = np.dtype(np.int16)
+int32: Final = np.dtype(np.int32)
+int64: Final = np.dtype(np.int64)
+float16: Final = np.dtype(np.float16)
+float32: Final = np.dtype(np.float32)
+float64: Final = np.dtype(np.float64)
 
-_default = float32
+_default: np.dtype[Any] = float32
 
 
 def get_default_dtype() -> np.dtype[Any]:

@@ -11,7 +11,7 @@ plain arrays as a rule, tensors where the backward pass is itself to be differen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,8 +29,8 @@ class Leaf:
     __slots__ = ("after", "dtype", "grad", "hooks", "shape")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.shape = shape
-        self.dtype = dtype
+        self.shape: tuple[int, ...] = shape
+        self.dtype: np.dtype[Any] = dtype
         self.grad: Any = None
         self.hooks: list[Hook] | None = None
         self.after: list[Callable[[], None]] | None = None  # called when a walk's gradient has been added
@@ -69,6 +69,7 @@ class Node:
 
 Link: TypeAlias = Node | Leaf
 Hook: TypeAlias = Callable[[Any, Any], Any]  # hook(link, gradient) -> gradient
+Lift: TypeAlias = Callable[[Node], tuple[Any, tuple[Any, ...]]]  # a node's result and arguments as tensors
 
 
 class Cotangents:
@@ -78,7 +79,7 @@ class Cotangents:
     shape: tuple[int, ...] = ()  # a node with several results has the shape () as well
 
     def __init__(self, parts: Sequence[Any]) -> None:
-        self.parts = tuple(parts)
+        self.parts: tuple[Any, ...] = tuple(parts)
 
     def __add__(self, other: Cotangents) -> Cotangents:
         pairs = zip(self.parts, other.parts, strict=True)
@@ -89,7 +90,7 @@ def backward(
     roots: Sequence[tuple[Link, Any]],
     *,
     retain_graph: bool = False,
-    lift: Callable[[Node], tuple[Any, tuple[Any, ...]]] | None = None,
+    lift: Lift | None = None,
     wanted: Iterable[Link] | None = None,
 ) -> tuple[dict[Leaf, Any], dict[Link, Any]]:
     """Walk from `roots` to the leaves, each node after all of its consumers.
@@ -120,53 +121,29 @@ def backward(
     ready = [(link, pending.pop(link), False) for link in tuple(pending) if not waiting[link]]
     while ready:
         link, g, ours = ready.pop()
-        if link.hooks is not None and g is not None:
-            ours = False
-            for hook in tuple(link.hooks):
-                g = hook(link, g)
-        if wanted and link in wanted:
-            ours = False
+        if link.hooks is not None or (wanted and link in wanted):
+            g, ours = _run_hooks(link, g), False
             found[link] = g
         if not isinstance(link, Node):
             if g is not None:
                 leaves[link] = g if ours else g.copy()
             continue
-        op = link.op
-        out, args = (link.out, link.args) if plain else lift(link)  # type: ignore[misc]
+        needs = link.links
+        if wanted:
+            needs = tuple([source if source in waiting else None for source in needs])
+        parts = _pull(link, g, needs, lift)
         if not retain_graph:
             link.out = link.args = None
-        parts = () if op.joint is None or g is None else op.joint(g, out, *args, needs=_needs(link, waiting))
-        rules, fresh = op.rules, op.fresh and plain
-        count = len(args)
-        for index, source in enumerate(link.links):
-            uses = waiting.get(source)
-            if uses is None:  # no gradient is wanted here
+        fresh = plain and link.op.fresh
+        for source, part in zip(needs, parts):
+            if source is None:
                 continue
-            if g is None:
-                part = None
-            elif parts:
-                part = parts[index]
-            elif count == 2:  # one and two arguments are written out: a call with * costs as much as the sum itself
-                part = rules[index](g, out, args[0], args[1])
-            elif count == 1:
-                part = rules[0](g, out, args[0])
-            else:
-                part = rules[index](g, out, *args)
             ours = fresh and part is not g
             if part is not None and part.shape != source.shape:
-                part = _fit(part, source.shape, op.name, index)
-                ours = plain
-            held = pending.pop(source, None) if pending else None
-            if held is not None:
-                ours = source in owned
-                if ours and part is not None:
-                    held += part
-                    part = held
-                elif part is not None:
-                    part = held + part
-                    ours = plain
-                else:
-                    part = held
+                part, ours = _fit(part, source, link), plain
+            if pending and source in pending:
+                part, ours = _add(pending.pop(source), part, source in owned, plain)
+            uses = waiting[source]
             if uses == 1:
                 ready.append((source, part, ours))
             else:
@@ -174,17 +151,61 @@ def backward(
                 pending[source] = part
                 if ours:
                     owned.add(source)
-    return leaves, found
+    return leaves, {link: found.get(link) for link in wanted}
 
 
-def count_uses(roots: Iterable[Link], within: Container[Link] | None = None) -> dict[Link | None, int]:
+def _pull(node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | None) -> Sequence[Any]:
+    """The parts of the gradient `g` of a node's result that belong to its arguments, by the op's rules."""
+    if g is None:
+        return [None] * len(needs)
+    op, out, args = node.op, node.out, node.args
+    if lift is not None:
+        out, args = lift(node)
+    try:
+        if op.joint is not None:
+            return op.joint(g, out, *args, needs=needs)  # type: ignore[no-any-return,misc]
+        # One and two arguments are written out: a call with * costs as much as a small sum.
+        rules = op.rules
+        if len(args) == 2:  # type: ignore[arg-type]
+            x, y = args  # type: ignore[misc]
+            first = None if needs[0] is None else rules[0](g, out, x, y)
+            return first, None if needs[1] is None else rules[1](g, out, x, y)
+        if len(args) == 1:  # type: ignore[arg-type]
+            return (rules[0](g, out, args[0]),)  # type: ignore[index]
+        return [None if link is None else rule(g, out, *args) for link, rule in zip(needs, rules)]  # type: ignore[misc]
+    except Exception as error:
+        unread = any(isinstance(value, Node | Leaf) for value in args or ())
+        hint = ". Of arguments that saves= does not name, a rule finds only shape and dtype" if unread else ""
+        error.add_note(f"in a rule of {op.name!r}, during the backward pass{hint}")
+        raise
+
+
+def _add(held: Any, part: Any, owned: bool, plain: bool) -> tuple[Any, bool]:
+    """The sum of what is pending and one more part, and whether it is ours to be added to in place."""
+    if part is None or held is None:
+        return held if part is None else part, owned
+    if owned:
+        held += part
+        return held, True
+    return held + part, plain
+
+
+def _run_hooks(link: Link, g: Any) -> Any:
+    """The gradient as the hooks of its link leave it."""
+    if g is not None:
+        for hook in tuple(link.hooks or ()):
+            g = hook(link, g)
+    return g
+
+
+def count_uses(roots: Iterable[Link], within: Container[Link] | None = None) -> dict[Link, int]:
     """How many links lead to each link that `roots` reach; checks that every node can still be walked.
 
     Args:
         roots: where to begin.
         within: pass over links that are not in it.
     """
-    uses: dict[Link | None, int] = {link: 0 for link in roots if within is None or link in within}
+    uses: dict[Link, int] = {link: 0 for link in roots if within is None or link in within}
     stack = list(uses)
     clock = versions.now
     while stack:
@@ -219,11 +240,6 @@ def _leading_to(wanted: Iterable[Link], roots: Sequence[tuple[Link, Any]]) -> se
     return leading
 
 
-def _needs(node: Node, waiting: Mapping[Link | None, int]) -> tuple[Link | None, ...]:
-    """The links of a node along which a gradient is wanted; None in the place of the others."""
-    return tuple([source if source in waiting else None for source in node.links])
-
-
 def _check_walkable(node: Node) -> None:
     """Raise if the node was freed by an earlier walk, or something that it saved was overwritten."""
     name = node.op.name
@@ -245,12 +261,12 @@ def _check_walkable(node: Node) -> None:
     node.clock = versions.now
 
 
-def _fit(part: Any, shape: tuple[int, ...], name: str, index: int) -> Any:
+def _fit(part: Any, source: Link, node: Node) -> Any:
     """Undo the op's broadcasting; a part that does not fit its argument at all is a wrong rule."""
     try:
-        return sum_to_shape(part, shape)
+        return sum_to_shape(part, source.shape)
     except ShapeError as error:
         raise ShapeError(
-            f"the rule of {name!r} for argument {index} gave a gradient of shape {part.shape} "
-            f"for an argument of shape {shape}"
+            f"the rule of {node.op.name!r} for argument {node.links.index(source)} gave a gradient of shape "
+            f"{part.shape} for an argument of shape {source.shape}"
         ) from error

@@ -75,11 +75,11 @@ class Primitive:
         self.domain = domain
         self.cases = cases
         self.symmetric = symmetric
-        self.signature = inspect.signature(forward)
+        self.signature: inspect.Signature = inspect.signature(forward)
         parameters = list(self.signature.parameters.values())
-        self.variadic = bool(parameters) and parameters[-1].kind is parameters[-1].VAR_POSITIONAL
-        self.parameters = [p.name for p in parameters]
-        self.reads = None if reads is None else [set(text.split()) for text in reads]
+        self.variadic: bool = bool(parameters) and parameters[-1].kind is parameters[-1].VAR_POSITIONAL
+        self.parameters: list[str] = [p.name for p in parameters]
+        self.reads: list[set[str]] | None = None if reads is None else [set(text.split()) for text in reads]
 
     @property
     def differentiable(self) -> bool:
@@ -91,9 +91,9 @@ class Primitive:
         if self.reads is None:
             return (True,) * (len(tracked) + 1)
         read: set[str] = set()
-        for index, names in enumerate(self.reads):
+        for index, wanted in enumerate(self.reads):
             if index < len(tracked) and tracked[index]:
-                read |= names
+                read |= wanted
         surplus = len(tracked) - len(self.parameters)  # more arguments of a variadic op
         names = self.parameters[: len(tracked)] + self.parameters[-1:] * max(surplus, 0)
         return (*(name in read for name in names), "out" in read)

@@ -30,7 +30,7 @@ class _Mode(threading.local):
     recording: bool | Callable[[Node, Any], None] = True
 
 
-mode = _Mode()
+mode: _Mode = _Mode()
 
 
 class TensorBase:
@@ -140,26 +140,29 @@ def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callabl
 
 def _record_any(op: Primitive) -> Callable[..., Any]:
     """`call(*args)` for any op: arguments are filled in, those that are tensors recorded."""
-    forward, signature = op.forward, op.signature
+    forward, signature, variadic = op.forward, op.signature, op.variadic
     count = len(signature.parameters)
-    kept_for: dict[tuple[bool, ...], tuple[bool, ...]] = {}
     has_rule = [op.joint is not None or (i < len(op.rules) and op.rules[i] is not None) for i in range(count)]
+    # By the arguments that are tracked, as the bits of a number: which ones no rule reads, and whether the result is.
+    plans: dict[int, tuple[list[int], bool]] = {}
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or (len(args) != count and not op.variadic):
+        if kwargs or (len(args) != count and not variadic):
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             args = bound.args
         values: list[Any] = list(args)
         links: list[Link | None] = [None] * len(args)
-        tensors = tracked = False
+        tracked = 0
+        tensors = False
         for i, value in enumerate(args):
             if isinstance(value, TensorBase):
                 tensors = True
                 values[i] = value.array
-                if value.source is not None and has_rule[i if i < count else -1]:
-                    links[i] = value.source
-                    tracked = True
+                source = value.source
+                if source is not None and has_rule[i if i < count else -1]:
+                    links[i] = source
+                    tracked |= 1 << i
         try:
             out = forward(*values)
         except Exception as error:
@@ -173,14 +176,28 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
         recording = mode.recording
         if not tracked or not recording:
             return make_tensor(out, None)
-        key = tuple([link is not None for link in links])
-        keep = kept_for.get(key)
-        if keep is None:
-            keep = kept_for[key] = op.saved(key)
-        saved = _unread_as_links(values, links, keep)
-        return record(op, out, tuple(links), saved, out if keep[-1] else None, recording)
+        plan = plans.get(tracked)
+        if plan is None or variadic:
+            plan = plans[tracked] = _plan(op, links)
+        unread, reads_result = plan
+        _let_go(values, links, unread)
+        return record(op, out, tuple(links), tuple(values), out if reads_result else None, recording)
 
     return call
+
+
+def _plan(op: Primitive, links: Sequence[Link | None]) -> tuple[list[int], bool]:
+    """Which arguments the rules of the tracked ones do not read, and whether they read the result."""
+    *reads, reads_result = op.saved(tuple([link is not None for link in links]))
+    return [i for i, read in enumerate(reads) if not read], reads_result
+
+
+def _let_go(values: list[Any], links: Sequence[Link | None], unread: Sequence[int]) -> None:
+    """Put in the place of the arrays that no rule reads something that has just their shape and dtype."""
+    for i in unread:
+        value = values[i]
+        if hasattr(value, "dtype"):
+            values[i] = links[i] or Leaf(value.shape, value.dtype)
 
 
 def record(
@@ -227,23 +244,14 @@ def _several(op: Primitive, out: tuple[Any, ...], values: Sequence[Any], links: 
     recording = mode.recording
     if not recording or all(link is None for link in links):
         return tuple([make_tensor(part, None) for part in out])
-    keep = op.saved(tuple([link is not None for link in links]))
-    saved = _unread_as_links(values, links, keep)
-    node = record(op, out[0], tuple(links), saved, out if keep[-1] else None, True).source
+    unread, reads_result = _plan(op, links)
+    kept = list(values)
+    _let_go(kept, links, unread)
+    node = record(op, out[0], tuple(links), tuple(kept), out if reads_result else None, True).source
     node.shape = ()
     if recording is not True:
         recording(node, out)
     return tuple([pick(node, index, part, len(out)) for index, part in enumerate(out)])
-
-
-def _unread_as_links(values: Sequence[Any], links: Sequence[Link | None], keep: Sequence[bool]) -> tuple[Any, ...]:
-    """The arguments as a node keeps them: those that no rule reads give way to their links."""
-    return tuple(
-        [
-            value if kept or not hasattr(value, "dtype") else link or Leaf(value.shape, value.dtype)
-            for value, link, kept in zip(values, links, keep[:-1], strict=True)
-        ]
-    )
 
 
 class _Pick:

@@ -45,8 +45,7 @@ class Tensor(InplaceMethods):
     """
 
     __slots__ = ()
-    __array_priority__ = 1000.0
-    __hash__ = object.__hash__
+    __array_priority__: float = 1000.0
 
     def __init__(self, data: Operand, requires_grad: bool = False, dtype: DType = None) -> None:
         self.array = as_array(data, get_default_dtype() if dtype is None and _is_python(data) else dtype)

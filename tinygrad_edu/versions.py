@@ -14,7 +14,7 @@ import numpy as np
 
 __all__ = ["changed_at", "mark_changed"]
 
-now = 0  # the time: how many in-place changes there have been
+now: int = 0  # the time: how many in-place changes there have been
 _changes: dict[int, tuple[int, weakref.ref[Any]]] = {}  # id of a memory's owner -> (time of change, owner)
 
 

@@ -68,7 +68,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     def __init__(self, *tensors: Tensor | Array) -> None:
         if not tensors:
             raise ValueError("TensorDataset() needs at least one tensor")
-        self.tensors = tuple([as_tensor(t) for t in tensors])
+        self.tensors: tuple[Tensor, ...] = tuple([as_tensor(t) for t in tensors])
         shapes = ", ".join(str(t.shape) for t in self.tensors)
         if any(not t.shape for t in self.tensors):
             raise ShapeError(f"TensorDataset: shapes {shapes}: a 0-d tensor has no axis to take samples from")
@@ -127,10 +127,10 @@ class ConcatDataset(Dataset[T_co]):
     """
 
     def __init__(self, datasets: Iterable[Dataset[T_co]]) -> None:
-        self.datasets = list(datasets)
+        self.datasets: list[Dataset[T_co]] = list(datasets)
         if not self.datasets:
             raise ValueError("ConcatDataset([]): there is no dataset")
-        self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
+        self.cumulative_sizes: list[int] = list(itertools.accumulate(len(d) for d in self.datasets))
 
     def __getitem__(self, index: int) -> T_co:
         size = len(self)

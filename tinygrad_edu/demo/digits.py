@@ -58,6 +58,14 @@ class Epoch:
 class Training:
     """One training run: the data, the model, the optimizer."""
 
+    random: np.random.Generator
+    train: Subset[tuple[Tensor, ...]]
+    test_images: Tensor
+    test_digits: Tensor
+    loader: DataLoader
+    model: Sequential
+    optimizer: Optimizer
+
     def __init__(self, settings: Settings) -> None:
         from sklearn.datasets import load_digits
 

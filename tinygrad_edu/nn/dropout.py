@@ -31,7 +31,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
-        self.p = probability("Dropout", p)
+        self.p: float = probability("Dropout", p)
         self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:

@@ -56,11 +56,11 @@ class Embedding(Module):
     ) -> None:
         super().__init__()
         check_device(device, "Embedding")
-        self.num_embeddings = count("Embedding", "num_embeddings", num_embeddings)
-        self.embedding_dim = count("Embedding", "embedding_dim", embedding_dim)
+        self.num_embeddings: int = count("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim: int = count("Embedding", "embedding_dim", embedding_dim)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(f"Embedding: padding_idx={padding_idx} is out of range for {num_embeddings} embeddings")
-        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
+        self.padding_idx: int | None = None if padding_idx is None else padding_idx % num_embeddings
         self.weight = init.new_parameter((self.num_embeddings, self.embedding_dim), dtype)
         self.reset_parameters()
 

@@ -55,8 +55,8 @@ class Linear(Module):
     ) -> None:
         super().__init__()
         check_device(device, "Linear")
-        self.in_features = count("Linear", "in_features", in_features)
-        self.out_features = count("Linear", "out_features", out_features)
+        self.in_features: int = count("Linear", "in_features", in_features)
+        self.out_features: int = count("Linear", "out_features", out_features)
         self.weight = init.new_parameter((self.out_features, self.in_features), dtype)
         self.register_parameter("bias", init.new_parameter((self.out_features,), dtype) if bias else None)
         self.reset_parameters()
@@ -116,9 +116,9 @@ class Bilinear(Module):
     ) -> None:
         super().__init__()
         check_device(device, "Bilinear")
-        self.in1_features = count("Bilinear", "in1_features", in1_features, least=1)
-        self.in2_features = count("Bilinear", "in2_features", in2_features, least=1)
-        self.out_features = count("Bilinear", "out_features", out_features)
+        self.in1_features: int = count("Bilinear", "in1_features", in1_features, least=1)
+        self.in2_features: int = count("Bilinear", "in2_features", in2_features, least=1)
+        self.out_features: int = count("Bilinear", "out_features", out_features)
         self.weight = init.new_parameter((self.out_features, self.in1_features, self.in2_features), dtype)
         self.register_parameter("bias", init.new_parameter((self.out_features,), dtype) if bias else None)
         self.reset_parameters()

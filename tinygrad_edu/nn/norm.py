@@ -35,7 +35,7 @@ class _Norm(Module):
         name = type(self).__name__
         check_device(device, name)
         sizes = normalized_shape if isinstance(normalized_shape, Sequence) else (normalized_shape,)
-        self.normalized_shape = tuple(count(name, "normalized_shape", n, least=1) for n in sizes)
+        self.normalized_shape: tuple[int, ...] = tuple(count(name, "normalized_shape", n, least=1) for n in sizes)
         if eps is not None and not eps >= 0:
             raise ValueError(f"{name}: eps must be 0 or more, got {eps}")
         self.eps = eps

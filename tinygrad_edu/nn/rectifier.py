@@ -104,7 +104,7 @@ class PReLU(Module):
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: DType = None) -> None:
         super().__init__()
         check_device(device, "PReLU")
-        self.num_parameters = count("PReLU", "num_parameters", num_parameters, least=1)
+        self.num_parameters: int = count("PReLU", "num_parameters", num_parameters, least=1)
         self.init = init
         self.weight = new_parameter((self.num_parameters,), dtype)
         self.reset_parameters()

@@ -263,8 +263,9 @@ def positive(x: Operand) -> Any:
 
 # The same functions under their other names.
 absolute = abs
-divide = true_divide = div
+divide = div
 float_power = pow
 multiply = mul
 negative = neg
 subtract = sub
+true_divide = div

@@ -25,7 +25,7 @@ def _linear_cases(draw: Any) -> list[tuple[Any, ...]]:
 
 @primitive(
     vjps=(
-        lambda g, out, x, weight, bias: g @ weight,
+        lambda g, out, x, weight, bias: np.dot(g, weight) if len(g.shape) == 2 else g @ weight,
         lambda g, out, x, weight, bias: np.dot(_rows(g).T, _rows(x)),
         lambda g, out, x, weight, bias: g,
     ),
@@ -110,12 +110,12 @@ def softmax_cross_entropy(logits: Operand, targets: Operand) -> Any:
     """
     if len(logits) > 16 > logits.shape[1]:
         z = np.ascontiguousarray(logits.T)  # NumPy reduces many short rows slowly, and few long ones fast
-        z -= z.max(axis=0)
+        z -= np.maximum.reduce(z, axis=0)
         at_target = z[targets, np.arange(len(targets))]
-        losses = np.log(np.exp(z, out=z).sum(axis=0))
+        losses = np.log(np.add.reduce(np.exp(z, z), axis=0))
     else:
-        z = logits - logits.max(axis=1, keepdims=True)
+        z = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
         at_target = z[np.arange(len(targets)), targets]
-        losses = np.log(np.exp(z, out=z).sum(axis=1))
+        losses = np.log(np.add.reduce(np.exp(z, z), axis=1))
     losses -= at_target
     return losses

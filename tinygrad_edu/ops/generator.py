@@ -45,7 +45,7 @@ class Generator:
     def manual_seed(self, seed: int) -> Generator:
         """Start again from `seed`, any integer; returns the generator itself."""
         self._seed = seed.__index__()
-        self.numpy = np.random.default_rng(self._seed % 2**64)
+        self.numpy: np.random.Generator = np.random.default_rng(self._seed % 2**64)
         return self
 
     def seed(self) -> int:
@@ -70,7 +70,7 @@ class Generator:
         return self
 
 
-default_generator = Generator()
+default_generator: Generator = Generator()
 default_generator.seed()
 
 

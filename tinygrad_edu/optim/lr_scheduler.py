@@ -80,8 +80,8 @@ class LRScheduler(_Schedule):
         super().__init__(optimizer)
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
-        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
-        self.last_epoch = last_epoch
+        self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
+        self.last_epoch: int = last_epoch
         self.step()
 
     def rate(self, base: float, epoch: int, group: int) -> float:
@@ -146,7 +146,8 @@ class StepLR(LRScheduler):
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         if step_size < 1:
             raise ValueError(f"StepLR: step_size={step_size} must be at least one epoch")
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size: int = step_size
+        self.gamma: float = gamma
         super().__init__(optimizer, last_epoch)
 
     def rate(self, base: float, epoch: int, group: int) -> float:
@@ -160,7 +161,8 @@ class MultiStepLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
-        self.milestones, self.gamma = sorted(milestones), gamma
+        self.milestones: list[int] = sorted(milestones)
+        self.gamma: float = gamma
         super().__init__(optimizer, last_epoch)
 
     def rate(self, base: float, epoch: int, group: int) -> float:
@@ -196,7 +198,9 @@ class LinearLR(LRScheduler):
                 f"LinearLR: start_factor={start_factor}, end_factor={end_factor}, total_iters={total_iters}: "
                 "the factors must be within 0 and 1, the first above 0, over at least one epoch"
             )
-        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        self.start_factor: float = start_factor
+        self.end_factor: float = end_factor
+        self.total_iters: int = total_iters
         super().__init__(optimizer, last_epoch)
 
     def rate(self, base: float, epoch: int, group: int) -> float:
@@ -214,7 +218,8 @@ class CosineAnnealingLR(LRScheduler):
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         if T_max < 1:
             raise ValueError(f"CosineAnnealingLR: T_max={T_max} must be at least one epoch")
-        self.T_max, self.eta_min = T_max, eta_min
+        self.T_max: int = T_max
+        self.eta_min: float = eta_min
         super().__init__(optimizer, last_epoch)
 
     def rate(self, base: float, epoch: int, group: int) -> float:
@@ -262,10 +267,15 @@ class ReduceLROnPlateau(_Schedule):
             raise ValueError(f"ReduceLROnPlateau: mode={mode!r} must be 'min' or 'max'")
         if not 0.0 < factor < 1.0:
             raise ValueError(f"ReduceLROnPlateau: factor={factor} must be > 0 and < 1")
-        self.mode, self.factor, self.patience, self.threshold = mode, factor, patience, threshold
-        self.cooldown, self.min_lr = cooldown, min_lr
-        self.best = math.inf if mode == "min" else -math.inf
-        self.num_bad_epochs = self.cooldown_counter = 0
+        self.mode: str = mode
+        self.factor: float = factor
+        self.patience: int = patience
+        self.threshold: float = threshold
+        self.cooldown: int = cooldown
+        self.min_lr: float = min_lr
+        self.best: float = math.inf if mode == "min" else -math.inf
+        self.num_bad_epochs: int = 0
+        self.cooldown_counter: int = 0
 
     def step(self, metrics: Any) -> None:
         """Take note of the measure of the epoch that is over."""

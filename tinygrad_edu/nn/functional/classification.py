@@ -17,7 +17,7 @@ from ...ops.fused import softmax_cross_entropy
 from ...ops.index import _put_add, getitem
 from ...ops.softmax import log_softmax
 from ...primitives import Operand
-from ...recording import TensorBase, make_tensor
+from ...recording import TensorBase
 from ...tensor import Tensor
 from .reduction import check_reduction, floating, reduce_losses
 
@@ -69,7 +69,7 @@ def cross_entropy(
         return _soft_cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
     classes = _Classes.read("cross_entropy", x, places, weight, ignore_index)
     rows = classes.rows(x)
-    losses = softmax_cross_entropy(rows, make_tensor(classes.targets, None))
+    losses = softmax_cross_entropy(rows, classes.targets)
     if classes.weights is not None:
         losses = losses * classes.weights[classes.targets]
     if label_smoothing:
