@@ -2,8 +2,8 @@
 
     python benchmarks/long_chain.py
 
-The time per node should stay the same. (Half of it, at great lengths, is Python's garbage collector looking
-through the ever growing graph: the last column is the same with the collector switched off.)
+The time per node should stay the same. Where it grows, that is Python's garbage collector looking through
+the ever larger graph: the last column is the same with the collector switched off.
 """
 
 from __future__ import annotations

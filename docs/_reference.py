@@ -196,7 +196,9 @@ def public_bases(app: Any, name: str, obj: Any, options: Any, bases: list[Any]) 
 
 
 def skip(app: Any, what: str, name: str, obj: Any, skipped: bool, options: Any) -> bool | None:
-    """Leave out a `forward` that says in one line what its class says at length."""
+    """Leave out what the class says itself: a `forward` of one line, the fields of a named tuple."""
+    if (inspect.getdoc(obj) or "").startswith("Alias for field number"):
+        return True
     layer = name == "forward" and str(getattr(obj, "__module__", "")).startswith("tinygrad_edu.nn.")
     return True if layer and "\n" not in (inspect.getdoc(obj) or "") else None
 

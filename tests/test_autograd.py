@@ -172,3 +172,61 @@ def test_a_penalty_on_a_gradient() -> None:
     (g * g).sum().backward()
     h = 2 * x.array.T @ x.array
     np.testing.assert_allclose(w.grad.array, 2 * h @ (h @ w.detach().array), rtol=1e-12)
+
+
+def test_arguments_may_be_given_by_position_as_in_pytorch() -> None:
+    x = tg.tensor(2.0, requires_grad=True)
+    (slope,) = tg.autograd.grad(x**3, x, tg.tensor(1.0), True, True, True)
+    (bend,) = tg.autograd.grad(slope, x)
+    assert (slope.item(), bend.item()) == (12.0, 12.0)
+    tg.autograd.backward([x * x, 3 * x], grad_tensors=[tg.tensor(2.0), None])
+    assert x.grad is not None
+    assert x.grad.item() == 11.0
+
+
+def test_gradients_of_a_differentiable_pass_have_memory_of_their_own() -> None:
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    seed = tg.tensor(np.ones(2))
+    a, b, c = tg.autograd.grad([x + y.reshape(1, 2), x], [x, y, x], [seed.reshape(1, 2), seed], create_graph=True)
+    arrays = [a.array, b.array, c.array, seed.array, x.array, y.array]
+    for i, array in enumerate(arrays):
+        assert not any(np.shares_memory(array, other) for other in arrays[:i]), i
+    with tg.no_grad():
+        a.mul_(100)
+    np.testing.assert_array_equal(b.array, [1.0, 1.0])
+    np.testing.assert_array_equal(seed.array, [1.0, 1.0])
+
+
+def test_an_unused_input_is_found_before_anything_is_freed() -> None:
+    x, y = leaf(3.0), leaf(1.0)
+    z = x * x
+    with pytest.raises(GraphError, match=r"do not depend on input 1 \(of shape \(1,\)\).*allow_unused=True"):
+        tg.autograd.grad(z, [x, y])
+    assert tg.autograd.grad(z, x)[0].item() == 6.0
+
+
+def test_a_rule_that_gives_nothing_leaves_an_input_unused() -> None:
+    nothing = tg.primitive(vjps=(lambda g, out, x: None,))(lambda x: x + 0)
+    x = leaf(1.0)
+    with pytest.raises(GraphError, match="do not depend on input 0"):
+        tg.autograd.grad(nothing(x), x)
+    assert tg.autograd.grad(nothing(x), x, allow_unused=True) == (None,)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_the_entering_gradient_takes_the_dtype_of_the_tensor(create_graph: bool) -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    seen = []
+    x.register_hook(lambda g: seen.append(g.dtype))
+    for seed in (tg.tensor([1, 2]), tg.tensor(np.array([1.0, 2.0]))):
+        (g,) = tg.autograd.grad(x * 3, x, seed, create_graph=create_graph)
+        assert g.dtype == np.float32
+        assert g.tolist() == [3.0, 6.0]
+    assert seen == [np.float32] * 2
+
+
+def test_a_rule_that_reads_what_it_did_not_save_is_told_so() -> None:
+    careless = tg.primitive(vjps=(lambda g, out, x: g * x,), saves=("",), name="careless")(lambda x: x * x / 2)
+    with pytest.raises(TypeError) as caught:
+        careless(leaf(1.0)).backward()
+    assert any("'careless'" in note and "saves=" in note for note in caught.value.__notes__)

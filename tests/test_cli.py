@@ -1,5 +1,6 @@
 """The command line: what it accepts, what it says, how it ends."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,29 @@ def test_ends_politely_when_interrupted(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr(cli, "find_spec", lambda name: name)
     assert cli.main(["demo"]) == 130
     assert capsys.readouterr().err == "\nStopped.\n"
+
+
+def test_a_request_to_end_is_an_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked_to_end(settings: demo.Settings) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(demo, "run", asked_to_end)
+    monkeypatch.setattr(cli, "find_spec", lambda name: name)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as end:  # so what is open is closed: the progress bar shows the cursor again
+        cli.main(["demo"])
+    assert end.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_full_disk_is_a_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(settings: demo.Settings) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(demo, "run", full)
+    monkeypatch.setattr(cli, "find_spec", lambda name: name)
+    assert cli.main(["demo"]) == 1
+    assert capsys.readouterr().err == "tinygrad-edu demo: [Errno 28] No space left on device\n"
 
 
 @pytest.mark.usefixtures("demo_extra")

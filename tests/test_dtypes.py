@@ -14,6 +14,13 @@ def test_they_are_numpys() -> None:
     assert tg.tensor([1.0], dtype=tg.float64).dtype is np.dtype(np.float64)
 
 
+def test_they_have_pytorchs_short_names_too() -> None:
+    assert (tg.float, tg.double, tg.half) == (np.float32, np.float64, np.float16)
+    assert (tg.bool, tg.short, tg.int, tg.long) == (np.bool_, np.int16, np.int32, np.int64)
+    assert tg.zeros(2, dtype=tg.long).dtype == tg.zeros(2).long().dtype
+    assert tg.zeros(2, dtype=tg.float).dtype == tg.zeros(2).double().float().dtype
+
+
 def test_the_default_is_what_python_floats_become() -> None:
     assert tg.tensor([1.0, 2.0]).dtype == np.float32
     assert tg.tensor(1.5).dtype == np.float32

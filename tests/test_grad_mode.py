@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 import tinygrad_edu as tg
@@ -52,3 +54,78 @@ def test_one_object_used_twice_and_within_itself() -> None:
 def test_inference_mode_is_no_grad() -> None:
     with tg.inference_mode():
         assert not records()
+
+
+def test_a_generator_keeps_its_mode_to_itself() -> None:
+    @tg.no_grad()
+    def steps(first):
+        try:
+            received = yield first, records()
+            yield received, records()
+        except ValueError:
+            yield "caught", records()
+        return "end"
+
+    running = steps("a")
+    assert next(running) == ("a", False)
+    assert records()
+    assert running.send("b") == ("b", False)
+    assert records()
+    assert running.throw(ValueError()) == ("caught", False)
+    with pytest.raises(StopIteration) as stop:
+        next(running)
+    assert stop.value.value == "end"
+    abandoned = steps("c")
+    next(abandoned)
+    abandoned.close()
+    assert records()
+
+
+def test_one_decorator_in_two_threads() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    @tg.no_grad()
+    def inside(wait: bool) -> None:
+        if wait:
+            entered.set()
+            leave.wait(5)
+
+    after = []
+
+    def first() -> None:
+        inside(True)
+        after.append(records())
+
+    def second() -> None:
+        with tg.no_grad():  # what was before differs from thread to thread
+            entered.wait(5)
+            inside(False)
+            leave.set()
+            after.append(not records())
+
+    threads = [threading.Thread(target=f) for f in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert after == [True, True]
+
+
+def test_set_grad_enabled_as_a_function_holds_from_then_on() -> None:
+    tg.set_grad_enabled(False)
+    try:
+        assert not records()
+    finally:
+        tg.set_grad_enabled(True)
+    assert records()
+
+    @tg.set_grad_enabled(False)
+    def inside() -> bool:
+        return records()
+
+    assert records()
+    assert not inside()
+    with tg.set_grad_enabled(False) as nothing:
+        assert nothing is None
+        assert not records()
+    assert records()

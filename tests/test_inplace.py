@@ -369,3 +369,12 @@ def test_fill_diagonal() -> None:
     assert x.fill_diagonal_(4).tolist() == [[4, 0, 0], [0, 4, 0]]
     with pytest.raises(tg.ShapeError, match="matrix"):
         tg.zeros(3).fill_diagonal_(1)
+
+
+def test_a_list_of_results_keeps_their_gradients() -> None:
+    w = leaf(2.0, 3.0)
+    x = tg.zeros(3, dtype=tg.float64)
+    x[...] = [w[0] * w[0], 7.0, w[1]]
+    assert x.tolist() == [4.0, 7.0, 3.0]
+    x.backward()
+    assert w.grad.tolist() == [4.0, 1.0]

@@ -243,3 +243,107 @@ def test_copies_and_pickles_of_leaves() -> None:
         copy.deepcopy(t * 2)
     with pytest.raises(GraphError, match="detach"):
         pickle.dumps(t * 2)
+
+
+def test_a_tensor_is_made_of_data_never_of_sizes() -> None:
+    with pytest.raises(TypeError, match="positional argument"):
+        tg.Tensor(2, 3)  # type: ignore[misc]
+
+
+def test_the_device_is_the_processor() -> None:
+    x = tg.tensor([1.0], device="cpu")
+    assert str(x.device) == "cpu"
+    assert tg.zeros(2, device=x.device).shape == (2,)
+    assert tg.as_tensor(x, device="cpu") is x
+    with pytest.raises(ValueError, match="'cuda:0' does not exist here: the only device is 'cpu'"):
+        tg.tensor([1.0], device="cuda:0")
+    with pytest.raises(ValueError, match="'cuda' does not exist here"):
+        tg.as_tensor(x, device="cuda")
+
+
+def test_is_tensor() -> None:
+    assert tg.is_tensor(tg.nn.Parameter([1.0]))
+    assert not tg.is_tensor(np.ones(2))
+
+
+def test_an_empty_tensor_shows_its_shape() -> None:
+    assert repr(tg.zeros(0, 3)) == "tensor([], size=(0, 3))"
+    assert repr(tg.zeros(0)) == "tensor([])"
+
+
+def test_what_names_no_dtype() -> None:
+    with pytest.raises(DtypeError, match="'flaot' names no dtype"):
+        tg.tensor([1.0], dtype="flaot")
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_hook_may_change_its_gradient_in_place_and_nobody_elses(create_graph: bool) -> None:
+    x, y = (tg.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    seed = tg.ones(2)
+    kept = []
+    x.register_hook(lambda g: kept.append(g.mul_(10)))
+    (x + y).backward(seed, create_graph=create_graph)
+    assert x.grad.tolist() == [10.0, 10.0]
+    assert y.grad.tolist() == [1.0, 1.0]
+    assert seed.tolist() == [1.0, 1.0]
+    kept[0].zero_()
+    assert x.grad.tolist() == [10.0, 10.0]
+
+
+def test_what_a_hook_returns_is_checked_and_takes_the_tensors_dtype() -> None:
+    x = tg.tensor([1.0], requires_grad=True)
+    handle = x.register_hook(lambda g: 2.0)
+    with pytest.raises(TypeError, match="a hook must return a Tensor or None, not float"):
+        (x * 1).backward()
+    handle.remove()
+    y = x * 1
+    y.register_hook(lambda g: g.double() * 2)
+    seen = []
+    x.register_hook(lambda g: seen.append(g.dtype))
+    y.backward()
+    assert seen == [np.float32]
+    assert x.grad.tolist() == [2.0]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_retained_gradients_share_no_memory(create_graph: bool) -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 1
+    z = y + 0.0
+    y.retain_grad()
+    z.retain_grad()
+    seed = tg.ones(2)
+    z.backward(seed, create_graph=create_graph)
+    arrays = [x.grad.array, y.grad.array, z.grad.array, seed.array]
+    assert not any(np.shares_memory(a, b) for i, a in enumerate(arrays) for b in arrays[:i])
+
+
+def test_a_gradient_that_is_set_has_the_tensors_dtype_and_can_be_added_to() -> None:
+    t = tg.tensor([1.0, 2.0], requires_grad=True)
+    for wrong in (tg.tensor([1, 2]), tg.zeros(2).double()):
+        with pytest.raises(
+            DtypeError, match=r"setting \.grad: the gradient has dtype .*64, the tensor float32.*astype"
+        ):
+            t.grad = wrong
+    assert t.grad is None
+    t.grad = tg.tensor(3.0).expand(2)  # read-only: one number in two places
+    (t * 2).backward()
+    assert t.grad.tolist() == [5.0, 5.0]
+    t.grad = np.array([1.0, 2.0])  # an array, as other data, is converted
+    assert t.grad.dtype == np.float32
+    (t * 2).backward()
+    assert t.grad.tolist() == [3.0, 4.0]
+
+
+def test_a_long_chain_is_shown_refused_and_dropped_without_recursion() -> None:
+    x = tg.tensor(1.0, requires_grad=True)
+    h = x
+    for _ in range(50_000):
+        h = h * 1.0
+    assert repr(h) == "tensor(1., grad_fn=mul)"
+    with pytest.raises(GraphError, match="tear it out of its graph"):
+        copy.deepcopy([h])
+    (g,) = tg.autograd.grad(h, x, create_graph=True)
+    del h
+    assert g.item() == 1.0
+    del g  # the differentiable gradient holds the whole chain twice

@@ -87,3 +87,13 @@ def test_the_record_of_a_change_goes_with_its_array() -> None:
     del arrays, array
     assert len(versions._changes) == before
     assert versions.changed_at(np.ones(3)) == 0
+
+
+def test_a_change_behind_a_sliding_window_is_seen() -> None:
+    x = np.ones(5)
+    windows = tg.from_numpy(np.lib.stride_tricks.sliding_window_view(x, 2))
+    w = tg.tensor(np.ones(2), requires_grad=True)
+    y = w * windows
+    tg.from_numpy(x).mul_(2)
+    with pytest.raises(GraphError, match="overwritten"):
+        y.backward()

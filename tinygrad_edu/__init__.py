@@ -48,6 +48,7 @@ from .ops.reduce import *
 from .ops.rounding import *
 from .ops.scans import *
 from .ops.shape import *
+from .ops.slices import *
 from .ops.softmax import *
 from .ops.split import *
 from .ops.statistics import *

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Container, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .anomaly import detect_anomaly
 from .errors import DtypeError, GraphError, ShapeError
 from .function import Function
-from .grad_mode import set_grad_enabled
 from .graph import Leaf, Link
 from .graph import backward as walk
 from .recording import TensorBase, lift, make_tensor, mode
@@ -24,8 +23,7 @@ __all__ = ["Function", "backward", "detect_anomaly", "grad"]
 
 def backward(
     tensors: Tensor | Sequence[Tensor],
-    gradient: Any = None,
-    *,
+    grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
 ) -> None:
@@ -33,7 +31,7 @@ def backward(
 
     Args:
         tensors: a tensor, or several, of any shape.
-        gradient: for each tensor the gradient that enters there, of its shape (or one that broadcasts to
+        grad_tensors: for each tensor the gradient that enters there, of its shape (or one that broadcasts to
             it); None for ones, which gives the derivative of the sum.
         retain_graph: keep the graph for another backward pass; default, the value of `create_graph`.
         create_graph: record the backward pass itself, so that gradients can be differentiated again.
@@ -49,7 +47,7 @@ def backward(
     >>> x.grad
     tensor([12., 14., 16.])
     """
-    outputs, seeds = _pairs(tensors, gradient)
+    outputs, seeds = _pairs(tensors, grad_tensors)
     roots = [(_source(t, "backward()"), seed(t, g, create_graph)) for t, g in zip(outputs, seeds, strict=True)]
     retain = create_graph if retain_graph is None else retain_graph
     before = mode.recording
@@ -70,9 +68,9 @@ def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
     grad_outputs: Any = None,
-    *,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """The derivative of the sum of all elements of `outputs` by each of `inputs`; no `.grad` changes.
@@ -83,6 +81,7 @@ def grad(
         grad_outputs: for each output the gradient that enters there; None for ones.
         retain_graph: keep the graph for another pass; default, the value of `create_graph`.
         create_graph: record the pass, so that the results can be differentiated again.
+        only_inputs: accepted, as PyTorch does, and always true: no other tensor's gradient changes.
         allow_unused: give None for an input that the outputs do not depend on, instead of an error.
 
     Returns:
@@ -101,15 +100,26 @@ def grad(
     sources = [_source(t, "autograd.grad()") for t in ([inputs] if isinstance(inputs, TensorBase) else inputs)]
     roots = [(_source(t, "autograd.grad()"), seed(t, g, create_graph)) for t, g in zip(results, seeds, strict=True)]
     retain = create_graph if retain_graph is None else retain_graph
-    with set_grad_enabled(create_graph):
-        _, found = walk(roots, retain_graph=retain, lift=lift if create_graph else None, wanted=sources)
-        gradients = [_as_tensor(found.get(s), s, create_graph) for s in sources]
-    unused = [i for i, g in enumerate(gradients) if g is None]
-    if unused and not allow_unused:
-        raise GraphError(
-            f"autograd.grad(): the outputs do not depend on input {unused[0]} (of shape {sources[unused[0]].shape}). "
-            "Pass allow_unused=True to get None for it"
-        )
+
+    def all_used(reached: Container[Link | None]) -> None:
+        for i, source in enumerate(sources):
+            if source not in reached:
+                raise GraphError(
+                    f"autograd.grad(): the outputs do not depend on input {i} (of shape {source.shape}). "
+                    "Pass allow_unused=True to get None for it"
+                )
+
+    check = None if allow_unused else all_used
+    before = mode.recording
+    mode.recording = (before or True) if create_graph else False
+    try:
+        _, found = walk(roots, retain_graph=retain, lift=lift if create_graph else None, wanted=sources, check=check)
+        held = {id(g.array) for _, g in roots if isinstance(g, TensorBase)}
+        gradients = [_as_tensor(found.get(s), s, held) for s in sources]
+    finally:
+        mode.recording = before
+    if check is not None:
+        check([s for s, g in zip(sources, gradients, strict=True) if g is not None])
     return tuple(gradients)
 
 
@@ -136,7 +146,7 @@ def seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
         g = np.ones(array.shape, array.dtype)
         return make_tensor(g, None) if create_graph else g
     if isinstance(gradient, TensorBase) and create_graph:
-        g = gradient
+        g = gradient.astype(array.dtype)  # type: ignore[attr-defined]
     else:
         g = np.asarray(gradient.array if isinstance(gradient, TensorBase) else gradient)
         if g.dtype.kind not in "fiub":
@@ -176,9 +186,14 @@ def _source(tensor: Any, caller: str) -> Link:
     return tensor.source
 
 
-def _as_tensor(g: Any, source: Link, create_graph: bool) -> Tensor | None:
+def _as_tensor(g: Any, source: Link, held: set[int]) -> Tensor | None:
+    """The gradient as a Tensor in memory of its own; `held` are the arrays that others hold, by their ids."""
     if g is None:
         return None
     if not isinstance(g, TensorBase):
         return make_tensor(np.array(g, dtype=source.dtype), None)
-    return cast("Tensor", g if g.array.dtype == source.dtype else g.astype(source.dtype))  # type: ignore[attr-defined]
+    tensor: Any = g.astype(source.dtype)  # type: ignore[attr-defined]
+    if id(tensor.array) in held or tensor.array.base is not None:
+        tensor = tensor.clone()
+    held.add(id(tensor.array))
+    return tensor  # type: ignore[no-any-return]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 from ._version import __version__
@@ -18,6 +21,7 @@ __all__ = ["main"]
 DEMO_NEEDS = {"rich": "rich", "sklearn": "scikit-learn"}
 
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+TERMINATED = 143  # and for one that was asked to end (SIGTERM)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; None for those this process was started with.
 
     Returns:
-        The exit status: 0 if all went well, 1 if not, 130 if interrupted.
+        The exit status: 0 if all went well, 1 if not, 130 if interrupted, 143 if asked to end.
 
     Raises:
         SystemExit: after `--help` and `--version`, and with status 2 if the words make no sense.
@@ -45,14 +49,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Greek letters is no reason to stop
+    settings = Settings(options.seed, options.batch_size, options.epochs, options.optimizer, options.lr)
     try:
-        return _demo(Settings(options.seed, options.batch_size, options.epochs, options.optimizer, options.lr))
+        with _ending_on_request():
+            return _demo(settings)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output (head, less) has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:  # such as a full disk
+        print(f"tinygrad-edu demo: {error}", file=sys.stderr)
+        return 1
+
+
+@contextmanager
+def _ending_on_request() -> Iterator[None]:
+    """Let SIGTERM end the program like an exit, so that the terminal gets its cursor back."""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(TERMINATED)
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may do this
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _demo(settings: Settings) -> int:

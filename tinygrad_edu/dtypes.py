@@ -12,16 +12,23 @@ from .errors import DtypeError
 __all__ = [
     "Array",
     "DType",
+    "bool",
     "bool_",
+    "double",
+    "float",
     "float16",
     "float32",
     "float64",
     "get_default_dtype",
+    "half",
+    "int",
     "int16",
     "int32",
     "int64",
     "int8",
+    "long",
     "set_default_dtype",
+    "short",
     "uint8",
 ]
 
@@ -40,6 +47,15 @@ int64: Final = np.dtype(np.int64)
 float16: Final = np.dtype(np.float16)
 float32: Final = np.dtype(np.float32)
 float64: Final = np.dtype(np.float64)
+
+# PyTorch's other names for them.
+bool: Final = bool_
+short: Final = int16
+int: Final = int32
+long: Final = int64
+half: Final = float16
+float: Final = float32
+double: Final = float64
 
 _default: np.dtype[Any] = float32
 

@@ -55,7 +55,11 @@ def explain(op: str, arrays: Sequence[Any], cause: Exception) -> Exception:
     if isinstance(cause, IndexError):
         return IndexError(text)
     if isinstance(cause, TypeError):
+        if "ufunc" in str(cause):  # NumPy names its inner loops here, which help nobody
+            return DtypeError(f"{op}({described}): {op} is not defined for these types")
         return DtypeError(text)
+    if isinstance(cause, AttributeError) and any(isinstance(a, list | tuple) for a in arrays):
+        return DtypeError(f"{op}({described}): a list is not a tensor: wrap it in tg.tensor(…)")
     if isinstance(cause, ValueError):
         return ShapeError(text) if "axis" in str(cause) or "shape" in str(cause) else ValueError(text)
     cause.add_note(f"while computing {op}({described})")

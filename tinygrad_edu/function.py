@@ -24,6 +24,20 @@ class Context:
 
     Attributes:
         needs_input_grad: for each argument of `apply`, whether its gradient is wanted.
+
+    >>> import tinygrad_edu as tg
+    >>> class Scale(tg.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x, factor):
+    ...         ctx.factor = factor
+    ...         return x * factor
+    ...     @staticmethod
+    ...     def backward(ctx, g):
+    ...         return (g * ctx.factor if ctx.needs_input_grad[0] else None), None
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> Scale.apply(x, 3.0).backward()
+    >>> x.grad
+    tensor([3., 3.])
     """
 
     needs_input_grad: tuple[bool, ...] = ()

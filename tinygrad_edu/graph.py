@@ -92,6 +92,7 @@ def backward(
     retain_graph: bool = False,
     lift: Lift | None = None,
     wanted: Iterable[Link] | None = None,
+    check: Callable[[Container[Link | None]], None] | None = None,
 ) -> tuple[dict[Leaf, Any], dict[Link, Any]]:
     """Walk from `roots` to the leaves, each node after all of its consumers.
 
@@ -101,6 +102,7 @@ def backward(
         lift: makes a node's saved result and arguments differentiable, for derivatives of derivatives.
         wanted: the links whose total gradient is to be returned, leaf or not; the walk keeps to the paths
             that lead to them. Default: all leaves.
+        check: called with the links that will be visited, before anything is freed; it may raise.
 
     Returns:
         The total gradient of each leaf that was reached, in arrays that nobody else holds, and that
@@ -111,6 +113,8 @@ def backward(
     """
     plain, wanted = lift is None, frozenset(wanted or ())
     waiting = count_uses([link for link, _ in roots], _leading_to(wanted, roots) if wanted else None)
+    if check is not None:
+        check(waiting)
     leaves: dict[Leaf, Any] = {}
     found: dict[Link, Any] = {}
     pending: dict[Link, Any] = {}  # the sums of parts, where more are to come
@@ -121,9 +125,10 @@ def backward(
     ready = [(link, pending.pop(link), False) for link in tuple(pending) if not waiting[link]]
     while ready:
         link, g, ours = ready.pop()
-        if link.hooks is not None or (wanted and link in wanted):
+        if link.hooks is not None:
             g, ours = _run_hooks(link, g), False
-            found[link] = g
+        if wanted and link in wanted:
+            found[link], ours = g, False
         if not isinstance(link, Node):
             if g is not None:
                 leaves[link] = g if ours else g.copy()
@@ -206,20 +211,20 @@ def count_uses(roots: Iterable[Link], within: Container[Link] | None = None) -> 
         within: pass over links that are not in it.
     """
     uses: dict[Link, int] = {link: 0 for link in roots if within is None or link in within}
-    stack = list(uses)
+    stack = [link for link in uses if isinstance(link, Node)]
     clock = versions.now
     while stack:
-        link = stack.pop()
-        if not isinstance(link, Node):
-            continue
-        if link.args is None or link.clock != clock:
-            _check_walkable(link)
-        for source in link.links:
-            if source is not None and (within is None or source in within):
-                if source in uses:
-                    uses[source] += 1
-                else:
-                    uses[source] = 1
+        node = stack.pop()
+        if node.args is None or node.clock != clock:
+            _check_walkable(node)
+        for source in node.links:
+            if source is None or (within is not None and source not in within):
+                continue
+            if source in uses:
+                uses[source] += 1
+            else:
+                uses[source] = 1
+                if isinstance(source, Node):
                     stack.append(source)
     return uses
 

@@ -21,7 +21,7 @@ from .dtypes import Array
 from .errors import DtypeError, GraphError, ShapeError, explain
 from .graph import Leaf
 from .methods import TensorMethods
-from .ops import gather, index, random
+from .ops import gather, index, join, random, slices
 from .ops import mask as masks
 from .ops.generator import Generator, source
 from .primitives import Operand
@@ -72,16 +72,16 @@ class InplaceMethods(TensorMethods):
 
     def index_fill_(self, dim: int, index: Operand, value: Operand) -> Self:
         """Put one number in the slices of axis `dim` at the places `index`."""
-        return _replace(self, "index_fill_", gather.index_fill, dim, index, value)
+        return _replace(self, "index_fill_", slices.index_fill, dim, index, value)
 
     def index_copy_(self, dim: int, index: Operand, source: Operand) -> Self:
         """Put the slices of `source` at the places `index` of axis `dim`."""
-        return _replace(self, "index_copy_", gather.index_copy, dim, index, source)
+        return _replace(self, "index_copy_", slices.index_copy, dim, index, source)
 
     def index_add_(self, dim: int, index: Operand, source: Operand, *, alpha: float = 1) -> Self:
         """Add the slices of `source`, times `alpha`, at the places `index` of axis `dim`."""
         source = source if alpha == 1 else source * alpha
-        return _replace(self, "index_add_", gather.index_add, dim, index, source)
+        return _replace(self, "index_add_", slices.index_add, dim, index, source)
 
     def scatter_(self, dim: int, index: Operand, src: Operand = None, *, value: Any = None, reduce: Any = None) -> Self:
         """Put the elements of `src` where `gather` with this `index` would read."""
@@ -368,7 +368,10 @@ def _assign(x: T, key: Any, value: Operand, label: str) -> T:
     """`x[key] = value`."""
     key = index.plain_index(key)
     if isinstance(value, list | tuple):
-        value = np.asarray([v.array if isinstance(v, TensorBase) else v for v in value])
+        if mode.recording and any(isinstance(v, TensorBase) and v.source is not None for v in value):
+            value = join.stack(value)
+        else:
+            value = np.asarray([v.array if isinstance(v, TensorBase) else v for v in value])
     recorded = _recorded(x, (value,), label)
     array = x.array if recorded else _writable(x, label)
     try:

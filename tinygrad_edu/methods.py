@@ -28,6 +28,7 @@ from .ops import reduce as r
 from .ops import rounding as rd
 from .ops import scans as sc
 from .ops import shape as s
+from .ops import slices as sl
 from .ops import softmax as sm
 from .ops import split as sp
 from .ops import statistics as st
@@ -398,21 +399,21 @@ class TensorMethods(TensorBase):
     tril: Final = d.tril
     triu: Final = d.triu
 
-    # ops/gather.py and ops/mask.py
+    # ops/gather.py, ops/mask.py and ops/slices.py
     argwhere: Final = mk.argwhere
     gather: Final = ga.gather
-    index_add: Final = ga.index_add
-    index_copy: Final = ga.index_copy
-    index_fill: Final = ga.index_fill
-    index_select: Final = ga.index_select
+    index_add: Final = sl.index_add
+    index_copy: Final = sl.index_copy
+    index_fill: Final = sl.index_fill
+    index_select: Final = sl.index_select
     masked_fill: Final = mk.masked_fill
     masked_scatter: Final = mk.masked_scatter
     masked_select: Final = mk.masked_select
-    narrow: Final = ga.narrow
+    narrow: Final = sl.narrow
     nonzero: Final = mk.nonzero
     scatter: Final = ga.scatter
     scatter_add: Final = ga.scatter_add
-    select: Final = ga.select
+    select: Final = sl.select
     take: Final = ga.take
     take_along_dim: Final = ga.take_along_dim
 

@@ -6,6 +6,7 @@ that is not there is an error that says what to do, never an object array.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What `function` of NumPy does on arguments of which one is a Tensor (`__array_function__`)."""
-    name = getattr(function, "__name__", str(function))
+    name = f"{function.__module__}.{function.__name__}".removeprefix("numpy.")
     handler = NUMPY_FUNCTIONS.get(function)
     if handler is None:
         raise DtypeError(f"np.{name} of a Tensor is not supported. {_way_out(name)}")
@@ -64,4 +65,8 @@ def _into(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], out: Any, kwarg
 
 
 def _way_out(name: str) -> str:
-    return f"Use tg.{name} if there is one, or call it on t.detach().numpy(), which gives no gradient"
+    library: Any = sys.modules[__package__]
+    for part in name.split("."):
+        library = getattr(library, part, None)
+    own = f"Use tg.{name}, or call" if library is not None else "Call"
+    return f"{own} it on t.detach().numpy(), which gives no gradient"

@@ -117,6 +117,32 @@ def implements(*functions: Callable[..., Any]) -> Callable[[F], F]:
     return register
 
 
+def _refuse_to_replace(name: str, functions: tuple[Callable[..., Any], ...], forward: Callable[..., Any]) -> None:
+    """Raise if the library has an op of this name or for these functions; a user's own may be defined again."""
+    old = PRIMITIVES.get(name)
+    if old is not None and _is_of_the_library(old.forward) and not _same_place(old.forward, forward):
+        raise ValueError(
+            f"there is an op {name!r} already, in {old.forward.__module__}: give this one another name, "
+            f"as in @primitive(name='my_{name}', …)"
+        )
+    for function in functions:
+        handler = NUMPY_FUNCTIONS.get(function)
+        if handler is not None and _is_of_the_library(handler) and not _same_place(handler, forward):
+            raise ValueError(
+                f"numpy={function.__name__}: what NumPy's function does on a Tensor is defined already, in "
+                f"{handler.__module__}. Leave numpy= out, and call the op by its own name"
+            )
+
+
+def _is_of_the_library(function: Callable[..., Any]) -> bool:
+    return function.__module__.split(".")[0] == __name__.split(".")[0]
+
+
+def _same_place(old: Callable[..., Any], new: Callable[..., Any]) -> bool:
+    """Whether it is the same definition, executed again when its module is reloaded."""
+    return (old.__module__, old.__name__) == (new.__module__, getattr(new, "__name__", ""))
+
+
 def primitive(
     *,
     vjps: Sequence[Rule | None] = (),
@@ -154,6 +180,9 @@ def primitive(
     Returns:
         A decorator. The op it makes returns a Tensor if any argument is one, else an array.
 
+    Raises:
+        ValueError: from the decorator, if the library has an op of that name, or one for a function of `numpy`.
+
     >>> import numpy as np, tinygrad_edu as tg
     >>> @tg.primitive(vjps=(lambda g, out, x: g * 3 * x**2,), saves=("x",))
     ... def cube(x):
@@ -166,9 +195,11 @@ def primitive(
 
     def decorate(forward: Callable[P, Any]) -> Callable[P, Tensor]:
         functions = numpy if isinstance(numpy, tuple) else (numpy,)
+        called = name or getattr(forward, "__name__", "op").strip("_")
+        _refuse_to_replace(called, functions, forward)
         op = Primitive(
             forward,
-            name=name or getattr(forward, "__name__", "op").strip("_"),
+            name=called,
             rules=vjps,
             joint=joint,
             reads=saves,

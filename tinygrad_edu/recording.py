@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from . import versions
-from .dtypes import float64, get_default_dtype
+from . import dtypes, versions
+from .dtypes import float16, float32, float64, get_default_dtype
 from .errors import explain
 from .graph import Cotangents, Leaf, Link, Node
 
@@ -80,11 +80,14 @@ def _record_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any
         if not isinstance(x, TensorBase):
             return forward(x)
         array = x.array
+        source = x.source
         try:
-            out = forward(array)
+            if source is None and array.dtype.kind != "f":
+                out = _on_integers(forward, (array,), (True,))
+            else:
+                out = forward(array)
         except Exception as error:
             raise explain(op.name, (array,), error) from error
-        source = x.source
         if type(out) is not ndarray or out.dtype is float64:
             if type(out) is tuple:
                 return _several(op, out, (array,), (source,))
@@ -121,8 +124,13 @@ def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callabl
             if type(out) is tuple:
                 return _several(op, out, (a, b), (from_x, from_y))
             out = _settle(out, (a, b))
+            if from_x is not None or from_y is not None:
+                a, from_x = _alike(a, from_x, out.dtype)
+                b, from_y = _alike(b, from_y, out.dtype)
         recording = mode.recording
         if from_x is from_y is None or not recording:
+            if out.dtype is float16 or (out.dtype is float32 and dtypes._default is float64):
+                out = _settle(_on_integers(forward, (a, b), (True, True)), (a, b))
             return make_tensor(out, None)
         if from_y is None:
             saved = (a if keep_x_for_x else from_x, b if keep_y_for_x else None)
@@ -154,17 +162,18 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
         values: list[Any] = list(args)
         links: list[Link | None] = [None] * len(args)
         tracked = 0
-        tensors = False
+        tensors = integers = False
         for i, value in enumerate(args):
             if isinstance(value, TensorBase):
                 tensors = True
                 values[i] = value.array
+                integers = integers or value.array.dtype.kind != "f"
                 source = value.source
                 if source is not None and has_rule[i if i < count else -1]:
                     links[i] = source
                     tracked |= 1 << i
         try:
-            out = forward(*values)
+            out = _on_integers(forward, values, has_rule) if integers and not tracked else forward(*values)
         except Exception as error:
             raise explain(op.name, values, error) from error
         if not tensors:
@@ -173,6 +182,10 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
             return _several(op, out, values, links)
         if type(out) is not ndarray or out.dtype is float64:
             out = _settle(out, values)
+            if tracked and not any(isinstance(value, np.dtype) for value in values):
+                for i, value in enumerate(values):
+                    if links[i] is not None or (op.joint is None and has_rule[i if i < count else -1]):
+                        values[i], links[i] = _alike(value, links[i], out.dtype)
         recording = mode.recording
         if not tracked or not recording:
             return make_tensor(out, None)
@@ -236,6 +249,51 @@ def _settle(out: Any, values: Sequence[Any]) -> Any:
             floating = [dtype for dtype in dtypes if dtype.kind == "f"]
             return out.astype(np.result_type(*floating) if floating else get_default_dtype())
     return out
+
+
+def _alike(value: Any, link: Link | None, dtype: np.dtype[Any]) -> tuple[Any, Link | None]:
+    """An operand, and its link, in the dtype of the result: then no rule drifts to another one.
+
+    Integers and NumPy numbers would make float32 gradients float64. What has a gradient itself is
+    converted by an op, which gives its gradient back in its own dtype.
+    """
+    if type(value) is ndarray and value.dtype == dtype:
+        return value, link
+    if link is not None:
+        tensor: Any = make_tensor(value, link)
+        tensor = tensor.astype(dtype)
+        return tensor.array, tensor.source
+    if value is None or (isinstance(value, float | int) and not isinstance(value, np.generic)):
+        return value, None
+    return np.asarray(value, dtype), None
+
+
+def _on_integers(forward: Callable[..., Any], values: Sequence[Any], operands: Sequence[bool]) -> Any:
+    """`forward`, where no operand is floating: real results have the full precision of the default dtype.
+
+    NumPy computes a square root of bytes or booleans in float16, and an expression as -x among bytes wraps
+    around. So where the result is real, and the integers are small ones, it is computed again by int64.
+    """
+    last = len(operands) - 1  # which stands for all the arrays of a variadic op
+    arrays = [i for i, value in enumerate(values) if operands[min(i, last)] and type(value) is ndarray]
+    kinds = [values[i].dtype.kind for i in arrays]
+    if "f" in kinds or all(values[i].dtype.itemsize >= 4 for i in arrays):
+        return forward(*values)
+    wide = [value.astype(np.int64) if i in arrays else value for i, value in enumerate(values)]
+    try:
+        with np.errstate(all="ignore"):
+            out = forward(*values)
+    except TypeError:  # NumPy does not subtract booleans, for one
+        out = forward(*wide)
+        if not _is_real(out):
+            raise
+        return out
+    return forward(*wide) if _is_real(out) else out
+
+
+def _is_real(out: Any) -> bool:
+    parts = out if isinstance(out, tuple) else (out,)
+    return any(hasattr(part, "dtype") and part.dtype.kind == "f" for part in parts)
 
 
 def _several(op: Primitive, out: tuple[Any, ...], values: Sequence[Any], links: Sequence[Link | None]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import numpy as np
 
@@ -13,11 +13,12 @@ from .dtypes import Array, DType, get_default_dtype, require_float
 from .errors import DtypeError, GraphError, ShapeError
 from .graph import Leaf, Node
 from .inplace import InplaceMethods
+from .ops.cast import as_dtype, check_device
 from .primitives import Operand
 from .recording import TensorBase, make_tensor
 from .versions import mark_changed
 
-__all__ = ["Tensor", "as_tensor", "from_numpy", "tensor"]
+__all__ = ["Tensor", "as_tensor", "from_numpy", "is_tensor", "tensor"]
 
 
 class Tensor(InplaceMethods):
@@ -47,7 +48,7 @@ class Tensor(InplaceMethods):
     __slots__ = ()
     __array_priority__: float = 1000.0
 
-    def __init__(self, data: Operand, requires_grad: bool = False, dtype: DType = None) -> None:
+    def __init__(self, data: Operand, *, requires_grad: bool = False, dtype: DType = None) -> None:
         self.array = as_array(data, get_default_dtype() if dtype is None and _is_python(data) else dtype)
         self.source = None
         if requires_grad:
@@ -69,6 +70,11 @@ class Tensor(InplaceMethods):
     def ndim(self) -> int:
         """The number of axes."""
         return self.array.ndim  # type: ignore[no-any-return]
+
+    @property
+    def device(self) -> str:
+        """Where the numbers are: ``"cpu"``, the only device."""
+        return "cpu"
 
     @property
     def requires_grad(self) -> bool:
@@ -114,9 +120,16 @@ class Tensor(InplaceMethods):
                 return
             raise GraphError("setting .grad of a tensor that does not require a gradient: set requires_grad=True first")
         if value is not None:
-            value = value if isinstance(value, Tensor) else make_tensor(np.asarray(value), None)
+            value = value if isinstance(value, Tensor) else make_tensor(np.asarray(value, self.dtype), None)
             if value.shape != self.shape:
                 raise ShapeError(f"setting .grad: the gradient has shape {value.shape}, the tensor {self.shape}")
+            if value.dtype != self.dtype:
+                raise DtypeError(
+                    f"setting .grad: the gradient has dtype {value.dtype}, the tensor {self.dtype}: "
+                    f"convert it, as in g.astype({str(self.dtype)!r})"
+                )
+            if not value.array.flags.writeable:  # later gradients are added in place
+                value = value.clone()
         self.source.grad = value
 
     @property
@@ -199,9 +212,14 @@ class Tensor(InplaceMethods):
         source = self._require_source("register_hook()")
 
         def run(link: Any, g: Any) -> Any:
-            result = hook(g if isinstance(g, Tensor) else make_tensor(g, None))
+            own = g.clone() if isinstance(g, Tensor) else make_tensor(g.copy(), None)  # others may hold g, too
+            result = hook(own)
             if result is None:
-                return g
+                result = own  # which the hook may have changed in place
+            elif not isinstance(result, Tensor):
+                raise TypeError(f"a hook must return a Tensor or None, not {type(result).__name__}")
+            if result.dtype != link.dtype:
+                result = result.astype(link.dtype)
             if result.shape != link.shape:
                 raise ShapeError(
                     f"a hook returned a gradient of shape {result.shape} for a tensor of shape {link.shape}"
@@ -292,6 +310,8 @@ class Tensor(InplaceMethods):
     def __repr__(self) -> str:
         numbers = np.array2string(self.array, separator=", ", prefix="tensor(")
         dtype = "" if self.dtype in (get_default_dtype(), np.int64, np.bool_) else f", dtype={self.dtype}"
+        if 0 in self.shape and self.ndim > 1:
+            numbers += f", size={self.shape}"
         if isinstance(self.source, Node):
             return f"tensor({numbers}{dtype}, grad_fn={self.source.op.name})"
         return f"tensor({numbers}{dtype}{', requires_grad=True' if self.source else ''})"
@@ -337,7 +357,7 @@ class RemovableHandle:
 
 
 def _retain(link: Any, g: Any) -> Any:
-    total = g if isinstance(g, Tensor) else make_tensor(g.copy(), None)
+    total = g.clone() if isinstance(g, Tensor) else make_tensor(g.copy(), None)
     held = getattr(link, "grad", None)
     link.grad = total if held is None else held + total
     return g
@@ -349,23 +369,26 @@ def _rebuild(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     return tensor
 
 
-def tensor(data: Operand, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
+def tensor(data: Operand, *, dtype: DType = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A new tensor with a copy of `data`.
 
     Args:
         data: a number, a nested list of numbers, an array or a Tensor. Arrays keep their dtype; Python
             floats take the default dtype, Python integers int64.
         dtype: the dtype to convert to.
+        device: ``"cpu"``.
         requires_grad: whether `backward` keeps the gradient by this tensor in `.grad`.
 
     Raises:
         DtypeError: if the data is not numbers, or a gradient is wanted of integers.
         ShapeError: if nested lists are of different lengths.
+        ValueError: for a device that does not exist here.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1.5, 2.5]), tg.tensor([1, 2]).dtype
     (tensor([1.5, 2.5]), dtype('int64'))
     """
+    check_device(device, "tensor")
     array = as_array(data, dtype)
     if isinstance(data, Tensor | np.ndarray) and array is getattr(data, "array", data):
         array = array.copy()
@@ -374,7 +397,7 @@ def tensor(data: Operand, *, dtype: DType = None, requires_grad: bool = False) -
     return result
 
 
-def as_tensor(data: Operand, dtype: DType = None) -> Tensor:
+def as_tensor(data: Operand, dtype: DType = None, device: Any = None) -> Tensor:
     """A Tensor of `data` without copying where that is possible; a Tensor of that dtype is itself.
 
     >>> import numpy as np, tinygrad_edu as tg
@@ -382,6 +405,7 @@ def as_tensor(data: Operand, dtype: DType = None) -> Tensor:
     >>> tg.as_tensor(a).array is a
     True
     """
+    check_device(device, "as_tensor")
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
     return make_tensor(as_array(data, dtype), None)
@@ -399,6 +423,16 @@ def from_numpy(array: Array) -> Tensor:
     return make_tensor(as_array(array, None), None)
 
 
+def is_tensor(obj: object) -> TypeGuard[Tensor]:
+    """Whether `obj` is a Tensor.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.is_tensor(tg.zeros(2)), tg.is_tensor([0.0, 0.0])
+    (True, False)
+    """
+    return isinstance(obj, Tensor)
+
+
 def as_array(data: Any, dtype: DType) -> Array:
     """The array of `data`; Python floats take the default dtype unless `dtype` is given."""
     if isinstance(data, TensorBase):
@@ -407,7 +441,7 @@ def as_array(data: Any, dtype: DType) -> Array:
         data = _from_python(data)
         if dtype is None and data.dtype == np.float64:
             dtype = get_default_dtype()
-    array = np.asarray(data, dtype=dtype)
+    array = np.asarray(data, dtype=None if dtype is None else as_dtype(dtype, "tensor"))
     if array.dtype.kind not in "fiub":
         raise DtypeError(f"a tensor holds real numbers or booleans, got dtype {array.dtype}")
     return array

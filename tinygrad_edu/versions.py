@@ -39,6 +39,10 @@ def changed_at(array: Any) -> int:
 
 def _owner(array: Any) -> Any:
     """The array that holds the memory: NumPy collapses chains of views, but keeps foreign bases."""
-    while isinstance(getattr(array, "base", None), np.ndarray):
-        array = array.base
-    return array
+    while True:
+        base = getattr(array, "base", None)
+        if not isinstance(base, np.ndarray):
+            base = getattr(base, "base", None)  # sliding windows hold their array by an object of NumPy's
+            if not isinstance(base, np.ndarray):
+                return array
+        array = base

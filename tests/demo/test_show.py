@@ -56,6 +56,17 @@ def test_table_fits_a_terminal_whatever_the_numbers(scale: float) -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("scale", [1.0, -1e12])
+def test_a_narrow_table_has_fewer_columns_and_whole_numbers(scale: float) -> None:
+    text = printed(show.gradient_table(example(scale), width=50), width=50)
+    assert "…" not in text
+    total = show._number(example(scale).total)
+    assert [line.split() for line in text.splitlines() if "sum" in line or ".grad" in line] == [
+        ["sum", total],
+        [".grad", total],
+    ]
+
+
 @pytest.mark.parametrize(
     ("batch_size", "said"),
     [

@@ -87,3 +87,17 @@ def test_contiguous() -> None:
     assert y.contiguous().is_contiguous()
     (y.contiguous() * np.array([[1.0], [2.0], [3.0]])).sum().backward()
     np.testing.assert_array_equal(x.grad.array, [[1, 2, 3], [1, 2, 3]])
+
+
+def test_pythons_types_mean_what_they_mean_in_numpy_and_pytorch() -> None:
+    x = tg.ones(2)
+    for made in (
+        x.to(float),
+        x.astype(float),
+        np.astype(x, float),
+        tg.zeros(2, dtype=float),
+        tg.tensor(1, dtype=float),
+    ):
+        assert made.dtype == np.float64
+    assert tg.zeros(2, dtype=int).dtype == np.int64
+    assert x.to(bool).dtype == np.bool_

@@ -90,3 +90,10 @@ def test_both_names_of_the_inverse_functions():
     for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh"):
         assert getattr(tg, "a" + name) is getattr(tg, "arc" + name)
     assert tg.atan2 is tg.arctan2
+
+
+def test_atan2_at_the_origin_has_the_gradient_zero_as_in_pytorch():
+    y, x = (tg.tensor([0.0, 1.0], requires_grad=True) for _ in range(2))
+    tg.atan2(y, x).backward()
+    assert y.grad.tolist() == [0.0, 0.5]
+    assert x.grad.tolist() == [0.0, -0.5]

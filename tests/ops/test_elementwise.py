@@ -133,3 +133,24 @@ def test_names_of_the_same_op():
     assert tg.divide is tg.true_divide is tg.div
     assert tg.absolute is tg.abs
     assert tg.negative is tg.neg
+
+
+def test_the_reciprocal_of_an_integer_is_real_and_numpys_is_not():
+    x = tg.tensor([1, 2, 4])
+    assert tg.reciprocal(x).tolist() == [1.0, 0.5, 0.25]
+    assert x.reciprocal().dtype == np.float32
+    assert np.reciprocal(x).tolist() == [1, 0, 0]
+    assert np.reciprocal(x).dtype == np.int64
+    assert np.reciprocal(x.float()).tolist() == [1.0, 0.5, 0.25]
+
+
+def test_float_power_is_computed_in_float64():
+    x = tg.tensor([2.0, 3.0], requires_grad=True)
+    for result in (tg.float_power(x, 2), np.float_power(x, 2)):
+        assert result.dtype == np.float64
+        assert result.tolist() == [4.0, 9.0]
+    tg.float_power(x, 2).backward()
+    assert x.grad.dtype == np.float32
+    assert x.grad.tolist() == [4.0, 6.0]
+    assert tg.float_power(tg.tensor([2, 4]), -1).tolist() == [0.5, 0.25]
+    assert tg.float_power(2, tg.tensor([-1, 3])).tolist() == [0.5, 8.0]

@@ -66,36 +66,6 @@ def test_a_longer_source_is_used_as_far_as_the_index_reaches() -> None:
     np.testing.assert_array_equal(source.grad.array, [1, 1, 0])
 
 
-def test_slices_by_their_places() -> None:
-    x, index = tg.tensor(X), tg.tensor([2, 0, 2])
-    np.testing.assert_array_equal(x.index_select(1, index).array, X[:, [2, 0, 2]])
-    np.testing.assert_array_equal(tg.index_select(x, dim=0, index=tg.tensor(1)).array, X[[1]])
-    assert np.shares_memory(x.select(1, 0).array, x.array)
-    np.testing.assert_array_equal(x.narrow(1, -3, 2).array, X[:, 1:3])
-    np.testing.assert_array_equal(x.index_fill(1, index, -1.0).array[:, [0, 2]], -np.ones((3, 2)))
-    with pytest.raises(tg.ShapeError, match="no 3 slices from 2 on"):
-        x.narrow(1, 2, 3)
-
-
-def test_index_add_adds_as_often_as_a_place_occurs() -> None:
-    x, source = tg.tensor(X, requires_grad=True), tg.tensor(np.ones((3, 3)), requires_grad=True)
-    result = x.index_add(1, tg.tensor([0, 0, 3]), source, alpha=2)
-    expected = X.copy()
-    np.add.at(expected, (slice(None), [0, 0, 3]), 2.0)
-    np.testing.assert_array_equal(result.array, expected)
-    (result * X).sum().backward()
-    np.testing.assert_array_equal(x.grad.array, X)
-    np.testing.assert_array_equal(source.grad.array, 2 * X[:, [0, 0, 3]])
-
-
-def test_index_copy() -> None:
-    source = tg.tensor(np.full((2, 4), 9.0), requires_grad=True)
-    result = tg.tensor(X).index_copy(0, tg.tensor([2, 0]), source)
-    np.testing.assert_array_equal(result.array, np.stack([np.full(4, 9.0), X[1], np.full(4, 9.0)]))
-    (result * X).sum().backward()
-    np.testing.assert_array_equal(source.grad.array, X[[2, 0]])
-
-
 def test_take_is_flat_and_np_take_has_an_axis() -> None:
     x = tg.tensor(X)
     index = np.array([[0, 5], [5, -1]])
@@ -115,8 +85,6 @@ def test_take_is_flat_and_np_take_has_an_axis() -> None:
         (lambda x: x.gather(1), TypeError, ["index="]),
         (lambda x: x.scatter(1, np.zeros((3, 1), int)), TypeError, ["src="]),
         (lambda x: x.scatter(1, np.zeros((3, 2), int), tg.ones(3, 1)), tg.ShapeError, ["(3, 1)", "(3, 2)"]),
-        (lambda x: x.index_select(0, np.zeros((2, 2), int)), tg.ShapeError, ["a vector", "(2, 2)"]),
-        (lambda x: x.index_add(0, np.array([0, 1]), tg.ones(3, 4)), tg.ShapeError, ["(3, 4)", "(2, 4)"]),
     ],
 )
 def test_what_does_not_fit(call: object, error: type[Exception], words: list[str]) -> None:

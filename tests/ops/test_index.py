@@ -185,3 +185,13 @@ def test_a_value_that_does_not_fit() -> None:
         tg.set_item(tg.tensor(X), 0, tg.zeros(2, 4))
     assert "(2, 4)" in str(error.value)
     assert "(3, 4)" in str(error.value)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_setting_by_a_mask_on_a_0d_tensor_in_the_middle_of_a_graph(create_graph):
+    x = tg.tensor(2.0, dtype=tg.float64, requires_grad=True)
+    for mask, slope in ((False, 12.0), (True, 0.0)):
+        y = x * x
+        y[tg.tensor(mask)] = 0.5
+        (g,) = tg.autograd.grad(3 * y + 0 * x, x, create_graph=create_graph)
+        assert g.item() == slope

@@ -41,6 +41,11 @@ def test_masked_select_and_scatter() -> None:
     np.testing.assert_array_equal(source.grad.array, [1, 1, 1, 1, 0])
 
 
+def test_a_mask_that_does_not_broadcast_is_a_shape_error() -> None:
+    with pytest.raises(tg.ShapeError, match=r"masked_select: shapes \(3,\) and \(2,\) do not broadcast"):
+        tg.ones(3).masked_select(tg.tensor([True, False]))
+
+
 def test_nonzero_both_ways() -> None:
     x = tg.tensor([[0.0, 2.0], [3.0, 0.0]])
     assert x.nonzero().tolist() == tg.argwhere(x).tolist() == [[0, 1], [1, 0]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 import zlib
 from typing import Any
 
@@ -270,3 +272,23 @@ def test_numpy_functions_on_tensors_are_the_op(op: Primitive) -> None:
         out = results(function(*tensors))
         for o, e in zip(out, expected, strict=True):
             np.testing.assert_array_equal(o.array, e)
+
+
+@pytest.mark.parametrize("op", [pytest.param(op, id=name) for name, op in OPS.items() if op.differentiable])
+def test_graphs_of_any_order_are_freed_without_the_garbage_collector(op: Primitive) -> None:
+    case = cases(op)[0]
+    wanted = differentiable_arguments(op, case)
+    gc.collect()
+    gc.disable()
+    try:
+        inputs = leaves(case, wanted)
+        out = run(op, *inputs)
+        found = tg.autograd.grad(
+            list(results(out)), [inputs[i] for i in wanted], cotangents(out, op), create_graph=True, allow_unused=True
+        )
+        tensors = [*results(out), *(g for g in found if g is not None), *(inputs[i] for i in wanted)]
+        references = [weakref.ref(t) for t in tensors]
+        del inputs, out, found, tensors
+        assert [r() for r in references] == [None] * len(references)
+    finally:
+        gc.enable()

@@ -287,7 +287,7 @@ def test_repr_shows_groups_and_options():
         (
             lambda: [{"params": leaf(1), "lr": float("nan")}],
             ValueError,
-            "SGD: lr=nan: the learning rate must be",
+            "SGD, group 0: lr=nan: the learning rate must be",
         ),
         (
             lambda: [{"params": leaf(1), "momentum": -1.0}],

@@ -121,6 +121,9 @@ class ConcatDataset(Dataset[T_co]):
     Args:
         datasets: one or more datasets.
 
+    Raises:
+        ValueError: if there are none.
+
     >>> import tinygrad_edu as tg
     >>> list(tg.data.ConcatDataset(["ab", "cde"]))
     ['a', 'b', 'c', 'd', 'e']

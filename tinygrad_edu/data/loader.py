@@ -102,10 +102,10 @@ class DataLoader:
             self.sampler = sampler
         else:
             self.sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
-        self.batch_sampler = batch_sampler
+        self.batch_sampler: Iterable[Sequence[int]] | None = batch_sampler
         if batch_size is not None:
             self.batch_sampler = BatchSampler(self.sampler, batch_size, drop_last)
-        self.collate_fn = collate_fn
+        self.collate_fn: Callable[[list[Any]], Any] | None = collate_fn
         if collate_fn is None and self.batch_sampler is not None:
             self.collate_fn = default_collate
 
@@ -129,6 +129,9 @@ class DataLoader:
         return lambda numbers: collate([dataset[number] for number in numbers])
 
 
+NUMBERS = (bool, int, float, np.number, np.bool_)
+
+
 def default_collate(samples: Sequence[Any]) -> Any:
     """Make one batch of samples of the same make.
 
@@ -142,7 +145,7 @@ def default_collate(samples: Sequence[Any]) -> Any:
 
     Raises:
         ShapeError: if shapes, or the lengths of tuples, differ.
-        TypeError: for anything else.
+        TypeError: for anything else, and for a mixture.
 
     >>> import tinygrad_edu as tg
     >>> tg.data.default_collate([{"x": 0.5, "name": "a"}, {"x": 1.5, "name": "b"}])
@@ -155,9 +158,13 @@ def default_collate(samples: Sequence[Any]) -> Any:
         return _stack(samples)
     if isinstance(first, np.ndarray | np.generic) and first.dtype.kind in "fiub":
         return _stack([make_tensor(np.asarray(sample), None) for sample in samples])
-    if isinstance(first, float):
-        return make_tensor(np.array(samples, dtype=get_default_dtype()), None)
-    if isinstance(first, bool | int):
+    if isinstance(first, bool | int | float):
+        odd = next((i for i, sample in enumerate(samples) if not isinstance(sample, NUMBERS)), None)
+        if odd is not None:
+            raise TypeError(
+                f"default_collate: sample 0 is the number {first!r}, sample {odd} of the batch is a "
+                f"{type(samples[odd]).__name__}: they make no batch together"
+            )
         array = np.array(samples)
         return make_tensor(array.astype(get_default_dtype()) if array.dtype.kind == "f" else array, None)
     if isinstance(first, str | bytes):

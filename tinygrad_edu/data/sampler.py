@@ -29,6 +29,13 @@ class Sampler(Generic[T_co]):
     """Base class of the samplers: iterating over one gives sample numbers, anew for each epoch.
 
     A subclass writes `__iter__`, and `__len__` if it is known.
+
+    >>> import tinygrad_edu as tg
+    >>> class Backwards(tg.data.Sampler):
+    ...     def __iter__(self):
+    ...         return iter([2, 1, 0])
+    >>> list(tg.data.DataLoader("abc", batch_size=None, sampler=Backwards()))
+    ['c', 'b', 'a']
     """
 
     def __iter__(self) -> Iterator[T_co]:
@@ -37,6 +44,9 @@ class Sampler(Generic[T_co]):
 
 class SequentialSampler(Sampler[int]):
     """The samples in their order.
+
+    Args:
+        data_source: the dataset, of which only the length matters.
 
     >>> import tinygrad_edu as tg
     >>> list(tg.data.SequentialSampler("abc"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data import DataLoader, TensorDataset, random_split
+from ..data import DataLoader, Subset, TensorDataset, random_split
 from ..dtypes import Array
 from ..grad_mode import no_grad
 from ..nn import Dropout, Linear, Module, ReLU, Sequential

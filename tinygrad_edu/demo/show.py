@@ -17,6 +17,7 @@ from .opened import OpenedGradient
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 __all__ = ["Screen", "gradient_table", "last_batch"]
@@ -24,6 +25,7 @@ __all__ = ["Screen", "gradient_table", "last_batch"]
 GOAL = 0.97  # the test accuracy that the default settings reach
 LINES = 5  # about how many epochs get a line
 FILE_WIDTH = 80  # a file has no width of its own
+WIDE = 80  # what the whole table may need
 TEXT_WIDTH = 96  # longer lines are hard to read
 
 # Paragraphs; their line ends are spaces.
@@ -72,6 +74,8 @@ A plus asks for a smaller weight, a minus for a larger one. The image of {articl
 
 class Screen:
     """Writes to standard output through rich."""
+
+    console: Console
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -151,7 +155,7 @@ class Screen:
         """Show a gradient as a sum, and where its parts come from."""
         self.title("Opening a gradient")
         self.paragraph(WHICH_WEIGHT, unit=opened.unit, output=opened.output)
-        self.console.print(gradient_table(opened))
+        self.console.print(gradient_table(opened, self.console.width))
         article = _article(opened.output)
         self.paragraph(WHERE_FROM, unit=opened.unit, output=opened.output, article=article)
         sizes = np.abs(opened.terms)
@@ -181,27 +185,32 @@ class Screen:
             self.line(f"  {what:{width}}  {why}")
 
 
-def gradient_table(opened: OpenedGradient) -> Table:
-    """A table with a row per sample; below them, the sum of their terms and the gradient from backward()."""
+def gradient_table(opened: OpenedGradient, width: int = WIDE) -> Table:
+    """A table with a row per sample; below them, the sum of their terms and the gradient from backward().
+
+    Where there is little room it has fewer columns, so that no number is cut off.
+    """
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False)
-    table.add_column("image of", footer=f"sum of x·δ\nweight.grad[{opened.output}, {opened.unit}]")
-    for heading in (f"p({opened.output})", "x", "δ"):
+    wide = width >= WIDE
+    name = f"sum of x·δ\nweight.grad[{opened.output}, {opened.unit}]" if wide else "sum\n.grad"
+    table.add_column("image of", footer=name)
+    for heading in (f"p({opened.output})", "x", "δ") if wide else ("x", "δ"):
         table.add_column(heading, justify="right")
     both = f"{_number(opened.total)}\n{_number(opened.gradient)}"
     table.add_column("x·δ", justify="right", footer=both)
-    table.add_column("sum so far", justify="right")
+    if wide:
+        table.add_column("sum so far", justify="right")
     sums, sizes = np.cumsum(opened.terms), np.abs(opened.terms)
     for m, term in enumerate(opened.terms):
+        numbers = [_number(opened.x[m], sign=""), _number(opened.delta[m]), _number(term)]
+        if wide:
+            numbers = [f"{opened.probabilities[m]:.4f}", *numbers, _number(sums[m])]
         table.add_row(
             str(opened.digits[m]),
-            f"{opened.probabilities[m]:.4f}",
-            _number(opened.x[m], sign=""),
-            _number(opened.delta[m]),
-            _number(term),
-            _number(sums[m]),
+            *numbers,
             style="bold" if 0 < sizes[m] == sizes.max() else "",
         )
     return table

@@ -49,6 +49,10 @@ class _Activation(Module):
 class SiLU(_Activation):
     """x sigmoid(x), also called swish.
 
+    Shape: any; integers become the default dtype.
+
+    Source: Elfwing et al., "Sigmoid-Weighted Linear Units for Neural Network Function Approximation" (2017).
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.SiLU()(tg.tensor([-1.0, 2.0]))
     tensor([-0.2689414,  1.761594 ])
@@ -65,6 +69,10 @@ class SiLU(_Activation):
 class Mish(_Activation):
     """x tanh(softplus(x)).
 
+    Shape: any; integers become the default dtype.
+
+    Source: Misra, "Mish: A Self Regularized Non-Monotonic Activation Function" (2019).
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.Mish()(tg.tensor([-1.0, 2.0]))
     tensor([-0.3034014,  1.9439589])
@@ -80,6 +88,13 @@ class Mish(_Activation):
 
 class GELU(_Activation):
     """x times the probability that a standard normal variable is below x; `approximate` is "none" or "tanh".
+
+    Shape: any; integers become the default dtype.
+
+    Raises:
+        ValueError: when called, if `approximate` is neither.
+
+    Source: Hendrycks and Gimpel, "Gaussian Error Linear Units" (2016).
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.GELU()(tg.tensor([-1.0, 2.0]))
@@ -99,6 +114,8 @@ class GELU(_Activation):
 class Sigmoid(_Activation):
     """1 / (1 + exp(-x)).
 
+    Shape: any; integers become the default dtype.
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.Sigmoid()(tg.tensor([-1.0, 2.0]))
     tensor([0.2689414, 0.880797 ])
@@ -111,6 +128,8 @@ class Sigmoid(_Activation):
 
 class LogSigmoid(_Activation):
     """log(sigmoid(x)).
+
+    Shape: any; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.LogSigmoid()(tg.tensor([-1.0, 2.0]))
@@ -125,6 +144,8 @@ class LogSigmoid(_Activation):
 class Tanh(_Activation):
     """The hyperbolic tangent.
 
+    Shape: any; integers become the default dtype.
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.Tanh()(tg.tensor([-1.0, 2.0]))
     tensor([-0.7615942,  0.9640276])
@@ -137,6 +158,10 @@ class Tanh(_Activation):
 
 class Softplus(_Activation):
     """log(1 + exp(beta x)) / beta; x itself where beta x is above `threshold`.
+
+    Shape: any; integers become the default dtype.
+
+    Source: Dugas et al., "Incorporating Second-Order Functional Knowledge for Better Option Pricing" (2001).
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Softplus()(tg.tensor([-1.0, 2.0]))
@@ -157,6 +182,8 @@ class Softplus(_Activation):
 class Softsign(_Activation):
     """x / (1 + |x|).
 
+    Shape: any; integers become the default dtype.
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.Softsign()(tg.tensor([-1.0, 2.0]))
     tensor([-0.5      ,  0.6666667])
@@ -170,6 +197,8 @@ class Softsign(_Activation):
 class Tanhshrink(_Activation):
     """x - tanh(x).
 
+    Shape: any; integers become the default dtype.
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.Tanhshrink()(tg.tensor([-1.0, 2.0]))
     tensor([-0.23840582,  1.0359724 ])
@@ -182,6 +211,11 @@ class Tanhshrink(_Activation):
 
 class Softmax(_Activation):
     """exp(x) divided by its sum along the axis `dim`.
+
+    Shape: any; integers become the default dtype.
+
+    Raises:
+        ShapeError: when called with an input that has no such axis.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Softmax(dim=0)(tg.tensor([-1.0, 2.0]))
@@ -201,6 +235,11 @@ class Softmax(_Activation):
 class LogSoftmax(_Activation):
     """The logarithm of softmax along the axis `dim`.
 
+    Shape: any; integers become the default dtype.
+
+    Raises:
+        ShapeError: when called with an input that has no such axis.
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.LogSoftmax(dim=0)(tg.tensor([-1.0, 2.0]))
     tensor([-3.0485873 , -0.04858733])
@@ -219,6 +258,11 @@ class LogSoftmax(_Activation):
 class Softmin(_Activation):
     """softmax of -x along the axis `dim`.
 
+    Shape: any; integers become the default dtype.
+
+    Raises:
+        ShapeError: when called with an input that has no such axis.
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.Softmin(dim=0)(tg.tensor([-1.0, 2.0]))
     tensor([0.95257413, 0.04742587])
@@ -236,6 +280,13 @@ class Softmin(_Activation):
 
 class GLU(_Activation):
     """The first half of the axis `dim` times the sigmoid of the second half.
+
+    Shape: any; the axis `dim` becomes half as long.
+
+    Raises:
+        ShapeError: when called with an input in which that size is odd.
+
+    Source: Dauphin et al., "Language Modeling with Gated Convolutional Networks" (2016).
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.GLU()(tg.tensor([-1.0, 2.0]))

@@ -206,6 +206,9 @@ class ParameterList(_Numbered[Parameter]):
     Args:
         values: the parameters.
 
+    Raises:
+        TypeError: for anything but a tensor.
+
     >>> import tinygrad_edu as tg
     >>> len(list(tg.nn.ParameterList([tg.zeros(2), tg.ones(3)]).parameters()))
     2
@@ -322,6 +325,10 @@ class ParameterDict(_Named[Parameter]):
 
     Args:
         parameters: a mapping of names to parameters, or pairs of both.
+
+    Raises:
+        TypeError: for anything but a tensor.
+        KeyError: if a name is empty, has a dot in it, or is that of a method.
 
     >>> import tinygrad_edu as tg
     >>> [name for name, _ in tg.nn.ParameterDict({"shift": tg.zeros(2)}).named_parameters()]

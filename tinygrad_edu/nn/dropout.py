@@ -22,6 +22,8 @@ class Dropout(Module):
     Raises:
         ValueError: if p is not between 0 and 1.
 
+    Shape: any, unchanged; the dtype is floating.
+
     Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting" (2014).
 
     >>> import tinygrad_edu as tg

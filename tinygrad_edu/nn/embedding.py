@@ -75,6 +75,11 @@ class Embedding(Module):
 
         Raises:
             ShapeError: if `embeddings` is not a matrix.
+
+        >>> import tinygrad_edu as tg
+        >>> table = tg.nn.Embedding.from_pretrained(tg.tensor([[0.0, 1.0], [2.0, 3.0]]))
+        >>> table(tg.tensor([1]))
+        tensor([[2., 3.]])
         """
         if len(embeddings.shape) != 2:
             raise ShapeError(

@@ -43,6 +43,10 @@ def new_parameter(shape: tuple[int, ...], dtype: DType = None) -> Parameter:
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> T:
     """Fill with numbers that are uniform from `a` to `b`.
 
+    Raises:
+        DtypeError: if the tensor is not floating; it may have any shape.
+        ValueError: if `a` is greater than `b`.
+
     >>> import tinygrad_edu as tg
     >>> bool((tg.nn.init.uniform_(tg.zeros(100), 2.0, 3.0) >= 2).all())
     True
@@ -54,6 +58,10 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | N
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> T:
     """Fill with normally distributed numbers.
+
+    Raises:
+        DtypeError: if the tensor is not floating; it may have any shape.
+        ValueError: if `std` is negative.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.init.normal_(tg.zeros(2), mean=3.0, std=0.0)
@@ -74,6 +82,18 @@ def trunc_normal_(
 ) -> T:
     """Fill with normally distributed numbers, drawn anew until they lie between `a` and `b`.
 
+    Args:
+        tensor: floating tensor of any shape.
+        mean: of the distribution before it is cut.
+        std: its deviation.
+        a: the least number.
+        b: the greatest.
+        generator: where the random numbers come from; default, the default generator.
+
+    Raises:
+        DtypeError: if the tensor is not floating.
+        ValueError: if `std` is not positive, or `a` not less than `b`.
+
     >>> import tinygrad_edu as tg
     >>> bool((tg.nn.init.trunc_normal_(tg.zeros(100)).abs() <= 2).all())
     True
@@ -86,7 +106,7 @@ def trunc_normal_(
 
 
 def constant_(tensor: T, val: float) -> T:
-    """Fill with `val`.
+    """Fill with `val`. A Tensor of any shape and a floating dtype, else a DtypeError.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.init.constant_(tg.zeros(2), 0.5)
@@ -96,7 +116,7 @@ def constant_(tensor: T, val: float) -> T:
 
 
 def ones_(tensor: T) -> T:
-    """Fill with 1.
+    """Fill with 1. A Tensor of any shape and a floating dtype, else a DtypeError.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.init.ones_(tg.zeros(2))
@@ -106,7 +126,7 @@ def ones_(tensor: T) -> T:
 
 
 def zeros_(tensor: T) -> T:
-    """Fill with 0.
+    """Fill with 0. A Tensor of any shape and a floating dtype, else a DtypeError.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.init.zeros_(tg.ones(2))
@@ -117,6 +137,10 @@ def zeros_(tensor: T) -> T:
 
 def eye_(tensor: T) -> T:
     """Fill a matrix with the identity: 1 on the diagonal, 0 elsewhere.
+
+    Raises:
+        ShapeError: if the tensor is no matrix.
+        DtypeError: if it is not floating.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.init.eye_(tg.ones(2, 3))
@@ -131,6 +155,15 @@ def eye_(tensor: T) -> T:
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
     """Fill uniformly with the deviation gain * sqrt(2 / (fan_in + fan_out)).
 
+    Args:
+        tensor: floating tensor of two axes or more, (fan_out, fan_in, …).
+        gain: see `calculate_gain`.
+        generator: where the random numbers come from; default, the default generator.
+
+    Raises:
+        ShapeError: if the tensor has fewer than two axes.
+        DtypeError: if it is not floating.
+
     Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010).
 
     >>> import tinygrad_edu as tg
@@ -143,6 +176,10 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator | None = 
 
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
     """Fill normally with the deviation gain * sqrt(2 / (fan_in + fan_out)); see `xavier_uniform_`.
+
+    Arguments and errors are its own, too.
+
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010).
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.init.xavier_normal_(tg.zeros(2, 4)).shape
@@ -167,6 +204,11 @@ def kaiming_uniform_(
         nonlinearity: the function that follows; see `calculate_gain`.
         generator: where the random numbers come from; default, the default generator.
 
+    Raises:
+        ShapeError: if the tensor has fewer than two axes.
+        DtypeError: if it is not floating.
+        ValueError: for an unknown mode or nonlinearity.
+
     Source: He et al., "Delving Deep into Rectifiers" (2015).
 
     >>> import tinygrad_edu as tg
@@ -186,6 +228,8 @@ def kaiming_normal_(
 ) -> T:
     """Fill normally with the deviation gain / sqrt(fan); the arguments are those of `kaiming_uniform_`.
 
+    Source: He et al., "Delving Deep into Rectifiers" (2015).
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.init.kaiming_normal_(tg.zeros(2, 4), mode="fan_out", nonlinearity="relu").shape
     (2, 4)
@@ -197,6 +241,15 @@ def orthogonal_(tensor: T, gain: float = 1.0, generator: Generator | None = None
     """Fill with a random matrix whose rows (or columns, if they are fewer) are orthogonal and of length `gain`.
 
     Axes after the first count as one.
+
+    Args:
+        tensor: floating tensor of two axes or more.
+        gain: the length of the rows (or columns).
+        generator: where the random numbers come from; default, the default generator.
+
+    Raises:
+        ShapeError: if the tensor has fewer than two axes.
+        DtypeError: if it is not floating.
 
     Source: Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning" (2013).
 

@@ -97,6 +97,9 @@ class Bilinear(Module):
 
     Shape: (*, in1_features) and (*, in2_features) to (*, out_features).
 
+    Raises:
+        ShapeError: when called with inputs whose last axes are others.
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.Bilinear(3, 4, 2)(tg.zeros(5, 3), tg.zeros(5, 4)).shape
     (5, 2)
@@ -143,6 +146,8 @@ class Bilinear(Module):
 
 class Identity(Module):
     """The input itself; any arguments given to it are ignored.
+
+    Shape: any.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Identity()(tg.tensor([1.0]))

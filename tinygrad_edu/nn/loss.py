@@ -51,6 +51,8 @@ class _WeightedLoss(_Loss):
 class MSELoss(_Loss):
     """(input - target)²; see `functional.mse_loss`.
 
+    Shape: any, twice the same; to (), or that shape with "none".
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.MSELoss()(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
     tensor(5.)
@@ -64,6 +66,8 @@ class MSELoss(_Loss):
 class L1Loss(_Loss):
     """|input - target|; see `functional.l1_loss`.
 
+    Shape: any, twice the same; to (), or that shape with "none".
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.L1Loss()(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
     tensor(3.)
@@ -76,6 +80,8 @@ class L1Loss(_Loss):
 
 class SmoothL1Loss(_Loss):
     """A parabola for errors below `beta`, straight lines beyond; see `functional.smooth_l1_loss`.
+
+    Shape: any, twice the same; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.SmoothL1Loss()(tg.tensor([0.5, 3.0]), tg.tensor([0.0, 0.0]))
@@ -93,6 +99,8 @@ class SmoothL1Loss(_Loss):
 
 class HuberLoss(_Loss):
     """A parabola for errors up to `delta`, straight lines beyond; see `functional.huber_loss`.
+
+    Shape: any, twice the same; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.HuberLoss(delta=2.0)(tg.tensor([0.5, 3.0]), tg.tensor([0.0, 0.0]))
@@ -116,6 +124,8 @@ class CrossEntropyLoss(_WeightedLoss):
         ignore_index: a target of this value counts nothing.
         reduction: "sum", "mean" or "none".
         label_smoothing: how much of each target is spread evenly over all classes.
+
+    Shape: (N, C) and (N,), or more axes behind; to (), or that of the targets with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.CrossEntropyLoss()(tg.zeros(2, 10), tg.tensor([3, 9]))
@@ -156,6 +166,8 @@ class NLLLoss(_WeightedLoss):
         ignore_index: a target of this value counts nothing.
         reduction: "sum", "mean" or "none".
 
+    Shape: (N, C) and (N,), or more axes behind; to (), or that of the targets with "none".
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.NLLLoss()(tg.tensor([[-1.0, -2.0]]), tg.tensor([1]))
     tensor(2.)
@@ -177,6 +189,8 @@ class BCELoss(_WeightedLoss):
         weight: how much each term counts.
         reduction: "sum", "mean" or "none".
 
+    Shape: any, twice the same; to (), or that shape with "none".
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.BCELoss()(tg.tensor([0.5, 0.5]), tg.tensor([0.0, 1.0]))
     tensor(1.3862944)
@@ -197,6 +211,8 @@ class BCEWithLogitsLoss(_WeightedLoss):
         weight: how much each term counts.
         reduction: "sum", "mean" or "none".
         pos_weight: how much a positive answer counts against a negative one.
+
+    Shape: any, twice the same; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.BCEWithLogitsLoss()(tg.tensor([0.0, 100.0]), tg.tensor([0.0, 1.0]))
@@ -224,6 +240,8 @@ class KLDivLoss(_Loss):
     Args:
         reduction: "sum", "batchmean", "mean" or "none".
         log_target: whether the targets are logarithms, too.
+
+    Shape: any, twice the same; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.KLDivLoss()(tg.tensor([0.5, 0.5]).log(), tg.tensor([1.0, 0.0]))

@@ -81,6 +81,12 @@ class Module(ModuleTree):
 
         Returns:
             A handle whose `remove()` takes the hook away.
+
+        >>> from tinygrad_edu import nn
+        >>> model = nn.Identity()
+        >>> handle = model.register_forward_pre_hook(lambda module, args: (args[0] * 10,))
+        >>> model(2), handle.remove(), model(2)
+        (20, None, 2)
         """
         return self._add_hook("before", hook, prepend, with_kwargs)
 
@@ -116,6 +122,12 @@ class Module(ModuleTree):
 
         Returns:
             A handle whose `remove()` takes the hook away.
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(2, 3)
+        >>> handle = model.register_full_backward_hook(lambda module, by_input, by_output: print(by_output[0].shape))
+        >>> model(tg.ones(5, 2)).backward()
+        (5, 3)
         """
         return self._add_hook("backward", hook, prepend, False)
 
@@ -130,7 +142,15 @@ class Module(ModuleTree):
     # Modes and conversions
 
     def train(self, mode: bool = True) -> Self:
-        """Put this module and all inside it in training mode (or, for False, in evaluation mode)."""
+        """Put this module and all inside it in training mode (or, for False, in evaluation mode).
+
+        Raises:
+            TypeError: if `mode` is neither True nor False.
+
+        >>> from tinygrad_edu import nn
+        >>> nn.Dropout(0.5).train(False).training
+        False
+        """
         if not isinstance(mode, bool):
             raise TypeError(f"train(mode) takes True or False, got {mode!r}")
         for module in self.modules():
@@ -138,7 +158,12 @@ class Module(ModuleTree):
         return self
 
     def eval(self) -> Self:
-        """Put this module and all inside it in evaluation mode: Dropout, for one, then does nothing."""
+        """Put this module and all inside it in evaluation mode: Dropout, for one, then does nothing.
+
+        >>> from tinygrad_edu import nn
+        >>> nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.5)).eval()[1].training
+        False
+        """
         return self.train(False)
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
@@ -158,7 +183,12 @@ class Module(ModuleTree):
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Set `requires_grad` of all parameters: False freezes the module."""
+        """Set `requires_grad` of all parameters: False freezes the module.
+
+        >>> from tinygrad_edu import nn
+        >>> [p.requires_grad for p in nn.Linear(2, 3).requires_grad_(False).parameters()]
+        [False, False]
+        """
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
         return self
@@ -168,6 +198,12 @@ class Module(ModuleTree):
 
         Args:
             set_to_none: set them to None; False fills them with zeros.
+
+        >>> from tinygrad_edu import nn
+        >>> model = nn.Linear(1, 1)
+        >>> model.zero_grad()
+        >>> model.weight.grad is None
+        True
         """
         for parameter in self.parameters():
             if parameter.grad is not None:
@@ -197,19 +233,40 @@ class Module(ModuleTree):
         return self
 
     def float(self) -> Self:
-        """Convert to float32; see `to`."""
+        """Convert to float32; see `to`.
+
+        >>> from tinygrad_edu import nn
+        >>> nn.Linear(2, 3).double().float().weight.dtype
+        dtype('float32')
+        """
         return self.to(float32)
 
     def double(self) -> Self:
-        """Convert to float64; see `to`."""
+        """Convert to float64; see `to`.
+
+        >>> from tinygrad_edu import nn
+        >>> nn.Linear(2, 3).double().weight.dtype
+        dtype('float64')
+        """
         return self.to(float64)
 
     def half(self) -> Self:
-        """Convert to float16; see `to`."""
+        """Convert to float16; see `to`.
+
+        >>> from tinygrad_edu import nn
+        >>> nn.Linear(2, 3).half().weight.dtype
+        dtype('float16')
+        """
         return self.to(float16)
 
     def cpu(self) -> Self:
-        """The module itself: the CPU is where it is."""
+        """The module itself: the CPU is where it is.
+
+        >>> from tinygrad_edu import nn
+        >>> model = nn.Linear(2, 3)
+        >>> model.cpu() is model
+        True
+        """
         return self
 
     # State
@@ -244,6 +301,11 @@ class Module(ModuleTree):
         Raises:
             StateError: if keys (when `strict`), shapes or dtypes differ. The message lists every
                 difference, and nothing has been loaded.
+
+        >>> from tinygrad_edu import nn
+        >>> model, twin = nn.Linear(2, 3), nn.Linear(2, 3)
+        >>> twin.load_state_dict(model.state_dict())
+        IncompatibleKeys(missing_keys=[], unexpected_keys=[])
         """
         return state.load_state_dict(self, state_dict, strict)
 

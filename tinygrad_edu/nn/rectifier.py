@@ -38,6 +38,10 @@ __all__ = [
 class ReLU(_Activation):
     """max(x, 0).
 
+    Shape: any; the dtype is kept.
+
+    Source: Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines" (2010).
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.ReLU()(tg.tensor([-1.0, 2.0]))
     tensor([0., 2.])
@@ -54,6 +58,10 @@ class ReLU(_Activation):
 class ReLU6(_Activation):
     """min(max(x, 0), 6).
 
+    Shape: any; the dtype is kept.
+
+    Source: Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10" (2010).
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.ReLU6()(tg.tensor([-1.0, 2.0]))
     tensor([0., 2.])
@@ -69,6 +77,10 @@ class ReLU6(_Activation):
 
 class LeakyReLU(_Activation):
     """x where it is positive, else `negative_slope` times x.
+
+    Shape: any; integers become the default dtype.
+
+    Source: Maas et al., "Rectifier Nonlinearities Improve Neural Network Acoustic Models" (2013).
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.LeakyReLU(0.1)(tg.tensor([-1.0, 2.0]))
@@ -93,6 +105,13 @@ class PReLU(Module):
         init: the weights' starting value.
         device: accepted for the sake of programs that name it; there is only ``"cpu"``.
         dtype: that of the weight; default, the default dtype.
+
+    Shape: (N, C, *), or any for a single weight; unchanged.
+
+    Raises:
+        ShapeError: when called with an input that has not as many channels as there are weights.
+
+    Source: He et al., "Delving Deep into Rectifiers" (2015).
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.PReLU()(tg.tensor([-1.0, 2.0])).detach()
@@ -125,6 +144,10 @@ class PReLU(Module):
 class ELU(_Activation):
     """x where it is positive, else alpha (exp(x) - 1).
 
+    Shape: any; integers become the default dtype.
+
+    Source: Clevert et al., "Fast and Accurate Deep Network Learning by Exponential Linear Units" (2015).
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.ELU()(tg.tensor([-1.0, 2.0]))
     tensor([-0.63212055,  2.        ])
@@ -143,6 +166,10 @@ class ELU(_Activation):
 class SELU(_Activation):
     """1.0507 elu(x, 1.6733), which keeps mean 0 and variance 1 from layer to layer.
 
+    Shape: any; integers become the default dtype.
+
+    Source: Klambauer et al., "Self-Normalizing Neural Networks" (2017).
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.SELU()(tg.tensor([-1.0, 2.0]))
     tensor([-1.1113307,  2.101402 ])
@@ -158,6 +185,10 @@ class SELU(_Activation):
 
 class CELU(_Activation):
     """x where it is positive, else alpha (exp(x / alpha) - 1).
+
+    Shape: any; integers become the default dtype.
+
+    Source: Barron, "Continuously Differentiable Exponential Linear Units" (2017).
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.CELU()(tg.tensor([-1.0, 2.0]))
@@ -176,6 +207,8 @@ class CELU(_Activation):
 
 class Hardtanh(_Activation):
     """x, held between `min_val` and `max_val`.
+
+    Shape: any, unchanged.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Hardtanh()(tg.tensor([-1.0, 2.0]))
@@ -196,6 +229,10 @@ class Hardtanh(_Activation):
 class Hardsigmoid(_Activation):
     """x / 6 + 1/2, held between 0 and 1.
 
+    Shape: any; integers become the default dtype.
+
+    Source: Howard et al., "Searching for MobileNetV3" (2019).
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.Hardsigmoid()(tg.tensor([-1.0, 2.0]))
     tensor([0.33333334, 0.8333333 ])
@@ -212,6 +249,10 @@ class Hardsigmoid(_Activation):
 class Hardswish(_Activation):
     """x hardsigmoid(x).
 
+    Shape: any; integers become the default dtype.
+
+    Source: Howard et al., "Searching for MobileNetV3" (2019).
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.Hardswish()(tg.tensor([-1.0, 2.0]))
     tensor([-0.33333334,  1.6666666 ])
@@ -227,6 +268,8 @@ class Hardswish(_Activation):
 
 class Threshold(_Activation):
     """x where it is above the threshold, else `value`.
+
+    Shape: any, unchanged.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Threshold(1.5, 0.0)(tg.tensor([-1.0, 2.0]))
@@ -247,6 +290,8 @@ class Threshold(_Activation):
 class Hardshrink(_Activation):
     """x where |x| is above `lambd`, else 0.
 
+    Shape: any; the dtype is kept.
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.Hardshrink()(tg.tensor([-1.0, 2.0]))
     tensor([-1.,  2.])
@@ -264,6 +309,8 @@ class Hardshrink(_Activation):
 
 class Softshrink(_Activation):
     """x moved towards 0 by `lambd`, and 0 where it would cross.
+
+    Shape: any; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Softshrink()(tg.tensor([-1.0, 2.0]))

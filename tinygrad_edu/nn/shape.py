@@ -14,6 +14,9 @@ __all__ = ["Flatten", "Unflatten"]
 class Flatten(Module):
     """Merge the axes from `start_dim` to `end_dim` into one; by default all but the first, the sample axis.
 
+    Raises:
+        ShapeError: when called with an input that has no such axis.
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.Flatten()(tg.zeros(5, 8, 8)).shape
     (5, 64)
@@ -35,6 +38,9 @@ class Flatten(Module):
 
 class Unflatten(Module):
     """Split axis `dim` into axes of the sizes `unflattened_size`, one of which may be -1.
+
+    Raises:
+        ShapeError: when called with an input whose axis does not have the product of these sizes.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Unflatten(1, (8, 8))(tg.zeros(5, 64)).shape

@@ -132,6 +132,9 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All numbers of the parameters in one vector, differentiably.
 
+    Raises:
+        ValueError: if there are none.
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.utils.parameters_to_vector([tg.zeros(2), tg.ones(1, 2)])
     tensor([0., 0., 1., 1.])

@@ -39,7 +39,9 @@ def _cases(*more: Any) -> Callable[..., list[tuple[Any, ...]]]:
 
 @primitive(vjps=(lambda g, out, x: g * (out > 0),), saves=("out",), fresh=True)
 def relu(x: Operand) -> Operand:
-    """max(x, 0); the derivative at 0 is 0.
+    """max(x, 0); the derivative at 0 is 0. Any shape; the dtype is kept.
+
+    Source: Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines" (2010).
 
     >>> import tinygrad_edu as tg
     >>> tg.relu(tg.tensor([-1.0, 2.0]))
@@ -50,7 +52,9 @@ def relu(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * ((out > 0) & (out < 6)),), saves=("out",), fresh=True, domain=(-2.0, 8.0))
 def relu6(x: Operand) -> Operand:
-    """min(max(x, 0), 6); the derivative at 0 and at 6 is 0.
+    """min(max(x, 0), 6); the derivative at 0 and at 6 is 0. Any shape; the dtype is kept.
+
+    Source: Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10" (2010).
 
     >>> import tinygrad_edu as tg
     >>> tg.relu6(tg.tensor([-1.0, 2.0, 7.0]))
@@ -70,7 +74,7 @@ def _hardtanh(x: Operand, low: float, high: float) -> Operand:
 
 
 def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """x between `min_val` and `max_val`, and the nearer of them outside; the derivative at both is 0.
+    """x between `min_val` and `max_val`, and the nearer of them outside; the derivative at both is 0. Any shape.
 
     >>> import tinygrad_edu as tg
     >>> tg.hardtanh(tg.tensor([-2.0, 0.5]))
@@ -90,7 +94,9 @@ def _leaky_relu(x: Operand, slope: float) -> Operand:
 
 
 def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
-    """x where it is positive, else `negative_slope` times x.
+    """x where it is positive, else `negative_slope` times x. Any shape; integers become the default dtype.
+
+    Source: Maas et al., "Rectifier Nonlinearities Improve Neural Network Acoustic Models" (2013).
 
     >>> import tinygrad_edu as tg
     >>> tg.leaky_relu(tg.tensor([-1.0, 2.0]), 0.1)
@@ -110,9 +116,9 @@ def _elu(x: Operand, alpha: float, scale: float, rate: float) -> Operand:
 
 
 def elu(x: Operand, alpha: float = 1.0) -> Tensor:
-    """x where it is positive, else alpha (exp(x) - 1).
+    """x where it is positive, else alpha (exp(x) - 1). Any shape; integers become the default dtype.
 
-    Clevert et al., "Fast and Accurate Deep Network Learning by Exponential Linear Units" (2015).
+    Source: Clevert et al., "Fast and Accurate Deep Network Learning by Exponential Linear Units" (2015).
 
     >>> import tinygrad_edu as tg
     >>> tg.elu(tg.tensor([-1000.0, 2.0]))
@@ -124,7 +130,9 @@ def elu(x: Operand, alpha: float = 1.0) -> Tensor:
 def selu(x: Operand) -> Tensor:
     """1.0507 elu(x, 1.6733), which keeps mean 0 and variance 1 from layer to layer.
 
-    Klambauer et al., "Self-Normalizing Neural Networks" (2017).
+    Any shape; integers become the default dtype.
+
+    Source: Klambauer et al., "Self-Normalizing Neural Networks" (2017).
 
     >>> import tinygrad_edu as tg
     >>> tg.selu(tg.tensor([1.0]))
@@ -135,6 +143,10 @@ def selu(x: Operand) -> Tensor:
 
 def celu(x: Operand, alpha: float = 1.0) -> Tensor:
     """x where it is positive, else alpha (exp(x / alpha) - 1): an ELU with a continuous derivative.
+
+    Any shape; integers become the default dtype.
+
+    Source: Barron, "Continuously Differentiable Exponential Linear Units" (2017).
 
     >>> import tinygrad_edu as tg
     >>> tg.celu(tg.tensor([-1000.0, 2.0]), alpha=2.0)
@@ -151,7 +163,7 @@ def _sigmoid(x: Any) -> Any:
 
 @primitive(vjps=(lambda g, out, x: g * (out * (1 - out)),), saves=("out",), fresh=True)
 def sigmoid(x: Operand) -> Operand:
-    """1 / (1 + exp(-x)).
+    """1 / (1 + exp(-x)). Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.sigmoid(tg.tensor([-1000.0, 0.0, 1000.0]))
@@ -162,7 +174,7 @@ def sigmoid(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * sigmoid(-x),), saves=("x",), fresh=True)
 def logsigmoid(x: Operand) -> Operand:
-    """log(sigmoid(x)), to full precision for x of either sign.
+    """log(sigmoid(x)), to full precision for x of either sign. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.logsigmoid(tg.tensor([-1000.0, 1000.0]))
@@ -173,7 +185,7 @@ def logsigmoid(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g / (x * (1 - x)),), saves=("x",), fresh=True, domain=(0.1, 0.9))
 def logit(x: Operand) -> Operand:
-    """log(x / (1 - x)): the inverse of the sigmoid.
+    """log(x / (1 - x)): the inverse of the sigmoid. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.logit(tg.tensor([0.5]))
@@ -196,6 +208,10 @@ def _softplus(x: Operand, beta: float, threshold: float) -> Operand:
 
 def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta x)) / beta, a smooth relu; x itself where beta x is above `threshold`.
+
+    Any shape; integers become the default dtype.
+
+    Source: Dugas et al., "Incorporating Second-Order Functional Knowledge for Better Option Pricing" (2001).
 
     >>> import tinygrad_edu as tg
     >>> tg.softplus(tg.tensor([-1000.0, 0.0, 1000.0]))
@@ -230,14 +246,14 @@ def _gelu_tanh(x: Operand) -> Operand:
 def gelu(x: Operand, approximate: str = "none") -> Tensor:
     """x times the probability that a standard normal variable is below x.
 
-    Hendrycks and Gimpel, "Gaussian Error Linear Units" (2016).
-
     Args:
         x: tensor of any shape.
         approximate: "none" for the exact function, "tanh" for the faster approximation of the same paper.
 
     Raises:
         ValueError: if `approximate` is neither.
+
+    Source: Hendrycks and Gimpel, "Gaussian Error Linear Units" (2016).
 
     >>> import tinygrad_edu as tg
     >>> tg.gelu(tg.tensor([-1.0, 0.0, 1000.0]))
@@ -255,7 +271,9 @@ def _silu_rule(g: Any, out: Any, x: Any) -> Any:
 
 @primitive(vjps=(_silu_rule,), saves=("x",), fresh=True)
 def silu(x: Operand) -> Operand:
-    """x sigmoid(x), also called swish.
+    """x sigmoid(x), also called swish. Any shape; integers become the default dtype.
+
+    Source: Elfwing et al., "Sigmoid-Weighted Linear Units for Neural Network Function Approximation" (2017).
 
     >>> import tinygrad_edu as tg
     >>> tg.silu(tg.tensor([0.0, 1000.0]))
@@ -271,7 +289,9 @@ def _mish_rule(g: Any, out: Any, x: Any) -> Any:
 
 @primitive(vjps=(_mish_rule,), saves=("x",), fresh=True)
 def mish(x: Operand) -> Operand:
-    """x tanh(softplus(x)). Misra, "Mish: A Self Regularized Non-Monotonic Activation Function" (2019).
+    """x tanh(softplus(x)). Any shape; integers become the default dtype.
+
+    Source: Misra, "Mish: A Self Regularized Non-Monotonic Activation Function" (2019).
 
     >>> import tinygrad_edu as tg
     >>> tg.mish(tg.tensor([0.0, 1000.0]))
@@ -283,6 +303,10 @@ def mish(x: Operand) -> Operand:
 @primitive(vjps=(lambda g, out, x: g * ((out > 0) & (out < 1)) / 6,), saves=("out",), fresh=True, domain=(-5.0, 5.0))
 def hardsigmoid(x: Operand) -> Operand:
     """x / 6 + 1/2, but not below 0 nor above 1; the derivative at both ends is 0.
+
+    Any shape; integers become the default dtype.
+
+    Source: Howard et al., "Searching for MobileNetV3" (2019).
 
     >>> import tinygrad_edu as tg
     >>> tg.hardsigmoid(tg.tensor([-4.0, 0.0, 4.0]))
@@ -297,9 +321,9 @@ def _hardswish_rule(g: Any, out: Any, x: Any) -> Any:
 
 @primitive(vjps=(_hardswish_rule,), saves=("x",), fresh=True, domain=(-5.0, 5.0))
 def hardswish(x: Operand) -> Operand:
-    """x hardsigmoid(x). Howard et al., "Searching for MobileNetV3" (2019).
+    """x hardsigmoid(x); the derivative is 0 at -3 and 1 at 3. Any shape; integers become the default dtype.
 
-    The derivative is 0 at -3 and 1 at 3.
+    Source: Howard et al., "Searching for MobileNetV3" (2019).
 
     >>> import tinygrad_edu as tg
     >>> tg.hardswish(tg.tensor([-4.0, 3.0]))
@@ -310,7 +334,7 @@ def hardswish(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g / (1 + np.abs(x)) ** 2,), saves=("x",), fresh=True)
 def softsign(x: Operand) -> Operand:
-    """x / (1 + |x|).
+    """x / (1 + |x|). Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.softsign(tg.tensor([-1.0, 3.0]))
@@ -321,7 +345,7 @@ def softsign(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * np.tanh(x) ** 2,), saves=("x",), fresh=True)
 def tanhshrink(x: Operand) -> Operand:
-    """x - tanh(x).
+    """x - tanh(x). Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.tanhshrink(tg.tensor([0.0]))
@@ -336,7 +360,7 @@ def _threshold(x: Operand, level: float, value: float) -> Operand:
 
 
 def threshold(x: Operand, threshold: float, value: float) -> Tensor:
-    """x where it is above the threshold, else `value`.
+    """x where it is above the threshold, else `value`. Any shape.
 
     >>> import tinygrad_edu as tg
     >>> tg.threshold(tg.tensor([1.0, 2.0]), 1.5, 0.0)
@@ -351,7 +375,7 @@ def _hardshrink(x: Operand, size: float) -> Operand:
 
 
 def hardshrink(x: Operand, lambd: float = 0.5) -> Tensor:
-    """x where |x| is above `lambd`, else 0.
+    """x where |x| is above `lambd`, else 0. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.hardshrink(tg.tensor([-1.0, 0.2]))
@@ -366,7 +390,7 @@ def _softshrink(x: Operand, size: float) -> Operand:
 
 
 def softshrink(x: Operand, lambd: float = 0.5) -> Tensor:
-    """x moved towards 0 by `lambd`, and 0 where it would cross.
+    """x moved towards 0 by `lambd`, and 0 where it would cross. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.softshrink(tg.tensor([-1.0, 0.2]))

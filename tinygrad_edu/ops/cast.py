@@ -12,7 +12,6 @@ from ..dtypes import (
     float16,
     float32,
     float64,
-    get_default_dtype,
     int8,
     int16,
     int32,
@@ -87,7 +86,7 @@ def _np_astype(x: Operand, dtype: DType, *, copy: bool = True) -> Tensor:
 
 
 def clone(x: Operand) -> Tensor:
-    """A copy of `x`, through which gradients flow back to `x`.
+    """A copy of `x`, through which gradients flow back to `x`. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -104,7 +103,7 @@ def _np_copy(a: Operand, order: str = "K", subok: bool = False) -> Tensor:
 
 
 def contiguous(x: Operand) -> Tensor:
-    """`x` in memory order: `x` itself if it is so already, else a copy.
+    """`x` in memory order: `x` itself if it is so already, else a copy. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.zeros(2, 3).t().contiguous().is_contiguous()
@@ -233,9 +232,7 @@ def on_cpu(x: Operand) -> Tensor:
 
 
 def as_dtype(dtype: DType, caller: str) -> np.dtype[Any]:
-    """The NumPy dtype that `dtype` names, if a tensor can have it; Python's float is the default dtype."""
-    if dtype is float:
-        return get_default_dtype()
+    """The NumPy dtype that `dtype` names, if a tensor can have it."""
     try:
         wanted = np.dtype(dtype)
     except TypeError as error:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase, make_tensor
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
 __all__ = ["clamp", "clamp_max", "clamp_min", "clip", "maximum", "minimum", "nan_to_num", "where"]
 
@@ -26,6 +29,8 @@ def _larger(g: Any, x: Any, y: Any) -> Any:
 def maximum(x: Operand, y: Operand) -> Operand:
     """The larger of x and y; NaN if either is. Where they tie, each gets half of the gradient.
 
+    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+
     >>> import tinygrad_edu as tg
     >>> tg.maximum(tg.tensor([1.0, 5.0]), tg.tensor([3.0, 2.0]))
     tensor([3., 5.])
@@ -41,6 +46,8 @@ def maximum(x: Operand, y: Operand) -> Operand:
 )
 def minimum(x: Operand, y: Operand) -> Operand:
     """The smaller of x and y; NaN if either is. Where they tie, each gets half of the gradient.
+
+    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.minimum(tg.tensor([1.0, 5.0]), tg.tensor([3.0, 2.0]))
@@ -86,7 +93,7 @@ def _clip(x: Operand, low: Operand, high: Operand) -> Operand:
     return np.minimum(np.maximum(x, low), high)
 
 
-def clamp(x: Operand, min: Operand = None, max: Operand = None) -> Any:
+def clamp(x: Operand, min: Operand = None, max: Operand = None) -> Tensor:
     """x, but not below `min` nor above `max`; where the bounds cross, `max`.
 
     The gradient goes to `x` inside the bounds and on them, and to the bound outside.
@@ -115,13 +122,27 @@ def _clip_numpy(
     return clamp(a, min if a_min is None else a_min, max if a_max is None else a_max)
 
 
-def clamp_min(x: Operand, min: Operand) -> Any:
-    """x, but not below `min`: `clamp` with one bound."""
+def clamp_min(x: Operand, min: Operand) -> Tensor:
+    """x, but not below `min`: `clamp` with one bound.
+
+    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.clamp_min(tg.tensor([-1.0, 2.0]), 0)
+    tensor([0., 2.])
+    """
     return _clip(x, min, None)
 
 
-def clamp_max(x: Operand, max: Operand) -> Any:
-    """x, but not above `max`: `clamp` with one bound."""
+def clamp_max(x: Operand, max: Operand) -> Tensor:
+    """x, but not above `max`: `clamp` with one bound.
+
+    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.clamp_max(tg.tensor([-1.0, 2.0]), 0)
+    tensor([-1.,  0.])
+    """
     return _clip(x, None, max)
 
 
@@ -143,6 +164,10 @@ def _where(condition: Operand, x: Operand, y: Operand) -> Operand:
     return np.where(condition, x, y)
 
 
+@overload
+def where(condition: Operand) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: Operand, x: Operand, y: Operand) -> Tensor: ...
 @implements(np.where)
 def where(condition: Operand, x: Operand = None, y: Operand = None) -> Any:
     """x where the condition holds, y elsewhere, with broadcasting.
@@ -175,7 +200,7 @@ def where(condition: Operand, x: Operand = None, y: Operand = None) -> Any:
     return _where(condition, x, y)
 
 
-def where_method(x: Operand, condition: Operand, other: Operand) -> Any:
+def where_method(x: Operand, condition: Operand, other: Operand) -> Tensor:
     """x where the condition holds, `other` elsewhere: `where` as a method."""
     return _where(condition, x, other)
 
@@ -191,8 +216,10 @@ def _nan_to_num(x: Operand, nan: float, posinf: float | None, neginf: float | No
 
 
 @implements(np.nan_to_num)
-def nan_to_num(x: Operand, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
+def nan_to_num(x: Operand, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """x with NaN and the infinities replaced; by default, by 0 and the largest numbers of the dtype.
+
+    Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.nan_to_num(tg.tensor([1.0, float("nan")]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from ..errors import ShapeError
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase, make_tensor
 from .axes import one_axis
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
 __all__ = ["bincount", "bucketize", "searchsorted", "unique"]
 
@@ -76,7 +79,7 @@ def _bincount(x: Operand, weights: Operand, minlength: int) -> Operand:
 
 
 @implements(np.bincount)
-def bincount(x: Operand, weights: Operand = None, minlength: int = 0) -> Any:
+def bincount(x: Operand, weights: Operand = None, minlength: int = 0) -> Tensor:
     """How often each of 0, 1, 2, … occurs. It has no gradient.
 
     Args:
@@ -118,7 +121,7 @@ def _rows(x: Any) -> Any:
     return x.reshape(-1, x.shape[-1])
 
 
-def searchsorted(sorted_sequence: Operand, values: Operand, *, right: bool = False, side: str | None = None) -> Any:
+def searchsorted(sorted_sequence: Operand, values: Operand, *, right: bool = False, side: str | None = None) -> Tensor:
     """Where to insert `values` so that the sequence stays sorted. It has no gradient.
 
     Args:
@@ -151,7 +154,7 @@ def _searchsorted_numpy(a: Operand, v: Operand, side: str = "left") -> Any:
     return searchsorted(a, v, side=side)
 
 
-def bucketize(x: Operand, boundaries: Operand, *, right: bool = False) -> Any:
+def bucketize(x: Operand, boundaries: Operand, *, right: bool = False) -> Tensor:
     """The number of the interval between the boundaries that each element lies in. It has no gradient.
 
     Args:

@@ -128,6 +128,10 @@ def full(
     Returns:
         A new tensor.
 
+    Raises:
+        ShapeError: if a size is negative.
+        DtypeError: if a gradient is wanted of integers.
+
     >>> import tinygrad_edu as tg
     >>> tg.full((2, 2), 7.0)
     tensor([[7., 7.],
@@ -265,6 +269,20 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers, equally far apart, from `start` to `end`, both included.
 
+    Args:
+        start: the first number.
+        end: the last number.
+        steps: how many.
+        dtype: default, the default dtype.
+        requires_grad: whether a gradient by it is wanted.
+        device: ``"cpu"``.
+
+    Returns:
+        Tensor of shape (steps,).
+
+    Raises:
+        ValueError: if `steps` is negative.
+
     >>> import tinygrad_edu as tg
     >>> tg.linspace(0, 1, 5)
     tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
@@ -286,6 +304,21 @@ def logspace(
 ) -> Tensor:
     """`base` to the powers of `linspace(start, end, steps)`.
 
+    Args:
+        start: the first exponent.
+        end: the last exponent.
+        steps: how many.
+        base: what is raised to them.
+        dtype: default, the default dtype.
+        requires_grad: whether a gradient by it is wanted.
+        device: ``"cpu"``.
+
+    Returns:
+        Tensor of shape (steps,).
+
+    Raises:
+        ValueError: if `steps` is negative.
+
     >>> import tinygrad_edu as tg
     >>> tg.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
@@ -299,6 +332,9 @@ def eye(
     n: int, m: int | None = None, *, dtype: DType = None, requires_grad: bool = False, device: Any = None
 ) -> Tensor:
     """The identity matrix, of shape (n, n) or (n, m).
+
+    Raises:
+        ShapeError: if a size is negative.
 
     >>> import tinygrad_edu as tg
     >>> tg.eye(2)

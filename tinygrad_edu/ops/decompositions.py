@@ -22,7 +22,18 @@ __all__ = ["QRResult", "SVDResult", "pinv", "pinverse", "qr", "svd", "svdvals"]
 
 
 class SVDResult(NamedTuple):
-    """What `svd` returns."""
+    """What `svd` returns.
+
+    Attributes:
+        U: tensor of shape (..., m, k), or (..., m, m), of orthonormal columns.
+        S: tensor of shape (..., k), descending, with k = min(m, n).
+        Vh: tensor of shape (..., k, n), or (..., n, n), of orthonormal rows.
+
+    >>> import tinygrad_edu as tg
+    >>> U, S, Vh = tg.linalg.svd(tg.ones(3, 2), full_matrices=False)
+    >>> U.shape, S.shape, Vh.shape
+    ((3, 2), (2,), (2, 2))
+    """
 
     U: Tensor
     S: Tensor
@@ -30,7 +41,17 @@ class SVDResult(NamedTuple):
 
 
 class QRResult(NamedTuple):
-    """What `qr` returns."""
+    """What `qr` returns.
+
+    Attributes:
+        Q: tensor of shape (..., m, k), or (..., m, m), of orthonormal columns.
+        R: tensor of shape (..., k, n), or (..., m, n), upper triangular.
+
+    >>> import tinygrad_edu as tg
+    >>> Q, R = tg.linalg.qr(tg.ones(3, 2))
+    >>> Q.shape, R.shape
+    ((3, 2), (2, 2))
+    """
 
     Q: Tensor
     R: Tensor
@@ -134,7 +155,7 @@ def svd(a: Operand, full_matrices: bool = True) -> SVDResult:
 def svdvals(a: Operand) -> Tensor:
     """Singular values of matrices (..., m, n), descending, of shape (..., min(m, n)).
 
-    Equal ones have gradients too.
+    Equal ones have gradients too. ShapeError for less than two axes.
 
     >>> import tinygrad_edu as tg
     >>> tg.linalg.svdvals(tg.tensor([[0.0, 2.0], [1.0, 0.0]]))
@@ -278,6 +299,9 @@ def pinv(a: Operand, rtol: float | None = None, *, rcond: float | None = None) -
 
     Returns:
         Tensor of shape (..., n, m).
+
+    Raises:
+        ShapeError: if `a` is not a matrix.
 
     >>> import tinygrad_edu as tg
     >>> tg.linalg.pinv(tg.tensor([[2.0], [0.0]]))

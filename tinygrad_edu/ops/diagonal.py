@@ -105,6 +105,9 @@ def tril(x: Operand, diagonal: int = 0) -> Tensor:
 def triu(x: Operand, diagonal: int = 0) -> Tensor:
     """The upper triangle of the matrices in the last two axes: zero below diagonal number `diagonal`.
 
+    Raises:
+        ShapeError: if `x` has fewer than two axes.
+
     >>> import tinygrad_edu as tg
     >>> tg.triu(tg.ones(2, 2), diagonal=1)
     tensor([[0., 1.],
@@ -147,6 +150,9 @@ def diag_embed(x: Operand, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
 
     Returns:
         Tensor with one axis more.
+
+    Raises:
+        ShapeError: for a 0-d tensor, or if there are no such axes.
 
     >>> import tinygrad_edu as tg
     >>> tg.diag_embed(tg.tensor([1, 2]))
@@ -197,12 +203,12 @@ def trace(x: Operand) -> Tensor:
     """
     if len(x.shape) != 2:
         raise ShapeError(f"trace: needs a matrix, got shape {x.shape}. Use x.diagonal(0, -2, -1).sum(-1)")
-    return cast("Tensor", _diagonal(x, 0, 0, 1).sum())
+    return _diagonal(x, 0, 0, 1).sum()
 
 
 @implements(np.trace)
 def _np_trace(a: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    return cast("Tensor", diagonal(a, offset, axis1, axis2).sum(-1))
+    return diagonal(a, offset, axis1, axis2).sum(-1)
 
 
 class _Shaped:

@@ -21,13 +21,18 @@ _TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
 
 @primitive(vjps=(lambda g, out, x: g * out,), saves=("out",), fresh=True, numpy=np.exp)
 def exp(x: Operand) -> Operand:
-    """e to the power x."""
+    """e to the power x. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.exp(tg.tensor([0.0]))
+    tensor([1.])
+    """
     return np.exp(x)
 
 
 @primitive(vjps=(lambda g, out, x: g * out * _LN2,), saves=("out",), fresh=True, numpy=np.exp2)
 def exp2(x: Operand) -> Operand:
-    """2 to the power x.
+    """2 to the power x. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.exp2(tg.tensor([3.0]))
@@ -38,7 +43,7 @@ def exp2(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * (out + 1),), saves=("out",), fresh=True, numpy=np.expm1)
 def expm1(x: Operand) -> Operand:
-    """exp(x) - 1, to full precision where x is small.
+    """exp(x) - 1, to full precision where x is small. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.expm1(tg.tensor([0.0, 1e-10]))
@@ -49,13 +54,18 @@ def expm1(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g / x,), saves=("x",), fresh=True, numpy=np.log, domain=(0.2, 3.0))
 def log(x: Operand) -> Operand:
-    """The natural logarithm."""
+    """The natural logarithm. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.log(tg.tensor([1.0]))
+    tensor([0.])
+    """
     return np.log(x)
 
 
 @primitive(vjps=(lambda g, out, x: g / (x * _LN2),), saves=("x",), fresh=True, numpy=np.log2, domain=(0.2, 3.0))
 def log2(x: Operand) -> Operand:
-    """The logarithm to the base 2.
+    """The logarithm to the base 2. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.log2(tg.tensor([8.0]))
@@ -66,7 +76,7 @@ def log2(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g / (x * _LN10),), saves=("x",), fresh=True, numpy=np.log10, domain=(0.2, 3.0))
 def log10(x: Operand) -> Operand:
-    """The logarithm to the base 10.
+    """The logarithm to the base 10. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.log10(tg.tensor([1.0, 10.0]))
@@ -77,7 +87,7 @@ def log10(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g / (1 + x),), saves=("x",), fresh=True, numpy=np.log1p, domain=(-0.7, 2.0))
 def log1p(x: Operand) -> Operand:
-    """log(1 + x), to full precision where x is small.
+    """log(1 + x), to full precision where x is small. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.log1p(tg.tensor([1e-10]))
@@ -86,14 +96,14 @@ def log1p(x: Operand) -> Operand:
     return np.log1p(x)
 
 
-def _safe_log(y: Operand, used: Operand) -> Operand:
-    """log(y) where it is used, else 0, without a warning about the log of 0."""
-    return np.log(np.where(used, y, 1))
+def _safe_log(y: Operand, used: Operand, one: Operand = 1) -> Operand:
+    """log(y) where it is used, else log(one) = 0, without a warning about the log of 0."""
+    return np.log(np.where(used, y, one))
 
 
 @primitive(
     vjps=(
-        lambda g, out, x, y: g * _safe_log(y, (x != 0) | (y > 0)),
+        lambda g, out, x, y: g * _safe_log(y, (x != 0) | (y > 0), np.ones_like(x)),
         lambda g, out, x, y: g * x / y,
     ),
     saves=("x y", "x y"),
@@ -101,7 +111,7 @@ def _safe_log(y: Operand, used: Operand) -> Operand:
     domain=(0.2, 3.0),
 )
 def xlogy(x: Operand, y: Operand) -> Operand:
-    """x log(y), and 0 where x is 0, whatever y is: the term of an entropy.
+    """x log(y), and 0 where x is 0, whatever y is: the term of an entropy. The shapes broadcast, or it is a ShapeError.
 
     >>> import tinygrad_edu as tg
     >>> tg.xlogy(tg.tensor([0.0, 2.0]), tg.tensor([0.0, 1.0]))
@@ -122,7 +132,7 @@ def _weight(part: Operand, total: Operand) -> Operand:
     numpy=np.logaddexp,
 )
 def logaddexp(x: Operand, y: Operand) -> Operand:
-    """log(exp(x) + exp(y)), without overflow.
+    """log(exp(x) + exp(y)), without overflow. The shapes broadcast, or it is a ShapeError.
 
     >>> import tinygrad_edu as tg
     >>> tg.logaddexp(tg.tensor([1000.0]), tg.tensor([0.0]))
@@ -133,7 +143,7 @@ def logaddexp(x: Operand, y: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * np.cos(x),), saves=("x",), fresh=True, numpy=np.sin)
 def sin(x: Operand) -> Operand:
-    """The sine of x, in radians.
+    """The sine of x, in radians. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.sin(tg.tensor([0.0]))
@@ -144,7 +154,7 @@ def sin(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: -g * np.sin(x),), saves=("x",), fresh=True, numpy=np.cos)
 def cos(x: Operand) -> Operand:
-    """The cosine of x, in radians.
+    """The cosine of x, in radians. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.cos(tg.tensor([0.0]))
@@ -161,7 +171,7 @@ def cos(x: Operand) -> Operand:
     domain=(-1.2, 1.2),
 )
 def tan(x: Operand) -> Operand:
-    """The tangent of x, in radians.
+    """The tangent of x, in radians. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.tan(tg.tensor([0.0]))
@@ -178,7 +188,7 @@ def tan(x: Operand) -> Operand:
     domain=(-0.9, 0.9),
 )
 def asin(x: Operand) -> Operand:
-    """The angle in [-pi/2, pi/2] whose sine is x.
+    """The angle in [-pi/2, pi/2] whose sine is x. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.asin(tg.tensor([0.0]))
@@ -195,7 +205,7 @@ def asin(x: Operand) -> Operand:
     domain=(-0.9, 0.9),
 )
 def acos(x: Operand) -> Operand:
-    """The angle in [0, pi] whose cosine is x.
+    """The angle in [0, pi] whose cosine is x. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.acos(tg.tensor([1.0]))
@@ -206,7 +216,7 @@ def acos(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g / (1 + x * x),), saves=("x",), fresh=True, numpy=np.arctan)
 def atan(x: Operand) -> Operand:
-    """The angle in [-pi/2, pi/2] whose tangent is x.
+    """The angle in [-pi/2, pi/2] whose tangent is x. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.atan(tg.tensor([0.0]))
@@ -215,14 +225,22 @@ def atan(x: Operand) -> Operand:
     return np.arctan(x)
 
 
+def _square_length(x: Operand, y: Operand) -> Operand:
+    """x² + y², and 1 at the origin, where it divides zeros."""
+    total = x * x + y * y
+    return np.where(total == 0, 1, total)
+
+
 @primitive(
-    vjps=(lambda g, out, y, x: g * x / (x * x + y * y), lambda g, out, y, x: -g * y / (x * x + y * y)),
+    vjps=(lambda g, out, y, x: g * x / _square_length(x, y), lambda g, out, y, x: -g * y / _square_length(x, y)),
     saves=("x y", "x y"),
     fresh=True,
     numpy=np.arctan2,
 )
 def atan2(y: Operand, x: Operand) -> Operand:
-    """The angle in [-pi, pi] of the point (x, y).
+    """The angle in [-pi, pi] of the point (x, y). At the origin both derivatives are 0, as in PyTorch.
+
+    The shapes broadcast, or it is a ShapeError.
 
     >>> import tinygrad_edu as tg
     >>> tg.atan2(tg.tensor([0.0]), tg.tensor([1.0]))
@@ -233,25 +251,45 @@ def atan2(y: Operand, x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * np.cosh(x),), saves=("x",), fresh=True, numpy=np.sinh)
 def sinh(x: Operand) -> Operand:
-    """The hyperbolic sine."""
+    """The hyperbolic sine. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.sinh(tg.tensor([0.0]))
+    tensor([0.])
+    """
     return np.sinh(x)
 
 
 @primitive(vjps=(lambda g, out, x: g * np.sinh(x),), saves=("x",), fresh=True, numpy=np.cosh)
 def cosh(x: Operand) -> Operand:
-    """The hyperbolic cosine."""
+    """The hyperbolic cosine. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.cosh(tg.tensor([0.0]))
+    tensor([1.])
+    """
     return np.cosh(x)
 
 
 @primitive(vjps=(lambda g, out, x: g * (1 - out * out),), saves=("out",), fresh=True, numpy=np.tanh)
 def tanh(x: Operand) -> Operand:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tanh(tg.tensor([0.0, 1000.0]))
+    tensor([0., 1.])
+    """
     return np.tanh(x)
 
 
 @primitive(vjps=(lambda g, out, x: g / np.hypot(x, 1),), saves=("x",), fresh=True, numpy=np.arcsinh)
 def asinh(x: Operand) -> Operand:
-    """The inverse of the hyperbolic sine."""
+    """The inverse of the hyperbolic sine. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.asinh(tg.tensor([0.0]))
+    tensor([0.])
+    """
     return np.arcsinh(x)
 
 
@@ -263,13 +301,23 @@ def asinh(x: Operand) -> Operand:
     domain=(1.3, 4.0),
 )
 def acosh(x: Operand) -> Operand:
-    """The inverse of the hyperbolic cosine, not negative."""
+    """The inverse of the hyperbolic cosine, not negative. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.acosh(tg.tensor([1.0]))
+    tensor([0.])
+    """
     return np.arccosh(x)
 
 
 @primitive(vjps=(lambda g, out, x: g / (1 - x * x),), saves=("x",), fresh=True, numpy=np.arctanh, domain=(-0.9, 0.9))
 def atanh(x: Operand) -> Operand:
-    """The inverse of the hyperbolic tangent."""
+    """The inverse of the hyperbolic tangent. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.atanh(tg.tensor([0.0]))
+    tensor([0.])
+    """
     return np.arctanh(x)
 
 
@@ -285,7 +333,7 @@ def _part_of(g: Operand, x: Operand, length: Operand) -> Operand:
     domain=(0.3, 2.0),
 )
 def hypot(x: Operand, y: Operand) -> Operand:
-    """sqrt(x^2 + y^2), without overflow. The gradient at (0, 0) is 0.
+    """sqrt(x^2 + y^2), without overflow. The gradient at (0, 0) is 0. The shapes broadcast, or it is a ShapeError.
 
     >>> import tinygrad_edu as tg
     >>> tg.hypot(tg.tensor([3.0]), tg.tensor([4.0]))
@@ -298,6 +346,8 @@ def hypot(x: Operand, y: Operand) -> Operand:
 def erf(x: Operand) -> Operand:
     """The error function: 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 
+    Any shape; integers become the default dtype.
+
     Computed by the approximations of Cody (1969), to about 1e-16; see `ops/erf.py`.
 
     >>> import tinygrad_edu as tg
@@ -309,7 +359,7 @@ def erf(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * (-_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True)
 def erfc(x: Operand) -> Operand:
-    """1 - erf(x), to full relative precision where that is small.
+    """1 - erf(x), to full relative precision where that is small. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.erfc(tg.tensor([0.0, 100.0]))

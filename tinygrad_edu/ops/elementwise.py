@@ -7,11 +7,17 @@ choice, and the docstring says which.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dtypes import float64
 from ..primitives import Operand, implements, primitive
+from ..recording import make_tensor
+from .cast import astype
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
 __all__ = [
     "abs", "absolute", "add", "addcdiv", "addcmul", "div", "divide", "float_power", "floor_divide", "fmod",
@@ -27,13 +33,23 @@ def no_change(g: Any, out: Any, *args: Any) -> Any:
 
 @primitive(vjps=(lambda g, out, x, y: g, lambda g, out, x, y: g), saves=("", ""), numpy=np.add)
 def add(x: Operand, y: Operand) -> Operand:
-    """x + y, with broadcasting."""
+    """x + y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.add(tg.tensor([1.0, 2.0]), 10)
+    tensor([11., 12.])
+    """
     return np.add(x, y)
 
 
 @primitive(vjps=(lambda g, out, x, y: g, lambda g, out, x, y: -g), saves=("", ""), numpy=np.subtract)
 def sub(x: Operand, y: Operand) -> Operand:
-    """x - y, with broadcasting."""
+    """x - y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.sub(tg.tensor([1.0, 2.0]), 10)
+    tensor([-9., -8.])
+    """
     return np.subtract(x, y)
 
 
@@ -44,7 +60,13 @@ def sub(x: Operand, y: Operand) -> Operand:
     numpy=np.multiply,
 )
 def mul(x: Operand, y: Operand) -> Operand:
-    """x * y, with broadcasting."""
+    """x * y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.mul(tg.tensor([1.0, 2.0]), tg.tensor([[3.0], [4.0]]))
+    tensor([[3., 6.],
+            [4., 8.]])
+    """
     return np.multiply(x, y)
 
 
@@ -56,13 +78,25 @@ def mul(x: Operand, y: Operand) -> Operand:
     domain=(0.5, 2.0),
 )
 def div(x: Operand, y: Operand) -> Operand:
-    """x / y, with broadcasting; of integers, a result of the default dtype."""
+    """x / y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+
+    Integers alone become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.div(tg.tensor([1, 2]), 4)
+    tensor([0.25, 0.5 ])
+    """
     return np.divide(x, y)
 
 
 @primitive(vjps=(lambda g, out, x: -g,), saves=("",), fresh=True, numpy=np.negative)
 def neg(x: Operand) -> Operand:
-    """-x."""
+    """-x. Any shape; the dtype is kept; booleans are a DtypeError.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.neg(tg.tensor([1, -2]))
+    tensor([-1,  2])
+    """
     return np.negative(x)
 
 
@@ -74,6 +108,8 @@ def neg(x: Operand) -> Operand:
 )
 def remainder(x: Operand, y: Operand) -> Operand:
     """x - floor(x / y) * y, the operator `%`: the result has the sign of `y`.
+
+    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.remainder(tg.tensor([-3.0, 3.0]), 2)
@@ -91,6 +127,8 @@ def remainder(x: Operand, y: Operand) -> Operand:
 def fmod(x: Operand, y: Operand) -> Operand:
     """x - trunc(x / y) * y, C's remainder: the result has the sign of `x`.
 
+    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+
     >>> import tinygrad_edu as tg
     >>> tg.fmod(tg.tensor([-3.0, 3.0]), 2)
     tensor([-1.,  1.])
@@ -101,6 +139,8 @@ def fmod(x: Operand, y: Operand) -> Operand:
 @primitive(vjps=(no_change, no_change), saves=("", ""), fresh=True, numpy=np.floor_divide, domain=(0.5, 2.0))
 def floor_divide(x: Operand, y: Operand) -> Operand:
     """floor(x / y), the operator `//`. Its gradient is zero.
+
+    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([-3, 3]) // 2
@@ -115,6 +155,7 @@ def _power_by_base(g: Any, out: Any, x: Any, y: Any) -> Any:
         if y == 2:
             return g * (2 * x)
         return g * (y * x ** (y - 1)) if y else no_change(g, out)
+    y = y.astype(x.dtype) if y.dtype.kind == "b" else y
     constant = y == 0
     return g * np.where(constant, 0, y * x ** np.where(constant, 1, y - 1))
 
@@ -123,6 +164,7 @@ def _power_by_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
     """x^y log(x): 0 where x is 0 and y is not negative, NaN where x is negative."""
     if isinstance(x, int | float):
         return g * out * (math.log(x) if x > 0 else math.nan if x < 0 else 0.0)
+    x = x.astype(y.dtype) if x.dtype.kind == "b" else x
     return np.where(x < 0, math.nan, g * out * np.log(np.where(x > 0, x, 1)))
 
 
@@ -130,11 +172,13 @@ def _power_by_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
     vjps=(_power_by_base, _power_by_exponent),
     saves=("x y", "out x"),
     fresh=True,
-    numpy=(np.power, np.float_power),
+    numpy=np.power,
     domain=(0.3, 2.0),
 )
 def pow(x: Operand, y: Operand) -> Operand:
     """x to the power y, with broadcasting; 0 to the power 0 is 1.
+
+    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     The derivative by `x` is 0 where `y` is 0. That by `y` is 0 where `x` is 0 (and `y` not negative), and
     NaN where `x` is negative.
@@ -148,15 +192,25 @@ def pow(x: Operand, y: Operand) -> Operand:
     return x**y
 
 
+@implements(np.float_power)
+def float_power(x: Operand, y: Operand) -> Tensor:
+    """x to the power y, computed in float64, as NumPy and PyTorch do.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.float_power(tg.tensor([2, 4]), -1)
+    tensor([0.5 , 0.25], dtype=float64)
+    """
+    return pow(*[astype(value, float64) if hasattr(value, "dtype") else value for value in (x, y)])
+
+
 @primitive(
     vjps=(lambda g, out, x: -g * out * out,),
     saves=("out",),
     fresh=True,
-    numpy=np.reciprocal,
     domain=(0.4, 2.0),
 )
 def reciprocal(x: Operand) -> Operand:
-    """1 / x.
+    """1 / x. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.reciprocal(tg.tensor([2.0, 4.0]))
@@ -165,9 +219,15 @@ def reciprocal(x: Operand) -> Operand:
     return np.divide(1, x)
 
 
+@implements(np.reciprocal)
+def _np_reciprocal(x: Operand) -> Tensor:
+    """NumPy's: among integers it is an integer."""
+    return reciprocal(x) if x.dtype.kind == "f" else make_tensor(np.reciprocal(x.array), None)
+
+
 @primitive(vjps=(lambda g, out, x: g * (2 * x),), saves=("x",), fresh=True, numpy=np.square)
 def square(x: Operand) -> Operand:
-    """x * x.
+    """x * x. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.square(tg.tensor([2.0, -3.0]))
@@ -178,7 +238,7 @@ def square(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: 0.5 * g / out,), saves=("out",), fresh=True, numpy=np.sqrt, domain=(0.3, 3.0))
 def sqrt(x: Operand) -> Operand:
-    """The square root; its derivative at 0 is infinite.
+    """The square root; its derivative at 0 is infinite. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.sqrt(tg.tensor([4.0, 9.0]))
@@ -189,7 +249,7 @@ def sqrt(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: -0.5 * g * out**3,), saves=("out",), fresh=True, domain=(0.4, 3.0))
 def rsqrt(x: Operand) -> Operand:
-    """1 / sqrt(x).
+    """1 / sqrt(x). Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.rsqrt(tg.tensor([4.0, 16.0]))
@@ -200,7 +260,7 @@ def rsqrt(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * np.sign(x),), saves=("x",), fresh=True, numpy=(np.absolute, np.fabs))
 def abs(x: Operand) -> Operand:
-    """|x|; the derivative at 0 is 0.
+    """|x|; the derivative at 0 is 0. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([-1.5, 2.0]).abs()
@@ -226,6 +286,8 @@ def abs(x: Operand) -> Operand:
 def lerp(x: Operand, end: Operand, weight: Operand) -> Operand:
     """x + weight * (end - x): on the way from `x` to `end`.
 
+    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+
     >>> import tinygrad_edu as tg
     >>> tg.lerp(tg.tensor([0.0, 10.0]), tg.tensor([4.0, 20.0]), 0.25)
     tensor([ 1. , 12.5])
@@ -233,8 +295,8 @@ def lerp(x: Operand, end: Operand, weight: Operand) -> Operand:
     return x + weight * (end - x)
 
 
-def addcmul(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Any:
-    """x + value * a * b.
+def addcmul(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Tensor:
+    """x + value * a * b. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.addcmul(tg.tensor([1.0]), tg.tensor([2.0]), tg.tensor([3.0]), value=10)
@@ -244,8 +306,8 @@ def addcmul(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Any:
     return add(x, product if value == 1 else mul(product, value))
 
 
-def addcdiv(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Any:
-    """x + value * a / b.
+def addcdiv(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Tensor:
+    """x + value * a / b. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.addcdiv(tg.tensor([1.0]), tg.tensor([6.0]), tg.tensor([3.0]))
@@ -256,15 +318,19 @@ def addcdiv(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Any:
 
 
 @implements(np.positive)
-def positive(x: Operand) -> Any:
-    """x itself."""
-    return x
+def positive(x: Operand) -> Tensor:
+    """x itself. Any shape; the dtype is kept.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.positive(tg.tensor([1.0, -2.0]))
+    tensor([ 1., -2.])
+    """
+    return x  # type: ignore[no-any-return]
 
 
 # The same functions under their other names.
 absolute = abs
 divide = div
-float_power = pow
 multiply = mul
 negative = neg
 subtract = sub

@@ -64,6 +64,9 @@ def expand(x: Operand, *shape: Any) -> Tensor:
 def expand_as(x: Operand, other: Any) -> Tensor:
     """`x` expanded to the shape of `other`.
 
+    Raises:
+        ShapeError: if the shapes do not broadcast.
+
     >>> import tinygrad_edu as tg
     >>> tg.zeros(3).expand_as(tg.zeros(2, 3)).shape
     (2, 3)

@@ -21,7 +21,17 @@ __all__ = ["ValuesIndices", "amax", "amin", "aminmax", "argmax", "argmin", "max"
 
 
 class ValuesIndices(NamedTuple):
-    """Elements of a tensor, and their places along the axis that they were taken from."""
+    """Elements of a tensor, and their places along the axis that they were taken from.
+
+    Attributes:
+        values: tensor, of the dtype of the one they are from.
+        indices: int64 tensor of the same shape.
+
+    >>> import tinygrad_edu as tg
+    >>> values, indices = tg.max(tg.tensor([1.0, 5.0, 3.0]), dim=0)
+    >>> values, indices
+    (tensor(5.), tensor(1))
+    """
 
     values: Tensor
     indices: Tensor
@@ -44,7 +54,7 @@ def _amin(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
 
 
 @implements(np.max, np.amax)
-def amax(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Any:
+def amax(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The largest element along the given axes, or of all. Elements that tie share the gradient evenly.
 
     Args:
@@ -68,7 +78,7 @@ def amax(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = No
 
 
 @implements(np.min, np.amin)
-def amin(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Any:
+def amin(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The smallest element along the given axes, or of all. Elements that tie share the gradient evenly.
 
     Args:
@@ -91,13 +101,29 @@ def amin(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = No
     return _amin(x, _axes("amin", x, dim, axis), keepdim or keepdims)
 
 
-def aminmax(x: Operand, *, dim: int | None = None, keepdim: bool = False) -> tuple[Any, Any]:
+def aminmax(
+    x: Operand, *, dim: int | None = None, keepdim: bool = False, axis: int | None = None, keepdims: bool = False
+) -> tuple[Any, Any]:
     """The smallest and the largest element, as a pair.
+
+    Args:
+        x: tensor of any shape.
+        dim: the axis; None for all.
+        keepdim: keep that axis, with size 1.
+        axis: the same as `dim`.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        Two tensors without that axis, or with it as size 1, of the dtype of `x`.
+
+    Raises:
+        ShapeError: if there is no such axis, or no element.
 
     >>> import tinygrad_edu as tg
     >>> tg.aminmax(tg.tensor([3.0, 1.0, 2.0]))
     (tensor(1.), tensor(3.))
     """
+    dim, keepdim = one_axis("aminmax", x, dim, axis), keepdim or keepdims
     return amin(x, dim, keepdim), amax(x, dim, keepdim)
 
 
@@ -123,7 +149,7 @@ def argmax(
     *,
     axis: int | None = None,
     keepdims: bool = False,
-) -> Any:
+) -> Tensor:
     """The place of the largest element along one axis; the first one, where several tie.
 
     Args:
@@ -156,7 +182,7 @@ def argmin(
     *,
     axis: int | None = None,
     keepdims: bool = False,
-) -> Any:
+) -> Tensor:
     """The place of the smallest element along one axis; the first one, where several tie.
 
     Args:
@@ -254,6 +280,7 @@ def _axes(op: str, x: Any, dim: Axes, axis: Axes) -> Any:
 
 
 def check_any(op: str, x: Any, axes: Any) -> None:
+    """Raise a ShapeError if there is nothing to choose from."""
     if not count(x, axes):
         raise ShapeError(
             f"{op}: no element to choose from: x has shape {x.shape}"

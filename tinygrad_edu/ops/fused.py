@@ -104,6 +104,9 @@ def softmax_cross_entropy(logits: Operand, targets: Operand) -> Any:
     Returns:
         Tensor of shape (N,): one loss per row.
 
+    Raises:
+        IndexError: if a target is not below C.
+
     >>> import tinygrad_edu as tg
     >>> tg.softmax_cross_entropy(tg.tensor([[0.0, 0.0]]), tg.tensor([1]))
     tensor([0.6931472])

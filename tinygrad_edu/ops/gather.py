@@ -10,7 +10,7 @@ from ..errors import DtypeError, ShapeError
 from ..primitives import Operand, implements
 from ..recording import TensorBase
 from .axes import one_axis
-from .index import _put_add, _set_item, check_value, getitem
+from .index import _put_add, _set_item, getitem
 
 if TYPE_CHECKING:
     from ..dtypes import Array
@@ -18,14 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "gather",
-    "index_add",
-    "index_copy",
-    "index_fill",
-    "index_select",
-    "narrow",
     "scatter",
     "scatter_add",
-    "select",
     "take",
     "take_along_axis",
     "take_along_dim",
@@ -77,7 +71,7 @@ def take_along_axis(arr: Operand, indices: Operand, axis: int | None = -1) -> Te
 
 
 def take_along_dim(x: Operand, indices: Operand, dim: int | None = None, *, axis: int | None = None) -> Tensor:
-    """`take_along_axis` under PyTorch's name; without an axis, both are flattened.
+    """`take_along_axis` under PyTorch's name; without an axis, both are flattened. The errors are its errors.
 
     >>> import tinygrad_edu as tg
     >>> x = tg.tensor([[30.0, 10.0, 20.0]])
@@ -166,6 +160,20 @@ def scatter_add(
 ) -> Tensor:
     """`x` with the elements of `src` added where `gather` with this `index` would read, as often as it would.
 
+    Args:
+        x: tensor of any shape.
+        dim: the axis along which `index` counts.
+        index: integers, of as many axes as `x`.
+        src: tensor, at least as long as `index` along each axis; or a number.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        IndexError: if an index is out of range.
+        ShapeError: if the shapes do not fit.
+
     >>> import tinygrad_edu as tg
     >>> tg.zeros(3).scatter_add(0, tg.tensor([0, 0, 2]), tg.tensor([1.0, 2.0, 3.0]))
     tensor([3., 0., 3.])
@@ -173,104 +181,13 @@ def scatter_add(
     return scatter(x, dim, index, src, axis=axis, reduce="add")
 
 
-def index_select(x: Operand, dim: int | None = None, index: Operand = None, *, axis: int | None = None) -> Tensor:
-    """The slices of an axis at the places `index`.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.tensor([[1, 2, 3]]).index_select(1, tg.tensor([2, 0]))
-    tensor([[3, 1]])
-    """
-    _, where = _slices("index_select", x, dim, axis, index)
-    return getitem(x, where)
-
-
-def select(x: Operand, dim: int, index: int) -> Tensor:
-    """One slice of an axis, without that axis; a view.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.tensor([[1, 2], [3, 4]]).select(1, 0)
-    tensor([1, 3])
-    """
-    place = cast(int, one_axis("select", x, dim))
-    return getitem(x, (*(slice(None),) * place, index.__index__()))
-
-
-def narrow(x: Operand, dim: int, start: int, length: int) -> Tensor:
-    """The `length` slices of an axis from `start` on; a view.
-
-    Raises:
-        ShapeError: if the axis does not have them.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.arange(5).narrow(0, 1, 3)
-    tensor([1, 2, 3])
-    """
-    place = cast(int, one_axis("narrow", x, dim))
-    have = x.shape[place]
-    first = start + have if start < 0 else start
-    if not 0 <= first <= first + length <= have:
-        raise ShapeError(f"narrow: axis {place} of shape {x.shape} has no {length} slices from {start} on")
-    return getitem(x, (*(slice(None),) * place, slice(first, first + length)))
-
-
-def index_add(
-    x: Operand,
-    dim: int | None = None,
-    index: Operand = None,
-    source: Operand = None,
-    *,
-    alpha: float = 1,
-    axis: int | None = None,
-) -> Tensor:
-    """`x` with the slices of `source`, times `alpha`, added at the places `index` of an axis.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.zeros(3).index_add(0, tg.tensor([0, 0]), tg.tensor([1.0, 2.0]))
-    tensor([3., 0., 0.])
-    """
-    place, where = _slices("index_add", x, dim, axis, index)
-    wanted = (*x.shape[:place], len(where[place]), *x.shape[place + 1 :])
-    check_value(_plain(x), where, source, "index_add")
-    source = np.broadcast_to(source, wanted)
-    return cast("Tensor", x + _put_add(source if alpha == 1 else source * alpha, tuple(x.shape), where))
-
-
-def index_copy(
-    x: Operand,
-    dim: int | None = None,
-    index: Operand = None,
-    source: Operand = None,
-    *,
-    axis: int | None = None,
-) -> Tensor:
-    """A copy of `x` with the slices of `source` at the places `index` of an axis.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.zeros(3).index_copy(0, tg.tensor([2, 0]), tg.tensor([1.0, 2.0]))
-    tensor([2., 0., 1.])
-    """
-    _, where = _slices("index_copy", x, dim, axis, index)
-    check_value(_plain(x), where, source, "index_copy")
-    return _set_item(x, where, source)
-
-
-def index_fill(
-    x: Operand, dim: int | None = None, index: Operand = None, value: Operand = 0, *, axis: int | None = None
-) -> Tensor:
-    """A copy of `x` with one number in all slices at the places `index` of an axis.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.ones(3).index_fill(0, tg.tensor([0, 2]), 5)
-    tensor([5., 1., 5.])
-    """
-    _, where = _slices("index_fill", x, dim, axis, index)
-    return _set_item(x, where, value)
-
-
 def take(x: Operand, index: Operand) -> Tensor:
     """The elements at the places `index` of the flattened tensor, in the shape of `index`.
 
     (`np.take` of a Tensor has an axis, too.)
+
+    Raises:
+        IndexError: if an index is out of range.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([[1, 2], [3, 4]]).take(tg.tensor([0, 3]))
@@ -321,17 +238,6 @@ def _aligned(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> 
                 f"{shape}: axis {i} is {n}, more than {m}"
             )
     return place, places
-
-
-def _slices(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> tuple[int, tuple[Any, ...]]:
-    """The axis, and the index that selects its slices at the places `index`."""
-    place = one_axis(op, x, dim, axis)
-    if place is None or index is None:
-        raise TypeError(f"{op}: pass dim= and index=")
-    places = np.atleast_1d(_integers(op, index))
-    if places.ndim != 1:
-        raise ShapeError(f"{op}: index must be a vector, got shape {places.shape}")
-    return place, (*(slice(None),) * place, places)
 
 
 def _source(op: str, source: Any, shape: tuple[int, ...]) -> Any:

@@ -43,26 +43,58 @@ class Generator:
         self.manual_seed(0)
 
     def manual_seed(self, seed: int) -> Generator:
-        """Start again from `seed`, any integer; returns the generator itself."""
+        """Start again from `seed`, any integer; returns the generator itself.
+
+        >>> import tinygrad_edu as tg
+        >>> tg.Generator().manual_seed(5).initial_seed()
+        5
+        """
         self._seed = seed.__index__()
         self.numpy: np.random.Generator = np.random.default_rng(self._seed % 2**64)
         return self
 
     def seed(self) -> int:
-        """Start again from a seed that cannot be foretold, and return it."""
+        """Start again from a seed that cannot be foretold, and return it.
+
+        >>> import tinygrad_edu as tg
+        >>> g = tg.Generator()
+        >>> g.seed() == g.initial_seed()
+        True
+        """
         self.manual_seed(int(np.random.SeedSequence().generate_state(1, np.uint64)[0]))
         return self._seed
 
     def initial_seed(self) -> int:
-        """The seed that it last started from."""
+        """The seed that it last started from.
+
+        >>> import tinygrad_edu as tg
+        >>> tg.Generator().initial_seed()
+        0
+        """
         return self._seed
 
     def get_state(self) -> dict[str, Any]:
-        """The state, to be given to `set_state` later."""
+        """The state, to be given to `set_state` later.
+
+        >>> import tinygrad_edu as tg
+        >>> sorted(tg.Generator().get_state())
+        ['seed', 'state']
+        """
         return {"seed": self._seed, "state": copy.deepcopy(dict(self.numpy.bit_generator.state))}
 
     def set_state(self, state: dict[str, Any]) -> Generator:
-        """Go on from a state that `get_state` gave; returns the generator itself."""
+        """Go on from a state that `get_state` gave; returns the generator itself.
+
+        Raises:
+            ValueError: if it is no state of a generator.
+
+        >>> import tinygrad_edu as tg
+        >>> g = tg.Generator()
+        >>> state = g.get_state()
+        >>> a = tg.rand(2, generator=g)
+        >>> tg.equal(a, tg.rand(2, generator=g.set_state(state)))
+        True
+        """
         if not {"seed", "state"} <= set(state):
             raise ValueError("set_state: needs what get_state() of a Generator returned")
         self.numpy.bit_generator.state = copy.deepcopy(state["state"])
@@ -88,22 +120,53 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Start the default generator from a seed that cannot be foretold, and return it."""
+    """Start the default generator from a seed that cannot be foretold, and return it.
+
+    >>> import tinygrad_edu as tg
+    >>> seed = tg.seed()
+    >>> seed == tg.initial_seed()
+    True
+    """
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """The seed that the default generator last started from."""
+    """The seed that the default generator last started from.
+
+    >>> import tinygrad_edu as tg
+    >>> _ = tg.manual_seed(3)
+    >>> tg.initial_seed()
+    3
+    """
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> dict[str, Any]:
-    """The state of the default generator."""
+    """The state of the default generator, to be given to `set_rng_state` later.
+
+    >>> import tinygrad_edu as tg
+    >>> state = tg.get_rng_state()
+    >>> a = tg.rand(3)
+    >>> tg.set_rng_state(state)
+    >>> tg.equal(a, tg.rand(3))
+    True
+    """
     return default_generator.get_state()
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Let the default generator go on from a state that `get_rng_state` gave."""
+    """Let the default generator go on from a state that `get_rng_state` gave.
+
+    Raises:
+        ValueError: if it is no state of a generator.
+
+    >>> import tinygrad_edu as tg
+    >>> state = tg.manual_seed(0).get_state()
+    >>> a = tg.randn(3)
+    >>> tg.set_rng_state(state)
+    >>> tg.equal(a, tg.randn(3))
+    True
+    """
     default_generator.set_state(state)
 
 

@@ -168,7 +168,7 @@ def _rest_rule(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
     ],
 )
 def _set_item(x: Operand, index: Any, value: Operand) -> Operand:
-    out = x.copy()
+    out = x[...].copy()  # x[...] of a NumPy number, as a rule may get one, is an array
     out[index] = value
     return out
 

@@ -97,16 +97,19 @@ concat = cat
 
 
 @implements(np.concatenate)
-def concatenate(arrays: Sequence[Operand], axis: int | None = 0) -> Tensor:
+def concatenate(arrays: Sequence[Operand], axis: int | None = 0, *, dim: int | None = None) -> Tensor:
     """`cat` under NumPy's name and with NumPy's arguments; ``axis=None`` flattens the tensors first.
+
+    Raises:
+        ShapeError: if the sizes of the other axes differ, or there is no tensor.
 
     >>> import tinygrad_edu as tg
     >>> tg.concatenate([tg.zeros(1, 2), tg.ones(1, 2)], axis=0).shape
     (2, 2)
     """
-    if axis is None:
+    if axis is None and dim is None:
         return cat([x.reshape(-1) for x in arrays], 0)
-    return cat(arrays, axis)
+    return cat(arrays, axis if dim is None else dim)
 
 
 def _stack_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence[Any]) -> list[Any]:
@@ -174,6 +177,9 @@ class _OneMore:
 def hstack(tup: Sequence[Operand]) -> Tensor:
     """The tensors side by side: joined along axis 1, or along axis 0 if they have but one.
 
+    Raises:
+        ShapeError: if the sizes of the other axes differ, or there is no tensor.
+
     >>> import tinygrad_edu as tg
     >>> tg.hstack([tg.zeros(2, 1), tg.zeros(2, 3)]).shape
     (2, 4)
@@ -186,6 +192,9 @@ def hstack(tup: Sequence[Operand]) -> Tensor:
 def vstack(tup: Sequence[Operand]) -> Tensor:
     """The tensors below each other: joined along axis 0, a vector counting as one row.
 
+    Raises:
+        ShapeError: if the sizes of the other axes differ, or there is no tensor.
+
     >>> import tinygrad_edu as tg
     >>> tg.vstack([tg.zeros(3), tg.zeros(2, 3)]).shape
     (3, 3)
@@ -197,6 +206,9 @@ def vstack(tup: Sequence[Operand]) -> Tensor:
 def dstack(tup: Sequence[Operand]) -> Tensor:
     """The tensors behind each other: joined along axis 2.
 
+    Raises:
+        ShapeError: if the sizes of the other axes differ, or there is no tensor.
+
     >>> import tinygrad_edu as tg
     >>> tg.dstack([tg.zeros(3), tg.zeros(3)]).shape
     (1, 3, 2)
@@ -207,6 +219,9 @@ def dstack(tup: Sequence[Operand]) -> Tensor:
 @implements(np.column_stack)
 def column_stack(tup: Sequence[Operand]) -> Tensor:
     """The tensors as columns: joined along axis 1, a vector counting as one column.
+
+    Raises:
+        ShapeError: if the sizes of the other axes differ, or there is no tensor.
 
     >>> import tinygrad_edu as tg
     >>> tg.column_stack([tg.zeros(3), tg.zeros(3, 2)]).shape

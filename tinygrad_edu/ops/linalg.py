@@ -36,7 +36,16 @@ __all__ = [
 
 
 class SlogdetResult(NamedTuple):
-    """What `slogdet` returns."""
+    """What `slogdet` returns.
+
+    Attributes:
+        sign: tensor of shape (...) of -1, 0 and 1.
+        logabsdet: tensor of shape (...), -inf where the determinant is 0.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.linalg.slogdet(tg.tensor([[2.0, 0.0], [0.0, -1.0]])).sign
+    tensor(-1.)
+    """
 
     sign: Tensor
     logabsdet: Tensor
@@ -300,6 +309,15 @@ implements(np.linalg.slogdet)(slogdet)
 
 def logdet(a: Operand) -> Tensor:
     """The logarithm of the determinant; NaN where that is negative.
+
+    Args:
+        a: matrices (..., n, n).
+
+    Returns:
+        Tensor of shape (...).
+
+    Raises:
+        ShapeError: if the matrices are not square.
 
     >>> import tinygrad_edu as tg
     >>> tg.logdet(tg.tensor([[1.0, 5.0], [0.0, 1.0]]))

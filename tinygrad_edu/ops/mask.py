@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, ShapeError, broadcast_clash
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase, make_tensor
 from .index import _set_item, getitem
@@ -67,12 +67,26 @@ def masked_fill(x: Operand, mask: Operand, value: Operand) -> Tensor:
 def masked_select(x: Operand, mask: Operand) -> Tensor:
     """The elements of `x` where `mask` is true, one after the other; both broadcast.
 
+    Args:
+        x: tensor of any shape.
+        mask: booleans that broadcast against `x`.
+
+    Returns:
+        Tensor of shape (count,), of the dtype of `x`.
+
+    Raises:
+        DtypeError: if the mask is not of booleans.
+        ShapeError: if the shapes do not broadcast.
+
     >>> import tinygrad_edu as tg
     >>> x = tg.tensor([1.0, 2.0, 3.0])
     >>> tg.masked_select(x, tg.tensor([True, False, True]))
     tensor([1., 3.])
     """
     where = _plain(mask)
+    clash = broadcast_clash([x.shape, where.shape])
+    if clash:
+        raise ShapeError(f"masked_select: {clash}")
     shape = np.broadcast_shapes(x.shape, where.shape)
     where = _mask("masked_select", _plain(np.broadcast_to(_plain(x), shape)), mask)
     return getitem(x if x.shape == shape else np.broadcast_to(x, shape), np.broadcast_to(where, shape))
@@ -80,6 +94,18 @@ def masked_select(x: Operand, mask: Operand) -> Tensor:
 
 def masked_scatter(x: Operand, mask: Operand, source: Operand) -> Tensor:
     """A copy of `x` with the elements of `source`, in their order, where `mask` is true.
+
+    Args:
+        x: tensor of any shape.
+        mask: booleans that broadcast to the shape of `x`.
+        source: tensor of at least as many elements as are true.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        DtypeError: if the mask is not of booleans.
+        ShapeError: if `source` is too short, or the mask does not broadcast.
 
     >>> import tinygrad_edu as tg
     >>> tg.zeros(3).masked_scatter(tg.tensor([True, False, True]), tg.tensor([1.0, 2.0]))
@@ -119,7 +145,7 @@ def _np_nonzero(a: Operand) -> Any:
 
 @implements(np.argwhere)
 def argwhere(a: Operand) -> Tensor:
-    """The same as `nonzero`.
+    """The same as `nonzero`. An int64 tensor of shape (count, axes).
 
     >>> import tinygrad_edu as tg
     >>> tg.argwhere(tg.tensor([False, True]))

@@ -191,6 +191,9 @@ def bmm(x: Operand, y: Operand) -> Tensor:
 def mv(x: Operand, y: Operand) -> Tensor:
     """The product of a matrix (m, k) with a vector (k,), of shape (m,).
 
+    Raises:
+        ShapeError: if the shapes do not fit.
+
     >>> import tinygrad_edu as tg
     >>> tg.mv(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([1.0, 1.0]))
     tensor([3., 7.])
@@ -216,7 +219,15 @@ def dot(x: Operand, y: Operand) -> Tensor:
 
 
 def vdot(x: Operand, y: Operand) -> Tensor:
-    """The dot product of two vectors (of all elements, under the name `np.vdot`)."""
+    """The dot product of two vectors (of all elements, under the name `np.vdot`).
+
+    Raises:
+        ShapeError: if they are not two vectors of one length.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.vdot(tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
     return dot(x, y)
 
 
@@ -268,7 +279,7 @@ def inner(x: Operand, y: Operand) -> Tensor:
 
 
 def kron(x: Operand, y: Operand) -> Tensor:
-    """The Kronecker product: every element of `x` times all of `y`, block by block.
+    """The Kronecker product: every element of `x` times all of `y`, block by block. Any two shapes.
 
     Args:
         x: tensor (m₁, …, mₙ); where one has fewer axes, it gets axes of size 1 in front.
@@ -292,6 +303,9 @@ def kron(x: Operand, y: Operand) -> Tensor:
 def addmm(input: Operand, mat1: Operand, mat2: Operand, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta · input + alpha · (mat1 @ mat2), for matrices; `input` broadcasts.
 
+    Raises:
+        ShapeError: if the shapes do not fit.
+
     >>> import tinygrad_edu as tg
     >>> tg.addmm(tg.tensor([1.0]), tg.tensor([[1.0, 2.0]]), tg.tensor([[3.0], [4.0]]), alpha=2)
     tensor([[23.]])
@@ -302,6 +316,9 @@ def addmm(input: Operand, mat1: Operand, mat2: Operand, *, beta: float = 1, alph
 
 def baddbmm(input: Operand, batch1: Operand, batch2: Operand, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta · input + alpha · (batch1 @ batch2), for stacks of matrices; `input` broadcasts.
+
+    Raises:
+        ShapeError: if the shapes do not fit.
 
     >>> import tinygrad_edu as tg
     >>> tg.baddbmm(tg.tensor([1.0]), tg.tensor([[[1.0, 2.0]]]), tg.tensor([[[3.0], [4.0]]]))

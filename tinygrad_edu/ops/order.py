@@ -6,7 +6,7 @@ just those elements. NaN counts as the largest number, as in PyTorch and NumPy.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from ..primitives import Operand, implements, primitive
 from .axes import one_axis
 from .extremes import ValuesIndices, at, check_any, shared
 from .gather import take_along_axis
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
 __all__ = ["argsort", "kthvalue", "median", "msort", "sort", "topk"]
 
@@ -29,7 +32,7 @@ def _argsort(x: Operand, axis: int, descending: bool) -> Operand:
 
 def argsort(
     x: Operand, dim: int = -1, descending: bool = False, stable: bool = True, *, axis: int | None = None
-) -> Any:
+) -> Tensor:
     """The places that put the elements along one axis in order.
 
     Args:
@@ -80,8 +83,17 @@ def sort(
     return ValuesIndices(take_along_axis(x, indices, place), indices)
 
 
-def msort(x: Operand) -> Any:
+def msort(x: Operand) -> Tensor:
     """The elements in order along the first axis.
+
+    Args:
+        x: tensor of one axis or more.
+
+    Returns:
+        Tensor of the same shape and dtype.
+
+    Raises:
+        ShapeError: for a 0-d tensor.
 
     >>> import tinygrad_edu as tg
     >>> tg.msort(tg.tensor([3.0, 1.0, 2.0]))

@@ -96,6 +96,8 @@ def randn(
 ) -> Tensor:
     """Numbers from the standard normal distribution; the arguments are those of `rand`.
 
+    A floating tensor of that shape.
+
     >>> import tinygrad_edu as tg
     >>> tg.randn(2, 3, requires_grad=True).requires_grad
     True
@@ -153,6 +155,18 @@ def randint(
 
 def randperm(n: int, *, generator: Generator | None = None, dtype: DType = None, device: Any = None) -> Tensor:
     """The integers from 0 to n - 1 in random order.
+
+    Args:
+        n: how many.
+        generator: where the random numbers come from; default, the default generator.
+        dtype: default, int64.
+        device: ``"cpu"``.
+
+    Returns:
+        Tensor of shape (n,).
+
+    Raises:
+        ShapeError: if `n` is negative.
 
     >>> import tinygrad_edu as tg
     >>> sorted(tg.randperm(4).tolist())
@@ -298,7 +312,7 @@ def multinomial(
 def rand_like(
     x: Operand, *, generator: Generator | None = None, dtype: DType = None, requires_grad: bool = False
 ) -> Tensor:
-    """`rand` in the shape and dtype of `x`.
+    """`rand` in the shape and dtype of `x`. DtypeError for integers.
 
     >>> import tinygrad_edu as tg
     >>> tg.rand_like(tg.zeros(2, 3)).shape
@@ -310,7 +324,7 @@ def rand_like(
 def randn_like(
     x: Operand, *, generator: Generator | None = None, dtype: DType = None, requires_grad: bool = False
 ) -> Tensor:
-    """`randn` in the shape and dtype of `x`.
+    """`randn` in the shape and dtype of `x`. DtypeError for integers.
 
     >>> import tinygrad_edu as tg
     >>> tg.randn_like(tg.zeros(2, 3)).shape

@@ -37,12 +37,14 @@ def _flip(m: Operand, axis: Any = None) -> Operand:
     return np.flip(m, axis)
 
 
-def flip(x: Operand, *dims: Any) -> Tensor:
+def flip(x: Operand, *places: Any, dims: Axes = None, axis: Axes = None) -> Tensor:
     """In reverse order along the given axes; a view.
 
     Args:
         x: tensor of any shape.
-        dims: the axes, ``flip(x, 0, 1)`` or ``flip(x, (0, 1))``.
+        places: the axes, ``flip(x, 0, 1)`` or ``flip(x, (0, 1))``.
+        dims: the axes, by name.
+        axis: the same as `dims`.
 
     Returns:
         Tensor of the same shape.
@@ -54,14 +56,24 @@ def flip(x: Operand, *dims: Any) -> Tensor:
     >>> tg.arange(3).flip(0)
     tensor([2, 1, 0])
     """
-    if not dims:
+    axes = some_axes("flip", x, sizes("flip", places) if places else dims, axis)
+    if axes is None:
         raise TypeError("flip: name the axes, as in x.flip(0)")
-    return _flip(x, some_axes("flip", x, sizes("flip", dims)))
+    return _flip(x, axes)
 
 
 @implements(np.fliplr)
 def fliplr(m: Operand) -> Tensor:
     """In reverse order along axis 1.
+
+    Args:
+        m: tensor of two axes or more.
+
+    Returns:
+        Tensor of the same shape and dtype.
+
+    Raises:
+        ShapeError: if there is no axis 1.
 
     >>> import tinygrad_edu as tg
     >>> tg.fliplr(tg.tensor([[1, 2], [3, 4]]))
@@ -74,6 +86,15 @@ def fliplr(m: Operand) -> Tensor:
 @implements(np.flipud)
 def flipud(m: Operand) -> Tensor:
     """In reverse order along axis 0.
+
+    Args:
+        m: tensor of one axis or more.
+
+    Returns:
+        Tensor of the same shape and dtype.
+
+    Raises:
+        ShapeError: for a 0-d tensor.
 
     >>> import tinygrad_edu as tg
     >>> tg.flipud(tg.tensor([[1, 2], [3, 4]]))
@@ -144,6 +165,9 @@ def tile(A: Operand, reps: Any, *more: int) -> Tensor:
 
     Returns:
         Tensor whose sizes are those of `A` times `reps`.
+
+    Raises:
+        ShapeError: for a negative number of times.
 
     >>> import tinygrad_edu as tg
     >>> tg.tile(tg.tensor([1, 2]), (2, 2))

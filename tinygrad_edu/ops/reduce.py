@@ -7,7 +7,7 @@ function takes PyTorch's, in both spellings (`dim` or `axis`, `keepdim` or `keep
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from ..dtypes import DType, int64
 from ..primitives import Operand, implements, primitive
 from .axes import Axes, some_axes
 from .choice import where
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
 __all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "sum"]
 
@@ -73,7 +76,7 @@ def sum(
     axis: Axes = None,
     keepdims: bool = False,
     dtype: DType = None,
-) -> Any:
+) -> Tensor:
     """Sum over the given axes, or over all elements.
 
     Args:
@@ -126,7 +129,7 @@ def mean(
     axis: Axes = None,
     keepdims: bool = False,
     dtype: DType = None,
-) -> Any:
+) -> Tensor:
     """Mean over the given axes, or over all elements: the sum divided by the count.
 
     Args:
@@ -191,7 +194,7 @@ def prod(
     axis: Axes = None,
     keepdims: bool = False,
     dtype: DType = None,
-) -> Any:
+) -> Tensor:
     """Product over the given axes, or of all elements. The gradient is right where elements are 0, too.
 
     Args:
@@ -221,7 +224,7 @@ def prod(
         return whole.reshape((1,) * len(x.shape)) if keep else whole
     for place in sorted((axes,) if isinstance(axes, int) else axes, reverse=True):
         x = _prod(x, place, keep)
-    return x
+    return x  # type: ignore[no-any-return]
 
 
 @implements(np.prod)
@@ -229,8 +232,8 @@ def _prod_numpy(a: Operand, axis: Axes = None, dtype: DType = None, *, keepdims:
     return prod(a, axis, keepdims, dtype=dtype)
 
 
-def nansum(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Any:
-    """The sum of the elements that are not NaN. The arguments are those of `sum`.
+def nansum(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """The sum of the elements that are not NaN. The arguments are those of `sum`. The shapes, dtypes and errors, too.
 
     >>> import tinygrad_edu as tg
     >>> tg.nansum(tg.tensor([1.0, float("nan"), 2.0]))
@@ -239,8 +242,10 @@ def nansum(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = 
     return sum(where(np.isnan(x), 0, x), dim, keepdim, axis=axis, keepdims=keepdims)
 
 
-def nanmean(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Any:
-    """The mean of the elements that are not NaN. The arguments are those of `mean`.
+def nanmean(
+    x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False
+) -> Tensor:
+    """The mean of the elements that are not NaN. The arguments are those of `mean`. The shapes, dtypes and errors, too.
 
     >>> import tinygrad_edu as tg
     >>> tg.nanmean(tg.tensor([1.0, float("nan"), 2.0]))
@@ -277,7 +282,9 @@ def _logsumexp(x: Operand, axis: Any, keepdims: bool) -> Operand:
     return out if keepdims else np.squeeze(out, axis=tuple(range(x.ndim)) if axis is None else axis)
 
 
-def logsumexp(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Any:
+def logsumexp(
+    x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False
+) -> Tensor:
     """log(sum(exp(x))) over the given axes, or over all elements, without overflow.
 
     Args:
@@ -312,12 +319,25 @@ def _any(x: Operand, axis: Any, keepdims: bool) -> Operand:
 
 @primitive(saves=(), cases=reduction_cases)
 def _count_nonzero(x: Operand, axis: Any, keepdims: bool) -> Operand:
-    return np.count_nonzero(x, axis=axis, keepdims=keepdims)
+    return np.sum(x != 0, axis=axis, keepdims=keepdims)  # count_nonzero gives a plain int in NumPy 2.2
 
 
 @implements(np.all)
-def all(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Any:
+def all(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Whether all elements (along the given axes) are true.
+
+    Args:
+        x: tensor of any shape; a number counts as true unless it is 0.
+        dim: the axis, or a tuple of axes; None for all.
+        keepdim: keep these axes, with size 1.
+        axis: the same as `dim`.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        Boolean tensor without these axes, or with them as size 1.
+
+    Raises:
+        ShapeError: if there is no such axis.
 
     >>> import tinygrad_edu as tg
     >>> (tg.tensor([1.0, 2.0]) > 0).all()
@@ -327,8 +347,21 @@ def all(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = Non
 
 
 @implements(np.any)
-def any(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Any:
+def any(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Whether any element (along the given axes) is true.
+
+    Args:
+        x: tensor of any shape; a number counts as true unless it is 0.
+        dim: the axis, or a tuple of axes; None for all.
+        keepdim: keep these axes, with size 1.
+        axis: the same as `dim`.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        Boolean tensor without these axes, or with them as size 1.
+
+    Raises:
+        ShapeError: if there is no such axis.
 
     >>> import tinygrad_edu as tg
     >>> (tg.tensor([[1, -2], [3, 4]]) < 0).any(dim=1)
@@ -340,8 +373,21 @@ def any(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = Non
 @implements(np.count_nonzero)
 def count_nonzero(
     x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False
-) -> Any:
+) -> Tensor:
     """How many elements (along the given axes) are not 0.
+
+    Args:
+        x: tensor of any shape.
+        dim: the axis, or a tuple of axes; None for all.
+        keepdim: keep these axes, with size 1.
+        axis: the same as `dim`.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        int64 tensor without these axes, or with them as size 1.
+
+    Raises:
+        ShapeError: if there is no such axis.
 
     >>> import tinygrad_edu as tg
     >>> tg.count_nonzero(tg.tensor([0, 3, 4]))

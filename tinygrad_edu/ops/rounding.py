@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..primitives import Operand, implements, primitive
 from .elementwise import no_change
 
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
 __all__ = ["ceil", "fix", "floor", "frac", "round", "sgn", "sign", "trunc"]
 
 
 @primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.sign)
 def sign(x: Operand) -> Operand:
-    """-1, 0 or 1: the sign of x.
+    """-1, 0 or 1: the sign of x. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.sign(tg.tensor([-2.5, 0.0, 3.0]))
@@ -25,7 +28,7 @@ def sign(x: Operand) -> Operand:
 
 @primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.floor)
 def floor(x: Operand) -> Operand:
-    """The largest integer that is not above x.
+    """The largest integer that is not above x. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.floor(tg.tensor([-1.5, 1.5]))
@@ -36,7 +39,7 @@ def floor(x: Operand) -> Operand:
 
 @primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.ceil)
 def ceil(x: Operand) -> Operand:
-    """The smallest integer that is not below x.
+    """The smallest integer that is not below x. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.ceil(tg.tensor([-1.5, 1.5]))
@@ -45,9 +48,9 @@ def ceil(x: Operand) -> Operand:
     return np.ceil(x)
 
 
-@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=(np.trunc, np.fix))
+@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.trunc)
 def trunc(x: Operand) -> Operand:
-    """x without its fraction: rounded towards 0.
+    """x without its fraction: rounded towards 0. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.trunc(tg.tensor([-1.5, 1.5]))
@@ -58,7 +61,7 @@ def trunc(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g,), saves=("",))
 def frac(x: Operand) -> Operand:
-    """The fraction of x, with its sign: x - trunc(x). Its derivative is 1.
+    """The fraction of x, with its sign: x - trunc(x). Its derivative is 1. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.frac(tg.tensor([-1.5, 1.25]))
@@ -78,8 +81,8 @@ def _round(x: Operand, decimals: int) -> Operand:
 
 
 @implements(np.round, np.around)
-def round(x: Operand, decimals: int = 0) -> Any:
-    """x rounded to so many decimals; halves go to the even neighbour.
+def round(x: Operand, decimals: int = 0) -> Tensor:
+    """x rounded to so many decimals; halves go to the even neighbour. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.round(tg.tensor([0.5, 1.5, 2.4]))

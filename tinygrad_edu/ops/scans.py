@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from .axes import one_axis
 from .extremes import ValuesIndices
 from .gather import take_along_axis
 from .reduce import converted
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "diff", "logcumsumexp"]
 
@@ -47,6 +50,7 @@ def _running_sum_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) -> Any
     ],
 )
 def running_sum(x: Operand, axis: int, reverse: bool) -> Operand:
+    """The running sum along an axis, from its other end if `reverse`."""
     return _reversed(np.cumsum(_reversed(x, axis, reverse), axis=axis), axis, reverse)
 
 
@@ -159,7 +163,7 @@ def _logrunning_sum(x: Operand, axis: int) -> Operand:
 # The functions
 
 
-def cumsum(x: Operand, dim: int | None = None, *, axis: int | None = None, dtype: DType = None) -> Any:
+def cumsum(x: Operand, dim: int | None = None, *, axis: int | None = None, dtype: DType = None) -> Tensor:
     """The running sum along one axis.
 
     Args:
@@ -182,7 +186,7 @@ def cumsum(x: Operand, dim: int | None = None, *, axis: int | None = None, dtype
     return running_sum(converted(x, dtype), _axis("cumsum", x, dim, axis), False)
 
 
-def cumprod(x: Operand, dim: int | None = None, *, axis: int | None = None, dtype: DType = None) -> Any:
+def cumprod(x: Operand, dim: int | None = None, *, axis: int | None = None, dtype: DType = None) -> Tensor:
     """The running product along one axis. The gradient is right where elements are 0, too.
 
     Args:
@@ -215,8 +219,19 @@ def _cumprod_numpy(a: Operand, axis: int | None = None, dtype: DType = None) -> 
     return cumprod(a.reshape(-1), 0, dtype=dtype) if axis is None else cumprod(a, axis, dtype=dtype)
 
 
-def logcumsumexp(x: Operand, dim: int | None = None, *, axis: int | None = None) -> Any:
+def logcumsumexp(x: Operand, dim: int | None = None, *, axis: int | None = None) -> Tensor:
     """The logarithm of the running sum of exp(x), without overflow.
+
+    Args:
+        x: tensor of any shape.
+        dim: the axis.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor of the shape of `x`; integers become the default dtype.
+
+    Raises:
+        ShapeError: if there is no such axis.
 
     >>> import tinygrad_edu as tg
     >>> tg.logcumsumexp(tg.tensor([1000.0, 1000.0]), dim=0)
@@ -228,6 +243,17 @@ def logcumsumexp(x: Operand, dim: int | None = None, *, axis: int | None = None)
 def cummax(x: Operand, dim: int | None = None, *, axis: int | None = None) -> ValuesIndices:
     """The running maximum along one axis, and where it was met; the last place, where several tie.
 
+    Args:
+        x: tensor of any shape.
+        dim: the axis.
+        axis: the same as `dim`.
+
+    Returns:
+        Named tuple (values, indices), both of the shape of `x`; the indices are int64.
+
+    Raises:
+        ShapeError: if there is no such axis.
+
     >>> import tinygrad_edu as tg
     >>> tg.cummax(tg.tensor([1.0, 3.0, 2.0]), dim=0)
     ValuesIndices(values=tensor([1., 3., 3.]), indices=tensor([0, 1, 1]))
@@ -238,6 +264,17 @@ def cummax(x: Operand, dim: int | None = None, *, axis: int | None = None) -> Va
 
 def cummin(x: Operand, dim: int | None = None, *, axis: int | None = None) -> ValuesIndices:
     """The running minimum along one axis, and where it was met; the last place, where several tie.
+
+    Args:
+        x: tensor of any shape.
+        dim: the axis.
+        axis: the same as `dim`.
+
+    Returns:
+        Named tuple (values, indices), both of the shape of `x`; the indices are int64.
+
+    Raises:
+        ShapeError: if there is no such axis.
 
     >>> import tinygrad_edu as tg
     >>> tg.cummin(tg.tensor([3.0, 1.0, 2.0]), dim=0)
@@ -267,7 +304,7 @@ def diff(
     append: Operand = None,
     *,
     axis: int | None = None,
-) -> Any:
+) -> Tensor:
     """The differences between neighbours along one axis, taken n times.
 
     Args:
@@ -298,7 +335,7 @@ def diff(
     for _ in range(n):
         later, earlier = x[_along(place, slice(1, None))], x[_along(place, slice(None, -1))]
         x = later != earlier if x.dtype.kind == "b" else later - earlier
-    return x
+    return x  # type: ignore[no-any-return]
 
 
 @implements(np.diff)

@@ -103,6 +103,9 @@ def view(x: Operand, *shape: Any) -> Tensor:
 def reshape_as(x: Operand, other: Any) -> Tensor:
     """`x` in the shape of `other`.
 
+    Raises:
+        ShapeError: if `x` has not as many elements.
+
     >>> import tinygrad_edu as tg
     >>> tg.arange(4).reshape_as(tg.zeros(2, 2)).shape
     (2, 2)
@@ -114,7 +117,7 @@ view_as = reshape_as
 
 
 def ravel(x: Operand) -> Tensor:
-    """All elements along one axis; a view where possible.
+    """All elements along one axis; a view where possible. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]).ravel()
@@ -157,13 +160,14 @@ def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return _reshape(x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
 
 
-def unflatten(x: Operand, dim: int, sizes: Sequence[int]) -> Tensor:
+def unflatten(x: Operand, dim: int | None = None, sizes: Sequence[int] = (), *, axis: int | None = None) -> Tensor:
     """One axis split into several: the opposite of `flatten`.
 
     Args:
         x: tensor of any shape.
         dim: the axis.
         sizes: the sizes it is split into; one of them may be -1.
+        axis: the same as `dim`.
 
     Returns:
         Tensor with ``len(sizes) - 1`` more axes.
@@ -175,13 +179,15 @@ def unflatten(x: Operand, dim: int, sizes: Sequence[int]) -> Tensor:
     >>> tg.zeros(5, 6).unflatten(1, (2, -1)).shape
     (5, 2, 3)
     """
-    axis = cast(int, one_axis("unflatten", x, dim))
+    axis = one_axis("unflatten", x, dim, axis)
+    if axis is None:
+        raise TypeError("unflatten: name the axis, as in x.unflatten(1, (2, -1))")
     have, wanted = x.shape[axis], tuple(int(n) for n in sizes)
     if wanted.count(-1) == 1 and (known := -math.prod(wanted)) > 0:
         wanted = tuple(have // known if n == -1 else n for n in wanted)
     if math.prod(wanted) != have:
         raise ShapeError(
-            f"unflatten: sizes {tuple(sizes)} do not multiply to {have}, the size of axis {dim} of {x.shape}"
+            f"unflatten: sizes {tuple(sizes)} do not multiply to {have}, the size of axis {axis} of {x.shape}"
         )
     return _reshape(x, (*x.shape[:axis], *wanted, *x.shape[axis + 1 :]))
 
@@ -220,6 +226,9 @@ def _np_squeeze(a: Operand, axis: Axes = None) -> Tensor:
 
 def unsqueeze(x: Operand, dim: int | None = None, *, axis: int | None = None) -> Tensor:
     """With a new axis of size 1 in front of axis `dim` (counted in the result).
+
+    Raises:
+        ShapeError: if there is no such place.
 
     >>> import tinygrad_edu as tg
     >>> tg.zeros(3).unsqueeze(0).shape, tg.zeros(3).unsqueeze(-1).shape
@@ -320,7 +329,7 @@ def size(x: Operand, dim: int | None = None) -> Any:
 
 
 def numel(x: Operand) -> int:
-    """The number of elements.
+    """The number of elements. Of any shape; the result is an int.
 
     >>> import tinygrad_edu as tg
     >>> tg.numel(tg.zeros(2, 3))

@@ -160,7 +160,7 @@ def log_softmax(x: Operand, dim: int | None = None, *, axis: int | None = None, 
 
 
 def softmin(x: Operand, dim: int | None = None, *, axis: int | None = None, dtype: Any = None) -> Tensor:
-    """softmax of -x.
+    """softmax of -x. Shapes, dtypes and errors are those of `softmax`.
 
     >>> import tinygrad_edu as tg
     >>> tg.softmin(tg.tensor([0.0, 1000.0]), dim=0)

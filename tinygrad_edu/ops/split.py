@@ -96,6 +96,9 @@ def split(
 def chunk(x: Operand, chunks: int, dim: int | None = None, *, axis: int | None = None) -> tuple[Tensor, ...]:
     """At most `chunks` parts along an axis, all of one size but for the last, which may be smaller; views.
 
+    Raises:
+        ShapeError: if the number of parts is not positive, or there is no such axis.
+
     >>> import tinygrad_edu as tg
     >>> tg.arange(5).chunk(2)
     (tensor([0, 1, 2]), tensor([3, 4]))
@@ -112,6 +115,18 @@ def tensor_split(
     x: Operand, indices_or_sections: int | Sequence[int], dim: int | None = None, *, axis: int | None = None
 ) -> tuple[Tensor, ...]:
     """Parts along an axis: so many of them, as equal as can be, or cut at the given places; views.
+
+    Args:
+        x: tensor of one axis or more.
+        indices_or_sections: how many parts; or the places where they begin, without 0.
+        dim: the axis; default, the first.
+        axis: the same as `dim`.
+
+    Returns:
+        Tuple of tensors; where the parts cannot be equal, the first ones are longer by 1.
+
+    Raises:
+        ShapeError: if the number of parts is not positive, or there is no such axis.
 
     >>> import tinygrad_edu as tg
     >>> tg.arange(5).tensor_split(3)
@@ -150,6 +165,17 @@ def _np_split(ary: Operand, indices_or_sections: Any, axis: int = 0) -> list[Ten
 
 def unbind(x: Operand, dim: int | None = None, *, axis: int | None = None) -> tuple[Tensor, ...]:
     """The slices along an axis, without that axis: what a loop over it gives; views.
+
+    Args:
+        x: tensor of one axis or more.
+        dim: the axis; default, the first.
+        axis: the same as `dim`.
+
+    Returns:
+        Tuple of as many tensors as the axis is long, with one axis less.
+
+    Raises:
+        ShapeError: if there is no such axis.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]).unbind(1)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..primitives import Operand, implements, primitive
 from .axes import Axes, some_axes
 from .reduce import count, spread
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
 __all__ = ["norm", "std", "std_mean", "var", "var_mean"]
 
@@ -62,7 +65,7 @@ def var(
     correction: float | None = None,
     axis: Axes = None,
     keepdims: bool = False,
-) -> Any:
+) -> Tensor:
     """The variance along the given axes, or of all elements: the mean square distance from the mean.
 
     Args:
@@ -85,7 +88,7 @@ def var(
     >>> x.var(), x.var(unbiased=False)
     (tensor(1.6666666), tensor(1.25))
     """
-    return _statistic(_var, "var", x, dim, unbiased, correction, axis, keepdim or keepdims)
+    return _statistic(_var, "var", x, dim, unbiased, correction, axis, keepdim or keepdims)  # type: ignore[no-any-return]
 
 
 def std(
@@ -97,16 +100,16 @@ def std(
     correction: float | None = None,
     axis: Axes = None,
     keepdims: bool = False,
-) -> Any:
+) -> Tensor:
     """The standard deviation: the square root of `var`, whose arguments it takes.
 
-    The gradient where all elements are equal is 0.
+    The gradient where all elements are equal is 0. Shapes, dtypes and errors are its own, too.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]]).std(dim=1)
     tensor([1., 0.])
     """
-    return _statistic(_std, "std", x, dim, unbiased, correction, axis, keepdim or keepdims)
+    return _statistic(_std, "std", x, dim, unbiased, correction, axis, keepdim or keepdims)  # type: ignore[no-any-return]
 
 
 def _statistic(
@@ -132,30 +135,48 @@ def _std_numpy(
     return std(a, axis, keepdim=keepdims, correction=ddof if correction is None else correction)
 
 
-def var_mean(x: Operand, dim: Axes | bool = None, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-    """The variance and the mean, as a pair. The arguments are those of `var`.
+def var_mean(
+    x: Operand,
+    dim: Axes | bool = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    axis: Axes = None,
+    keepdims: bool = False,
+) -> tuple[Any, Any]:
+    """The variance and the mean, as a pair. The arguments are those of `var`. Shapes, dtypes and errors, too.
 
     >>> import tinygrad_edu as tg
     >>> tg.var_mean(tg.tensor([1.0, 3.0]), unbiased=False)
     (tensor(1.), tensor(2.))
     """
-    return var(x, dim, *args, **kwargs), _mean_beside(x, dim, args, kwargs)
+    spread = var(x, dim, unbiased, keepdim, correction=correction, axis=axis, keepdims=keepdims)
+    return spread, _mean_beside(x, dim, axis, keepdim or keepdims)
 
 
-def std_mean(x: Operand, dim: Axes | bool = None, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-    """The standard deviation and the mean, as a pair. The arguments are those of `var`.
+def std_mean(
+    x: Operand,
+    dim: Axes | bool = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    axis: Axes = None,
+    keepdims: bool = False,
+) -> tuple[Any, Any]:
+    """The standard deviation and the mean, as a pair. The arguments are those of `var`. Shapes, dtypes and errors, too.
 
     >>> import tinygrad_edu as tg
     >>> tg.std_mean(tg.tensor([1.0, 3.0]), unbiased=False)
     (tensor(1.), tensor(2.))
     """
-    return std(x, dim, *args, **kwargs), _mean_beside(x, dim, args, kwargs)
+    spread = std(x, dim, unbiased, keepdim, correction=correction, axis=axis, keepdims=keepdims)
+    return spread, _mean_beside(x, dim, axis, keepdim or keepdims)
 
 
-def _mean_beside(x: Any, dim: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    axis = kwargs.get("axis") if dim is None or isinstance(dim, bool) else dim
-    keepdims = bool(args[1:2] == (True,) or kwargs.get("keepdim") or kwargs.get("keepdims"))
-    return np.mean(x, axis=axis, keepdims=keepdims)
+def _mean_beside(x: Any, dim: Any, axis: Any, keepdims: bool) -> Any:
+    return np.mean(x, axis=axis if dim is None or isinstance(dim, bool) else dim, keepdims=keepdims)
 
 
 def _norm_rule(g: Any, out: Any, x: Any, p: float, axis: Any, keepdims: bool) -> Any:
@@ -208,7 +229,7 @@ def norm(
     axis: Axes = None,
     keepdims: bool = False,
     dtype: Any = None,
-) -> Any:
+) -> Tensor:
     """The p-norm of the elements along the given axes, or of all: (sum |x|^p)^(1/p).
 
     The gradient at the zero vector is 0. For p = inf, elements that tie share the gradient evenly.

@@ -26,13 +26,24 @@ __all__ = ["EighResult", "cholesky", "eigh", "eigvalsh"]
 
 
 class EighResult(NamedTuple):
-    """What `eigh` returns."""
+    """What `eigh` returns.
+
+    Attributes:
+        eigenvalues: tensor of shape (..., n), ascending.
+        eigenvectors: tensor of shape (..., n, n), one per column.
+
+    >>> import tinygrad_edu as tg
+    >>> values, vectors = tg.linalg.eigh(tg.tensor([[1.0, 0.0], [0.0, 3.0]]))
+    >>> values.shape, vectors.shape
+    ((2,), (2, 2))
+    """
 
     eigenvalues: Tensor
     eigenvectors: Tensor
 
 
 def numbers(x: Any) -> Any:
+    """The array of a tensor, or the array itself."""
     return x.array if isinstance(x, TensorBase) else x
 
 
@@ -41,6 +52,7 @@ def _symmetric(x: Any) -> Any:
 
 
 def on_diagonal(x: Any) -> Any:
+    """Matrices with the last axis of `x` on their diagonals, and zeros beside them."""
     return np.expand_dims(x, -1) * np.eye(x.shape[-1], dtype=x.dtype)
 
 
@@ -187,7 +199,7 @@ def eigh(a: Operand, UPLO: str = "L") -> EighResult:
 
 
 def eigvalsh(a: Operand, UPLO: str = "L") -> Tensor:
-    """Eigenvalues of symmetric matrices (..., n, n), ascending, of shape (..., n).
+    """Eigenvalues of symmetric matrices (..., n, n), ascending, of shape (..., n). ShapeError if they are not square.
 
     Equal ones have gradients too.
 

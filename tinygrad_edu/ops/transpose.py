@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..primitives import Operand, implements, primitive
-from .axes import one_axis, some_axes
+from .axes import Axes, one_axis, some_axes
 from .shape import sizes
 
 if TYPE_CHECKING:
@@ -79,15 +79,17 @@ def swapaxes(x: Operand, axis1: int, axis2: int) -> Tensor:
 swapdims = swapaxes
 
 
-def permute(x: Operand, *dims: Any) -> Tensor:
+def permute(x: Operand, *places: Any, dims: Axes = None, axis: Axes = None) -> Tensor:
     """With the axes in the given order; a view.
 
     Args:
         x: tensor of any shape.
-        dims: every axis once, ``permute(x, 2, 0, 1)`` or ``permute(x, (2, 0, 1))``.
+        places: every axis once, ``permute(x, 2, 0, 1)`` or ``permute(x, (2, 0, 1))``.
+        dims: every axis once, by name.
+        axis: the same as `dims`.
 
     Returns:
-        Tensor whose axis i is axis ``dims[i]`` of `x`.
+        Tensor whose axis i is axis ``places[i]`` of `x`.
 
     Raises:
         ShapeError: if an axis is missing, out of range or named twice.
@@ -96,7 +98,8 @@ def permute(x: Operand, *dims: Any) -> Tensor:
     >>> tg.zeros(2, 3, 4).permute(2, 0, 1).shape
     (4, 2, 3)
     """
-    order = cast("tuple[int, ...]", some_axes("permute", x, sizes("permute", dims)))
+    axes = some_axes("permute", x, sizes("permute", places) if places or dims is axis is None else dims, axis)
+    order = (axes,) if isinstance(axes, int) else axes or ()
     if len(order) != len(x.shape):
         raise ShapeError(f"permute: dims {order} must name each axis of shape {x.shape} once")
     return _transpose(x, order)

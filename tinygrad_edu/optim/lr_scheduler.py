@@ -36,7 +36,13 @@ class _Schedule:
         self.optimizer = given
 
     def get_last_lr(self) -> list[float]:
-        """The present learning rate of each group."""
+        """The present learning rate of each group.
+
+        >>> import tinygrad_edu as tg
+        >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
+        >>> tg.optim.lr_scheduler.StepLR(optimizer, step_size=1).get_last_lr()
+        [8.0]
+        """
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
@@ -74,6 +80,15 @@ class LRScheduler(_Schedule):
 
     Raises:
         TypeError: if `optimizer` is no Optimizer.
+
+    >>> import tinygrad_edu as tg
+    >>> class Harmonic(tg.optim.lr_scheduler.LRScheduler):
+    ...     def rate(self, base, epoch, group):
+    ...         return base / (1 + epoch)
+    >>> schedule = Harmonic(tg.optim.SGD([tg.tensor([1.0])], lr=8.0))
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [4.0]
     """
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
@@ -102,6 +117,9 @@ class LambdaLR(LRScheduler):
         optimizer: the optimizer.
         lr_lambda: gives the factor for an epoch; or one such function for each group.
         last_epoch: the number of the last epoch that is over.
+
+    Raises:
+        ValueError: if there are not as many functions as groups.
 
     >>> import tinygrad_edu as tg
     >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
@@ -135,6 +153,15 @@ class LambdaLR(LRScheduler):
 class StepLR(LRScheduler):
     """Times `gamma` after every `step_size` epochs: lr = lr₀·γ^⌊epoch / step_size⌋.
 
+    Args:
+        optimizer: whose groups' "lr" is set.
+        step_size: how many epochs a learning rate lasts.
+        gamma: the factor.
+        last_epoch: the number of the last epoch that is over; -1 to begin.
+
+    Raises:
+        ValueError: if `step_size` is less than 1.
+
     >>> import tinygrad_edu as tg
     >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
     >>> schedule = tg.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
@@ -156,7 +183,24 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """Times `gamma` at each of the epochs in `milestones`."""
+    """Times `gamma` at each of the epochs in `milestones`.
+
+    Args:
+        optimizer: whose groups' "lr" is set.
+        milestones: numbers of epochs.
+        gamma: the factor.
+        last_epoch: the number of the last epoch that is over; -1 to begin.
+
+    >>> import tinygrad_edu as tg
+    >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
+    >>> schedule = tg.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1, 3], gamma=0.5)
+    >>> for _ in range(3):
+    ...     schedule.step()
+    ...     print(schedule.get_last_lr())
+    [4.0]
+    [4.0]
+    [2.0]
+    """
 
     def __init__(
         self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1
@@ -171,7 +215,23 @@ class MultiStepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """Times `gamma` after every epoch: lr = lr₀·γ^epoch."""
+    """Times `gamma` after every epoch: lr = lr₀·γ^epoch.
+
+    Args:
+        optimizer: whose groups' "lr" is set.
+        gamma: the factor.
+        last_epoch: the number of the last epoch that is over; -1 to begin.
+
+    >>> import tinygrad_edu as tg
+    >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
+    >>> schedule = tg.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> for _ in range(3):
+    ...     schedule.step()
+    ...     print(schedule.get_last_lr())
+    [4.0]
+    [2.0]
+    [1.0]
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = gamma
@@ -183,7 +243,28 @@ class ExponentialLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """From `start_factor` to `end_factor` times the first learning rate, evenly over `total_iters` epochs."""
+    """From `start_factor` to `end_factor` times the first learning rate, evenly over `total_iters` epochs.
+
+    Args:
+        optimizer: whose groups' "lr" is set.
+        start_factor: the factor of epoch 0, above 0 and not above 1.
+        end_factor: the factor from epoch `total_iters` on, from 0 to 1.
+        total_iters: how many epochs it takes.
+        last_epoch: the number of the last epoch that is over; -1 to begin.
+
+    Raises:
+        ValueError: for a factor or a number of epochs out of range.
+
+    >>> import tinygrad_edu as tg
+    >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
+    >>> schedule = tg.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.25, total_iters=3)
+    >>> for _ in range(3):
+    ...     schedule.step()
+    ...     print(schedule.get_last_lr())
+    [4.0]
+    [6.0]
+    [8.0]
+    """
 
     def __init__(
         self,
@@ -212,7 +293,23 @@ class LinearLR(LRScheduler):
 class CosineAnnealingLR(LRScheduler):
     """Down half a cosine to `eta_min`: lr = η + (lr₀ − η)·(1 + cos(π·epoch / T_max)) / 2.
 
+    Args:
+        optimizer: whose groups' "lr" is set.
+        T_max: how many epochs it takes.
+        eta_min: η, the last learning rate.
+        last_epoch: the number of the last epoch that is over; -1 to begin.
+
+    Raises:
+        ValueError: if `T_max` is less than 1.
+
     Source: Loshchilov and Hutter 2017, "SGDR: Stochastic gradient descent with warm restarts".
+
+    >>> import tinygrad_edu as tg
+    >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
+    >>> schedule = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
+    >>> schedule.step()
+    >>> round(schedule.get_last_lr()[0], 12)
+    4.0
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:

@@ -72,8 +72,8 @@ class Optimizer:
         self.state: dict[Tensor, dict[str, Any]] = {}
         self._arenas: dict[Any, list[Array]] = {}
         self._views: dict[Tensor, tuple[Array, Array, Array]] = {}
-        self._check(defaults)
         name = type(self).__name__
+        self._check(defaults, name)
         given: Any = params
         if isinstance(given, TensorBase):
             raise TypeError(f"{name}: params is one tensor, not an iterable of tensors: pass [tensor]")
@@ -145,7 +145,7 @@ class Optimizer:
         if named:
             group["param_names"] = [entry[0] for entry in entries]
         self._check_params(name, group)
-        self._check(group)
+        self._check(group, name)
         self.param_groups.append(group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -154,6 +154,13 @@ class Optimizer:
         Args:
             set_to_none: make each `.grad` None, so that a parameter that gets no gradient is left alone by
                 `step`; otherwise fill it with zeros.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.tensor([1.0], requires_grad=True)
+        >>> (w * w).backward()
+        >>> tg.optim.SGD([w], lr=0.1).zero_grad()
+        >>> w.grad is None
+        True
         """
         for group in self.param_groups:
             for p in group["params"]:
@@ -181,6 +188,7 @@ class Optimizer:
 
         Raises:
             ValueError: if a learning rate or `samples` is not a proper number. Nothing is changed then.
+            TypeError: if `closure` cannot be called.
 
         >>> import tinygrad_edu as tg
         >>> w = tg.tensor(0.0, requires_grad=True)
@@ -195,6 +203,11 @@ class Optimizer:
         rates = [self._rate(index, group) for index, group in enumerate(self.param_groups)]
         loss = None
         if closure is not None:
+            if not callable(closure):
+                raise TypeError(
+                    f"{type(self).__name__}.step({closure!r}): the first argument is a closure, which computes the "
+                    f"loss. To divide by a number of samples write step(samples={closure!r})"
+                )
             with enable_grad():
                 loss = closure()
         for group, lr in zip(self.param_groups, rates):
@@ -255,6 +268,10 @@ class Optimizer:
         Returns:
             A dict of "state" (for each parameter's number a dict of numbers and arrays) and "param_groups".
             It is a copy: later steps do not change it.
+
+        >>> import tinygrad_edu as tg
+        >>> tg.optim.SGD([tg.tensor([1.0])], lr=0.1).state_dict()["param_groups"][0]["params"]
+        [0]
         """
         index = {id(p): i for i, p in enumerate(self._parameters())}
         state = {
@@ -271,6 +288,13 @@ class Optimizer:
             ValueError: if the groups differ in number or size, an option is unknown or wrong, or the state
                 is of a parameter that is not there. Nothing is loaded then.
             ShapeError: if an array of the state does not have its parameter's shape. Nothing is loaded then.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.tensor([1.0], requires_grad=True)
+        >>> optimizer = tg.optim.SGD([w], lr=0.1)
+        >>> optimizer.load_state_dict(tg.optim.SGD([w], lr=0.5).state_dict())
+        >>> optimizer.param_groups[0]["lr"]
+        0.5
         """
         name = f"{type(self).__name__}.load_state_dict()"
         for key in ("state", "param_groups"):
@@ -283,10 +307,10 @@ class Optimizer:
                 f"{name}: the groups have {have} parameters, those in the state {got}: "
                 "make the optimizer with the same groups before loading"
             )
-        groups = []
+        groups: list[dict[str, Any]] = []
         for mine, theirs in zip(self.param_groups, saved):
             group = {**mine, **theirs, "params": mine["params"]}
-            self._check(group)
+            self._check(group, f"{name}, group {len(groups)}")
             groups.append(group)
         labels = [label for group in saved for label in group["params"]]
         params = dict(zip(labels, self._parameters()))
@@ -312,9 +336,8 @@ class Optimizer:
 
     # Checks
 
-    def _check(self, options: Mapping[str, Any]) -> None:
-        """Check the names and values of a group's options."""
-        name = type(self).__name__
+    def _check(self, options: Mapping[str, Any], name: str) -> None:
+        """Check the names and values of the options of the group called `name`."""
         unknown = options.keys() - self.defaults.keys() - _NOTES - {"params"}
         if unknown:
             raise ValueError(

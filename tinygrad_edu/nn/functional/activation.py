@@ -30,7 +30,7 @@ __all__ = [
 
 
 def relu(input: Operand, inplace: bool = False) -> Tensor:
-    """max(input, 0); see `tinygrad_edu.relu`.
+    """max(input, 0); see `tinygrad_edu.relu`. Any shape.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.relu(tg.tensor([-1.0, 2.0]))
@@ -40,7 +40,7 @@ def relu(input: Operand, inplace: bool = False) -> Tensor:
 
 
 def relu6(input: Operand, inplace: bool = False) -> Tensor:
-    """min(max(input, 0), 6); see `tinygrad_edu.relu6`.
+    """min(max(input, 0), 6); see `tinygrad_edu.relu6`. Any shape.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.relu6(tg.tensor([-1.0, 2.0]))
@@ -52,6 +52,8 @@ def relu6(input: Operand, inplace: bool = False) -> Tensor:
 def leaky_relu(input: Operand, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """input, or `negative_slope` times input where that is negative; see `tinygrad_edu.leaky_relu`.
 
+    Any shape; integers become the default dtype.
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.leaky_relu(tg.tensor([-1.0, 2.0]))
     tensor([-0.01,  2.  ])
@@ -60,7 +62,7 @@ def leaky_relu(input: Operand, negative_slope: float = 0.01, inplace: bool = Fal
 
 
 def elu(input: Operand, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """The exponential linear unit; see `tinygrad_edu.elu`.
+    """The exponential linear unit; see `tinygrad_edu.elu`. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.elu(tg.tensor([-1.0, 2.0]))
@@ -70,7 +72,7 @@ def elu(input: Operand, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def selu(input: Operand, inplace: bool = False) -> Tensor:
-    """The scaled exponential linear unit; see `tinygrad_edu.selu`.
+    """The scaled exponential linear unit; see `tinygrad_edu.selu`. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.selu(tg.tensor([-1.0, 2.0]))
@@ -82,6 +84,8 @@ def selu(input: Operand, inplace: bool = False) -> Tensor:
 def celu(input: Operand, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """The exponential linear unit with a continuous derivative; see `tinygrad_edu.celu`.
 
+    Any shape; integers become the default dtype.
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.celu(tg.tensor([-1.0, 2.0]))
     tensor([-0.63212055,  2.        ])
@@ -90,7 +94,7 @@ def celu(input: Operand, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def silu(input: Operand, inplace: bool = False) -> Tensor:
-    """input times sigmoid(input); see `tinygrad_edu.silu`.
+    """input times sigmoid(input); see `tinygrad_edu.silu`. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.silu(tg.tensor([-1.0, 2.0]))
@@ -100,7 +104,7 @@ def silu(input: Operand, inplace: bool = False) -> Tensor:
 
 
 def mish(input: Operand, inplace: bool = False) -> Tensor:
-    """input times tanh(softplus(input)); see `tinygrad_edu.mish`.
+    """input times tanh(softplus(input)); see `tinygrad_edu.mish`. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.mish(tg.tensor([-1.0, 2.0]))
@@ -110,7 +114,7 @@ def mish(input: Operand, inplace: bool = False) -> Tensor:
 
 
 def hardtanh(input: Operand, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """input, held between `min_val` and `max_val`; see `tinygrad_edu.hardtanh`.
+    """input, held between `min_val` and `max_val`; see `tinygrad_edu.hardtanh`. Any shape.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.hardtanh(tg.tensor([-1.0, 2.0]))
@@ -122,6 +126,8 @@ def hardtanh(input: Operand, min_val: float = -1.0, max_val: float = 1.0, inplac
 def hardsigmoid(input: Operand, inplace: bool = False) -> Tensor:
     """input / 6 + 1/2, held between 0 and 1; see `tinygrad_edu.hardsigmoid`.
 
+    Any shape; integers become the default dtype.
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.hardsigmoid(tg.tensor([-1.0, 2.0]))
     tensor([0.33333334, 0.8333333 ])
@@ -130,7 +136,7 @@ def hardsigmoid(input: Operand, inplace: bool = False) -> Tensor:
 
 
 def hardswish(input: Operand, inplace: bool = False) -> Tensor:
-    """input times hardsigmoid(input); see `tinygrad_edu.hardswish`.
+    """input times hardsigmoid(input); see `tinygrad_edu.hardswish`. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.hardswish(tg.tensor([-1.0, 2.0]))
@@ -140,7 +146,7 @@ def hardswish(input: Operand, inplace: bool = False) -> Tensor:
 
 
 def threshold(input: Operand, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """input where it is above the threshold, else `value`; see `tinygrad_edu.threshold`.
+    """input where it is above the threshold, else `value`; see `tinygrad_edu.threshold`. Any shape.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.threshold(tg.tensor([-1.0, 2.0]), 1.5, 0.0)
@@ -173,14 +179,22 @@ def prelu(input: Operand, weight: Operand) -> Tensor:
                 "or one for each channel (axis 1)"
             )
         weight = weight.reshape((-1,) + (1,) * (len(shape) - 2))
-    return where(input > 0, input, weight * input)  # type: ignore[no-any-return]
+    return where(input > 0, input, weight * input)
 
 
-def glu(input: Operand, dim: int = -1) -> Tensor:
+def glu(input: Operand, dim: int = -1, *, axis: int | None = None) -> Tensor:
     """The first half of an axis times the sigmoid of the second half.
 
     Raises:
         ShapeError: if the size of the axis is odd.
+
+    Args:
+        input: floating tensor with an axis of even size.
+        dim: that axis.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor of the same shape, but half as long along the axis.
 
     Source: Dauphin et al., "Language Modeling with Gated Convolutional Networks" (2016).
 
@@ -188,12 +202,13 @@ def glu(input: Operand, dim: int = -1) -> Tensor:
     >>> tg.nn.functional.glu(tg.tensor([3.0, 0.0]))
     tensor([1.5])
     """
-    axis = one_axis("glu", input, dim)
-    assert axis is not None
-    size = input.shape[axis]
+    dim = dim if axis is None else axis
+    place = one_axis("glu", input, dim)
+    assert place is not None
+    size = input.shape[place]
     if size % 2:
         raise ShapeError(f"glu: axis {dim} of shape {input.shape} is {size}, which has no two halves")
-    before = (slice(None),) * axis
+    before = (slice(None),) * place
     first = getitem(input, (*before, slice(None, size // 2)))
     second = getitem(input, (*before, slice(size // 2, None)))
     return first * sigmoid(second)

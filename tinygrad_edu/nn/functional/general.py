@@ -43,6 +43,8 @@ def dropout(
         ValueError: if `p` is not between 0 and 1.
         DtypeError: if `input` is not floating.
 
+    Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting" (2014).
+
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.dropout(tg.ones(3), p=1.0)
     tensor([0., 0., 0.])
@@ -95,18 +97,32 @@ def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float
     return numpy_pad(input, widths, names[mode], 0.0 if value is None else value)
 
 
-def normalize(input: Operand, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+def normalize(input: Operand, p: float = 2.0, dim: int = 1, eps: float = 1e-12, *, axis: int | None = None) -> Tensor:
     """Divided by the p-norm along an axis, or by `eps` where the norm is smaller.
+
+    Args:
+        input: floating tensor of one axis or more.
+        p: which norm.
+        dim: the axis along which the vectors lie.
+        eps: the least norm that is divided by.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor of the shape of `input`.
+
+    Raises:
+        ShapeError: if there is no such axis.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.normalize(tg.tensor([[3.0, 4.0], [0.0, 0.0]]))
     tensor([[0.6, 0.8],
             [0. , 0. ]])
     """
+    dim = dim if axis is None else axis
     return input / clamp_min(norm(input, p, dim, keepdim=True), eps)  # type: ignore[no-any-return]
 
 
-def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8) -> Tensor:
+def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8, *, axis: int | None = None) -> Tensor:
     """The cosine of the angle between vectors along an axis; `eps` is the least length that is reckoned with.
 
     Args:
@@ -114,24 +130,45 @@ def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8)
         x2: tensor whose shape broadcasts with that of `x1`.
         dim: the axis along which the vectors lie.
         eps: the least length, which keeps the cosine with the zero vector 0.
+        axis: the same as `dim`.
 
     Returns:
         Tensor of the broadcast shape without that axis.
+
+    Raises:
+        ShapeError: if the shapes do not broadcast, or there is no such axis.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.cosine_similarity(tg.tensor([[1.0, 0.0]]), tg.tensor([[5.0, 5.0]]))
     tensor([0.70710677])
     """
+    dim = dim if axis is None else axis
     first = x1 / maximum(norm(x1, 2, dim, keepdim=True), eps)
     second = x2 / maximum(norm(x2, 2, dim, keepdim=True), eps)
     return (first * second).sum(dim)  # type: ignore[no-any-return]
 
 
-def pairwise_distance(x1: Operand, x2: Operand, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+def pairwise_distance(
+    x1: Operand, x2: Operand, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False, *, keepdims: bool = False
+) -> Tensor:
     """The p-norm of x1 - x2 + eps along the last axis.
+
+    Args:
+        x1: floating tensor of shape (*, D).
+        x2: tensor whose shape broadcasts with that of `x1`.
+        p: which norm.
+        eps: added to each difference; keeps the derivative finite where they are equal.
+        keepdim: keep the last axis, with size 1.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        Tensor of the broadcast shape without the last axis, or with it as size 1.
+
+    Raises:
+        ShapeError: if the shapes do not broadcast.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.pairwise_distance(tg.tensor([[3.0, 4.0]]), tg.zeros(1, 2), eps=0.0)
     tensor([5.])
     """
-    return norm(x1 - x2 + eps, p, -1, keepdim=keepdim)  # type: ignore[no-any-return]
+    return norm(x1 - x2 + eps, p, -1, keepdim=keepdim or keepdims)

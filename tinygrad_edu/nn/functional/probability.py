@@ -16,6 +16,8 @@ from .reduction import REDUCTIONS, check_reduction, pair, reduce_losses
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div"]
 
+OUTSIDE = "Outside 0 to 1 the cost has no least value"
+
 
 def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None, *, reduction: str = "sum") -> Tensor:
     """-target log(input) - (1 - target) log(1 - input), for yes-or-no questions.
@@ -34,7 +36,7 @@ def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for an input outside 0 to 1, an unknown reduction, and the mean of nothing.
+        ValueError: for an input or target outside 0 to 1, an unknown reduction, and the mean of nothing.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.binary_cross_entropy(tg.tensor([0.5, 0.5]), tg.tensor([0.0, 1.0]))
@@ -43,13 +45,8 @@ def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None
     op = "binary_cross_entropy"
     check_reduction(op, reduction)
     x, t = pair(op, input, target)
-    wrong = ~((x.array >= 0) & (x.array <= 1))
-    if wrong.any():
-        place = [int(i) for i in np.argwhere(wrong)[0]]
-        raise ValueError(
-            f"{op}: input{place or ''} is {x.array[tuple(place)]}, which is not a probability. "
-            f"Use {op}_with_logits for scores, or sigmoid them first"
-        )
+    _check_probabilities(op, "input", x, f"Use {op}_with_logits for scores, or sigmoid them first")
+    _check_probabilities(op, "target", t, OUTSIDE)
     return reduce_losses(op, _weighted(op, _binary_cross_entropy(x, t), weight), reduction)
 
 
@@ -75,7 +72,8 @@ def binary_cross_entropy_with_logits(
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for an unknown reduction, and the mean of nothing.
+        ValueError: for a target outside 0 to 1 (where PyTorch lets the cost fall without end), an unknown
+            reduction, and the mean of nothing.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.binary_cross_entropy_with_logits(tg.tensor([0.0, 100.0]), tg.tensor([0.0, 1.0]))
@@ -84,6 +82,7 @@ def binary_cross_entropy_with_logits(
     op = "binary_cross_entropy_with_logits"
     check_reduction(op, reduction)
     x, t = pair(op, input, target)
+    _check_probabilities(op, "target", t, OUTSIDE)
     # -log(sigmoid(x)) is log(1 + exp(-x)), and -log(1 - sigmoid(x)) is that plus x.
     surprise: Any = logaddexp(-x, 0.0)
     if pos_weight is not None:
@@ -124,6 +123,16 @@ def kl_div(input: Operand, target: Operand, *, reduction: str = "sum", log_targe
             raise ShapeError("kl_div: reduction='batchmean' divides by the size of axis 0, and input has no axis")
         return reduce_losses("kl_div", losses, "mean", losses.shape[0])
     return reduce_losses("kl_div", losses, reduction)
+
+
+def _check_probabilities(op: str, name: str, tensor: Tensor, advice: str) -> None:
+    """Raise for the first number that is not from 0 to 1."""
+    wrong = ~((tensor.array >= 0) & (tensor.array <= 1))
+    if wrong.any():
+        place = [int(i) for i in np.argwhere(wrong)[0]]
+        raise ValueError(
+            f"{op}: {name}{place or ''} is {tensor.array[tuple(place)]}, which is not a probability. {advice}"
+        )
 
 
 def _weighted(op: str, losses: Tensor, weight: Operand) -> Tensor:

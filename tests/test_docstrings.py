@@ -1,0 +1,91 @@
+"""Every public name says what it does and shows it: its docstring has an example, which the test run executes."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from typing import Any
+
+import pytest
+
+import tinygrad_edu as tg
+
+PACKAGES = [
+    "tinygrad_edu",
+    "tinygrad_edu.autograd",
+    "tinygrad_edu.data",
+    "tinygrad_edu.linalg",
+    "tinygrad_edu.nn",
+    "tinygrad_edu.nn.functional",
+    "tinygrad_edu.nn.init",
+    "tinygrad_edu.nn.utils",
+    "tinygrad_edu.optim",
+    "tinygrad_edu.optim.lr_scheduler",
+]
+
+# Names without an example of their own, and why.
+EXCEPTIONS = {
+    "AnomalyError": "an exception: what raises it shows it",
+    "DtypeError": "an exception",
+    "GraphError": "an exception",
+    "LinAlgError": "an exception",
+    "ShapeError": "an exception",
+    "StateError": "an exception",
+    "TinygradError": "an exception",
+}
+
+
+def public() -> dict[str, Any]:
+    """Every public function and class of this library, by its longest name, under whichever names it has."""
+    found = {}
+    for package in PACKAGES:
+        module = importlib.import_module(package)
+        for name in getattr(module, "__all__", None) or [n for n in vars(module) if not n.startswith("_")]:
+            value = getattr(module, name)
+            home = getattr(value, "__module__", None) or ""
+            if callable(value) and not inspect.ismodule(value) and home.startswith("tinygrad_edu"):
+                found[f"{package}.{name}".replace("tinygrad_edu", "tg", 1)] = value
+    return found
+
+
+PUBLIC = public()
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_has_a_docstring_with_an_example(name: str) -> None:
+    doc = inspect.getdoc(PUBLIC[name]) or ""
+    assert re.match(r"\S", doc), "there is no docstring"
+    if name.rpartition(".")[2] in EXCEPTIONS:
+        assert issubclass(PUBLIC[name], Exception)
+    else:
+        assert ">>> " in doc, "there is no example"
+
+
+def test_the_list_of_names_is_not_empty_and_the_exceptions_are_names() -> None:
+    assert len(PUBLIC) > 400
+    assert {name.rpartition(".")[2] for name in PUBLIC} >= EXCEPTIONS.keys()
+
+
+def test_the_examples_are_found_and_so_executed() -> None:
+    # An example that doctest cannot see, behind a decorator for one, would be no more than a claim.
+    seen = set()
+    for info in pkgutil.walk_packages(tg.__path__, "tinygrad_edu."):
+        if not info.name.endswith("__main__"):
+            tests = doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(info.name))
+            seen.update(test.docstring for test in tests if test.examples)
+    unseen = [name for name, value in PUBLIC.items() if ">>> " in (value.__doc__ or "") and value.__doc__ not in seen]
+    assert not unseen
+
+
+def explained(value: Any) -> set[str]:
+    """The arguments that a docstring lists under "Args:"."""
+    listed = re.search(r"^Args:\n((?:    .*\n|\n)+)", (inspect.getdoc(value) or "") + "\n", re.MULTILINE)
+    return set(re.findall(r"^    \*{0,2}(\w+):", listed[1], re.MULTILINE)) if listed else set()
+
+
+@pytest.mark.parametrize("name", [name for name, value in PUBLIC.items() if explained(value)])
+def test_where_arguments_are_listed_the_list_is_that_of_the_signature(name: str) -> None:
+    assert explained(PUBLIC[name]) == inspect.signature(PUBLIC[name]).parameters.keys()
