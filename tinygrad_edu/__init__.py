@@ -11,6 +11,7 @@ from . import nn as nn
 from . import optim as optim
 from ._version import __version__ as __version__
 from .anomaly import *
+from .construct import *
 from .dtypes import *
 from .errors import *
 from .function import *
@@ -56,5 +57,5 @@ from .ops.symmetric import cholesky as cholesky
 from .ops.transpose import *
 from .primitives import PRIMITIVES as PRIMITIVES
 from .primitives import primitive as primitive
-from .tensor import *
+from .tensor import Tensor as Tensor
 from .transforms import *

@@ -11,9 +11,9 @@ from .anomaly import detect_anomaly
 from .errors import DtypeError, GraphError, ShapeError
 from .function import Function
 from .graph import Leaf, Link
-from .graph import backward as walk
 from .recording import TensorBase, lift, make_tensor, mode
 from .versions import mark_changed
+from .walk import backward as walk
 
 if TYPE_CHECKING:
     from .tensor import Tensor

@@ -26,7 +26,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
         return _into(ufunc, method, inputs, out[0], kwargs)
     handler = NUMPY_FUNCTIONS.get(ufunc)
     if method != "__call__":
-        raise DtypeError(f"np.{ufunc.__name__}.{method} of a Tensor is not supported. {_way_out(ufunc.__name__)}")
+        name = f"{ufunc.__name__}.{method}"
+        raise DtypeError(f"np.{name} of a Tensor is not supported. {_way_out(name)}")
     if handler is None:
         raise DtypeError(f"np.{ufunc.__name__} of a Tensor is not supported. {_way_out(ufunc.__name__)}")
     if kwargs:

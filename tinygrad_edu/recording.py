@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from . import dtypes, versions
-from .dtypes import float16, float32, float64, get_default_dtype
+from . import versions
+from .dtypes import float64
 from .errors import explain
 from .graph import Cotangents, Leaf, Link, Node
+from .promotion import is_floating, on_integers, settle
 
 if TYPE_CHECKING:
     from .primitives import Primitive
@@ -83,7 +84,7 @@ def _record_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any
         source = x.source
         try:
             if source is None and array.dtype.kind != "f":
-                out = _on_integers(forward, (array,), (True,))
+                out = on_integers(forward, (array,), (True,))
             else:
                 out = forward(array)
         except Exception as error:
@@ -91,7 +92,7 @@ def _record_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any
         if type(out) is not ndarray or out.dtype is float64:
             if type(out) is tuple:
                 return _several(op, out, (array,), (source,))
-            out = _settle(out, (array,))
+            out = settle(out, (array,))
         recording = mode.recording
         if source is None or not recording:
             return make_tensor(out, None)
@@ -117,20 +118,21 @@ def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callabl
         elif a is x:
             return forward(x, y)
         try:
-            out = forward(a, b)
+            if from_x is from_y is None and not (is_floating(a) or is_floating(b)):
+                out = on_integers(forward, (a, b), (True, True))
+            else:
+                out = forward(a, b)
         except Exception as error:
             raise explain(op.name, (a, b), error) from error
         if type(out) is not ndarray or out.dtype is float64:
             if type(out) is tuple:
                 return _several(op, out, (a, b), (from_x, from_y))
-            out = _settle(out, (a, b))
+            out = settle(out, (a, b))
             if from_x is not None or from_y is not None:
                 a, from_x = _alike(a, from_x, out.dtype)
                 b, from_y = _alike(b, from_y, out.dtype)
         recording = mode.recording
         if from_x is from_y is None or not recording:
-            if out.dtype is float16 or (out.dtype is float32 and dtypes._default is float64):
-                out = _settle(_on_integers(forward, (a, b), (True, True)), (a, b))
             return make_tensor(out, None)
         if from_y is None:
             saved = (a if keep_x_for_x else from_x, b if keep_y_for_x else None)
@@ -173,7 +175,7 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
                     links[i] = source
                     tracked |= 1 << i
         try:
-            out = _on_integers(forward, values, has_rule) if integers and not tracked else forward(*values)
+            out = on_integers(forward, values, has_rule) if integers and not tracked else forward(*values)
         except Exception as error:
             raise explain(op.name, values, error) from error
         if not tensors:
@@ -181,7 +183,7 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
         if type(out) is tuple:
             return _several(op, out, values, links)
         if type(out) is not ndarray or out.dtype is float64:
-            out = _settle(out, values)
+            out = settle(out, values)
             if tracked and not any(isinstance(value, np.dtype) for value in values):
                 for i, value in enumerate(values):
                     if links[i] is not None or (op.joint is None and has_rule[i if i < count else -1]):
@@ -234,23 +236,6 @@ def record(
     return tensor
 
 
-def _settle(out: Any, values: Sequence[Any]) -> Any:
-    """Turn a NumPy scalar into a 0-d array, and undo a drift of float32 to float64.
-
-    NumPy promotes float32 with int64, and with a NumPy float64 number, to float64. Here integers and
-    numbers never widen a floating array, and integers alone give the default dtype. An op that was
-    asked for a dtype gets it.
-    """
-    if isinstance(out, np.generic):
-        out = np.asarray(out)
-    if getattr(out, "dtype", None) == float64 and not any(isinstance(value, np.dtype) for value in values):
-        dtypes = [value.dtype for value in values if hasattr(value, "dtype") and not isinstance(value, np.generic)]
-        if dtypes and float64 not in dtypes:
-            floating = [dtype for dtype in dtypes if dtype.kind == "f"]
-            return out.astype(np.result_type(*floating) if floating else get_default_dtype())
-    return out
-
-
 def _alike(value: Any, link: Link | None, dtype: np.dtype[Any]) -> tuple[Any, Link | None]:
     """An operand, and its link, in the dtype of the result: then no rule drifts to another one.
 
@@ -268,37 +253,9 @@ def _alike(value: Any, link: Link | None, dtype: np.dtype[Any]) -> tuple[Any, Li
     return np.asarray(value, dtype), None
 
 
-def _on_integers(forward: Callable[..., Any], values: Sequence[Any], operands: Sequence[bool]) -> Any:
-    """`forward`, where no operand is floating: real results have the full precision of the default dtype.
-
-    NumPy computes a square root of bytes or booleans in float16, and an expression as -x among bytes wraps
-    around. So where the result is real, and the integers are small ones, it is computed again by int64.
-    """
-    last = len(operands) - 1  # which stands for all the arrays of a variadic op
-    arrays = [i for i, value in enumerate(values) if operands[min(i, last)] and type(value) is ndarray]
-    kinds = [values[i].dtype.kind for i in arrays]
-    if "f" in kinds or all(values[i].dtype.itemsize >= 4 for i in arrays):
-        return forward(*values)
-    wide = [value.astype(np.int64) if i in arrays else value for i, value in enumerate(values)]
-    try:
-        with np.errstate(all="ignore"):
-            out = forward(*values)
-    except TypeError:  # NumPy does not subtract booleans, for one
-        out = forward(*wide)
-        if not _is_real(out):
-            raise
-        return out
-    return forward(*wide) if _is_real(out) else out
-
-
-def _is_real(out: Any) -> bool:
-    parts = out if isinstance(out, tuple) else (out,)
-    return any(hasattr(part, "dtype") and part.dtype.kind == "f" for part in parts)
-
-
 def _several(op: Primitive, out: tuple[Any, ...], values: Sequence[Any], links: Sequence[Link | None]) -> Any:
     """Several results as Tensors, each picked out of one new Node."""
-    out = tuple([_settle(part, values) for part in out])
+    out = tuple([settle(part, values) for part in out])
     recording = mode.recording
     if not recording or all(link is None for link in links):
         return tuple([make_tensor(part, None) for part in out])

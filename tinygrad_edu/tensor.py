@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, Self, TypeGuard
+from typing import Any, Self
 
 import numpy as np
 
 from . import autograd, numpy_protocol, recording
+from .conversion import as_array, is_python
 from .dtypes import Array, DType, get_default_dtype, require_float
 from .errors import DtypeError, GraphError, ShapeError
-from .graph import Leaf, Node
+from .graph import Leaf, Link, Node
 from .inplace import InplaceMethods
-from .ops.cast import as_dtype, check_device
 from .primitives import Operand
-from .recording import TensorBase, make_tensor
+from .recording import make_tensor
 from .versions import mark_changed
 
-__all__ = ["Tensor", "as_tensor", "from_numpy", "is_tensor", "tensor"]
+__all__ = ["RemovableHandle", "Tensor"]
 
 
 class Tensor(InplaceMethods):
@@ -46,10 +46,12 @@ class Tensor(InplaceMethods):
     """
 
     __slots__ = ()
+    array: Any
+    source: Link | None
     __array_priority__: float = 1000.0
 
     def __init__(self, data: Operand, *, requires_grad: bool = False, dtype: DType = None) -> None:
-        self.array = as_array(data, get_default_dtype() if dtype is None and _is_python(data) else dtype)
+        self.array = as_array(data, get_default_dtype() if dtype is None and is_python(data) else dtype)
         self.source = None
         if requires_grad:
             self.requires_grad = True
@@ -367,102 +369,6 @@ def _rebuild(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     tensor = object.__new__(kind)
     tensor.array, tensor.source = array, Leaf(array.shape, array.dtype) if requires_grad else None
     return tensor
-
-
-def tensor(data: Operand, *, dtype: DType = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor with a copy of `data`.
-
-    Args:
-        data: a number, a nested list of numbers, an array or a Tensor. Arrays keep their dtype; Python
-            floats take the default dtype, Python integers int64.
-        dtype: the dtype to convert to.
-        device: ``"cpu"``.
-        requires_grad: whether `backward` keeps the gradient by this tensor in `.grad`.
-
-    Raises:
-        DtypeError: if the data is not numbers, or a gradient is wanted of integers.
-        ShapeError: if nested lists are of different lengths.
-        ValueError: for a device that does not exist here.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.tensor([1.5, 2.5]), tg.tensor([1, 2]).dtype
-    (tensor([1.5, 2.5]), dtype('int64'))
-    """
-    check_device(device, "tensor")
-    array = as_array(data, dtype)
-    if isinstance(data, Tensor | np.ndarray) and array is getattr(data, "array", data):
-        array = array.copy()
-    result = make_tensor(array, None)
-    result.requires_grad = requires_grad
-    return result
-
-
-def as_tensor(data: Operand, dtype: DType = None, device: Any = None) -> Tensor:
-    """A Tensor of `data` without copying where that is possible; a Tensor of that dtype is itself.
-
-    >>> import numpy as np, tinygrad_edu as tg
-    >>> a = np.zeros(2)
-    >>> tg.as_tensor(a).array is a
-    True
-    """
-    check_device(device, "as_tensor")
-    if isinstance(data, Tensor):
-        return data if dtype is None else data.to(dtype)
-    return make_tensor(as_array(data, dtype), None)
-
-
-def from_numpy(array: Array) -> Tensor:
-    """A Tensor in the memory of `array`.
-
-    >>> import numpy as np, tinygrad_edu as tg
-    >>> tg.from_numpy(np.arange(3))
-    tensor([0, 1, 2])
-    """
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"from_numpy() needs a NumPy array, got {type(array).__name__}: use tg.tensor()")
-    return make_tensor(as_array(array, None), None)
-
-
-def is_tensor(obj: object) -> TypeGuard[Tensor]:
-    """Whether `obj` is a Tensor.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.is_tensor(tg.zeros(2)), tg.is_tensor([0.0, 0.0])
-    (True, False)
-    """
-    return isinstance(obj, Tensor)
-
-
-def as_array(data: Any, dtype: DType) -> Array:
-    """The array of `data`; Python floats take the default dtype unless `dtype` is given."""
-    if isinstance(data, TensorBase):
-        data = data.array
-    elif not isinstance(data, np.ndarray | np.generic):
-        data = _from_python(data)
-        if dtype is None and data.dtype == np.float64:
-            dtype = get_default_dtype()
-    array = np.asarray(data, dtype=None if dtype is None else as_dtype(dtype, "tensor"))
-    if array.dtype.kind not in "fiub":
-        raise DtypeError(f"a tensor holds real numbers or booleans, got dtype {array.dtype}")
-    return array
-
-
-def _from_python(data: Any) -> Array:
-    """The array of a number or nested list; lists may hold tensors and arrays, too."""
-
-    def plain(item: Any) -> Any:
-        if isinstance(item, TensorBase):
-            return item.array
-        return [plain(i) for i in item] if isinstance(item, list | tuple) else item
-
-    try:
-        return np.asarray(plain(data))
-    except ValueError as error:
-        raise ShapeError(f"tensor(): nested lists of different lengths make no array ({error})") from None
-
-
-def _is_python(data: Any) -> bool:
-    return not isinstance(data, TensorBase | np.ndarray | np.generic)
 
 
 recording.tensor_type = Tensor

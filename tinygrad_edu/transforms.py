@@ -15,12 +15,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import autograd
+from .construct import as_tensor
 from .errors import DtypeError, ShapeError
 from .grad_mode import enable_grad, is_grad_enabled
 from .graph import Leaf, Link, count_uses
 from .primitives import Operand, primitive
 from .recording import TensorBase, make_tensor
-from .tensor import Tensor, as_tensor
+from .tensor import Tensor
 from .trees import flatten, map_tree
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]

@@ -146,6 +146,8 @@ def test_functions_take_inplace(name: str) -> None:
         ("Unflatten", (1, (2, 3))),
         ("Identity", ()),
         ("RMSNorm", (4,)),
+        ("LayerNorm", (4,)),
+        ("LayerNorm", ((2, 4), 1e-3, True, False)),
         ("ReLU", (True,)),
         ("ELU", (1.0, True)),
         *[(name, tuple(options.values())) for name, options in ACTIVATIONS if name not in ("Softplus", "PReLU", "GLU")],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..construct import from_numpy
 from ..data import DataLoader, Subset, TensorDataset, random_split
 from ..dtypes import Array
 from ..grad_mode import no_grad
@@ -15,7 +16,7 @@ from ..nn import Dropout, Linear, Module, ReLU, Sequential
 from ..nn.functional import cross_entropy
 from ..ops.generator import manual_seed
 from ..optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
-from ..tensor import Tensor, from_numpy
+from ..tensor import Tensor
 from .settings import Settings
 
 __all__ = ["Epoch", "Training"]

@@ -107,6 +107,10 @@ class LayerNorm(_Norm):
         except ShapeError as error:
             raise ShapeError(str(error).replace("layer_norm", "LayerNorm", 1)) from error
 
+    def extra_repr(self) -> str:
+        """The shape and the options, and whether there is a bias."""
+        return f"{super().extra_repr()}, bias={self.bias is not None}"
+
 
 class RMSNorm(_Norm):
     """Divide each sample's trailing axes by their root mean square, then multiply by the weight.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...construct import as_tensor
 from ...errors import DtypeError, ShapeError
 from ...primitives import Operand
 from ...recording import TensorBase
-from ...tensor import Tensor, as_tensor
+from ...tensor import Tensor
 
 __all__ = ["check_reduction", "pair", "reduce_losses"]
 

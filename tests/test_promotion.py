@@ -1,0 +1,143 @@
+"""Which dtype comes out, forward and backward: float32 stays float32."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu.errors import DtypeError
+
+
+@pytest.mark.parametrize(
+    ("compute", "dtype"),
+    [
+        (lambda f, i, b: f * 2, np.float32),
+        (lambda f, i, b: 2.5 * f, np.float32),
+        (lambda f, i, b: f * np.float64(2), np.float32),
+        (lambda f, i, b: np.float64(2) * f, np.float32),
+        (lambda f, i, b: f * i, np.float32),
+        (lambda f, i, b: i * f, np.float32),
+        (lambda f, i, b: f + b, np.float32),
+        (lambda f, i, b: i * 2, np.int64),
+        (lambda f, i, b: i * 2.5, np.float32),
+        (lambda f, i, b: i / i, np.float32),
+        (lambda f, i, b: i.exp(), np.float32),
+        (lambda f, i, b: f.sum(), np.float32),
+        (lambda f, i, b: f.sum() * 2.5, np.float32),
+        (lambda f, i, b: f * np.ones(3), np.float64),
+        (lambda f, i, b: f.double() * f, np.float64),
+        (lambda f, i, b: f.double().sum() * 2.5, np.float64),
+        (lambda f, i, b: b * b, np.bool_),
+    ],
+)
+def test_dtype_of_a_result(compute, dtype) -> None:
+    f, i, b = tg.tensor([1.5, 2.0, 3.0]), tg.tensor([1, 2, 3]), tg.tensor([True, False, True])
+    assert compute(f, i, b).dtype == dtype
+
+
+TWO_OPERANDS = [
+    "add", "sub", "mul", "div", "pow", "maximum", "minimum", "atan2", "hypot", "logaddexp", "fmod", "remainder",
+    "floor_divide", "xlogy", "where", "lerp", "clip", "matmul",
+]  # fmt: skip
+
+
+OTHERS = {
+    "int64 tensor": (tg.tensor([2, 3, 4]), np.float32),
+    "int32 tensor": (tg.tensor([2, 3, 4], dtype=tg.int32), np.float32),
+    "uint8 tensor": (tg.tensor([2, 3, 4], dtype=tg.uint8), np.float32),
+    "bool tensor": (tg.tensor([True, True, True]), np.float32),
+    "int64 array": (np.array([2, 3, 4]), np.float32),
+    "list": ([1.5, 2.0, 3.0], np.float32),
+    "tuple of integers": ((1, 2, 3), np.float32),
+    "float": (2.5, np.float32),
+    "int": (2, np.float32),
+    "numpy float64": (np.float64(2.5), np.float32),
+    "numpy int64": (np.int64(2), np.float32),
+    "float64 array": (np.array([1.5, 2.0, 3.0]), np.float64),
+    "float64 tensor": (tg.tensor(np.array([1.5, 2.0, 3.0])), np.float64),
+    "float64 0-d tensor": (tg.tensor(2.5, dtype=tg.float64), np.float64),
+}
+
+
+def call_with(name: str, x: tg.Tensor, other: object, first: bool) -> tg.Tensor:
+    if name == "where":
+        mask = tg.tensor([True, False, True])
+        return tg.where(mask, x, other) if first else tg.where(mask, other, x)
+    if name == "clip":
+        return x.clip(other, None) if first else x.clip(None, other)
+    if name == "matmul" and np.ndim(getattr(other, "array", other)) == 0:
+        other = tg.ones(3)
+    arguments = [x, other] if first else [other, x]
+    return getattr(tg, name)(*arguments, *([0.3] if name == "lerp" else []))
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["left", "right"])
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("name", TWO_OPERANDS)
+def test_no_gradient_on_the_way_leaves_its_tensors_dtype(name: str, kind: str, first: bool) -> None:
+    other, expected = OTHERS[kind]
+    x = tg.tensor([0.5, 1.5, 2.5], requires_grad=True)
+    y = x * 1.0
+    seen = []
+    for tensor in (x, y):
+        tensor.register_hook(lambda g: seen.append(g.dtype))
+    result = call_with(name, y, other, first)
+    if not (name == "matmul" and np.ndim(getattr(other, "array", other)) == 0):
+        assert result.dtype == expected
+    raw = []
+    y.source.hooks.insert(0, lambda link, g: (raw.append(g.dtype), g)[1])
+    result.sum().backward()
+    assert raw == [np.float32]
+    assert seen == [np.float32] * 2
+    assert x.grad.dtype == np.float32
+
+
+def test_gradients_of_mixed_dtypes_are_right_in_both_orders_and_twice_differentiable() -> None:
+    x = tg.tensor([0.5, 1.5], requires_grad=True)
+    y = tg.tensor(np.array([2.0, 3.0]), requires_grad=True)
+    gx, gy = tg.autograd.grad(x * x * y * y * y, [x, y], create_graph=True)
+    assert (gx.dtype, gy.dtype) == (np.float32, np.float64)
+    np.testing.assert_allclose(gx.detach().array, [2 * 0.5 * 8, 2 * 1.5 * 27])
+    np.testing.assert_allclose(gy.detach().array, [3 * 0.25 * 4, 3 * 2.25 * 9])
+    mixed = tg.autograd.grad(gx, y)[0]
+    assert mixed.dtype == np.float64
+    np.testing.assert_allclose(mixed.array, [2 * 0.5 * 3 * 4, 2 * 1.5 * 3 * 9])
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int8, np.int16, np.int32, np.int64])
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("sqrt", np.sqrt), ("exp", np.exp), ("sin", np.sin), ("tanh", np.tanh), ("log1p", np.log1p),
+        ("sigmoid", lambda x: 1 / (1 + np.exp(-x))), ("silu", lambda x: x / (1 + np.exp(-x))),
+        ("softplus", lambda x: np.log1p(np.exp(x))), ("gelu", None), ("mean", np.mean),
+        ("logsumexp", lambda x: np.log(np.exp(x).sum())), ("atan2", lambda x: np.arctan2(x, x)),
+        ("hypot", lambda x: np.hypot(x, x)),
+    ],
+)  # fmt: skip
+def test_real_functions_of_integers_have_the_default_dtype_and_its_precision(name, reference, dtype) -> None:
+    numbers = np.array([0, 1, 1] if dtype is np.bool_ else [0, 3, 11], dtype)
+    x = tg.tensor(numbers)
+    more = {"logsumexp": (0,), "atan2": (x,), "hypot": (x,)}.get(name, ())
+    result = getattr(tg, name)(x, *more)
+    assert result.dtype == np.float32
+    wide = numbers.astype(np.float64)
+    expected = reference(wide) if reference else getattr(tg, name)(tg.tensor(wide)).array
+    np.testing.assert_allclose(result.array, expected, rtol=1e-6)
+    tg.set_default_dtype(tg.float64)
+    try:
+        result = getattr(tg, name)(x, *more)
+        assert result.dtype == np.float64
+        np.testing.assert_allclose(result.array, expected, rtol=1e-12)
+    finally:
+        tg.set_default_dtype(tg.float32)
+
+
+def test_integer_functions_of_small_integers_stay_what_they_are() -> None:
+    x = tg.tensor([2, 200], dtype=tg.uint8)
+    for result in (x.relu(), x + x, x * 2, x.clip(0, 100), x.abs(), x.T, x[::-1], x.sort()[0]):
+        assert result.dtype == np.uint8
+    assert np.shares_memory(x.reshape(2, 1).array, x.array)
+    with pytest.raises(DtypeError, match=r"neg.*bool"):
+        -tg.tensor([True])

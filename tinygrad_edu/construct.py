@@ -1,0 +1,80 @@
+"""Making a tensor of numbers that are at hand."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from .conversion import as_array
+from .dtypes import Array, DType
+from .ops.cast import check_device
+from .primitives import Operand
+from .recording import make_tensor
+from .tensor import Tensor
+
+__all__ = ["as_tensor", "from_numpy", "is_tensor", "tensor"]
+
+
+def tensor(data: Operand, *, dtype: DType = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A new tensor with a copy of `data`.
+
+    Args:
+        data: a number, a nested list of numbers, an array or a Tensor. Arrays keep their dtype; Python
+            floats take the default dtype, Python integers int64.
+        dtype: the dtype to convert to.
+        device: ``"cpu"``.
+        requires_grad: whether `backward` keeps the gradient by this tensor in `.grad`.
+
+    Raises:
+        DtypeError: if the data is not numbers, or a gradient is wanted of integers.
+        ShapeError: if nested lists are of different lengths.
+        ValueError: for a device that does not exist here.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([1.5, 2.5]), tg.tensor([1, 2]).dtype
+    (tensor([1.5, 2.5]), dtype('int64'))
+    """
+    check_device(device, "tensor")
+    array = as_array(data, dtype)
+    if isinstance(data, Tensor | np.ndarray) and array is getattr(data, "array", data):
+        array = array.copy()
+    result = make_tensor(array, None)
+    result.requires_grad = requires_grad
+    return result
+
+
+def as_tensor(data: Operand, dtype: DType = None, device: Any = None) -> Tensor:
+    """A Tensor of `data` without copying where that is possible; a Tensor of that dtype is itself.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> a = np.zeros(2)
+    >>> tg.as_tensor(a).array is a
+    True
+    """
+    check_device(device, "as_tensor")
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)
+    return make_tensor(as_array(data, dtype), None)
+
+
+def from_numpy(array: Array) -> Tensor:
+    """A Tensor in the memory of `array`.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> tg.from_numpy(np.arange(3))
+    tensor([0, 1, 2])
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy() needs a NumPy array, got {type(array).__name__}: use tg.tensor()")
+    return make_tensor(as_array(array, None), None)
+
+
+def is_tensor(obj: object) -> TypeGuard[Tensor]:
+    """Whether `obj` is a Tensor.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.is_tensor(tg.zeros(2)), tg.is_tensor([0.0, 0.0])
+    (True, False)
+    """
+    return isinstance(obj, Tensor)

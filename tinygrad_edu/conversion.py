@@ -1,0 +1,47 @@
+"""What becomes an array: numbers, nested lists, arrays, tensors; and in which dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .dtypes import Array, DType, get_default_dtype
+from .errors import DtypeError, ShapeError
+from .ops.cast import as_dtype
+from .recording import TensorBase
+
+__all__ = ["as_array", "is_python"]
+
+
+def as_array(data: Any, dtype: DType) -> Array:
+    """The array of `data`; Python floats take the default dtype unless `dtype` is given."""
+    if isinstance(data, TensorBase):
+        data = data.array
+    elif not isinstance(data, np.ndarray | np.generic):
+        data = _from_python(data)
+        if dtype is None and data.dtype == np.float64:
+            dtype = get_default_dtype()
+    array = np.asarray(data, dtype=None if dtype is None else as_dtype(dtype, "tensor"))
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(f"a tensor holds real numbers or booleans, got dtype {array.dtype}")
+    return array
+
+
+def _from_python(data: Any) -> Array:
+    """The array of a number or nested list; lists may hold tensors and arrays, too."""
+
+    def plain(item: Any) -> Any:
+        if isinstance(item, TensorBase):
+            return item.array
+        return [plain(i) for i in item] if isinstance(item, list | tuple) else item
+
+    try:
+        return np.asarray(plain(data))
+    except ValueError as error:
+        raise ShapeError(f"tensor(): nested lists of different lengths make no array ({error})") from None
+
+
+def is_python(data: Any) -> bool:
+    """Whether `data` is a number or list of Python's own, which has no dtype."""
+    return not isinstance(data, TensorBase | np.ndarray | np.generic)
