@@ -164,18 +164,17 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
         values: list[Any] = list(args)
         links: list[Link | None] = [None] * len(args)
         tracked = 0
-        tensors = integers = False
+        tensors = False
         for i, value in enumerate(args):
             if isinstance(value, TensorBase):
                 tensors = True
                 values[i] = value.array
-                integers = integers or value.array.dtype.kind != "f"
                 source = value.source
                 if source is not None and has_rule[i if i < count else -1]:
                     links[i] = source
                     tracked |= 1 << i
         try:
-            out = on_integers(forward, values, has_rule) if integers and not tracked else forward(*values)
+            out = forward(*values) if tracked or not tensors else on_integers(forward, values, has_rule)
         except Exception as error:
             raise explain(op.name, values, error) from error
         if not tensors:

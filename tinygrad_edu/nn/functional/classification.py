@@ -222,7 +222,7 @@ def _all_below(indices: Any, count: int) -> bool:
         indices = indices.view(np.uint64)
     elif indices.dtype.kind == "i" and indices.min() < 0:
         return False
-    return bool(indices.max() < count)
+    return bool(np.maximum.reduce(indices, axis=None) < count)
 
 
 def _target_misfit(op: str, shape: tuple[int, ...], got: tuple[int, ...], expected: tuple[int, ...]) -> ShapeError:
