@@ -55,7 +55,7 @@ def test_an_unknown_function_is_an_error_that_names_it_and_the_way_out(t: tg.Ten
         np.linalg.eigvals(t)
     with pytest.raises(DtypeError, match=r"np\.exp of a Tensor does not take where=\. Use tg\.exp, or call"):
         np.exp(t, where=True)
-    with pytest.raises(DtypeError, match=r"np\.sum of a Tensor: .*where"):
+    with pytest.raises(DtypeError, match=r"^np\.sum of a Tensor: got an unexpected keyword argument 'where'"):
         np.sum(t, where=t > 0)
 
 

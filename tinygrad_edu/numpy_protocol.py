@@ -6,6 +6,7 @@ that is not there is an error that says what to do, never an object array.
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -46,7 +47,8 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         return handler(*args, **kwargs)
     except TypeError as error:
         if "argument" in str(error) and not isinstance(error, DtypeError):
-            raise DtypeError(f"np.{name} of a Tensor: {error}. {_way_out(name)}") from error
+            reason = re.sub(r"^_\w+\(\) ", "", str(error))  # the handler's own name tells the user nothing
+            raise DtypeError(f"np.{name} of a Tensor: {reason}. {_way_out(name)}") from error
         raise
 
 
