@@ -24,7 +24,9 @@ def mark_changed(array: Any) -> None:
     now += 1
     owner = _owner(array)
     key = id(owner)
-    _changes[key] = now, weakref.ref(owner, lambda _: _changes.pop(key, None))
+    held = _changes.get(key)  # gone with its array, so that an entry found is this array's
+    reference = weakref.ref(owner, lambda _: _changes.pop(key, None)) if held is None else held[1]
+    _changes[key] = now, reference
 
 
 def changed_at(array: Any) -> int:
@@ -41,6 +43,8 @@ def _owner(array: Any) -> Any:
     """The array that holds the memory: NumPy collapses chains of views, but keeps foreign bases."""
     while True:
         base = getattr(array, "base", None)
+        if base is None:
+            return array
         if not isinstance(base, np.ndarray):
             base = getattr(base, "base", None)  # sliding windows hold their array by an object of NumPy's
             if not isinstance(base, np.ndarray):

@@ -51,21 +51,31 @@ def reduction_cases(draw: Any) -> list[tuple[Any, ...]]:
 
 def repeat_over(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """`g`, the gradient of a sum over `axis`, for each element of `x` that was summed."""
-    if axis is None and type(g) is np.ndarray and g.size == 1:
-        # One number for all: a view made by hand, since broadcast_to takes longer than a small sum does.
-        view: Any = np.ndarray(x.shape, g.dtype, g, 0, (0,) * len(x.shape))
-        view.flags.writeable = False
-        return view
     return np.broadcast_to(spread(g, x, axis, keepdims), x.shape)
 
 
 @primitive(
     vjps=(lambda g, out, x, axis, keepdims: repeat_over(g, x, axis, keepdims),),
     saves=("",),
+    name="sum_over",
     cases=lambda draw: [*reduction_cases(draw), (draw(0, 3), 0, False)],
 )
 def _sum(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
     return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+
+
+def _everywhere(g: Any, out: Any, x: Any) -> Any:
+    """One number for every element of `x`: a view made by hand, as broadcast_to takes longer than a small sum."""
+    if type(g) is not np.ndarray:
+        return np.broadcast_to(g, x.shape)
+    view: Any = np.ndarray(x.shape, g.dtype, g, 0, (0,) * len(x.shape))
+    view.flags.writeable = False
+    return view
+
+
+@primitive(vjps=(_everywhere,), saves=("",), name="sum")
+def _sum_of_all(x: Operand) -> Operand:
+    return np.add.reduce(x, axis=None)
 
 
 def sum(
@@ -97,6 +107,8 @@ def sum(
     >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(0)
     tensor([4., 6.])
     """
+    if dim is None and axis is None and not (keepdim or keepdims):
+        return _sum_of_all(converted(x, dtype))  # every training step ends in one: it takes the short way
     return _sum(converted(x, dtype), some_axes("sum", x, dim, axis), keepdim or keepdims)
 
 
