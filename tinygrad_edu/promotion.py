@@ -14,12 +14,17 @@ import numpy as np
 
 from .dtypes import float64, get_default_dtype
 
-__all__ = ["is_floating", "on_integers", "settle"]
+__all__ = ["is_double", "is_floating", "on_integers", "settle"]
 
 
 def is_floating(value: Any) -> bool:
     """Whether `value` is an array, or a NumPy number, of a floating dtype."""
     return hasattr(value, "dtype") and value.dtype.kind == "f"
+
+
+def is_double(value: Any) -> bool:
+    """Whether `value` is float64, or a Python number, which has no dtype to drift from."""
+    return getattr(value, "dtype", None) is float64 or type(value) is float or type(value) is int
 
 
 def settle(out: Any, values: Sequence[Any]) -> Any:

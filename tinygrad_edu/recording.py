@@ -16,7 +16,7 @@ from . import versions
 from .dtypes import float64
 from .errors import explain
 from .graph import Cotangents, Leaf, Link, Node
-from .promotion import is_floating, on_integers, settle
+from .promotion import is_double, is_floating, on_integers, settle
 
 if TYPE_CHECKING:
     from .primitives import Primitive
@@ -89,7 +89,7 @@ def _record_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any
                 out = forward(array)
         except Exception as error:
             raise explain(op.name, (array,), error) from error
-        if type(out) is not ndarray or out.dtype is float64:
+        if type(out) is not ndarray or (out.dtype is float64 and array.dtype is not float64):
             if type(out) is tuple:
                 return _several(op, out, (array,), (source,))
             out = settle(out, (array,))
@@ -124,7 +124,7 @@ def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callabl
                 out = forward(a, b)
         except Exception as error:
             raise explain(op.name, (a, b), error) from error
-        if type(out) is not ndarray or out.dtype is float64:
+        if type(out) is not ndarray or (out.dtype is float64 and not (is_double(a) and is_double(b))):
             if type(out) is tuple:
                 return _several(op, out, (a, b), (from_x, from_y))
             out = settle(out, (a, b))
@@ -181,7 +181,7 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
             return out
         if type(out) is tuple:
             return _several(op, out, values, links)
-        if type(out) is not ndarray or out.dtype is float64:
+        if type(out) is not ndarray or (out.dtype is float64 and not _double(values, has_rule)):
             out = settle(out, values)
             if tracked and not any(isinstance(value, np.dtype) for value in values):
                 for i, value in enumerate(values):
@@ -198,6 +198,14 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
         return record(op, out, tuple(links), tuple(values), out if reads_result else None, recording)
 
     return call
+
+
+def _double(values: Sequence[Any], has_rule: Sequence[bool]) -> bool:
+    """Whether the operands are float64 arrays and numbers, so that a float64 result is nothing to look into."""
+    if len(values) != len(has_rule):  # more arrays of a variadic op
+        return False
+    operands = [value for value, ruled in zip(values, has_rule) if ruled and value is not None]
+    return all(map(is_double, operands)) and any(isinstance(value, ndarray) for value in operands)
 
 
 def _plan(op: Primitive, links: Sequence[Link | None]) -> tuple[list[int], bool]:
