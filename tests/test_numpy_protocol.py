@@ -44,6 +44,17 @@ def test_numpys_meaning_for_numpys_functions(t: tg.Tensor) -> None:
     assert indices.tolist() == [1, 1]
 
 
+def test_reductions_of_ufuncs(t: tg.Tensor) -> None:
+    for ufunc in (np.add, np.multiply, np.maximum, np.minimum):
+        for kwargs in ({}, {"axis": 1}, {"axis": None}, {"axis": (0, 1), "keepdims": True}):
+            result = ufunc.reduce(t, **kwargs)
+            assert type(result) is tg.Tensor
+            np.testing.assert_allclose(result.detach().array, ufunc.reduce(t.array, **kwargs))
+    np.add.reduce(t, 1).backward(np.array([1.0, 10.0]))
+    np.testing.assert_array_equal(t.grad.array, [[1, 1], [10, 10]])
+    assert np.logical_and.reduce(t > 1, axis=1).tolist() == [False, True]
+
+
 def test_an_unknown_function_is_an_error_that_names_it_and_the_way_out(t: tg.Tensor) -> None:
     with pytest.raises(DtypeError, match=r"np\.unwrap of a Tensor is not supported.*t\.detach\(\)\.numpy\(\)"):
         np.unwrap(t)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .errors import ShapeError
 
 __all__ = ["sum_to_shape"]
@@ -35,7 +37,7 @@ def sum_to_shape(gradient: Any, shape: tuple[int, ...]) -> Any:
         return gradient
     extra = len(have) - len(shape)
     if extra == 1 and have[1:] == shape:  # a bias: the common case
-        return gradient.sum(axis=0)
+        return np.add.reduce(gradient, 0)
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, have[extra:], strict=True)):
         raise ShapeError(f"a gradient of shape {have} cannot be summed to shape {shape}")
     stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and have[extra + i] != 1)

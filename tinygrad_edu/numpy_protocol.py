@@ -20,11 +20,24 @@ from .recording import TensorBase, mode
 __all__ = ["call_function", "call_ufunc"]
 
 
+# The reductions of ufuncs that have a name of their own; left to itself a ufunc reduces the first axis.
+_REDUCTIONS: dict[np.ufunc, Any] = {
+    np.add: np.sum,
+    np.multiply: np.prod,
+    np.maximum: np.max,
+    np.minimum: np.min,
+    np.logical_and: np.all,
+    np.logical_or: np.any,
+}
+
+
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What `ufunc` does on inputs of which one is a Tensor (NumPy's `__array_ufunc__`)."""
     out = kwargs.pop("out", None)
     if out is not None:
         return _into(ufunc, method, inputs, out[0], kwargs)
+    if method == "reduce" and ufunc in _REDUCTIONS:
+        return call_function(_REDUCTIONS[ufunc], inputs, {"axis": 0, **kwargs})
     handler = NUMPY_FUNCTIONS.get(ufunc)
     if method != "__call__":
         name = f"{ufunc.__name__}.{method}"

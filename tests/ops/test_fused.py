@@ -69,3 +69,12 @@ def test_softmax_cross_entropy_of_huge_logits(rows: int) -> None:
     np.testing.assert_array_equal(losses.detach().array[:2], [0.0, 2000.0])
     losses.backward()
     np.testing.assert_array_equal(z.grad.array[:2], [[0, 0, 0], [1, -1, 0]])
+
+
+def test_a_target_of_probability_zero_costs_infinity_and_has_a_gradient() -> None:
+    z = tg.tensor(np.array([[0.0, -np.inf, 1.0], [0.0, 0.0, 0.0]]), requires_grad=True)
+    losses = tg.softmax_cross_entropy(z, np.array([1, 2]))
+    np.testing.assert_allclose(losses.detach().array, [np.inf, np.log(3)])
+    losses.backward()
+    p = 1 / (1 + np.e)
+    np.testing.assert_allclose(z.grad.array, [[p, -1, 1 - p], [1 / 3, 1 / 3, -2 / 3]])

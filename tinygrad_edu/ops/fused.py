@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..primitives import Operand, primitive
+from .reduce import logsumexp
 
 __all__ = ["linear", "softmax_cross_entropy"]
 
@@ -76,7 +77,10 @@ def _linear_misfit(x: Any, weight: Any) -> ShapeError:
 def _cross_entropy_rule(g: Any, losses: Any, logits: Any, targets: Any) -> Any:
     """Each sample's gradient is its probabilities, less 1 at its target, times the gradient of its loss."""
     rows = np.arange(logits.shape[0])
-    normaliser = losses + logits[rows, targets]  # log of the sum of exponentials, without summing again
+    if np.isfinite(losses).all():
+        normaliser = losses + logits[rows, targets]  # log of the sum of exponentials, without summing again
+    else:  # a target of probability 0: infinity less infinity would be no number
+        normaliser = logsumexp(logits, 1)
     p = np.exp(logits - normaliser[:, None])
     p[rows, targets] -= 1
     p *= g[:, None]
