@@ -174,7 +174,12 @@ class Tensor(InplaceMethods):
         autograd.backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph)
 
     def detach(self) -> Tensor:
-        """The same numbers, in the same memory, as a constant."""
+        """The same numbers, in the same memory, as a constant.
+
+        >>> import tinygrad_edu as tg
+        >>> tg.tensor([1.0], requires_grad=True).detach()
+        tensor([1.])
+        """
         return make_tensor(self.array, None)
 
     def detach_(self) -> Self:
@@ -183,7 +188,18 @@ class Tensor(InplaceMethods):
         return self
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this computed tensor in its `.grad` as well."""
+        """Keep the gradient of this computed tensor in its `.grad` as well.
+
+        Raises:
+            GraphError: if it does not require a gradient.
+
+        >>> import tinygrad_edu as tg
+        >>> y = tg.tensor([1.0, 2.0], requires_grad=True) * 3
+        >>> y.retain_grad()
+        >>> (y * y).backward()
+        >>> y.grad
+        tensor([ 6., 12.])
+        """
         source = self._require_source("retain_grad()")
         if isinstance(source, Node) and not self.retains_grad:
             source.hooks = source.hooks if source.hooks is not None else []
@@ -270,13 +286,26 @@ class Tensor(InplaceMethods):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> Any:
-        """The number in a tensor of one element, as a Python number."""
+        """The number in a tensor of one element, as a Python number.
+
+        Raises:
+            ShapeError: if there are more elements, or none.
+
+        >>> import tinygrad_edu as tg
+        >>> tg.tensor([[1.5]]).item()
+        1.5
+        """
         if self.array.size != 1:
             raise ShapeError(f"item() needs a tensor of one element, this one has shape {self.shape}: use .tolist()")
         return self.array.item()
 
     def tolist(self) -> Any:
-        """The numbers as nested Python lists."""
+        """The numbers as nested Python lists.
+
+        >>> import tinygrad_edu as tg
+        >>> tg.tensor([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [3, 4]]
+        """
         return self.array.tolist()
 
     def __bool__(self) -> bool:
