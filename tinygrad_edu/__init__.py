@@ -55,6 +55,7 @@ from .ops.split import *
 from .ops.statistics import *
 from .ops.symmetric import cholesky as cholesky
 from .ops.transpose import *
+from .ops.truth import *
 from .primitives import PRIMITIVES as PRIMITIVES
 from .primitives import primitive as primitive
 from .tensor import Tensor as Tensor

@@ -34,6 +34,7 @@ from .ops import split as sp
 from .ops import statistics as st
 from .ops import symmetric as sy
 from .ops import transpose as tr
+from .ops import truth
 from .primitives import Operand
 from .recording import TensorBase
 
@@ -303,10 +304,12 @@ class TensorMethods(TensorBase):
     sort: Final = o.sort
     topk: Final = o.topk
 
+    # ops/truth.py
+    all: Final = truth.all
+    any: Final = truth.any
+    count_nonzero: Final = truth.count_nonzero
+
     # ops/reduce.py
-    all: Final = r.all
-    any: Final = r.any
-    count_nonzero: Final = r.count_nonzero
     logsumexp: Final = r.logsumexp
     mean: Final = r.mean
     nanmean: Final = r.nanmean

@@ -111,14 +111,6 @@ def test_logsumexp_is_stable():
     assert tg.logsumexp(tg.tensor(np.zeros((2, 0))), 1).tolist() == [-INF, -INF]
 
 
-def test_questions():
-    x = tg.tensor([[1, 0], [2, 3]])
-    assert x.all(1).tolist() == [False, True]
-    assert x.any().item() is True
-    assert x.count_nonzero(0).tolist() == [2, 1]
-    assert tg.tensor(np.zeros(0)).all().item() is True
-
-
 def test_reducing_nothing():
     empty = tg.tensor(np.zeros((0, 3)), requires_grad=True)
     assert empty.sum(0).tolist() == [0.0, 0.0, 0.0]

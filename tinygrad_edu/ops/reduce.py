@@ -1,4 +1,4 @@
-"""Reductions: sums, means, products, and questions about all elements.
+"""Reductions: sums, means, products.
 
 Each op has two faces. The primitive takes NumPy's arguments, and is what `np.sum` of a Tensor does; the
 function takes PyTorch's, in both spellings (`dim` or `axis`, `keepdim` or `keepdims`), and is the method too.
@@ -19,7 +19,7 @@ from .choice import where
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-__all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "sum"]
+__all__ = ["logsumexp", "mean", "nanmean", "nansum", "prod", "sum"]
 
 
 def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -49,13 +49,8 @@ def reduction_cases(draw: Any) -> list[tuple[Any, ...]]:
     ]
 
 
-def repeat_over(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """`g`, the gradient of a sum over `axis`, for each element of `x` that was summed."""
-    return np.broadcast_to(spread(g, x, axis, keepdims), x.shape)
-
-
 @primitive(
-    vjps=(lambda g, out, x, axis, keepdims: repeat_over(g, x, axis, keepdims),),
+    vjps=(lambda g, out, x, axis, keepdims: np.broadcast_to(spread(g, x, axis, keepdims), x.shape),),
     saves=("",),
     name="sum_over",
     cases=lambda draw: [*reduction_cases(draw), (draw(0, 3), 0, False)],
@@ -317,92 +312,3 @@ def logsumexp(
     tensor([1000.6932,    0.    ])
     """
     return _logsumexp(x, some_axes("logsumexp", x, dim, axis), keepdim or keepdims)
-
-
-@primitive(saves=(), cases=reduction_cases)
-def _all(x: Operand, axis: Any, keepdims: bool) -> Operand:
-    return np.all(x, axis=axis, keepdims=keepdims)
-
-
-@primitive(saves=(), cases=reduction_cases)
-def _any(x: Operand, axis: Any, keepdims: bool) -> Operand:
-    return np.any(x, axis=axis, keepdims=keepdims)
-
-
-@primitive(saves=(), cases=reduction_cases)
-def _count_nonzero(x: Operand, axis: Any, keepdims: bool) -> Operand:
-    return np.sum(x != 0, axis=axis, keepdims=keepdims)  # count_nonzero gives a plain int in NumPy 2.2
-
-
-@implements(np.all)
-def all(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Whether all elements (along the given axes) are true.
-
-    Args:
-        x: tensor of any shape; a number counts as true unless it is 0.
-        dim: the axis, or a tuple of axes; None for all.
-        keepdim: keep these axes, with size 1.
-        axis: the same as `dim`.
-        keepdims: the same as `keepdim`.
-
-    Returns:
-        Boolean tensor without these axes, or with them as size 1.
-
-    Raises:
-        ShapeError: if there is no such axis.
-
-    >>> import tinygrad_edu as tg
-    >>> (tg.tensor([1.0, 2.0]) > 0).all()
-    tensor(True)
-    """
-    return _all(x, some_axes("all", x, dim, axis), keepdim or keepdims)
-
-
-@implements(np.any)
-def any(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Whether any element (along the given axes) is true.
-
-    Args:
-        x: tensor of any shape; a number counts as true unless it is 0.
-        dim: the axis, or a tuple of axes; None for all.
-        keepdim: keep these axes, with size 1.
-        axis: the same as `dim`.
-        keepdims: the same as `keepdim`.
-
-    Returns:
-        Boolean tensor without these axes, or with them as size 1.
-
-    Raises:
-        ShapeError: if there is no such axis.
-
-    >>> import tinygrad_edu as tg
-    >>> (tg.tensor([[1, -2], [3, 4]]) < 0).any(dim=1)
-    tensor([ True, False])
-    """
-    return _any(x, some_axes("any", x, dim, axis), keepdim or keepdims)
-
-
-@implements(np.count_nonzero)
-def count_nonzero(
-    x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False
-) -> Tensor:
-    """How many elements (along the given axes) are not 0.
-
-    Args:
-        x: tensor of any shape.
-        dim: the axis, or a tuple of axes; None for all.
-        keepdim: keep these axes, with size 1.
-        axis: the same as `dim`.
-        keepdims: the same as `keepdim`.
-
-    Returns:
-        int64 tensor without these axes, or with them as size 1.
-
-    Raises:
-        ShapeError: if there is no such axis.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.count_nonzero(tg.tensor([0, 3, 4]))
-    tensor(2)
-    """
-    return _count_nonzero(x, some_axes("count_nonzero", x, dim, axis), keepdim or keepdims)
