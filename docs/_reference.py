@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_edu
+from tinygrad_edu.sample_rules import SampleRule
 
 FOLDER = Path(__file__).parent / "api" / "generated"
 
@@ -36,6 +37,19 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
         "Gradients",
         "Running a backward pass, switching recording on and off, transforms of functions, your own ops.",
         [("tinygrad_edu", ("",)), ("tinygrad_edu.autograd", ("",))],
+    ),
+    "samples": (
+        "Per-sample gradients",
+        "`tinygrad_edu.samples`: what `losses.backward(per_sample=True)` leaves beside `.grad`, as "
+        "`Tensor.sample_grads` and `Module.sample_grads()`, and what can be made of it; the page "
+        "[Open the sum](../../open-the-sum.md) introduces it. At the end, for authors of ops, "
+        "`tinygrad_edu.sample_rules`; see [Add an op](../../add-an-op.md#sample-rules).",
+        [
+            ("tinygrad_edu.samples", ("samples.sample_grads", "samples.model_grads", "samples.explanation", "samples")),
+            ("tinygrad_edu.samples.explanation", ("samples.explanation",)),
+            ("tinygrad_edu.sample_rules", ("",)),
+            ("tinygrad_edu.owners", ("",)),
+        ],
     ),
     "nn": (
         "Modules",
@@ -60,7 +74,7 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
     ),
 }
 # The order in which pages take their names; the ones with particular tastes choose first.
-ORDER = ["errors", "tensors", "ops", "functional", "linalg", "nn", "optim", "data", "autograd"]
+ORDER = ["errors", "tensors", "ops", "functional", "linalg", "samples", "nn", "optim", "data", "autograd"]
 
 
 def write_pages(app: Any) -> None:
@@ -70,8 +84,7 @@ def write_pages(app: Any) -> None:
     for page in ORDER:
         title, introduction, sources = PAGES[page]
         lines = [f"# {title}", "", introduction, ""]
-        for package, beginnings in sources:
-            lines += _sections(package, beginnings, taken)
+        lines += _sections(sources, taken)
         if page == "tensors":
             lines += _methods()
         text = "\n".join(lines)
@@ -101,28 +114,32 @@ def _home(name: str, value: Any) -> str | None:
     """The file that defines a value, such as "ops.reduce". None for what is not of this library."""
     if isinstance(value, np.dtype):
         return "dtypes"
+    if isinstance(value, SampleRule):
+        return "sample_rules"
     module = getattr(value, "__module__", None)
     if inspect.isclass(value) or callable(value):
         return module.removeprefix("tinygrad_edu.") if module and module.startswith("tinygrad_edu") else None
     return "primitives" if name in ("PRIMITIVES", "NUMPY_FUNCTIONS") else None
 
 
-def _sections(package: str, beginnings: tuple[str, ...], taken: set[tuple[str, str]]) -> list[str]:
-    files: dict[str, list[str]] = {}
-    for name, value in public_names(package).items():
-        home = str(_home(name, value))
-        fits = any(not b or home == b or home.startswith(b + ".") for b in beginnings)
-        # A function may have two places, tg.relu and F.relu; a class has one, the shorter name.
-        twice = inspect.isclass(value) and any(n == name for _, n in taken)
-        if fits and not twice and (package, name) not in taken:
-            taken.add((package, name))
-            files.setdefault(home, []).append(name)
+def _sections(sources: list[tuple[str, tuple[str, ...]]], taken: set[tuple[str, str]]) -> list[str]:
+    """A section for each file, in the order in which `sources` name them, then that of the alphabet."""
+    files: dict[str, list[tuple[str, str]]] = {}
+    rank: dict[str, tuple[int, int]] = {}
+    for i, (package, beginnings) in enumerate(sources):
+        for name, value in public_names(package).items():
+            home = str(_home(name, value))
+            fits = any(not b or home == b or home.startswith(b + ".") for b in beginnings)
+            # A function may have two places, tg.relu and F.relu; a class has one, the shorter name.
+            twice = inspect.isclass(value) and any(n == name for _, n in taken)
+            if fits and not twice and (package, name) not in taken:
+                taken.add((package, name))
+                files.setdefault(home, []).append((package, name))
+                rank.setdefault(home, (i, beginnings.index(home) if home in beginnings else len(beginnings)))
     lines = []
-    # The order in which `beginnings` names them, then that of the alphabet.
-    rank = {b: i for i, b in enumerate(beginnings)}
-    for home in sorted(files, key=lambda home: (rank.get(home, len(rank)), home)):
+    for home in sorted(files, key=lambda home: (rank[home], home)):
         lines += [f"## {_title(home)}", "", "```{eval-rst}"]
-        for name in files[home]:
+        for package, name in files[home]:
             value = getattr(importlib.import_module(package), name)
             lines += [_entry(package, name, value), ""]
         lines += ["```", ""]
@@ -143,7 +160,16 @@ def _entry(package: str, name: str, value: Any) -> str:
         return f".. autofunction:: {package}.{name}"
     if isinstance(value, np.dtype):
         return f".. py:data:: {package}.{name}\n\n   NumPy's ``{value!r}``."
+    if isinstance(value, SampleRule):
+        return f".. py:data:: {package}.{name}\n\n   {_in_table(package, name)}."
     return f".. autodata:: tinygrad_edu.primitives.{name}\n   :no-value:"  # where its documentation stands
+
+
+def _in_table(package: str, name: str) -> str:
+    """What the docstring of a file says of a name, in a table of two columns."""
+    document = inspect.getdoc(importlib.import_module(package)) or ""
+    rows = re.findall(r"^ +(\S.*?)   +(.+)", document, re.MULTILINE)
+    return next((text for label, text in rows if re.search(rf"\b{name}\b", f"{label} {text}")), "")
 
 
 def _methods() -> list[str]:

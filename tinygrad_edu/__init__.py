@@ -4,11 +4,15 @@ The names here are PyTorch's and mean what PyTorch's mean: tensors and the funct
 `data`, `linalg` and `autograd`. Each file of `ops` lists in `__all__` what it adds to this namespace.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from . import autograd as autograd
 from . import data as data
 from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
+from . import sample_rules as sample_rules
 from ._version import __version__ as __version__
 from .anomaly import *
 from .construct import *
@@ -60,3 +64,13 @@ from .primitives import PRIMITIVES as PRIMITIVES
 from .primitives import primitive as primitive
 from .tensor import Tensor as Tensor
 from .transforms import *
+
+if TYPE_CHECKING:
+    from . import samples as samples
+
+
+def __getattr__(name: str) -> Any:
+    """Parts that most programs do without are imported when they are first asked for."""
+    if name == "samples":
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ContextDecorator
@@ -12,14 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from .callsite import line_of, users_frame
 from .errors import AnomalyError
 from .graph import Cotangents, Node
 from .recording import TensorBase, mode
 
 __all__ = ["detect_anomaly"]
-
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_SKIPPED = (_PACKAGE, os.path.dirname(os.path.abspath(np.__file__)) + os.sep)
 
 
 class detect_anomaly(ContextDecorator):
@@ -65,7 +61,7 @@ def _watch(node: Node, out: Any) -> None:
     call = sys._getframe(1)
     while call.f_back is not None and call.f_code.co_name.startswith("record"):
         call = call.f_back
-    node.where = _line(call)
+    node.where = line_of(users_frame(call))
     for part in out if isinstance(out, tuple) else (out,):
         problem = _problem(part)
         if problem == "inf" and any(np.isinf(value).any() for value in _inputs(call, out)):
@@ -139,14 +135,3 @@ def _inputs(call: FrameType, out: Any) -> Iterator[Any]:
             real = isinstance(array, float) or (isinstance(array, np.ndarray) and array.dtype.kind == "f")
             if real and not any(array is result for result in results):
                 yield array
-
-
-def _line(frame: FrameType | None) -> str:
-    """The file, line and code of the nearest frame that is the user's."""
-    while frame is not None and frame.f_code.co_filename.startswith(_SKIPPED):
-        frame = frame.f_back
-    if frame is None:
-        return "an unknown line"
-    file, number = frame.f_code.co_filename, frame.f_lineno
-    code = linecache.getline(file, number, frame.f_globals).strip()
-    return f"{file}:{number}: {code}" if code else f"{file}:{number}"

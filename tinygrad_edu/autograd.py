@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,10 +50,19 @@ def backward(
     outputs, seeds = _pairs(tensors, grad_tensors)
     roots = [(_source(t, "backward()"), seed(t, g, create_graph)) for t, g in zip(outputs, seeds, strict=True)]
     retain = create_graph if retain_graph is None else retain_graph
+    run(roots, retain, create_graph)
+
+
+def run(
+    roots: Sequence[tuple[Link, Any]], retain: bool, create_graph: bool, finish: Callable[[], None] | None = None
+) -> None:
+    """Walk from `roots` and add what comes out to the leaves; `finish` is called when it is known, before that."""
     before = mode.recording
     mode.recording = (before or True) if create_graph else False
     try:
         leaves, _ = walk(roots, retain_graph=retain, lift=lift if create_graph else None)
+        if finish is not None:
+            finish()
         for leaf, g in leaves.items():
             accumulate(leaf, g)
     finally:

@@ -11,7 +11,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["AnomalyError", "DtypeError", "GraphError", "LinAlgError", "ShapeError", "StateError", "TinygradError"]
+__all__ = [
+    "AnomalyError",
+    "DtypeError",
+    "GraphError",
+    "LinAlgError",
+    "SampleCouplingError",
+    "ShapeError",
+    "StateError",
+    "TinygradError",
+]
 
 
 class TinygradError(Exception):
@@ -32,6 +41,29 @@ class GraphError(TinygradError, RuntimeError):
 
 class AnomalyError(GraphError):
     """The first NaN or infinity, found while `detect_anomaly` is looking."""
+
+
+class SampleCouplingError(GraphError):
+    """Samples of a batch that depend on one another, so that no gradient belongs to one of them alone.
+
+    Attributes:
+        op: the op in which they meet.
+        where: the line that called it, as ``file:number: code``.
+
+    >>> import tinygrad_edu as tg
+    >>> w = tg.ones(2, 1, requires_grad=True)
+    >>> h = tg.tensor([[1.0, 2.0], [3.0, 4.0]]) @ w
+    >>> try:
+    ...     ((h - h.mean(0)) ** 2).sum(1).backward(per_sample=True)
+    ... except tg.SampleCouplingError as error:
+    ...     print(error.op)
+    mean
+    """
+
+    def __init__(self, message: str, op: str = "", where: str = "") -> None:
+        super().__init__(message)
+        self.op = op
+        self.where = where
 
 
 class LinAlgError(TinygradError, np.linalg.LinAlgError):

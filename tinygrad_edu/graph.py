@@ -15,13 +15,13 @@ import numpy as np
 from . import versions
 from .errors import GraphError
 
-__all__ = ["Cotangents", "Hook", "Leaf", "Lift", "Link", "Node", "count_uses", "leading_to"]
+__all__ = ["Cotangents", "Hook", "Leaf", "Lift", "Link", "Node", "check_walkable", "count_uses", "leading_to"]
 
 
 class Leaf:
     """The end of a path through the graph, where the gradient of one tensor is kept."""
 
-    __slots__ = ("after", "dtype", "grad", "hooks", "shape")
+    __slots__ = ("after", "dtype", "grad", "hooks", "samples", "shape")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape: tuple[int, ...] = shape
@@ -29,6 +29,7 @@ class Leaf:
         self.grad: Any = None
         self.hooks: list[Hook] | None = None
         self.after: list[Callable[[], None]] | None = None  # called when a walk's gradient has been added
+        self.samples: list[Any] | None = None  # what per-sample backward passes have kept, pass by pass
 
 
 class Node:
@@ -44,8 +45,8 @@ class Node:
         shape, dtype: those of the result.
         clock: the time on the clock of in-place changes when the arguments were saved.
         hooks: functions called with the node and the gradient of its result; what they return takes its place.
-        grad: that gradient, where it was asked to be retained; where: the line that made the node,
-            while anomalies are looked for. Both are left unset otherwise.
+        grad: that gradient, where it was asked to be retained; where: the call that made the node, kept for
+            ops in which samples may meet, and while anomalies are looked for. Both are left unset otherwise.
     """
 
     __slots__ = ("args", "clock", "dtype", "grad", "hooks", "links", "op", "out", "shape", "where")
@@ -59,7 +60,7 @@ class Node:
     clock: int
     hooks: list[Hook] | None
     grad: Any
-    where: str
+    where: Any
 
 
 Link: TypeAlias = Node | Leaf
@@ -94,7 +95,7 @@ def count_uses(roots: Iterable[Link], within: Container[Link] | None = None) -> 
     while stack:
         node = stack.pop()
         if node.args is None or node.clock != clock:
-            _check_walkable(node)
+            check_walkable(node)
         for source in node.links:
             if source is None or (within is not None and source not in within):
                 continue
@@ -123,7 +124,7 @@ def leading_to(wanted: Iterable[Link], roots: Sequence[tuple[Link, Any]]) -> set
     return leading
 
 
-def _check_walkable(node: Node) -> None:
+def check_walkable(node: Node) -> None:
     """Raise if the node was freed by an earlier walk, or something that it saved was overwritten."""
     name = node.op.name
     if node.args is None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 from .recording import recorder
 
 if TYPE_CHECKING:
+    from .sample_rules import SampleRule
     from .tensor import Tensor
 
 __all__ = [
@@ -50,6 +51,7 @@ class Primitive:
         cases: argument lists for the generic tests.
         symmetric: whether the first argument is a symmetric matrix, of which one triangle is read; its
             gradient is symmetric, too.
+        samples: how the samples of a batch stay apart in it; None where that is not known.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Primitive:
         domain: tuple[float, float],
         cases: Cases | None,
         symmetric: bool = False,
+        samples: SampleRule | None = None,
     ) -> None:
         self.forward = forward
         self.name = name
@@ -75,6 +78,7 @@ class Primitive:
         self.domain = domain
         self.cases = cases
         self.symmetric = symmetric
+        self.samples = samples
         self.signature: inspect.Signature = inspect.signature(forward)
         parameters = list(self.signature.parameters.values())
         self.variadic: bool = bool(parameters) and parameters[-1].kind is parameters[-1].VAR_POSITIONAL
@@ -154,6 +158,7 @@ def primitive(
     domain: tuple[float, float] = (-2.0, 2.0),
     cases: Cases | None = None,
     symmetric: bool = False,
+    samples: SampleRule | None = None,
 ) -> Callable[[Callable[P, Any]], Callable[P, Tensor]]:
     """Make the decorated NumPy function a differentiable op.
 
@@ -176,6 +181,8 @@ def primitive(
         cases: argument lists for the generic tests, made with the function that they pass in.
         symmetric: say that the first argument is a symmetric matrix, of which one triangle is read, and
             that its gradient is symmetric: the tests then move both halves together.
+        samples: how the samples of a batch stay apart in it: the rule of its family, such as
+            ``tg.sample_rules.elementwise``. Without one, per-sample gradients are slower, not wrong.
 
     Returns:
         A decorator. The op it makes returns a Tensor if any argument is one, else an array.
@@ -208,6 +215,7 @@ def primitive(
             domain=domain,
             cases=cases,
             symmetric=symmetric,
+            samples=samples,
         )
         call = recorder(op)
         call.__name__ = call.__qualname__ = getattr(forward, "__name__", op.name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from . import versions
+from .callsite import call_site
 from .dtypes import float64
 from .errors import explain
 from .graph import Cotangents, Leaf, Link, Node
@@ -67,10 +68,29 @@ def recorder(op: Primitive) -> Callable[..., Any]:
         ufunc = isinstance(op.numpy[0], np.ufunc) if op.numpy else False
         forward = op.numpy[0] if ufunc else op.forward
         if len(parameters) == 1:
-            return _record_unary(op, forward)
+            return _located(op, _record_unary(op, forward))
         if len(parameters) == 2:
-            return _record_binary(op, forward)
-    return _record_any(op)
+            return _located(op, _record_binary(op, forward))
+    return _located(op, _record_any(op))
+
+
+def _located(op: Primitive, call: Callable[..., Any]) -> Callable[..., Any]:
+    """`call`, with the line that called it kept, if op is one in which the samples of a batch may meet."""
+    if op.samples is None or not op.samples.mixing:
+        return call
+
+    def located(*args: Any, **kwargs: Any) -> Any:
+        result = call(*args, **kwargs)
+        first = result[0] if type(result) is tuple else result
+        if isinstance(first, TensorBase):
+            node: Any = first.source
+            if first is not result and node is not None:
+                node = node.links[0]
+            if type(node) is Node and mode.recording is True:
+                node.where = call_site()
+        return result
+
+    return located
 
 
 def _record_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -284,6 +304,8 @@ class _Pick:
     fresh = False
 
     def __init__(self, index: int, count: int) -> None:
+        self.index = index
+        self.count = count
         self.rules = (lambda g, out, node: Cotangents([g if i == index else None for i in range(count)]),)
 
 

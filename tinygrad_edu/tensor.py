@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from .inplace import InplaceMethods
 from .primitives import Operand
 from .recording import make_tensor
 from .versions import mark_changed
+
+if TYPE_CHECKING:
+    from .samples.sample_grads import SampleGrads
 
 __all__ = ["RemovableHandle", "Tensor"]
 
@@ -121,7 +124,10 @@ class Tensor(InplaceMethods):
             if value is None:
                 return
             raise GraphError("setting .grad of a tensor that does not require a gradient: set requires_grad=True first")
-        if value is not None:
+        if value is None:
+            if isinstance(self.source, Leaf):
+                self.source.samples = None
+        else:
             value = value if isinstance(value, Tensor) else make_tensor(np.asarray(value, self.dtype), None)
             if value.shape != self.shape:
                 raise ShapeError(f"setting .grad: the gradient has shape {value.shape}, the tensor {self.shape}")
@@ -145,24 +151,45 @@ class Tensor(InplaceMethods):
         if isinstance(self.source, Leaf):
             require_float(array.dtype, "setting .data: the new array")
             if array.shape != self.shape:
-                self.source.grad = None
+                self.source.grad = self.source.samples = None
             self.source.shape, self.source.dtype = array.shape, array.dtype
         mark_changed(self.array)
         self.array = array
 
     # The graph
 
-    def backward(self, gradient: Operand = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+    def backward(
+        self,
+        gradient: Operand = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        *,
+        per_sample: bool = False,
+        weights: Operand = None,
+        keep: Literal["factors", "norms", "dense"] = "factors",
+        coupled: bool = False,
+    ) -> None:
         """Add to every leaf's `.grad` the derivative of the sum of this tensor's elements.
 
         Args:
             gradient: the gradient that enters here instead of ones; of this tensor's shape.
             retain_graph: keep the graph for another backward pass; default, `create_graph`.
             create_graph: record the pass itself, so that gradients can be differentiated again.
+            per_sample: keep that sum open: the losses are one for each sample, shape (B,), and every leaf
+                gets `sample_grads` besides.
+            weights: with `per_sample`, a number for each sample that its loss is multiplied with, shape (B,);
+                the same as `gradient`.
+            keep: with `per_sample`, what is kept of the samples: ``"factors"``, of which everything can be computed;
+                only the ``"norms"``, which take next to no memory; or ``"dense"``, all gradients written out.
+            coupled: with `per_sample`, allow samples whose losses depend on other samples, and give the
+                derivatives of each loss with the batch as it stands: by as many small backward passes.
 
         Raises:
             GraphError: if nothing here requires a gradient, the graph was freed, or a saved tensor was
                 overwritten. No gradient has changed then.
+            SampleCouplingError: with `per_sample`, if samples are coupled. No gradient has changed then.
+            ShapeError: with `per_sample`, if there is not one loss for each sample.
+            ValueError: if an argument for `per_sample` is given without it.
 
         >>> import tinygrad_edu as tg
         >>> w = tg.tensor(2.0, requires_grad=True)
@@ -171,7 +198,51 @@ class Tensor(InplaceMethods):
         >>> w.grad
         tensor(44.)
         """
-        autograd.backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph)
+        if not per_sample:
+            if weights is not None or keep != "factors" or coupled:
+                raise ValueError("backward(): weights=, keep= and coupled= go with per_sample=True")
+            autograd.backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph)
+            return
+        from .samples.opening import backward
+
+        if gradient is not None and weights is not None:
+            raise ValueError("backward(): gradient= and weights= are the same with per_sample=True: pass one of them")
+        chosen = gradient if weights is None else weights
+        backward(self, chosen, retain_graph=retain_graph, create_graph=create_graph, keep=keep, coupled=coupled)
+
+    @property
+    def sample_grads(self) -> SampleGrads:
+        """This leaf's gradient, opened: one term for each sample of the per-sample backward passes so far.
+
+        Raises:
+            GraphError: if there was none since the gradients were last cleared, or none had a part for this leaf.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.tensor(2.0, requires_grad=True)
+        >>> losses = (w * tg.tensor([1.0, 2.0, 3.0]) - 1) ** 2
+        >>> losses.backward(per_sample=True)
+        >>> w.sample_grads[:]
+        tensor([ 2., 12., 30.])
+        """
+        from .samples.sample_grads import of_leaf
+
+        grads: SampleGrads = of_leaf(self._require_source("sample_grads"))
+        return grads
+
+    @property
+    def shared_grad(self) -> Tensor | None:
+        """What `.grad` holds beside the samples of per-sample backward passes: a penalty's gradient, for example.
+
+        `.grad` is the (weighted, after clipping) sum of `sample_grads` plus this. None if `.grad` is None.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.tensor(2.0, requires_grad=True)
+        >>> (w * tg.tensor([1.0, 2.0, 3.0])).backward(per_sample=True)
+        >>> (10 * w * w).backward()
+        >>> w.grad, w.shared_grad
+        (tensor(46.), tensor(40.))
+        """
+        return self.sample_grads.shared()
 
     def detach(self) -> Tensor:
         """The same numbers, in the same memory, as a constant.

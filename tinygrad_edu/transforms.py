@@ -21,6 +21,7 @@ from .grad_mode import enable_grad, is_grad_enabled
 from .graph import Leaf, Link, count_uses
 from .primitives import Operand, primitive
 from .recording import TensorBase, make_tensor
+from .sample_rules import elementwise
 from .tensor import Tensor
 from .trees import flatten, map_tree
 
@@ -32,7 +33,12 @@ Tree: TypeAlias = Any
 Argnums: TypeAlias = int | Sequence[int]
 
 
-@primitive(vjps=(lambda g, out, x: g,), saves=("",), cases=lambda draw: [(draw(2, 3),), (draw(),), (draw(0),)])
+@primitive(
+    vjps=(lambda g, out, x: g,),
+    saves=("",),
+    cases=lambda draw: [(draw(2, 3),), (draw(),), (draw(0),)],
+    samples=elementwise,
+)
 def _entrance(x: Operand) -> Operand:
     """`x` itself, as a new tensor: the point by which a transform differentiates."""
     return x

@@ -13,7 +13,7 @@ from .broadcasting import sum_to_shape
 from .errors import ShapeError
 from .graph import Leaf, Lift, Link, Node, count_uses, leading_to
 
-__all__ = ["backward"]
+__all__ = ["backward", "pull"]
 
 
 def backward(
@@ -66,7 +66,7 @@ def backward(
         needs = link.links
         if wanted:
             needs = tuple([source if source in waiting else None for source in needs])
-        parts = _pull(link, g, needs, lift)
+        parts = pull(link, g, needs, lift)
         if not retain_graph:
             link.out = link.args = None
         fresh = plain and link.op.fresh
@@ -89,7 +89,7 @@ def backward(
     return leaves, {link: found.get(link) for link in wanted}
 
 
-def _pull(node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | None) -> Sequence[Any]:
+def pull(node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | None) -> Sequence[Any]:
     """The parts of the gradient `g` of a node's result that belong to its arguments, by the op's rules."""
     if g is None:
         return [None] * len(needs)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from ..errors import ShapeError
 from ..graph import Cotangents, Node
+from ..owners import NOBODY
 from ..primitives import primitive
 from ..recording import make_tensor
+from ..sample_rules import Custom
 from ..tensor import Tensor
 
 if TYPE_CHECKING:
@@ -62,7 +66,15 @@ def _all_parts(g: Cotangents, out: Any, *tensors: Any, needs: Any) -> tuple[Any,
     return g.parts
 
 
-@primitive(joint=_all_parts, saves=())
+def _boundary_owners(node: Node, owners: Any) -> list[Any]:
+    """Those of the results; one that was not used belongs to nobody."""
+    return [
+        np.full((1,) * len(link.shape), NOBODY) if own is None and link is not None else own
+        for link, own in zip(node.links, owners, strict=True)
+    ]
+
+
+@primitive(joint=_all_parts, saves=(), samples=Custom(_boundary_owners))
 def _boundary(*tensors: Any) -> Any:
     """The same tensors, as the results of one node, where all of their gradients pass at once."""
     return tensors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from . import hooks, state
 from .convert import convert_tensor, wanted_dtype
 from .paths import locate
 from .tree import ModuleTree
+
+if TYPE_CHECKING:
+    from ..samples.model_grads import ModelSampleGrads
 
 __all__ = ["Module"]
 
@@ -207,7 +210,25 @@ class Module(ModuleTree):
         """
         for parameter in self.parameters():
             if parameter.grad is not None:
-                parameter.grad = None if set_to_none else Tensor(np.zeros_like(parameter.grad.array))
+                zeros = None if set_to_none else Tensor(np.zeros_like(parameter.grad.array))
+                parameter.grad = None  # and with it what is kept of each sample
+                parameter.grad = zeros
+
+    def sample_grads(self) -> ModelSampleGrads:
+        """The gradients of all parameters, opened: one term for each sample of the per-sample backward passes so far.
+
+        Raises:
+            GraphError: if there was none since the gradients were last cleared.
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(2, 1)
+        >>> model(tg.tensor([[1.0, 0.0], [3.0, 4.0]])).squeeze(1).backward(per_sample=True)
+        >>> model.sample_grads()["weight"].norms()
+        tensor([1., 5.])
+        """
+        from ..samples.model_grads import ModelSampleGrads
+
+        return ModelSampleGrads(self.named_parameters())
 
     def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Self:
         """Convert the floating-point parameters, their gradients, and buffers to another dtype, in place.

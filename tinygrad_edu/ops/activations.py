@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..primitives import Operand, primitive
+from ..sample_rules import elementwise
 from .elementary import erfc
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def _cases(*more: Any) -> Callable[..., list[tuple[Any, ...]]]:
     return lambda draw: [(draw(3, 4), *more), (draw(), *more), (draw(0, 2), *more)]
 
 
-@primitive(vjps=(lambda g, out, x: g * (out > 0),), saves=("out",), fresh=True)
+@primitive(vjps=(lambda g, out, x: g * (out > 0),), saves=("out",), fresh=True, samples=elementwise)
 def relu(x: Operand) -> Operand:
     """max(x, 0); the derivative at 0 is 0. Any shape; the dtype is kept.
 
@@ -50,7 +51,13 @@ def relu(x: Operand) -> Operand:
     return np.maximum(x, 0)
 
 
-@primitive(vjps=(lambda g, out, x: g * ((out > 0) & (out < 6)),), saves=("out",), fresh=True, domain=(-2.0, 8.0))
+@primitive(
+    vjps=(lambda g, out, x: g * ((out > 0) & (out < 6)),),
+    saves=("out",),
+    fresh=True,
+    domain=(-2.0, 8.0),
+    samples=elementwise,
+)
 def relu6(x: Operand) -> Operand:
     """min(max(x, 0), 6); the derivative at 0 and at 6 is 0. Any shape; the dtype is kept.
 
@@ -68,6 +75,7 @@ def relu6(x: Operand) -> Operand:
     saves=("out",),
     fresh=True,
     cases=_cases(-1.0, 1.0),
+    samples=elementwise,
 )
 def _hardtanh(x: Operand, low: float, high: float) -> Operand:
     return np.minimum(np.maximum(x, low), high)
@@ -88,6 +96,7 @@ def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     saves=("x",),
     fresh=True,
     cases=_cases(0.1),
+    samples=elementwise,
 )
 def _leaky_relu(x: Operand, slope: float) -> Operand:
     return np.where(np.greater(x, 0), x, np.multiply(x, slope))
@@ -109,7 +118,7 @@ def _elu_rule(g: Any, out: Any, x: Any, alpha: float, scale: float, rate: float)
     return np.where(x > 0, g * scale, g * (rate * (out + alpha * scale)))
 
 
-@primitive(vjps=(_elu_rule,), saves=("out x",), fresh=True, cases=_cases(1.3, 1.1, 0.7))
+@primitive(vjps=(_elu_rule,), saves=("out x",), fresh=True, cases=_cases(1.3, 1.1, 0.7), samples=elementwise)
 def _elu(x: Operand, alpha: float, scale: float, rate: float) -> Operand:
     """scale * x above 0, scale * alpha * (exp(rate * x) - 1) below."""
     return scale * np.where(np.greater(x, 0), x, alpha * np.expm1(rate * np.minimum(x, 0)))
@@ -161,7 +170,7 @@ def _sigmoid(x: Any) -> Any:
     return np.where(np.greater_equal(x, 0), 1, e) / (1 + e)
 
 
-@primitive(vjps=(lambda g, out, x: g * (out * (1 - out)),), saves=("out",), fresh=True)
+@primitive(vjps=(lambda g, out, x: g * (out * (1 - out)),), saves=("out",), fresh=True, samples=elementwise)
 def sigmoid(x: Operand) -> Operand:
     """1 / (1 + exp(-x)). Any shape; integers become the default dtype.
 
@@ -172,7 +181,7 @@ def sigmoid(x: Operand) -> Operand:
     return _sigmoid(x)
 
 
-@primitive(vjps=(lambda g, out, x: g * sigmoid(-x),), saves=("x",), fresh=True)
+@primitive(vjps=(lambda g, out, x: g * sigmoid(-x),), saves=("x",), fresh=True, samples=elementwise)
 def logsigmoid(x: Operand) -> Operand:
     """log(sigmoid(x)), to full precision for x of either sign. Any shape; integers become the default dtype.
 
@@ -183,7 +192,9 @@ def logsigmoid(x: Operand) -> Operand:
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 
-@primitive(vjps=(lambda g, out, x: g / (x * (1 - x)),), saves=("x",), fresh=True, domain=(0.1, 0.9))
+@primitive(
+    vjps=(lambda g, out, x: g / (x * (1 - x)),), saves=("x",), fresh=True, domain=(0.1, 0.9), samples=elementwise
+)
 def logit(x: Operand) -> Operand:
     """log(x / (1 - x)): the inverse of the sigmoid. Any shape; integers become the default dtype.
 
@@ -199,7 +210,7 @@ def _softplus_rule(g: Any, out: Any, x: Any, beta: float, threshold: float) -> A
     return np.where(scaled > threshold, g, g * sigmoid(scaled))
 
 
-@primitive(vjps=(_softplus_rule,), saves=("x",), fresh=True, cases=_cases(1.5, 20.0))
+@primitive(vjps=(_softplus_rule,), saves=("x",), fresh=True, cases=_cases(1.5, 20.0), samples=elementwise)
 def _softplus(x: Operand, beta: float, threshold: float) -> Operand:
     scaled = np.multiply(x, beta)
     smooth = (np.maximum(scaled, 0) + np.log1p(np.exp(-np.abs(scaled)))) / beta
@@ -226,7 +237,7 @@ def _gelu_rule(g: Any, out: Any, x: Any) -> Any:
     return g * (0.5 * erfc(-_ROOT_HALF * x) + x * density)
 
 
-@primitive(vjps=(_gelu_rule,), saves=("x",), fresh=True)
+@primitive(vjps=(_gelu_rule,), saves=("x",), fresh=True, samples=elementwise)
 def _gelu(x: Operand) -> Operand:
     return x * (0.5 * erfc(-_ROOT_HALF * x))
 
@@ -238,7 +249,7 @@ def _gelu_tanh_rule(g: Any, out: Any, x: Any) -> Any:
     return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope)
 
 
-@primitive(vjps=(_gelu_tanh_rule,), saves=("x",), fresh=True)
+@primitive(vjps=(_gelu_tanh_rule,), saves=("x",), fresh=True, samples=elementwise)
 def _gelu_tanh(x: Operand) -> Operand:
     return 0.5 * x * (1 + np.tanh(_ROOT_2_BY_PI * x * (1 + 0.044715 * (x * x))))
 
@@ -269,7 +280,7 @@ def _silu_rule(g: Any, out: Any, x: Any) -> Any:
     return g * (s * (1 + x * (1 - s)))
 
 
-@primitive(vjps=(_silu_rule,), saves=("x",), fresh=True)
+@primitive(vjps=(_silu_rule,), saves=("x",), fresh=True, samples=elementwise)
 def silu(x: Operand) -> Operand:
     """x sigmoid(x), also called swish. Any shape; integers become the default dtype.
 
@@ -287,7 +298,7 @@ def _mish_rule(g: Any, out: Any, x: Any) -> Any:
     return g * (t + x * (1 - t * t) * sigmoid(x))
 
 
-@primitive(vjps=(_mish_rule,), saves=("x",), fresh=True)
+@primitive(vjps=(_mish_rule,), saves=("x",), fresh=True, samples=elementwise)
 def mish(x: Operand) -> Operand:
     """x tanh(softplus(x)). Any shape; integers become the default dtype.
 
@@ -300,7 +311,13 @@ def mish(x: Operand) -> Operand:
     return np.multiply(x, np.tanh(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))))
 
 
-@primitive(vjps=(lambda g, out, x: g * ((out > 0) & (out < 1)) / 6,), saves=("out",), fresh=True, domain=(-5.0, 5.0))
+@primitive(
+    vjps=(lambda g, out, x: g * ((out > 0) & (out < 1)) / 6,),
+    saves=("out",),
+    fresh=True,
+    domain=(-5.0, 5.0),
+    samples=elementwise,
+)
 def hardsigmoid(x: Operand) -> Operand:
     """x / 6 + 1/2, but not below 0 nor above 1; the derivative at both ends is 0.
 
@@ -319,7 +336,7 @@ def _hardswish_rule(g: Any, out: Any, x: Any) -> Any:
     return np.where(x <= -3, 0, np.where(x < 3, g * (x / 3 + 0.5), g))
 
 
-@primitive(vjps=(_hardswish_rule,), saves=("x",), fresh=True, domain=(-5.0, 5.0))
+@primitive(vjps=(_hardswish_rule,), saves=("x",), fresh=True, domain=(-5.0, 5.0), samples=elementwise)
 def hardswish(x: Operand) -> Operand:
     """x hardsigmoid(x); the derivative is 0 at -3 and 1 at 3. Any shape; integers become the default dtype.
 
@@ -332,7 +349,7 @@ def hardswish(x: Operand) -> Operand:
     return np.multiply(x, np.minimum(np.maximum(np.add(x, 3), 0), 6)) / 6
 
 
-@primitive(vjps=(lambda g, out, x: g / (1 + np.abs(x)) ** 2,), saves=("x",), fresh=True)
+@primitive(vjps=(lambda g, out, x: g / (1 + np.abs(x)) ** 2,), saves=("x",), fresh=True, samples=elementwise)
 def softsign(x: Operand) -> Operand:
     """x / (1 + |x|). Any shape; integers become the default dtype.
 
@@ -343,7 +360,7 @@ def softsign(x: Operand) -> Operand:
     return np.divide(x, 1 + np.abs(x))
 
 
-@primitive(vjps=(lambda g, out, x: g * np.tanh(x) ** 2,), saves=("x",), fresh=True)
+@primitive(vjps=(lambda g, out, x: g * np.tanh(x) ** 2,), saves=("x",), fresh=True, samples=elementwise)
 def tanhshrink(x: Operand) -> Operand:
     """x - tanh(x). Any shape; integers become the default dtype.
 
@@ -354,7 +371,13 @@ def tanhshrink(x: Operand) -> Operand:
     return np.subtract(x, np.tanh(x))
 
 
-@primitive(vjps=(lambda g, out, x, level, value: g * (x > level),), saves=("x",), fresh=True, cases=_cases(0.5, 0.2))
+@primitive(
+    vjps=(lambda g, out, x, level, value: g * (x > level),),
+    saves=("x",),
+    fresh=True,
+    cases=_cases(0.5, 0.2),
+    samples=elementwise,
+)
 def _threshold(x: Operand, level: float, value: float) -> Operand:
     return np.where(np.greater(x, level), x, value)
 
@@ -369,7 +392,13 @@ def threshold(x: Operand, threshold: float, value: float) -> Tensor:
     return _threshold(x, threshold, value)
 
 
-@primitive(vjps=(lambda g, out, x, size: g * (np.abs(x) > size),), saves=("x",), fresh=True, cases=_cases(0.5))
+@primitive(
+    vjps=(lambda g, out, x, size: g * (np.abs(x) > size),),
+    saves=("x",),
+    fresh=True,
+    cases=_cases(0.5),
+    samples=elementwise,
+)
 def _hardshrink(x: Operand, size: float) -> Operand:
     return np.where(np.abs(x) <= size, 0, x)
 
@@ -384,7 +413,13 @@ def hardshrink(x: Operand, lambd: float = 0.5) -> Tensor:
     return _hardshrink(x, lambd)
 
 
-@primitive(vjps=(lambda g, out, x, size: g * (np.abs(x) > size),), saves=("x",), fresh=True, cases=_cases(0.5))
+@primitive(
+    vjps=(lambda g, out, x, size: g * (np.abs(x) > size),),
+    saves=("x",),
+    fresh=True,
+    cases=_cases(0.5),
+    samples=elementwise,
+)
 def _softshrink(x: Operand, size: float) -> Operand:
     return np.sign(x) * np.maximum(np.abs(x) - size, 0)
 

@@ -21,6 +21,7 @@ from ..dtypes import (
 from ..errors import DtypeError
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase, make_tensor
+from ..sample_rules import elementwise
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -36,6 +37,7 @@ def _astype_rule(g: Any, out: Any, x: Any, dtype: Any) -> Any:
     vjps=(_astype_rule,),
     saves=("",),
     cases=lambda draw: [(draw(2, 3), float64), (draw(), float64), (draw(0), float64)],
+    samples=elementwise,
 )
 def _astype(x: Operand, dtype: np.dtype[Any]) -> Operand:
     return x.astype(dtype, copy=False)
@@ -46,6 +48,7 @@ def _astype(x: Operand, dtype: np.dtype[Any]) -> Operand:
     saves=("",),
     name="clone",
     cases=lambda draw: [(draw(2, 3),), (draw(),), (draw(0, 3),)],
+    samples=elementwise,
 )
 def _clone(a: Operand) -> Operand:
     return a.copy()

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase, make_tensor
+from ..sample_rules import elementwise
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -25,6 +26,7 @@ def _larger(g: Any, x: Any, y: Any) -> Any:
     saves=("x y", "x y"),
     fresh=True,
     numpy=np.maximum,
+    samples=elementwise,
 )
 def maximum(x: Operand, y: Operand) -> Operand:
     """The larger of x and y; NaN if either is. Where they tie, each gets half of the gradient.
@@ -43,6 +45,7 @@ def maximum(x: Operand, y: Operand) -> Operand:
     saves=("x y", "x y"),
     fresh=True,
     numpy=np.minimum,
+    samples=elementwise,
 )
 def minimum(x: Operand, y: Operand) -> Operand:
     """The smaller of x and y; NaN if either is. Where they tie, each gets half of the gradient.
@@ -84,6 +87,7 @@ def _by_high(g: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
         (draw(3, 4), draw(4, low=-1.0, high=-0.2), draw(3, 1, low=0.1, high=1.0)),
         (draw(0, 3), 0.0, 1.0),
     ],
+    samples=elementwise,
 )
 def _clip(x: Operand, low: Operand, high: Operand) -> Operand:
     if low is None:
@@ -159,6 +163,7 @@ def clamp_max(x: Operand, max: Operand) -> Tensor:
         (np.array([True, False]), draw(), draw(2)),
         (np.zeros((0, 2), bool), draw(0, 2), draw(2)),
     ],
+    samples=elementwise,
 )
 def _where(condition: Operand, x: Operand, y: Operand) -> Operand:
     return np.where(condition, x, y)
@@ -210,6 +215,7 @@ def where_method(x: Operand, condition: Operand, other: Operand) -> Tensor:
     saves=("x",),
     fresh=True,
     cases=lambda draw: [(draw(2, 3), 0.0, None, None), (draw(), 1.0, 2.0, 3.0)],
+    samples=elementwise,
 )
 def _nan_to_num(x: Operand, nan: float, posinf: float | None, neginf: float | None) -> Operand:
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import LinAlgError
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import core
 from .linalg import _solve, check_matrix, failing
 from .symmetric import numbers, on_diagonal, reciprocal_gaps
 
@@ -116,6 +117,7 @@ def _tall(a: Any) -> Any:
         (_tall(draw(1, 1)), False),
         (_tall(draw(0, 2, 3)), False),
     ],
+    samples=core(2, out=(2, 1, 2)),
 )
 def _svd(a: Operand, full_matrices: bool) -> tuple[Any, Any, Any]:
     check_matrix("svd", a, square=False)
@@ -225,6 +227,7 @@ def _qr_tall(q: Any, r: Any, by_q: Any, by_r: Any) -> Any:
         (_tall(draw(1, 1)), "reduced"),
         (_tall(draw(0, 3, 2)), "reduced"),
     ],
+    samples=core(2, out=(2, 2)),
 )
 def _qr(a: Operand, mode: str) -> tuple[Any, Any]:
     check_matrix("qr", a, square=False)
@@ -280,6 +283,7 @@ def _pinv_rule(g: Any, out: Any, a: Any, rcond: Any) -> Any:
     saves=("a out", ""),
     fresh=True,
     cases=lambda draw: [(_tall(draw(3, 2)), None), (_tall(draw(2, 3)), None), (_tall(draw(2, 2, 2)), None)],
+    samples=core(2, out=2),
 )
 def _pinv(a: Operand, rcond: Any) -> Operand:
     check_matrix("pinv", a, square=False)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import elementwise, moving
 from .axes import one_axis
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = ["diag", "diag_embed", "diagonal", "trace", "tril", "triu"]
     fresh=True,
     numpy=np.tril,
     cases=lambda draw: [(draw(3, 4), 0), (draw(2, 3, 3), -1), (draw(2, 3), 1), (draw(0, 2), 0)],
+    samples=elementwise,
 )
 def _tril(m: Operand, k: int = 0) -> Operand:
     return np.tril(m, k)
@@ -33,6 +35,7 @@ def _tril(m: Operand, k: int = 0) -> Operand:
     fresh=True,
     numpy=np.triu,
     cases=lambda draw: [(draw(3, 4), 0), (draw(2, 3, 3), -1), (draw(2, 3), 1), (draw(0, 2), 0)],
+    samples=elementwise,
 )
 def _triu(m: Operand, k: int = 0) -> Operand:
     return np.triu(m, k)
@@ -60,6 +63,7 @@ def _diagonal_rule(g: Any, out: Any, a: Any, offset: int, axis1: int, axis2: int
         (draw(2, 3, 4), -1, 2, 0),
         (draw(0, 2), 0, 0, 1),
     ],
+    samples=moving,
 )
 def _diagonal(a: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Operand:
     return _writable_diagonal(a, offset, axis1, axis2)
@@ -73,6 +77,7 @@ def _diagonal(a: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Op
         (draw(2, 2), (4, 2, 3), 1, 0, 2),
         (draw(0), (0, 2), 0, 0, 1),
     ],
+    samples=moving,
 )
 def _put_diagonal(x: Operand, shape: tuple[int, ...], offset: int, axis1: int, axis2: int) -> Operand:
     """Zeros of `shape` with `x` on a diagonal."""

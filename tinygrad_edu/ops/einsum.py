@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import ShapeError, axis_error
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import Contraction, Terms
 from .matmul import _shape
 from .matmul import matmul as _matmul
 
@@ -163,6 +164,13 @@ def _einsum_rule(g: Any, out: Any, subscripts: str, *operands: Any, needs: Seque
     return parts
 
 
+def _einsum_terms(node: Any) -> Terms:
+    inputs, output = _parts(node.args[0])
+    count = len(inputs)
+    partners = [[j + 1 for j in range(count) if j != i] for i in range(count)]
+    return Terms((None, *inputs), output, ((), *partners))
+
+
 @primitive(
     joint=_einsum_rule,
     cases=lambda draw: [
@@ -180,6 +188,7 @@ def _einsum_rule(g: Any, out: Any, subscripts: str, *operands: Any, needs: Seque
         ("ij,jk->ik", draw(2, 0), draw(0, 2)),
         ("->", draw()),
     ],
+    samples=Contraction(_einsum_terms),
 )
 def _einsum(subscripts: str, *operands: Operand) -> Operand:
     arrays = [x if isinstance(x, np.ndarray) else np.asarray(x) for x in operands]

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..primitives import Operand, primitive
+from ..sample_rules import elementwise
 from . import erf as error_function
 
 __all__ = [
@@ -19,7 +20,7 @@ _LN2, _LN10 = math.log(2), math.log(10)
 _TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
 
 
-@primitive(vjps=(lambda g, out, x: g * out,), saves=("out",), fresh=True, numpy=np.exp)
+@primitive(vjps=(lambda g, out, x: g * out,), saves=("out",), fresh=True, numpy=np.exp, samples=elementwise)
 def exp(x: Operand) -> Operand:
     """e to the power x. Any shape; integers become the default dtype.
 
@@ -30,7 +31,7 @@ def exp(x: Operand) -> Operand:
     return np.exp(x)
 
 
-@primitive(vjps=(lambda g, out, x: g * out * _LN2,), saves=("out",), fresh=True, numpy=np.exp2)
+@primitive(vjps=(lambda g, out, x: g * out * _LN2,), saves=("out",), fresh=True, numpy=np.exp2, samples=elementwise)
 def exp2(x: Operand) -> Operand:
     """2 to the power x. Any shape; integers become the default dtype.
 
@@ -41,7 +42,7 @@ def exp2(x: Operand) -> Operand:
     return np.exp2(x)
 
 
-@primitive(vjps=(lambda g, out, x: g * (out + 1),), saves=("out",), fresh=True, numpy=np.expm1)
+@primitive(vjps=(lambda g, out, x: g * (out + 1),), saves=("out",), fresh=True, numpy=np.expm1, samples=elementwise)
 def expm1(x: Operand) -> Operand:
     """exp(x) - 1, to full precision where x is small. Any shape; integers become the default dtype.
 
@@ -52,7 +53,9 @@ def expm1(x: Operand) -> Operand:
     return np.expm1(x)
 
 
-@primitive(vjps=(lambda g, out, x: g / x,), saves=("x",), fresh=True, numpy=np.log, domain=(0.2, 3.0))
+@primitive(
+    vjps=(lambda g, out, x: g / x,), saves=("x",), fresh=True, numpy=np.log, domain=(0.2, 3.0), samples=elementwise
+)
 def log(x: Operand) -> Operand:
     """The natural logarithm. Any shape; integers become the default dtype.
 
@@ -63,7 +66,14 @@ def log(x: Operand) -> Operand:
     return np.log(x)
 
 
-@primitive(vjps=(lambda g, out, x: g / (x * _LN2),), saves=("x",), fresh=True, numpy=np.log2, domain=(0.2, 3.0))
+@primitive(
+    vjps=(lambda g, out, x: g / (x * _LN2),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.log2,
+    domain=(0.2, 3.0),
+    samples=elementwise,
+)
 def log2(x: Operand) -> Operand:
     """The logarithm to the base 2. Any shape; integers become the default dtype.
 
@@ -74,7 +84,14 @@ def log2(x: Operand) -> Operand:
     return np.log2(x)
 
 
-@primitive(vjps=(lambda g, out, x: g / (x * _LN10),), saves=("x",), fresh=True, numpy=np.log10, domain=(0.2, 3.0))
+@primitive(
+    vjps=(lambda g, out, x: g / (x * _LN10),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.log10,
+    domain=(0.2, 3.0),
+    samples=elementwise,
+)
 def log10(x: Operand) -> Operand:
     """The logarithm to the base 10. Any shape; integers become the default dtype.
 
@@ -85,7 +102,14 @@ def log10(x: Operand) -> Operand:
     return np.log10(x)
 
 
-@primitive(vjps=(lambda g, out, x: g / (1 + x),), saves=("x",), fresh=True, numpy=np.log1p, domain=(-0.7, 2.0))
+@primitive(
+    vjps=(lambda g, out, x: g / (1 + x),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.log1p,
+    domain=(-0.7, 2.0),
+    samples=elementwise,
+)
 def log1p(x: Operand) -> Operand:
     """log(1 + x), to full precision where x is small. Any shape; integers become the default dtype.
 
@@ -109,6 +133,7 @@ def _safe_log(y: Operand, used: Operand, one: Operand = 1) -> Operand:
     saves=("x y", "x y"),
     fresh=True,
     domain=(0.2, 3.0),
+    samples=elementwise,
 )
 def xlogy(x: Operand, y: Operand) -> Operand:
     """x log(y), and 0 where x is 0, whatever y is: the term of an entropy. The shapes broadcast, or it is a ShapeError.
@@ -130,6 +155,7 @@ def _weight(part: Operand, total: Operand) -> Operand:
     saves=("out x", "out y"),
     fresh=True,
     numpy=np.logaddexp,
+    samples=elementwise,
 )
 def logaddexp(x: Operand, y: Operand) -> Operand:
     """log(exp(x) + exp(y)), without overflow. The shapes broadcast, or it is a ShapeError.
@@ -141,7 +167,7 @@ def logaddexp(x: Operand, y: Operand) -> Operand:
     return np.logaddexp(x, y)
 
 
-@primitive(vjps=(lambda g, out, x: g * np.cos(x),), saves=("x",), fresh=True, numpy=np.sin)
+@primitive(vjps=(lambda g, out, x: g * np.cos(x),), saves=("x",), fresh=True, numpy=np.sin, samples=elementwise)
 def sin(x: Operand) -> Operand:
     """The sine of x, in radians. Any shape; integers become the default dtype.
 
@@ -152,7 +178,7 @@ def sin(x: Operand) -> Operand:
     return np.sin(x)
 
 
-@primitive(vjps=(lambda g, out, x: -g * np.sin(x),), saves=("x",), fresh=True, numpy=np.cos)
+@primitive(vjps=(lambda g, out, x: -g * np.sin(x),), saves=("x",), fresh=True, numpy=np.cos, samples=elementwise)
 def cos(x: Operand) -> Operand:
     """The cosine of x, in radians. Any shape; integers become the default dtype.
 
@@ -169,6 +195,7 @@ def cos(x: Operand) -> Operand:
     fresh=True,
     numpy=np.tan,
     domain=(-1.2, 1.2),
+    samples=elementwise,
 )
 def tan(x: Operand) -> Operand:
     """The tangent of x, in radians. Any shape; integers become the default dtype.
@@ -186,6 +213,7 @@ def tan(x: Operand) -> Operand:
     fresh=True,
     numpy=np.arcsin,
     domain=(-0.9, 0.9),
+    samples=elementwise,
 )
 def asin(x: Operand) -> Operand:
     """The angle in [-pi/2, pi/2] whose sine is x. Any shape; integers become the default dtype.
@@ -203,6 +231,7 @@ def asin(x: Operand) -> Operand:
     fresh=True,
     numpy=np.arccos,
     domain=(-0.9, 0.9),
+    samples=elementwise,
 )
 def acos(x: Operand) -> Operand:
     """The angle in [0, pi] whose cosine is x. Any shape; integers become the default dtype.
@@ -214,7 +243,7 @@ def acos(x: Operand) -> Operand:
     return np.arccos(x)
 
 
-@primitive(vjps=(lambda g, out, x: g / (1 + x * x),), saves=("x",), fresh=True, numpy=np.arctan)
+@primitive(vjps=(lambda g, out, x: g / (1 + x * x),), saves=("x",), fresh=True, numpy=np.arctan, samples=elementwise)
 def atan(x: Operand) -> Operand:
     """The angle in [-pi/2, pi/2] whose tangent is x. Any shape; integers become the default dtype.
 
@@ -236,6 +265,7 @@ def _square_length(x: Operand, y: Operand) -> Operand:
     saves=("x y", "x y"),
     fresh=True,
     numpy=np.arctan2,
+    samples=elementwise,
 )
 def atan2(y: Operand, x: Operand) -> Operand:
     """The angle in [-pi, pi] of the point (x, y). At the origin both derivatives are 0, as in PyTorch.
@@ -249,7 +279,7 @@ def atan2(y: Operand, x: Operand) -> Operand:
     return np.arctan2(y, x)
 
 
-@primitive(vjps=(lambda g, out, x: g * np.cosh(x),), saves=("x",), fresh=True, numpy=np.sinh)
+@primitive(vjps=(lambda g, out, x: g * np.cosh(x),), saves=("x",), fresh=True, numpy=np.sinh, samples=elementwise)
 def sinh(x: Operand) -> Operand:
     """The hyperbolic sine. Any shape; integers become the default dtype.
 
@@ -260,7 +290,7 @@ def sinh(x: Operand) -> Operand:
     return np.sinh(x)
 
 
-@primitive(vjps=(lambda g, out, x: g * np.sinh(x),), saves=("x",), fresh=True, numpy=np.cosh)
+@primitive(vjps=(lambda g, out, x: g * np.sinh(x),), saves=("x",), fresh=True, numpy=np.cosh, samples=elementwise)
 def cosh(x: Operand) -> Operand:
     """The hyperbolic cosine. Any shape; integers become the default dtype.
 
@@ -271,7 +301,9 @@ def cosh(x: Operand) -> Operand:
     return np.cosh(x)
 
 
-@primitive(vjps=(lambda g, out, x: g * (1 - out * out),), saves=("out",), fresh=True, numpy=np.tanh)
+@primitive(
+    vjps=(lambda g, out, x: g * (1 - out * out),), saves=("out",), fresh=True, numpy=np.tanh, samples=elementwise
+)
 def tanh(x: Operand) -> Operand:
     """The hyperbolic tangent. Any shape; integers become the default dtype.
 
@@ -282,7 +314,9 @@ def tanh(x: Operand) -> Operand:
     return np.tanh(x)
 
 
-@primitive(vjps=(lambda g, out, x: g / np.hypot(x, 1),), saves=("x",), fresh=True, numpy=np.arcsinh)
+@primitive(
+    vjps=(lambda g, out, x: g / np.hypot(x, 1),), saves=("x",), fresh=True, numpy=np.arcsinh, samples=elementwise
+)
 def asinh(x: Operand) -> Operand:
     """The inverse of the hyperbolic sine. Any shape; integers become the default dtype.
 
@@ -299,6 +333,7 @@ def asinh(x: Operand) -> Operand:
     fresh=True,
     numpy=np.arccosh,
     domain=(1.3, 4.0),
+    samples=elementwise,
 )
 def acosh(x: Operand) -> Operand:
     """The inverse of the hyperbolic cosine, not negative. Any shape; integers become the default dtype.
@@ -310,7 +345,14 @@ def acosh(x: Operand) -> Operand:
     return np.arccosh(x)
 
 
-@primitive(vjps=(lambda g, out, x: g / (1 - x * x),), saves=("x",), fresh=True, numpy=np.arctanh, domain=(-0.9, 0.9))
+@primitive(
+    vjps=(lambda g, out, x: g / (1 - x * x),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.arctanh,
+    domain=(-0.9, 0.9),
+    samples=elementwise,
+)
 def atanh(x: Operand) -> Operand:
     """The inverse of the hyperbolic tangent. Any shape; integers become the default dtype.
 
@@ -331,6 +373,7 @@ def _part_of(g: Operand, x: Operand, length: Operand) -> Operand:
     fresh=True,
     numpy=np.hypot,
     domain=(0.3, 2.0),
+    samples=elementwise,
 )
 def hypot(x: Operand, y: Operand) -> Operand:
     """sqrt(x^2 + y^2), without overflow. The gradient at (0, 0) is 0. The shapes broadcast, or it is a ShapeError.
@@ -342,7 +385,9 @@ def hypot(x: Operand, y: Operand) -> Operand:
     return np.hypot(x, y)
 
 
-@primitive(vjps=(lambda g, out, x: g * (_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True)
+@primitive(
+    vjps=(lambda g, out, x: g * (_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True, samples=elementwise
+)
 def erf(x: Operand) -> Operand:
     """The error function: 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 
@@ -357,7 +402,9 @@ def erf(x: Operand) -> Operand:
     return error_function.erf(x)
 
 
-@primitive(vjps=(lambda g, out, x: g * (-_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True)
+@primitive(
+    vjps=(lambda g, out, x: g * (-_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True, samples=elementwise
+)
 def erfc(x: Operand) -> Operand:
     """1 - erf(x), to full relative precision where that is small. Any shape; integers become the default dtype.
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..dtypes import float64
 from ..primitives import Operand, implements, primitive
 from ..recording import make_tensor
+from ..sample_rules import elementwise
 from .cast import astype
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def no_change(g: Any, out: Any, *args: Any) -> Any:
     return np.zeros(g.shape, g.dtype)
 
 
-@primitive(vjps=(lambda g, out, x, y: g, lambda g, out, x, y: g), saves=("", ""), numpy=np.add)
+@primitive(vjps=(lambda g, out, x, y: g, lambda g, out, x, y: g), saves=("", ""), numpy=np.add, samples=elementwise)
 def add(x: Operand, y: Operand) -> Operand:
     """x + y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
@@ -42,7 +43,9 @@ def add(x: Operand, y: Operand) -> Operand:
     return np.add(x, y)
 
 
-@primitive(vjps=(lambda g, out, x, y: g, lambda g, out, x, y: -g), saves=("", ""), numpy=np.subtract)
+@primitive(
+    vjps=(lambda g, out, x, y: g, lambda g, out, x, y: -g), saves=("", ""), numpy=np.subtract, samples=elementwise
+)
 def sub(x: Operand, y: Operand) -> Operand:
     """x - y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
@@ -58,6 +61,7 @@ def sub(x: Operand, y: Operand) -> Operand:
     saves=("y", "x"),
     fresh=True,
     numpy=np.multiply,
+    samples=elementwise,
 )
 def mul(x: Operand, y: Operand) -> Operand:
     """x * y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
@@ -76,6 +80,7 @@ def mul(x: Operand, y: Operand) -> Operand:
     fresh=True,
     numpy=(np.divide, np.true_divide),
     domain=(0.5, 2.0),
+    samples=elementwise,
 )
 def div(x: Operand, y: Operand) -> Operand:
     """x / y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
@@ -89,7 +94,7 @@ def div(x: Operand, y: Operand) -> Operand:
     return np.divide(x, y)
 
 
-@primitive(vjps=(lambda g, out, x: -g,), saves=("",), fresh=True, numpy=np.negative)
+@primitive(vjps=(lambda g, out, x: -g,), saves=("",), fresh=True, numpy=np.negative, samples=elementwise)
 def neg(x: Operand) -> Operand:
     """-x. Any shape; the dtype is kept; booleans are a DtypeError.
 
@@ -105,6 +110,7 @@ def neg(x: Operand) -> Operand:
     saves=("", "x y"),
     numpy=(np.remainder, np.mod),
     domain=(0.5, 2.0),
+    samples=elementwise,
 )
 def remainder(x: Operand, y: Operand) -> Operand:
     """x - floor(x / y) * y, the operator `%`: the result has the sign of `y`.
@@ -123,6 +129,7 @@ def remainder(x: Operand, y: Operand) -> Operand:
     saves=("", "x y"),
     numpy=np.fmod,
     domain=(0.5, 2.0),
+    samples=elementwise,
 )
 def fmod(x: Operand, y: Operand) -> Operand:
     """x - trunc(x / y) * y, C's remainder: the result has the sign of `x`.
@@ -136,7 +143,14 @@ def fmod(x: Operand, y: Operand) -> Operand:
     return np.fmod(x, y)
 
 
-@primitive(vjps=(no_change, no_change), saves=("", ""), fresh=True, numpy=np.floor_divide, domain=(0.5, 2.0))
+@primitive(
+    vjps=(no_change, no_change),
+    saves=("", ""),
+    fresh=True,
+    numpy=np.floor_divide,
+    domain=(0.5, 2.0),
+    samples=elementwise,
+)
 def floor_divide(x: Operand, y: Operand) -> Operand:
     """floor(x / y), the operator `//`. Its gradient is zero.
 
@@ -174,6 +188,7 @@ def _power_by_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
     fresh=True,
     numpy=np.power,
     domain=(0.3, 2.0),
+    samples=elementwise,
 )
 def pow(x: Operand, y: Operand) -> Operand:
     """x to the power y, with broadcasting; 0 to the power 0 is 1.
@@ -208,6 +223,7 @@ def float_power(x: Operand, y: Operand) -> Tensor:
     saves=("out",),
     fresh=True,
     domain=(0.4, 2.0),
+    samples=elementwise,
 )
 def reciprocal(x: Operand) -> Operand:
     """1 / x. Any shape; integers become the default dtype.
@@ -225,7 +241,7 @@ def _np_reciprocal(x: Operand) -> Tensor:
     return reciprocal(x) if x.dtype.kind == "f" else make_tensor(np.reciprocal(x.array), None)
 
 
-@primitive(vjps=(lambda g, out, x: g * (2 * x),), saves=("x",), fresh=True, numpy=np.square)
+@primitive(vjps=(lambda g, out, x: g * (2 * x),), saves=("x",), fresh=True, numpy=np.square, samples=elementwise)
 def square(x: Operand) -> Operand:
     """x * x. Any shape; the dtype is kept.
 
@@ -236,7 +252,14 @@ def square(x: Operand) -> Operand:
     return np.square(x)
 
 
-@primitive(vjps=(lambda g, out, x: 0.5 * g / out,), saves=("out",), fresh=True, numpy=np.sqrt, domain=(0.3, 3.0))
+@primitive(
+    vjps=(lambda g, out, x: 0.5 * g / out,),
+    saves=("out",),
+    fresh=True,
+    numpy=np.sqrt,
+    domain=(0.3, 3.0),
+    samples=elementwise,
+)
 def sqrt(x: Operand) -> Operand:
     """The square root; its derivative at 0 is infinite. Any shape; integers become the default dtype.
 
@@ -247,7 +270,9 @@ def sqrt(x: Operand) -> Operand:
     return np.sqrt(x)
 
 
-@primitive(vjps=(lambda g, out, x: -0.5 * g * out**3,), saves=("out",), fresh=True, domain=(0.4, 3.0))
+@primitive(
+    vjps=(lambda g, out, x: -0.5 * g * out**3,), saves=("out",), fresh=True, domain=(0.4, 3.0), samples=elementwise
+)
 def rsqrt(x: Operand) -> Operand:
     """1 / sqrt(x). Any shape; integers become the default dtype.
 
@@ -258,7 +283,13 @@ def rsqrt(x: Operand) -> Operand:
     return np.divide(1, np.sqrt(x))
 
 
-@primitive(vjps=(lambda g, out, x: g * np.sign(x),), saves=("x",), fresh=True, numpy=(np.absolute, np.fabs))
+@primitive(
+    vjps=(lambda g, out, x: g * np.sign(x),),
+    saves=("x",),
+    fresh=True,
+    numpy=(np.absolute, np.fabs),
+    samples=elementwise,
+)
 def abs(x: Operand) -> Operand:
     """|x|; the derivative at 0 is 0. Any shape; the dtype is kept.
 
@@ -282,6 +313,7 @@ def abs(x: Operand) -> Operand:
         (draw(2), draw(2), draw(2, 1)),
         (draw(), draw(), draw(2)),
     ],
+    samples=elementwise,
 )
 def lerp(x: Operand, end: Operand, weight: Operand) -> Operand:
     """x + weight * (end - x): on the way from `x` to `end`.

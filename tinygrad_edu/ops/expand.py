@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ShapeError, broadcast_clash
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import elementwise
 from .shape import sizes
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = ["broadcast_tensors", "broadcast_to", "expand", "expand_as"]
         (draw(1), (0,)),
         (draw(), ()),
     ],
+    samples=elementwise,
 )
 def _broadcast_to(array: Operand, shape: int | tuple[int, ...]) -> Operand:
     return np.broadcast_to(array, shape)

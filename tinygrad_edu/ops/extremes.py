@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy as np
 from ..errors import ShapeError
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase
+from ..sample_rules import reduction
 from .axes import Axes, one_axis, some_axes
 from .choice import maximum, minimum
-from .gather import take_along_axis
+from .gather import picking
 from .reduce import count, reduction_cases, spread
 
 if TYPE_CHECKING:
@@ -43,12 +45,12 @@ def shared(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return spread(g, x, axis, keepdims) * chosen / chosen.sum(axis=axis, keepdims=True)
 
 
-@primitive(vjps=(shared,), saves=("out x",), fresh=True, cases=reduction_cases)
+@primitive(vjps=(shared,), saves=("out x",), fresh=True, cases=reduction_cases, samples=reduction)
 def _amax(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-@primitive(vjps=(shared,), saves=("out x",), fresh=True, cases=reduction_cases)
+@primitive(vjps=(shared,), saves=("out x",), fresh=True, cases=reduction_cases, samples=reduction)
 def _amin(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
     return np.min(x, axis=axis, keepdims=keepdims)
 
@@ -125,6 +127,10 @@ def aminmax(
     """
     dim, keepdim = one_axis("aminmax", x, dim, axis), keepdim or keepdims
     return amin(x, dim, keepdim), amax(x, dim, keepdim)
+
+
+_max_at = picking("max")
+_min_at = picking("min")
 
 
 def _argument_cases(draw: Any) -> list[Any]:
@@ -235,7 +241,7 @@ def max(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None 
     if isinstance(dim, TensorBase | np.ndarray):
         return maximum(x, dim)
     place = one_axis("max", x, dim, axis)
-    return amax(x) if place is None else at(x, argmax(x, place, True), place, keepdim or keepdims)
+    return amax(x) if place is None else at(_max_at, x, argmax(x, place, True), place, keepdim or keepdims)
 
 
 def min(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Any:
@@ -262,12 +268,12 @@ def min(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None 
     if isinstance(dim, TensorBase | np.ndarray):
         return minimum(x, dim)
     place = one_axis("min", x, dim, axis)
-    return amin(x) if place is None else at(x, argmin(x, place, True), place, keepdim or keepdims)
+    return amin(x) if place is None else at(_min_at, x, argmin(x, place, True), place, keepdim or keepdims)
 
 
-def at(x: Any, indices: Any, axis: int, keepdims: bool) -> ValuesIndices:
-    """The elements at `indices` (whose axis has size 1), and the indices, with or without that axis."""
-    values = take_along_axis(x, indices, axis)
+def at(pick: Callable[..., Tensor], x: Any, indices: Any, axis: int, keepdims: bool) -> ValuesIndices:
+    """What `pick` takes from `indices` (whose axis has size 1), and the indices, with or without that axis."""
+    values: Any = pick(x, indices, axis)
     if not keepdims:
         values, indices = values.squeeze(axis=axis), indices.squeeze(axis=axis)
     return ValuesIndices(values, indices)

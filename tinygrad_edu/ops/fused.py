@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
 
 from ..errors import ShapeError
 from ..primitives import Operand, primitive
+from ..sample_rules import Contraction, Terms, core
 from .reduce import logsumexp
 
 __all__ = ["linear", "softmax_cross_entropy"]
@@ -24,6 +27,13 @@ def _linear_cases(draw: Any) -> list[tuple[Any, ...]]:
     return [(draw(4, 3), weight, None), *((draw(*shape), weight, bias) for shape in shapes)]
 
 
+@lru_cache
+def _linear_terms(ndim: int) -> Terms:
+    """The bias is added: in letters, a sum over all rows that is multiplied with nothing."""
+    rows = ascii_lowercase[: ndim - 1]
+    return Terms((rows + "x", "yx", "y"), rows + "y", ((1,), (0,), ()))
+
+
 @primitive(
     vjps=(
         lambda g, out, x, weight, bias: np.dot(g, weight) if len(g.shape) == 2 else g @ weight,
@@ -33,6 +43,7 @@ def _linear_cases(draw: Any) -> list[tuple[Any, ...]]:
     saves=("weight", "x", ""),
     fresh=True,
     cases=_linear_cases,
+    samples=Contraction(lambda node: _linear_terms(len(node.shape)), mixing=False, shared=(1, 2)),
 )
 def linear(x: Operand, weight: Operand, bias: Operand = None) -> Any:
     """x @ weight.T + bias: each vector along the last axis of `x` times the matrix `weight`.
@@ -97,6 +108,7 @@ def _cross_entropy_rule(g: Any, losses: Any, logits: Any, targets: Any) -> Any:
         (draw(0, 3), np.zeros(0, dtype=int)),
         (draw(40, 2), np.arange(40) % 2),
     ],
+    samples=core(1, 0, out=0),
 )
 def softmax_cross_entropy(logits: Operand, targets: Operand) -> Any:
     """-log softmax(logits)[target] for each row, without overflow at any size of logits.

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..errors import ShapeError
+from ..owners import NOBODY, Use, fit, of_places, simplify
 from ..primitives import Operand, primitive
 from ..recording import TensorBase
+from ..sample_rules import Custom, Moving
 
 if TYPE_CHECKING:
     from ..dtypes import Array
@@ -95,15 +97,64 @@ def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
     return _put_add(g, x.shape, index)
 
 
+class _Reading(Moving):
+    """Reading by index: slices and rows have short ways, everything else moves the numbers of the places."""
+
+    def owners_of(self, node: Any, owners: Any) -> Any:
+        x, index = node.links[0], node.args[1]
+        if owners.size > 1:
+            parts = index if type(index) is tuple else (index,)
+            if all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in parts):
+                return [_owners_of_slices(x.shape, parts, owners)]
+            whole = isinstance(index, np.ndarray) and index.dtype.kind != "b"
+            if whole and all(n == 1 for n in owners.shape[index.ndim :]):
+                rows = owners.reshape(owners.shape[: index.ndim])
+                found = of_places(rows, index % max(x.shape[0], 1), x.shape[:1])
+                return [found if isinstance(found, Use) else found.reshape(found.shape + (1,) * (len(x.shape) - 1))]
+        return super().owners_of(node, owners)
+
+    def permutes(self, node: Any) -> bool:
+        return not may_repeat(node.args[1])
+
+    def rows(self, node: Any, argument: int) -> tuple[Any, int]:
+        x, index = node.links[0], node.args[1]
+        if isinstance(index, np.ndarray) and index.dtype.kind != "b":
+            return index % max(x.shape[0], 1), len(x.shape) - 1
+        return positions(x.shape, index).reshape(node.shape), 0
+
+
+def _owners_of_slices(shape: tuple[int, ...], parts: tuple[Any, ...], owners: Any) -> Any:
+    """The owners of an array of `shape`; what is not read belongs to the one who reads beside it."""
+    taken = sum([part is not None and part is not Ellipsis for part in parts])
+    filled: list[Any] = []
+    for part in parts if Ellipsis in parts else (*parts, Ellipsis):
+        filled += [slice(None)] * (len(shape) - taken) if part is Ellipsis else [part]
+    # An axis that the index took away comes back, one that it put in goes.
+    owners = owners[tuple([0 if p is None else None if isinstance(p, int) else slice(None) for p in filled])]
+    for axis, part in enumerate([p for p in filled if p is not None]):
+        if owners.shape[axis] != 1 and part != slice(None):
+            full = np.full((*owners.shape[:axis], shape[axis], *owners.shape[axis + 1 :]), NOBODY)
+            full[(slice(None),) * axis + (part,)] = owners
+            owners = full
+    return owners
+
+
 @primitive(
     vjps=(_getitem_rule,),
     saves=("index",),
     fresh=True,
     name="getitem",
     cases=_draw_cases,
+    samples=_Reading(),
 )
 def _getitem(x: Operand, index: Any) -> Operand:
     return x[index]
+
+
+def _put_add_owners(node: Any, owners: Any) -> list[Any]:
+    """Each element went to one place, whatever else was added there."""
+    found = np.asarray(np.broadcast_to(owners, node.shape)[node.args[2]])
+    return [simplify(found.reshape(node.links[0].shape))]
 
 
 @primitive(
@@ -116,6 +167,7 @@ def _getitem(x: Operand, index: Any) -> Operand:
         (draw(0), (2,), slice(2, 2)),
         (draw(), (2,), 0),
     ],
+    samples=Custom(_put_add_owners),
 )
 def _put_add(x: Operand, shape: tuple[int, ...], index: Any) -> Operand:
     """Zeros of `shape` to which `x` was added at `index`, as often as a place occurs there."""
@@ -153,6 +205,21 @@ def _rest_rule(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
     return _set_item(g, index, 0.0)
 
 
+def _set_item_owners(node: Any, owners: Any) -> list[Any]:
+    x, index, value = node.links[0], node.args[1], node.links[2]
+    full = np.broadcast_to(owners, node.shape)
+    rest = full.copy()
+    rest[index] = NOBODY
+    written = None
+    if value is not None:
+        part = np.asarray(full[index])
+        if may_repeat(index):
+            part = np.where(_last_writes(node.shape, index), part, NOBODY)
+        surplus = len(value.shape) - part.ndim
+        written = fit(part.reshape((1,) * max(surplus, 0) + part.shape), value.shape)
+    return [None if x is None else simplify(rest), None, written]
+
+
 @primitive(
     vjps=(_rest_rule, None, _value_rule),
     saves=("index", "", "index"),
@@ -166,6 +233,7 @@ def _rest_rule(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
         (draw(2), np.array([True, False]), draw()),
         (draw(0, 2), slice(None), draw(2)),
     ],
+    samples=Custom(_set_item_owners),
 )
 def _set_item(x: Operand, index: Any, value: Operand) -> Operand:
     out = x[...].copy()  # x[...] of a NumPy number, as a rule may get one, is an array

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ShapeError
+from ..owners import simplify
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import Custom
 from .axes import one_axis
 from .expand import broadcast_to
 from .shape import _reshape, atleast_1d, atleast_2d, atleast_3d
@@ -40,6 +42,31 @@ def _concatenate_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence
     return parts
 
 
+def _concatenate_owners(node: Any, owners: Any) -> list[Any]:
+    """Those of each array's own piece; all the same where they do not change along the axis."""
+    axis = node.args[0]
+    found: list[Any] = [None]
+    start = 0
+    for array, link in zip(node.args[1:], node.links[1:], strict=True):
+        stop = start + array.shape[axis]
+        if owners.shape[axis] != 1:
+            found.append(None if link is None else simplify(owners[(slice(None),) * axis + (slice(start, stop),)]))
+        else:
+            found.append(owners)
+        start = stop
+    return found
+
+
+def _stack_owners(node: Any, owners: Any) -> list[Any]:
+    axis = node.args[0]
+    last = owners.shape[axis] - 1
+    pieces: list[Any] = [None]
+    for i, link in enumerate(node.links[1:]):
+        piece = None if link is None else np.asarray(owners.take(min(i, last), axis))
+        pieces.append(piece if piece is None or not last else simplify(piece))
+    return pieces
+
+
 @primitive(
     joint=_concatenate_rule,
     saves=(),
@@ -48,6 +75,7 @@ def _concatenate_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence
         (1, draw(2, 1), draw(2, 0), draw(2, 4), draw(2, 1)),
         (0, draw(3)),
     ],
+    samples=Custom(_concatenate_owners),
 )
 def _concatenate(axis: int, *arrays: Operand) -> Operand:
     return np.concatenate(arrays, axis=axis)
@@ -126,6 +154,7 @@ def _stack_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence[Any])
         (0, draw(), draw()),
         (1, draw(0)),
     ],
+    samples=Custom(_stack_owners),
 )
 def _stack(axis: int, *arrays: Operand) -> Operand:
     return np.stack(arrays, axis=axis)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from ..errors import LinAlgError, ShapeError
+from ..owners import Use, collapse, fit
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import Custom, core
 from .einsum import einsum
 from .matmul import _shape, matmul
 from .shape import squeeze
@@ -94,6 +96,7 @@ def _inv_rule(g: Any, out: Any, a: Any) -> Any:
         (draw(1, 1) + 5,),
         (draw(0, 2, 2),),
     ],
+    samples=core(2, out=2),
 )
 def inv(a: Operand) -> Operand:
     """The inverse of a square matrix.
@@ -128,6 +131,20 @@ def _solve_rule(g: Any, out: Any, a: Any, b: Any, needs: Sequence[Any]) -> tuple
     return (None if needs[0] is None else -(for_b @ out.mT)), for_b
 
 
+def _solve_owners(node: Any, owners: Any) -> list[Any]:
+    """Each column of the right side has a solution of its own, for which every row is needed."""
+    rows = len(node.shape) - 2
+    single = collapse(owners, (rows,))
+    if single is None:
+        return [Use.MIXED, Use.MIXED]
+    matrix, right = node.links
+    by_matrix = None if matrix is None else collapse(single, (rows + 1,))
+    return [
+        None if matrix is None else Use.SHARED if by_matrix is None else fit(by_matrix, (*matrix.shape[:-2], 1, 1)),
+        None if right is None else fit(single, (*right.shape[:-2], 1, right.shape[-1])),
+    ]
+
+
 @primitive(
     joint=_solve_rule,
     saves=("a out", "a"),
@@ -137,6 +154,7 @@ def _solve_rule(g: Any, out: Any, a: Any, b: Any, needs: Sequence[Any]) -> tuple
         (draw(2, 2) + 5 * np.eye(2), draw(2, 2, 1)),
         (draw(2, 2) + 5 * np.eye(2), draw(2, 0)),
     ],
+    samples=Custom(_solve_owners),
 )
 def _solve(a: Operand, b: Operand) -> Operand:
     try:
@@ -216,6 +234,7 @@ def _cofactor_rule(g: Any, out: Any, a: Any) -> Any:
     saves=("a out",),
     fresh=True,
     cases=lambda draw: [(draw(3, 3) + 4 * np.eye(3),), (draw(2, 2, 2) + 4 * np.eye(2),), (draw(1, 1) + 4,)],
+    samples=core(2, out=2),
 )
 def _cofactor(a: Operand) -> Operand:
     """The derivative of the determinant, also of a singular one: det(a) times the inverse, transposed."""
@@ -248,6 +267,7 @@ def _spread(g: Any) -> Any:
         (draw(1, 1),),
         (draw(0, 2, 2),),
     ],
+    samples=core(2, out=0),
 )
 def det(a: Operand) -> Operand:
     """The determinant of square matrices (..., n, n), of shape (...).
@@ -277,6 +297,7 @@ def _slogdet_rule(g: Any, out: Any, a: Any) -> Any:
 @primitive(
     vjps=(_slogdet_rule,),
     cases=lambda draw: [(draw(3, 3) + 4 * np.eye(3),), (draw(2, 2, 2) - 4 * np.eye(2),), (draw(0, 2, 2),)],
+    samples=core(2, out=(0, 0)),
 )
 def _slogdet(a: Operand) -> tuple[Any, Any]:
     check_matrix("slogdet", a)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..primitives import Operand, primitive
+from ..sample_rules import elementwise
 
 __all__: list[str] = []  # the public functions are in nn.functional
 
@@ -31,6 +32,7 @@ def _log_of_rest(p: Any) -> Any:
     saves=("p target", "p"),
     fresh=True,
     domain=(0.1, 0.9),
+    samples=elementwise,
 )
 def binary_cross_entropy(p: Operand, target: Operand) -> Operand:
     """-target log(p) - (1 - target) log(1 - p), with logarithms of at least -100."""

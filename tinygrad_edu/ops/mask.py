@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import DtypeError, ShapeError, broadcast_clash
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase, make_tensor
+from ..sample_rules import elementwise
 from .index import _set_item, getitem
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzer
         (draw(), np.array(True), 1.0),
         (draw(0), np.zeros(0, bool), 1.0),
     ],
+    samples=elementwise,
 )
 def _masked_fill(x: Operand, mask: Operand, value: Operand) -> Operand:
     return np.where(mask, value, x)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ShapeError, broadcast_clash
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import Contraction, Terms
 from .elementwise import mul
 from .shape import reshape
 
@@ -63,6 +66,20 @@ def _right_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
     return matmul(_turned(x), g)
 
 
+@lru_cache
+def _terms(x: int, y: int) -> Terms:
+    """x[..., m, k] y[..., k, n] of so many axes, without m or n where an operand is a vector."""
+    left = "".join([*ascii_lowercase[20 - max(x - 2, 0) : 20], "x" if x > 1 else "", "y"])
+    right = "".join([*ascii_lowercase[20 - max(y - 2, 0) : 20], "y", "z" if y > 1 else ""])
+    batch = ascii_lowercase[20 - max(x - 2, y - 2, 0) : 20]
+    out = batch + ("x" if x > 1 else "") + ("z" if y > 1 else "")
+    return Terms((left, right), out, ((1,), (0,)))
+
+
+def _terms_of(node: Any) -> Terms:
+    return _terms(*[_ndim(link or value) for link, value in zip(node.links, node.args, strict=True)])
+
+
 @primitive(
     vjps=(_left_rule, _right_rule),
     saves=("y", "x"),
@@ -82,6 +99,7 @@ def _right_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
         (draw(0, 2, 3), draw(3, 2)),
         (draw(1, 1), draw(1, 1)),
     ],
+    samples=Contraction(_terms_of),
 )
 def matmul(x: Operand, y: Operand) -> Operand:
     """The matrix product, `x @ y`.

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import DtypeError, ShapeError
 from ..primitives import Operand, primitive
+from ..sample_rules import Core, value_of
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -23,6 +24,12 @@ def _mean(x: Any, count: int) -> Any:
     if x.dtype == np.float16:  # NumPy's mean adds in float32, where squares do not overflow; but it is slow
         return x.mean(axis=axes, keepdims=True)
     return x.sum(axis=axes, keepdims=True) / math.prod(x.shape[-count:])
+
+
+def _cores(node: Any) -> tuple[list[int], int]:
+    """Every array's last `count` axes are normalised, scaled or shifted."""
+    count = value_of(node, "count")
+    return [count] * 3, count
 
 
 def _scaled(normal: Any, weight: Any, bias: Any) -> Any:
@@ -64,6 +71,7 @@ def _layer_norm_rule(
         (draw(2, 1), draw(1), draw(1), 1, 0.1),
         (draw(0, 3), draw(3), draw(3), 1, 1e-5),
     ],
+    samples=Core(_cores),
 )
 def _layer_norm(x: Operand, weight: Operand, bias: Operand, count: int, eps: float) -> Any:
     centred = x - _mean(x, count)
@@ -93,6 +101,7 @@ def _rms_norm_rule(
         (draw(3), None, 1, 1e-5),
         (draw(0, 3), draw(3), 1, 1e-5),
     ],
+    samples=Core(_cores),
 )
 def _rms_norm(x: Operand, weight: Operand, count: int, eps: float) -> Any:
     return _scaled(x / np.sqrt(_mean(x * x, count) + eps), weight, None)

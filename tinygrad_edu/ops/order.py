@@ -12,14 +12,21 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import reduction
 from .axes import one_axis
 from .extremes import ValuesIndices, at, check_any, shared
-from .gather import take_along_axis
+from .gather import picking
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = ["argsort", "kthvalue", "median", "msort", "sort", "topk"]
+
+
+_sort_at = picking("sort")
+_topk_at = picking("topk")
+_kthvalue_at = picking("kthvalue")
+_median_at = picking("median")
 
 
 @primitive(saves=(), cases=lambda draw: [(draw(2, 3), 1, False), (draw(4), 0, True), (draw(0, 2), 0, True)])
@@ -80,7 +87,7 @@ def sort(
     """
     place = _axis("sort", x, dim, axis)
     indices = _argsort(x, place, descending)
-    return ValuesIndices(take_along_axis(x, indices, place), indices)
+    return ValuesIndices(_sort_at(x, indices, place), indices)
 
 
 def msort(x: Operand) -> Tensor:
@@ -154,7 +161,7 @@ def topk(
     if not 0 <= k <= x.shape[place]:
         raise ShapeError(f"topk: k={k} of axis {place} of shape {x.shape}: use 0 to {x.shape[place]}")
     indices = _largest(x, k, place, largest, sorted)
-    return ValuesIndices(take_along_axis(x, indices, place), indices)
+    return ValuesIndices(_topk_at(x, indices, place), indices)
 
 
 def kthvalue(
@@ -189,7 +196,7 @@ def kthvalue(
     place = _axis("kthvalue", x, dim, axis)
     if not 1 <= k <= x.shape[place]:
         raise ShapeError(f"kthvalue: k={k} of axis {place} of shape {x.shape}: use 1 to {x.shape[place]}")
-    return at(x, _ranked(x, (k - 1,), place), place, keepdim or keepdims)
+    return at(_kthvalue_at, x, _ranked(x, (k - 1,), place), place, keepdim or keepdims)
 
 
 @primitive(saves=(), cases=lambda draw: [(draw(2, 5), (1, 2), 1), (draw(4), (0,), 0)])
@@ -212,6 +219,7 @@ def _middle(x: Operand, ranks: tuple[int, ...], axis: int) -> Operand:
     saves=("out x",),
     fresh=True,
     cases=lambda draw: [(draw(5),), (draw(2, 2),), (draw(),), (draw(1),)],
+    samples=reduction,
 )
 def _lower_median(x: Operand) -> Operand:
     flat = x.reshape(-1)
@@ -253,7 +261,7 @@ def median(
     check_any("median", x, place)
     if place is None:
         return _lower_median(x)
-    return at(x, _middle(x, ((x.shape[place] - 1) // 2,), place), place, keepdim or keepdims)
+    return at(_median_at, x, _middle(x, ((x.shape[place] - 1) // 2,), place), place, keepdim or keepdims)
 
 
 @implements(np.median)
@@ -263,7 +271,7 @@ def _median_numpy(a: Operand, axis: int | None = None, *, keepdims: bool = False
     x = a.reshape(-1) if place is None else a
     along = place or 0
     n = x.shape[along]
-    values = take_along_axis(x, _middle(x, ((n - 1) // 2, n // 2), along), along)
+    values: Any = _median_at(x, _middle(x, ((n - 1) // 2, n // 2), along), along)
     out = values.mean(axis=along, keepdims=keepdims and place is not None)
     return out.reshape((1,) * len(a.shape)) if keepdims and place is None else out
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase
+from ..sample_rules import moving, moving_axis
 from .axes import Axes, one_axis, some_axes
 from .expand import broadcast_to
 from .index import getitem
@@ -32,6 +33,7 @@ __all__ = ["flip", "fliplr", "flipud", "repeat_interleave", "roll", "tile"]
         (draw(0), 0),
         (draw(), None),
     ],
+    samples=moving_axis,
 )
 def _flip(m: Operand, axis: Any = None) -> Operand:
     return np.flip(m, axis)
@@ -120,6 +122,7 @@ def _back(shift: Any) -> Any:
         (draw(0, 2), 1, 0),
         (draw(), 1, None),
     ],
+    samples=moving_axis,
 )
 def _roll(a: Operand, shift: Any, axis: Any = None) -> Operand:
     return np.roll(a, shift, axis)
@@ -271,6 +274,7 @@ def _inside(g: Any, pad_width: tuple[tuple[int, int], ...], shape: tuple[int, ..
         (draw(0, 2), ((1, 0), (0, 1)), 0.0),
         (draw(), (), 0.0),
     ],
+    samples=moving,
 )
 def _pad(x: Operand, pad_width: tuple[tuple[int, int], ...], value: float = 0.0) -> Operand:
     out = np.full([n + sum(widths) for n, widths in zip(x.shape, pad_width, strict=True)], value, x.dtype)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..dtypes import DType, int64
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import reduction
 from .axes import Axes, some_axes
 from .choice import where
 
@@ -54,6 +55,7 @@ def reduction_cases(draw: Any) -> list[tuple[Any, ...]]:
     saves=("",),
     name="sum_over",
     cases=lambda draw: [*reduction_cases(draw), (draw(0, 3), 0, False)],
+    samples=reduction,
 )
 def _sum(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
     return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
@@ -68,7 +70,7 @@ def _everywhere(g: Any, out: Any, x: Any) -> Any:
     return view
 
 
-@primitive(vjps=(_everywhere,), saves=("",), name="sum")
+@primitive(vjps=(_everywhere,), saves=("",), name="sum", samples=reduction)
 def _sum_of_all(x: Operand) -> Operand:
     return np.add.reduce(x, axis=None)
 
@@ -123,7 +125,7 @@ def _mean_rule(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return np.broadcast_to(spread(g, x, axis, keepdims) / (count(x, axis) or 1), x.shape)
 
 
-@primitive(vjps=(_mean_rule,), saves=("",), cases=reduction_cases)
+@primitive(vjps=(_mean_rule,), saves=("",), cases=reduction_cases, samples=reduction)
 def _mean(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
     return np.mean(x, axis=axis, keepdims=keepdims)
 
@@ -188,6 +190,7 @@ def _prod_rule(g: Any, out: Any, x: Any, axis: int, keepdims: bool) -> Any:
         (draw(3, 0), 0, False),
         (draw(1), 0, False),
     ],
+    samples=reduction,
 )
 def _prod(x: Operand, axis: int, keepdims: bool) -> Operand:
     return np.prod(x, axis=axis, keepdims=keepdims)
@@ -278,7 +281,7 @@ def _logsumexp_rule(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return spread(g, x, axis, keepdims) * np.exp(x - where(out == -math.inf, 0, out))
 
 
-@primitive(vjps=(_logsumexp_rule,), saves=("out x",), fresh=True, cases=reduction_cases)
+@primitive(vjps=(_logsumexp_rule,), saves=("out x",), fresh=True, cases=reduction_cases, samples=reduction)
 def _logsumexp(x: Operand, axis: Any, keepdims: bool) -> Operand:
     if not count(x, axis):
         return np.sum(x, axis=axis, keepdims=keepdims) - math.inf

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import elementwise
 from .elementwise import no_change
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ceil", "fix", "floor", "frac", "round", "sgn", "sign", "trunc"]
 
 
-@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.sign)
+@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.sign, samples=elementwise)
 def sign(x: Operand) -> Operand:
     """-1, 0 or 1: the sign of x. Any shape; the dtype is kept.
 
@@ -26,7 +27,7 @@ def sign(x: Operand) -> Operand:
     return np.sign(x)
 
 
-@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.floor)
+@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.floor, samples=elementwise)
 def floor(x: Operand) -> Operand:
     """The largest integer that is not above x. Any shape; the dtype is kept.
 
@@ -37,7 +38,7 @@ def floor(x: Operand) -> Operand:
     return np.floor(x)
 
 
-@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.ceil)
+@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.ceil, samples=elementwise)
 def ceil(x: Operand) -> Operand:
     """The smallest integer that is not below x. Any shape; the dtype is kept.
 
@@ -48,7 +49,7 @@ def ceil(x: Operand) -> Operand:
     return np.ceil(x)
 
 
-@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.trunc)
+@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.trunc, samples=elementwise)
 def trunc(x: Operand) -> Operand:
     """x without its fraction: rounded towards 0. Any shape; the dtype is kept.
 
@@ -59,7 +60,7 @@ def trunc(x: Operand) -> Operand:
     return np.trunc(x)
 
 
-@primitive(vjps=(lambda g, out, x: g,), saves=("",))
+@primitive(vjps=(lambda g, out, x: g,), saves=("",), samples=elementwise)
 def frac(x: Operand) -> Operand:
     """The fraction of x, with its sign: x - trunc(x). Its derivative is 1. Any shape; the dtype is kept.
 
@@ -75,6 +76,7 @@ def frac(x: Operand) -> Operand:
     saves=("",),
     fresh=True,
     cases=lambda draw: [(draw(2, 3), 0), (draw(), 1), (draw(0, 2), 0)],
+    samples=elementwise,
 )
 def _round(x: Operand, decimals: int) -> Operand:
     return np.round(x, decimals)

@@ -9,9 +9,10 @@ import numpy as np
 
 from ..dtypes import DType
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import along_axis, moving_axis
 from .axes import one_axis
 from .extremes import ValuesIndices
-from .gather import take_along_axis
+from .gather import picking
 from .reduce import converted
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def _running_sum_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) -> Any
         (draw(2, 0), 1, False),
         (draw(1), 0, False),
     ],
+    samples=along_axis,
 )
 def running_sum(x: Operand, axis: int, reverse: bool) -> Operand:
     """The running sum along an axis, from its other end if `reverse`."""
@@ -69,6 +71,7 @@ def _shift_rule(g: Any, out: Any, x: Any, axis: int, steps: int, fill: float) ->
         (draw(2, 0), 1, 1, 0.0),
         (draw(1), 0, 1, 0.0),
     ],
+    samples=moving_axis,
 )
 def shifted(x: Operand, axis: int, steps: int, fill: float) -> Operand:
     """x moved by one place along `axis` (1 or -1), with `fill` in the place that becomes free."""
@@ -98,6 +101,7 @@ def _by_term(g: Any, out: Any, a: Any, b: Any, axis: int, reverse: bool) -> Any:
         (draw(2, 3), draw(2, 3), 1, True),
         (draw(2, 0), draw(2, 0), 1, False),
     ],
+    samples=along_axis,
 )
 def recurrence(a: Operand, b: Operand, axis: int, reverse: bool) -> Operand:
     """s[i] = a[i] s[i-1] + b[i] along `axis`, beginning with s[-1] = 0; from the other end if `reverse`."""
@@ -130,6 +134,7 @@ def _running_product_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) ->
         (draw(2, 0), 1, False),
         (draw(1), 0, False),
     ],
+    samples=along_axis,
 )
 def _running_product(x: Operand, axis: int, reverse: bool) -> Operand:
     return _reversed(np.cumprod(_reversed(x, axis, reverse), axis=axis), axis, reverse)
@@ -155,6 +160,7 @@ def _log_running_sum_rule(g: Any, out: Any, x: Any, axis: int) -> Any:
     fresh=True,
     name="logcumsumexp",
     cases=lambda draw: [(draw(5), 0), (draw(2, 3), 1), (draw(2, 0), 1), (draw(1), 0)],
+    samples=along_axis,
 )
 def _logrunning_sum(x: Operand, axis: int) -> Operand:
     return np.logaddexp.accumulate(x, axis=axis)
@@ -259,7 +265,8 @@ def cummax(x: Operand, dim: int | None = None, *, axis: int | None = None) -> Va
     ValuesIndices(values=tensor([1., 3., 3.]), indices=tensor([0, 1, 1]))
     """
     place = _axis("cummax", x, dim, axis)
-    return _running_extreme(x, np.maximum.accumulate, place)
+    indices = _last_met(x, np.maximum.accumulate, place)
+    return ValuesIndices(_cummax_at(x, indices, place), indices)
 
 
 def cummin(x: Operand, dim: int | None = None, *, axis: int | None = None) -> ValuesIndices:
@@ -281,7 +288,8 @@ def cummin(x: Operand, dim: int | None = None, *, axis: int | None = None) -> Va
     ValuesIndices(values=tensor([3., 1., 1.]), indices=tensor([0, 1, 1]))
     """
     place = _axis("cummin", x, dim, axis)
-    return _running_extreme(x, np.minimum.accumulate, place)
+    indices = _last_met(x, np.minimum.accumulate, place)
+    return ValuesIndices(_cummin_at(x, indices, place), indices)
 
 
 @primitive(saves=(), cases=lambda draw: [(draw(2, 3), np.maximum.accumulate, 1), (draw(4), np.minimum.accumulate, 0)])
@@ -291,9 +299,8 @@ def _last_met(x: Operand, accumulate: Any, axis: int) -> Operand:
     return np.maximum.accumulate(np.where((x == best) | (x != x), places, 0), axis=axis)
 
 
-def _running_extreme(x: Any, accumulate: Any, axis: int) -> ValuesIndices:
-    indices = _last_met(x, accumulate, axis)
-    return ValuesIndices(take_along_axis(x, indices, axis), indices)
+_cummax_at = picking("cummax")
+_cummin_at = picking("cummin")
 
 
 def diff(

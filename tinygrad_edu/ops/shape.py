@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..errors import ShapeError
+from ..owners import reshape as as_reshaped
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import Custom
 from .axes import Axes, one_axis, some_axes
 
 if TYPE_CHECKING:
@@ -37,10 +39,15 @@ __all__ = [
 ]
 
 
+def _owners(node: Any, owners: Any) -> Any:
+    return [as_reshaped(owners, node.shape, node.links[0].shape)]
+
+
 @primitive(
     vjps=(lambda g, out, x, shape: g.reshape(x.shape),),
     saves=("",),
     cases=lambda draw: [(draw(2, 6), (3, 4)), (draw(0, 3), (3, 0)), (draw(), (1, 1)), (draw(1), ())],
+    samples=Custom(_owners, permutes=True),
 )
 def _reshape(x: Operand, shape: tuple[int, ...]) -> Operand:
     return np.reshape(x, shape)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..primitives import Operand, primitive
+from ..sample_rules import along_axis, reduction
 from .axes import one_axis
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def _rows(x: Any) -> Any:
     vjps=(lambda g, out, x, axis: np.broadcast_to(g, x.shape),),
     saves=("",),
     cases=lambda draw: [(draw(3, 4), 1), (draw(3, 4), 0), (draw(2, 3, 4), 1), (draw(0, 3), 1)],
+    samples=reduction,
 )
 def _row_sum(x: Operand, axis: int) -> Operand:
     return row_sum(x, axis)
@@ -77,6 +79,7 @@ _CASES = lambda draw: [
     saves=("out",),
     fresh=True,
     cases=_CASES,
+    samples=along_axis,
 )
 def _softmax(x: Operand, axis: int) -> Operand:
     if _has_short_rows(x, axis):
@@ -99,6 +102,7 @@ def _exponentials(x: Any, axis: int) -> Any:
     saves=("out",),
     fresh=True,
     cases=_CASES,
+    samples=along_axis,
 )
 def _log_softmax(x: Operand, axis: int) -> Operand:
     if _has_short_rows(x, axis):

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..errors import ShapeError
+from ..owners import NOBODY, simplify
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import Custom, value_of
 from .axes import one_axis
 from .shape import _reshape
 
@@ -33,6 +35,21 @@ def _split_rule(g: Any, out: Any, x: Any, cuts: tuple[int, ...], axis: int) -> A
     return np.concatenate(parts, axis)
 
 
+def _split_owners(node: Any, owners: Any) -> list[Any]:
+    """Those of the parts, one after the other; a part that was not used belongs to nobody."""
+    cuts, axis, x = value_of(node, "cuts"), value_of(node, "axis"), node.links[0]
+    edges = (0, *cuts, x.shape[axis])
+    ndim = len(x.shape)
+    pieces = []
+    for part, (start, stop) in zip(owners, itertools.pairwise(edges), strict=True):
+        piece = np.full((1,) * ndim, NOBODY) if part is None else part
+        shape = tuple([stop - start if i == axis else n for i, n in enumerate(piece.shape)])
+        pieces.append(np.broadcast_to(piece, shape))
+    shape = np.broadcast_shapes(*[p.shape[:axis] + (1,) + p.shape[axis + 1 :] for p in pieces])
+    full = [np.broadcast_to(p, shape[:axis] + (p.shape[axis],) + shape[axis + 1 :]) for p in pieces]
+    return [simplify(np.concatenate(full, axis)), *[None] * (len(node.links) - 1)]
+
+
 @primitive(
     vjps=(_split_rule,),
     saves=("",),
@@ -43,6 +60,7 @@ def _split_rule(g: Any, out: Any, x: Any, cuts: tuple[int, ...], axis: int) -> A
         (draw(3), (1,), 0),
         (draw(0, 2), (0,), 0),
     ],
+    samples=Custom(_split_owners),
 )
 def _split(x: Operand, cuts: tuple[int, ...], axis: int) -> Any:
     edges = (0, *cuts, x.shape[axis])

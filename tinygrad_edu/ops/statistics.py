@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import reduction
 from .axes import Axes, some_axes
 from .reduce import count, spread
 
@@ -46,12 +47,12 @@ def _std_rule(g: Any, out: Any, x: Any, axis: Any, correction: float, keepdims: 
     return spread(g, x, axis, keepdims) * _deviation(x, axis) / np.where(scale == 0, 1, scale)
 
 
-@primitive(vjps=(_var_rule,), saves=("x",), fresh=True, cases=_statistic_cases)
+@primitive(vjps=(_var_rule,), saves=("x",), fresh=True, cases=_statistic_cases, samples=reduction)
 def _var(x: Operand, axis: Any, correction: float, keepdims: bool) -> Operand:
     return np.var(x, axis=axis, ddof=correction, keepdims=keepdims)
 
 
-@primitive(vjps=(_std_rule,), saves=("out x",), fresh=True, cases=_statistic_cases)
+@primitive(vjps=(_std_rule,), saves=("out x",), fresh=True, cases=_statistic_cases, samples=reduction)
 def _std(x: Operand, axis: Any, correction: float, keepdims: bool) -> Operand:
     return np.std(x, axis=axis, ddof=correction, keepdims=keepdims)
 
@@ -206,6 +207,7 @@ def _norm_rule(g: Any, out: Any, x: Any, p: float, axis: Any, keepdims: bool) ->
         (draw(), 2, None, False),
         (draw(0, 3), 2, 0, False),
     ],
+    samples=reduction,
 )
 def _norm(x: Operand, p: float, axis: Any, keepdims: bool) -> Operand:
     if p == 2:

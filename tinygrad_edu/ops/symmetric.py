@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import LinAlgError
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase
+from ..sample_rules import core
 from .linalg import _solve, _turn, check_matrix, failing
 from .transpose import matrix_transpose
 
@@ -94,6 +95,7 @@ def _definite(a: Any) -> Any:
         (_definite(draw(2, 2, 2)),),
         (draw(1, 1, low=1.0, high=2.0),),
     ],
+    samples=core(2, out=2),
 )
 def _cholesky(a: Operand) -> Operand:
     check_matrix("cholesky", a)
@@ -162,6 +164,7 @@ def _apart(a: Any) -> Any:
         (_apart(draw(1, 1)), "L"),
         (_apart(draw(0, 2, 2)), "L"),
     ],
+    samples=core(2, out=(1, 2)),
 )
 def _eigh(a: Operand, triangle: str) -> tuple[Any, Any]:
     check_matrix("eigh", a)

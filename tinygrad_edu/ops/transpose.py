@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..primitives import Operand, implements, primitive
+from ..sample_rules import Custom, value_of
 from .axes import Axes, one_axis, some_axes
 from .shape import sizes
 
@@ -26,6 +27,10 @@ def _inverse(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...] | None:
     return tuple(sorted(range(ndim), key=order.__getitem__))
 
 
+def _transpose_owners(node: Any, owners: Any) -> Any:
+    return [np.transpose(owners, _inverse(value_of(node, "axes"), len(node.shape)))]
+
+
 @primitive(
     vjps=(lambda g, out, a, axes: np.transpose(g, _inverse(axes, len(a.shape))),),
     saves=("",),
@@ -36,6 +41,7 @@ def _inverse(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...] | None:
         (draw(0, 3), (1, 0)),
         (draw(), None),
     ],
+    samples=Custom(_transpose_owners, permutes=True),
 )
 def _transpose(a: Operand, axes: Sequence[int] | None = None) -> Operand:
     return np.transpose(a, axes)

@@ -167,6 +167,7 @@ class Optimizer:
                 source = p.source
                 if source is None:
                     continue
+                source.samples = None
                 if set_to_none:
                     source.grad = None
                 elif source.grad is not None and source.grad.source is not None:  # it is part of a graph

@@ -1,0 +1,120 @@
+"""Which training samples pull the model towards a test sample, and which pull it away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import autograd
+from ..errors import GraphError
+from ..grad_mode import enable_grad
+from ..recording import TensorBase
+from .opening import open_losses
+from .sample_grads import array_of, tensor_of
+
+if TYPE_CHECKING:
+    from ..nn.module import Module
+    from ..tensor import Tensor
+
+__all__ = ["influence"]
+
+
+def influence(
+    losses: Tensor,
+    model: Module,
+    x_test: Any,
+    y_test: Any,
+    *,
+    loss_fn: Callable[[Any, Any], Tensor] | None = None,
+    coupled: bool = False,
+) -> Tensor:
+    """⟨g_m, g_test⟩ of each training sample m, where g_test is the gradient of the summed test loss.
+
+    To first order a step of -η g_m changes the test loss by -η⟨g_m, g_test⟩. So a positive number belongs to a sample
+    whose step lowers the test loss, a negative one to a sample whose step raises it. The numbers are linear in the
+    test loss: those of several test batches add up to those of all of them.
+
+    No gradient of a sample is written out, and neither `.grad` nor `sample_grads` changes. The test loss is computed
+    in evaluation mode, where dropout is off and normalization uses and leaves alone its running statistics; after it
+    every module is in the mode it was in. The training losses are as they were computed.
+
+    Args:
+        losses: one training loss for each sample, shape (B,). Their graph is kept.
+        model: the model with whose parameters they were computed; those that require no gradient are left out.
+        x_test: what the model is called with.
+        y_test: the targets.
+        loss_fn: called with the prediction and `y_test`; the sum of what it returns is the test loss. Default: the
+            sum of `tg.nn.functional.cross_entropy`.
+        coupled: allow training losses that depend on several samples; see `Tensor.backward`.
+
+    Returns:
+        Shape (B,), with the parameters' dtype.
+
+    Raises:
+        ShapeError: if there is not one loss for each sample.
+        SampleCouplingError: if samples are coupled.
+        GraphError: if no training loss, or no test loss, depends on a parameter of the model that requires a gradient;
+            or the graph of the training losses was freed.
+        TypeError: if `loss_fn` returns no Tensor.
+
+    Source: Pruthi et al., "Estimating Training Data Influence by Tracing Gradient Descent" (2020), with one
+    checkpoint and a learning rate of 1.
+
+    >>> import tinygrad_edu as tg
+    >>> model = tg.nn.Linear(2, 2, bias=False)
+    >>> tg.nn.init.zeros_(model.weight) is model.weight
+    True
+    >>> x, y = tg.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), tg.tensor([0, 1, 0])
+    >>> losses = tg.nn.functional.cross_entropy(model(x), y, reduction="none")
+    >>> tg.samples.influence(losses, model, tg.tensor([[2.0, 0.0]]), tg.tensor([0]))
+    tensor([ 1., -1.,  0.])
+    """
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise GraphError(
+            f"influence(): no parameter of this {type(model).__name__} requires a gradient: unfreeze the ones that "
+            "matter, as in p.requires_grad = True"
+        )
+    opened = open_losses(losses, coupled=coupled)
+    if not any(p.source in opened for p in parameters):
+        raise GraphError(
+            f"influence(): the losses do not depend on any parameter of this {type(model).__name__} that requires a "
+            "gradient: pass the model that they were computed with"
+        )
+    loss = _test_loss(model, x_test, y_test, loss_fn)
+    directions = autograd.grad(loss, parameters, allow_unused=True) if loss.source is not None else ()
+    if all(direction is None for direction in directions):
+        raise GraphError(
+            f"influence(): the test loss does not depend on any parameter of this {type(model).__name__} that requires "
+            "a gradient: look for detach() or no_grad() in its forward() or in loss_fn"
+        )
+    total = np.zeros(losses.shape[0])
+    for parameter, direction in zip(parameters, directions, strict=True):
+        part = opened.get(parameter.source)  # type: ignore[arg-type]
+        if part is not None and direction is not None:
+            total += array_of(part.dots(direction.array), total.dtype)
+    return tensor_of(total, np.result_type(*{p.dtype for p in parameters}))
+
+
+def _test_loss(model: Module, x: Any, y: Any, loss_fn: Callable[[Any, Any], Any] | None) -> Any:
+    from ..nn.functional import cross_entropy
+
+    with enable_grad(), _evaluating(model):
+        loss = (loss_fn or cross_entropy)(model(x), y)
+    if not isinstance(loss, TensorBase):
+        raise TypeError(f"influence(): loss_fn returned a {type(loss).__name__}, it must return a Tensor to be summed")
+    return loss
+
+
+@contextmanager
+def _evaluating(model: Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

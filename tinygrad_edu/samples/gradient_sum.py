@@ -1,0 +1,225 @@
+"""A gradient as a sum and counts, which micro-batches, uneven batches and workers merge by adding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import GraphError, ShapeError
+from ..recording import make_tensor
+from .model_grads import ModelSampleGrads
+from .noise import NoiseScale
+from .sample_grads import array_of
+
+if TYPE_CHECKING:
+    from ..nn.module import Module
+    from ..tensor import Tensor
+
+__all__ = ["GradientSum"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GradientSum:
+    """What samples' gradients add up to: (Σ w g, Σ w, Σ w², n, Σ w‖g‖²).
+
+    Sums are merged by adding, in any order and any grouping, with the same result up to rounding; only the merged one
+    is divided. So the mean over a batch in parts of different sizes is that of the whole batch, which the mean of the
+    parts' means is not. `GradientSum()` is the sum over nothing. A sum never changes, and it can be pickled.
+
+    Attributes:
+        gradients: Σ w g of each parameter, by name. A name that is not there counts as 0.
+        weight: Σ w, which is the number of samples unless they had weights.
+        weight_squares: Σ w².
+        count: n, the number of samples.
+        square_norms: Σ w‖g‖², with the norm over all parameters.
+
+    >>> import tinygrad_edu as tg
+    >>> model = tg.nn.Linear(1, 1, bias=False)
+    >>> parts = []
+    >>> for x in ([[1.0], [2.0], [3.0]], [[6.0]]):  # one batch in uneven parts
+    ...     model.zero_grad()
+    ...     model(tg.tensor(x)).squeeze(1).backward(per_sample=True)
+    ...     parts.append(tg.samples.GradientSum.of(model))
+    >>> whole = sum(parts)
+    >>> whole
+    GradientSum(4 samples of weight 4, 1 parameters: weight)
+    >>> whole.mean()
+    {'weight': tensor([[3.]])}
+    """
+
+    gradients: Mapping[str, Tensor] = field(default_factory=dict)
+    weight: float = 0.0
+    weight_squares: float = 0.0
+    count: int = 0
+    square_norms: float = 0.0
+
+    @classmethod
+    def of(cls, model: Module | ModelSampleGrads) -> GradientSum:
+        """The sum over all samples of a model's per-sample backward passes since the last `zero_grad`.
+
+        A pass with ``weights=`` gives its samples these weights; without, each counts 1. Only the samples are in it,
+        not what `.grad` holds besides, and they are as they were before `clip`. Parameters that no loss depended on
+        are left out.
+
+        Args:
+            model: the model, or what its `sample_grads()` returned.
+
+        Raises:
+            GraphError: if there was no per-sample pass, or it kept norms only.
+            ValueError: if a weight is negative or not finite.
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(1, 1, bias=False)
+        >>> model(tg.tensor([[1.0], [4.0]])).squeeze(1).backward(per_sample=True, weights=[3.0, 1.0])
+        >>> total = tg.samples.GradientSum.of(model)
+        >>> total.weight, total.weight_squares, total.square_norms, total.mean()
+        (4.0, 10.0, 19.0, {'weight': tensor([[1.75]])})
+        """
+        grads = model if isinstance(model, ModelSampleGrads) else model.sample_grads()
+        weights = np.asarray(next(iter(grads.values())).weights, np.float64)
+        wrong = np.flatnonzero(~((weights >= 0) & (weights < math.inf)))
+        if wrong.size:
+            raise ValueError(
+                f"GradientSum.of(): sample {wrong[0]} has the weight {weights[wrong[0]]:g}: a sample counts 0 or "
+                "more. If it is a factor of the loss, multiply the losses by it and leave weights= out"
+            )
+        squares = array_of(grads.squares(), np.dtype(np.float64))  # of w g
+        counted = weights > 0
+        return cls(
+            {name: one.sum().detach() for name, one in grads.items() if one.cost().uses},
+            float(weights.sum()),
+            float(np.square(weights).sum()),
+            grads.count,
+            float((squares[counted] / weights[counted]).sum()),
+        )
+
+    @property
+    def effective_count(self) -> float:
+        """(Σ w)² / Σ w²: how many samples of one weight would say as much; n if all weights are equal."""
+        return self.weight * self.weight / self.weight_squares if self.weight_squares else 0.0
+
+    def __repr__(self) -> str:
+        names = f": {', '.join(self.gradients)}" if self.gradients else ""
+        return f"GradientSum({self.count} samples of weight {self.weight:g}, {len(self.gradients)} parameters{names})"
+
+    def merge(self, *others: GradientSum) -> GradientSum:
+        """The sum over the samples of this one and all others; none of them changes.
+
+        Raises:
+            ShapeError: if a parameter has different shapes.
+            TypeError: if one of them is not a GradientSum.
+
+        >>> import tinygrad_edu as tg
+        >>> one = tg.samples.GradientSum({"w": tg.tensor([1.0])}, 1, 1, 1, 1.0)
+        >>> two = tg.samples.GradientSum({"w": tg.tensor([5.0])}, 1, 1, 1, 25.0)
+        >>> one.merge(two, two).gradients["w"]
+        tensor([11.])
+        """
+        parts: list[Any] = [self, *others]
+        arrays: dict[str, list[Tensor]] = {}
+        for part in parts:
+            if not isinstance(part, GradientSum):
+                raise TypeError(
+                    f"merge() needs GradientSums, got {type(part).__name__}: make one with GradientSum.of(model)"
+                )
+            for name, gradient in part.gradients.items():
+                arrays.setdefault(name, []).append(gradient)
+        for name, own in arrays.items():
+            shapes = list(dict.fromkeys(gradient.shape for gradient in own))
+            if len(shapes) > 1:
+                raise ShapeError(
+                    f"merge(): {name!r} has the shapes {' and '.join(map(str, shapes))}: these are sums of different "
+                    "models. Nothing was changed"
+                )
+        return GradientSum(
+            {name: _added(own) for name, own in arrays.items()},
+            sum([part.weight for part in parts]),
+            sum([part.weight_squares for part in parts]),
+            sum([part.count for part in parts]),
+            sum([part.square_norms for part in parts]),
+        )
+
+    def __add__(self, other: object) -> GradientSum:
+        return self.merge(other) if isinstance(other, GradientSum) else NotImplemented
+
+    def __radd__(self, other: object) -> GradientSum:
+        # The 0 that the built-in sum() starts from.
+        return self if isinstance(other, int) and other == 0 else NotImplemented
+
+    def mean(self) -> dict[str, Tensor]:
+        """Σ w g / Σ w of each parameter, by name.
+
+        Raises:
+            ValueError: if there is no sample, or all weights are 0.
+
+        >>> import tinygrad_edu as tg
+        >>> tg.samples.GradientSum({"w": tg.tensor([6.0])}, 4, 4, 4, 10.0).mean()
+        {'w': tensor([1.5])}
+        """
+        if not self.weight:
+            why = f"the weights of all {self.count} samples are 0" if self.count else "there is no sample"
+            raise ValueError(f"the mean of a GradientSum divides by the weights' sum, and {why}: skip the step")
+        return {name: make_tensor(gradient.array / self.weight, None) for name, gradient in self.gradients.items()}
+
+    def noise_scale(self) -> NoiseScale:
+        """The batch size at which the noise of the gradient equals the gradient; see `NoiseScale`.
+
+        The weights are taken for numbers that were chosen without regard to the gradients.
+
+        Raises:
+            ValueError: if there are fewer than two samples with a weight above 0.
+
+        >>> import tinygrad_edu as tg
+        >>> tg.samples.GradientSum({"w": tg.tensor([6.0])}, 3, 3, 3, 14.0).noise_scale().trace  # of 1, 2 and 3
+        1.0
+        """
+        squares = [np.square(gradient.array, dtype=np.float64).sum() for gradient in self.gradients.values()]
+        total = float(sum(squares))
+        return NoiseScale.from_weighted_sums(self.square_norms, total, self.weight, self.weight_squares, self.count)
+
+    def assign_mean(self, model: Module) -> None:
+        """Put the mean into every `.grad`, for `optimizer.step()` to take the step of the mean loss.
+
+        What `.grad` held, and what was kept of samples, is let go of. A parameter without a sum gets None, as if no
+        loss had depended on it. Add the gradient of a penalty afterwards, and leave `samples=` out of the step.
+
+        Args:
+            model: has the parameters' names and shapes.
+
+        Raises:
+            ValueError: if there is no weight to divide by, or the model has no parameter of a name.
+            ShapeError: if a parameter has another shape.
+            GraphError: if a parameter does not require a gradient. Nothing is changed by any of these.
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(1, 1, bias=False)
+        >>> model(tg.tensor([[1.0], [2.0], [6.0]])).squeeze(1).backward(per_sample=True)
+        >>> tg.samples.GradientSum.of(model).assign_mean(model)
+        >>> model.weight.grad
+        tensor([[3.]])
+        """
+        means = self.mean()
+        parameters = dict(model.named_parameters())
+        for name, mean in means.items():
+            if name not in parameters:
+                raise ValueError(f"assign_mean(): the model has no parameter {name!r}; it has {', '.join(parameters)}")
+            parameter = parameters[name]
+            if parameter.shape != mean.shape:
+                raise ShapeError(
+                    f"assign_mean(): the sum of {name!r} has shape {mean.shape}, the parameter {parameter.shape}"
+                )
+            if not parameter.requires_grad:
+                raise GraphError(f"assign_mean(): {name!r} does not require a gradient: set requires_grad=True first")
+        for name, parameter in parameters.items():
+            parameter.grad = None
+            if name in means:
+                parameter.grad = means[name].astype(parameter.dtype)
+
+
+def _added(gradients: list[Tensor]) -> Tensor:
+    first, *rest = gradients
+    return make_tensor(sum([gradient.array for gradient in rest], first.array), None) if rest else first

@@ -1,0 +1,324 @@
+"""The per-sample gradients of all parameters of a model together."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import GraphError
+from ..graph import Leaf
+from ..recording import make_tensor
+from ..versions import mark_changed
+from .factors import Products
+from .opening import Part, Pass, untouched
+from .sample_grads import SampleGrads, array_of, cosines, root, size_in_words, tensor_of
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+    from .noise import NoiseScale
+
+__all__ = ["ModelSampleGrads"]
+
+
+class ModelSampleGrads(Mapping[str, SampleGrads]):
+    """The per-sample gradients of a model: a mapping from the parameters' names, and what they are together.
+
+    Together means side by side, as one long vector a sample. A parameter that no loss depended on is 0.
+
+    Attributes:
+        count: how many samples there are.
+
+    >>> import tinygrad_edu as tg
+    >>> model = tg.nn.Linear(2, 1)
+    >>> x, y = tg.ones(3, 2), tg.zeros(3)
+    >>> ((model(x).squeeze(1) - y) ** 2).backward(per_sample=True)
+    >>> model.sample_grads()
+    ModelSampleGrads(3 samples, 2 parameters: weight, bias)
+    """
+
+    def __init__(self, parameters: Iterable[tuple[str, Tensor]]) -> None:
+        self._leaves: dict[str, Leaf] = {}
+        for name, parameter in parameters:
+            if isinstance(parameter.source, Leaf) and parameter.source not in self._leaves.values():
+                self._leaves[name] = parameter.source
+        self._seen = {name: leaf.samples for name, leaf in self._leaves.items()}
+        runs = {part.run.number: part.run for leaf in self._leaves.values() for part in leaf.samples or ()}
+        if not runs:
+            raise GraphError(
+                "sample_grads(): no backward pass has kept the samples apart since the last zero_grad(). Call "
+                "losses.backward(per_sample=True) on one loss for each sample"
+            )
+        self._runs: list[Pass] = [runs[number] for number in sorted(runs)]
+        self._grads = {name: SampleGrads(leaf, self._parts(leaf), name) for name, leaf in self._leaves.items()}
+        self.count: int = sum(run.count for run in self._runs)
+
+    def _parts(self, leaf: Leaf) -> list[Part]:
+        """What was kept of a leaf, with nothing for passes that it had no part in."""
+        own = {part.run.number: part for part in leaf.samples or ()}
+        return [own.get(run.number) or Part.nothing(run) for run in self._runs]
+
+    def __getitem__(self, name: str) -> SampleGrads:
+        try:
+            return self._grads[name]
+        except KeyError:
+            raise KeyError(f"{name!r}: the parameters are {', '.join(self._grads)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._grads)
+
+    def __len__(self) -> int:
+        return len(self._grads)
+
+    def __repr__(self) -> str:
+        return f"ModelSampleGrads({self.count} samples, {len(self)} parameters: {', '.join(self)})"
+
+    def norms(self) -> Tensor:
+        """The length of each sample's whole gradient: shape (B,).
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(2, 1)
+        >>> model(tg.tensor([[2.0, 2.0], [4.0, 8.0]])).squeeze(1).backward(per_sample=True)
+        >>> model.sample_grads().norms()  # of (x, 1)
+        tensor([3., 9.])
+        """
+        return self._tensor(root(self.squares()))
+
+    def squares(self) -> Any:
+        """The squared lengths, float64: an array (B,), or a Tensor where the factors are differentiable."""
+        products = Products()  # a layer's weight and bias have the same errors
+        return sum([grads.squares(products) for grads in self.values()], np.zeros(self.count))
+
+    def gram(self) -> Tensor:
+        """The inner products of all pairs of samples' whole gradients: shape (B, B).
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(2, 1)
+        >>> model(tg.tensor([[1.0, 0.0], [2.0, 2.0]])).squeeze(1).backward(per_sample=True)
+        >>> model.sample_grads().gram()
+        tensor([[2., 3.],
+                [3., 9.]])
+        """
+        return self._tensor(self._gram())
+
+    def cosine(self) -> Tensor:
+        """The cosine between all pairs of samples' whole gradients: shape (B, B); 0 where one of them is zero.
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(2, 1, bias=False)
+        >>> model(tg.tensor([[3.0, 4.0], [0.0, 2.0]])).squeeze(1).backward(per_sample=True)
+        >>> model.sample_grads().cosine()
+        tensor([[1. , 0.8],
+                [0.8, 1. ]])
+        """
+        return self._tensor(cosines(self._gram()))
+
+    def sum(self) -> dict[str, Tensor]:
+        """For each parameter the sum of its samples' gradients.
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(2, 1)
+        >>> model(tg.tensor([[1.0, 0.0], [2.0, 2.0]])).squeeze(1).backward(per_sample=True)
+        >>> model.sample_grads().sum()
+        {'weight': tensor([[3., 2.]]), 'bias': tensor([2.])}
+        """
+        return {name: grads.sum() for name, grads in self.items()}
+
+    def mean(self) -> dict[str, Tensor]:
+        """For each parameter the mean of its samples' gradients.
+
+        Raises:
+            ValueError: if there is no sample.
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(2, 1)
+        >>> model(tg.tensor([[1.0, 0.0], [2.0, 2.0]])).squeeze(1).backward(per_sample=True)
+        >>> model.sample_grads().mean()
+        {'weight': tensor([[1.5, 1. ]]), 'bias': tensor([1.])}
+        """
+        return {name: grads.mean() for name, grads in self.items()}
+
+    def weighted_sum(self, w: Any) -> dict[str, Tensor]:
+        """For each parameter Σ_m w_m g_m.
+
+        Args:
+            w: one number for each sample, shape (B,).
+
+        Raises:
+            ShapeError: if `w` has another shape.
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(2, 1)
+        >>> model(tg.tensor([[1.0, 0.0], [2.0, 2.0]])).squeeze(1).backward(per_sample=True)
+        >>> model.sample_grads().weighted_sum([1.0, -1.0])
+        {'weight': tensor([[-1., -2.]]), 'bias': tensor([0.])}
+        """
+        return {name: grads.weighted_sum(w) for name, grads in self.items()}
+
+    def dot(self, direction: Mapping[str, Any]) -> Tensor:
+        """⟨g_m, direction⟩ of each sample: shape (B,).
+
+        Args:
+            direction: for each parameter's name an array of its shape; a name left out counts as 0.
+
+        Raises:
+            KeyError: for a name that no parameter has.
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(2, 1)
+        >>> model(tg.tensor([[1.0, 0.0], [2.0, 2.0]])).squeeze(1).backward(per_sample=True)
+        >>> model.sample_grads().dot({"bias": [1.0]})
+        tensor([1., 1.])
+        """
+        dots = [self[name].dot(array) for name, array in direction.items()]
+        total: Any = sum(dots[1:], dots[0]) if dots else np.zeros(self.count)
+        return self._tensor(total)
+
+    def clip(self, max_norm: float) -> Tensor:
+        """Limit how far each sample can pull: put Σ_m min(1, max_norm / ‖g_m‖) g_m into every `.grad`.
+
+        No second backward pass is needed. What `.grad` holds beside the samples (`shared_grad`) stays. Clipping
+        again begins from the samples' own gradients, not from the clipped ones.
+
+        Args:
+            max_norm: the length that no sample's whole gradient is to exceed.
+
+        Returns:
+            The lengths before, shape (B,).
+
+        Raises:
+            ValueError: if `max_norm` is negative or NaN, or a sample's gradient is not finite. Nothing is changed then.
+            GraphError: if only norms were kept, or there was another backward pass or `zero_grad` since these
+                were taken from the model. Nothing is changed then.
+
+        Source: Abadi et al., "Deep Learning with Differential Privacy" (2016), algorithm 1.
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(2, 1, bias=False)
+        >>> model(tg.tensor([[3.0, 4.0], [0.0, 1.0]])).squeeze(1).backward(per_sample=True)
+        >>> model.sample_grads().clip(1.0)
+        tensor([5., 1.])
+        >>> model.weight.grad
+        tensor([[0.6, 1.8]])
+        """
+        limit = float(max_norm)
+        if not limit >= 0:
+            raise ValueError(f"clip(): max_norm={max_norm} must be 0 or more")
+        for name, leaf in self._leaves.items():
+            if leaf.samples is not self._seen[name]:
+                raise GraphError(
+                    f"clip(): {name!r} had another backward pass, or its gradient was cleared, since these per-sample "
+                    "gradients were taken: call model.sample_grads() again"
+                )
+        norms = np.sqrt(array_of(self.squares(), np.dtype(np.float64)))
+        if not np.isfinite(norms).all():
+            wrong = np.flatnonzero(~np.isfinite(norms))
+            raise ValueError(
+                f"clip(): the gradients of {len(wrong)} samples are not finite, first that of sample {wrong[0]}. "
+                "Nothing was changed; look for the cause with tg.detect_anomaly()"
+            )
+        coefficients = np.ones(self.count)
+        long = norms > limit
+        coefficients[long] = limit / norms[long]
+        self._apply(coefficients)
+        return self._tensor(norms)
+
+    def _apply(self, coefficients: Any) -> None:
+        """Put Σ_m coefficients[m] g_m, and what is shared, into every `.grad`."""
+        sums = {name: grads.open_sum("clip()") for name, grads in self.items()}
+        rest = {name: None if self._is_sum(self._leaves[name]) else self[name].shared() for name in sums}
+        for name, whole in sums.items():
+            leaf = self._leaves[name]
+            if leaf.grad is None:
+                continue
+            if leaf.grad.source is not None:  # part of a graph, so never changed in place
+                leaf.grad = make_tensor(np.empty(leaf.shape, leaf.dtype), None)
+            whole.weighted_into(coefficients, leaf.grad.array)
+            shared = rest[name]
+            if shared is not None:
+                leaf.grad.array += shared.array
+            mark_changed(leaf.grad.array)
+            if leaf.samples and shared is None:
+                leaf.samples[-1].remember(leaf)
+        start = 0
+        for i, run in enumerate(self._runs):
+            own = copy.copy(run)  # other models may have had a part in the same pass
+            own.coefficients = coefficients[start : start + run.count]
+            start += run.count
+            for grads in self.values():
+                grads._parts[i].run = own
+
+    def _is_sum(self, leaf: Leaf) -> bool:
+        """Whether `.grad` holds just the sum of the samples' gradients, whatever hooks and in-place changes did."""
+        plain = leaf.grad is None or leaf.grad.source is None  # in a graph, a change in place leaves no trace
+        return plain and not leaf.hooks and untouched(leaf)
+
+    def noise_scale(self) -> NoiseScale:
+        """The batch size at which the noise of the gradient equals the gradient, estimated from this batch.
+
+        See `tg.samples.NoiseScale` for what it says, and for when it is not usable.
+
+        Raises:
+            ValueError: if there are fewer than two samples.
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(1, 1, bias=False)
+        >>> model(tg.tensor([[1.0], [2.0], [3.0]])).squeeze(1).backward(per_sample=True)
+        >>> model.sample_grads().noise_scale().usable
+        True
+        """
+        from .gradient_sum import GradientSum
+
+        return GradientSum.of(self).noise_scale()
+
+    def to_frame(self) -> Any:
+        """The norms as a pandas DataFrame: a row for each sample, a column for each parameter, and the total.
+
+        Raises:
+            ImportError: if pandas is not installed.
+        """
+        from .table import to_frame
+
+        return to_frame(self)
+
+    def plot(self, ax: Any = None) -> Any:
+        """A heat map of the norms, samples across and parameters down.
+
+        Args:
+            ax: the matplotlib axes to draw on; a new figure without them.
+
+        Returns:
+            The axes.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+        """
+        from .table import plot
+
+        return plot(self, ax)
+
+    def cost(self) -> str:
+        """For each parameter, a line that says what is kept, how norms are computed, and the bytes.
+
+        >>> import tinygrad_edu as tg
+        >>> model = tg.nn.Linear(2, 1, bias=False)
+        >>> model(tg.ones(3, 2)).squeeze(1).backward(per_sample=True)
+        >>> print(model.sample_grads().cost())
+        weight  kept: outer products (60 bytes; written out: 24 bytes); uses: 1; norms from factors
+        total   60 bytes
+        """
+        costs = {name: grads.cost() for name, grads in self.items()}
+        width = max(len(name) for name in [*costs, "total"])
+        lines = [f"{name:{width}}  {cost}" for name, cost in costs.items()]
+        total = sum(cost.bytes for cost in costs.values())
+        return "\n".join([*lines, f"{'total':{width}}  {size_in_words(total)}"])
+
+    def _gram(self) -> Any:
+        products = Products()
+        return sum([grads.open_sum("gram()").gram(products) for grads in self.values()], np.zeros((self.count,) * 2))
+
+    def _tensor(self, value: Any) -> Tensor:
+        dtypes = {leaf.dtype for leaf in self._leaves.values()}
+        return tensor_of(value, np.result_type(*dtypes) if dtypes else np.dtype(np.float64))

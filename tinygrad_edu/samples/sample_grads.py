@@ -1,0 +1,503 @@
+"""The per-sample gradients of one parameter, as the user sees them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import GraphError, ShapeError
+from ..graph import Leaf
+from ..recording import make_tensor
+from .factors import Dense, Outer, Products, Rows, tracked
+from .open_sum import OpenSum
+from .opening import untouched
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+    from .explanation import Explanation
+    from .opening import Part
+
+__all__ = ["Cost", "SampleGrads"]
+
+MEMORY_LIMIT = 2**30
+"""How many bytes one result may take before a request for it is refused: set it to what the machine can bear."""
+
+_KINDS = {Outer: "outer products", Rows: "rows of a table", Dense: "written out"}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the per-sample gradients of one parameter cost.
+
+    Attributes:
+        kept: what is kept: a few words for each kind of factor.
+        uses: at how many places the samples meet the parameter.
+        route: how norms are computed: "factors", or "blocks" of gradients written out and let go of again.
+        bytes: the memory of what is kept, most of which a plain backward pass has as well.
+        dense_bytes: the memory of all gradients written out, as `materialize` returns them.
+        seeded: whether it takes a small backward pass for each sample, and why; empty if not.
+
+    >>> import tinygrad_edu as tg
+    >>> w = tg.ones(2, requires_grad=True)
+    >>> (tg.ones(3, 2) @ w).backward(per_sample=True)
+    >>> w.sample_grads.cost().route
+    'factors'
+    """
+
+    kept: tuple[str, ...]
+    uses: int
+    route: str
+    bytes: int
+    dense_bytes: int
+    seeded: str = ""
+
+    def __str__(self) -> str:
+        kept = ", ".join(self.kept) or "nothing"
+        note = f"; {self.seeded}" if self.seeded else ""
+        return (
+            f"kept: {kept} ({size_in_words(self.bytes)}; written out: {size_in_words(self.dense_bytes)}); "
+            f"uses: {self.uses}; norms from {self.route}{note}"
+        )
+
+
+class SampleGrads:
+    """The gradient of one parameter, opened into one term for each sample of the batch.
+
+    `len()` is the number of samples. The terms are those that `.grad` is the sum of: with ``weights=`` in the
+    backward pass, each is multiplied with its weight. Several passes before `zero_grad` give their samples one
+    after another. Nothing is written out unless it is asked for.
+
+    Attributes:
+        shape, dtype: those of the parameter.
+
+    >>> import tinygrad_edu as tg
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> x = tg.tensor([[1.0, 0.0], [0.0, 1.0], [3.0, 4.0]])
+    >>> (x @ w).backward(per_sample=True)
+    >>> w.grad, w.sample_grads.norms()
+    (tensor([4., 5.]), tensor([1., 1., 5.]))
+    """
+
+    def __init__(self, leaf: Leaf, parts: list[Part], name: str = "") -> None:
+        self._leaf = leaf
+        self._parts = parts
+        self._name = name
+        self._sum: OpenSum | None = None
+        self._squares: Any = None
+        self.shape: tuple[int, ...] = leaf.shape
+        self.dtype: np.dtype[Any] = leaf.dtype
+
+    def __len__(self) -> int:
+        return sum(part.run.count for part in self._parts)
+
+    def __repr__(self) -> str:
+        named = f"of {self._name!r}, " if self._name else ""
+        return f"SampleGrads({named}{len(self)} samples of shape {self.shape})"
+
+    def norms(self) -> Tensor:
+        """The length of each sample's gradient, ‖g_m‖: shape (B,), never negative.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.zeros(1, requires_grad=True)
+        >>> (0.5 * (w - tg.tensor([[3.0], [4.0]])) ** 2).sum(1).backward(per_sample=True)
+        >>> w.sample_grads.norms()
+        tensor([3., 4.])
+        """
+        return self._tensor(root(self.squares()))
+
+    def gram(self) -> Tensor:
+        """The inner products of all pairs of samples' gradients, ⟨g_m, g_n⟩: shape (B, B).
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.zeros(2, requires_grad=True)
+        >>> (tg.tensor([[1.0, 0.0], [1.0, 1.0]]) @ w).backward(per_sample=True)
+        >>> w.sample_grads.gram()
+        tensor([[1., 1.],
+                [1., 2.]])
+        """
+        return self._tensor(self.open_sum("gram()").gram())
+
+    def cosine(self) -> Tensor:
+        """The cosine between all pairs of samples' gradients: shape (B, B); 0 where one of them is zero.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.zeros(2, requires_grad=True)
+        >>> (tg.tensor([[1.0, 0.0], [-3.0, 0.0]]) @ w).backward(per_sample=True)
+        >>> w.sample_grads.cosine()
+        tensor([[ 1., -1.],
+                [-1.,  1.]])
+        """
+        return self._tensor(cosines(self.open_sum("cosine()").gram()))
+
+    def sum(self) -> Tensor:
+        """The sum of all samples' gradients, of the parameter's shape: what the passes added to `.grad`.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.zeros(2, requires_grad=True)
+        >>> (tg.tensor([[1.0, 0.0], [1.0, 1.0]]) @ w).backward(per_sample=True)
+        >>> w.sample_grads.sum()
+        tensor([2., 1.])
+        """
+        passes = self._leaf.samples or []
+        if self._only_norms() and untouched(self._leaf) and all(part in self._parts for part in passes):
+            return self._tensor(self._leaf.grad.array)  # it holds just that
+        return self.weighted_sum(np.ones(len(self)))
+
+    def mean(self) -> Tensor:
+        """The sum divided by the number of samples.
+
+        Raises:
+            ValueError: if there is no sample.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.zeros(2, requires_grad=True)
+        >>> (tg.tensor([[1.0, 0.0], [1.0, 1.0]]) @ w).backward(per_sample=True)
+        >>> w.sample_grads.mean()
+        tensor([1. , 0.5])
+        """
+        if not len(self):
+            raise ValueError("mean() of no samples: the batch was empty")
+        return self.weighted_sum(np.full(len(self), 1 / len(self)))
+
+    def weighted_sum(self, w: Any) -> Tensor:
+        """Σ_m w_m g_m, of the parameter's shape: one matrix product for a layer, whatever the number of samples.
+
+        Args:
+            w: one number for each sample, shape (B,).
+
+        Raises:
+            ShapeError: if `w` has another shape.
+
+        >>> import tinygrad_edu as tg
+        >>> v = tg.zeros(2, requires_grad=True)
+        >>> (tg.tensor([[1.0, 0.0], [1.0, 1.0]]) @ v).backward(per_sample=True)
+        >>> v.sample_grads.weighted_sum([1.0, -1.0])
+        tensor([ 0., -1.])
+        """
+        weights = self._one_each(w, "weighted_sum").astype(np.result_type(self.dtype, np.float32))
+        return self._tensor(self.open_sum("weighted_sum()").weighted(weights))
+
+    def dot(self, direction: Any) -> Tensor:
+        """⟨g_m, direction⟩ of each sample: shape (B,).
+
+        Args:
+            direction: of the parameter's shape.
+
+        Raises:
+            ShapeError: if it has another shape.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.zeros(2, requires_grad=True)
+        >>> (tg.tensor([[1.0, 0.0], [1.0, 1.0]]) @ w).backward(per_sample=True)
+        >>> w.sample_grads.dot([0.0, 2.0])
+        tensor([0., 2.])
+        """
+        array = array_of(direction, np.result_type(self.dtype, np.float32))
+        if array.shape != self.shape:
+            named = f"parameter {self._name!r}" if self._name else "parameter"
+            raise ShapeError(f"dot(): direction has shape {array.shape}, the {named} {self.shape}")
+        return self._tensor(self.open_sum("dot()").dots(array))
+
+    def variance(self, unbiased: bool = True) -> Tensor:
+        """The variance of each weight's gradient over the samples, of the parameter's shape.
+
+        Args:
+            unbiased: divide by B - 1 instead of B.
+
+        Raises:
+            ValueError: if there are too few samples for it.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.zeros(2, requires_grad=True)
+        >>> (tg.tensor([[1.0, 0.0], [1.0, 1.0]]) @ w).backward(per_sample=True)
+        >>> w.sample_grads.variance()
+        tensor([0. , 0.5])
+        """
+        n = len(self)
+        if n < 1 + unbiased:
+            raise ValueError(f"variance(unbiased={unbiased}) of {n} samples: it needs at least {1 + unbiased}")
+        return self._tensor(centred_squares(self.open_sum("variance()")) / (n - unbiased))
+
+    def materialize(self, block: int | None = None) -> Any:
+        """All gradients written out: a Tensor of shape (B, *shape).
+
+        Args:
+            block: give them in blocks of so many samples instead, one after another: an iterator of
+                Tensors of shape (≤ block, *shape), of which just one is in memory at a time.
+
+        Raises:
+            MemoryError: if they would take more than `tg.samples.sample_grads.MEMORY_LIMIT` bytes; with `block` never.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.zeros(2, requires_grad=True)
+        >>> (tg.tensor([[1.0, 0.0], [1.0, 1.0]]) @ w).backward(per_sample=True)
+        >>> w.sample_grads.materialize()
+        tensor([[1., 0.],
+                [1., 1.]])
+        """
+        whole = self.open_sum("materialize()")
+        if block is not None:
+            if block < 1:
+                raise ValueError(f"materialize(): block={block}, it must be at least 1")
+            return self._each(whole, block)
+        self._refuse_too_many("materialize()", len(self))
+        return self._written_out(whole, 0, len(self))
+
+    def __getitem__(self, m: Any) -> Tensor:
+        """The gradient of sample `m`, of the parameter's shape; of several for a slice, a list or a mask.
+
+        Raises:
+            IndexError: if there is no such sample.
+            MemoryError: as from `materialize`.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.zeros(2, requires_grad=True)
+        >>> (tg.tensor([[1.0, 0.0], [1.0, 1.0]]) @ w).backward(per_sample=True)
+        >>> w.sample_grads[-1]
+        tensor([1., 1.])
+        """
+        whole = self.open_sum("[]")
+        try:
+            chosen = np.arange(len(self))[m.array if tracked(m) else m]
+        except IndexError as error:
+            raise IndexError(f"sample_grads[...]: {error}; there are {len(self)} samples") from None
+        if not np.ndim(chosen):
+            return self._tensor(whole.blocks(int(chosen), int(chosen) + 1)[0])
+        flat = chosen.reshape(-1)
+        self._refuse_too_many("sample_grads[...]", flat.size)
+        if flat.size and (flat == np.arange(flat[0], flat[0] + flat.size)).all():
+            found = self._written_out(whole, int(flat[0]), int(flat[-1]) + 1)
+        else:
+            rows = [whole.blocks(i, i + 1)[0] for i in flat.tolist()]
+            found = self._tensor(np.stack(rows) if rows else np.zeros((0, *self.shape), self.dtype))
+        return found if chosen.ndim == 1 else found.reshape((*chosen.shape, *self.shape))
+
+    def explain(self, index: Any) -> Explanation:
+        """The sum laid open for one weight: a row for each sample, the largest first, and the total.
+
+        Args:
+            index: the place of one number of the parameter, as in ``weight[index]``.
+
+        Raises:
+            IndexError: if that is not one number.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.zeros(2, requires_grad=True)
+        >>> (tg.tensor([[1.0, 0.0], [1.0, 4.0]]) @ w).backward(per_sample=True)
+        >>> w.sample_grads.explain(1).total
+        4.0
+        """
+        from .explanation import explain
+
+        return explain(self, index)
+
+    def cost(self) -> Cost:
+        """What is kept, at how many uses, how norms are computed, and the bytes.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.zeros(2, requires_grad=True)
+        >>> (tg.ones(3, 2) @ w).backward(per_sample=True)
+        >>> w.sample_grads.cost().uses
+        1
+        """
+        seeded = []
+        for part in self._parts:
+            if any(not factor.place.isometric for factor in part.factors or ()):
+                seeded.append("a walk for each sample through what all samples share")
+            seeded += [f"{name!r} has no sample rule: a walk for each sample below it" for name in part.run.unruled]
+            seeded += [f"samples coupled by {what}" for what in part.run.coupled]
+        dense = len(self) * math.prod(self.shape) * self.dtype.itemsize
+        uses = sum(part.uses for part in self._parts)
+        note = "; ".join(dict.fromkeys(seeded))
+        held = sum(factor.bytes for part in self._parts for factor in part.factors or ())
+        if any(part.factors is None for part in self._parts):
+            held += sum(8 * part.run.count for part in self._parts if part.factors is None)
+            kinds = [_KINDS[type(factor)] for part in self._parts for factor in part.factors or ()]
+            return Cost(("norms", *dict.fromkeys(kinds)), uses, "norms", held, dense, note)
+        whole = self.open_sum("cost()")
+        kept = tuple([_KINDS[type(factor)] for factor in whole.factors])
+        return Cost(kept, uses, whole.route, held, dense, note)
+
+    # What the other files of this folder build on
+
+    @property
+    def weights(self) -> Any:
+        """The weights of the backward passes, an array (B,)."""
+        return np.concatenate([_or_ones(part.run.weights, part.run.count) for part in self._parts])
+
+    @property
+    def coefficients(self) -> Any:
+        """What each sample's gradient is multiplied with in `.grad`: ones, until it is clipped; (B,)."""
+        return np.concatenate([_or_ones(part.run.coefficients, part.run.count) for part in self._parts])
+
+    def squares(self, products: Products | None = None) -> Any:
+        """‖g_m‖², float64, (B,): an array, or a Tensor where the factors are differentiable."""
+        if self._squares is None:
+            if any(part.factors is None for part in self._parts):
+                found = [self._squares_of(part) for part in self._parts]
+                self._squares = found[0] if len(found) == 1 else np.concatenate(found)
+            else:
+                self._squares = self.open_sum("norms()").squares(products)
+        return self._squares
+
+    def open_sum(self, caller: str) -> OpenSum:
+        """The factors of all passes together.
+
+        Raises:
+            GraphError: if only norms were kept, or something that was kept has been overwritten.
+        """
+        self._check_kept(caller)
+        if self._sum is None:
+            factors = []
+            before = 0
+            for part in self._parts:
+                if part.factors is None:
+                    raise GraphError(
+                        f"sample_grads.{caller}: the backward pass kept norms only (keep='norms'). "
+                        "Use keep='factors' in backward(), or run it again with weights= for a weighted sum"
+                    )
+                factors += [factor.shifted(before) for factor in part.factors]
+                before += part.run.count
+            self._sum = OpenSum(factors, before, self.shape, self.dtype)
+        return self._sum
+
+    def shared(self) -> Tensor | None:
+        """What `.grad` holds beside the samples; see `Tensor.shared_grad`."""
+        grad = self._leaf.grad
+        if grad is None:
+            return None
+        whole = self.open_sum("shared_grad")
+        return self._tensor(grad.array - array_of(whole.weighted(self.coefficients), self.dtype))
+
+    def _check_kept(self, caller: str) -> None:
+        if any(part.overwritten() for part in self._parts):
+            raise GraphError(
+                f"sample_grads.{caller}: an array that the per-sample gradients are made of, such as a layer's input, "
+                "was overwritten in place after the backward pass: they would be wrong. Ask before the in-place "
+                "change, or change a copy (x.clone())"
+            )
+
+    def _squares_of(self, part: Part) -> Any:
+        """The squared norms of one pass."""
+        if part.factors is None:
+            return part.squares
+        self._check_kept("norms()")
+        return OpenSum(part.factors, part.run.count, self.shape, self.dtype).squares()
+
+    def _only_norms(self) -> bool:
+        return bool(self._parts) and all(part.factors is None for part in self._parts)
+
+    def _one_each(self, w: Any, caller: str) -> Any:
+        array = w if tracked(w) else np.asarray(w)
+        if array.shape != (len(self),):
+            raise ShapeError(
+                f"{caller}(): w has shape {array.shape}, it needs one number for each of {len(self)} samples"
+            )
+        return array
+
+    def _each(self, whole: OpenSum, block: int) -> Iterator[Tensor]:
+        for lo in range(0, len(self), block):
+            yield self._written_out(whole, lo, min(lo + block, len(self)))
+
+    def _written_out(self, whole: OpenSum, lo: int, hi: int) -> Tensor:
+        found = whole.blocks(lo, hi)
+        if tracked(found) or found.dtype != self.dtype or whole.holds(found):
+            return self._tensor(found)
+        return make_tensor(found, None)
+
+    def _refuse_too_many(self, caller: str, count: int) -> None:
+        each = math.prod(self.shape) * self.dtype.itemsize
+        if count * each > MEMORY_LIMIT:
+            raise MemoryError(
+                f"{caller} of {count} gradients of shape {self.shape} takes {size_in_words(count * each)}: go "
+                f"through them in blocks, materialize(block={max(1, MEMORY_LIMIT // each)}), or ask for norms(), "
+                "gram() or weighted_sum(w), which write none of them out"
+            )
+
+    def _tensor(self, value: Any) -> Tensor:
+        return tensor_of(value, self.dtype)
+
+
+def of_leaf(leaf: Any) -> SampleGrads:
+    """What per-sample passes have kept of a leaf.
+
+    Raises:
+        GraphError: if there is nothing.
+    """
+    if not isinstance(leaf, Leaf):
+        raise GraphError("sample_grads is for leaves, such as parameters: this tensor was computed from others")
+    if leaf.samples:
+        return SampleGrads(leaf, leaf.samples)
+    if leaf.grad is None:
+        reason = "no loss has been differentiated by it since its gradient was last cleared"
+    else:
+        reason = "its .grad came from a plain backward()"
+    raise GraphError(
+        f"sample_grads: there are none of this tensor of shape {leaf.shape}: {reason}. Call "
+        "losses.backward(per_sample=True) on one loss for each sample"
+    )
+
+
+def tensor_of(value: Any, dtype: np.dtype[Any]) -> Tensor:
+    """A result as a Tensor of a parameter's dtype."""
+    if tracked(value):
+        return value.astype(dtype)  # type: ignore[no-any-return]
+    return make_tensor(np.array(value, dtype), None)
+
+
+def array_of(value: Any, dtype: np.dtype[Any]) -> Any:
+    """Numbers, an array or a Tensor as an array of `dtype`."""
+    return np.asarray(value.array if tracked(value) else value, dtype)
+
+
+def root(squares: Any) -> Any:
+    """Square roots, of which that of 0 has the derivative 0."""
+    if not tracked(squares):
+        return np.sqrt(squares)
+    zero = squares.array == 0
+    return np.where(zero, 0.0, np.sqrt(np.where(zero, 1.0, squares)))
+
+
+def cosines(gram: Any) -> Any:
+    """The cosines of a Gram matrix; 0 for a vector of length 0."""
+    lengths = root(np.diagonal(gram))
+    zero = array_of(lengths, np.dtype(float)) == 0
+    scale = np.where(zero, 0.0, 1.0) / np.where(zero, 1.0, lengths)
+    return gram * scale[:, None] * scale
+
+
+def centred_squares(whole: OpenSum) -> Any:
+    """Σ_m (G_m - mean)², of the parameter's shape, float64."""
+    n = whole.count
+    mean = whole.weighted(np.full(n, 1 / n))
+    squared = None if tracked(mean) else whole.squared_sum()
+    if squared is not None:
+        left = squared - n * np.square(mean.astype(np.float64))
+        if not (left < 1e-3 * squared).any():
+            return left
+    total: Any = 0.0
+    for block in whole.each_block(exact=True):
+        centred = block - mean
+        total = total + (centred * centred).sum(0, dtype=np.float64)
+    return total
+
+
+def size_in_words(count: float) -> str:
+    """So many bytes, in the unit that suits them.
+
+    >>> size_in_words(1536)
+    '1.5 KiB'
+    """
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if count < 1024 or unit == "GiB":
+            break
+        count /= 1024
+    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+
+
+def _or_ones(values: Any, count: int) -> Any:
+    return np.ones(count) if values is None else values

@@ -1,0 +1,206 @@
+"""Running a model on trial: with one batch after another, and afterwards everything is as it was before."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..callsite import Site, call_site
+from ..errors import ShapeError
+from ..grad_mode import enable_grad
+from ..graph import Leaf, Node
+from ..ops.generator import get_rng_state, set_rng_state
+from ..recording import TensorBase, make_tensor, mode
+from ..trees import flatten
+from ..versions import mark_changed
+
+__all__ = ["Batch", "Output", "Runs", "numbers_of", "unchanged"]
+
+
+class Batch:
+    """An input taken apart: its arrays, and how the model is called with others in their places."""
+
+    def __init__(self, x: Any) -> None:
+        self._leaves, self._build = flatten(x)
+        self._places = [i for i, leaf in enumerate(self._leaves) if isinstance(leaf, TensorBase | np.ndarray)]
+        self.arrays: list[Any] = [numbers_of(self._leaves[i]) for i in self._places]
+        shapes = [array.shape for array in self.arrays]
+        if not shapes:
+            raise ShapeError("check(): x has no tensor and no array whose axis 0 would be the samples")
+        if any(shape[:1] != shapes[0][:1] or not shape for shape in shapes):
+            raise ShapeError(
+                f"check(): axis 0 of all that is in x must be the samples, and the shapes are "
+                f"{' and '.join(map(str, shapes))}. What is the same for all samples goes into the function: "
+                "check(lambda x: model(x, other), x)"
+            )
+        self.count: int = shapes[0][0]
+        if self.count < 2:
+            raise ShapeError(
+                f"check(): x has shape {shapes[0]}, so {self.count} samples along axis 0: whether samples depend on "
+                "one another shows with two or more"
+            )
+
+    def call(self, model: Callable[..., Any], values: list[Any]) -> Any:
+        """The model's output for these tensors or arrays in the places of the batch's own."""
+        leaves = list(self._leaves)
+        for i, value in zip(self._places, values, strict=True):
+            leaves[i] = value
+        x = self._build(leaves)
+        if isinstance(x, dict):
+            return model(**x)
+        return model(*x) if type(x) is tuple else model(x)
+
+    def as_given(self, i: int, array: Any) -> Any:
+        """An array in the place of number `i`, as a Tensor if that one was a Tensor."""
+        return make_tensor(array, None) if isinstance(self._leaves[self._places[i]], TensorBase) else array
+
+    def changed(self, keep: Any, scaled: bool) -> list[Any]:
+        """The arrays with the rows of others for the samples not to be kept: so they hold what an input may be.
+
+        Real numbers become smaller besides, which rows that are all alike need; those that are all 0 become larger.
+        """
+        rng = np.random.default_rng(0)
+        others = np.flatnonzero(~keep)
+        source = np.arange(self.count)
+        source[others] = (others + rng.integers(1, self.count, len(others))) % self.count
+        found = []
+        for array in self.arrays:
+            new = array[source]
+            if scaled and array.dtype.kind == "f":
+                factors = rng.uniform(0.5, 1.0, new[others].shape)
+                new[others] = new[others] * factors if array.any() else factors
+            found.append(new)
+        return found
+
+
+def numbers_of(value: Any) -> Any:
+    """The array of a tensor; an array as it is."""
+    return value.array if isinstance(value, TensorBase) else value
+
+
+# Running the model
+
+
+class Output(NamedTuple):
+    """What the model returned: its tensors and arrays, and the leaves that the real inputs were made."""
+
+    results: list[Any]
+    inputs: list[Any]
+
+
+class Runs:
+    """Calls the model with one batch after another, each time from the same state and with the same random numbers."""
+
+    def __init__(self, model: Callable[..., Any], batch: Batch) -> None:
+        self.batch = batch
+        self.notes: list[str] = []
+        self._model = model
+        self._tracked = True
+
+    def first(self) -> Output:
+        """The output for the batch itself, which shows whether the model takes tracked tensors."""
+        try:
+            return self(self.batch.arrays)
+        except ShapeError:
+            raise
+        except Exception as error:
+            self._tracked = False
+            output = self(self.batch.arrays)
+            reason = str(error).split("\n")[0]
+            self.notes.append(f"no graph shows how x is used: the model does not take tracked tensors ({reason})")
+            return output
+
+    def traced(self, arrays: list[Any]) -> list[tuple[str, Site | None, Any]]:
+        """All ops of a run on what is tracked, in their order: name, the line that called it, result."""
+        trace: list[tuple[str, Site | None, Any]] = []
+
+        def note(node: Node, out: Any) -> None:
+            trace.append((node.op.name, call_site(), out))
+
+        self(arrays, note)
+        return trace
+
+    def __call__(self, arrays: list[Any], watch: Callable[[Node, Any], None] | None = None) -> Output:
+        """The output for these arrays; `watch` is shown each op on what is tracked."""
+        values: list[Any] = []
+        inputs: list[Any] = []
+        with unchanged(self._model), enable_grad():
+            recording = mode.recording
+            mode.recording = watch or recording
+            try:
+                for i, array in enumerate(arrays):
+                    values.append(self.batch.as_given(i, array.copy()))
+                    if self._tracked and array.dtype.kind == "f":
+                        inputs.append(make_tensor(array.copy(), Leaf(array.shape, array.dtype)))
+                        values[-1] = inputs[-1].clone()  # leaves cannot couple samples, what is computed can
+                results = flatten(self.batch.call(self._model, values))[0]
+            finally:
+                mode.recording = recording
+        results = [result for result in results if isinstance(result, TensorBase | np.ndarray)]
+        _check_rows(results, self.batch.count)
+        return Output(results, inputs)
+
+
+def _check_rows(results: list[Any], count: int) -> None:
+    shape = next((tuple(result.shape) for result in results if result.shape[:1] != (count,)), None)
+    if results and shape is None:
+        return
+    if shape is None:
+        text, hint = "no tensor", "return what is computed for each sample"
+    else:
+        text, hint = f"a tensor of shape {shape}", "return what belongs to the samples alone"
+        if not shape:
+            hint = 'leave the sum or mean over the batch out, as in reduction="none"'
+        elif count in shape:
+            example = f", check(lambda x: model(x).transpose(0, {shape.index(count)}), x)" if len(results) == 1 else ""
+            hint = f"move that axis to the front{example}"
+    raise ShapeError(f"check(): the model must return one row for each of {count} samples, and returned {text}: {hint}")
+
+
+@contextmanager
+def unchanged(model: Callable[..., Any]) -> Iterator[None]:
+    """Bring the modules of a model, and the default generator, back to what they were before."""
+    modules = _modules(model)
+    attributes = [dict(vars(module)) for module in modules]
+    values = [value for own in attributes for value in own.values()]
+    containers = [(value, copy.copy(value)) for value in values if isinstance(value, list | dict | set)]
+    tensors = [(t, t.array, t.source, t.array.copy()) for t in values if isinstance(t, TensorBase)]
+    state = get_rng_state()
+    try:
+        yield
+    finally:
+        set_rng_state(state)
+        for module, own in zip(modules, attributes, strict=True):
+            vars(module).clear()
+            vars(module).update(own)
+        for container, content in containers:
+            container.clear()
+            container.extend(content) if isinstance(container, list) else container.update(content)
+        for tensor, array, source, numbers in tensors:
+            tensor.array, tensor.source = array, source
+            if not np.array_equal(array, numbers, equal_nan=array.dtype.kind == "f"):
+                array[...] = numbers
+                mark_changed(array)
+
+
+def _modules(model: Any) -> list[Any]:
+    """The modules that a model is, holds, or (for a function) refers to by name."""
+    named = [model]
+    if isinstance(model, functools.partial):
+        named += [model.func, *model.args, *model.keywords.values()]
+    for value in tuple(named):
+        named.append(getattr(value, "__self__", None))
+        if inspect.isfunction(value) or inspect.ismethod(value):
+            try:
+                variables = inspect.getclosurevars(value)
+            except ValueError:  # a variable that has no value yet
+                continue
+            named += [*variables.nonlocals.values(), *variables.globals.values()]
+    found = {id(part): part for value in named if hasattr(type(value), "named_modules") for part in value.modules()}
+    return list(found.values())
