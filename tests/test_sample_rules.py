@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from ops.test_registry import OP_CALLS, cases, differentiable_arguments, leaves, results, run
@@ -197,6 +197,7 @@ def an_index(shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
     return basic | hnp.integer_array_indices(shape) | hnp.arrays(bool, shape)
 
 
+@settings(max_examples=50)
 @given(st.data())
 def test_reading_and_writing_by_any_index(data: st.DataObject) -> None:
     shape = data.draw(hnp.array_shapes(max_dims=3, max_side=3))
@@ -231,6 +232,16 @@ def unruled_cube(x: Any) -> Any:
 )
 def ruled_cube(x: Any) -> Any:
     return x**3
+
+
+@tg.primitive(
+    vjps=(lambda g, out, x, fill: g[0] + g[2],),
+    saves=("",),
+    name="beside_a_constant",
+    samples=tg.sample_rules.moving,
+)
+def beside_a_constant(x: Any, fill: float) -> Any:
+    return np.stack([x, np.full_like(x, fill), x])
 
 
 class Cube(tg.Function):
@@ -289,6 +300,14 @@ def test_a_function_of_several_results_is_exact(index: int | None) -> None:
         return (first.sin() + second if index is None else (first, second)[index]).sum(1)
 
     check_open_sum(losses, [W, BIAS])
+
+
+def test_an_op_of_the_user_that_moves_elements_beside_constants() -> None:
+    for fill in (0.0, 7.0):
+        check_open_sum(lambda fill=fill: (beside_a_constant(W, fill) * np.arange(1.0, 3.0)).tanh().sum((1, 2)), [W])
+        check_open_sum(lambda fill=fill: (X @ beside_a_constant(W, fill)[0]).tanh().sum(1), [W])
+    kept = W.sample_grads.cost()
+    assert kept.seeded  # it is not known that each element goes to one place alone
 
 
 def test_cost_says_which_op_has_no_rule() -> None:

@@ -289,3 +289,13 @@ def test_both_sides_of_a_product_with_itself() -> None:
     check_open_sum(lambda: ((x @ w) * w[0] * w[:, 1]).sum(1), [w])
     factors = w.sample_grads.open_sum("").factors
     assert [type(factor) for factor in factors].count(Outer) == 1
+
+
+def test_what_is_summed_at_the_edge_may_cancel() -> None:
+    rng = np.random.default_rng(0)
+    half = rng.normal(size=(3, 256, 5)).astype(np.float32)
+    d = np.concatenate([half, -(half * (1 + 1e-4)).astype(np.float32)], axis=1)
+    b = tg.zeros(5, requires_grad=True)
+    ((tg.zeros(3, 512, 5) + b) * tg.tensor(d)).sum((1, 2)).backward(per_sample=True)
+    expected = np.linalg.norm(d.astype(np.float64).sum(1), axis=1)
+    np.testing.assert_allclose(b.sample_grads.norms().array, expected, rtol=1e-6)

@@ -562,9 +562,13 @@ def test_clipping_one_part_of_a_model_leaves_the_others_alone():
     assert_gradients(model, plus(clipped(dense, 0.1), {"scale": 3.0}))
 
 
-def test_what_a_hook_has_made_of_the_gradient_is_kept_apart_from_the_samples():
+@pytest.mark.parametrize("how", ["register_hook", "register_post_accumulate_grad_hook"])
+def test_what_a_hook_has_made_of_the_gradient_is_kept_apart_from_the_samples(how):
     w = nn.Parameter(tg.ones(2, dtype="float64"))
-    w.register_hook(lambda g: 10 * g)
+    if how == "register_hook":
+        w.register_hook(lambda g: 10 * g)
+    else:
+        w.register_post_accumulate_grad_hook(lambda p: p.grad.mul_(10))
     (tg.tensor([[3.0, 0.0], [0.0, 1.0]], dtype="float64") @ w).backward(per_sample=True)
     assert w.shared_grad.tolist() == [27.0, 9.0]
     ModelSampleGrads([("w", w)]).clip(1.0)

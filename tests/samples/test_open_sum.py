@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import tinygrad_edu as tg
 from tinygrad_edu.nn import functional as F
 from tinygrad_edu.samples import open_sum as open_sum_module
-from tinygrad_edu.samples.factors import Dense, Outer, Rows, tracked
+from tinygrad_edu.samples.arrays import tracked
+from tinygrad_edu.samples.factors import Dense, Outer, Rows
 from tinygrad_edu.samples.open_sum import OpenSum
 from tinygrad_edu.samples.opening import open_losses
 from tinygrad_edu.samples.places import Arrange, Place
@@ -370,6 +371,7 @@ def wide_sum(build):
         lambda w: F.linear(constant(4, 3, 1000), w).sum((1, 2)),
         lambda w: (constant(4, 1000) @ w).sum(1),  # as its rows and columns lie, a transposed place
         lambda w: F.linear(constant(4, 1000), w.T).sum(1),
+        lambda w: w[ids(4, 3)].sum((1, 2)),
     ],
 )
 def test_a_weighted_sum_is_written_without_a_second_array(build):

@@ -13,7 +13,7 @@ from tinygrad_edu import nn
 from tinygrad_edu.nn import functional as F
 from tinygrad_edu.samples import Cost, SampleGrads, sample_grads
 from tinygrad_edu.samples.open_sum import OpenSum
-from tinygrad_edu.samples.sample_grads import cosines, root, size_in_words
+from tinygrad_edu.samples.results import cosines, root, size_in_words
 
 
 def one_by_one(losses, parameter):
@@ -710,3 +710,13 @@ def test_without_a_gradient_there_is_no_shared_one():
     w, s, _ = opened()
     w.source.grad = None  # as where only the samples are kept
     assert s.shared() is None
+
+
+def test_a_gradient_with_a_graph_that_was_changed_in_place_is_noticed():
+    w = tg.tensor(np.array([1.0, 2.0]), requires_grad=True)
+    x = tg.tensor(np.array([[1.0, 0.0], [3.0, 4.0]]))
+    ((x @ w) ** 2).backward(per_sample=True, create_graph=True, keep="norms")
+    assert w.sample_grads.sum().tolist() == [68.0, 88.0]
+    w.grad.add_(tg.tensor(np.array([100.0, 100.0])))
+    with pytest.raises(tg.GraphError, match="kept norms only"):
+        w.sample_grads.sum()

@@ -1,13 +1,13 @@
 """Opening the sum: the gradient of each sample of a batch, at the price of one backward pass."""
 
 from .attribution import influence as influence
+from .cost import Cost as Cost
 from .explanation import Explanation as Explanation
 from .gradient_sum import GradientSum as GradientSum
 from .model_grads import ModelSampleGrads as ModelSampleGrads
 from .noise import NoiseScale as NoiseScale
 from .noise import NoiseScaleMeter as NoiseScaleMeter
 from .noise import noise_scale as noise_scale
-from .sample_grads import Cost as Cost
 from .sample_grads import SampleGrads as SampleGrads
 from .separability import Separability as Separability
 from .separability import check as check

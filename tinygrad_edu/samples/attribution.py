@@ -13,7 +13,7 @@ from ..errors import GraphError
 from ..grad_mode import enable_grad
 from ..recording import TensorBase
 from .opening import open_losses
-from .sample_grads import array_of, tensor_of
+from .results import array_of, tensor_of
 
 if TYPE_CHECKING:
     from ..nn.module import Module

@@ -18,7 +18,8 @@ from ..graph import Cotangents, Lift, Node
 from ..owners import Owners, Use, is_plain, varies
 from ..sample_rules import Contraction, Moving, Terms, Unsummed
 from ..walk import pull
-from .factors import Dense, Factor, Outer, Rows, tracked
+from .arrays import tracked
+from .factors import Dense, Factor, Outer, Rows
 from .flow import Crossing
 from .places import Arrange, Place
 
@@ -104,7 +105,7 @@ def _unsummed(part: Any, owners: Owners, shape: tuple[int, ...]) -> Factor:
         return _moved(part, owners, rows, shape, 0)
     summed = tuple([axis for axis in stretched if axis not in varying and part.shape[axis] != 1])
     if summed:
-        part = part.sum(axis=summed, keepdims=True)
+        part = part.sum(axis=summed, keepdims=True, dtype=np.float64).astype(part.dtype)  # time steps may cancel
     rest = [axis for axis in range(len(part.shape)) if axis not in varying]
     ordered = np.transpose(part, (*varying, *rest)) if varying != list(range(len(varying))) else part
     return Dense(_place(shape), owners.reshape(-1), ordered.reshape((owners.size, math.prod(shape))))

@@ -21,14 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from ..owners import is_plain, plain
-from ..recording import TensorBase
+from ..owners import is_plain
+from .arrays import SILENT, Products, period, row_squares, scatter, segment_sum, tracked, wide
 from .places import Place
 
-__all__ = ["Dense", "Factor", "Outer", "Products", "Rows", "row_squares", "segment_sum", "tracked", "wide"]
+__all__ = ["Dense", "Factor", "Outer", "Rows"]
 
 _CHUNK = 2**20  # numbers in an intermediate result, unless one sample alone has more
-_silent = np.errstate(over="ignore", invalid="ignore")  # where numbers out of range are seen to afterwards
 
 
 class Factor:
@@ -201,9 +200,15 @@ class Rows(Factor):
         return segment_sum(row_squares(values), owner, count)
 
     def weighted(self, weights: Any) -> Any:
+        used, sums = self.weighted_rows(weights)
+        return scatter(sums, used, self.height)
+
+    def weighted_rows(self, weights: Any) -> tuple[Any, Any]:
+        """The rows that are used, and Σ_m weights[m] G_m there; it is 0 elsewhere."""
         values, rows = self.values
-        order = np.argsort(rows, kind="stable")
-        return segment_sum((values * weights[self.owner][:, None])[order], rows[order], self.height)
+        used, at = np.unique(rows, return_inverse=True)
+        order = np.argsort(at, kind="stable")
+        return used, segment_sum((values * weights[self.owner][:, None])[order], at[order], len(used))
 
     def dots(self, direction: Any, count: int) -> Any:
         values, rows = self.values
@@ -262,7 +267,7 @@ class Outer(Factor):
             total = total + scatter(self._squares(left[:, slots], right[:, slots]), samples, count)
         return total
 
-    @_silent
+    @SILENT
     def _squares(self, left: Any, right: Any) -> Any:
         """‖Σ_t left ⊗ right‖² for left (C, n, t, o), right (C, n, t, i), by the cheaper of two ways."""
         (c, n, t, o), i = left.shape, right.shape[3]
@@ -345,105 +350,3 @@ def _inner(array: Any) -> tuple[Any, Any]:
     powers = np.exp2(np.clip(np.frexp(top)[1], -120, 120))
     array = array * (1 / powers).astype(np.float32)[..., None, None]
     return array @ array.mT, powers * powers
-
-
-class Products:
-    """The inner products of all rows of arrays, of which several parameters may need the same."""
-
-    def __init__(self) -> None:
-        self._found: dict[Any, tuple[Any, Any]] = {}
-        self._squares: dict[Any, tuple[Any, Any]] = {}
-
-    def squares_of(self, rows: Any) -> Any:
-        """The squared length of each row, float64 (n,)."""
-        if tracked(rows):
-            return row_squares(rows)
-        key = _place_in_memory(rows)
-        if key not in self._squares:
-            self._squares[key] = rows, row_squares(rows)
-        return self._squares[key][1]
-
-    @_silent
-    def of(self, rows: Any) -> Any:
-        """rows @ rows.T for rows (n, k): in float64 where the numbers are too small or too large for less."""
-        if tracked(rows):
-            rows = wide(rows)
-            return rows @ rows.mT
-        key = _place_in_memory(rows)
-        if key not in self._found:
-            found = np.dot(rows, rows.T)
-            lengths = np.diagonal(found)
-            if rows.dtype.itemsize < 8 and found.size and not (lengths.min() > 1e-30 and lengths.max() < 1e37):
-                found = np.dot(wide(rows), wide(rows).T)
-            self._found[key] = rows, found  # as long as they are held, nothing else can be in their place
-        return self._found[key][1]
-
-
-def _place_in_memory(array: Any) -> Any:
-    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
-
-
-def tracked(value: Any) -> bool:
-    """Whether it is a Tensor, as where derivatives of the factors are wanted, and not a plain array."""
-    return isinstance(value, TensorBase)
-
-
-def wide(array: Any) -> Any:
-    """In float64, in which sums of squares and of products are taken."""
-    return array if array.dtype == np.float64 else array.astype(np.float64)
-
-
-@_silent
-def row_squares(array: Any) -> Any:
-    """Sums of squares along the last axis, in float64.
-
-    They are added up in the array's own dtype first, twice as fast: positive numbers do not cancel. Where
-    squares are too small or too large for that, they are taken in float64.
-    """
-    if tracked(array):
-        array = wide(array)
-        return (array * array).sum(-1)
-    if array.dtype == np.float64:
-        return np.vecdot(array, array)
-    found = np.vecdot(array, array).astype(np.float64)
-    if array.dtype.itemsize < 4 or (found.size and not (found.min() > 1e-30 and found.max() < 1e37)):
-        return np.square(array, dtype=np.float64).sum(-1)
-    return found
-
-
-def segment_sum(values: Any, owner: Any, count: int) -> Any:
-    """Sums over equal owners, which are sorted: (N, …) → (count, …)."""
-    n = len(owner)
-    if n == count and (is_plain(owner) or not n or (owner[0] == 0 and (owner[1:] > owner[:-1]).all())):
-        return values
-    if tracked(values):
-        return scatter(values, owner, count)
-    t = period(owner, count)
-    if t:
-        rows = values.reshape((count, t, math.prod(values.shape[1:])))
-        return (np.ones((1, t), values.dtype) @ rows).reshape((count, *values.shape[1:]))
-    out = np.zeros((count, *values.shape[1:]), values.dtype)
-    if n:
-        first = np.flatnonzero(np.concatenate(([True], owner[1:] != owner[:-1])))
-        out[owner[first]] = np.add.reduceat(values, first, axis=0)
-    return out
-
-
-def period(owner: Any, count: int) -> int:
-    """How many slots each of `count` samples has, if they all have equally many; else 0."""
-    t = len(owner) // count if count else 0
-    if not t or t * count != len(owner):
-        return 0
-    numbers = plain(count)
-    return t if (owner[::t] == numbers).all() and (owner[t - 1 :: t] == numbers).all() else 0
-
-
-def scatter(values: Any, at: Any, count: int) -> Any:
-    """Zeros (count, …) to which each of `values` (N, …) was added at its place."""
-    if tracked(values):
-        from ..ops.index import _put_add
-
-        return _put_add(values, (count, *values.shape[1:]), at)
-    out = np.zeros((count, *values.shape[1:]), values.dtype)
-    out[at] = values  # no place occurs twice, where these are arrays
-    return out

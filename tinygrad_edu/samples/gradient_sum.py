@@ -13,7 +13,7 @@ from ..errors import GraphError, ShapeError
 from ..recording import make_tensor
 from .model_grads import ModelSampleGrads
 from .noise import NoiseScale
-from .sample_grads import array_of
+from .results import array_of
 
 if TYPE_CHECKING:
     from ..nn.module import Module

@@ -12,9 +12,10 @@ from ..errors import GraphError
 from ..graph import Leaf
 from ..recording import make_tensor
 from ..versions import mark_changed
-from .factors import Products
+from .arrays import Products, tracked
 from .opening import Part, Pass, untouched
-from .sample_grads import SampleGrads, array_of, cosines, root, size_in_words, tensor_of
+from .results import array_of, cosines, root, size_in_words, tensor_of
+from .sample_grads import SampleGrads
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -228,7 +229,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
     def _apply(self, coefficients: Any) -> None:
         """Put Σ_m coefficients[m] g_m, and what is shared, into every `.grad`."""
         sums = {name: grads.open_sum("clip()") for name, grads in self.items()}
-        rest = {name: None if self._is_sum(self._leaves[name]) else self[name].shared() for name in sums}
+        rest = {name: None if self._is_sum(name) else self[name].shared() for name in sums}
         for name, whole in sums.items():
             leaf = self._leaves[name]
             if leaf.grad is None:
@@ -250,10 +251,11 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
             for grads in self.values():
                 grads._parts[i].run = own
 
-    def _is_sum(self, leaf: Leaf) -> bool:
-        """Whether `.grad` holds just the sum of the samples' gradients, whatever hooks and in-place changes did."""
-        plain = leaf.grad is None or leaf.grad.source is None  # in a graph, a change in place leaves no trace
-        return plain and not leaf.hooks and untouched(leaf)
+    def _is_sum(self, name: str) -> bool:
+        """Whether `.grad` holds just the sum of the samples' gradients, as far as is known."""
+        factors = [factor for part in self[name]._parts for factor in part.factors or ()]
+        differentiable = any(tracked(value) for factor in factors for value in factor.values)
+        return not differentiable and untouched(self._leaves[name])  # a Tensor changed in place leaves no trace
 
     def noise_scale(self) -> NoiseScale:
         """The batch size at which the noise of the gradient equals the gradient, estimated from this batch.
@@ -317,7 +319,10 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
 
     def _gram(self) -> Any:
         products = Products()
-        return sum([grads.open_sum("gram()").gram(products) for grads in self.values()], np.zeros((self.count,) * 2))
+        total: Any = np.zeros((self.count, self.count))
+        for grads in self.values():  # one matrix at a time
+            total = total + grads.open_sum("gram()").gram(products)
+        return total
 
     def _tensor(self, value: Any) -> Tensor:
         dtypes = {leaf.dtype for leaf in self._leaves.values()}

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..errors import StateError
 from .model_grads import ModelSampleGrads
-from .sample_grads import SampleGrads, array_of
+from .results import array_of
+from .sample_grads import SampleGrads
 
 if TYPE_CHECKING:
     from .gradient_sum import GradientSum

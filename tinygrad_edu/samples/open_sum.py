@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .factors import Factor, Outer, Products, Rows, row_squares, segment_sum, tracked, wide
+from .arrays import Products, row_squares, segment_sum, tracked, wide
+from .factors import Factor, Outer, Rows
 
 __all__ = ["OpenSum"]
 
@@ -141,18 +142,10 @@ class OpenSum:
         """Write Σ_m weights[m] G_m into the array `out`, without another of its size where that is possible."""
         weights = weights.astype(np.result_type(self.dtype, np.float32))
         factor = self.factors[0] if len(self.factors) == 1 else None
-        if isinstance(factor, Outer) and factor.core[0] == 1 and len(factor.place.steps) == 1:
-            left, right = factor.values
-            target = factor.place.back(out).reshape(factor.core[1:])
-            fits = left.dtype == right.dtype == out.dtype == weights.dtype and not tracked(left)
-            if fits and np.may_share_memory(target, out):
-                scaled = left[0] * weights[factor.owner][:, None]
-                if target.flags.c_contiguous:
-                    np.dot(scaled.T, right[0], out=target)
-                    return
-                if target.flags.f_contiguous:
-                    np.dot(right[0].T, scaled, out=target.T)
-                    return
+        if isinstance(factor, Outer | Rows) and len(factor.place.steps) == 1 and not tracked(factor.values[0]):
+            target = factor.place.back(out).reshape(factor.core)
+            if np.may_share_memory(target, out) and _written(factor, weights, target):
+                return
         out[...] = _numbers(self.weighted(weights))
 
     def dots(self, direction: Any) -> Any:
@@ -222,6 +215,26 @@ def _together(parts: list[Any]) -> Any:
     if not parts:
         return np.zeros(0)
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _written(factor: Outer | Rows, weights: Any, target: Any) -> bool:
+    """Write Σ_m weights[m] G_m into `target`, of the factor's shape; False where that takes another array."""
+    if isinstance(factor, Rows):
+        used, sums = factor.weighted_rows(weights)
+        target[...] = 0
+        target[used] = sums
+        return True
+    left, right = factor.values
+    if len(left) != 1 or not left.dtype == right.dtype == weights.dtype == target.dtype:
+        return False
+    scaled = left[0] * weights[factor.owner][:, None]
+    if target[0].flags.c_contiguous:
+        np.dot(scaled.T, right[0], out=target[0])
+    elif target[0].flags.f_contiguous:
+        np.dot(right[0].T, scaled, out=target[0].T)
+    else:
+        return False
+    return True
 
 
 def _numbers(value: Any) -> Any:

@@ -43,7 +43,8 @@ class Pass:
         weights: what their losses were multiplied with; None for ones.
         coefficients: what the samples' gradients are multiplied with in `.grad`; None for ones.
         keep: what was kept of them.
-        flow: what is known of how the samples flow through the graph.
+        unruled: the ops without a sample rule that the samples went through.
+        coupled: what couples the samples, where that was allowed.
     """
 
     def __init__(self, count: int, weights: Any, keep: Keep, flow: Flow) -> None:
@@ -90,13 +91,17 @@ class Part:
 
     def remember(self, leaf: Leaf) -> None:
         """Take what `.grad` holds now for the sum of the samples' gradients."""
-        self._grad = weakref.ref(leaf.grad)
+        self._grad = weakref.ref(leaf.grad), weakref.ref(leaf.grad.array)
         self._clock = versions.now
 
     def unchanged(self, leaf: Leaf) -> bool:
         """Whether `.grad` is still that."""
         grad = leaf.grad
-        return grad is not None and self._grad() is grad and versions.changed_at(grad.array) <= self._clock
+        if grad is None or self._grad is None:
+            return False
+        tensor, array = self._grad
+        same = tensor() is grad and array() is grad.array
+        return same and versions.changed_at(grad.array) <= self._clock
 
 
 def untouched(leaf: Leaf) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,56 +11,24 @@ import numpy as np
 from ..errors import GraphError, ShapeError
 from ..graph import Leaf
 from ..recording import make_tensor
-from .factors import Dense, Outer, Products, Rows, tracked
+from .arrays import Products, tracked
+from .cost import Cost
+from .factors import Dense, Outer, Rows
 from .open_sum import OpenSum
 from .opening import untouched
+from .results import array_of, centred_squares, cosines, root, size_in_words, tensor_of
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
     from .explanation import Explanation
     from .opening import Part
 
-__all__ = ["Cost", "SampleGrads"]
+__all__ = ["SampleGrads", "of_leaf"]
 
 MEMORY_LIMIT = 2**30
 """How many bytes one result may take before a request for it is refused: set it to what the machine can bear."""
 
 _KINDS = {Outer: "outer products", Rows: "rows of a table", Dense: "written out"}
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What the per-sample gradients of one parameter cost.
-
-    Attributes:
-        kept: what is kept: a few words for each kind of factor.
-        uses: at how many places the samples meet the parameter.
-        route: how norms are computed: "factors", or "blocks" of gradients written out and let go of again.
-        bytes: the memory of what is kept, most of which a plain backward pass has as well.
-        dense_bytes: the memory of all gradients written out, as `materialize` returns them.
-        seeded: whether it takes a small backward pass for each sample, and why; empty if not.
-
-    >>> import tinygrad_edu as tg
-    >>> w = tg.ones(2, requires_grad=True)
-    >>> (tg.ones(3, 2) @ w).backward(per_sample=True)
-    >>> w.sample_grads.cost().route
-    'factors'
-    """
-
-    kept: tuple[str, ...]
-    uses: int
-    route: str
-    bytes: int
-    dense_bytes: int
-    seeded: str = ""
-
-    def __str__(self) -> str:
-        kept = ", ".join(self.kept) or "nothing"
-        note = f"; {self.seeded}" if self.seeded else ""
-        return (
-            f"kept: {kept} ({size_in_words(self.bytes)}; written out: {size_in_words(self.dense_bytes)}); "
-            f"uses: {self.uses}; norms from {self.route}{note}"
-        )
 
 
 class SampleGrads:
@@ -331,7 +298,7 @@ class SampleGrads:
 
     @property
     def coefficients(self) -> Any:
-        """What each sample's gradient is multiplied with in `.grad`: ones, until it is clipped; (B,)."""
+        """The factor of each sample's gradient in `.grad`, 1 unless gradients were clipped; an array (B,)."""
         return np.concatenate([_or_ones(part.run.coefficients, part.run.count) for part in self._parts])
 
     def squares(self, products: Products | None = None) -> Any:
@@ -440,63 +407,6 @@ def of_leaf(leaf: Any) -> SampleGrads:
         f"sample_grads: there are none of this tensor of shape {leaf.shape}: {reason}. Call "
         "losses.backward(per_sample=True) on one loss for each sample"
     )
-
-
-def tensor_of(value: Any, dtype: np.dtype[Any]) -> Tensor:
-    """A result as a Tensor of a parameter's dtype."""
-    if tracked(value):
-        return value.astype(dtype)  # type: ignore[no-any-return]
-    return make_tensor(np.array(value, dtype), None)
-
-
-def array_of(value: Any, dtype: np.dtype[Any]) -> Any:
-    """Numbers, an array or a Tensor as an array of `dtype`."""
-    return np.asarray(value.array if tracked(value) else value, dtype)
-
-
-def root(squares: Any) -> Any:
-    """Square roots, of which that of 0 has the derivative 0."""
-    if not tracked(squares):
-        return np.sqrt(squares)
-    zero = squares.array == 0
-    return np.where(zero, 0.0, np.sqrt(np.where(zero, 1.0, squares)))
-
-
-def cosines(gram: Any) -> Any:
-    """The cosines of a Gram matrix; 0 for a vector of length 0."""
-    lengths = root(np.diagonal(gram))
-    zero = array_of(lengths, np.dtype(float)) == 0
-    scale = np.where(zero, 0.0, 1.0) / np.where(zero, 1.0, lengths)
-    return gram * scale[:, None] * scale
-
-
-def centred_squares(whole: OpenSum) -> Any:
-    """Σ_m (G_m - mean)², of the parameter's shape, float64."""
-    n = whole.count
-    mean = whole.weighted(np.full(n, 1 / n))
-    squared = None if tracked(mean) else whole.squared_sum()
-    if squared is not None:
-        left = squared - n * np.square(mean.astype(np.float64))
-        if not (left < 1e-3 * squared).any():
-            return left
-    total: Any = 0.0
-    for block in whole.each_block(exact=True):
-        centred = block - mean
-        total = total + (centred * centred).sum(0, dtype=np.float64)
-    return total
-
-
-def size_in_words(count: float) -> str:
-    """So many bytes, in the unit that suits them.
-
-    >>> size_in_words(1536)
-    '1.5 KiB'
-    """
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if count < 1024 or unit == "GiB":
-            break
-        count /= 1024
-    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
 
 
 def _or_ones(values: Any, count: int) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .sample_grads import array_of
+from .results import array_of
 
 if TYPE_CHECKING:
     from .model_grads import ModelSampleGrads
