@@ -10,16 +10,17 @@ from typing import TypeAlias
 
 import numpy as np
 
-__all__ = ["Site", "call_site", "line_of", "users_frame"]
+__all__ = ["PACKAGE", "Site", "call_site", "line_of", "users_frame"]
 
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_SKIPPED = (_PACKAGE, os.path.dirname(os.path.abspath(np.__file__)) + os.sep)
+PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_SKIPPED = (PACKAGE, os.path.dirname(os.path.abspath(np.__file__)) + os.sep)
 
 Site: TypeAlias = tuple[CodeType, int]
+"""A code object and the instruction in it: no frame, which would keep its variables alive."""
 
 
 def call_site() -> Site | None:
-    """The code and the instruction of the nearest caller outside the library: no frame is kept alive."""
+    """The nearest caller outside the library."""
     frame = users_frame(sys._getframe(1))
     return None if frame is None else (frame.f_code, frame.f_lasti)
 

@@ -6,6 +6,7 @@ the two short ways, for ops of one and of two arrays, are written out for that r
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from . import versions
-from .callsite import call_site
+from .callsite import PACKAGE
 from .dtypes import float64
 from .errors import explain
 from .graph import Cotangents, Leaf, Link, Node
@@ -49,6 +50,7 @@ class TensorBase:
 
 tensor_type: type[Any] = TensorBase  # tensor.py puts Tensor here
 _new = object.__new__
+_getframe = sys._getframe
 ndarray = np.ndarray
 
 
@@ -68,34 +70,16 @@ def recorder(op: Primitive) -> Callable[..., Any]:
         ufunc = isinstance(op.numpy[0], np.ufunc) if op.numpy else False
         forward = op.numpy[0] if ufunc else op.forward
         if len(parameters) == 1:
-            return _located(op, _record_unary(op, forward))
+            return _record_unary(op, forward)
         if len(parameters) == 2:
-            return _located(op, _record_binary(op, forward))
-    return _located(op, _record_any(op))
-
-
-def _located(op: Primitive, call: Callable[..., Any]) -> Callable[..., Any]:
-    """`call`, with the line that called it kept, if op is one in which the samples of a batch may meet."""
-    if op.samples is None or not op.samples.mixing:
-        return call
-
-    def located(*args: Any, **kwargs: Any) -> Any:
-        result = call(*args, **kwargs)
-        first = result[0] if type(result) is tuple else result
-        if isinstance(first, TensorBase):
-            node: Any = first.source
-            if first is not result and node is not None:
-                node = node.links[0]
-            if type(node) is Node and mode.recording is True:
-                node.where = call_site()
-        return result
-
-    return located
+            return _record_binary(op, forward)
+    return _record_any(op)
 
 
 def _record_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """`call(x)` for an op of one array. The two short ways are written out: they are what a step is made of."""
     keep_x, keep_out = op.saved((True,))
+    note = _recording_of(op)
 
     def call(x: Any, /) -> Any:
         if not isinstance(x, TensorBase):
@@ -116,7 +100,7 @@ def _record_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any
         recording = mode.recording
         if source is None or not recording:
             return make_tensor(out, None)
-        return record(op, out, (source,), (array if keep_x else source,), out if keep_out else None, recording)
+        return note(op, out, (source,), (array if keep_x else source,), out if keep_out else None, recording)
 
     return call
 
@@ -126,6 +110,7 @@ def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callabl
     keep_x_for_x, keep_y_for_x, keep_out_for_x = op.saved((True, False))
     keep_x_for_y, keep_y_for_y, keep_out_for_y = op.saved((False, True))
     keep_x, keep_y, keep_out = op.saved((True, True))
+    note = _recording_of(op)
 
     def call(x: Any, y: Any, /) -> Any:
         a, b, from_x, from_y = x, y, None, None
@@ -163,7 +148,7 @@ def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callabl
         else:
             saved = (a if keep_x else from_x, b if keep_y else from_y)
             kept = out if keep_out else None
-        return record(op, out, (from_x, from_y), saved, kept, recording)
+        return note(op, out, (from_x, from_y), saved, kept, recording)
 
     return call
 
@@ -171,6 +156,7 @@ def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callabl
 def _record_any(op: Primitive) -> Callable[..., Any]:
     """`call(*args)` for any op: arguments are filled in, those that are tensors recorded."""
     forward, signature, variadic = op.forward, op.signature, op.variadic
+    note = _recording_of(op)
     count = len(signature.parameters)
     has_rule = [op.joint is not None or (i < len(op.rules) and op.rules[i] is not None) for i in range(count)]
     # By the arguments that are tracked, as the bits of a number: which ones no rule reads, and whether the result is.
@@ -215,7 +201,7 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
             plan = plans[tracked] = _plan(op, links)
         unread, reads_result = plan
         _let_go(values, links, unread)
-        return record(op, out, tuple(links), tuple(values), out if reads_result else None, recording)
+        return note(op, out, tuple(links), tuple(values), out if reads_result else None, recording)
 
     return call
 
@@ -263,6 +249,23 @@ def record(
     return tensor
 
 
+def _recording_of(op: Primitive) -> Callable[..., Any]:
+    """How its calls are recorded: with their line, if op is one in which the samples of a batch may meet."""
+    return record if op.samples is None or not op.samples.mixing else record_with_line
+
+
+def record_with_line(
+    op: Primitive, out: Any, links: tuple[Link | None, ...], saved: tuple[Any, ...], kept: Any, recording: Any
+) -> Any:
+    """As `record`, and the node keeps which instruction of the user's code called the op."""
+    tensor = record(op, out, links, saved, kept, recording)
+    frame: Any = _getframe(2)
+    while frame.f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
+        frame = frame.f_back
+    tensor.source.where = frame.f_code, frame.f_lasti
+    return tensor
+
+
 def _alike(value: Any, link: Link | None, dtype: np.dtype[Any]) -> tuple[Any, Link | None]:
     """An operand, and its link, in the dtype of the result: then no rule drifts to another one.
 
@@ -289,7 +292,7 @@ def _several(op: Primitive, out: tuple[Any, ...], values: Sequence[Any], links: 
     unread, reads_result = _plan(op, links)
     kept = list(values)
     _let_go(kept, links, unread)
-    node = record(op, out[0], tuple(links), tuple(kept), out if reads_result else None, True).source
+    node = _recording_of(op)(op, out[0], tuple(links), tuple(kept), out if reads_result else None, True).source
     node.shape = ()
     if recording is not True:
         recording(node, out)

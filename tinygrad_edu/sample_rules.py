@@ -192,8 +192,9 @@ def _ndim(node: Node) -> int:
 class Core(Unsummed):
     """Works on the last axes of each argument; all axes before them are aligned by broadcasting."""
 
-    def __init__(self, cores: Callable[[Node], tuple[Sequence[int], int | Sequence[int]]]) -> None:
+    def __init__(self, cores: Callable[[Node], tuple[Sequence[int], int | Sequence[int]]], mixing: bool = True) -> None:
         self._cores = cores
+        self.mixing = mixing
 
     def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
         inputs, out = self._cores(node)
@@ -305,14 +306,15 @@ class Custom(SampleRule):
         return self._function(node, owners)
 
 
-def core(*inputs: int, out: int | tuple[int, ...]) -> SampleRule:
+def core(*inputs: int, out: int | tuple[int, ...], mixing: bool = True) -> SampleRule:
     """The rule of an op that works on the last axes of its arguments and broadcasts the others.
 
     Args:
         inputs: how many axes of each argument it works on.
         out: how many axes that gives in the result; for several results, a tuple.
+        mixing: whether samples may be expected along these axes, so that calls keep their line.
     """
-    return Core(lambda node: (inputs, out))
+    return Core(lambda node: (inputs, out), mixing)
 
 
 elementwise: SampleRule = _Elementwise()

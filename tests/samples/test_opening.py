@@ -281,6 +281,16 @@ def test_a_parameter_without_a_part_in_one_pass_has_zeros_there() -> None:
     assert len(heads[1].weight.sample_grads) == 1  # by itself it has just the sample that it had a part in
 
 
+def test_a_parameter_without_a_part_in_a_pass_that_kept_norms() -> None:
+    heads = nn.ModuleList([nn.Linear(3, 1), nn.Linear(3, 1)]).double()
+    heads[0](X).squeeze(1).backward(per_sample=True, keep="norms")
+    grads = heads.sample_grads()
+    np.testing.assert_array_equal(grads["1.weight"].norms().array, np.zeros(B))
+    assert_close(grads.norms(), np.sqrt((X**2).sum(1) + 1), "norms of the whole model")
+    with pytest.raises(tg.GraphError, match="kept norms only"):
+        grads["1.weight"].gram()
+
+
 def test_two_losses_of_one_graph() -> None:
     net = nn.ParameterList([parameter(3, 2), parameter(2, 2, seed=1)])
     w, v = net
