@@ -254,7 +254,7 @@ class NoiseScaleMeter:
     def __init__(self, decay: float = 0.95) -> None:
         if not 0 <= decay <= 1:
             raise ValueError(f"noise_scale(): decay={decay!r}, from 0 (only the last step) to 1 (all steps alike)")
-        self.decay = float(decay)
+        self.decay: float = float(decay)
         self._sums = _Sums()
 
     def update(self, grads: ModelSampleGrads | SampleGrads | GradientSum) -> NoiseScale:

@@ -48,7 +48,7 @@ class Pass:
     """
 
     def __init__(self, count: int, weights: Any, keep: Keep, flow: Flow) -> None:
-        self.number = next(_numbers)
+        self.number: int = next(_numbers)
         self.count = count
         self.weights = weights
         self.coefficients: Any = None

@@ -55,7 +55,7 @@ class Move:
     isometric = True
 
     def __init__(self, node: Node) -> None:
-        self.node = shadow(node)
+        self.node: Node = shadow(node)
         rest = node.args[1:]  # type: ignore[index]
         alike = repr(rest) if _plain(rest) else id(self.node)
         self.key: Any = (node.op.name, node.links[0].shape, alike)  # type: ignore[union-attr]
