@@ -243,6 +243,30 @@ def swapped(p: Program, d: int) -> tuple[Step, int]:
     return lambda batch, h: (h.permute(1, 2, 0).permute(0, 2, 1) @ w).permute(1, 0, 2), 2
 
 
+def written(p: Program, d: int) -> tuple[Step, int]:
+    """Changes in place."""
+    a = p.parameter(d)
+
+    def step(batch: Batch, h: Any) -> Any:
+        h = h * 1.0
+        h[:, 0] = h[:, -1] * a
+        h += a
+        h[..., :1].mul_(0.5)
+        return h
+
+    return step, d
+
+
+def ordered(p: Program, d: int) -> tuple[Step, int]:
+    a = p.parameter(p.time, d)
+    ways: list[Step] = [
+        lambda batch, h: (h * a).sort(1).values,
+        lambda batch, h: (h + a).max(1, keepdim=True).values - h.roll(1, 1),
+        lambda batch, h: F.pad(h + a, (0, 0, 1, 0))[:, :-1],
+    ]
+    return p.draw(st.sampled_from(ways)), d
+
+
 class Square(tg.Function):
     """An op of the user, of which no sample rule is known."""
 
@@ -275,7 +299,8 @@ def coupled(p: Program, d: int) -> tuple[Step, int]:
 
 STEPS = [
     matmul, linear, transposed, sliced, product, weight_norm, inverse, normalised, broadcast, curved, contracted,
-    attention, recurrent, twice, flat, embedded, ragged, masked, picked, joined, parted, over_time, swapped,
+    attention, recurrent, twice, flat, embedded, ragged, masked, picked, joined, parted, over_time, swapped, written,
+    ordered,
 ]  # fmt: skip
 
 

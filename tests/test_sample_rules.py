@@ -216,6 +216,24 @@ def test_reading_and_writing_by_any_index(data: st.DataObject) -> None:
             check_open_sum(lambda way=way, axis=axis: losses_along(axis, way()), [x, value])
 
 
+ROWS = np.arange(4)
+
+FREE: dict[str, Callable[[Any], Any]] = {
+    "beside a diagonal": lambda h: tg.einsum("ii->i", h) + (h * (1 - np.eye(4))).sum(0),
+    "overwritten": lambda h: tg.set_item(h, (ROWS, ROWS), 1.0).tanh().sum(1) + h[ROWS, ROWS].flip(0),
+    "written twice": lambda h: (
+        tg.set_item(np.zeros(4), np.array([1, 1, 2, 3]), h[0] * 2)
+        + tg.set_item(np.zeros(4), slice(3, 4), h[np.array([0]), np.array([0])])
+    ),
+}
+
+
+@pytest.mark.parametrize("losses", FREE.values(), ids=FREE.keys())
+def test_elements_that_one_use_leaves_out_are_free_for_another(losses: Callable[[Any], Any]) -> None:
+    p = tg.tensor(np.random.default_rng(0).normal(size=(4, 4)), requires_grad=True)
+    check_open_sum(lambda: losses(p.tanh()), [p])
+
+
 # Ops of the user
 
 

@@ -176,7 +176,7 @@ class Tensor(InplaceMethods):
             retain_graph: keep the graph for another backward pass; default, `create_graph`.
             create_graph: record the pass itself, so that gradients can be differentiated again.
             per_sample: keep that sum open: the losses are one for each sample, shape (B,), and every leaf
-                gets `sample_grads` besides.
+                gets `sample_grads` besides. Hooks on a leaf, and on what all samples share, act on the sum alone.
             weights: with `per_sample`, a number for each sample that its loss is multiplied with, shape (B,);
                 the same as `gradient`.
             keep: with `per_sample`, what is kept of the samples: ``"factors"``, of which everything can be computed;

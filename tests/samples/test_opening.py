@@ -109,6 +109,47 @@ def test_linear_and_logistic_regression() -> None:
     assert_close(w.sample_grads.materialize(), (p - y)[:, None] * X, "(p - y) x")
 
 
+# Models that are not layers one after another
+
+
+def test_a_penalty_on_the_derivative_by_the_input() -> None:
+    """Losses made of a gradient: the graph that is opened is one of rules."""
+    w, v = parameter(3, 4), parameter(4, seed=1)
+
+    def losses() -> Any:
+        x = tg.tensor(X, requires_grad=True)
+        out = (x @ w).tanh() @ v
+        (slope,) = tg.autograd.grad(out.sum(), x, create_graph=True)
+        return out + (slope.norm(dim=1) - 1) ** 2
+
+    check_open_sum(losses, [w, v])
+
+
+def test_losses_computed_one_by_one() -> None:
+    w, b = parameter(3, 2), parameter(2, seed=1)
+
+    def one(m: int) -> Any:
+        return ((X[m] @ w + b) ** 2).sum()
+
+    def filled() -> Any:
+        losses = tg.zeros(B, dtype=tg.float64)
+        for m in range(B):
+            losses[m] = one(m)
+        return losses
+
+    check_open_sum(lambda: tg.stack([one(m) for m in range(B)]), [w, b], alone=one)
+    check_open_sum(filled, [w, b], alone=one)
+    check_open_sum(lambda: tg.cat([one(m).reshape(1) for m in range(B)]), [w, b], alone=one)
+
+
+def test_losses_that_are_a_parameter() -> None:
+    theta = parameter(B)
+    check_open_sum(lambda: theta, [theta])
+    check_open_sum(lambda: theta.reshape(1, B)[0], [theta])
+    w = parameter(3)
+    check_open_sum(lambda: (X * w)[np.arange(B), [0, 1, 2, 0, 1]] + theta**2, [w, theta])
+
+
 # Arguments
 
 
