@@ -78,3 +78,11 @@ def test_a_target_of_probability_zero_costs_infinity_and_has_a_gradient() -> Non
     losses.backward()
     p = 1 / (1 + np.e)
     np.testing.assert_allclose(z.grad.array, [[p, -1, 1 - p], [1 / 3, 1 / 3, -2 / 3]])
+
+
+def test_cross_entropy_leaves_logits_of_any_layout_as_they_are() -> None:
+    rng = np.random.default_rng(0)
+    logits = (tg.tensor(rng.normal(size=(3, 8)), requires_grad=True) @ tg.tensor(rng.normal(size=(8, 40)))).T
+    before = logits.array.copy()
+    tg.softmax_cross_entropy(logits, np.zeros(40, int))
+    np.testing.assert_array_equal(logits.array, before)

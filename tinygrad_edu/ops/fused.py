@@ -128,7 +128,7 @@ def softmax_cross_entropy(logits: Operand, targets: Operand) -> Any:
     tensor([0.6931472])
     """
     if len(logits) > 16 > logits.shape[1]:
-        z = np.ascontiguousarray(logits.T)  # NumPy reduces many short rows slowly, and few long ones fast
+        z = np.array(logits.T, order="C")  # NumPy reduces many short rows slowly, and few long ones fast
         z -= np.maximum.reduce(z, axis=0)
         at_target = z[targets, np.arange(len(targets))]
         losses = np.log(np.add.reduce(np.exp(z, z), axis=0))
