@@ -16,6 +16,7 @@ import numpy as np
 
 import tinygrad_edu
 from tinygrad_edu.sample_rules import SampleRule
+from tinygrad_edu.testing import LAWS
 
 FOLDER = Path(__file__).parent / "api" / "generated"
 
@@ -67,14 +68,35 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
         [("tinygrad_edu.optim", ("",)), ("tinygrad_edu.optim.lr_scheduler", ("",))],
     ),
     "data": ("Data", "`tinygrad_edu.data`: datasets, samplers, the loader.", [("tinygrad_edu.data", ("",))]),
+    "testing": (
+        "Testing gradients",
+        "`tinygrad_edu.testing`, and `tinygrad_edu.testing.strategies`, which needs hypothesis. The page "
+        "[Property-test your gradients](../../property-test-your-gradients.md) introduces them.",
+        [
+            (
+                "tinygrad_edu.testing",
+                (
+                    "testing.gradcheck",
+                    "testing.modules",
+                    "testing.comparison",
+                    "testing.laws",
+                    "testing.law_call",
+                    "testing",
+                ),
+            ),
+            ("tinygrad_edu.testing.strategies", ("testing",)),
+        ],
+    ),
     "errors": (
         "Errors",
         "Each also derives from the built-in exception that a user of NumPy or PyTorch would catch.",
         [("tinygrad_edu", ("errors",)), ("tinygrad_edu.errors", ("errors",))],
     ),
 }
+# Tables that are public: the file that defines and documents each.
+DATA = {"PRIMITIVES": "primitives", "NUMPY_FUNCTIONS": "primitives", "LAWS": "testing.law_call"}
 # The order in which pages take their names; the ones with particular tastes choose first.
-ORDER = ["errors", "tensors", "ops", "functional", "linalg", "samples", "nn", "optim", "data", "autograd"]
+ORDER = ["errors", "tensors", "ops", "functional", "linalg", "samples", "nn", "optim", "data", "testing", "autograd"]
 
 
 def write_pages(app: Any) -> None:
@@ -87,6 +109,8 @@ def write_pages(app: Any) -> None:
         lines += _sections(sources, taken)
         if page == "tensors":
             lines += _methods()
+        if page == "testing":
+            lines += _laws()
         text = "\n".join(lines)
         path = FOLDER / f"{page}.md"
         if not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -119,7 +143,7 @@ def _home(name: str, value: Any) -> str | None:
     module = getattr(value, "__module__", None)
     if inspect.isclass(value) or callable(value):
         return module.removeprefix("tinygrad_edu.") if module and module.startswith("tinygrad_edu") else None
-    return "primitives" if name in ("PRIMITIVES", "NUMPY_FUNCTIONS") else None
+    return DATA.get(name)
 
 
 def _sections(sources: list[tuple[str, tuple[str, ...]]], taken: set[tuple[str, str]]) -> list[str]:
@@ -162,7 +186,7 @@ def _entry(package: str, name: str, value: Any) -> str:
         return f".. py:data:: {package}.{name}\n\n   NumPy's ``{value!r}``."
     if isinstance(value, SampleRule):
         return f".. py:data:: {package}.{name}\n\n   {_in_table(package, name)}."
-    return f".. autodata:: tinygrad_edu.primitives.{name}\n   :no-value:"  # where its documentation stands
+    return f".. autodata:: tinygrad_edu.{DATA[name]}.{name}\n   :no-value:"  # where its documentation stands
 
 
 def _in_table(package: str, name: str) -> str:
@@ -195,15 +219,33 @@ def _methods() -> list[str]:
     return [*lines, ""]
 
 
+def _laws() -> list[str]:
+    """A table of what holds of every right gradient."""
+    lines = ["## Laws", "", "What `check_laws` asks for; the keys of `LAWS`.", "", "| law | |", "| --- | --- |"]
+    lines += [f"| `{name}` | {law.doc} |" for name, law in LAWS.items()]
+    return [*lines, ""]
+
+
 def escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Let docstrings be plain text: outside of backticks and examples, |x|, *args and p_ are just that."""
+    """Let docstrings be plain text: outside of code and examples, |x|, *args and p_ are just that."""
+    code = False  # in an indented block behind a colon and an empty line
     for i, line in enumerate(lines):
-        if line.lstrip().startswith((">>>", "...")):
+        code = (code and not line.strip()) or _begins_code(lines, i) or (code and line.startswith("    "))
+        if code or line.lstrip().startswith((">>>", "...")):
             continue
         parts = re.split(r"(`+[^`]*`+)", line)
         for j in range(0, len(parts), 2):
             parts[j] = re.sub(r"(?<!\\)(\*(?=\S)|\||_(?=\W|$))", r"\\\1", parts[j])
         lines[i] = "".join(parts)
+        if _begins_code(lines, i + 2):
+            lines[i] += ":"  # what reStructuredText calls a literal block
+
+
+def _begins_code(lines: list[str], i: int) -> bool:
+    """Whether an indented block begins here, below a line of text that ends in a colon."""
+    if not 2 <= i < len(lines) or lines[i - 1].strip() or not lines[i].startswith("    "):
+        return False
+    return lines[i - 2].endswith(":") and not lines[i - 2].startswith(" ")
 
 
 def returns_tensor(

@@ -1,4 +1,4 @@
-"""The command line: `tinygrad-edu demo`."""
+"""The command line: `tinygrad-edu demo` and `tinygrad-edu check`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from importlib.util import find_spec
 
 from ._version import __version__
 from .demo.settings import BATCH_SIZE, EPOCHS, LEARNING_RATES, Settings
+from .testing.command import add_check, check
 
 __all__ = ["main"]
 
@@ -31,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; None for those this process was started with.
 
     Returns:
-        The exit status: 0 if all went well, 1 if not, 130 if interrupted, 143 if asked to end.
+        The exit status: 0 if all went well, 1 if not, 2 if there was nothing to check, 130 if interrupted, 143 if
+        asked to end.
 
     Raises:
         SystemExit: after `--help` and `--version`, and with status 2 if the words make no sense.
@@ -49,10 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Greek letters is no reason to stop
-    settings = Settings(options.seed, options.batch_size, options.epochs, options.optimizer, options.lr)
     try:
         with _ending_on_request():
-            return _demo(settings)
+            return _run(options)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return INTERRUPTED
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # such as a full disk
-        print(f"tinygrad-edu demo: {error}", file=sys.stderr)
+        print(f"tinygrad-edu {options.command}: {error}", file=sys.stderr)
         return 1
 
 
@@ -79,6 +80,12 @@ def _ending_on_request() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == "check":
+        return check(options.target, shapes=options.shape, seed=options.seed, mode=options.mode, order=options.order)
+    return _demo(Settings(options.seed, options.batch_size, options.epochs, options.optimizer, options.lr))
 
 
 def _demo(settings: Settings) -> int:
@@ -133,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--optimizer", choices=list(LEARNING_RATES), default="adam", help="how to step (default %(default)s)")
     add("--lr", type=_rate, default=None, metavar="X", help=f"the learning rate (default: {rates})")
+    add_check(commands)
     return parser
 
 

@@ -1,0 +1,150 @@
+"""The pytest plugin: the option --gradcheck-profile, the fixture `gradcheck`, and a closing table of what was checked.
+
+pytest loads a plugin in every run, also where no gradient is tested. So it stands outside of the package, whose import
+takes NumPy with it, and imports the package only when a test asks for the fixture. `tinygrad_edu.testing`, when it
+is imported itself, finds here the list of those who listen to its checks.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+PROFILES = ("quick", "ci", "deep")
+
+# Whichever of the two is imported first makes the list, and the other one takes it.
+listeners: list[Callable[[Any, float], None]] = getattr(sys.modules.get("tinygrad_edu.testing.report"), "listeners", [])
+
+profile: str | None = None
+"""The profile of the run that is going on."""
+
+_FEW = 30  # lines of the table that are shown without -v
+
+
+class Tally:
+    """What has been checked in a run, function by function."""
+
+    def __init__(self, before: str | None) -> None:
+        self.rows: dict[str, list[Any]] = {}
+        self.before = before
+
+    def __call__(self, report: Any, seconds: float) -> None:
+        self.add(str(report.name).replace(".<locals>", ""), [1, report.checked, report.inconclusive, seconds])
+
+    def add(self, name: str, row: Sequence[Any]) -> None:
+        """Count checks, elements and inconclusive elements, and keep the longest time."""
+        checks, elements, inconclusive, seconds = self.rows.get(name, (0, 0, 0, 0.0))
+        self.rows[name] = [
+            checks + int(row[0]),
+            elements + int(row[1]),
+            inconclusive + int(row[2]),
+            max(seconds, float(row[3])),
+        ]
+
+    def merge(self, rows: Mapping[str, Sequence[Any]]) -> None:
+        """Add what another process has counted."""
+        for name, row in rows.items():
+            self.add(name, row)
+
+
+_TALLY = pytest.StashKey[Tally]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("tinygrad_edu").addoption(
+        "--gradcheck-profile",
+        choices=PROFILES,
+        default=None,
+        help="how many examples a gradient_property tries: quick (the default), ci (the default where the "
+        "environment has CI set; always the same examples) or deep",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    global profile
+    tally = config.stash[_TALLY] = Tally(profile)
+    profile = config.getoption("gradcheck_profile") or ("ci" if os.environ.get("CI") else "quick")
+    listeners.append(tally)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    global profile
+    tally = config.stash.get(_TALLY, None)
+    if tally is not None:
+        listeners.remove(tally)
+        profile = tally.before
+
+
+@pytest.fixture
+def gradcheck() -> Callable[..., Any]:
+    """`tinygrad_edu.testing.gradcheck`; the reports of the test's checks are in `gradcheck.reports`."""
+    from tinygrad_edu.testing import GradcheckError
+    from tinygrad_edu.testing import gradcheck as check
+
+    reports = []
+
+    @functools.wraps(check)
+    def recorded(*args: Any, **options: Any) -> Any:
+        try:
+            report = check(*args, **options)
+        except GradcheckError as error:
+            reports.append(error.report)
+            raise
+        reports.append(report)
+        return report
+
+    vars(recorded)["reports"] = reports
+    return recorded
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:  # a worker of pytest-xdist
+        output["tinygrad_edu"] = session.config.stash[_TALLY].rows
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has ended: its rows come to the process that writes the table."""
+    node.config.stash[_TALLY].merge(getattr(node, "workeroutput", {}).get("tinygrad_edu", {}))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    rows = config.stash[_TALLY].rows
+    if not rows:
+        return
+    verbosity = config.get_verbosity()
+    checks, elements, inconclusive = (sum([row[i] for row in rows.values()]) for i in range(3))
+    total = f"{_count(checks, 'check')} of {_count(len(rows), 'function')}, {_count(elements, 'element')}"
+    total += f", {inconclusive} inconclusive" if inconclusive else ""
+    if verbosity < 0:
+        terminalreporter.write_line(f"gradients: {total}")
+        return
+    terminalreporter.section("gradients checked", "-")
+    for line in _table(rows, None if verbosity else _FEW):
+        terminalreporter.write_line(line)
+    terminalreporter.write_line(total)
+
+
+def _table(rows: Mapping[str, Sequence[Any]], limit: int | None) -> list[str]:
+    """The lines of the table: by name, or, if they are too many, the slowest ones."""
+    shown = sorted(rows.items())
+    if limit is not None and len(rows) > limit:
+        shown = sorted(rows.items(), key=lambda row: -float(row[1][3]))[:limit]
+    names = [name if len(name) <= 37 else f"…{name[-36:]}" for name, _ in shown]
+    width = max(map(len, [*names, "function"]))
+    lines = [f"{'function':{width}}  checks  elements  inconclusive    slowest"]
+    for name, (_, (checks, elements, inconclusive, seconds)) in zip(names, shown, strict=True):
+        lines.append(f"{name:{width}}  {checks:6}  {elements:8}  {inconclusive:12}  {seconds:7.3f} s")
+    if len(shown) < len(rows):
+        lines.append(f"… and {len(rows) - len(shown)} faster ones: -v shows all")
+    return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,23 @@
+"""A wrong rule, planted on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tinygrad_edu.primitives import PRIMITIVES
+
+
+@contextmanager
+def planted(name: str, change: Callable[..., Any], index: int = 0) -> Iterator[None]:
+    """The rule of an op for one argument, changed: ``change(part, g, out, *args)``."""
+    op: Any = PRIMITIVES[name]
+    old, rules = op.rules, list(op.rules)
+    was = rules[index]
+    rules[index] = lambda g, out, *args: change(was(g, out, *args), g, out, *args)
+    op.rules = tuple(rules)
+    try:
+        yield
+    finally:
+        op.rules = old

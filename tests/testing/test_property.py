@@ -1,0 +1,307 @@
+"""Properties: right functions pass, planted faults come out as the smallest example, idle tests fail."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+import tinygrad_edu as tg
+from tinygrad_edu.testing import GradcheckError, gradient_property, report
+from tinygrad_edu.testing.profiles import PROFILES, current_profile
+from tinygrad_edu.testing.strategies import matmul_pairs, shapes, tensor_groups, tensors
+
+Rule = Callable[[Any, Any], Any]
+
+
+def with_rule(forward: Callable[[Any], Any], rule: Rule) -> Callable[..., Any]:
+    """A function of one tensor with a backward of our own."""
+
+    class Planted(tg.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return forward(x)
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return rule(g, *ctx.saved_tensors)
+
+    def planted(x: Any) -> Any:
+        return Planted.apply(x)
+
+    return planted
+
+
+def failure(function: Any, given: Any, **options: Any) -> GradcheckError:
+    """How a property fails, always at the same example."""
+    with pytest.raises(GradcheckError) as caught:
+        gradient_property(given=given, profile="ci", **options)(function)()
+    return caught.value
+
+
+def smallest(error: GradcheckError) -> list[Any]:
+    return [finding.input.value for finding in error.report.findings]
+
+
+class TestRight:
+    test_tanh = gradient_property(given=tensors())(tg.tanh)
+    test_several_arguments = gradient_property(given=tensor_groups(2), max_examples=15)(tg.mul)
+    test_matmul = gradient_property(given=matmul_pairs(), max_examples=15)(tg.matmul)
+    test_layer = gradient_property(given=tensors((2, 3)), max_examples=5)(tg.nn.Linear(3, 2))
+    test_class_of_modules = gradient_property(given=tensors((2, 3)), max_examples=5)(tg.nn.PReLU)
+    test_second_order = gradient_property(given=tensors(), order=2, laws=(), max_examples=10)(tg.sigmoid)
+    test_kinks_are_passed_over = gradient_property(given=tensors(), max_examples=15)(tg.relu)
+
+    factor = 2.0
+
+    @gradient_property(given=[tensors((2,))], max_examples=5)
+    def test_method(self, x: tg.Tensor) -> tg.Tensor:
+        assert isinstance(self, TestRight)
+        return x * self.factor
+
+    @gradient_property(given={"b": tensors(()), "a": tensors((2,), domain="positive")}, max_examples=5)
+    def test_arguments_by_name(self, a: tg.Tensor, *, b: tg.Tensor) -> tg.Tensor:
+        assert a.shape == (2,)
+        return tg.log(a) * b
+
+    @gradient_property(given=(tensors((2, 3)), st.sampled_from([0, 1, -1, None])), max_examples=10)
+    def test_arguments_that_are_no_tensors(self, x: tg.Tensor, dim: int | None) -> tg.Tensor:
+        return tg.sum(x * x, dim=dim)
+
+
+class TestPlantedFaults:
+    def test_a_wrong_sign_comes_down_to_one_number(self) -> None:
+        error = failure(with_rule(tg.tanh, lambda g, x: -g * (1 - tg.tanh(x) ** 2)), tensors())
+        (value,) = smallest(error)
+        assert value.shape == ()
+        assert value == 0.0
+        assert "worst: x  analytic" in str(error)
+        assert "the sign is wrong" in str(error)
+
+    def test_a_fault_for_size_1_axes_comes_down_to_shape_1(self) -> None:
+        def rule(g: Any, x: Any) -> Any:
+            return g * (2.0 if 1 in x.shape else 1.0)
+
+        (value,) = smallest(failure(with_rule(lambda x: x * 1.0, rule), tensors(shapes(min_side=0))))
+        assert value.tolist() == [0.0]
+
+    def test_a_fault_that_needs_a_number_comes_down_to_1(self) -> None:
+        (value,) = smallest(failure(with_rule(lambda x: x * x, lambda g, x: g * 3 * x), tensors()))
+        assert value == 1.0
+
+    def test_a_fault_of_negative_numbers_comes_down_to_minus_1(self) -> None:
+        rule = lambda g, x: g * 2 * abs(x)
+        (value,) = smallest(failure(with_rule(lambda x: x * x, rule), tensors(shapes(1, 3))))
+        assert value.tolist() == [-1.0]
+
+    def test_a_fault_of_matrices_comes_down_to_the_smallest_matrix(self) -> None:
+        rule = lambda g, x: g if x.ndim < 2 else tg.transpose(g, 0, 1) if len(set(x.shape)) == 1 else g
+        (value,) = smallest(failure(with_rule(lambda x: x * 1.0, rule), tensors(shapes(max_dims=2))))
+        assert value.shape == (2, 2)
+        assert not value.any()
+
+    def test_two_arguments(self) -> None:
+        class Product(tg.Function):
+            @staticmethod
+            def forward(ctx: Any, x: Any, y: Any) -> Any:
+                ctx.save_for_backward(x, y)
+                return x * y
+
+            @staticmethod
+            def backward(ctx: Any, g: Any) -> Any:
+                x, y = ctx.saved_tensors
+                return g * y, g * x * 2
+
+        error = failure(lambda x, y: Product.apply(x, y), tensor_groups(2))
+        assert [float(value) for value in smallest(error)] == [1.0, 0.0]
+
+    def test_a_module(self) -> None:
+        class Wrong(tg.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.scale = tg.nn.Parameter(tg.tensor(2.0))
+
+            def forward(self, x: Any) -> Any:
+                return with_rule(lambda x: x * 1.0, lambda g, x: g * 0.5)(x) * self.scale
+
+        for subject in (Wrong, Wrong()):
+            error = failure(subject, tensors())
+            assert error.report.name == "Wrong"
+            assert [(f.input.name, bool(f.wrong.any())) for f in error.report.findings] == [
+                ("scale", False),
+                ("x", True),
+            ]
+
+    def test_a_law(self) -> None:
+        rule = lambda g, x: tg.where(abs(g) > 1.75, g * 0.5, g)  # the cotangents of gradcheck are smaller
+        planted = with_rule(lambda x: x * 1.0, rule)
+        error = failure(planted, tensors(), laws=["linear_in_cotangent"])
+        assert set(error.report.violated) == {"linear_in_cotangent"}
+        gradient_property(given=tensors(), laws=(), max_examples=5)(planted)()
+
+    def test_zeros_make_no_law_apply_that_does_not(self) -> None:
+        pair = (np.array([0.0, 0.0]), np.array([0.0, 1.0]))  # whose product does not depend on the order of the first
+        gradient_property(given=st.just(pair))(tg.matmul)()
+
+    def test_a_kink_where_kinks_are_errors(self) -> None:
+        error = failure(tg.relu, tensors(), on_kink="error")
+        assert smallest(error)[0] == 0.0
+        assert "1 elements lie at a kink" in str(error)
+
+    def test_the_text_has_the_call_and_the_way_to_repeat_it(self) -> None:
+        error = failure(with_rule(tg.tanh, lambda g, x: -g), tensors())
+        notes = "".join(error.__notes__)
+        assert "planted(\n    x=tensor(0., dtype=float64, requires_grad=True),\n)" in notes
+        assert "@reproduce_failure(" in notes
+
+    def test_other_errors_pass_through_with_their_example(self) -> None:
+        def picky(x: tg.Tensor) -> tg.Tensor:
+            if x.ndim == 2:
+                raise KeyError("no matrices")
+            return x * x
+
+        with pytest.raises(KeyError, match="no matrices") as caught:
+            gradient_property(given=tensors(), profile="ci")(picky)()
+        assert "x=tensor([[0.]], dtype=float64, requires_grad=True)" in "".join(caught.value.__notes__)
+
+
+class TestIdle:
+    def test_zero_gradients_everywhere(self) -> None:
+        error = failure(lambda x: x * 0, tensors(shapes(1, 2)))
+        assert re.fullmatch(
+            r"\S+<lambda>: (\d+) of \1 examples have shown nothing \(\1 times: the gradients are zero everywhere\)\. "
+            r"Let `given` give other arguments",
+            str(error),
+        )
+        gradient_property(given=tensors(), allow_zero=True, max_examples=5)(lambda x: x * 0)()
+
+    @pytest.mark.parametrize(
+        ("function", "given", "reason"),
+        [
+            (tg.relu, st.just(np.zeros(3)), "no usable numeric derivative, as at a kink"),
+            (tg.tanh, tensors(st.just((0, 2))), "all inputs or all outputs are empty"),
+            (tg.log, st.just(np.array([-1.0])), "the outputs are not finite at these inputs"),
+            (lambda n: tg.ones(n), st.integers(1, 3), "no input is a floating-point array"),
+        ],
+    )
+    def test_reasons(self, function: Any, given: Any, reason: str) -> None:
+        text = str(failure(function, given))
+        assert "examples have shown nothing" in text
+        assert reason in text
+
+    def test_a_law_is_asked_where_differences_show_nothing(self) -> None:
+        def aliasing(x: Any) -> Any:
+            x.array[...] = 1.0
+            return x * x
+
+        with pytest.raises(GradcheckError, match="changed"):
+            gradient_property(given=tensors(()), profile="ci")(aliasing)()
+
+
+class TestTheTest:
+    def test_it_looks_like_what_it_tests(self) -> None:
+        test = gradient_property(given=tensors())(tg.tanh)
+        assert test.function is tg.tanh
+        assert test.__name__ == "tanh"
+        assert test.__module__ == __name__
+        assert inspect.signature(test).parameters == {}
+        assert hypothesis.is_hypothesis_test(test)
+        module = tg.nn.Tanh()
+        assert gradient_property(given=tensors())(module).function is module
+
+    def test_decorators_of_hypothesis(self) -> None:
+        planted = with_rule(tg.tanh, lambda g, x: -g)
+        version, blob = re.findall(
+            r"reproduce_failure\('(.*)', (b'.*')\)", "".join(failure(planted, tensors()).__notes__)
+        )[0]
+        again = hypothesis.reproduce_failure(version, eval(blob))(gradient_property(given=tensors())(planted))
+        with pytest.raises(GradcheckError):
+            again()
+        seen: list[float] = []
+
+        @hypothesis.example(x=tg.tensor(np.array(1.625)))
+        @gradient_property(given=tensors(()), max_examples=1, laws=())
+        def noting(x: tg.Tensor) -> tg.Tensor:
+            seen.append(x.item())
+            return x * 2
+
+        noting()
+        assert 1.625 in seen
+
+    def test_a_class_of_modules_takes_no_random_numbers_of_the_user(self) -> None:
+        class Layer(tg.nn.Linear):
+            def __init__(self) -> None:
+                super().__init__(2, 1)
+
+        before = tg.get_rng_state()
+        gradient_property(given=tensors((2,)), max_examples=2, laws=())(Layer)()
+        np.testing.assert_equal(tg.get_rng_state(), before)
+
+    def test_failing_examples_are_explained_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        explained = []
+        module = importlib.import_module("tinygrad_edu.testing.gradcheck")
+        real = module.explain
+        monkeypatch.setattr(module, "explain", lambda *args: [explained.append(1), real(*args)])
+        failure(with_rule(tg.tanh, lambda g, x: -g), tensors())
+        assert len(explained) <= 2  # the second time is the program that it writes, trying itself
+
+    @pytest.mark.parametrize(("options", "count"), [({"profile": "quick"}, 25), ({"max_examples": 7}, 7)])
+    def test_number_of_examples(self, options: dict[str, Any], count: int) -> None:
+        told: list[Any] = []
+        listener = lambda report, seconds: told.append((report, seconds))
+        report.listeners.append(listener)
+        try:
+            gradient_property(given=tensors((3,)), laws=(), **options)(tg.tanh)()
+        finally:
+            report.listeners.remove(listener)
+        assert len(told) == count
+        assert {r.name for r, _ in told} == {"tanh"}
+        assert all(seconds > 0 for _, seconds in told)
+
+    def test_the_profile_ci_is_the_same_every_time(self) -> None:
+        runs: list[list[float]] = []
+        for _ in range(2):
+            seen: list[float] = []
+
+            def noting(x: tg.Tensor, seen: Any = seen) -> tg.Tensor:
+                seen.append(float(x.sum()))
+                return x * 2
+
+            gradient_property(given=tensors((2,)), laws=(), profile="ci", max_examples=5)(noting)()
+            runs.append(seen)
+        assert runs[0] == runs[1]
+
+    def test_the_profile_without_the_plugin(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        import sys
+
+        monkeypatch.setitem(sys.modules, "_tinygrad_edu_pytest", None)  # type: ignore[arg-type]
+        monkeypatch.setenv("CI", "true")
+        assert current_profile() == "ci"
+        monkeypatch.delenv("CI")
+        assert current_profile() == "quick"
+        assert [p.max_examples for p in PROFILES.values()] == [25, 100, 1000]
+
+    @pytest.mark.parametrize(
+        ("options", "kind", "message"),
+        [
+            ({"tolerance": 1}, TypeError, r"gradient_property\(\) got unexpected options tolerance"),
+            ({"laws": ["gravity"]}, ValueError, "gradient_property: there is no law 'gravity'; the laws are "),
+            ({"profile": "slow"}, ValueError, "gradient_property: profile='slow': use 'quick', 'ci', 'deep'"),
+        ],
+    )
+    def test_what_there_is_not(self, options: dict[str, Any], kind: type[Exception], message: str) -> None:
+        with pytest.raises(kind, match=message):
+            gradient_property(given=tensors(), **options)
+
+    def test_a_module_takes_arguments_by_place(self) -> None:
+        test = gradient_property(given={"input": tensors((2,))})(tg.nn.Tanh())
+        with pytest.raises(ValueError, match="gradient_property: a module takes its arguments by place"):
+            test()

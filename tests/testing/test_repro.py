@@ -1,0 +1,202 @@
+"""repro: a program that shows the failure again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu import nn
+from tinygrad_edu.testing import GradcheckError, gradcheck, gradcheck_vjp
+from tinygrad_edu.testing.modules import check_module
+
+FACTOR = 3.0
+SMALL = np.array([0.5, -1.0, 2.0])
+ROOT = Path(tg.__file__).parents[1]
+
+
+class Wrong(tg.Function):
+    """x³, with a gradient that is a tenth too large where x > 0."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x * x
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * FACTOR * x * x * tg.where(x > 0, 1.1, 1.0)
+
+
+def forward(x, w):
+    return x @ w
+
+
+def vjp(g, x, w):
+    return g @ w.T, g.T @ x
+
+
+def failure(f, inputs, check=gradcheck, **options):
+    with pytest.raises(GradcheckError) as caught:
+        check(f, inputs, **options)
+    return caught.value.report
+
+
+def run_here(program):
+    """The report of the failure that a program shows."""
+    with pytest.raises(GradcheckError) as caught:
+        exec(compile(program, "<repro>", "exec", dont_inherit=True), {"__name__": "elsewhere"})
+    return caught.value.report
+
+
+def same_failure(report, other):
+    assert [f.input.name for f in report.findings] == [f.input.name for f in other.findings]
+    for one, two in zip(report.findings, other.findings, strict=True):
+        np.testing.assert_array_equal(one.wrong, two.wrong)
+        np.testing.assert_array_equal(one.analytic, two.analytic)
+        np.testing.assert_array_equal(one.numeric, two.numeric)
+
+
+MODULE = """
+import numpy as np
+import tinygrad_edu as tg
+
+def loss(x, w):
+    return tg.tanh(x @ w) * tg.tanh(x @ w).detach()
+"""
+
+
+def test_it_runs_in_another_process(tmp_path, monkeypatch):
+    (tmp_path / "mymodule.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import mymodule
+
+    rng = np.random.default_rng(0)
+    report = failure(mymodule.loss, (rng.normal(size=(2, 3)), rng.normal(size=(3, 2))))
+    assert "from mymodule import loss" in report.repro
+    path = [str(tmp_path), str(ROOT)]
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {path!r}\n" + report.repro],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "GradcheckError: loss: the gradient is wrong" in done.stderr
+    worst = next(line for line in str(report).splitlines() if line.startswith("  worst"))
+    assert worst in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("f", "inputs"),
+    [
+        (lambda x: tg.exp(x) * tg.exp(x).detach(), SMALL),
+        (lambda x: Wrong.apply(x) * FACTOR, (SMALL,)),
+        (Wrong.apply, SMALL.astype(np.float32)),
+        (lambda x, i, k: x[i] * x[i].detach() ** k, (SMALL, np.array([2, 0]), 2)),
+        (lambda *xs: xs[0] * xs[1].detach(), (SMALL, SMALL)),
+        (lambda x: x.detach() * x, np.array(0.5)),
+    ],
+    ids=["lambda", "with a class", "class", "other arguments", "variadic", "0-d"],
+)
+def test_it_shows_the_same_failure(f, inputs):
+    report = failure(f, inputs)
+    assert "#" not in report.repro, report.repro
+    other = run_here(report.repro)
+    for one, two in zip(report.findings, other.findings, strict=True):
+        np.testing.assert_array_equal(one.wrong, two.wrong)
+        np.testing.assert_array_equal(one.analytic, two.analytic)
+
+
+def test_a_local_function_and_what_it_closes_over():
+    scale = np.array([1.0, 2.0, 3.0])
+
+    def stop(x):
+        return x.detach()
+
+    def f(x):
+        return x * stop(x) * scale
+
+    report = failure(f, SMALL)
+    same_failure(report, run_here(report.repro))
+
+
+def test_options_are_kept():
+    report = failure(
+        lambda x, w: x * x.detach() * w,
+        (SMALL, SMALL),
+        cotangent=np.array([1.0, 0.0, -2.0]),
+        rtol=1e-6,
+        wrt="x",
+        mode="full",
+        on_kink="convention",
+        seed=7,
+    )
+    last = report.repro.splitlines()[-1]
+    assert last == (
+        "gradcheck(f, (x, w), cotangent=cotangent, rtol=1e-06, on_kink='convention', mode='full', wrt=['x'], seed=7)"
+    )
+    same_failure(report, run_here(report.repro))
+
+
+def test_second_derivatives():
+    report = failure(lambda x: tg.sin(x) * tg.sin(x).detach() + x**3, SMALL, order=2)
+    assert report.repro.splitlines()[-1] == "gradcheck(f, x, order=2, seed=0)"
+    same_failure(report, run_here(report.repro))
+
+
+def test_a_backward_function_of_the_user():
+    rng = np.random.default_rng(1)
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck_vjp(forward, vjp, (rng.normal(size=(3, 3)), rng.normal(size=(3, 3))))
+    report = caught.value.report
+    assert report.repro.splitlines()[-1] == "gradcheck_vjp(forward, vjp, (x, w), seed=0)"
+    same_failure(report, run_here(report.repro))
+
+
+class Stop(nn.Module):
+    def forward(self, x):
+        return x * x.detach()
+
+
+def test_a_module():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+
+    tanh = tg.tanh.primitive
+    old = tanh.rules
+    tanh.rules = (lambda g, out, x: g * (1 - out),)
+    try:
+        with pytest.raises(GradcheckError) as caught:
+            check_module(model, np.array([[0.5, -1.0]]))
+        report = caught.value.report
+        assert report.repro.splitlines()[-1] == "check_module(model, x, seed=0)"
+        report.repro = report.repro.replace(
+            "from tinygrad_edu.testing import", "from tinygrad_edu.testing.modules import"
+        )
+        same_failure(report, run_here(report.repro[report.repro.index("import numpy") :]))
+    finally:
+        tanh.rules = old
+
+
+def test_a_module_that_cannot_be_written_out():
+    with pytest.raises(GradcheckError) as caught:
+        check_module(nn.Sequential(nn.Linear(2, 2), Stop()), np.array([[0.5, -1.0]]))
+    assert "model = ...  # Sequential, as in your program\n# Sequential(\n" in caught.value.report.repro
+
+
+def test_large_inputs_are_cut_down():
+    rng = np.random.default_rng(2)
+    report = failure(lambda x, w: (x @ w) * (x @ w).detach(), (rng.normal(size=(40, 6)), rng.normal(size=(6, 30))))
+    assert report.repro.startswith("# smaller inputs, which fail as well\n")
+    other = run_here(report.repro)
+    assert sum(f.analytic.size for f in other.findings) <= 60
+
+
+def test_large_inputs_that_cannot_be_cut_down_are_left_to_be_filled_in():
+    report = failure(lambda x: x.reshape(3, 40) * x.reshape(3, 40).detach(), np.random.default_rng(3).normal(size=120))
+    assert "x = ...  # float64 (120,): the array you passed" in report.repro

@@ -1,0 +1,332 @@
+"""Two computations of one thing side by side: float32 and float64, or somebody else's implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import Array
+from ..nn.module import Module
+from .cotangents import cotangents_for
+from .dtype_drift import gradient_drift, output_drift
+from .modules import of_module
+from .patterns import where_in_words
+from .report import Finding, GradcheckError, Report
+from .subject import Foreign, Input, Subject, floating_outputs, is_floating, name_of, numbers, of_function, tracked
+
+__all__ = ["Difference", "check_float32", "compare", "reference_for"]
+
+_EPS = 2.0**-23
+_NUDGES = 4  # how often the inputs are moved by a rounding error
+_SLACK = 32.0  # how many times what that does a float32 result may be off
+
+
+@dataclass
+class Difference(Finding):
+    """An output, or the gradient of an input, as two computations have it: in `analytic` and in `numeric`.
+
+    `error` is by how much they may differ.
+
+    Attributes:
+        what: "output" or "gradient of input".
+        labels: what the two computations are called.
+    """
+
+    what: str = "output"
+    labels: tuple[str, str] = ("it", "reference")
+
+    def __str__(self) -> str:
+        at = self.worst
+        ours, theirs, allowed = (float(a[at]) for a in (self.analytic, self.numeric, self.error))
+        index = f"[{', '.join(map(str, at))}]" if at else ""
+        name, value = self.input.name, self.input.value
+        return (
+            f"{self.what} {name!r}, {value.dtype} {value.shape}: {int(self.wrong.sum())} of "
+            f"{int(self.checked.sum())} elements differ{where_in_words(self.wrong, self.checked)}\n"
+            f"  worst: {name}{index}  {self.labels[0]} {ours:.10g}  {self.labels[1]} {theirs:.10g}  "
+            f"they may differ by {allowed:.1g}"
+        )
+
+
+def check_float32(
+    f: Callable[..., Any],
+    inputs: Any,
+    *,
+    cotangent: Any = None,
+    rtol: float | None = None,
+    wrt: Any = None,
+    seed: int = 0,
+) -> Report:
+    """Compare values and gradients in float32 with those of the same function of the same numbers in float64.
+
+    Differences of float32 numbers are no measure of a gradient (`gradcheck` computes in float64). What float32
+    can get wrong is something else: constants in float64 that drag the rest along, overflow, sums that
+    lose what is added to them, subtraction of nearly equal numbers. The outputs and gradients must be float32,
+    finite, and no further off than
+
+        32 · (eps · |reference| + spread) + rtol · max |reference|
+
+    where eps = 2⁻²³ and `spread` is how much the float64 result changes (root of the mean square, of four tries)
+    if all inputs and cotangents change by one rounding error of float32. So an ill-conditioned function may be as
+    inexact as it must be, and a well-conditioned one may not. Some functions round to narrower numbers themselves,
+    in float64 as well; if they come to float16, that is an error.
+
+    Args:
+        f: a function of tensors, or a module, whose parameters are then inputs as well.
+        inputs: its arguments; floating ones are rounded to float32.
+        cotangent: as for `gradcheck`.
+        rtol: how far off an element may be, relative to the largest of its array; default, 1e-5 for outputs and
+            1e-4 for gradients, in which large numbers more often cancel.
+        wrt: as for `gradcheck`.
+        seed: where random numbers start.
+
+    Raises:
+        GradcheckError: if float32 is not as good as it can be.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> from tinygrad_edu.testing import GradcheckError, check_float32
+    >>> x = np.array([1.5, 50.0, 100.0])
+    >>> check_float32(tg.nn.functional.softplus, x).ok
+    True
+    >>> try:
+    ...     check_float32(lambda x: tg.log(1 + tg.exp(x)), x)
+    ... except GradcheckError as error:
+    ...     print(str(error).splitlines()[1])
+    output 'output', float32 (3,): 1 of 3 elements differ
+    """
+    subject = _subject(f, inputs, wrt, seed)
+    rng = np.random.default_rng(seed)
+    report = Report(subject.name, mode="float32", method="float64")
+    narrow = [given.value.astype(np.float32) if is_floating(given.value) else given.value for given in subject.inputs]
+    wide = [a.astype(np.float64) if is_floating(a) else a for a in narrow]
+    subject.inputs = [replace(given, value=a) for given, a in zip(subject.inputs, narrow, strict=True)]
+    with np.errstate(all="ignore"):
+        values = subject.values(wide)
+        if _nothing(report, subject, values):
+            raise GradcheckError(report)
+        seeds = [c.astype(np.float32) for c in cotangents_for(values, cotangent, rng)]
+        exact = [*values, *_gradients(subject, wide, seeds)]
+        results, leaves = subject.outputs(narrow)
+        found, drifted = gradient_drift(results, [leaves[i] for i in subject.checked], seeds)
+        squares = [np.zeros(e.shape) for e in exact]
+        for _ in range(_NUDGES):
+            nudged, moved = _nudged(wide, rng), _nudged([c.astype(np.float64) for c in seeds], rng)
+            other = [*subject.values(nudged), *_gradients(subject, nudged, moved)]
+            squares = [s + (o - e) ** 2 / _NUDGES for s, o, e in zip(squares, other, exact, strict=True)]
+        floors = [rtol if rtol is not None else 1e-5 if k < len(values) else 1e-4 for k in range(len(exact))]
+        allowed = [
+            _SLACK * (_EPS * np.abs(e) + np.sqrt(s)) + floor * np.abs(e).max(initial=0.0) + 1e-37
+            for e, s, floor in zip(exact, squares, floors, strict=True)
+        ]
+        report.problems += output_drift(subject, narrow, results)
+    report.problems += [f"the gradient of {subject.inputs[subject.checked[i]].name!r} {d}" for i, d in drifted.items()]
+    ours = [*map(numbers, results), *[_or_zeros(g, a) for g, a in zip(found, _checked(subject, narrow), strict=True)]]
+    report.findings = _differences(report, subject, values, ours, exact, allowed, ("float32", "float64"))
+    return _settled(report, subject, "float32 is not what float64 gives")
+
+
+def compare(
+    f: Callable[..., Any],
+    reference: Any,
+    inputs: Any,
+    *,
+    rtol: float = 1e-9,
+    atol: float | None = None,
+    wrt: Any = None,
+    cotangent: Any = None,
+    gradients: bool = True,
+    seed: int = 0,
+) -> Report:
+    """Compare values and gradients with those of another implementation, both in float64.
+
+    Two numbers a and b, of which b is the reference's, agree if |a - b| <= atol + rtol · |b|.
+
+    Args:
+        f: a function of tensors, or a module.
+        reference: another function of tensors; a pair of functions of arrays (forward, vjp) as for
+            `gradcheck_vjp`; or a function of arrays, of which only the values are compared, with a note. For a
+            module it is another one, which is lent the parameters of `f` if it has those of the same names and
+            shapes, or a function of the inputs alone.
+        inputs: the arguments of both.
+        rtol: by how much numbers may differ, relative to themselves.
+        atol: and absolutely; default, ``rtol / 100`` of the largest number in the array.
+        wrt: as for `gradcheck`.
+        cotangent: as for `gradcheck`.
+        gradients: whether to compare gradients, too.
+        seed: where random numbers start.
+
+    Raises:
+        GradcheckError: if the two differ, or there was nothing to compare.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> from tinygrad_edu.testing import compare
+    >>> x = np.array([[1.0, 2.0], [0.5, -3.0]])
+    >>> compare(lambda x: tg.softmax(x, 1), lambda x: tg.exp(x) / tg.exp(x).sum(1, keepdim=True), x).ok
+    True
+    >>> compare(tg.tanh, (lambda x: np.tanh(x), lambda g, x: g / np.cosh(x) ** 2), x).ok
+    True
+    """
+    subject = _subject(f, inputs, wrt, seed)
+    own = len(subject.inputs) - len(_listed(inputs))  # parameters, which come first
+    other, shared = reference_for(subject, own, reference, inputs, seed)
+    report = Report(subject.name, mode="compare", method="reference")
+    arrays = subject.arrays()
+    with np.errstate(all="ignore"):
+        values = subject.values(arrays)
+        if _nothing(report, subject, values, finite=False):
+            raise GradcheckError(report)
+        seeds = cotangents_for(values, cotangent, np.random.default_rng(seed))
+        theirs, pulled = _run(other, arrays[shared:], seeds)
+        ours: list[Any] = list(values)
+        if [v.shape for v in values] != [t.shape for t in theirs]:
+            shapes = [[v.shape for v in values], [t.shape for t in theirs]]
+            report.problems.append(f"the outputs have shapes {shapes[0]}, the reference's {shapes[1]}")
+            raise GradcheckError(report)
+        if gradients and pulled is None:
+            report.notes.append("the reference has no gradients: only values were compared")
+        elif pulled is not None and gradients:
+            found = _gradients(subject, arrays, seeds)
+            kept = [k for k, place in enumerate(subject.checked) if place >= shared]
+            if len(kept) < len(found):
+                report.notes.append("the reference has no parameters: their gradients were not compared")
+            ours += [found[k] for k in kept]
+            theirs += [_or_zeros(pulled[place - shared], arrays[place]) for place in subject.checked if place >= shared]
+    size = [float(np.abs(t[np.isfinite(t)]).max(initial=0.0)) for t in theirs]
+    allowed = [
+        rtol * np.abs(np.where(np.isfinite(t), t, 0.0)) + (1e-2 * rtol * s if atol is None else atol)
+        for t, s in zip(theirs, size, strict=True)
+    ]
+    names = [given for i, given in enumerate(subject.inputs) if i >= shared and given.checked]
+    report.findings = _differences(report, subject, values, ours, theirs, allowed, ("it", "reference"), names)
+    return _settled(report, subject, f"it is not what {_name(reference)} gives")
+
+
+def _subject(f: Any, inputs: Any, wrt: Any, seed: int) -> Subject:
+    return of_module(f, _listed(inputs), wrt, seed) if isinstance(f, Module) else of_function(f, inputs, wrt)
+
+
+def _listed(inputs: Any) -> list[Any]:
+    return list(inputs) if isinstance(inputs, tuple | list) else [inputs]
+
+
+def reference_for(subject: Subject, own: int, reference: Any, inputs: Any, seed: int) -> tuple[Subject, int]:
+    """The reference as a subject, and from which of the inputs of `subject` on it takes them."""
+    rest = subject.inputs[own:]
+    if isinstance(reference, Module):
+        other = of_module(reference, _listed(inputs), None, seed)
+        mine, theirs = ([(g.name, g.value.shape) for g in one] for one in (subject.inputs[:own], other.inputs))
+        if mine != theirs[: len(other.inputs) - len(rest)]:
+            raise ValueError(f"compare: parameters {mine} against {theirs[: len(theirs) - len(rest)]}: they must match")
+        return replace(other, inputs=subject.inputs), 0
+    if isinstance(reference, tuple):
+        forward, vjp = reference
+        return Foreign(name_of(forward), forward, vjp, rest), own
+    return Subject(name_of(reference), reference, rest), own
+
+
+def _name(reference: Any) -> str:
+    return name_of(reference[0] if isinstance(reference, tuple) else reference)
+
+
+def _run(other: Subject, arrays: Sequence[Any], seeds: list[Array]) -> tuple[list[Array], list[Array | None] | None]:
+    """Values of the reference and, by the place of the input, its gradients; None if it has none."""
+    spread: list[Array | None] = [None] * len(arrays)
+    if isinstance(other, Foreign):
+        values, found = other.values(arrays), other.gradients(arrays, seeds)
+    else:
+        try:
+            results, leaves = other.outputs(arrays)
+        except Exception:  # it may be made for arrays
+            plain = _of_arrays(other, arrays)
+            if plain is None:
+                raise
+            return plain, None
+        values = [numbers(out) for out in results]
+        if not any(tracked(out) for out in results):
+            return values, None
+        if [v.shape for v in values] != [c.shape for c in seeds]:
+            return values, spread
+        found = other.pull(results, [leaves[i] for i in other.checked], seeds)
+    for place, g in zip(other.checked, found, strict=True):
+        spread[place] = g
+    return values, spread
+
+
+def _of_arrays(other: Subject, arrays: Sequence[Any]) -> list[Array] | None:
+    """What a function of arrays returns; None if it is not one."""
+    try:
+        return [np.asarray(out) for out in floating_outputs(other.function(*arrays))]
+    except Exception:
+        return None
+
+
+def _nothing(report: Report, subject: Subject, values: list[Array], finite: bool = True) -> bool:
+    """Whether there is nothing to compare, which is then told."""
+    if not values or not any(out.size for out in values):
+        report.problems.append("nothing to compare: it returned no floating-point numbers")
+    elif finite and not all(np.isfinite(out).all() for out in values):
+        report.problems.append("nothing to compare: the outputs are not finite in float64")
+    elif not any(np.isfinite(out).any() for out in values):
+        report.problems.append("nothing to compare: none of the outputs is finite")
+    return bool(report.problems)
+
+
+def _gradients(subject: Subject, arrays: Sequence[Any], seeds: Sequence[Array]) -> list[Array]:
+    found = subject.gradients(arrays, seeds)
+    return [_or_zeros(g, a) for g, a in zip(found, _checked(subject, arrays), strict=True)]
+
+
+def _checked(subject: Subject, arrays: Sequence[Any]) -> list[Any]:
+    return [arrays[i] for i in subject.checked]
+
+
+def _or_zeros(gradient: Array | None, array: Array) -> Array:
+    return np.zeros(array.shape, array.dtype) if gradient is None else gradient
+
+
+def _nudged(arrays: Sequence[Any], rng: np.random.Generator) -> list[Any]:
+    """The arrays, each floating number off by about a rounding error of float32."""
+    return [np.asarray(a * (1 + _EPS * rng.normal(size=a.shape))) if is_floating(a) else a for a in arrays]
+
+
+def _differences(
+    report: Report,
+    subject: Subject,
+    values: Sequence[Array],
+    ours: Sequence[Array],
+    theirs: Sequence[Array],
+    allowed: Sequence[Array],
+    labels: tuple[str, str],
+    names: Sequence[Input] | None = None,
+) -> list[Finding]:
+    """Findings for all outputs, and then for the gradients of the inputs `names`."""
+    several = len(values) > 1
+    outs = [Input(f"output {k}" if several else "output", a, False) for k, a in enumerate(ours[: len(values)])]
+    given = list(names) if names is not None else [subject.inputs[i] for i in subject.checked]
+    found: list[Finding] = []
+    for k, (one, a, b, tolerance) in enumerate(zip([*outs, *given], ours, theirs, allowed, strict=False)):
+        if a.shape != b.shape:
+            report.problems.append(f"the gradient of {one.name!r} has shape {a.shape}, the reference's {b.shape}")
+            continue
+        a, b = a.astype(np.float64), b.astype(np.float64)
+        with np.errstate(all="ignore"):
+            equal = (a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= tolerance)
+        checked, none = np.ones(a.shape, bool), np.zeros(a.shape, bool)
+        what = "output" if k < len(values) else "gradient of input"
+        found.append(
+            Difference(one, a, b, np.broadcast_to(tolerance, a.shape), ~equal, checked, none, what=what, labels=labels)
+        )
+    return found
+
+
+def _settled(report: Report, subject: Subject, headline: str) -> Report:
+    """The report, counted; an error if anything is wrong."""
+    report.checked = sum([int(f.checked.sum()) for f in report.findings])
+    report.forwards = subject.used[0]
+    if not report.ok:
+        report.problems.insert(0, headline)
+        raise GradcheckError(report)
+    return report

@@ -1,0 +1,109 @@
+"""Where float32 becomes something else: in the outputs, and on the way of the gradients."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..callsite import line_of, users_frame
+from ..dtypes import Array
+from ..graph import Link, Node, count_uses
+from ..recording import TensorBase, mode
+from .subject import Subject, numbers
+
+__all__ = ["gradient_drift", "output_drift"]
+
+_float32 = np.dtype(np.float32)
+
+
+def output_drift(subject: Subject, arrays: Sequence[Any], results: Sequence[Any]) -> list[str]:
+    """What is wrong with the dtypes of the outputs, or inside, and the op where another dtype came in.
+
+    Args:
+        subject: what was computed.
+        arrays: its inputs; the floating ones are float32.
+        results: the outputs.
+    """
+    wrong = [(k, out.dtype) for k, out in enumerate(results) if out.dtype != _float32]
+    if wrong:
+        k, dtype = wrong[0]
+        where = _first(subject, arrays, lambda found: found == dtype)
+        name = "the output" if len(results) == 1 else f"output {k}"
+        return [f"{name} is {dtype} for float32 inputs{where and ': the first ' + where}"]
+    where = _first(subject, arrays, lambda found: found.itemsize < _float32.itemsize)
+    return [f"inside it is narrower than float32: {where}"] if where else []
+
+
+def _first(subject: Subject, arrays: Sequence[Any], sought: Callable[[np.dtype[Any]], bool]) -> str:
+    """The first op whose result has a dtype that is sought, and the line that called it."""
+    found: list[str] = []
+
+    def watch(node: Node, out: Any) -> None:
+        if not found and node.dtype.kind == "f" and sought(node.dtype):
+            call = sys._getframe(1)
+            while call.f_back is not None and call.f_code.co_name.startswith("record"):
+                call = call.f_back
+            found.append(f"{node.dtype} comes from {node.op.name!r} at {line_of(users_frame(call))}")
+
+    def observed(*given: Any) -> Any:
+        before = mode.recording
+        mode.recording = watch
+        try:
+            return subject.function(*given)
+        finally:
+            mode.recording = before
+
+    Subject(subject.name, observed, subject.inputs, subject.kind, subject.used).outputs(arrays)
+    return found[0] if found else ""
+
+
+def gradient_drift(
+    results: Sequence[Any], leaves: Sequence[Any], cotangents: Sequence[Array]
+) -> tuple[list[Array | None], dict[int, str]]:
+    """The gradients, and for each leaf to which another dtype than its own came, how that was.
+
+    A gradient is kept in the dtype of its tensor, so what a rule widens can be seen on the way only.
+    """
+    from ..autograd import grad
+
+    pairs = [(out, c) for out, c in zip(results, cotangents, strict=True) if _tracked(out)]
+    if not pairs or not leaves:
+        return [None] * len(leaves), {}
+    came: dict[Link, Any] = {}
+
+    def note(link: Link, g: Any) -> Any:
+        came.setdefault(link, getattr(g, "dtype", link.dtype))
+        return g
+
+    links = list(count_uses([out.source for out, _ in pairs]))
+    before = [link.hooks for link in links]
+    for link in links:
+        link.hooks = [note, *(link.hooks or ())]
+    try:
+        found = grad([p[0] for p in pairs], leaves, [p[1] for p in pairs], retain_graph=True, allow_unused=True)
+    finally:
+        for link, hooks in zip(links, before, strict=True):
+            link.hooks = hooks
+    drifted = {i: leaf.source for i, leaf in enumerate(leaves) if came.get(leaf.source, leaf.dtype) != leaf.dtype}
+    culprit = _culprit(links, came)
+    text = f"; a rule of {culprit!r} gave it" if culprit else ""
+    return [None if g is None else numbers(g) for g in found], {
+        i: f"comes as {came[source]} for {source.dtype} numbers{text}" for i, source in drifted.items()
+    }
+
+
+def _tracked(out: Any) -> bool:
+    return isinstance(out, TensorBase) and out.source is not None
+
+
+def _culprit(links: Sequence[Link], came: dict[Link, Any]) -> str:
+    """The op that got a gradient of its own dtype and gave on one of a dtype that is not its argument's."""
+    for link in links:
+        if isinstance(link, Node) and came.get(link, link.dtype) == link.dtype:
+            for source in link.links:
+                if source is not None and came.get(source, source.dtype) != source.dtype:
+                    return str(link.op.name)
+    return ""

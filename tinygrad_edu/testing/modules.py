@@ -1,0 +1,177 @@
+"""Checking a module: the gradients of its parameters and of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..nn.hooks import Hooks
+from ..nn.module import Module
+from ..ops.generator import Generator, default_generator
+from ..tensor import Tensor
+from .gradcheck import finish
+from .names import argument_names
+from .options import Method, Mode, OnKink, Options
+from .report import Report
+from .subject import Subject, is_floating, numbers, of_function
+
+__all__ = ["check_module", "of_module"]
+
+
+def check_module(
+    module: Module,
+    *inputs: Any,
+    cotangent: Any = None,
+    order: int = 1,
+    method: Method = "auto",
+    rtol: float | None = None,
+    wrt: Any = None,
+    on_kink: OnKink = "skip",
+    mode: Mode = "auto",
+    seed: int = 0,
+    allow_zero: bool = False,
+) -> Report:
+    """Compare the gradients of a module's parameters and inputs with numeric derivatives.
+
+    The module is taken as a function of its parameters and its inputs, and computed in float64 whatever the
+    dtype of its parameters. Before each evaluation the library's random numbers start again from `seed`, so
+    that Dropout silences the same numbers, and buffers have the values that they have now. Afterwards the
+    module is as it was: parameters, their `.grad` and `sample_grads`, buffers, mode, hooks, plain attributes,
+    and the state of the random numbers. It is checked in the mode, of training or evaluation, that it is in.
+
+    Args:
+        module: the module. It returns a tensor, or tuples, lists and dicts of tensors.
+        *inputs: what it is called with: tensors, arrays, numbers; anything else is passed on as it is.
+        cotangent: the gradient, one for each output, that enters the backward pass; default, by chance.
+        order: 2 for second derivatives; see `gradgradcheck`.
+        method: as for `gradcheck`.
+        rtol: as for `gradcheck`.
+        wrt: the names (paths of parameters such as ``"0.weight"``, or arguments of `forward`) of what to check;
+            None for all parameters that require a gradient and all floating inputs.
+        on_kink: as for `gradcheck`.
+        mode: as for `gradcheck`.
+        seed: where all random numbers start.
+        allow_zero: as for `gradcheck`.
+
+    Returns:
+        The report. It names a parameter by its path; one that is used in several places is checked once. Frozen
+        parameters are passed over, with a note.
+
+    Raises:
+        GradcheckError: if a gradient is wrong, or nothing could be shown.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> from tinygrad_edu.testing import check_module
+    >>> model = tg.nn.Sequential(tg.nn.Linear(2, 3), tg.nn.Tanh(), tg.nn.Dropout(0.5))
+    >>> report = check_module(model, np.array([[0.5, -1.0], [2.0, 0.25]]))
+    >>> [finding.input.name for finding in report.findings]
+    ['0.weight', '0.bias', 'x']
+    """
+    if order not in (1, 2):
+        raise ValueError(f"check_module: order={order}, it must be 1 or 2")
+    subject = of_module(module, inputs, wrt, seed)
+    frozen = [name for name, p in module.named_parameters() if not p.requires_grad]
+    notes = [f"frozen, and so not checked: {', '.join(frozen)}"] if frozen else []
+    return finish(subject, Options(method, rtol, on_kink, mode, seed, allow_zero), cotangent, order, notes)
+
+
+def of_module(module: Module, inputs: Sequence[Any], wrt: Any = None, seed: int = 0) -> Subject:
+    """The function of a module's parameters (those that require a gradient) and of its inputs, as a subject.
+
+    Each evaluation is the same, and leaves the module as it found it; see `check_module`.
+
+    Args:
+        module: the module.
+        inputs: what it is called with.
+        wrt: as for `check_module`.
+        seed: where the random numbers start at each evaluation.
+
+    Raises:
+        TypeError: if it is not a module.
+        ValueError: if `wrt` names what there is not.
+    """
+    if not isinstance(module, Module):
+        raise TypeError(f"check_module() needs a Module, got {type(module).__name__}: gradcheck() is for functions")
+    learnt = {name: p for name, p in module.named_parameters() if p.requires_grad}
+    parameters = list(learnt.values())
+    names = [f"input {n}" if n in learnt else n for n in argument_names(module.forward, len(inputs))]
+
+    def function(*given: Any) -> Any:
+        with _lent(module, parameters, given, seed):
+            return module(*given[len(parameters) :])
+
+    subject = of_function(function, [*map(numbers, parameters), *inputs], wrt, [*learnt, *names])
+    subject.name, subject.kind = type(module).__name__, "module"
+    return subject
+
+
+@contextmanager
+def _lent(module: Module, parameters: Sequence[Tensor], given: Sequence[Any], seed: int) -> Iterator[None]:
+    """The module with other tensors in the place of its parameters, ready for one evaluation that leaves no trace."""
+    dtype = np.result_type(*[v.dtype for v in given if is_floating(getattr(v, "array", v))] or [np.float64])
+    restore = [*map(_keeper, module.modules()), *map(_generator_keeper, _generators(module))]
+    tensors = [*module.parameters(), *module.buffers()]
+    held = [(tensor, tensor.array, tensor.source) for tensor in tensors]
+    try:
+        default_generator.manual_seed(seed)
+        for tensor, array, _ in held:
+            if tensor.dtype.kind == "f":
+                tensor.array, tensor.source = array.astype(dtype), None
+            else:
+                tensor.array = array.copy()
+        for parameter, lent in zip(parameters, given, strict=False):
+            parameter.array, parameter.source = lent.array, lent.source
+        yield
+    finally:
+        for tensor, array, source in held:
+            tensor.array, tensor.source = array, source
+        for put_back in restore:
+            put_back()
+
+
+def _keeper(part: Module) -> Callable[[], None]:
+    """The function that gives a module the attributes and hooks back that it has now."""
+    attributes = dict(part.__dict__)
+    kinds, transient = dict(part._kinds), set(part._transient)
+    hooks = part._hooks
+    lists = None if hooks is None else {name: list(entries) for name, entries in vars(hooks).items()}
+
+    def put_back() -> None:
+        part.__dict__.clear()
+        part.__dict__.update(attributes)
+        part._kinds.clear()
+        part._kinds.update(kinds)
+        part._transient.clear()
+        part._transient.update(transient)
+        if isinstance(hooks, Hooks) and lists is not None:
+            for name, entries in lists.items():
+                getattr(hooks, name)[:] = entries
+
+    return put_back
+
+
+def _generators(module: Module) -> list[Any]:
+    """The library's source of random numbers, and those that parts of the module have of their own."""
+    values = [value for part in module.modules() for value in vars(part).values()]
+    return [default_generator, *[v for v in values if isinstance(v, Generator | np.random.Generator)]]
+
+
+def _generator_keeper(generator: Any) -> Callable[[], None]:
+    if isinstance(generator, Generator):
+        state, numpy = generator.get_state(), generator.numpy
+
+        def put_back() -> None:
+            generator.numpy = numpy
+            generator.set_state(state)
+
+        return put_back
+    bits = generator.bit_generator
+    numbers_state = bits.state
+
+    def put_bits_back() -> None:
+        bits.state = numbers_state
+
+    return put_bits_back

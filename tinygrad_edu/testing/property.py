@@ -1,0 +1,363 @@
+"""A function or module as a property test: for every example its gradients are right and its laws hold."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import keyword
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from ..nn.module import Module
+from ..ops.generator import get_rng_state, manual_seed, set_rng_state
+from .gradcheck import Options, examine, finish, gradcheck
+from .laws import LAWS, check_laws
+from .modules import of_module
+from .names import argument_names
+from .profiles import PROFILES, current_profile
+from .report import GradcheckError, Report
+from .subject import Subject, name_of, of_function
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+__all__ = ["GradientTest", "gradient_property"]
+
+_PLAN = {p.name: p.default for p in inspect.signature(gradcheck).parameters.values() if p.kind is p.KEYWORD_ONLY}
+_ENOUGH = 0.1  # the share of the examples that must show something
+
+
+class GradientTest(Protocol):
+    """A test made by `gradient_property`.
+
+    Attributes:
+        function: what is tested.
+
+    >>> import tinygrad_edu as tg
+    >>> from tinygrad_edu.testing import gradient_property
+    >>> from tinygrad_edu.testing.strategies import tensors
+    >>> test = gradient_property(given=tensors(), max_examples=3)(tg.tanh)
+    >>> test.function is tg.tanh
+    True
+    """
+
+    function: Any
+
+    def __call__(self, *owner: Any) -> None: ...
+
+
+def gradient_property(
+    *,
+    given: SearchStrategy[Any] | Sequence[SearchStrategy[Any]] | Mapping[str, SearchStrategy[Any]],
+    laws: Literal["all"] | Sequence[str] = "all",
+    max_examples: int | None = None,
+    profile: Literal["quick", "ci", "deep"] | None = None,
+    batched: Any = (0,),
+    composed: Any = None,
+    **options: Any,
+) -> Callable[[Any], GradientTest]:
+    """Make a hypothesis test of a function or module: `gradcheck` and `check_laws` for each example.
+
+    As a decorator it puts the test in the place of the function; called with a function that is there already, it
+    gives the test:
+
+        @gradient_property(given=tensors())
+        def test_my_loss(x):
+            return (tg.tanh(x) ** 2).sum()
+
+        test_tanh = gradient_property(given=tensors(domain="smooth"))(tg.tanh)
+
+    A failure is the `GradcheckError` of the smallest example that hypothesis finds. Examples that show nothing
+    (all gradients zero, an empty input, kinks, outputs that are not finite) are passed over; if more than nine in ten
+    are such, the test fails. `@seed`, `@example` and `@reproduce_failure` of hypothesis can be put above it.
+
+    Args:
+        given: a strategy for the argument, or for a tuple of the arguments; or a sequence of strategies, one for
+            each argument; or a dict of strategies by the names of the arguments.
+        laws: the names of the laws to check as well; see `LAWS`. An empty sequence for none.
+        max_examples: how many examples to try; default, what the profile says.
+        profile: "quick" (25 examples), "ci" (100, the same in every run) or "deep" (1000); default, that of the pytest
+            option --gradcheck-profile.
+        batched: as for `check_laws`.
+        composed: as for `check_laws`.
+        **options: as for `gradcheck`.
+
+    Returns:
+        A decorator. It takes a function of tensors; a module; or a class of modules, of which it makes one without
+        arguments. The test has it as `.function`.
+
+    Raises:
+        ImportError: if hypothesis is not installed.
+        TypeError: for an option that `gradcheck` does not have.
+        ValueError: for a law or profile that there is not.
+
+    >>> import tinygrad_edu as tg
+    >>> from tinygrad_edu.testing import GradcheckError, gradient_property
+    >>> from tinygrad_edu.testing.strategies import tensors
+    >>> @gradient_property(given=tensors(), max_examples=5)
+    ... def test_smooth(x):
+    ...     return tg.tanh(x) * x
+    >>> test_smooth()
+    >>> class Doubled(tg.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         return 2 * x
+    ...     @staticmethod
+    ...     def backward(ctx, g):
+    ...         return -2 * g
+    >>> try:
+    ...     gradient_property(given=tensors(), laws=(), profile="ci")(Doubled.apply)()
+    ... except GradcheckError as error:
+    ...     print(error.report.findings[0].input.value)
+    0.0
+    """
+    _hypothesis()
+    unknown = set(options) - set(_PLAN)
+    if unknown:
+        raise TypeError(f"gradient_property() got unexpected options {', '.join(sorted(unknown))}")
+    missing = [] if laws == "all" else [name for name in laws if name not in LAWS]
+    if missing:
+        raise ValueError(f"gradient_property: there is no law {missing[0]!r}; the laws are {', '.join(LAWS)}")
+    if profile is not None and profile not in PROFILES:
+        raise ValueError(f"gradient_property: profile={profile!r}: use {', '.join(map(repr, PROFILES))}")
+    plan = _Plan(laws, batched, composed, {**_PLAN, **options})
+
+    def decorate(function: Any) -> GradientTest:
+        return _test(function, given, plan, profile, max_examples, sys._getframe(1).f_globals.get("__name__", ""))
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is checked of each example."""
+
+    laws: Literal["all"] | Sequence[str]
+    batched: Any
+    composed: Any
+    options: Mapping[str, Any]
+
+    def subject(self, target: Any, arguments: Sequence[Any]) -> Subject:
+        if isinstance(target, Module):
+            return of_module(target, arguments, self.options["wrt"], self.options["seed"])
+        return of_function(target, arguments, self.options["wrt"])
+
+    def how(self, **other: Any) -> tuple[Options, Any, int]:
+        """How to check, with some options changed."""
+        chosen = {name: value for name, value in self.options.items() if name not in ("wrt", "cotangent", "order")}
+        return Options(**{**chosen, **other}), self.options["cotangent"], self.options["order"]
+
+    def check(self, target: Any, arguments: Sequence[Any]) -> str:
+        """Check one example; why it shows nothing, if so."""
+        report, _ = examine(self.subject(target, arguments), *self.how(allow_zero=True))
+        nothing = _nothing(report, self.options["allow_zero"])
+        if not report.ok and not nothing:
+            raise GradcheckError(report)
+        laws = list(LAWS) if self.laws == "all" else list(self.laws)
+        if report.inconclusive and "adjoint_identity" in laws:
+            laws.remove("adjoint_identity")  # the only law that takes differences, which a kink spoils
+        if laws:
+            self._check_laws(target, arguments, laws)
+        return nothing
+
+    def _check_laws(self, target: Any, arguments: Sequence[Any], laws: Sequence[str]) -> None:
+        shared = {name: self.options[name] for name in ("cotangent", "wrt", "seed")}
+        try:
+            check_laws(
+                target,
+                tuple(arguments),
+                laws=laws,
+                batched=self.batched,
+                composed=self.composed,
+                allow_zero=True,
+                **shared,
+            )
+        except GradcheckError as error:
+            if not _nothing(error.report, True):
+                raise
+
+    def explained(self, target: Any, arguments: Sequence[Any], error: GradcheckError) -> GradcheckError:
+        """The same failure with what else can be said of it; that takes too long to be done for every example."""
+        full = error
+        try:
+            finish(self.subject(target, arguments), *self.how())
+        except GradcheckError as again:
+            if not _nothing(again.report, True):
+                full = again
+                for note in getattr(error, "__notes__", ()):
+                    full.add_note(note)
+        return full
+
+
+@dataclass
+class _Run:
+    """What has become of the examples of one run."""
+
+    target: Any = None
+    examples: int = 0
+    nothing: Counter[str] = field(default_factory=Counter)
+    last: Sequence[Any] = ()
+
+    def demand_enough(self, name: str) -> None:
+        """Fail if so few examples have shown something that the test is as good as none."""
+        __tracebackhide__ = True
+        idle = self.nothing.total()
+        if idle > (1 - _ENOUGH) * self.examples:
+            reasons = ", ".join(f"{count} times: {reason}" for reason, count in self.nothing.most_common())
+            report = Report(name, mode="property")
+            report.problems.append(
+                f"{idle} of {self.examples} examples have shown nothing ({reasons}). Let `given` give other arguments"
+            )
+            raise GradcheckError(report)
+
+
+def _test(
+    function: Any, given: Any, plan: _Plan, profile: str | None, max_examples: int | None, module: str
+) -> GradientTest:
+    hypothesis = _hypothesis()
+    bound = inspect.isfunction(function) and next(iter(inspect.signature(function).parameters), "") == "self"
+    strategies, arguments_of = _strategies(function, given, bound)
+    chosen = PROFILES[profile or current_profile()]
+    phases = [phase for phase in hypothesis.settings.default.phases if phase is not hypothesis.Phase.explain]
+    settings = hypothesis.settings(
+        max_examples=chosen.max_examples if max_examples is None else max_examples,
+        deadline=None,
+        print_blob=True,
+        phases=phases,
+        report_multiple_bugs=False,
+        suppress_health_check={*hypothesis.settings.default.suppress_health_check, hypothesis.HealthCheck.too_slow},
+        **({"derandomize": True} if chosen.derandomize else {}),
+    )
+    run = _Run()
+
+    def example(**values: Any) -> None:
+        __tracebackhide__ = True
+        run.examples += 1
+        run.last = arguments_of(values)
+        reason = plan.check(run.target, run.last)
+        if reason:
+            run.nothing[reason] += 1
+            hypothesis.event(f"shows nothing: {reason}")
+
+    _disguise(example, function, module, [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY) for n in strategies])
+    search = settings(hypothesis.given(**strategies)(example))
+
+    def test(*owner: Any) -> None:
+        nonlocal run
+        __tracebackhide__ = True
+        run = _Run(_target(function, given, owner if bound else (), plan.options["seed"]))
+        try:
+            search()
+        except GradcheckError as error:
+            failure = plan.explained(run.target, run.last, error)
+        else:
+            run.demand_enough(name_of(function))
+            return
+        raise failure.with_traceback(None) from None
+
+    # The decorators of hypothesis, and its plugin for pytest, leave what they have to say as attributes.
+    test.__dict__ = search.__dict__
+    _disguise(test, function, module, [])
+    made: Any = test
+    made.function = function
+    return made  # type: ignore[no-any-return]
+
+
+def _hypothesis() -> Any:
+    try:
+        import hypothesis
+    except ImportError as error:
+        raise ImportError(
+            "gradient_property() needs hypothesis, which this Python does not have: "
+            'pip install "tinygrad-edu[testing]"',
+            name="hypothesis",
+        ) from error
+    return hypothesis
+
+
+def _disguise(test: Any, function: Any, module: str, parameters: Sequence[inspect.Parameter]) -> None:
+    """Give a test the names of what it tests; hypothesis keeps failing examples by the source that it unwraps."""
+    test.__name__ = getattr(function, "__name__", type(function).__name__)
+    test.__qualname__ = name_of(function)
+    test.__module__ = module
+    test.__doc__ = None
+    if inspect.isfunction(function):
+        test.__wrapped__ = function
+    test.__signature__ = inspect.Signature(list(parameters))
+
+
+def _strategies(
+    function: Any, given: Any, bound: bool
+) -> tuple[dict[str, Any], Callable[[Mapping[str, Any]], list[Any]]]:
+    """Strategies by name, and how the arguments are made of what they give."""
+    if isinstance(given, Mapping):
+        return dict(given), lambda values: [values[name] for name in given]
+    if isinstance(given, Sequence):
+        names = _names(function, len(given), bound)
+        return dict(zip(names, given, strict=True)), lambda values: [values[name] for name in names]
+    (name,) = _names(function, 1, bound)
+
+    def arguments(values: Mapping[str, Any]) -> list[Any]:
+        return list(values[name]) if isinstance(values[name], tuple) else [values[name]]
+
+    return {name: given}, arguments
+
+
+def _names(function: Any, count: int, bound: bool) -> list[str]:
+    """What the arguments are called, where that can be the name of a variable."""
+    skipped = 1 if bound or inspect.isclass(function) else 0
+    module: Any = function
+    called = module.forward if isinstance(function, Module) or inspect.isclass(function) else function
+    names = argument_names(called, count + skipped)[skipped:]
+    return [n if n.isidentifier() and not keyword.iskeyword(n) else f"x{i}" for i, n in enumerate(names)]
+
+
+def _target(function: Any, given: Any, owner: tuple[Any, ...], seed: int) -> Any:
+    """What is called with the arguments: a module made now, a method of the test's object, or the function itself."""
+    if inspect.isclass(function):
+        state = get_rng_state()
+        manual_seed(seed)
+        try:
+            function = function()
+        finally:
+            set_rng_state(state)
+    elif owner:
+        function = function.__get__(owner[0])
+    return _by_name(function, list(given)) if isinstance(given, Mapping) else function
+
+
+def _by_name(function: Any, names: list[str]) -> Any:
+    """A function of positional arguments that passes them on by name."""
+    called = function.forward if isinstance(function, Module) else function
+    if argument_names(called, len(names)) == names:
+        return function
+    if isinstance(function, Module):
+        raise ValueError(f"gradient_property: a module takes its arguments by place: given={{{', '.join(names)}}}")
+
+    @functools.wraps(function)
+    def passed(*values: Any) -> Any:
+        return function(**dict(zip(names, values, strict=True)))
+
+    vars(passed)["__signature__"] = inspect.Signature(
+        [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    )
+    return passed
+
+
+def _nothing(report: Report, allow_zero: bool) -> str:
+    """Why a check has shown nothing; empty if it has, or if something is wrong."""
+    if any(finding.wrong.any() for finding in report.findings):
+        return ""
+    for problem in report.problems:
+        if "are inconclusive" in problem:
+            return "no usable numeric derivative, as at a kink"
+        if problem.startswith("nothing to check: "):
+            return problem.removeprefix("nothing to check: ")
+        if "which proves nothing" in problem:
+            return "the gradients are zero everywhere"
+    if report.problems or allow_zero or any(finding.analytic.any() for finding in report.findings):
+        return ""
+    return "the gradients are zero everywhere"

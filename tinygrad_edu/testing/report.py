@@ -1,0 +1,137 @@
+"""What a check has found, and how it is told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import Array
+from .patterns import where_in_words
+from .subject import Input
+
+__all__ = ["Finding", "GradcheckError", "Report"]
+
+
+@dataclass
+class Finding:
+    """The gradient of one input beside its numeric derivative, both by the same random cotangent.
+
+    Attributes:
+        input: which input.
+        analytic, numeric, error: the gradient, the numeric derivative and the estimate of its error, each of
+            the input's shape; NaN where nothing was computed.
+        wrong: where the two differ by more than the tolerance.
+        checked: where they were compared.
+        inconclusive: where there is no usable numeric derivative: at a kink, or beside one.
+        hint: what the pattern of the errors looks like; empty if like nothing in particular.
+        lost: whether the input got no gradient at all.
+    """
+
+    input: Input
+    analytic: Array
+    numeric: Array
+    error: Array
+    wrong: Array
+    checked: Array
+    inconclusive: Array
+    hint: str = ""
+    lost: bool = False
+
+    @property
+    def worst(self) -> tuple[int, ...]:
+        """The index of the wrong element that is furthest off."""
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            gap = np.where(self.wrong, np.abs(self.analytic - self.numeric), -1.0)
+        gap = np.where(self.wrong & ~np.isfinite(gap), np.inf, gap)
+        return tuple(int(i) for i in np.unravel_index(int(np.argmax(gap)), gap.shape))
+
+    def __str__(self) -> str:
+        at = self.worst
+        ours, theirs, error = (float(a[at]) for a in (self.analytic, self.numeric, self.error))
+        gap = abs(ours - theirs) / max(abs(theirs), 1e-300)
+        index = f"[{', '.join(map(str, at))}]" if at else ""
+        value = self.input.value
+        lines = [
+            f"input {self.input.name!r}, {value.dtype} {value.shape}: {int(self.wrong.sum())} of "
+            f"{int(self.checked.sum())} elements are wrong{where_in_words(self.wrong, self.checked)}",
+            f"  worst: {self.input.name}{index}  analytic {ours:.10g}  numeric {theirs:.10g} ± {error:.1g}  "
+            f"relative error {gap:.2g}",
+        ]
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+
+@dataclass
+class Report:
+    """What a check did and found.
+
+    Attributes:
+        name: what was checked.
+        mode: "full" (the whole Jacobian), "elements", or "project".
+        method: how the numeric derivative was taken: "richardson" or "complex".
+        order: 1 for gradients, 2 for gradients of gradients.
+        checked: how many elements were compared.
+        inconclusive: how many of them had no usable numeric derivative.
+        forwards: how often the function was computed.
+        findings: for each checked input what was found.
+        problems: what is wrong with the check as a whole: that it proved nothing, for example.
+        blame: the op whose own rule is wrong, and the line that called it.
+        repro: a program that shows the failure.
+        notes: what else there is to know of the check.
+        cotangents: the gradients that entered at the outputs.
+    """
+
+    name: str
+    mode: str = ""
+    method: str = "richardson"
+    order: int = 1
+    checked: int = 0
+    inconclusive: int = 0
+    forwards: int = 0
+    findings: Sequence[Finding] = ()
+    problems: list[str] = field(default_factory=list)
+    blame: str = ""
+    repro: str = ""
+    notes: list[str] = field(default_factory=list)
+    cotangents: Sequence[Array] = field(default=(), repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems and not any(f.wrong.any() for f in self.findings)
+
+    def __str__(self) -> str:
+        which = "gradient" if self.order == 1 else "second derivative"
+        if self.ok:
+            extra = f", {self.inconclusive} inconclusive" if self.inconclusive else ""
+            return f"{self.name}: the {which} is right ({self.checked} elements{extra}; {self.forwards} evaluations)"
+        lines = [f"{self.name}: the {which} is wrong" if not self.problems else f"{self.name}: {self.problems[0]}"]
+        lines += [f"  {problem}" for problem in self.problems[1:]]
+        lines += [str(f) for f in self.findings if f.wrong.any()]
+        if self.blame:
+            lines.append(f"blame: {self.blame}")
+        lines += [f"note: {note}" for note in self.notes]
+        if self.repro:
+            lines += ["to reproduce:", *["    " + line for line in self.repro.splitlines()]]
+        return "\n".join(lines)
+
+
+# Who is told of every check, and of the seconds that it took. pytest's plugin may be there before this file.
+listeners: list[Callable[[Report, float], None]] = getattr(sys.modules.get("_tinygrad_edu_pytest"), "listeners", [])
+
+
+class GradcheckError(AssertionError):
+    """A gradient that is wrong, or a check that could not show that it is right.
+
+    Attributes:
+        report: all that was found.
+    """
+
+    def __init__(self, report: Any) -> None:
+        super().__init__(str(report))
+        self.report: Any = report

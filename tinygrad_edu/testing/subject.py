@@ -1,0 +1,218 @@
+"""What is checked: a function of tensors, a module, or a forward function with a backward of somebody else's.
+
+All of them become one thing, a `Subject`: values of the outputs for given arrays, and gradients of the inputs for
+given cotangents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..autograd import grad
+from ..construct import tensor
+from ..dtypes import Array
+from ..function import Function
+from ..grad_mode import enable_grad, no_grad
+from ..recording import TensorBase
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+__all__ = ["Foreign", "Input", "Subject", "name_of", "of_function"]
+
+
+@dataclass(frozen=True)
+class Input:
+    """One argument of what is checked.
+
+    Attributes:
+        name: what to call it: the parameter's name, or its path in a module.
+        value: the array as it was given, or anything else that is passed on as it is.
+        checked: whether its gradient is checked.
+    """
+
+    name: str
+    value: Any
+    checked: bool
+
+    @property
+    def wide(self) -> Any:
+        """The array in float64, in which everything is computed; anything but a floating array as it is."""
+        return self.value.astype(np.float64) if is_floating(self.value) else self.value
+
+
+@dataclass
+class Subject:
+    """A function of arrays with gradients.
+
+    Attributes:
+        name: what to call it.
+        function: called with tensors (and whatever else was given), gives a tensor or several.
+        inputs: its arguments.
+        kind: "function", "module" or "vjp".
+        used: what is known of how often it has been computed.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    inputs: Sequence[Input]
+    kind: str = "function"
+    used: list[int] = field(default_factory=lambda: [0])
+
+    @property
+    def checked(self) -> list[int]:
+        """The places of the inputs whose gradients are checked."""
+        return [i for i, given in enumerate(self.inputs) if given.checked]
+
+    def arrays(self) -> list[Any]:
+        """The inputs in float64."""
+        return [given.wide for given in self.inputs]
+
+    def values(self, arrays: Sequence[Any]) -> list[Array]:
+        """The outputs that are floating arrays, computed without a graph."""
+        self.used[0] += 1
+        with no_grad():
+            results = self.function(*[tensor(a) if is_array(a) else a for a in arrays])
+        return [numbers(out) for out in floating_outputs(results)]
+
+    def outputs(self, arrays: Sequence[Any]) -> tuple[list[Tensor], list[Any]]:
+        """The outputs with their graph, and the inputs as the leaves and constants that they were computed from."""
+        self.used[0] += 1
+        leaves = [
+            tensor(a, requires_grad=given.checked and is_floating(a)) if is_array(a) else a
+            for a, given in zip(arrays, self.inputs, strict=True)
+        ]
+        with enable_grad():
+            results = floating_outputs(self.function(*leaves))
+        return results, leaves
+
+    def gradients(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
+        """For each checked input its gradient by the sum of outputs times cotangents; None if it is not used."""
+        results, leaves = self.outputs(arrays)
+        return self.pull(results, [leaves[i] for i in self.checked], cotangents)
+
+    def pull(self, results: Sequence[Tensor], leaves: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
+        """The gradients of `leaves`; the graph stays, for another cotangent."""
+        pairs = [(out, c) for out, c in zip(results, cotangents, strict=True) if tracked(out)]
+        if not pairs or not leaves:
+            return [None] * len(leaves)
+        found = grad([p[0] for p in pairs], leaves, [p[1] for p in pairs], retain_graph=True, allow_unused=True)
+        return [None if g is None else numbers(g) for g in found]
+
+
+class Foreign(Subject):
+    """A forward function and its backward, both in plain NumPy."""
+
+    def __init__(
+        self, name: str, forward: Callable[..., Any], vjp: Callable[..., Any], inputs: Sequence[Input]
+    ) -> None:
+        super().__init__(name, forward, inputs, "vjp")
+        self.vjp = vjp
+
+    def values(self, arrays: Sequence[Any]) -> list[Array]:
+        self.used[0] += 1
+        return [np.array(out) for out in floating_outputs(self.function(*arrays))]
+
+    def gradients(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
+        g = cotangents[0] if len(cotangents) == 1 else tuple(cotangents)
+        answer = self.vjp(g, *arrays)
+        parts = answer if isinstance(answer, tuple | list) else (answer,)
+        if len(parts) != len(self.inputs):
+            raise ValueError(
+                f"{self.name}: vjp returned {len(parts)} gradients for {len(self.inputs)} inputs: "
+                "one for each, None where there is none"
+            )
+        return [None if parts[i] is None else np.asarray(parts[i]) for i in self.checked]
+
+
+def of_function(f: Callable[..., Any], inputs: Any, wrt: Any = None, names: Sequence[str] | None = None) -> Subject:
+    """A subject of `f` and its arguments.
+
+    Args:
+        f: takes tensors, returns a tensor or several.
+        inputs: its arguments: tensors, arrays, floats and nested lists of them; anything else is passed on as it is.
+        wrt: the places, or names, of the arguments to check; None for all that are floating.
+    """
+    from .names import argument_names
+
+    given = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
+    called = list(names) if names is not None else argument_names(f, len(given))
+    wanted = _places(wrt, called)
+    made = []
+    for i, (name, value) in enumerate(zip(called, given, strict=True)):
+        value = numbers(value) if isinstance(value, TensorBase) else value
+        chosen = wanted is None or i in wanted
+        value = np.asarray(value) if chosen and _real_numbers(value) else value
+        made.append(Input(name, value, is_floating(value) and chosen))
+    return Subject(name_of(f), f, made)
+
+
+def _real_numbers(value: Any) -> bool:
+    """Whether it is a float, or nested lists of numbers that are not all integers."""
+    if not isinstance(value, list):
+        return isinstance(value, float)
+    flat, stack = [], list(value)
+    while stack:
+        one = stack.pop()
+        stack.extend(one) if isinstance(one, list) else flat.append(one)
+    return all(isinstance(one, float | int) for one in flat) and any(isinstance(one, float) for one in flat)
+
+
+def _places(wrt: Any, names: Sequence[str]) -> set[int] | None:
+    if wrt is None:
+        return None
+    places = set()
+    for one in [wrt] if isinstance(wrt, int | str) else list(wrt):
+        if isinstance(one, str) and one in names:
+            places.add(list(names).index(one))
+        elif isinstance(one, int) and -len(names) <= one < len(names):
+            places.add(one % len(names))
+        else:
+            raise ValueError(f"wrt={one!r}: the inputs are {', '.join(names)}")
+    return places
+
+
+def name_of(f: Any) -> str:
+    """What to call a function or module: a `Function` by its own name, whose `apply` is everybody's."""
+    owner = getattr(f, "__self__", None)
+    if isinstance(owner, type) and issubclass(owner, Function):
+        return f"{owner.__qualname__}.{f.__name__}"
+    return getattr(f, "__qualname__", None) or type(f).__name__
+
+
+def is_array(value: Any) -> bool:
+    """Whether it is a NumPy array."""
+    return isinstance(value, np.ndarray)
+
+
+def is_floating(value: Any) -> bool:
+    """Whether it is an array of real numbers."""
+    return is_array(value) and value.dtype.kind == "f"
+
+
+def tracked(value: Any) -> bool:
+    """Whether it is a tensor that was computed from one which requires a gradient."""
+    return isinstance(value, TensorBase) and value.source is not None
+
+
+def numbers(value: Any) -> Array:
+    """A tensor's array, in memory of its own."""
+    return np.array(value.array if isinstance(value, TensorBase) else value)
+
+
+def floating_outputs(results: Any) -> list[Any]:
+    """The floating tensors or arrays among what a function returned, nested tuples, lists and dicts included."""
+    if isinstance(results, TensorBase) or is_array(results) or isinstance(results, np.generic | float):
+        array = results.array if isinstance(results, TensorBase) else np.asarray(results)
+        if array.dtype.kind not in "fc":
+            return []
+        return [results if isinstance(results, TensorBase) or is_array(results) else array]
+    if isinstance(results, dict):
+        results = results.values()
+    if not isinstance(results, Iterable) or isinstance(results, str | bytes):
+        return []
+    return [out for part in results for out in floating_outputs(part)]
