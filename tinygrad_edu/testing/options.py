@@ -27,9 +27,9 @@ class Options:
             if value not in known:
                 raise ValueError(f"gradcheck: {name}={value!r} is not known: use {', '.join(map(repr, known))}")
         self.method = method
-        self.rtol = 1e-8 if rtol is None else float(rtol)
+        self.rtol: float = 1e-8 if rtol is None else float(rtol)
         self.on_kink = on_kink
         self.mode = mode
         self.allow_zero = allow_zero
-        self.rng = np.random.default_rng(seed)
+        self.rng: np.random.Generator = np.random.default_rng(seed)
         self.seed = seed

@@ -62,14 +62,15 @@ class Case:
     def __init__(self, finding: Finding, clues: Clues) -> None:
         self.finding = finding
         self.clues = clues
-        self.name = finding.input.name
-        self.analytic, self.numeric = finding.analytic, finding.numeric
-        self.error = np.where(np.isfinite(finding.error), finding.error, 0.0)
+        self.name: str = finding.input.name
+        self.analytic: Array = finding.analytic
+        self.numeric: Array = finding.numeric
+        self.error: Array = np.where(np.isfinite(finding.error), finding.error, 0.0)
         self.usable: Array = finding.checked & ~finding.inconclusive & np.isfinite(finding.numeric)
         self.wrong: Array = finding.wrong & self.usable
         self.right: Array = self.usable & ~self.wrong
         numbers = np.concatenate([self.analytic[self.usable], self.numeric[self.usable]])
-        self.typical = float(np.abs(numbers[np.isfinite(numbers)]).max(initial=0.0))
+        self.typical: float = float(np.abs(numbers[np.isfinite(numbers)]).max(initial=0.0))
 
     def alike(self, one: Array, other: Array, where: Array, error: Array | None = None) -> bool:
         """Whether two arrays agree in all of the places `where`, as well as the numeric derivative can tell."""

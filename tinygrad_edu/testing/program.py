@@ -45,7 +45,7 @@ class Program:
         self.comments: list[str] = []
         self.body: list[str] = []
         self.bound: dict[str, Any] = {}
-        self.incomplete = False
+        self.incomplete: bool = False
         self._imports: dict[str, None] = {}
         self._definitions: list[str] = []
         self._future = False

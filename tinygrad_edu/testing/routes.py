@@ -45,7 +45,7 @@ class Check:
         self.cotangents = cotangents
         self.gradients = gradients
         self.report = report
-        self.whole = float(sum([np.abs(y * c).sum() for y, c in zip(centre, cotangents, strict=True)]))
+        self.whole: float = float(sum([np.abs(y * c).sum() for y, c in zip(centre, cotangents, strict=True)]))
 
     def run(self, total: int, outputs: int) -> list[Finding]:
         """Findings for all checked inputs, by the route that suits their size."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 try:
     import hypothesis as hypothesis
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         "tinygrad_edu.testing.strategies needs hypothesis, which this Python does not have: "
         'pip install "tinygrad-edu[testing]"',
         name="hypothesis",
-    ) from error
+    ) from _error
 
 from .strategy_calls import Batch, ConvArgs, batches, conv_args, matmul_pairs, tensor_groups
 from .strategy_indices import indices_for
