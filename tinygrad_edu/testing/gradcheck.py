@@ -66,12 +66,18 @@ def _judge(report: Report, options: Options, gradients: list[Array | None]) -> N
     report.inconclusive = sum([int(f.inconclusive.sum()) for f in report.findings])
     if any(f.wrong.any() for f in report.findings):
         return
+    silent = [f.input.name for f in report.findings if f.inconclusive.sum() > 0.5 * f.checked.sum()]
     if report.inconclusive and options.on_kink == "error":
         report.problems.append(f"{report.inconclusive} elements lie at a kink, or have no usable numeric derivative")
     elif report.inconclusive > 0.25 * report.checked:
         report.problems.append(
             f"{report.inconclusive} of {report.checked} elements are inconclusive: too many kinks, or too rough a "
             "function for differences. Choose other inputs"
+        )
+    elif silent:
+        report.problems.append(
+            f"most elements of input {silent[0]!r} are inconclusive: choose other inputs, or check it by itself, "
+            f"wrt={silent[:1]}"
         )
     elif not options.allow_zero and all(g is None or not g.any() for g in gradients):
         report.problems.append(
