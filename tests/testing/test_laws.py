@@ -520,3 +520,8 @@ def test_a_law_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
             check_laws(lambda x: 10 * x, X, laws=["gradients_are_small"])
     finally:
         del LAWS["gradients_are_small"]
+
+
+def test_samples_that_are_alike_show_nothing_of_their_order() -> None:
+    report = check_laws(lambda a, b: tg.tanh(a @ b), (np.array([3.0, 3.0]), np.array([0.0, 3.0])))
+    assert any("permutation_equivariance" in note and "alike" in note for note in report.notes)
