@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["moveaxis", "movedim", "permute", "swapaxes", "swapdims", "t", "transpose"]
 
 
-def _inverse(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...] | None:
+def inverse(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...] | None:
     """The permutation that undoes `axes`; None, which reverses all, undoes itself."""
     if axes is None:
         return None
@@ -28,11 +28,11 @@ def _inverse(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...] | None:
 
 
 def _transpose_owners(node: Any, owners: Any) -> Any:
-    return [np.transpose(owners, _inverse(value_of(node, "axes"), len(node.shape)))]
+    return [np.transpose(owners, inverse(value_of(node, "axes"), len(node.shape)))]
 
 
 @primitive(
-    vjps=(lambda g, out, a, axes: np.transpose(g, _inverse(axes, len(a.shape))),),
+    vjps=(lambda g, out, a, axes: np.transpose(g, inverse(axes, len(a.shape))),),
     saves=("",),
     numpy=(np.transpose, np.permute_dims),
     cases=lambda draw: [

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..broadcasting import sum_to_shape
 from ..graph import Cotangents, Lift, Node
+from ..ops.transpose import inverse
 from ..owners import Owners, Use, is_plain, varies
 from ..sample_rules import Contraction, Moving, Terms, Unsummed
 from ..walk import pull
@@ -38,7 +39,7 @@ def contribution(crossing: Crossing, g: Any, lift: Lift | None) -> Factor:
     shape = node.links[argument].shape  # type: ignore[union-attr]
     if isinstance(found, np.ndarray):
         part = _part(node, argument, g, lift)
-        return own_gradient(part if part.shape == shape else sum_to_shape(part, shape), found)
+        return own_gradient(sum_to_shape(part, shape), found)
     if isinstance(rule, Moving):
         rows, axes = rule.rows(node, argument)
         return _moved(g, owners, rows, shape, axes)
@@ -68,8 +69,7 @@ def own_gradient(g: Any, owners: Owners) -> Factor:
 def _place(shape: tuple[int, ...], axes: Sequence[int] = ()) -> Place:
     """The place of a factor that has a parameter's axes in the order `axes`."""
     order = tuple(axes) or tuple(range(len(shape)))
-    inverse = tuple(sorted(range(len(shape)), key=order.__getitem__))
-    return Place((Arrange(tuple([shape[i] for i in order]), inverse),))
+    return Place((Arrange(tuple([shape[i] for i in order]), inverse(order, len(shape)) or ()),))
 
 
 def _part(node: Node, argument: int, g: Any, lift: Lift | None) -> Any:
@@ -217,7 +217,7 @@ def _one_by_one(node: Node, argument: int, owners: Any, g: Any, lift: Lift | Non
     )
     for m in np.unique(every[every >= 0]):
         part = _part(node, argument, _only(g, owners, m), lift)
-        part = part if part.shape == shape else sum_to_shape(part, shape)
+        part = sum_to_shape(part, shape)
         parts.append(part.reshape(math.prod(shape)))
         samples.append(m)
     dtype = node.links[argument].dtype  # type: ignore[union-attr]

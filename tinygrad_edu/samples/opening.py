@@ -157,7 +157,7 @@ def open_losses(losses: Tensor, weights: Any = None, *, coupled: bool = False) -
 def _open(source: Link, losses: Tensor, weights: Any, keep: Keep, create: bool, coupled: bool) -> tuple[Pass, _Opening]:
     count = losses.array.shape[0]
     flow = follow(source, plain(count), coupled)
-    return Pass(count, weights, keep, flow), _Opening(flow, lift if create else None, keep, count)
+    return Pass(count, weights, keep, flow), _Opening(flow, lift if create else None, keep)
 
 
 def _check_losses(losses: Tensor) -> Link:
@@ -198,11 +198,10 @@ def _weights(losses: Tensor, weights: Any) -> Any:
 class _Opening:
     """Watches one walk: at each crossing edge it takes the factor before the walk frees what it is made of."""
 
-    def __init__(self, flow: Flow, lift: Lift | None, keep: Keep, count: int) -> None:
+    def __init__(self, flow: Flow, lift: Lift | None, keep: Keep) -> None:
         self._flow = flow
         self._lift = lift
         self._keep = keep
-        self._count = count
         self._copies = shadows(flow.shared) if flow.shared else {}
         self._factors: dict[Link, list[Factor]] = {}
         self._watched: list[tuple[Link, Callable[[Any, Any], Any]]] = []

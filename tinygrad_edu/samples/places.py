@@ -14,6 +14,7 @@ import numpy as np
 
 from ..broadcasting import sum_to_shape
 from ..graph import Leaf, Lift, Link, Node, check_walkable
+from ..ops.transpose import inverse
 from ..walk import pull
 
 __all__ = ["Arrange", "Move", "Place", "Region", "shadow", "shadows"]
@@ -38,15 +39,12 @@ class Arrange:
 
     def back(self, array: Any) -> Any:
         """An array in the parameter's axes as the factor has it."""
-        inverse = sorted(range(len(self.axes)), key=self.axes.__getitem__)
-        return np.transpose(array, inverse)
+        return np.transpose(array, inverse(self.axes, len(self.axes)))
 
     def then_transposed(self, axes: Sequence[int] | None) -> Arrange:
         """This, and the transposition undone that the parameter underwent."""
-        ndim = len(self.axes)
-        order = range(ndim - 1, -1, -1) if axes is None else [axis % ndim for axis in axes]
-        inverse = sorted(range(ndim), key=list(order).__getitem__)
-        return Arrange(self.shape, tuple([self.axes[i] for i in inverse]))
+        back = inverse(axes, len(self.axes))
+        return Arrange(self.shape, self.axes[::-1] if back is None else tuple([self.axes[i] for i in back]))
 
 
 class Move:
@@ -100,7 +98,7 @@ class Region:
                 continue
             for source, part in zip(node.links, pull(node, g, node.links, self.lift)):
                 if source is not None and part is not None:
-                    part = part if part.shape == source.shape else sum_to_shape(part, source.shape)
+                    part = sum_to_shape(part, source.shape)
                     pending[source] = pending[source] + part if source in pending else part
         return pending.get(self.leaf)
 
