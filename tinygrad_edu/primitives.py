@@ -52,6 +52,7 @@ class Primitive:
         symmetric: whether the first argument is a symmetric matrix, of which one triangle is read; its
             gradient is symmetric, too.
         samples: how the samples of a batch stay apart in it; None where that is not known.
+        view: whether the result may be a view of the first argument, in its memory.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Primitive:
         cases: Cases | None,
         symmetric: bool = False,
         samples: SampleRule | None = None,
+        view: bool = False,
     ) -> None:
         self.forward = forward
         self.name = name
@@ -79,6 +81,7 @@ class Primitive:
         self.cases = cases
         self.symmetric = symmetric
         self.samples = samples
+        self.view = view
         self.signature: inspect.Signature = inspect.signature(forward)
         parameters = list(self.signature.parameters.values())
         self.variadic: bool = bool(parameters) and parameters[-1].kind is parameters[-1].VAR_POSITIONAL
@@ -159,6 +162,7 @@ def primitive(
     cases: Cases | None = None,
     symmetric: bool = False,
     samples: SampleRule | None = None,
+    view: bool = False,
 ) -> Callable[[Callable[P, Any]], Callable[P, Tensor]]:
     """Make the decorated NumPy function a differentiable op.
 
@@ -183,6 +187,8 @@ def primitive(
             that its gradient is symmetric: the tests then move both halves together.
         samples: how the samples of a batch stay apart in it: the rule of its family, such as
             ``tg.sample_rules.elementwise``. Without one, per-sample gradients are slower, not wrong.
+        view: say that the result may be a view of the first argument, of which there must be more than one: a
+            change of either is then seen in the other.
 
     Returns:
         A decorator. The op it makes returns a Tensor if any argument is one, else an array.
@@ -216,6 +222,7 @@ def primitive(
             cases=cases,
             symmetric=symmetric,
             samples=samples,
+            view=view,
         )
         call = recorder(op)
         call.__name__ = call.__qualname__ = getattr(forward, "__name__", op.name)

@@ -19,6 +19,7 @@ from .dtypes import float64
 from .errors import explain
 from .graph import Cotangents, Leaf, Link, Node
 from .promotion import is_double, is_floating, on_integers, settle
+from .views import View, keep
 
 if TYPE_CHECKING:
     from .primitives import Primitive
@@ -40,12 +41,14 @@ class TensorBase:
     """What the engine knows of a tensor: its array, and where it came from.
 
     `source` is the Node that computed it, the Leaf that keeps its gradient, or None for a constant.
+    `view_` says with whom it shares its memory, and is left unset where nobody else looked at it.
     """
 
-    __slots__ = ("__weakref__", "array", "source")
+    __slots__ = ("__weakref__", "array", "source", "view_")
 
     array: Any
     source: Link | None
+    view_: View
 
 
 tensor_type: type[Any] = TensorBase  # tensor.py puts Tensor here
@@ -155,7 +158,7 @@ def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callabl
 
 def _record_any(op: Primitive) -> Callable[..., Any]:
     """`call(*args)` for any op: arguments are filled in, those that are tensors recorded."""
-    forward, signature, variadic = op.forward, op.signature, op.variadic
+    forward, signature, variadic, is_view = op.forward, op.signature, op.variadic, op.view
     note = _recording_of(op)
     count = len(signature.parameters)
     has_rule = [op.joint is not None or (i < len(op.rules) and op.rules[i] is not None) for i in range(count)]
@@ -186,7 +189,11 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
         if not tensors:
             return out
         if type(out) is tuple:
-            return _several(op, out, values, links)
+            parts = _several(op, out, values, links)
+            if is_view:
+                for piece, part in enumerate(parts):
+                    keep(part, args[0], call, args[1:], piece)
+            return parts
         if type(out) is not ndarray or (out.dtype is float64 and not _double(values, has_rule)):
             out = settle(out, values)
             if tracked and not any(isinstance(value, np.dtype) for value in values):
@@ -195,13 +202,17 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
                         values[i], links[i] = _alike(value, links[i], out.dtype)
         recording = mode.recording
         if not tracked or not recording:
-            return make_tensor(out, None)
-        plan = plans.get(tracked)
-        if plan is None or variadic:
-            plan = plans[tracked] = _plan(op, links)
-        unread, reads_result = plan
-        _let_go(values, links, unread)
-        return note(op, out, tuple(links), tuple(values), out if reads_result else None, recording)
+            result = make_tensor(out, None)
+        else:
+            plan = plans.get(tracked)
+            if plan is None or variadic:
+                plan = plans[tracked] = _plan(op, links)
+            unread, reads_result = plan
+            _let_go(values, links, unread)
+            result = note(op, out, tuple(links), tuple(values), out if reads_result else None, recording)
+        if is_view:
+            keep(result, args[0], call, args[1:])
+        return result
 
     return call
 

@@ -15,8 +15,9 @@ from .errors import DtypeError, GraphError, ShapeError
 from .graph import Leaf, Link, Node
 from .inplace import InplaceMethods
 from .primitives import Operand
-from .recording import make_tensor
+from .recording import TensorBase, make_tensor
 from .versions import mark_changed
+from .views import leave, share
 
 if TYPE_CHECKING:
     from .samples.sample_grads import SampleGrads
@@ -56,6 +57,8 @@ class Tensor(InplaceMethods):
     def __init__(self, data: Operand, *, requires_grad: bool = False, dtype: DType = None) -> None:
         self.array = as_array(data, get_default_dtype() if dtype is None and is_python(data) else dtype)
         self.source = None
+        if isinstance(data, TensorBase) and self.array is data.array:
+            share(self, data)
         if requires_grad:
             self.requires_grad = True
 
@@ -143,7 +146,7 @@ class Tensor(InplaceMethods):
     @property
     def data(self) -> Tensor:
         """The same numbers, in the same memory, outside the graph."""
-        return make_tensor(self.array, None)
+        return self.detach()
 
     @data.setter
     def data(self, value: Tensor | Array) -> None:
@@ -154,6 +157,7 @@ class Tensor(InplaceMethods):
                 self.source.grad = self.source.samples = None
             self.source.shape, self.source.dtype = array.shape, array.dtype
         mark_changed(self.array)
+        leave(self)
         self.array = array
 
     # The graph
@@ -251,7 +255,9 @@ class Tensor(InplaceMethods):
         >>> tg.tensor([1.0], requires_grad=True).detach()
         tensor([1.])
         """
-        return make_tensor(self.array, None)
+        constant = make_tensor(self.array, None)
+        share(constant, self)
+        return constant
 
     def detach_(self) -> Self:
         """Make this tensor a constant."""

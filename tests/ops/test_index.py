@@ -195,3 +195,15 @@ def test_setting_by_a_mask_on_a_0d_tensor_in_the_middle_of_a_graph(create_graph)
         y[tg.tensor(mask)] = 0.5
         (g,) = tg.autograd.grad(3 * y + 0 * x, x, create_graph=create_graph)
         assert g.item() == slope
+
+
+def test_one_number_is_a_view_of_its_place() -> None:
+    x = tg.tensor(X)
+    for index in ((1, 2, 3), (-1, -1, -1), (1, 2, 3, ...)):
+        assert x[index].shape == ()
+        x[index].fill_(9.0)
+        assert x.array[1, 2, 3] == 9
+        x[index].fill_(24.0)
+    zero_d = tg.tensor(3.0)
+    zero_d[()].fill_(4.0)
+    assert zero_d.item() == 4

@@ -224,6 +224,15 @@ def test_arrays_in_array_out(op: Primitive, number: int) -> None:
         np.testing.assert_array_equal(raw, expected)
 
 
+@pytest.mark.parametrize(("op", "number"), CASES)
+def test_what_may_be_a_view_says_so(op: Primitive, number: int) -> None:
+    case = cases(op)[number]
+    arrays = [value for value in symmetrized(op, case) if isinstance(value, np.ndarray)]
+    for out in results(op.forward(*case)):
+        shared = [i for i, array in enumerate(arrays) if out is not array and np.may_share_memory(out, array)]
+        assert shared == [] or (op.view and shared == [0]), f"{op.name}: view=True is missing"
+
+
 @pytest.mark.parametrize("op", [pytest.param(op, id=name) for name, op in OPS.items()])
 def test_every_op_can_be_called_by_these_tests(op: Primitive) -> None:
     assert op.name in OP_CALLS, f"{op.name} is not importable from its module"

@@ -64,6 +64,7 @@ def _diagonal_rule(g: Any, out: Any, a: Any, offset: int, axis1: int, axis2: int
         (draw(0, 2), 0, 0, 1),
     ],
     samples=moving,
+    view=True,
 )
 def _diagonal(a: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Operand:
     return _writable_diagonal(a, offset, axis1, axis2)

@@ -8,6 +8,7 @@ so derivatives of any order come by themselves.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -146,9 +147,13 @@ def _owners_of_slices(shape: tuple[int, ...], parts: tuple[Any, ...], owners: An
     name="getitem",
     cases=_draw_cases,
     samples=_Reading(),
+    view=True,
 )
 def _getitem(x: Operand, index: Any) -> Operand:
-    return x[index]
+    found = x[index]
+    if isinstance(found, np.generic) and isinstance(x, np.ndarray):
+        return x[(*index, ...) if type(index) is tuple else (index, ...)]  # one number, as a view of its place
+    return found
 
 
 def _put_add_owners(node: Any, owners: Any) -> list[Any]:
@@ -236,9 +241,47 @@ def _set_item_owners(node: Any, owners: Any) -> list[Any]:
     samples=Custom(_set_item_owners),
 )
 def _set_item(x: Operand, index: Any, value: Operand) -> Operand:
-    out = x[...].copy()  # x[...] of a NumPy number, as a rule may get one, is an array
+    out = np.array(x, order="K")  # views of it are then what they were of x
     out[index] = value
     return out
+
+
+def overwritten(x: Operand, value: Operand, look: Callable[[Any], Any]) -> Array:
+    """A copy of the array `x` in which `value` stands where `look` looks."""
+    out = np.array(x, order="K")
+    view = look(out)
+    if np.may_share_memory(view, out):
+        view[...] = value
+    else:  # in this order in memory, what was a view is none
+        out = np.array(x, order="C")
+        out.reshape(-1)[look(np.arange(out.size).reshape(out.shape))] = value
+    return out
+
+
+def _overwrite_owners(node: Any, owners: Any) -> list[Any]:
+    look, full = node.args[2], np.broadcast_to(owners, node.shape)
+    rest = overwritten(full, NOBODY, look)
+    return [simplify(rest) if node.links[0] else None, simplify(np.array(look(full))) if node.links[1] else None, None]
+
+
+def _overwritten_rule(g: Any, out: Any, x: Any, value: Any, look: Any) -> Any:
+    return _overwrite(g, 0.0, look)
+
+
+@primitive(
+    vjps=(_overwritten_rule, lambda g, out, x, value, look: look(g), None),
+    saves=("look", "look", ""),
+    name="overwrite",
+    cases=lambda draw: [
+        (draw(4, 3), draw(3), lambda x: x[1]),
+        (draw(4, 3), draw(3, 2), lambda x: x.T[:, ::2]),
+        (draw(2, 3), draw(2), lambda x: x.T.reshape(-1)[1:5:2]),
+        (draw(0, 2), draw(0), lambda x: x[:, 0]),
+    ],
+    samples=Custom(_overwrite_owners),
+)
+def _overwrite(x: Operand, value: Operand, look: Callable[[Any], Any]) -> Operand:
+    return overwritten(x, value, look)
 
 
 def check_value(x: Any, index: Any, value: Any, op: str = "x[index] = value") -> None:

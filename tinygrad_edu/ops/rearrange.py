@@ -36,11 +36,11 @@ __all__ = ["flip", "fliplr", "flipud", "repeat_interleave", "roll", "tile"]
     samples=moving_axis,
 )
 def _flip(m: Operand, axis: Any = None) -> Operand:
-    return np.flip(m, axis)
+    return np.flip(m, axis).copy()  # PyTorch has no views that run backwards
 
 
 def flip(x: Operand, *places: Any, dims: Axes = None, axis: Axes = None) -> Tensor:
-    """In reverse order along the given axes; a view.
+    """In reverse order along the given axes; a copy, as in PyTorch.
 
     Args:
         x: tensor of any shape.

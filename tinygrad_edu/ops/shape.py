@@ -48,6 +48,7 @@ def _owners(node: Any, owners: Any) -> Any:
     saves=("",),
     cases=lambda draw: [(draw(2, 6), (3, 4)), (draw(0, 3), (3, 0)), (draw(), (1, 1)), (draw(1), ())],
     samples=Custom(_owners, permutes=True),
+    view=True,
 )
 def _reshape(x: Operand, shape: tuple[int, ...]) -> Operand:
     return np.reshape(x, shape)

@@ -61,6 +61,7 @@ def _split_owners(node: Any, owners: Any) -> list[Any]:
         (draw(0, 2), (0,), 0),
     ],
     samples=Custom(_split_owners),
+    view=True,
 )
 def _split(x: Operand, cuts: tuple[int, ...], axis: int) -> Any:
     edges = (0, *cuts, x.shape[axis])

@@ -42,6 +42,7 @@ def _transpose_owners(node: Any, owners: Any) -> Any:
         (draw(), None),
     ],
     samples=Custom(_transpose_owners, permutes=True),
+    view=True,
 )
 def _transpose(a: Operand, axes: Sequence[int] | None = None) -> Operand:
     return np.transpose(a, axes)
