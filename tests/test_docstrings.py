@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,6 +26,8 @@ PACKAGES = [
     "tinygrad_edu.optim",
     "tinygrad_edu.optim.lr_scheduler",
 ]
+
+NUMBER = re.compile(r"\d+\.\d*(?:e[-+]?\d+)?|\d+e[-+]?\d+")
 
 # Names without an example of their own, and why.
 EXCEPTIONS = {
@@ -69,15 +72,32 @@ def test_the_list_of_names_is_not_empty_and_the_exceptions_are_names() -> None:
     assert {name.rpartition(".")[2] for name in PUBLIC} >= EXCEPTIONS.keys()
 
 
-def test_the_examples_are_found_and_so_executed() -> None:
-    # An example that doctest cannot see, behind a decorator for one, would be no more than a claim.
-    seen = set()
+def doctests() -> Iterator[doctest.DocTest]:
+    """Every docstring of the library that has an example."""
     for info in pkgutil.walk_packages(tg.__path__, "tinygrad_edu."):
         if not info.name.endswith("__main__"):
-            tests = doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(info.name))
-            seen.update(test.docstring for test in tests if test.examples)
+            found = doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(info.name))
+            yield from (test for test in found if test.examples)
+
+
+def test_the_examples_are_found_and_so_executed() -> None:
+    # An example that doctest cannot see, behind a decorator for one, would be no more than a claim.
+    seen = {test.docstring for test in doctests()}
     unseen = [name for name, value in PUBLIC.items() if ">>> " in (value.__doc__ or "") and value.__doc__ not in seen]
     assert not unseen
+
+
+def test_the_examples_show_no_digits_that_another_processor_rounds_otherwise() -> None:
+    # Numbers with few binary places may be exact results; of any others only a few digits are the same everywhere.
+    wanted = [(test.name, number) for test in doctests() for e in test.examples for number in NUMBER.findall(e.want)]
+    long = [(name, number) for name, number in wanted if len(digits(number)) > 5 and float(number) * 1024 % 1]
+    assert len(wanted) > 400
+    assert not long, "round these results, or choose inputs whose results are exact"
+
+
+def digits(number: str) -> str:
+    """The significant digits of a number."""
+    return number.partition("e")[0].replace(".", "").strip("0")
 
 
 def explained(value: Any) -> set[str]:

@@ -144,8 +144,8 @@ def selu(x: Operand) -> Tensor:
     Source: Klambauer et al., "Self-Normalizing Neural Networks" (2017).
 
     >>> import tinygrad_edu as tg
-    >>> tg.selu(tg.tensor([1.0]))
-    tensor([1.050701])
+    >>> tg.selu(tg.tensor([1.0])).round(decimals=4)
+    tensor([1.0507])
     """
     return _elu(x, _SELU_ALPHA, _SELU_SCALE, 1.0)
 
@@ -225,8 +225,8 @@ def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     Source: Dugas et al., "Incorporating Second-Order Functional Knowledge for Better Option Pricing" (2001).
 
     >>> import tinygrad_edu as tg
-    >>> tg.softplus(tg.tensor([-1000.0, 0.0, 1000.0]))
-    tensor([0.000000e+00, 6.931472e-01, 1.000000e+03])
+    >>> tg.softplus(tg.tensor([-100.0, 0.0, 100.0])).round(decimals=4)
+    tensor([  0.    ,   0.6931, 100.    ])
     """
     return _softplus(x, beta, threshold)
 
@@ -267,8 +267,8 @@ def gelu(x: Operand, approximate: str = "none") -> Tensor:
     Source: Hendrycks and Gimpel, "Gaussian Error Linear Units" (2016).
 
     >>> import tinygrad_edu as tg
-    >>> tg.gelu(tg.tensor([-1.0, 0.0, 1000.0]))
-    tensor([-1.5865526e-01,  0.0000000e+00,  1.0000000e+03])
+    >>> tg.gelu(tg.tensor([-1.0, 0.0, 100.0])).round(decimals=4)
+    tensor([ -0.1587,   0.    , 100.    ])
     """
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate={approximate!r} is unknown: use 'none' or 'tanh'")

@@ -85,9 +85,9 @@ def var(
         ShapeError: if an axis is out of range or named twice.
 
     >>> import tinygrad_edu as tg
-    >>> x = tg.tensor([1.0, 2.0, 3.0, 4.0])
+    >>> x = tg.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
     >>> x.var(), x.var(unbiased=False)
-    (tensor(1.6666666), tensor(1.25))
+    (tensor(2.5), tensor(2.))
     """
     return _statistic(_var, "var", x, dim, unbiased, correction, axis, keepdim or keepdims)  # type: ignore[no-any-return]
 

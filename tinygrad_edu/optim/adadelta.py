@@ -35,11 +35,11 @@ class Adadelta(Optimizer):
 
     >>> import tinygrad_edu as tg
     >>> w = tg.tensor([1.0, 200.0], requires_grad=True)
-    >>> optimizer = tg.optim.Adadelta([w], rho=0.75, eps=0.25)
-    >>> w.grad = tg.tensor([0.0, 3.0])
+    >>> optimizer = tg.optim.Adadelta([w], rho=0.75, eps=1.0)
+    >>> w.grad = tg.tensor([0.0, 1.5])
     >>> optimizer.step()
     >>> w
-    tensor([  1.    , 199.0513...], requires_grad=True)
+    tensor([  1. , 198.8], requires_grad=True)
     """
 
     overwrites_gradient = True  # a second array to compute in

@@ -139,8 +139,8 @@ def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8,
         ShapeError: if the shapes do not broadcast, or there is no such axis.
 
     >>> import tinygrad_edu as tg
-    >>> tg.nn.functional.cosine_similarity(tg.tensor([[1.0, 0.0]]), tg.tensor([[5.0, 5.0]]))
-    tensor([0.70710677])
+    >>> tg.nn.functional.cosine_similarity(tg.tensor([[1.0, 0.0]]), tg.tensor([[3.0, 4.0]]))
+    tensor([0.6])
     """
     dim = dim if axis is None else axis
     first = x1 / maximum(norm(x1, 2, dim, keepdim=True), eps)
