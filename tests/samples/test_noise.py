@@ -168,7 +168,8 @@ def test_a_penalty_in_grad_does_not_count():
     x = np.arange(8.0).reshape(4, 2)
     alone = opened(model, x).noise_scale()
     (100 * model.theta * model.theta).sum().backward()
-    assert model.sample_grads().noise_scale() == alone
+    # repr, because a NaN need not be equal to itself
+    assert repr(model.sample_grads().noise_scale()) == repr(alone)
 
 
 # Over the steps

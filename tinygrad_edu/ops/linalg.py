@@ -233,7 +233,7 @@ def _cofactor_rule(g: Any, out: Any, a: Any) -> Any:
     vjps=(_cofactor_rule,),
     saves=("a out",),
     fresh=True,
-    cases=lambda draw: [(draw(3, 3) + 4 * np.eye(3),), (draw(2, 2, 2) + 4 * np.eye(2),), (draw(1, 1) + 4,)],
+    cases=lambda draw: [(draw(3, 3) + 4 * np.eye(3),), (draw(2, 3, 3) + 4 * np.eye(3),), (draw(1, 1) + 4,)],
     samples=core(2, out=2),
 )
 def _cofactor(a: Operand) -> Operand:

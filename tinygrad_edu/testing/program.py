@@ -269,13 +269,18 @@ def _importable(value: Any) -> bool:
 
 
 def _source(value: Any) -> str | None:
-    """The source code of a function or class; of a lambda just its expression."""
+    """The source code of a function or class; of a lambda just its expression. None where it is not there."""
+    code = getattr(value, "__code__", None)
+    if code is not None and code.co_filename == "<string>":
+        return None  # the name of all code in strings: the lines kept under it may be those of another program
     try:
-        if getattr(value, "__name__", "") == "<lambda>":
+        if value.__name__ == "<lambda>":
             return _lambda(value.__code__, value.__globals__)
-        return textwrap.dedent(inspect.getsource(value)).rstrip()
+        text = textwrap.dedent(inspect.getsource(value)).rstrip()
+        first = ast.parse(text).body[0]
     except (OSError, TypeError, SyntaxError, IndexError):
         return None
+    return text if getattr(first, "name", None) == value.__name__ else None  # other lines, if the file has changed
 
 
 def _lambda(code: types.CodeType, scope: dict[str, Any]) -> str | None:
