@@ -43,10 +43,10 @@ def test_what_does_not_lead_there_is_left_out() -> None:
 def test_a_deep_graph_is_searched_without_recursion() -> None:
     x = leaf(1.0)
     h = x
-    for _ in range(100_000):
+    for _ in range(20_000):
         h = h + 0.0
-    assert len(count_uses([h.source])) == 100_001
-    assert len(leading_to([x.source], [(h.source, None)])) == 100_001
+    assert len(count_uses([h.source])) == 20_001
+    assert len(leading_to([x.source], [(h.source, None)])) == 20_001
 
 
 def test_counting_finds_a_freed_node() -> None:

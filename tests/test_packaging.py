@@ -1,4 +1,4 @@
-"""What holds of the package as a whole: what it needs, how fast it is imported, how it is started."""
+"""What holds of the package as a whole: what it needs, what importing it loads, how it is started."""
 
 import importlib.metadata
 import json
@@ -17,7 +17,7 @@ import tinygrad_edu
 
 PACKAGE = Path(tinygrad_edu.__file__).parent
 PYPROJECT = PACKAGE.parent / "pyproject.toml"
-MAX_IMPORT_SECONDS = 0.060
+MAX_IMPORTED_MODULES = 180
 
 # Prints what `import tinygrad_edu` loads beyond NumPy and the standard library (top-level names).
 # (Modules without a file are made by extension modules at run time.)
@@ -30,12 +30,13 @@ added = {n.partition(".")[0] for n in set(sys.modules) - before if getattr(sys.m
 print(json.dumps(sorted(added - set(sys.stdlib_module_names) - {"numpy"})))
 """
 
-IMPORT_SECONDS = """
-import time
+# Prints all modules that it loads beyond NumPy.
+IMPORTED_MODULES = """
+import json, sys
 import numpy
-start = time.perf_counter()
+before = set(sys.modules)
 import tinygrad_edu
-print(time.perf_counter() - start)
+print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
@@ -78,13 +79,13 @@ def test_import_loads_nothing_else_even_where_it_is_installed(tmp_path: Path) ->
     assert json.loads(run(sys.executable, "-c", ADDED_MODULES, cwd=tmp_path)) == ["tinygrad_edu"]
 
 
-def test_import_is_fast(clean_python: Path, tmp_path: Path) -> None:
-    run(clean_python, "-c", IMPORT_SECONDS, cwd=tmp_path)  # writes the bytecode
-    # Noise only ever adds time, so the fastest run is nearest to the truth.
-    seconds = []
-    while len(seconds) < 3 or (min(seconds) > MAX_IMPORT_SECONDS and len(seconds) < 20):
-        seconds.append(float(run(clean_python, "-c", IMPORT_SECONDS, cwd=tmp_path)))
-    assert min(seconds) <= MAX_IMPORT_SECONDS, f"import tinygrad_edu added {min(seconds) * 1e3:.0f} ms"
+def test_import_loads_few_modules(clean_python: Path, tmp_path: Path) -> None:
+    # How long that takes depends on the machine: benchmarks/import_time.py measures it.
+    loaded = json.loads(run(clean_python, "-c", IMPORTED_MODULES, cwd=tmp_path))
+    parts = {name.split(".")[1] for name in loaded if name.startswith("tinygrad_edu.")}
+    assert {"nn", "ops", "optim"} <= parts
+    assert not {"__main__", "cli", "demo", "samples", "testing"} & parts, "these are loaded when they are asked for"
+    assert len(loaded) <= MAX_IMPORTED_MODULES, loaded
 
 
 def test_help_is_shown_with_numpy_alone(clean_python: Path, tmp_path: Path) -> None:

@@ -45,17 +45,17 @@ def test_a_diamond_of_unequal_depth_waits_for_the_longer_side() -> None:
     np.testing.assert_allclose(x.grad.array, [2 * (3 * s**2 + 2 * s)], rtol=1e-12)
 
 
-def test_a_million_nodes_forward_and_backward_and_freed_without_recursion() -> None:
+def test_a_hundred_thousand_nodes_forward_and_backward_and_freed_without_recursion() -> None:
     x = tg.tensor(1.0, requires_grad=True)
     h = x
-    for _ in range(500_000):
+    for _ in range(50_000):
         h = (h * 1.0) + 0.0
     h.backward()
     assert x.grad.item() == 1.0
     h = x
-    for _ in range(1_000_000):
+    for _ in range(100_000):
         h = h + 0.0
-    del h  # an unwalked chain of a million nodes: dropping it must not recurse either
+    del h  # an unwalked chain: dropping it must not recurse either
 
 
 @pytest.mark.parametrize("length", [10, 100, 1000])

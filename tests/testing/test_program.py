@@ -153,7 +153,9 @@ def test_what_cannot_be_written_is_left_to_be_filled_in():
 
 
 @pytest.mark.parametrize("code", ["def g(x):\n    return x", "class g:\n    x = 1", "g = lambda x: x"])
-@pytest.mark.parametrize("other", ["", "import sys; exec(sys.argv[1])\n", "def g(x, y): return y\n", "h = lambda x: 1\n"])
+@pytest.mark.parametrize(
+    "other", ["", "import sys; exec(sys.argv[1])\n", "def g(x, y): return y\n", "h = lambda x: 1\n"]
+)
 def test_what_has_no_source(code, other, monkeypatch):
     """Python 3.13 keeps the program of `python -c` under the name that all code in strings has."""
     if other:
