@@ -347,9 +347,7 @@ def assert_lengths_and_angles(whole, flat, tolerance=1e-4):
     assert squares.dtype == gram.dtype == np.float64
     assert (squares >= 0).all()
     assert (np.diagonal(gram) >= 0).all()
-    if (
-        tolerance is None
-    ):  # what cancels exactly leaves nothing, beside the squares of the terms in the sample that stays
+    if tolerance is None:  # all cancels but in one sample, whose square says how large the terms were
         np.testing.assert_allclose(gram, flat @ flat.T, rtol=0, atol=1e-12 * (lengths**2).max())
         return
     np.testing.assert_allclose(np.sqrt(squares), lengths, rtol=tolerance)
