@@ -21,7 +21,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check format oracle docs bench dist clean
+.PHONY: help demo test portable check format oracle docs bench dist clean
 
 help: ## Show this list
 	@echo "usage: make TARGET [PYTHON=python3] [VENV=.venv] [ARGS=...]"
@@ -33,6 +33,9 @@ demo: $(VENV)/.demo ## Train a model on handwritten digits and open one of its g
 
 test: $(VENV)/.test ## Run the tests and the examples in the docstrings
 	$(ONE_THREAD) $(BIN)/pytest -n $(JOBS) --ignore=tests/oracle $(ARGS)
+
+portable: ## Run the tests as on older processors, on every Python found, and on a busy machine
+	@$(PYTHON) tests/portable.py --python $(PYTHON) --venv $(VENV) $(ARGS)
 
 # pyright looks for the package with the first `python` on the PATH; under 100 % it ends with an error.
 check: $(VENV)/.check ## Formatting, lint, types
@@ -69,10 +72,12 @@ bench: $(VENV)/.bench oracle-setup ## Run the benchmarks, side by side with PyTo
 dist: $(VENV)/.base ## Build the wheel into dist/
 	$(PY) -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
 
-clean: ## Remove everything that these targets made, the environment included
+clean: ## Remove everything that these targets made, environments included
 	rm -rf build dist docs/_build docs/api/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find tinygrad_edu tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
-	@if [ -f "$(VENV)/pyvenv.cfg" ]; then echo rm -rf $(VENV); rm -rf "$(VENV)"; fi
+	@for folder in $(VENV) $(VENV)-3.*; do \
+		if [ -f "$$folder/pyvenv.cfg" ]; then echo rm -rf $$folder; rm -rf "$$folder"; fi; \
+	done
 
 # ---- set-up -----------------------------------------------------------------------------------------------------
 

@@ -264,7 +264,7 @@ class TestTheTest:
             report.listeners.remove(listener)
         assert len(told) == count
         assert {r.name for r, _ in told} == {"tanh"}
-        assert all(seconds > 0 for _, seconds in told)
+        assert all(seconds >= 0 for _, seconds in told)
 
     def test_the_profile_ci_is_the_same_every_time(self) -> None:
         runs: list[list[float]] = []
