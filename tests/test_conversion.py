@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,29 @@ def test_what_is_pythons_own() -> None:
     assert not is_python(np.float64(1.0))
     assert not is_python(np.ones(2))
     assert not is_python(tg.ones(2))
+
+
+MASKED = np.ma.masked_array([1.0, 2.0], mask=[True, False])
+X = tg.ones(2, dtype=tg.float64)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        tg.tensor, tg.as_tensor, tg.from_numpy, tg.Tensor, tg.nn.Parameter, X.new_tensor, lambda a: tg.tensor([a, a]),
+        lambda a: X + a, lambda a: np.multiply(a, X), lambda a: tg.maximum(X, a), lambda a: tg.where(X > 0, X, a),
+        lambda a: tg.cat([X, a]), lambda a: (X * tg.ones(2, requires_grad=True)).backward(a),
+        lambda a: setattr(tg.ones(2, requires_grad=True), "grad", a), lambda a: setattr(tg.ones(2), "data", a),
+        lambda a: tg.data.default_collate([a, a]), lambda a: tg.nn.functional.mse_loss(X, a),
+        lambda a: tg.nn.functional.cross_entropy(tg.ones(2, 3), a.astype(int)),
+        lambda a: tg.nn.functional.nll_loss(tg.ones(2, 3), a.astype(int)),
+        lambda a: tg.nn.LayerNorm(2).load_state_dict({"weight": a, "bias": a}),
+    ],
+)  # fmt: skip
+def test_a_mask_is_not_dropped(convert: Any) -> None:
+    with pytest.raises(tg.DtypeError, match=r"mask.*would be lost.*a\.filled\(value\)"):
+        convert(MASKED)
+
+
+def test_a_filled_array_is_an_array() -> None:
+    assert tg.tensor(MASKED.filled(0.0)).tolist() == [0.0, 2.0]

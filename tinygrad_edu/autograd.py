@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .anomaly import detect_anomaly
-from .errors import DtypeError, GraphError, ShapeError
+from .errors import DtypeError, GraphError, ShapeError, refuse_mask
 from .function import Function
 from .graph import Leaf, Link
 from .recording import TensorBase, lift, make_tensor, mode
@@ -157,6 +157,7 @@ def seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
     if isinstance(gradient, TensorBase) and create_graph:
         g = gradient.astype(array.dtype)  # type: ignore[attr-defined]
     else:
+        refuse_mask(gradient, "backward(): the gradient")
         g = np.asarray(gradient.array if isinstance(gradient, TensorBase) else gradient)
         if g.dtype.kind not in "fiub":
             raise DtypeError(f"backward(): gradient has dtype {g.dtype}, the tensor {array.dtype}")

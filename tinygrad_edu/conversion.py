@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import Array, DType, get_default_dtype
-from .errors import DtypeError, ShapeError
+from .errors import DtypeError, ShapeError, refuse_mask
 from .ops.cast import as_dtype
 from .recording import TensorBase
 
@@ -18,7 +18,9 @@ def as_array(data: Any, dtype: DType) -> Array:
     """The array of `data`; Python floats take the default dtype unless `dtype` is given."""
     if isinstance(data, TensorBase):
         data = data.array
-    elif not isinstance(data, np.ndarray | np.generic):
+    elif isinstance(data, np.ndarray):
+        refuse_mask(data, "tensor()")
+    elif not isinstance(data, np.generic):
         data = _from_python(data)
         if dtype is None and data.dtype == np.float64:
             dtype = get_default_dtype()
@@ -34,6 +36,7 @@ def _from_python(data: Any) -> Array:
     def plain(item: Any) -> Any:
         if isinstance(item, TensorBase):
             return item.array
+        refuse_mask(item, "tensor()")
         return [plain(i) for i in item] if isinstance(item, list | tuple) else item
 
     try:

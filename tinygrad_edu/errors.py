@@ -98,6 +98,15 @@ def explain(op: str, arrays: Sequence[Any], cause: Exception) -> Exception:
     return cause
 
 
+def refuse_mask(value: Any, what: str) -> None:
+    """Raise if `value` is a masked array of NumPy's, whose mask a tensor would lose."""
+    if hasattr(value, "filled") and hasattr(value, "mask"):
+        raise DtypeError(
+            f"{what}: a tensor has no mask, and that of the masked array would be lost. "
+            "Say what stands in the masked places with a.filled(value)"
+        )
+
+
 def broadcast_clash(shapes: Sequence[tuple[int, ...]]) -> str:
     """Which axis keeps `shapes` from broadcasting together, and what to do; empty if none does."""
     depth = max((len(shape) for shape in shapes), default=0)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import float64, get_default_dtype
+from .errors import refuse_mask
 
 __all__ = ["is_double", "is_floating", "on_integers", "settle"]
 
@@ -30,10 +31,11 @@ def is_double(value: Any) -> bool:
 def settle(out: Any, values: Sequence[Any]) -> Any:
     """The result of an op on `values`: a NumPy scalar as a 0-d array, and a drift to float64 undone.
 
-    An op that was asked for a dtype, which stands among its values then, gets it.
+    An op that was asked for a dtype, which stands among its values then, gets it. A masked array is refused.
     """
     if isinstance(out, np.generic):
         out = np.asarray(out)
+    refuse_mask(out, "an op on a tensor and a masked array")
     if getattr(out, "dtype", None) == float64 and not any(isinstance(value, np.dtype) for value in values):
         dtypes = [value.dtype for value in values if hasattr(value, "dtype") and not isinstance(value, np.generic)]
         if dtypes and float64 not in dtypes:

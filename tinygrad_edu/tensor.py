@@ -11,7 +11,7 @@ import numpy as np
 from . import autograd, numpy_protocol, recording
 from .conversion import as_array, is_python
 from .dtypes import Array, DType, get_default_dtype, require_float
-from .errors import DtypeError, GraphError, ShapeError
+from .errors import DtypeError, GraphError, ShapeError, refuse_mask
 from .graph import Leaf, Link, Node
 from .inplace import InplaceMethods
 from .primitives import Operand
@@ -131,6 +131,7 @@ class Tensor(InplaceMethods):
             if isinstance(self.source, Leaf):
                 self.source.samples = None
         else:
+            refuse_mask(value, "setting .grad")
             value = value if isinstance(value, Tensor) else make_tensor(np.asarray(value, self.dtype), None)
             if value.shape != self.shape:
                 raise ShapeError(f"setting .grad: the gradient has shape {value.shape}, the tensor {self.shape}")
@@ -150,6 +151,7 @@ class Tensor(InplaceMethods):
 
     @data.setter
     def data(self, value: Tensor | Array) -> None:
+        refuse_mask(value, "setting .data")
         array = value.array if isinstance(value, Tensor) else np.asarray(value)
         if isinstance(self.source, Leaf):
             require_float(array.dtype, "setting .data: the new array")

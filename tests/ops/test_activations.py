@@ -98,3 +98,17 @@ def test_gelu_keeps_relative_precision_for_negative_numbers():
 def test_an_unknown_approximation_is_named():
     with pytest.raises(ValueError, match="approximate='fast' is unknown: use 'none' or 'tanh'"):
         tg.gelu(tg.tensor([1.0]), approximate="fast")
+
+
+def test_no_activation_hides_a_nan():
+    x = tg.tensor([math.nan], requires_grad=True)
+    threshold = tg.threshold(x, 0.0, 7.0)
+    assert math.isnan(threshold.item())
+    threshold.backward()
+    assert x.grad.tolist() == [1.0]
+    names = (
+        "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish",
+        "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign", "tanhshrink",
+    )  # fmt: skip
+    for name in names:
+        assert math.isnan(getattr(tg, name)(x).item()), name

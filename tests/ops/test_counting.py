@@ -27,6 +27,10 @@ def test_bincount():
     weighted = np.bincount(x, tg.tensor([0.5, 1.0, 2.0]))
     assert weighted.tolist() == [0.5, 0.0, 3.0]
     assert weighted.dtype == tg.float32
+    for whole in (tg.tensor([1, 2, 3]), tg.tensor([True, False, True])):
+        weighted = tg.bincount(x, whole)
+        assert weighted.dtype == tg.float64
+        assert weighted.tolist() == [float(whole[0]), 0.0, float(whole[1] + 0 + whole[2])]
 
 
 def test_places_among_sorted_numbers():

@@ -67,6 +67,10 @@ def test_powers_at_the_edges():
     assert by_base == [0.0, 0.0, -4.0]
     assert by_exponent[:2] == [0.0, 0.0]
     assert np.isnan(by_exponent[2])
+    with np.errstate(divide="ignore"):
+        assert gradient(lambda y: 0**y, [-1.0, -0.5]) == [-np.inf, -np.inf]
+        _, by_exponent = gradient(lambda x, y: x**y, [0.0, 0.0], [-1.0, 1.0])
+        assert by_exponent == [-np.inf, 0.0]
 
 
 def test_second_and_third_derivative_of_a_power_at_zero():

@@ -92,3 +92,14 @@ def test_what_does_not_fit(call: object, error: type[Exception], words: list[str
         call(tg.tensor(X))  # type: ignore[operator]
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int64])
+def test_a_number_to_scatter_widens_nothing(dtype: type) -> None:
+    x, index = tg.ones(1, 3).to(dtype), tg.tensor([[2, 2]])
+    number: float = 2 if dtype is np.int64 else 1.5
+    for result in (x.scatter_add(1, index, number), x.scatter(1, index, number, reduce="add")):
+        assert result.dtype == dtype
+        assert result.tolist() == [[1, 1, 1 + 2 * number]]
+    assert x.scatter_add(1, index, np.float64(number)).dtype == (np.float32 if dtype is np.int64 else dtype)
+    assert tg.ones(1, 3, dtype=tg.int64).scatter_add(1, index, 1.5).dtype == np.float32

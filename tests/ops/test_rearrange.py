@@ -105,6 +105,10 @@ def test_pad_with_a_number_and_with_negative_widths() -> None:
     np.testing.assert_array_equal(np.pad(x, 1, constant_values=-1.0).array, np.pad(X, 1, constant_values=-1.0))
     np.testing.assert_array_equal(np.pad(x, ((-1, 0), (0, -2))).array, X[1:, :-2])
     assert np.pad(tg.tensor([1, 2]), 1).dtype == tg.int64
+    x = tg.tensor([1, 2, 3, 4])
+    for mode in ("reflect", "symmetric", "edge"):  # of the whole axis, then cropped
+        assert np.pad(x, (2, -3), mode=mode).tolist() == np.pad(x.array, (2, 0), mode=mode)[:-3].tolist()
+    assert np.pad(x, (2, -2), mode="wrap").tolist() == np.pad([1, 2], (2, 0), mode="wrap").tolist()
 
 
 def test_impossible_padding() -> None:

@@ -72,6 +72,7 @@ def test_differences():
     assert tg.diff(x).tolist() == [3.0, 5.0, 7.0]
     assert tg.diff(x, n=2).tolist() == [2.0, 2.0]
     assert tg.diff(x, n=0).tolist() == x.tolist()
+    assert tg.diff(x, n=0, prepend=tg.zeros(1), append=tg.zeros(2)).tolist() == x.tolist()
     assert np.diff(x, prepend=np.zeros(1, np.float32)).tolist() == [1.0, 3.0, 5.0, 7.0]
     assert tg.diff(tg.tensor(X), axis=0).shape == (1, 3, 4)
     assert tg.diff(tg.tensor([True, False, False])).tolist() == [True, False]

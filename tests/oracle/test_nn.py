@@ -203,6 +203,8 @@ def test_whole_model() -> None:
         *[("constant", widths, (2, 3, 4, 5)) for widths in [(1, 2), (1, 0, 2, 1), (-1, 2), (0, 0, 1, 1, 2, 2)]],
         *[(mode, (1, 2), (3, 4, 5)) for mode in ("reflect", "replicate", "circular")],
         *[(mode, (1, 0, 2, 1), (2, 3, 4, 5)) for mode in ("reflect", "replicate", "circular")],
+        *[(mode, (2, -3), (3, 4, 5)) for mode in ("constant", "reflect", "replicate", "circular")],
+        *[(mode, (-1, 2, 2, -2), (2, 3, 4, 5)) for mode in ("constant", "reflect", "replicate", "circular")],
     ],
 )
 def test_pad(mode: str, widths: tuple[int, ...], shape: tuple[int, ...]) -> None:
@@ -295,3 +297,11 @@ def test_layers_start_as_pytorchs(name: str) -> None:
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert float(p.detach().abs().max()) == pytest.approx(float(q.detach().abs().max()), rel=0.02)
         assert p.array.std() == pytest.approx(float(q.detach().std()), rel=0.1)
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2, -1, -2])
+def test_cosines_after_broadcasting(dim: int) -> None:
+    ours, theirs = nn.functional.cosine_similarity, torch.nn.functional.cosine_similarity
+    for shapes in [((1, 2, 3), (2, 1, 3)), ((3,), (2, 2, 3)), ((2, 2, 1), (2, 2, 3))]:
+        arrays = [numbers(*shape, seed=i) for i, shape in enumerate(shapes)]
+        compare(_Call(ours, {"dim": dim}), _Call(theirs, {"dim": dim}), *arrays)

@@ -129,6 +129,7 @@ def test_scans_with_ties_and_infinities():
 def test_differences_with_ends():
     a, b = RNG.normal(size=(3, 1)), RNG.normal(size=(3, 2))
     assert_same(lambda lib, x, a, b: lib.diff(x, prepend=a, append=b), X[:, :, 0].copy(), a, b)
+    assert_same(lambda lib, x, a, b: lib.diff(x, n=0, prepend=a, append=b), X[:, :, 0].copy(), a, b)
 
 
 @pytest.mark.parametrize("dim", [0, 1, -1])
@@ -160,6 +161,8 @@ def test_counting():
     assert_same(lambda lib, x: lib.unique(x, return_inverse=True, return_counts=True), i.reshape(2, 3))
     assert_same(lambda lib, x: lib.unique(x, dim=0), np.array([[1, 2], [0, 5], [1, 2]]))
     assert_same(lambda lib, x: lib.bincount(x, lib.ones(6, dtype=lib.float64) / 2), i)
+    for dtype in (np.int64, np.uint8, np.bool_):
+        assert_same(lambda lib, x, w: lib.bincount(x, w), i, np.array([1, 0, 1, 1, 0, 1]).astype(dtype))
     edges, v = np.array([1, 2, 2, 5]), np.array([[0, 1, 2], [3, 5, 9]])
     for right in (False, True):
         assert_same(lambda lib, e, v, r=right: lib.searchsorted(e, v, right=r), edges, v)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import get_default_dtype
-from ..errors import ShapeError
+from ..errors import ShapeError, refuse_mask
 from ..recording import TensorBase, make_tensor
 from .dataset import batch_reader
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
@@ -157,6 +157,8 @@ def default_collate(samples: Sequence[Any]) -> Any:
     if isinstance(first, TensorBase):
         return _stack(samples)
     if isinstance(first, np.ndarray | np.generic) and first.dtype.kind in "fiub":
+        for sample in samples:
+            refuse_mask(sample, "default_collate")
         return _stack([make_tensor(np.asarray(sample), None) for sample in samples])
     if isinstance(first, bool | int | float):
         odd = next((i for i, sample in enumerate(samples) if not isinstance(sample, NUMBERS)), None)

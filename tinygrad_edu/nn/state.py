@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..errors import StateError
+from ..errors import StateError, refuse_mask
 from ..tensor import Tensor
 from ..versions import mark_changed
 
@@ -44,6 +44,7 @@ def load_state_dict(module: Module, state: Mapping[str, Any], strict: bool = Tru
     for name, target in own.items():
         if name in state:
             value = state[name]
+            refuse_mask(value, f"load_state_dict(): {name}")
             arrays[name] = array = value.array if isinstance(value, Tensor) else np.asarray(value)
             if array.shape != target.shape:
                 misfits.append(f"{name}: shape {array.shape} in the state_dict, {target.shape} in the module")

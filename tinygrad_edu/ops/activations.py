@@ -372,18 +372,18 @@ def tanhshrink(x: Operand) -> Operand:
 
 
 @primitive(
-    vjps=(lambda g, out, x, level, value: g * (x > level),),
+    vjps=(lambda g, out, x, level, value: np.where(x <= level, 0, g),),
     saves=("x",),
     fresh=True,
     cases=_cases(0.5, 0.2),
     samples=elementwise,
 )
 def _threshold(x: Operand, level: float, value: float) -> Operand:
-    return np.where(np.greater(x, level), x, value)
+    return np.where(np.less_equal(x, level), value, x)
 
 
 def threshold(x: Operand, threshold: float, value: float) -> Tensor:
-    """x where it is above the threshold, else `value`. Any shape.
+    """x where it is above the threshold, else `value`; NaN stays NaN. Any shape.
 
     >>> import tinygrad_edu as tg
     >>> tg.threshold(tg.tensor([1.0, 2.0]), 1.5, 0.0)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from ..errors import refuse_mask
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase, make_tensor
 from ..sample_rules import elementwise
@@ -196,6 +197,8 @@ def where(condition: Operand, x: Operand = None, y: Operand = None) -> Any:
     >>> tg.where(x > 0)
     (tensor([1]),)
     """
+    refuse_mask(x, "where")
+    refuse_mask(y, "where")
     if x is None and y is None:
         if isinstance(condition, TensorBase):
             return tuple(make_tensor(index, None) for index in np.nonzero(np.atleast_1d(condition.array)))

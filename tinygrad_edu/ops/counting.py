@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dtypes import float64
 from ..errors import ShapeError
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase, make_tensor
@@ -88,7 +89,8 @@ def bincount(x: Operand, weights: Operand = None, minlength: int = 0) -> Tensor:
         minlength: the smallest length of the result.
 
     Returns:
-        Tensor of shape (max(x) + 1,) or longer.
+        Tensor of shape (max(x) + 1,) or longer: of int64, or of the dtype of the weights; of float64 where these
+        are integers.
 
     Raises:
         ShapeError: if `x` does not have exactly one axis, or the weights another length.
@@ -102,6 +104,8 @@ def bincount(x: Operand, weights: Operand = None, minlength: int = 0) -> Tensor:
         raise ShapeError(f"bincount: x has shape {x.shape}: it counts along one axis, so use x.flatten()")
     if weights is not None and weights.shape != x.shape:
         raise ShapeError(f"bincount: weights have shape {weights.shape}, x {x.shape}: there is one for each element")
+    if weights is not None and weights.dtype.kind != "f":
+        weights = weights.astype(float64)
     return _bincount(x, weights, minlength)
 
 

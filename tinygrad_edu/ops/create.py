@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import DType, get_default_dtype, int64, require_float
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, ShapeError, refuse_mask
 from ..graph import Leaf
 from ..primitives import Operand, implements
 from ..recording import TensorBase, make_tensor
@@ -390,6 +390,7 @@ def new_full(x: Any, size: Any, fill_value: Any, *, dtype: DType = None, require
 
 def new_tensor(x: Any, data: Any, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """A new tensor with a copy of `data`, of the dtype of `x`."""
+    refuse_mask(data, "new_tensor")
     numbers = data.array if isinstance(data, TensorBase) else data
     return made(np.array(numbers, dtype=as_dtype(dtype or x.dtype, "new_tensor")), requires_grad, "new_tensor")
 

@@ -175,11 +175,15 @@ def _power_by_base(g: Any, out: Any, x: Any, y: Any) -> Any:
 
 
 def _power_by_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
-    """x^y log(x): 0 where x is 0 and y is not negative, NaN where x is negative."""
+    """x^y log(x): where x is 0, 0 or (where y is negative) -inf; NaN where x is negative."""
+    if isinstance(x, int | float) and x:
+        return g * out * (math.log(x) if x > 0 else math.nan)
+    log_of_zero = -np.isinf(out).astype(g.dtype)  # its sign is enough, as the power is infinite or 0
     if isinstance(x, int | float):
-        return g * out * (math.log(x) if x > 0 else math.nan if x < 0 else 0.0)
+        return g * out * log_of_zero
     x = x.astype(y.dtype) if x.dtype.kind == "b" else x
-    return np.where(x < 0, math.nan, g * out * np.log(np.where(x > 0, x, 1)))
+    log = np.where(x == 0, log_of_zero, np.log(np.where(x > 0, x, 1)))
+    return np.where(x < 0, math.nan, g * out * log)
 
 
 @primitive(
@@ -195,8 +199,8 @@ def pow(x: Operand, y: Operand) -> Operand:
 
     The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
-    The derivative by `x` is 0 where `y` is 0. That by `y` is 0 where `x` is 0 (and `y` not negative), and
-    NaN where `x` is negative.
+    The derivative by `x` is 0 where `y` is 0. That by `y` is, where `x` is 0, 0 or (where `y` is negative)
+    -inf; and NaN where `x` is negative.
 
     >>> import tinygrad_edu as tg
     >>> x = tg.tensor([-2.0, 0.0, 3.0], requires_grad=True)

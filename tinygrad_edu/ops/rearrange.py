@@ -288,7 +288,8 @@ def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: flo
     Args:
         x: tensor of any shape.
         pad_width: for each axis how many before and how many after, ``((0, 0), (1, 2))``; one pair for all
-            axes, or one number. Negative numbers crop.
+            axes, or one number. Negative numbers crop: what is reflected or repeated from the edge is the
+            whole axis, what is wrapped or beside constants the cropped one, as in PyTorch.
         mode: ``"constant"``, or where the numbers come from: ``"edge"``, ``"reflect"``, ``"symmetric"`` or
             ``"wrap"``.
         constant_values: the number put there, for ``"constant"``.
@@ -308,20 +309,25 @@ def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: flo
         pairs = np.broadcast_to(np.asarray(pad_width), (depth, 2)).tolist()
     except ValueError:
         raise ShapeError(f"pad: pad_width={pad_width} is not one (before, after) for each axis of {x.shape}") from None
-    cropped = tuple(slice(max(-b, 0), n - max(-a, 0)) for (b, a), n in zip(pairs, x.shape, strict=True))
-    if any(b < 0 or a < 0 for b, a in pairs):
-        x = getitem(x, cropped)
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
+        raise ValueError(f"pad: mode {mode!r} is not known: use 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'")
+    crops = any(b < 0 or a < 0 for b, a in pairs)
+    if crops and mode in ("constant", "wrap"):
+        x = _cropped(x, pairs)
     widths = tuple((max(b, 0), max(a, 0)) for b, a in pairs)
     if mode == "constant":
         return _pad(x, widths, constant_values)
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise ValueError(f"pad: mode {mode!r} is not known: use 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'")
     for axis, ((before, after), n) in enumerate(zip(widths, x.shape, strict=True)):
         if before or after:
             if n == 0 or (mode == "reflect" and n == 1):
                 raise ShapeError(f"pad: axis {axis} of shape {x.shape} is too short for mode {mode!r}")
             x = getitem(x, (*(slice(None),) * axis, np.pad(np.arange(n), (before, after), mode=cast(Any, mode))))
-    return cast("Tensor", x)
+    return cast("Tensor", _cropped(x, pairs) if crops and mode != "wrap" else x)
+
+
+def _cropped(x: Any, pairs: Any) -> Any:
+    """Without as many elements at the ends of each axis as the negative numbers say."""
+    return getitem(x, tuple(slice(max(-b, 0), n - max(-a, 0)) for (b, a), n in zip(pairs, x.shape, strict=True)))
 
 
 implements(np.pad)(pad)

@@ -318,7 +318,7 @@ def diff(
         x: tensor of at least one axis.
         n: how often.
         dim: the axis.
-        prepend: what to put before `x` along the axis first.
+        prepend: what to put before `x` along the axis first; nothing is put there where n is 0.
         append: what to put behind it.
         axis: the same as `dim`.
 
@@ -337,7 +337,7 @@ def diff(
         raise ValueError(f"diff: n={n}: it counts how often differences are taken, so it cannot be negative")
     place = _axis("diff", x, dim if axis is None else axis, None)
     parts = [part for part in (prepend, x, append) if part is not None]
-    if len(parts) > 1:
+    if len(parts) > 1 and n:
         x = np.concatenate(parts, axis=place)
     for _ in range(n):
         later, earlier = x[_along(place, slice(1, None))], x[_along(place, slice(None, -1))]

@@ -52,3 +52,14 @@ def test_one_hot() -> None:
         F.one_hot(tg.zeros(0, dtype=tg.int64))
     with pytest.raises(tg.DtypeError, match="one_hot takes integer class indices, got dtype float32"):
         F.one_hot(tg.tensor([1.0]))
+
+
+def test_cosines_of_inputs_that_broadcast_along_the_axis() -> None:
+    a, b = tg.arange(1.0, 7.0).reshape(1, 2, 3).double(), tg.arange(2.0, 8.0).reshape(2, 1, 3).double()
+    repeated = np.broadcast_to(b.array, (2, 2, 3))
+    lengths = np.sqrt((a.array**2).sum(1) * (repeated**2).sum(1))
+    expected = (a.array * repeated).sum(1) / lengths
+    np.testing.assert_allclose(F.cosine_similarity(a, b, dim=-2).array, expected, rtol=1e-14)
+    assert F.cosine_similarity(a[0, 0], b, dim=2).shape == (2, 1)
+    with pytest.raises(tg.ShapeError, match="axis -1 is 3 against 2"):
+        F.cosine_similarity(tg.ones(2, 3), tg.ones(2, 2))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -74,3 +76,22 @@ def test_kl_div_reductions() -> None:
         F.kl_div(tg.zeros(0, 4), tg.zeros(0, 4), reduction="batchmean")
     with pytest.raises(tg.ShapeError, match="input has no axis"):
         F.kl_div(tg.tensor(0.0), tg.tensor(1.0), reduction="batchmean")
+
+
+@pytest.mark.parametrize("weight", [None, 3.0])
+@pytest.mark.parametrize("dtype", [tg.float32, tg.float64])
+def test_small_losses_of_logits_keep_their_digits_for_either_answer(dtype: Any, weight: float | None) -> None:
+    sizes = np.array([10.0, 15.0, 20.0, 40.0, 80.0])
+    small = np.log1p(np.exp(-sizes))
+    slope = 1 / (1 + np.exp(sizes))
+    positive = 1.0 if weight is None else weight
+    pos_weight = None if weight is None else tg.tensor([weight], dtype=dtype)
+    for target, signed, factor in ((0.0, -sizes, 1.0), (1.0, sizes, positive)):
+        x = tg.tensor(signed, dtype=dtype, requires_grad=True)
+        t = tg.full((5,), target, dtype=dtype)
+        losses = F.binary_cross_entropy_with_logits(x, t, reduction="none", pos_weight=pos_weight)
+        losses.backward()
+        rtol = 4 * np.finfo(dtype).eps
+        np.testing.assert_allclose(losses.detach().array, factor * small, rtol=rtol)
+        assert x.grad is not None
+        np.testing.assert_allclose(x.grad.array, (1 - 2 * target) * factor * slope, rtol=rtol)

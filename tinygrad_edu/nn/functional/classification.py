@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DtypeError, ShapeError
+from ...errors import DtypeError, ShapeError, refuse_mask
 from ...ops.fused import softmax_cross_entropy
 from ...ops.index import _put_add, getitem
 from ...ops.softmax import log_softmax
@@ -64,6 +64,7 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing={label_smoothing} must be between 0 and 1")
     x = floating("cross_entropy", "input", input)
+    refuse_mask(target, "cross_entropy: target")
     places: Any = target.array if isinstance(target, TensorBase) else np.asarray(target)
     if places.dtype.kind == "f":
         return _soft_cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
@@ -113,6 +114,7 @@ def nll_loss(
     """
     check_reduction("nll_loss", reduction)
     x = floating("nll_loss", "input", input)
+    refuse_mask(target, "nll_loss: target")
     places: Any = target.array if isinstance(target, TensorBase) else np.asarray(target)
     classes = _Classes.read("nll_loss", x, places, weight, ignore_index)
     rows = classes.rows(x)

@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import DtypeError, ShapeError
 from ...ops.choice import clamp_min, maximum
 from ...ops.elementwise import mul
+from ...ops.expand import broadcast_tensors
 from ...ops.generator import Generator, source
 from ...ops.rearrange import pad as numpy_pad
 from ...ops.statistics import norm
@@ -65,7 +66,8 @@ def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float
     Args:
         input: tensor of any shape.
         pad: how many before and after: (last axis before, after, axis before that before, after, …).
-            Negative numbers crop.
+            Negative numbers crop: after an axis was reflected or replicated, but before it is made circular or
+            constants are put around.
         mode: "constant", "reflect", "replicate" or "circular".
         value: the number put there, for "constant"; default 0.
 
@@ -143,6 +145,8 @@ def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8,
     tensor([0.6])
     """
     dim = dim if axis is None else axis
+    if x1.shape != x2.shape:
+        x1, x2 = broadcast_tensors(x1, x2)  # what is repeated along the axis counts in the lengths
     first = x1 / maximum(norm(x1, 2, dim, keepdim=True), eps)
     second = x2 / maximum(norm(x2, 2, dim, keepdim=True), eps)
     return (first * second).sum(dim)  # type: ignore[no-any-return]

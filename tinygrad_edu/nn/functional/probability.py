@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import ShapeError, broadcast_clash
-from ...ops.elementary import exp, logaddexp, xlogy
+from ...ops.activations import logsigmoid
+from ...ops.elementary import exp, xlogy
 from ...ops.losses import binary_cross_entropy as _binary_cross_entropy
 from ...primitives import Operand
 from ...recording import TensorBase
@@ -84,12 +85,9 @@ def binary_cross_entropy_with_logits(
     check_reduction(op, reduction)
     x, t = pair(op, input, target)
     _check_probabilities(op, "target", t, OUTSIDE)
-    # -log(sigmoid(x)) is log(1 + exp(-x)), and -log(1 - sigmoid(x)) is that plus x.
-    surprise: Any = logaddexp(-x, 0.0)
-    if pos_weight is not None:
-        factor = _like(op, "pos_weight", pos_weight, x)
-        surprise = surprise * (1 + (factor - 1) * t)
-    return reduce_losses(op, _weighted(op, (1 - t) * x + surprise, weight), reduction)
+    positive = t if pos_weight is None else t * _like(op, "pos_weight", pos_weight, x)
+    losses = -(positive * logsigmoid(x) + (1 - t) * logsigmoid(-x))  # no term of one sign takes digits of the other
+    return reduce_losses(op, _weighted(op, losses, weight), reduction)
 
 
 def kl_div(input: Operand, target: Operand, *, reduction: str = "sum", log_target: bool = False) -> Tensor:
