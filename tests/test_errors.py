@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import tinygrad_edu as tg
 from tinygrad_edu import errors
 from tinygrad_edu.errors import DtypeError, GraphError, ShapeError, TinygradError
 
@@ -51,3 +52,49 @@ def test_explain_names_op_and_arguments_and_keeps_the_kind() -> None:
 def test_axis_error() -> None:
     assert "use -2 to 1" in str(errors.axis_error("sum", 2, (3, 4)))
     assert "0-d tensor" in str(errors.axis_error("sum", 0, ()))
+
+
+def made_by(package: str, **attributes: object) -> object:
+    """Something whose type is from another package; that package is not needed for it."""
+    return type("Tensor", (), {"__module__": f"{package}.core", **attributes})()
+
+
+@pytest.mark.parametrize(
+    ("package", "way_out"),
+    [
+        ("torch", r"tg\.tensor\(x\.detach\(\)\.cpu\(\)\.numpy\(\)\)"),
+        ("jaxlib", r"tg\.tensor\(np\.asarray\(x\)\)"),
+        ("tensorflow", r"tg\.tensor\(x\.numpy\(\)\)"),
+    ],
+)
+def test_a_tensor_of_another_framework_says_how_to_convert_it(package: str, way_out: str) -> None:
+    strange = made_by(package, shape=(3,), dtype=np.dtype("float32"))
+    said = rf"a tensor of {package} \({package}\.core\.Tensor\): convert it first, as in {way_out}"
+    x = tg.ones(3, requires_grad=True)
+    for call in (
+        lambda: x + strange,
+        lambda: x @ strange,
+        lambda: tg.maximum(x, strange),
+        lambda: tg.exp(strange),
+        lambda: tg.nn.Linear(3, 2)(strange),
+        lambda: tg.nn.Sequential(tg.nn.ReLU())(strange),
+        lambda: tg.nn.LayerNorm(3)(strange),
+        lambda: tg.optim.SGD([strange], lr=0.1),
+    ):
+        with pytest.raises(TypeError, match=said):
+            call()
+
+
+def test_a_module_or_dtype_of_another_framework() -> None:
+    strange = made_by("torch", __call__=lambda self: None)
+    with pytest.raises(TypeError, match=r"Sequential holds modules, got something of torch \(torch\.core\.Tensor\)"):
+        tg.nn.Sequential(strange)
+    with pytest.raises(TypeError, match=r"StepLR: needs the optimizer .* got something of torch"):
+        tg.optim.lr_scheduler.StepLR(strange, 1)
+    with pytest.raises(DtypeError, match=r"zeros: .* names no dtype \(something of torch"):
+        tg.zeros(3, dtype=strange)
+
+
+def test_other_arrays_and_numbers_are_nobodys() -> None:
+    for value in (np.ones(3), np.float32(1), 1.0, None, "torch", [1, 2], object(), tg.ones(2)):
+        assert errors.foreign(value) == ""

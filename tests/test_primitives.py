@@ -56,6 +56,17 @@ def test_an_op_of_the_library_cannot_be_replaced_unawares() -> None:
     assert tg.tensor([0.0]).exp().tolist() == np.exp(tg.tensor([0.0])).tolist() == [1.0]
 
 
+def test_a_function_without_a_module_may_be_defined_again() -> None:
+    for factor in (2.0, 3.0):
+        forward = eval("lambda x: x * factor", {"factor": factor})  # as from exec in an empty namespace
+        assert forward.__module__ is None
+        forward.__name__ = "scaled_somewhere"
+        op = tg.primitive(vjps=(lambda g, out, x, by=factor: g * by,), saves=("",))(forward)
+        x = tg.tensor([1.0], requires_grad=True)
+        op(x).backward()
+        assert x.grad.tolist() == [factor]
+
+
 def test_a_users_op_may_be_defined_again() -> None:
     for factor in (2.0, 3.0):  # as when a cell of a notebook is run again
 

@@ -304,3 +304,43 @@ class TestHessian:
     def test_hvp_checks_the_vectors(self):
         with pytest.raises(tg.ShapeError, match=r"hvp\(\): vectors 0 has shape"):
             tg.hvp(self.quadratic, (X,), (np.ones(2),))
+
+
+# Mistakes
+
+
+def test_a_function_that_returns_nothing() -> None:
+    def forgetful(x):
+        (x * x).sum()
+
+    x = tg.ones(3)
+    for call in (
+        lambda: tg.grad(forgetful)(x),
+        lambda: tg.jacobian(forgetful)(x),
+        lambda: tg.vjp(forgetful, x),
+        lambda: tg.jvp(forgetful, (x,), (x,)),
+        lambda: tg.hvp(forgetful, (x,), (x,)),
+    ):
+        with pytest.raises(TypeError, match=r"\(\): the function returned None: does it end without a return\?"):
+            call()
+
+
+@pytest.mark.parametrize("name", ["grad", "value_and_grad", "jacobian", "hessian"])
+def test_a_value_or_a_point_where_only_the_function_belongs(name: str) -> None:
+    w = tg.ones(3, requires_grad=True)
+    transform = getattr(tg, name)
+    with pytest.raises(TypeError, match=rf"{name}\(\): the first argument must be a function.*tg\.autograd\.grad"):
+        transform((w * w).sum(), w)
+    with pytest.raises(TypeError, match=rf"tg\.{name}\(f\) gives a function of the point: write tg\.{name}\(f\)\(x\)"):
+        transform(lambda x: (x * x).sum(), w)
+
+
+@pytest.mark.parametrize("name", ["hvp", "jvp"])
+def test_a_tensor_where_a_tuple_of_them_belongs(name: str) -> None:
+    transform, x = getattr(tg, name), tg.ones(3)
+    with pytest.raises(TypeError, match=rf"{name}\(\): primals is float32\[3\].*{name}\(f, \(x,\), \(v,\)\)"):
+        transform(lambda x: (x**3).sum(), x, x)
+    with pytest.raises(TypeError, match=rf"{name}\(\): \w+ is float32\[3\], it must be a tuple"):
+        transform(lambda x: (x**3).sum(), (x,), x)
+    with pytest.raises(TypeError, match=r"the first argument must be a function, got \(tensor"):
+        transform((x,), lambda x: (x**3).sum(), (x,))

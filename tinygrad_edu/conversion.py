@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import Array, DType, get_default_dtype
-from .errors import DtypeError, ShapeError, refuse_mask
+from .errors import DtypeError, ShapeError, foreign, refuse_mask
 from .ops.cast import as_dtype
 from .recording import TensorBase
 
@@ -41,6 +41,11 @@ def _from_python(data: Any) -> Array:
 
     try:
         return np.asarray(plain(data))
+    except RuntimeError as error:  # as PyTorch raises for a tensor that requires a gradient
+        strange = foreign(data)
+        if not strange:
+            raise
+        raise DtypeError(f"tensor() got {strange}") from error
     except ValueError as error:
         raise ShapeError(f"tensor(): nested lists of different lengths make no array ({error})") from None
 

@@ -76,7 +76,10 @@ class StateError(TinygradError, RuntimeError):
 
 def explain(op: str, arrays: Sequence[Any], cause: Exception) -> Exception:
     """The exception to raise in place of `cause`, which NumPy raised inside the op named `op`."""
-    described = ", ".join(_describe(a) for a in arrays)
+    described = ", ".join(describe(a) for a in arrays)
+    strange = next((text for text in map(foreign, arrays) if text), "")
+    if strange:
+        return DtypeError(f"{op}({described}) got {strange}")
     if isinstance(cause, TinygradError):
         return cause
     shapes = [a.shape for a in arrays if hasattr(a, "shape")]
@@ -122,6 +125,63 @@ def broadcast_clash(shapes: Sequence[tuple[int, ...]]) -> str:
     return ""
 
 
+# What gives the NumPy array of a tensor `x`, by the package that its type is from.
+_CONVERSIONS = {
+    "cupy": "x.get()",
+    "jax": "np.asarray(x)",
+    "jaxlib": "np.asarray(x)",
+    "mlx": "np.array(x)",
+    "mygrad": "x.data",
+    "paddle": "x.numpy()",
+    "tensorflow": "x.numpy()",
+    "tinygrad": "x.numpy()",
+    "torch": "x.detach().cpu().numpy()",
+}
+
+
+_seen: dict[type, str] = {}
+
+
+def foreign(value: Any) -> str:
+    """What to do about a tensor (or module) of another framework; empty for anything else.
+
+    The framework is known by the name of the type's package, and never imported.
+    """
+    package = _framework(type(value))
+    if not package:
+        return ""
+    kind = type_name(value)
+    if hasattr(value, "shape"):
+        return (
+            f"a tensor of {package} ({kind}): convert it first, as in tg.tensor({_CONVERSIONS[package]}). "
+            "No gradient passes from one library to the other"
+        )
+    return f"something of {package} ({kind}): use what tinygrad_edu has of that name"
+
+
+def _framework(kind: type) -> str:
+    """The package in `_CONVERSIONS` that a type is from; empty if there is none."""
+    if kind not in _seen:
+        packages = (base.__module__.partition(".")[0] for base in kind.__mro__)
+        _seen[kind] = next((package for package in packages if package in _CONVERSIONS), "")
+    return _seen[kind]
+
+
+def require_own(what: str, *values: Any) -> None:
+    """Raise DtypeError if one of `values` is a tensor of another framework; `what` begins the message."""
+    for value in values:
+        strange = foreign(value)
+        if strange:
+            raise DtypeError(f"{what} got {strange}")
+
+
+def type_name(value: Any) -> str:
+    """The name of its type, with the module if that is neither Python's nor NumPy's nor ours."""
+    kind = type(value)
+    plain = kind.__module__.partition(".")[0] in ("builtins", "numpy", __name__.partition(".")[0])
+    return kind.__name__ if plain else f"{kind.__module__}.{kind.__name__}"
+
+
 def axis_error(op: str, axis: int, shape: tuple[int, ...], argument: str = "dim") -> ShapeError:
     """An axis that an array of this shape does not have."""
     if not shape:
@@ -130,7 +190,14 @@ def axis_error(op: str, axis: int, shape: tuple[int, ...], argument: str = "dim"
     return ShapeError(f"{op}: {argument}={axis} is out of range for shape {shape}: use {-len(shape)} to {last}")
 
 
-def _describe(value: Any) -> str:
+def axis_kind_error(op: str, axis: Any, shape: tuple[int, ...], argument: str = "dim") -> TypeError:
+    """An axis that is no integer."""
+    places = f", {-len(shape)} to {len(shape) - 1} for shape {shape}" if shape else ""
+    names = ": it has a number, not a name" if isinstance(axis, str) else ""
+    return TypeError(f"{op}: {argument}={describe(axis)}: an axis is an integer{names}{places}")
+
+
+def describe(value: Any) -> str:
     """A short text for one argument: dtype and shape of an array, else its repr, cut short."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{value.dtype}{list(value.shape)}"

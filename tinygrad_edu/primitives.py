@@ -142,12 +142,16 @@ def _refuse_to_replace(name: str, functions: tuple[Callable[..., Any], ...], for
 
 
 def _is_of_the_library(function: Callable[..., Any]) -> bool:
-    return function.__module__.split(".")[0] == __name__.split(".")[0]
+    return _module_of(function).split(".")[0] == __name__.split(".")[0]
+
+
+def _module_of(function: Callable[..., Any]) -> str:
+    return getattr(function, "__module__", None) or ""  # one made by eval() may have none
 
 
 def _same_place(old: Callable[..., Any], new: Callable[..., Any]) -> bool:
     """Whether it is the same definition, executed again when its module is reloaded."""
-    return (old.__module__, old.__name__) == (new.__module__, getattr(new, "__name__", ""))
+    return (_module_of(old), old.__name__) == (_module_of(new), getattr(new, "__name__", ""))
 
 
 def primitive(
@@ -227,7 +231,7 @@ def primitive(
         call = recorder(op)
         call.__name__ = call.__qualname__ = getattr(forward, "__name__", op.name)
         call.__doc__ = forward.__doc__
-        call.__module__ = forward.__module__
+        call.__module__ = _module_of(forward)
         call.__wrapped__ = forward  # type: ignore[attr-defined]
         call.primitive = op  # type: ignore[attr-defined]
         PRIMITIVES[op.name] = op

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import float64, get_default_dtype
-from .errors import refuse_mask
+from .errors import refuse_mask, require_own
 
 __all__ = ["is_double", "is_floating", "on_integers", "settle"]
 
@@ -28,14 +28,16 @@ def is_double(value: Any) -> bool:
     return getattr(value, "dtype", None) is float64 or type(value) is float or type(value) is int
 
 
-def settle(out: Any, values: Sequence[Any]) -> Any:
-    """The result of an op on `values`: a NumPy scalar as a 0-d array, and a drift to float64 undone.
+def settle(op: str, out: Any, values: Sequence[Any]) -> Any:
+    """The result of `op` on `values`: a NumPy scalar as a 0-d array, and a drift to float64 undone.
 
     An op that was asked for a dtype, which stands among its values then, gets it. A masked array is refused.
     """
     if isinstance(out, np.generic):
         out = np.asarray(out)
-    refuse_mask(out, "an op on a tensor and a masked array")
+    elif not isinstance(out, np.ndarray):
+        require_own(op, out)
+    refuse_mask(out, f"{op}: an operand")
     if getattr(out, "dtype", None) == float64 and not any(isinstance(value, np.dtype) for value in values):
         dtypes = [value.dtype for value in values if hasattr(value, "dtype") and not isinstance(value, np.generic)]
         if dtypes and float64 not in dtypes:

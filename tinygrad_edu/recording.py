@@ -16,7 +16,7 @@ import numpy as np
 from . import versions
 from .callsite import PACKAGE
 from .dtypes import float64
-from .errors import explain
+from .errors import explain, require_own
 from .graph import Cotangents, Leaf, Link, Node
 from .promotion import is_double, is_floating, on_integers, settle
 from .views import View, keep
@@ -86,7 +86,7 @@ def _record_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any
 
     def call(x: Any, /) -> Any:
         if not isinstance(x, TensorBase):
-            return forward(x)
+            return forward(x) if type(x) is ndarray else _on_anything(op, forward, x)
         array = x.array
         source = x.source
         try:
@@ -99,7 +99,7 @@ def _record_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any
         if type(out) is not ndarray or (out.dtype is float64 and array.dtype is not float64):
             if type(out) is tuple:
                 return _several(op, out, (array,), (source,))
-            out = settle(out, (array,))
+            out = settle(op.name, out, (array,))
         recording = mode.recording
         if source is None or not recording:
             return make_tensor(out, None)
@@ -124,7 +124,7 @@ def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callabl
             b = y.array
             from_y = y.source
         elif a is x:
-            return forward(x, y)
+            return forward(x, y) if type(x) is ndarray else _on_anything(op, forward, x, y)
         try:
             if from_x is from_y is None and not (is_floating(a) or is_floating(b)):
                 out = on_integers(forward, (a, b), (True, True))
@@ -135,7 +135,7 @@ def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callabl
         if type(out) is not ndarray or (out.dtype is float64 and not (is_double(a) and is_double(b))):
             if type(out) is tuple:
                 return _several(op, out, (a, b), (from_x, from_y))
-            out = settle(out, (a, b))
+            out = settle(op.name, out, (a, b))
             if from_x is not None or from_y is not None:
                 a, from_x = _alike(a, from_x, out.dtype)
                 b, from_y = _alike(b, from_y, out.dtype)
@@ -187,6 +187,8 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
         except Exception as error:
             raise explain(op.name, values, error) from error
         if not tensors:
+            if type(out) is not ndarray:
+                require_own(op.name, out)
             return out
         if type(out) is tuple:
             parts = _several(op, out, values, links)
@@ -195,7 +197,7 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
                     keep(part, args[0], call, args[1:], piece)
             return parts
         if type(out) is not ndarray or (out.dtype is float64 and not _double(values, has_rule)):
-            out = settle(out, values)
+            out = settle(op.name, out, values)
             if tracked and not any(isinstance(value, np.dtype) for value in values):
                 for i, value in enumerate(values):
                     if links[i] is not None or (op.joint is None and has_rule[i if i < count else -1]):
@@ -215,6 +217,12 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
         return result
 
     return call
+
+
+def _on_anything(op: Primitive, forward: Callable[..., Any], *values: Any) -> Any:
+    """`forward` of what is neither a tensor nor an array: numbers, lists, other libraries' arrays."""
+    require_own(op.name, *values)
+    return forward(*values)
 
 
 def _double(values: Sequence[Any], has_rule: Sequence[bool]) -> bool:
@@ -296,7 +304,7 @@ def _alike(value: Any, link: Link | None, dtype: np.dtype[Any]) -> tuple[Any, Li
 
 def _several(op: Primitive, out: tuple[Any, ...], values: Sequence[Any], links: Sequence[Link | None]) -> Any:
     """Several results as Tensors, each picked out of one new Node."""
-    out = tuple([settle(part, values) for part in out])
+    out = tuple([settle(op.name, part, values) for part in out])
     recording = mode.recording
     if not recording or all(link is None for link in links):
         return tuple([make_tensor(part, None) for part in out])

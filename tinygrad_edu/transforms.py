@@ -16,7 +16,7 @@ import numpy as np
 
 from . import autograd
 from .construct import as_tensor
-from .errors import DtypeError, ShapeError
+from .errors import DtypeError, ShapeError, describe
 from .grad_mode import enable_grad, is_grad_enabled
 from .graph import Leaf, Link, count_uses
 from .primitives import Operand, primitive
@@ -48,6 +48,8 @@ class _Run:
     """One run of a function, with the tensors by which to differentiate and the tensors that came out."""
 
     def __init__(self, name: str, f: Callable[..., Any], args: Sequence[Any], places: Sequence[int]) -> None:
+        if not callable(f):
+            raise _no_function(name, f)
         inputs: list[Tensor] = []
         self.outer = is_grad_enabled()
 
@@ -77,6 +79,8 @@ class _Run:
 
     def read(self, name: str, result: Any) -> list[Tensor]:
         """The tensors in `result`, which the function returned."""
+        if result is None:
+            raise TypeError(f"{name}(): the function returned None: does it end without a return?")
         self.outputs, self.rebuild = flatten(result)
         for output in self.outputs:
             if not isinstance(output, TensorBase):
@@ -115,6 +119,33 @@ class _Run:
         if self.create_graph:
             return value
         return map_tree(lambda t: t.detach() if isinstance(t, Tensor) else t, value)
+
+
+def _require_function(name: str, f: Any, argnums: Any = 0) -> None:
+    """Raise TypeError for what PyTorch's functions of these names take: a value, or the point beside the function."""
+    if not callable(f):
+        raise _no_function(name, f)
+    if isinstance(argnums, TensorBase):
+        raise TypeError(f"tg.{name}(f) gives a function of the point: write tg.{name}(f)(x), not tg.{name}(f, x)")
+
+
+def _no_function(name: str, f: Any) -> TypeError:
+    way_out = ""
+    if isinstance(f, TensorBase):
+        way_out = (
+            ". The gradient of a tensor that is computed: tg.autograd.grad(loss, w), or loss.backward() and w.grad"
+        )
+    return TypeError(f"{name}(): the first argument must be a function, got {describe(f)}{way_out}")
+
+
+def _several(name: str, what: str, given: Any) -> tuple[Any, ...]:
+    """The arguments of the function, which come in a list or tuple: a tensor alone would be taken apart by rows."""
+    if not isinstance(given, list | tuple):
+        raise TypeError(
+            f"{name}(): {what} is {describe(given)}, it must be a tuple with one entry for each argument of the "
+            f"function: {name}(f, (x,), (v,))"
+        )
+    return tuple(given)
 
 
 def _places(name: str, argnums: Argnums, args: Sequence[Any]) -> list[int]:
@@ -161,6 +192,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     >>> tg.grad(lambda p, x: p["w"] * x + p["b"])({"w": 2.0, "b": 1.0}, tg.tensor([3.0, 4.0]))
     {'w': tensor(7.), 'b': tensor(2.)}
     """
+    _require_function("grad", f, argnums)
     both = _value_and_grad("grad", f, argnums, has_aux)
 
     def derivative(*args: Any, **kwargs: Any) -> Any:
@@ -186,6 +218,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
     >>> tg.value_and_grad(lambda x: x**3)(2.0)
     (tensor(8.), tensor(12.))
     """
+    _require_function("value_and_grad", f, argnums)
     return _value_and_grad("value_and_grad", f, argnums, has_aux)
 
 
@@ -263,9 +296,11 @@ def jvp(f: Callable[..., Any], primals: Sequence[Tree], tangents: Sequence[Tree]
     >>> tg.jvp(lambda x: x * x, (tg.tensor([1.0, 2.0]),), (tg.tensor([1.0, 0.5]),))
     (tensor([1., 4.]), tensor([2., 2.]))
     """
-    run, _ = _run("jvp", f, tuple(primals), {}, range(len(primals)))
+    _require_function("jvp", f)
+    primals, tangents = _several("jvp", "primals", primals), _several("jvp", "tangents", tangents)
+    run, _ = _run("jvp", f, primals, {}, range(len(primals)))
     outputs = run.read("jvp", run.result)
-    directions = _like("jvp", "tangents", tuple(tangents), run.inputs)
+    directions = _like("jvp", "tangents", tangents, run.inputs)
     create = is_grad_enabled() and (run.create_graph or any(t.source is not None for t in directions))
     entering = [make_tensor(np.zeros_like(t.array), Leaf(t.shape, t.dtype)) for t in outputs]
     with enable_grad():
@@ -299,6 +334,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     tensor([[2., 0.],
             [0., 4.]])
     """
+    _require_function("jacobian", f, argnums)
 
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run, build = _run("jacobian", f, args, kwargs, argnums)
@@ -343,6 +379,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
+    _require_function("hessian", f, argnums)
     return jacobian(jacobian(f, argnums), argnums)
 
 
@@ -366,6 +403,8 @@ def hvp(f: Callable[..., Any], primals: Sequence[Tree], vectors: Sequence[Tree])
     >>> tg.hvp(lambda x: x**3, (tg.tensor([1.0, 2.0]),), (tg.tensor([1.0, 10.0]),))
     (tensor([1., 8.]), (tensor([  6., 120.]),))
     """
+    _require_function("hvp", f)
+    primals, vectors = _several("hvp", "primals", primals), _several("hvp", "vectors", vectors)
     values = []
 
     def gradients(*args: Any) -> Any:
@@ -373,9 +412,9 @@ def hvp(f: Callable[..., Any], primals: Sequence[Tree], vectors: Sequence[Tree])
         values.append(value)
         return gradient
 
-    run, build = _run("hvp", gradients, tuple(primals), {}, range(len(primals)))
+    run, build = _run("hvp", gradients, primals, {}, range(len(primals)))
     outputs = run.read("hvp", run.result)
-    seeds = _like("hvp", "vectors", tuple(vectors), outputs)
+    seeds = _like("hvp", "vectors", vectors, outputs)
     create = is_grad_enabled() and (run.create_graph or any(seed.source is not None for seed in seeds))
     return run.outside(values[0]), tuple(build(run.pull(seeds, create)))
 

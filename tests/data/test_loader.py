@@ -227,6 +227,16 @@ def test_a_dataset_without_samples_by_number():
         DataLoader(i for i in range(3))
 
 
+@pytest.mark.parametrize("wrong", [0, 7, "seed", np.random])
+def test_a_seed_is_no_generator(wrong):
+    said = r"generator: got .*must be a Generator: write generator=tg\.Generator\(\)\.manual_seed\(\d\)"
+    for shuffle in (True, False):
+        with pytest.raises(TypeError, match=said):
+            DataLoader(pairs(4), shuffle=shuffle, generator=wrong)
+    with pytest.raises(TypeError, match=said):
+        random_split(pairs(4), [2, 2], generator=wrong)
+
+
 # Collating
 
 Point = namedtuple("Point", "x y")

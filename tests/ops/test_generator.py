@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 
 import tinygrad_edu as tg
@@ -68,3 +69,20 @@ def test_errors() -> None:
         tg.Generator("cuda")
     with pytest.raises(ValueError, match=r"get_state\(\)"):
         tg.Generator().set_state({})
+
+
+@pytest.mark.parametrize("seed", [1.5, "a", None])
+def test_a_seed_is_an_integer(seed: object) -> None:
+    g = tg.Generator().manual_seed(3)
+    state = g.get_state()
+    for start in (g.manual_seed, tg.manual_seed):
+        with pytest.raises(TypeError, match=r"manual_seed\(.*\): a seed is an integer, got (float|str|NoneType)"):
+            start(seed)
+    assert g.get_state() == state
+
+
+def test_numpys_generators_will_do_and_seeds_will_not() -> None:
+    a, b = (tg.randn(3, generator=np.random.default_rng(4)) for _ in range(2))
+    assert tg.equal(a, b)
+    with pytest.raises(TypeError, match=r"got 5, it must be a Generator: .*Generator\(\)\.manual_seed\(5\)"):
+        tg.randn(3, generator=5)

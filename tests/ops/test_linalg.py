@@ -321,3 +321,33 @@ class TestNorms:
             tg.linalg.matrix_norm(tg.tensor(self.a), 3)
         with pytest.raises(tg.ShapeError, match="matrix_norm: a matrix has two axes"):
             tg.linalg.matrix_norm(tg.tensor(self.a), "fro", (1,))
+
+
+class TestNonFinite:
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+    @pytest.mark.parametrize("name", ["svd", "svdvals", "pinv", "eigh", "eigvalsh", "cholesky"])
+    def test_decompositions_say_so(self, name, bad):
+        a = np.stack([np.eye(3), np.eye(3)])
+        a[1, 2, 0] = bad
+        with pytest.raises(tg.LinAlgError, match=r"the matrix holds NaN or infinity \(batch element 1 of shape"):
+            getattr(tg.linalg, name)(tg.tensor(a))
+
+    def test_only_the_triangle_that_is_read_counts(self):
+        a = np.diag([1.0, 2.0])
+        a[0, 1] = np.nan
+        close(tg.linalg.cholesky(tg.tensor(a)), np.diag([1.0, np.sqrt(2.0)]))
+        close(tg.linalg.eigvalsh(tg.tensor(a)), [1.0, 2.0])
+        close(tg.linalg.eigvalsh(tg.tensor(a.T), "U"), [1.0, 2.0])
+        with pytest.raises(tg.LinAlgError, match="NaN or infinity"):
+            tg.linalg.eigh(tg.tensor(a), "U")
+
+    @pytest.mark.filterwarnings("ignore:invalid value")
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_the_gradient_of_their_determinant_is_nan(self, bad):
+        array = np.stack([GENERIC[0], np.zeros((3, 3)), GENERIC[1]])
+        array[2, 0, 1] = bad
+        x = leaf(array)
+        tg.det(x).backward()
+        close(x.grad[0], np.linalg.det(GENERIC[0]) * np.linalg.inv(GENERIC[0]).T)
+        close(x.grad[1], np.zeros((3, 3)))
+        assert np.isnan(x.grad[2].numpy()).all()

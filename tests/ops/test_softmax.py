@@ -64,11 +64,18 @@ def test_softmin_and_spellings():
 
 
 def test_empty_input():
-    for shape in [(0, 3), (3, 0)]:
+    for shape in [(0, 3), (3, 0), (0, 3, 2), (2, 0, 3)]:
         x = tg.tensor(np.zeros(shape), requires_grad=True)
         for f in (tg.softmax, tg.log_softmax):
             f(x, 1).backward()
             assert f(x, 1).shape == x.grad.shape == shape
+
+
+def test_no_classes_on_the_last_axis():
+    x = tg.tensor(np.zeros((2, 3, 0)), requires_grad=True)
+    for f in (tg.softmax, tg.log_softmax):
+        f(x, -1).backward()
+        assert f(x, -1).shape == x.grad.shape == (2, 3, 0)
 
 
 def test_an_axis_is_needed():

@@ -46,6 +46,20 @@ def test_moveaxis(source: object, destination: object) -> None:
     np.testing.assert_array_equal(x.movedim(source, destination).array, expected)
 
 
+@pytest.mark.parametrize("axes", [0, (0,), np.array([0]), np.int64(0), -1])
+def test_np_transpose_of_one_axis(axes: object) -> None:
+    x = tg.ones(3, requires_grad=True)
+    np.transpose(x, axes).backward(tg.tensor([1.0, 2.0, 3.0]))
+    assert x.grad.tolist() == [1, 2, 3]
+
+
+def test_np_transpose_takes_its_axes_as_an_array() -> None:
+    x = tg.ones(2, 3, requires_grad=True)
+    seed = np.arange(6.0).reshape(3, 2)
+    np.transpose(x, np.array([1, 0])).backward(seed)
+    np.testing.assert_array_equal(x.grad.numpy(), seed.T)
+
+
 def test_t_is_for_matrices() -> None:
     assert tg.zeros(2, 3).t().shape == (3, 2)
     assert tg.zeros(3).t().shape == (3,)

@@ -104,3 +104,25 @@ def test_saving_and_loading():
 def test_wrong_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make(optimizer(1.0))
+
+
+@pytest.mark.parametrize("wrong", [None, "fast", [0.1]])
+def test_a_function_that_returns_no_number(wrong):
+    sgd = SGD([tg.tensor([1.0])], lr=8.0)
+    with pytest.raises(TypeError, match=r"LambdaLR: lr_lambda returned .* for epoch 0 and group 0, it must return a"):
+        lr_scheduler.LambdaLR(sgd, lambda epoch: wrong)
+    schedule = lr_scheduler.LambdaLR(sgd, lambda epoch: 0.5 if epoch < 1 else wrong)
+    with pytest.raises(TypeError, match="for epoch 1"):
+        schedule.step()
+    assert (schedule.last_epoch, schedule.get_last_lr()) == (0, [4.0])
+
+
+def test_a_rate_that_is_no_number():
+    class Forgetful(lr_scheduler.LRScheduler):
+        def rate(self, base, epoch, group):
+            base / (1 + epoch)
+
+    sgd = SGD([tg.tensor([1.0])], lr=8.0)
+    with pytest.raises(TypeError, match=r"Forgetful\.rate\(\) returned None .* Does it end without a return\?"):
+        Forgetful(sgd)
+    assert sgd.param_groups[0]["lr"] == 8.0

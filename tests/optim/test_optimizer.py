@@ -177,12 +177,31 @@ def test_every_optimizer_marks_what_it_changes(make):
         loss.backward()
 
 
-@pytest.mark.parametrize("samples", [0, -1, float("nan"), float("inf"), "3", [2, 3]])
+@pytest.mark.parametrize("samples", [0, -1, float("nan"), float("inf"), "3"])
 def test_samples_must_be_a_positive_number(samples):
     w = leaf(2)
     set_grad(w, 0)
     with pytest.raises(ValueError, match=r"SGD\.step\(samples=.*must be positive.*skip the step"):
         optim.SGD([w]).step(samples=samples)
+    assert np.array_equal(w.array, leaf(2).array)
+
+
+@pytest.mark.parametrize(
+    ("samples", "shown"),
+    [
+        ([2, 3], r"\[2, 3\]"),
+        (tg.ones(64, 784), r"float32\[64, 784\]"),
+        (np.ones((64, 7)), r"float64\[64, 7\]"),
+        (range(9), r"range\(0, 9\)"),
+    ],
+)
+def test_the_samples_themselves_are_shown_by_their_shape(samples, shown):
+    w = leaf(2)
+    set_grad(w, 0)
+    with pytest.raises(ValueError, match=rf"SGD\.step\(samples={shown}\): .*not the samples themselves: .*=len\(x\)"):
+        optim.SGD([w]).step(samples=samples)
+    with pytest.raises(TypeError, match=rf"SGD\.step\({shown}\): the first argument is a closure"):
+        optim.SGD([w]).step(samples)
     assert np.array_equal(w.array, leaf(2).array)
 
 
@@ -460,6 +479,11 @@ def broken(change):
             r"'exp_avg' of parameter 1 has shape \(5,\), the.*\(3,\)",
         ),
         (lambda s: s.pop("state"), "there is no 'state'"),
+        (lambda s: s["state"][0].pop("step"), r"of shape \(2,\) lacks 'step', it has 'exp_avg', 'exp_avg_sq'"),
+        (lambda s: s["state"][0].pop("exp_avg_sq"), "lacks 'exp_avg_sq', it has 'step', 'exp_avg'"),
+        (lambda s: s["param_groups"][0].update(amsgrad=True), "lacks 'max_exp_avg_sq'"),
+        (lambda s: s["state"][0].update(step=None), "'step' of parameter 0 is None, it must be a number of steps"),
+        (lambda s: s["state"][0].update(exp_avg="high"), r"of shape \(2,\) does not suit Adam"),
     ],
 )
 def test_nothing_is_loaded_of_a_wrong_state(change, message):
@@ -469,6 +493,16 @@ def test_nothing_is_loaded_of_a_wrong_state(change, message):
         optimizer.load_state_dict(broken(change))
     assert [g["lr"] for g in optimizer.param_groups] == [0.5, 0.5]
     assert not optimizer.state
+
+
+def test_loading_changes_neither_the_parameters_nor_what_is_loaded():
+    w = leaf(2)
+    optimizer = optim.Adam([w], lr=0.5)
+    run(optimizer, [w], 2)
+    before, saved = w.array.copy(), optimizer.state_dict()
+    optimizer.load_state_dict(saved)
+    assert np.array_equal(w.array, before)
+    np.testing.assert_equal(optimizer.state_dict(), saved)
 
 
 def test_loading_keeps_the_dtype_of_the_parameter():

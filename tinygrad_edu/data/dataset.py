@@ -18,7 +18,7 @@ from ..tensor import Tensor
 from .sampler import permutation
 
 if TYPE_CHECKING:
-    from .sampler import AnyGenerator
+    from ..ops.generator import AnyGenerator
 
 __all__ = ["ConcatDataset", "Dataset", "Subset", "TensorDataset", "random_split"]
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..dtypes import get_default_dtype
 from ..errors import ShapeError, refuse_mask
+from ..ops.generator import AnyGenerator, source
 from ..recording import TensorBase, make_tensor
 from .dataset import batch_reader
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
@@ -17,7 +18,6 @@ from .sampler import BatchSampler, RandomSampler, SequentialSampler
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from .sampler import AnyGenerator
 
 __all__ = ["DataLoader", "default_collate"]
 
@@ -46,6 +46,7 @@ class DataLoader:
 
     Raises:
         ValueError: for a batch size that is not positive, or options that exclude each other.
+        TypeError: if `dataset` has no samples to index, or `generator` is not a generator.
 
     >>> import tinygrad_edu as tg
     >>> dataset = tg.data.TensorDataset(tg.tensor([1.0, 2.0, 3.0]), tg.tensor([0, 1, 0]))
@@ -96,6 +97,7 @@ class DataLoader:
         self.num_workers = num_workers
         self.pin_memory = pin_memory
         self.drop_last = drop_last
+        source(generator)  # an error now, not in the first loop
         self.generator = generator
         self.sampler: Iterable[int]
         if sampler is not None:

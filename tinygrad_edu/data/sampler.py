@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from ..ops.generator import Generator, default_generator
+from ..ops.generator import AnyGenerator, source
 from ..recording import TensorBase
-
-AnyGenerator: TypeAlias = Generator | np.random.Generator
 
 __all__ = [
     "BatchSampler",
@@ -92,6 +90,7 @@ class RandomSampler(Sampler[int]):
             _require_count("RandomSampler", "num_samples", num_samples)
         self.data_source = data_source
         self.replacement = replacement
+        source(generator)  # an error now, not in the first loop
         self.generator = generator
         self._num_samples = num_samples
 
@@ -105,7 +104,7 @@ class RandomSampler(Sampler[int]):
         if not size:
             return
         if self.replacement:
-            yield from _rng(self.generator).integers(size, size=count).tolist()
+            yield from source(self.generator).integers(size, size=count).tolist()
             return
         while count > 0:
             yield from permutation(size, self.generator)[:count]
@@ -129,6 +128,7 @@ class SubsetRandomSampler(Sampler[int]):
 
     def __init__(self, indices: Sequence[int], generator: AnyGenerator | None = None) -> None:
         self.indices = indices
+        source(generator)  # an error now, not in the first loop
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
@@ -183,11 +183,12 @@ class WeightedRandomSampler(Sampler[int]):
         self.weights = odds
         self.num_samples = num_samples
         self.replacement = replacement
+        source(generator)  # an error now, not in the first loop
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
         odds = self.weights / self.weights.sum()
-        drawn = _rng(self.generator).choice(len(odds), self.num_samples, replace=self.replacement, p=odds)
+        drawn = source(self.generator).choice(len(odds), self.num_samples, replace=self.replacement, p=odds)
         return iter(drawn.tolist())
 
     def __len__(self) -> int:
@@ -229,14 +230,7 @@ class BatchSampler(Sampler[list[int]]):
 
 def permutation(size: int, generator: AnyGenerator | None) -> list[int]:
     """The numbers below `size` in random order."""
-    return _rng(generator).permutation(size).tolist()  # type: ignore[no-any-return]
-
-
-def _rng(generator: AnyGenerator | None) -> np.random.Generator:
-    """NumPy's generator behind the given one, or behind the global one."""
-    if isinstance(generator, np.random.Generator):
-        return generator
-    return (default_generator if generator is None else generator).numpy
+    return source(generator).permutation(size).tolist()  # type: ignore[no-any-return]
 
 
 def _require_count(owner: str, argument: str, value: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, Self, TypeVar, overload
 
+from ..errors import foreign, type_name
 from ..tensor import Tensor
 from .module import Module, _tree_text
 from .parameter import Parameter
@@ -34,7 +35,7 @@ class _Numbered(Module, Generic[T]):
 
     def _add(self, name: str, part: Any) -> None:
         if not isinstance(part, Module):
-            raise TypeError(f"{type(self).__name__} holds modules, got {type(part).__name__} {part!r:.60}")
+            raise TypeError(f"{type(self).__name__} holds modules, got {_no_module(part)}")
         self.register_module(name, part)
 
     def _name(self, index: int) -> str:
@@ -312,7 +313,7 @@ class ModuleDict(_Named[Module]):
 
     def _add(self, name: str, part: Any) -> None:
         if not isinstance(part, Module):
-            raise TypeError(f"ModuleDict holds modules, got {type(part).__name__} for {name!r}")
+            raise TypeError(f"ModuleDict holds modules, got for {name!r} {_no_module(part)}")
         self.register_module(name, part)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -359,3 +360,13 @@ def _parameters_text(module: Module) -> str:
         for name, value in module._members("parameter")
     ]
     return _tree_text(type(module).__name__, "", children)
+
+
+def _no_module(part: Any) -> str:
+    """What was given in the place of a module, and what to give."""
+    if isinstance(part, type) and issubclass(part, Module):
+        return f"the class {part.__name__}: make a module of it, {part.__name__}(…)"
+    if callable(part) and not foreign(part):
+        name = getattr(part, "__name__", type(part).__name__)
+        return f"the function {name}: use the module of that name, or call it in the forward() of a Module of your own"
+    return foreign(part) or f"{type_name(part)} {part!r:.60}"

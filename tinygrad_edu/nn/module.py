@@ -12,7 +12,7 @@ from ..dtypes import float16, float32, float64
 from ..tensor import RemovableHandle, Tensor
 from . import hooks, state
 from .convert import convert_tensor, wanted_dtype
-from .paths import locate
+from .paths import explain_call, locate
 from .tree import ModuleTree
 
 if TYPE_CHECKING:
@@ -69,8 +69,11 @@ class Module(ModuleTree):
                 return self.forward(*args, **kwargs)
             return hooks.call(self, args, kwargs)
         except Exception as error:
-            locate(error, self)
-            raise
+            clearer = explain_call(error, self, args)
+            locate(clearer or error, self)
+            if clearer is None:
+                raise
+            raise clearer from error
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False

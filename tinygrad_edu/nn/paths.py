@@ -8,12 +8,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import TinygradError
+from ..errors import DtypeError, TinygradError, foreign
 
 if TYPE_CHECKING:
     from .module import Module
 
-__all__ = ["locate"]
+__all__ = ["explain_call", "locate"]
+
+
+def explain_call(error: Exception, module: Module, args: tuple[Any, ...]) -> Exception | None:
+    """A clearer error for a call of `module` with what is not a tensor; None if `error` says enough."""
+    if isinstance(error, TinygradError) or hasattr(error, "_place"):
+        return None
+    for value in args:
+        reason = foreign(value)
+        if not reason and isinstance(value, list | tuple) and isinstance(error, AttributeError | TypeError):
+            reason = f"a {type(value).__name__} is not a tensor: wrap it in tg.tensor(…)"
+        if reason:
+            return DtypeError(f"{type(module).__name__} got {reason}")
+    return None
 
 
 def locate(error: Exception, module: Module) -> None:

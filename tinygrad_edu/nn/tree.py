@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
+from ..errors import foreign
 from ..tensor import Tensor
 from .parameter import Parameter
 
@@ -48,6 +49,8 @@ class ModuleTree:
             self._transient.discard(name)
         elif kind is None and name in kinds:
             _require_assignable(self, name, kinds[name], value)
+        elif kind is None and (hasattr(value, "parameters") or hasattr(value, "requires_grad")) and foreign(value):
+            raise TypeError(f"{type(self).__name__}.{name} is {foreign(value)}")
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:

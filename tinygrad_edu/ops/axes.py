@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from ..errors import ShapeError, axis_error
+from ..errors import ShapeError, axis_error, axis_kind_error
 
 __all__ = ["Axes", "one_axis", "some_axes"]
 
@@ -25,7 +25,7 @@ def some_axes(op: str, x: Any, dim: Axes, axis: Axes = None) -> int | tuple[int,
     if dim is None:
         return None
     shape = _shape(x)
-    if not isinstance(dim, Sequence):
+    if type(dim) is str or not isinstance(dim, Sequence):
         return _from_zero(op, dim, shape)
     axes = tuple(_from_zero(op, d, shape) for d in dim)
     if len(set(axes)) < len(axes):
@@ -42,8 +42,8 @@ def _either(op: str, dim: Any, axis: Any) -> Any:
 def _from_zero(op: str, axis: Any, shape: tuple[int, ...]) -> int:
     try:
         index = axis.__index__()
-    except AttributeError:
-        raise TypeError(f"{op}: an axis is an integer, got {axis!r}") from None
+    except (AttributeError, TypeError):
+        raise axis_kind_error(op, axis, shape) from None
     if not -len(shape) <= index < len(shape):
         raise axis_error(op, index, shape)
     return int(index % len(shape))

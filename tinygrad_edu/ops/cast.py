@@ -18,7 +18,7 @@ from ..dtypes import (
     int64,
     uint8,
 )
-from ..errors import DtypeError
+from ..errors import DtypeError, foreign
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase, make_tensor
 from ..sample_rules import elementwise
@@ -239,7 +239,8 @@ def as_dtype(dtype: DType, caller: str) -> np.dtype[Any]:
     try:
         wanted = np.dtype(dtype)
     except TypeError as error:
-        raise DtypeError(f"{caller}: {dtype!r} names no dtype ({error})") from None
+        reason = foreign(dtype) or str(error)
+        raise DtypeError(f"{caller}: {dtype!r} names no dtype ({reason})") from None
     if wanted.kind not in "fiub":
         raise DtypeError(f"{caller}: a tensor holds real numbers or booleans, not {wanted}")
     return wanted

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import LinAlgError
 from ..primitives import Operand, implements, primitive
 from ..sample_rules import core
-from .linalg import _solve, check_matrix, failing
+from .linalg import _solve, check_matrix, failing, require_finite
 from .symmetric import numbers, on_diagonal, reciprocal_gaps
 
 if TYPE_CHECKING:
@@ -121,12 +121,11 @@ def _tall(a: Any) -> Any:
 )
 def _svd(a: Operand, full_matrices: bool) -> tuple[Any, Any, Any]:
     check_matrix("svd", a, square=False)
+    require_finite("svd", a)
     try:
         u, s, vh = np.linalg.svd(a, full_matrices=full_matrices)
     except np.linalg.LinAlgError:
-        raise failing(
-            "svd", "has no singular values that could be found: NaN or infinity in it?", a, np.linalg.svd
-        ) from None
+        raise failing("svd", "has no singular values that could be found", a, np.linalg.svd) from None
     return u, s, vh
 
 
@@ -144,8 +143,8 @@ def svd(a: Operand, full_matrices: bool = True) -> SVDResult:
 
     Raises:
         ShapeError: if `a` is not a matrix.
-        LinAlgError: in backward through U or Vh, if two singular values are equal (or one is zero and the
-            matrix is not square).
+        LinAlgError: for NaN or infinity; in backward through U or Vh, if two singular values are equal (or one
+            is zero and the matrix is not square).
 
     >>> import tinygrad_edu as tg
     >>> tg.linalg.svd(tg.tensor([[3.0, 0.0], [0.0, 2.0]])).S
@@ -157,7 +156,7 @@ def svd(a: Operand, full_matrices: bool = True) -> SVDResult:
 def svdvals(a: Operand) -> Tensor:
     """Singular values of matrices (..., m, n), descending, of shape (..., min(m, n)).
 
-    Equal ones have gradients too. ShapeError for less than two axes.
+    Equal ones have gradients too. ShapeError for less than two axes, LinAlgError for NaN or infinity.
 
     >>> import tinygrad_edu as tg
     >>> tg.linalg.svdvals(tg.tensor([[0.0, 2.0], [1.0, 0.0]]))
@@ -287,6 +286,7 @@ def _pinv_rule(g: Any, out: Any, a: Any, rcond: Any) -> Any:
 )
 def _pinv(a: Operand, rcond: Any) -> Operand:
     check_matrix("pinv", a, square=False)
+    require_finite("pinv", a)
     if rcond is None:
         rcond = max(a.shape[-2:]) * np.finfo(a.dtype if a.dtype.kind == "f" else np.float64).eps
     return np.linalg.pinv(a, rcond=rcond)
@@ -306,6 +306,7 @@ def pinv(a: Operand, rtol: float | None = None, *, rcond: float | None = None) -
 
     Raises:
         ShapeError: if `a` is not a matrix.
+        LinAlgError: for NaN or infinity.
 
     >>> import tinygrad_edu as tg
     >>> tg.linalg.pinv(tg.tensor([[2.0], [0.0]]))

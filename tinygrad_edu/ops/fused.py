@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ShapeError, require_own
 from ..primitives import Operand, primitive
 from ..sample_rules import Contraction, Terms, core
 from .reduce import logsumexp
@@ -66,14 +66,17 @@ def linear(x: Operand, weight: Operand, bias: Operand = None) -> Any:
     >>> tg.linear(tg.tensor([[1.0, 2.0]]), tg.tensor([[3.0, 4.0]]), tg.tensor([0.5]))
     tensor([[11.5]])
     """
-    if len(weight.shape) != 2 or not x.shape or x.shape[-1] != weight.shape[1]:
+    shape, sizes = x.shape, weight.shape
+    if len(sizes) != 2 or not shape or shape[-1] != sizes[1]:
         raise _linear_misfit(x, weight)
+    if type(x) is not np.ndarray:
+        require_own("linear", x)
     out = np.dot(_rows(x), weight.T)
     if bias is not None:
-        if bias.shape != weight.shape[:1]:
-            raise ShapeError(f"linear: bias has shape {bias.shape}, the weight {weight.shape} needs {weight.shape[:1]}")
+        if bias.shape != sizes[:1]:
+            raise ShapeError(f"linear: bias has shape {bias.shape}, the weight {sizes} needs {sizes[:1]}")
         out += bias
-    return out if len(x.shape) == 2 else out.reshape(*x.shape[:-1], weight.shape[0])
+    return out if len(shape) == 2 else out.reshape(*shape[:-1], sizes[0])
 
 
 def _linear_misfit(x: Any, weight: Any) -> ShapeError:

@@ -277,7 +277,7 @@ def _aligned(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> 
 
 def _number_like(number: Any, x: Any) -> Any:
     """A single number in the dtype that it has beside `x`, which it does not widen."""
-    return number if isinstance(number, TensorBase) else settle(np.add(number, np.zeros((), x.dtype)), [x])
+    return number if isinstance(number, TensorBase) else settle("scatter", np.add(number, np.zeros((), x.dtype)), [x])
 
 
 def _source(op: str, source: Any, shape: tuple[int, ...]) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..errors import describe
 from .cast import check_device
 
 __all__ = [
@@ -45,11 +46,17 @@ class Generator:
     def manual_seed(self, seed: int) -> Generator:
         """Start again from `seed`, any integer; returns the generator itself.
 
+        Raises:
+            TypeError: if it is not an integer.
+
         >>> import tinygrad_edu as tg
         >>> tg.Generator().manual_seed(5).initial_seed()
         5
         """
-        self._seed = seed.__index__()
+        try:
+            self._seed = seed.__index__()
+        except AttributeError:
+            raise TypeError(f"manual_seed({seed!r}): a seed is an integer, got {type(seed).__name__}") from None
         self.numpy: np.random.Generator = np.random.default_rng(self._seed % 2**64)
         return self
 
@@ -101,6 +108,8 @@ class Generator:
         self._seed = state["seed"]
         return self
 
+
+AnyGenerator: TypeAlias = Generator | np.random.Generator
 
 default_generator: Generator = Generator()
 default_generator.seed()
@@ -170,6 +179,16 @@ def set_rng_state(state: dict[str, Any]) -> None:
     default_generator.set_state(state)
 
 
-def source(generator: Generator | None) -> np.random.Generator:
-    """NumPy's generator behind `generator`, or behind the default one."""
-    return (default_generator if generator is None else generator).numpy
+def source(generator: AnyGenerator | None) -> np.random.Generator:
+    """NumPy's generator behind `generator`, or behind the default one; TypeError for anything else."""
+    if generator is None:
+        return default_generator.numpy
+    if isinstance(generator, Generator):
+        return generator.numpy
+    given: object = generator
+    if isinstance(given, np.random.Generator):
+        return given
+    seed = given if isinstance(given, int) else 0
+    raise TypeError(
+        f"generator: got {describe(given)}, it must be a Generator: write generator=tg.Generator().manual_seed({seed})"
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ShapeError, describe
 from ..owners import simplify
 from ..primitives import Operand, implements, primitive
 from ..sample_rules import Custom
@@ -99,7 +99,7 @@ def cat(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | None 
     >>> tg.cat([tg.tensor([1.0, 2.0]), tg.tensor([3.0])])
     tensor([1., 2., 3.])
     """
-    many = list(tensors)
+    many = _listed("cat", tensors, dim)
     if not many:
         raise ShapeError("cat: needs at least one tensor, got an empty list")
     shapes = [_shape(x) for x in many]
@@ -122,6 +122,15 @@ def cat(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | None 
 
 
 concat = cat
+
+
+def _listed(op: str, tensors: Any, dim: Any) -> list[Any]:
+    """The tensors to join, which come in one list."""
+    if hasattr(dim, "shape") and dim.shape:
+        raise TypeError(
+            f"{op}: the second argument is the axis, got {describe(dim)}: pass the tensors in one list, {op}([a, b])"
+        )
+    return list(tensors)
 
 
 @implements(np.concatenate)
@@ -179,7 +188,7 @@ def stack(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | Non
     tensor([[1., 2.],
             [3., 4.]])
     """
-    many = list(tensors)
+    many = _listed("stack", tensors, dim)
     if not many:
         raise ShapeError("stack: needs at least one tensor, got an empty list")
     shapes = [_shape(x) for x in many]

@@ -64,6 +64,18 @@ def check_matrix(op: str, x: Any, square: bool = True) -> None:
         )
 
 
+def require_finite(op: str, a: Any) -> None:
+    """Raise if `a` holds NaN or infinity, on which an iteration may hang or come to numbers that mean nothing."""
+    finite = np.isfinite(a).all((-2, -1))
+    if not finite.all():
+        place = ", ".join(map(str, np.argwhere(~finite)[0]))
+        where = f" (batch element {place} of shape {a.shape})" if place else ""
+        raise LinAlgError(
+            f"{op}: the matrix holds NaN or infinity{where}: it has no decomposition. "
+            "tg.detect_anomaly() finds where the first one arose"
+        )
+
+
 def failing(op: str, problem: str, a: Any, works: Callable[[Any], Any]) -> LinAlgError:
     """The error for the first matrix of the stack `a` for which `works` raises."""
     for index in np.ndindex(*a.shape[:-2]):
@@ -237,7 +249,18 @@ def _cofactor_rule(g: Any, out: Any, a: Any) -> Any:
     samples=core(2, out=2),
 )
 def _cofactor(a: Operand) -> Operand:
-    """The derivative of the determinant, also of a singular one: det(a) times the inverse, transposed."""
+    """The derivative of the determinant, also of a singular one: det(a) times the inverse, transposed.
+
+    That of a matrix with NaN or infinity in it is NaN.
+    """
+    finite = np.isfinite(a).all((-2, -1), keepdims=True)
+    if not finite.all():
+        cofactors = _cofactors(np.where(finite, a, a.dtype.type(0)))
+        return np.where(finite, cofactors, a.dtype.type(np.nan))
+    return _cofactors(a)
+
+
+def _cofactors(a: Any) -> Any:
     with np.errstate(all="ignore"):
         try:
             matrix = np.linalg.det(a)[..., None, None] * np.swapaxes(np.linalg.inv(a), -1, -2)

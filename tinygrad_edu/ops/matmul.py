@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ShapeError, broadcast_clash
+from ..errors import ShapeError, broadcast_clash, require_own
 from ..primitives import Operand, implements, primitive
 from ..sample_rules import Contraction, Terms
 from .elementwise import mul
@@ -118,8 +118,9 @@ def matmul(x: Operand, y: Operand) -> Operand:
     >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]) @ tg.tensor([1.0, 10.0])
     tensor([21., 43.])
     """
-    if not (hasattr(x, "shape") and hasattr(y, "shape")):
-        x, y = np.asarray(x), np.asarray(y)
+    if not (type(x) is type(y) is np.ndarray):
+        require_own("matmul", x, y)
+        x, y = (value if hasattr(value, "shape") else np.asarray(value) for value in (x, y))
     left, right = len(x.shape), len(y.shape)
     try:
         if left == 0 or right == 0:

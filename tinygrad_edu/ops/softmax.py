@@ -7,6 +7,7 @@ one, so such rows are reduced on a transposed copy; the sums of longer rows are 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def _has_short_rows(x: Any, axis: int) -> bool:
 
 
 def _rows(x: Any) -> Any:
-    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1] or 1)
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 @primitive(

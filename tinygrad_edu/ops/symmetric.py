@@ -17,7 +17,7 @@ from ..errors import LinAlgError
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase
 from ..sample_rules import core
-from .linalg import _solve, _turn, check_matrix, failing
+from .linalg import _solve, _turn, check_matrix, failing, require_finite
 from .transpose import matrix_transpose
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def _definite(a: Any) -> Any:
 )
 def _cholesky(a: Operand) -> Operand:
     check_matrix("cholesky", a)
+    require_finite("cholesky", np.tril(a))
     try:
         return np.linalg.cholesky(a)
     except np.linalg.LinAlgError:
@@ -119,7 +120,7 @@ def cholesky(a: Operand, *, upper: bool = False) -> Tensor:
 
     Raises:
         ShapeError: if the matrices are not square.
-        LinAlgError: if one is not positive definite.
+        LinAlgError: if one is not positive definite, or has NaN or infinity in that triangle.
 
     >>> import tinygrad_edu as tg
     >>> tg.linalg.cholesky(tg.tensor([[4.0, 2.0], [2.0, 5.0]]))
@@ -170,12 +171,11 @@ def _eigh(a: Operand, triangle: str) -> tuple[Any, Any]:
     check_matrix("eigh", a)
     if triangle not in ("L", "U"):
         raise ValueError(f"eigh: UPLO={triangle!r}: it is the triangle to read, 'L' or 'U'")
+    require_finite("eigh", np.triu(a) if triangle == "U" else np.tril(a))
     try:
         values, vectors = np.linalg.eigh(a, "U" if triangle == "U" else "L")
     except np.linalg.LinAlgError:
-        raise failing(
-            "eigh", "has no eigenvalues that could be found: NaN or infinity in it?", a, np.linalg.eigh
-        ) from None
+        raise failing("eigh", "has no eigenvalues that could be found", a, np.linalg.eigh) from None
     return values, vectors
 
 
@@ -192,7 +192,8 @@ def eigh(a: Operand, UPLO: str = "L") -> EighResult:
 
     Raises:
         ShapeError: if the matrices are not square.
-        LinAlgError: in backward through the eigenvectors, if two eigenvalues are equal.
+        LinAlgError: for NaN or infinity in that triangle; in backward through the eigenvectors, if two
+            eigenvalues are equal.
 
     >>> import tinygrad_edu as tg
     >>> tg.linalg.eigh(tg.tensor([[1.0, 0.0], [0.0, 3.0]])).eigenvalues

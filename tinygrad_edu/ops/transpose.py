@@ -34,7 +34,6 @@ def _transpose_owners(node: Any, owners: Any) -> Any:
 @primitive(
     vjps=(lambda g, out, a, axes: np.transpose(g, inverse(axes, len(a.shape))),),
     saves=("",),
-    numpy=(np.transpose, np.permute_dims),
     cases=lambda draw: [
         (draw(2, 3), None),
         (draw(2, 3, 4), (1, -1, 0)),
@@ -46,6 +45,12 @@ def _transpose_owners(node: Any, owners: Any) -> Any:
 )
 def _transpose(a: Operand, axes: Sequence[int] | None = None) -> Operand:
     return np.transpose(a, axes)
+
+
+@implements(np.transpose, np.permute_dims)
+def _np_transpose(a: Operand, axes: int | Sequence[int] | None = None) -> Tensor:
+    """NumPy's transpose, whose axes may be an integer or an array, too."""
+    return _transpose(a, None if axes is None else tuple(np.atleast_1d(axes).tolist()))
 
 
 def transpose(x: Operand, dim0: int, dim1: int) -> Tensor:

@@ -11,7 +11,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..errors import describe, foreign, type_name
 from .optimizer import Optimizer
+from .options import number
 
 __all__ = [
     "CosineAnnealingLR",
@@ -32,7 +34,9 @@ class _Schedule:
         given: object = optimizer
         if not isinstance(given, Optimizer):
             name = type(self).__name__
-            raise TypeError(f"{name}: needs the optimizer whose rates it sets, got {type(given).__name__}")
+            raise TypeError(
+                f"{name}: needs the optimizer whose rates it sets, got {foreign(given) or type_name(given)}"
+            )
         self.optimizer = given
 
     def get_last_lr(self) -> list[float]:
@@ -67,6 +71,15 @@ class _Schedule:
             )
         for key, value in state_dict.items():
             setattr(self, key, list(value) if isinstance(value, list) else value)
+
+
+def _require_number(function: str, value: Any, epoch: int, group: int) -> None:
+    """Raise TypeError for what a user's function returned, if it is no number."""
+    if math.isnan(number(value)):
+        hint = ". Does it end without a return?" if value is None else ""
+        raise TypeError(
+            f"{function} returned {describe(value)} for epoch {epoch} and group {group}, it must return a number{hint}"
+        )
 
 
 class LRScheduler(_Schedule):
@@ -104,10 +117,18 @@ class LRScheduler(_Schedule):
         raise NotImplementedError(f"{type(self).__name__} does not define rate(base, epoch, group)")
 
     def step(self) -> None:
-        """Go on to the next epoch."""
-        self.last_epoch += 1
-        for index, (group, base) in enumerate(zip(self.optimizer.param_groups, self.base_lrs)):
-            group["lr"] = self.rate(base, self.last_epoch, index)
+        """Go on to the next epoch.
+
+        Raises:
+            TypeError: if a learning rate is not a number. Nothing is changed then.
+        """
+        epoch = self.last_epoch + 1
+        rates = [self.rate(base, epoch, index) for index, base in enumerate(self.base_lrs)]
+        for index, rate in enumerate(rates):
+            _require_number(f"{type(self).__name__}.rate()", rate, epoch, index)
+        self.last_epoch = epoch
+        for group, rate in zip(self.optimizer.param_groups, rates):
+            group["lr"] = rate
 
 
 class LambdaLR(LRScheduler):
@@ -120,6 +141,7 @@ class LambdaLR(LRScheduler):
 
     Raises:
         ValueError: if there are not as many functions as groups.
+        TypeError: if a function does not return a number.
 
     >>> import tinygrad_edu as tg
     >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
@@ -147,7 +169,9 @@ class LambdaLR(LRScheduler):
 
     def rate(self, base: float, epoch: int, group: int) -> float:
         """The first learning rate times the function's value."""
-        return base * self._factors[group](epoch)
+        factor = self._factors[group](epoch)
+        _require_number("LambdaLR: lr_lambda", factor, epoch, group)
+        return base * factor
 
 
 class StepLR(LRScheduler):

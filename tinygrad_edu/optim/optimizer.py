@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ..dtypes import Array, require_float
-from ..errors import ShapeError
+from ..errors import ShapeError, describe, foreign, type_name
 from ..grad_mode import enable_grad
 from ..recording import TensorBase, make_tensor
 from ..versions import mark_changed
@@ -205,10 +205,7 @@ class Optimizer:
         loss = None
         if closure is not None:
             if not callable(closure):
-                raise TypeError(
-                    f"{type(self).__name__}.step({closure!r}): the first argument is a closure, which computes the "
-                    f"loss. To divide by a number of samples write step(samples={closure!r})"
-                )
+                raise _no_closure(type(self).__name__, closure)
             with enable_grad():
                 loss = closure()
         for group, lr in zip(self.param_groups, rates):
@@ -287,7 +284,7 @@ class Optimizer:
 
         Raises:
             ValueError: if the groups differ in number or size, an option is unknown or wrong, or the state
-                is of a parameter that is not there. Nothing is loaded then.
+                is of a parameter that is not there, or lacks what a step needs. Nothing is loaded then.
             ShapeError: if an array of the state does not have its parameter's shape. Nothing is loaded then.
 
         >>> import tinygrad_edu as tg
@@ -322,8 +319,25 @@ class Optimizer:
         for label, entry in state_dict["state"].items():
             p = params[label]
             state[p] = {key: _loaded(f"{name}: {key!r} of parameter {label}", key, v, p) for key, v in entry.items()}
+        for group in groups:
+            for p in group["params"]:
+                if state.get(p):
+                    self._rehearse(f"{name}: the state of a parameter of shape {p.array.shape}", p, state[p], group)
         self.param_groups[:] = groups
         self.state = state
+
+    def _rehearse(self, what: str, p: Tensor, state: Mapping[str, Any], group: dict[str, Any]) -> None:
+        """Raise ValueError if `update` cannot go on from `state`: tried on copies."""
+        trial = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in state.items()}
+        array = p.array.copy()
+        try:
+            with np.errstate(all="ignore"):
+                self.update(array, np.zeros_like(array), trial, float(number(group["lr"])), group, np.empty_like(array))
+        except KeyError as error:
+            have = ", ".join(map(repr, state))
+            raise ValueError(f"{what} lacks {error}, it has {have}. Nothing was loaded") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{what} does not suit {type(self).__name__} ({error}). Nothing was loaded") from error
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -354,8 +368,8 @@ class Optimizer:
         for index, p in enumerate(group["params"]):
             label = repr(group["param_names"][index]) if "param_names" in group else str(index)
             if not isinstance(p, TensorBase):
-                hint = ": pass a dict for every group" if isinstance(p, dict) else ""
-                raise TypeError(f"{name}: parameter {label} is a {type(p).__name__}, not a Tensor{hint}")
+                hint = ", not a Tensor: pass a dict for every group" if isinstance(p, dict) else ", not a Tensor"
+                raise TypeError(f"{name}: parameter {label} is {foreign(p) or f'a {type_name(p)}{hint}'}")
             require_float(p.array.dtype, f"{name}: parameter {label}")
             if not p.is_leaf:  # type: ignore[attr-defined]
                 raise ValueError(
@@ -372,9 +386,19 @@ class Optimizer:
             known[id(p)] = "this group, a second time"
 
 
+def _no_closure(owner: str, given: Any) -> TypeError:
+    text = describe(given)
+    return TypeError(
+        f"{owner}.step({text}): the first argument is a closure, which computes the loss. "
+        f"To divide by a number of samples write step(samples={'n' if '[' in text else text})"
+    )
+
+
 def _loaded(what: str, key: str, value: Any, p: Tensor) -> Any:
     """One entry of a parameter's state: numbers as they are, arrays copied in the parameter's dtype."""
     if key == "step":
+        if not number(value) >= 0:
+            raise ValueError(f"{what} is {value!r}, it must be a number of steps: nothing was loaded")
         return int(value)
     array = value.array if isinstance(value, TensorBase) else value
     if not isinstance(array, np.ndarray):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import describe
 from ..recording import TensorBase
 
 __all__ = ["number", "require_between", "require_order", "sample_count"]
@@ -45,9 +46,14 @@ def require_order(owner: str, params: Any) -> None:
 def sample_count(owner: str, samples: Any) -> float:
     """The number of samples that a step divides by."""
     count = number(samples)
+    if math.isnan(count) and hasattr(samples, "__len__") and not isinstance(samples, str):
+        raise ValueError(
+            f"{owner}.step(samples={describe(samples)}): samples is the number of samples that the gradients are sums "
+            "over, not the samples themselves: write samples=len(x)"
+        )
     if not 0.0 < count < math.inf:
         raise ValueError(
-            f"{owner}.step(samples={samples!r}): the number of samples that the gradients are sums over must "
+            f"{owner}.step(samples={describe(samples)}): the number of samples that the gradients are sums over must "
             "be positive. An empty batch has no mean: skip the step"
         )
     return count
