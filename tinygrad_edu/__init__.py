@@ -7,6 +7,7 @@ The names here are PyTorch's and mean what PyTorch's mean: tensors and the funct
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from . import absent as _absent
 from . import autograd as autograd
 from . import data as data
 from . import linalg as linalg
@@ -73,4 +74,4 @@ def __getattr__(name: str) -> Any:
     """Parts that most programs do without are imported when they are first asked for."""
     if name == "samples":
         return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise _absent.unknown(f"module {__name__!r}", name, globals())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import absent as _absent
 from .errors import LinAlgError
 from .ops.decompositions import QRResult, SVDResult, pinv, qr, svd, svdvals
 from .ops.linalg import SlogdetResult, det, inv, matrix_power, multi_dot, slogdet, solve
@@ -33,3 +34,5 @@ __all__ = [
     "svdvals",
     "vector_norm",
 ]
+
+_absent.explain_names(__name__)

@@ -1,5 +1,6 @@
 """Data: samples by number, the order to read them in, and batches of them."""
 
+from .. import absent as _absent
 from .dataset import ConcatDataset, Dataset, Subset, TensorDataset, random_split
 from .loader import DataLoader, default_collate
 from .sampler import (
@@ -26,3 +27,5 @@ __all__ = [
     "default_collate",
     "random_split",
 ]
+
+_absent.explain_names(__name__)

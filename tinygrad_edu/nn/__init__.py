@@ -1,5 +1,6 @@
 """Modules: parts of models in PyTorch's terms, their starting values, and losses that sum by default."""
 
+from .. import absent as _absent
 from . import functional as functional
 from . import init as init
 from . import utils as utils
@@ -14,3 +15,6 @@ from .norm import *
 from .parameter import *
 from .rectifier import *
 from .shape import *
+
+_absent.explain_names(__name__)
+_absent.explain_names(init.__name__)

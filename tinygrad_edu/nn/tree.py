@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
+from ..absent import instead
 from ..errors import foreign
 from ..tensor import Tensor
 from .parameter import Parameter
@@ -65,6 +66,7 @@ class ModuleTree:
             text = f"{who} has no attribute {name!r} yet: its __init__ must call super().__init__() first"
         else:
             text = f"{who} has no attribute {name!r}"
+            text += f", as PyTorch has: {instead(name)}" if instead(name) else ""
         raise AttributeError(text, name=name, obj=self)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:

@@ -1,5 +1,6 @@
 """Optimizers: what to do with a gradient."""
 
+from .. import absent as _absent
 from . import lr_scheduler
 from .adadelta import Adadelta
 from .adagrad import Adagrad
@@ -9,3 +10,6 @@ from .rmsprop import RMSprop
 from .sgd import SGD
 
 __all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]
+
+_absent.explain_names(__name__)
+_absent.explain_names(lr_scheduler.__name__)

@@ -1,5 +1,6 @@
 """The functions behind the modules, without parameters of their own: `import tinygrad_edu.nn.functional as F`."""
 
+from ... import absent as _absent
 from ...ops.normalize import *
 from .activation import *
 from .classification import *
@@ -7,3 +8,5 @@ from .general import *
 from .linear import *
 from .probability import *
 from .regression import *
+
+_absent.explain_names(__name__)

@@ -1,0 +1,81 @@
+"""What is said of names that are not here."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import pickle
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu import absent, data, linalg, nn, optim
+from tinygrad_edu.nn import functional as F
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "said"),
+    [
+        (tg, "sofmax", r"module 'tinygrad_edu' has no attribute 'sofmax'\. Did you mean softmax\?"),
+        (tg, "Linear", r"Did you mean linear or tg\.nn\.Linear\?"),
+        (tg, "svd", r"Did you mean tg\.linalg\.svd\?"),
+        (tg, "DataLoader", r"Did you mean tg\.data\.DataLoader\?"),
+        (nn, "Lineer", r"module 'tinygrad_edu\.nn' has no attribute 'Lineer'\. Did you mean Linear\?"),
+        (nn, "relu", r"Did you mean ReLU or tg\.nn\.functional\.relu\?"),
+        (nn, "Adam", r"Did you mean tg\.optim\.Adam\?"),
+        (nn.init, "kaiming_uniform", r"Did you mean kaiming_uniform_\?"),
+        (optim, "adamw", r"Did you mean AdamW\?"),
+        (optim, "StepLR", r"Did you mean tg\.optim\.lr_scheduler\.StepLR\?"),
+        (optim.lr_scheduler, "StepLr", r"Did you mean StepLR\?"),
+        (F, "crossentropy", r"Did you mean cross_entropy\?"),
+        (F, "Linear", r"Did you mean linear or tg\.nn\.Linear\?"),
+        (data, "dataloader", r"Did you mean DataLoader\?"),
+        (linalg, "sdv", r"Did you mean svd\?"),
+        (tg, "cuda", "'cuda', as PyTorch has: there is only the CPU"),
+        (tg, "save", r"np\.savez"),
+        (nn, "DataParallel", r"add those of the workers: tg\.samples\.GradientSum"),
+        (nn, "Conv2d", "convolutions and pooling are not part of this library"),
+        (nn, "BatchNorm1d", "depend on the whole batch: use LayerNorm"),
+        (tg, "xyzzyplugh", r"has no attribute 'xyzzyplugh'$"),
+        (tg, "_cuda", r"has no attribute '_cuda'$"),
+        (nn.Linear(2, 1), "cuda", "Linear has no attribute 'cuda', as PyTorch has: there is only the CPU"),
+        (tg.ones(2), "cuda", "Tensor has no attribute 'cuda', as PyTorch has: there is only the CPU: leave it out"),
+        (tg.ones(2), "summ", r"Tensor has no attribute 'summ'\. Did you mean sum\?"),
+        (tg.ones(2), "cosh_", r"Tensor has no attribute 'cosh_': write x = x\.cosh\(…\)"),
+    ],
+)
+def test_what_to_write_instead(place: object, name: str, said: str) -> None:
+    assert not hasattr(place, name)
+    with pytest.raises(AttributeError, match=said):
+        getattr(place, name)
+
+
+def test_pytorchs_names_in_the_table_are_really_not_here() -> None:
+    for names in absent._INSTEAD:
+        for name in names.split():
+            assert name not in vars(tg) or not hasattr(tg.Tensor, name)
+            assert name[0].islower() or (name not in vars(nn) and name not in vars(data))
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: nn.linear(3, 2), r"nn\.linear is the file in which it is defined; the class is nn\.Linear"),
+        (lambda: nn.dropout(0.5), r"the class is nn\.Dropout"),
+        (lambda: optim.adam([tg.ones(2)], lr=0.1), r"the class is optim\.Adam"),
+        (lambda: optim.sgd([tg.ones(2)]), r"the class is optim\.SGD"),
+    ],
+)
+def test_a_file_that_is_called_like_its_class(call: object, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        call()  # type: ignore[operator]
+
+
+def test_files_and_tensors_are_what_they_were() -> None:
+    assert nn.linear.Linear is nn.Linear
+    assert importlib.import_module("tinygrad_edu.nn.linear") is nn.linear
+    x = tg.tensor([1.0, 2.0])
+    assert tg.equal(copy.deepcopy(x), x)
+    assert tg.equal(pickle.loads(pickle.dumps(x)), x)
+    np.testing.assert_array_equal(np.asarray(x), [1, 2])
