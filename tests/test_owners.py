@@ -19,6 +19,7 @@ from tinygrad_edu.owners import (
     is_plain,
     merge,
     of_places,
+    overwritten,
     plain,
     reshape,
     simplify,
@@ -239,3 +240,37 @@ def test_places_that_only_one_sample_reads_are_its_own(data: st.DataObject) -> N
         assert found.ndim == len(shape)
         own = np.broadcast_to(found, shape).reshape(-1)
         assert [{int(m)} if m >= 0 else set() for m in own] == readers
+
+
+# overwritten
+
+
+@given(st.data())
+def test_what_is_overwritten_is_nobodys_and_the_value_is_its_readers(data: st.DataObject) -> None:
+    shape = data.draw(hnp.array_shapes(min_dims=1, max_dims=3, max_side=3))
+    owners = data.draw(short_owners(shape))
+    size = math.prod(shape)
+    written = data.draw(hnp.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=4))
+    places = data.draw(hnp.arrays(np.intp, written, elements=st.integers(0, size - 1)))
+    value_shape = tuple(n if data.draw(st.booleans()) else 1 for n in written)
+    value_shape = (1,) * data.draw(st.integers(0, 1)) + value_shape[data.draw(st.integers(0, len(value_shape))) :]
+    full = np.broadcast_to(owners, shape).reshape(-1)
+    number = np.broadcast_to(np.arange(math.prod(value_shape)).reshape(value_shape), (1, *written)).reshape(-1)
+    stands: dict[int, int] = dict(zip(places.reshape(-1).tolist(), number.tolist(), strict=True))  # the last one stays
+    rest, value = overwritten(owners, places, shape, value_shape)
+    wanted = [NOBODY if place in stands else full[place] for place in range(size)]
+    np.testing.assert_array_equal(np.broadcast_to(rest, shape).reshape(-1), wanted)
+    readers = [{int(full[p]) for p, n in stands.items() if n == i} - {NOBODY} for i in range(math.prod(value_shape))]
+    if isinstance(value, Use):
+        assert value is Use.SHARED
+        assert any(len(samples) > 1 for samples in readers)
+    else:
+        assert value.ndim == len(value_shape)
+        own = np.broadcast_to(value, value_shape).reshape(-1)
+        assert [{int(m)} if m >= 0 else set() for m in own] == readers
+
+
+def test_the_owners_of_a_row_written_back_are_short() -> None:
+    rest, value = overwritten(plain(4).reshape(4, 1), np.arange(3), (4, 3), (3,))
+    np.testing.assert_array_equal(rest, [[NOBODY], [1], [2], [3]])
+    np.testing.assert_array_equal(value, [0])

@@ -26,6 +26,7 @@ __all__ = [
     "is_plain",
     "merge",
     "of_places",
+    "overwritten",
     "plain",
     "reshape",
     "simplify",
@@ -175,3 +176,30 @@ def of_places(owners: Owners, places: Any, shape: tuple[int, ...]) -> Owners | U
     found = np.full(int(np.prod(shape, dtype=np.intp)), NOBODY)
     found[places] = flat
     return Use.SHARED if (found[places] != flat).any() else simplify(found.reshape(shape))
+
+
+def overwritten(
+    owners: Owners, places: Any, shape: tuple[int, ...], value_shape: tuple[int, ...]
+) -> tuple[Owners, Owners | Use]:
+    """The owners of an array, and of the value that was written over some of its places.
+
+    What was overwritten belongs to nobody in the old array. Each element of the value belongs to the sample
+    whose element it became, and to nobody if a later one was written over it.
+
+    Args:
+        owners: those of the result.
+        places: for each element written, where in memory order it went.
+        shape: the shape of the array and of the result.
+        value_shape: that of the value, which broadcasts to the shape of `places`, but for leading axes of size 1.
+    """
+    rest = np.array(np.broadcast_to(owners, shape)).reshape(-1)
+    flat = places.reshape(-1)
+    written = rest[flat]
+    order = np.arange(flat.size)
+    last = np.empty(rest.shape, np.intp)
+    last[flat] = order
+    written[last[flat] != order] = NOBODY
+    rest[flat] = NOBODY
+    written = written.reshape((1,) * max(len(value_shape) - places.ndim, 0) + places.shape)
+    value = fit(written, value_shape)
+    return simplify(rest.reshape(shape)), value if isinstance(value, Use) else simplify(value)

@@ -390,6 +390,36 @@ LAYOUTS = {
     "changed in place": through(lambda h: (lambda z: (z.__setitem__((slice(None), 0), z[:, 1]), z)[1])(h.clone())),
 }
 
+
+def written(way: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    """The losses of a copy of h into which `way` has written rows of h."""
+
+    def losses(p: Any) -> Any:
+        h = p.h()
+        y = h * 1.0
+        way(y, h)
+        return rows(y)
+
+    return losses
+
+
+SOME = np.array([3, 0])
+
+WRITTEN_BACK = {
+    "a row": written(lambda y, h: y.__setitem__(0, h[0] * 3)),
+    "a row as it is": written(lambda y, h: y.__setitem__(2, h[2])),
+    "a row, read several times": written(lambda y, h: y.__setitem__(0, h[0] * h[0].sum() + h[:1].sum())),
+    "row by row": written(lambda y, h: [y.__setitem__(m, np.sin(h[m])) for m in range(B)]),
+    "a slice": written(lambda y, h: y.__setitem__(slice(1, None), h[1:])),
+    "a slice of one": written(lambda y, h: y.__setitem__(slice(1, 2), h[1] * 2)),
+    "an array of places": written(lambda y, h: y.__setitem__(SOME, h[SOME] * 2)),
+    "a mask": written(lambda y, h: y.__setitem__(LABELS > 0, h[LABELS > 0] * 2)),
+    "index_copy": written(lambda y, h: y.index_copy_(0, SOME, h[SOME] * 2)),
+    "index_add": written(lambda y, h: y.index_add_(0, SOME, h[SOME] * 2)),
+    "scatter": written(lambda y, h: y.scatter_(0, SOME[:, None] + np.zeros((1, D), int), h[SOME] * 2)),
+    "from its own rows": written(lambda y, h: y.__setitem__(0, y[0] * y[0].sum())),
+}
+
 SHARED = {
     "rows of a table": looked_up(lambda t: t[IDS]),
     "a table read twice": lambda p: rows((lambda t: t[IDS].mean(1) @ t.T)(p.E * 2.0)),
@@ -461,6 +491,11 @@ def test_along_other_axes_samples_stay_apart(name: str) -> None:
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_samples_stay_apart_however_the_batch_is_laid_out(name: str) -> None:
     check_apart(LAYOUTS[name])
+
+
+@pytest.mark.parametrize("name", WRITTEN_BACK)
+def test_rows_written_back_stay_their_samples(name: str) -> None:
+    check_apart(WRITTEN_BACK[name])
 
 
 @pytest.mark.parametrize("name", SHARED)

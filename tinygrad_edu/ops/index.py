@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..errors import ShapeError
-from ..owners import NOBODY, Use, fit, of_places, simplify
+from ..owners import NOBODY, Use, of_places, overwritten, simplify
 from ..primitives import Operand, primitive
 from ..recording import TensorBase
 from ..sample_rules import Custom, Moving
@@ -212,17 +212,9 @@ def _rest_rule(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
 
 def _set_item_owners(node: Any, owners: Any) -> list[Any]:
     x, index, value = node.links[0], node.args[1], node.links[2]
-    full = np.broadcast_to(owners, node.shape)
-    rest = full.copy()
-    rest[index] = NOBODY
-    written = None
-    if value is not None:
-        part = np.asarray(full[index])
-        if may_repeat(index):
-            part = np.where(_last_writes(node.shape, index), part, NOBODY)
-        surplus = len(value.shape) - part.ndim
-        written = fit(part.reshape((1,) * max(surplus, 0) + part.shape), value.shape)
-    return [None if x is None else simplify(rest), None, written]
+    places = np.arange(math.prod(node.shape)).reshape(node.shape)[index]
+    rest, written = overwritten(owners, np.asarray(places), node.shape, () if value is None else value.shape)
+    return [None if x is None else rest, None, None if value is None else written]
 
 
 @primitive(
