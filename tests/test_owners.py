@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tinygrad_edu.owners import (
+    BOTH,
+    CROWD,
     NOBODY,
     Use,
     collapse,
@@ -131,6 +133,14 @@ def test_fit_is_the_owner_of_every_element_that_an_argument_was_stretched_to(dra
         assert [{int(m)} if m >= 0 else set() for m in flat] == each
 
 
+@given(shaped_owners(), st.data())
+def test_fit_with_the_full_shape_tells_the_crowds_elements_from_others(drawn: Any, data: st.DataObject) -> None:
+    shape, owners = drawn
+    short = tuple(1 if data.draw(st.booleans()) else n for n in shape[data.draw(st.integers(0, len(shape))) :])
+    places = np.broadcast_to(np.arange(math.prod(short)).reshape(short), shape)
+    np.testing.assert_array_equal(fit(owners, short, shape), of_places(owners, places, short, exact=True))
+
+
 # merge, simplify
 
 
@@ -240,37 +250,32 @@ def test_places_that_only_one_sample_reads_are_its_own(data: st.DataObject) -> N
         assert found.ndim == len(shape)
         own = np.broadcast_to(found, shape).reshape(-1)
         assert [{int(m)} if m >= 0 else set() for m in own] == readers
+    exact = of_places(owners, places, shape, exact=True)
+    assert isinstance(exact, np.ndarray)
+    whose = np.broadcast_to(exact, shape).reshape(-1)
+    for place, samples in enumerate(readers):
+        assert whose[place] == (CROWD if len(samples) > 1 else max(samples, default=NOBODY))
+
+
+def test_what_came_to_both_is_boths() -> None:
+    found = of_places(np.array([0, BOTH, CROWD, 1, CROWD]), np.array([0, 0, 1, 2, 2]), (4,), exact=True)
+    np.testing.assert_array_equal(found, [BOTH, CROWD, CROWD, NOBODY])
 
 
 # overwritten
 
 
 @given(st.data())
-def test_what_is_overwritten_is_nobodys_and_the_value_is_its_readers(data: st.DataObject) -> None:
+def test_what_is_overwritten_is_nobodys_and_what_was_written_its_readers(data: st.DataObject) -> None:
     shape = data.draw(hnp.array_shapes(min_dims=1, max_dims=3, max_side=3))
     owners = data.draw(short_owners(shape))
     size = math.prod(shape)
     written = data.draw(hnp.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=4))
     places = data.draw(hnp.arrays(np.intp, written, elements=st.integers(0, size - 1)))
-    value_shape = tuple(n if data.draw(st.booleans()) else 1 for n in written)
-    value_shape = (1,) * data.draw(st.integers(0, 1)) + value_shape[data.draw(st.integers(0, len(value_shape))) :]
     full = np.broadcast_to(owners, shape).reshape(-1)
-    number = np.broadcast_to(np.arange(math.prod(value_shape)).reshape(value_shape), (1, *written)).reshape(-1)
-    stands: dict[int, int] = dict(zip(places.reshape(-1).tolist(), number.tolist(), strict=True))  # the last one stays
-    rest, value = overwritten(owners, places, shape, value_shape)
+    stands = {place: number for number, place in enumerate(places.reshape(-1).tolist())}  # the last one stays
+    rest, own = overwritten(owners, places, shape)
     wanted = [NOBODY if place in stands else full[place] for place in range(size)]
     np.testing.assert_array_equal(np.broadcast_to(rest, shape).reshape(-1), wanted)
-    readers = [{int(full[p]) for p, n in stands.items() if n == i} - {NOBODY} for i in range(math.prod(value_shape))]
-    if isinstance(value, Use):
-        assert value is Use.SHARED
-        assert any(len(samples) > 1 for samples in readers)
-    else:
-        assert value.ndim == len(value_shape)
-        own = np.broadcast_to(value, value_shape).reshape(-1)
-        assert [{int(m)} if m >= 0 else set() for m in own] == readers
-
-
-def test_the_owners_of_a_row_written_back_are_short() -> None:
-    rest, value = overwritten(plain(4).reshape(4, 1), np.arange(3), (4, 3), (3,))
-    np.testing.assert_array_equal(rest, [[NOBODY], [1], [2], [3]])
-    np.testing.assert_array_equal(value, [0])
+    wanted = [full[p] if stands[p] == number else NOBODY for number, p in enumerate(places.reshape(-1).tolist())]
+    np.testing.assert_array_equal(own, np.array(wanted, np.intp).reshape(written))

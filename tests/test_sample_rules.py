@@ -29,9 +29,9 @@ from per_sample import (
 import tinygrad_edu as tg
 from tinygrad_edu.ops.index import _put_add as put_add
 from tinygrad_edu.ops.index import plain_index
-from tinygrad_edu.owners import Use
+from tinygrad_edu.owners import CROWD, Use
 from tinygrad_edu.primitives import PRIMITIVES, Primitive
-from tinygrad_edu.sample_rules import Contraction, SampleRule
+from tinygrad_edu.sample_rules import Choosing, Contraction, Moving, Overwriting, SampleRule
 from tinygrad_edu.walk import pull
 
 
@@ -53,9 +53,14 @@ def reached(call: Call, owners: tuple[Any, ...]) -> list[dict[int, np.ndarray]]:
 
 def check_rule(call: Call, owners: tuple[Any, ...]) -> None:
     """What the rule says of the arguments is so: no other sample's gradient reaches an element."""
-    found = owners_of(call, owners)
-    what = f"{call.node.op.name}, owners {owners}"
-    for i, touched in enumerate(reached(call, owners)):
+    rule, own = call.node.op.samples, owners if call.several else owners[0]
+    touched = reached(call, owners)
+    for found in (rule.owners_of(call.node, own), rule.exactly(call.node, own)):
+        _check_found(call, found, touched, f"{call.node.op.name}, owners {owners}")
+
+
+def _check_found(call: Call, found: Any, touched: list[dict[int, np.ndarray]], what: str) -> None:
+    for i, by_sample in enumerate(touched):
         link = call.node.links[i]
         if link is None:
             continue
@@ -66,8 +71,25 @@ def check_rule(call: Call, owners: tuple[Any, ...]) -> None:
         assert isinstance(own, np.ndarray), f"{what}: argument {i} belongs to {own!r}"
         assert own.ndim == len(link.shape), f"{what}: argument {i} of shape {link.shape}, owners {own.shape}"
         assert all(n in (1, full) for n, full in zip(own.shape, link.shape, strict=True)), what
-        for m, elements in touched.items():
-            assert not (elements & (own != m)).any(), f"{what}: sample {m} reaches more of argument {i} than its own"
+        for m, elements in by_sample.items():
+            assert not (elements & (own != m) & (own < CROWD)).any(), (
+                f"{what}: sample {m} reaches more of argument {i} than its own"
+            )
+
+
+# Ops that take, move or overwrite elements and do not compute: who uses which can be known exactly.
+TAKING = [p for p in RULED if isinstance(p.values[0].samples, Moving | Choosing | Overwriting)]
+
+
+@pytest.mark.parametrize("op", TAKING)
+def test_exactly_takes_nothing_for_a_samples_own_that_it_does_not_use(op: Primitive) -> None:
+    for call in calls(op):
+        for owners in owners_for(call):
+            found = op.samples.exactly(call.node, owners if call.several else owners[0])
+            for i, by_sample in enumerate(reached(call, owners)):
+                for m, elements in by_sample.items():
+                    if isinstance(found[i], np.ndarray):
+                        assert not ((found[i] == m) & ~elements).any(), f"{op.name}, owners {owners}, argument {i}"
 
 
 @pytest.mark.parametrize("op", RULED)

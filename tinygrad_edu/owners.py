@@ -1,7 +1,8 @@
 """Owners: which sample each element of an array belongs to.
 
 They are integers in an array with as many axes as the one they speak of; an axis along which the owner
-does not change has size 1. `NOBODY` marks an element that no sample's loss depends on.
+does not change has size 1. `NOBODY` marks an element that no sample's loss depends on. Where elements that several
+samples use are told from others, these belong to the `CROWD`, and to `BOTH` if it takes what is a sample's own.
 
     array (B, T, D), one sample a row      owners (B, 1, 1): 0, 1, …
     the same, flattened to (B·T, D)        owners (B·T, 1): 0, 0, …, 1, 1, …
@@ -10,6 +11,7 @@ does not change has size 1. `NOBODY` marks an element that no sample's loss depe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from functools import lru_cache
@@ -18,6 +20,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 __all__ = [
+    "BOTH",
+    "CROWD",
     "NOBODY",
     "Owners",
     "Use",
@@ -37,6 +41,8 @@ __all__ = [
 Owners: TypeAlias = np.ndarray[Any, np.dtype[np.intp]]
 
 NOBODY = -1
+BOTH = int(np.iinfo(np.intp).max)
+CROWD = BOTH - 1
 
 
 class Use(Enum):
@@ -90,8 +96,14 @@ def collapse(owners: Owners, axes: tuple[int, ...]) -> Owners | None:
     return None if others.any() else last
 
 
-def fit(owners: Owners, shape: tuple[int, ...]) -> Owners | Use:
-    """The owners of an argument of `shape` that an op broadcast to an array with these `owners`."""
+def fit(owners: Owners, shape: tuple[int, ...], full: tuple[int, ...] | None = None) -> Owners | Use:
+    """The owners of an argument of `shape` that an op broadcast to an array with these `owners`.
+
+    With the shape of that array, `full`, elements that went to several samples are the `CROWD`'s, as in `of_places`.
+    """
+    if full is not None:
+        places = np.arange(math.prod(shape)).reshape(shape)
+        return of_places(owners, np.broadcast_to(places, full), shape, exact=True)
     extra = owners.ndim - len(shape)
     if not extra and shape == owners.shape:
         return owners
@@ -161,13 +173,14 @@ def _groups(one: tuple[int, ...], other: tuple[int, ...]) -> Iterator[tuple[rang
         yield range(start, i), range(begin, j)
 
 
-def of_places(owners: Owners, places: Any, shape: tuple[int, ...]) -> Owners | Use:
+def of_places(owners: Owners, places: Any, shape: tuple[int, ...], exact: bool = False) -> Owners | Use:
     """The owners of an array of `shape` whose elements an op has moved.
 
     Args:
         owners: those of the result.
         places: for each element of the result, where in memory order it came from; below 0, from nowhere.
         shape: the shape of the array they came from.
+        exact: give elements that came to several samples to the `CROWD`, instead of calling all of them shared.
     """
     flat = np.broadcast_to(owners, places.shape).reshape(-1)
     places = places.reshape(-1)
@@ -175,22 +188,24 @@ def of_places(owners: Owners, places: Any, shape: tuple[int, ...]) -> Owners | U
     flat, places = flat[used], places[used]
     found = np.full(int(np.prod(shape, dtype=np.intp)), NOBODY)
     found[places] = flat
-    return Use.SHARED if (found[places] != flat).any() else simplify(found.reshape(shape))
+    several = places[found[places] != flat]
+    if several.size and not exact:
+        return Use.SHARED
+    found[several] = CROWD
+    found[places[flat == BOTH]] = BOTH
+    return simplify(found.reshape(shape))
 
 
-def overwritten(
-    owners: Owners, places: Any, shape: tuple[int, ...], value_shape: tuple[int, ...]
-) -> tuple[Owners, Owners | Use]:
-    """The owners of an array, and of the value that was written over some of its places.
+def overwritten(owners: Owners, places: Any, shape: tuple[int, ...]) -> tuple[Owners, Owners]:
+    """The owners of an array over some of whose places something was written, and of what was written there.
 
-    What was overwritten belongs to nobody in the old array. Each element of the value belongs to the sample
-    whose element it became, and to nobody if a later one was written over it.
+    What was overwritten belongs to nobody in the old array. What was written belongs to the sample whose element it
+    became, and to nobody if something else was written over it.
 
     Args:
         owners: those of the result.
-        places: for each element written, where in memory order it went.
-        shape: the shape of the array and of the result.
-        value_shape: that of the value, which broadcasts to the shape of `places`, but for leading axes of size 1.
+        places: for each element written, in their order, where in memory order it went.
+        shape: the shape of the result.
     """
     rest = np.array(np.broadcast_to(owners, shape)).reshape(-1)
     flat = places.reshape(-1)
@@ -200,6 +215,4 @@ def overwritten(
     last[flat] = order
     written[last[flat] != order] = NOBODY
     rest[flat] = NOBODY
-    written = written.reshape((1,) * max(len(value_shape) - places.ndim, 0) + places.shape)
-    value = fit(written, value_shape)
-    return simplify(rest.reshape(shape)), value if isinstance(value, Use) else simplify(value)
+    return simplify(rest.reshape(shape)), written.reshape(places.shape)

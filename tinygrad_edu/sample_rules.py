@@ -4,9 +4,11 @@ A sample rule answers one question about a call of an op: if each element of the
 sample, to which sample does each element of the arguments belong? An op names the rule of its family:
 
     elementwise             results and arguments are aligned by broadcasting
+    Choosing(masks)         elementwise, and takes the elements of an argument where its mask is true
     reduction               over the axes that its arguments `axis` and `keepdims` name
     along_axis              computes with all elements along its `axis`
     moving                  only moves elements; moving_axis where it does so along its `axis`
+    Overwriting(places, 2)  the first argument with the value, here argument 2, written over some of its places
     core(2, 2, out=2)       works on the last axes of each argument, and broadcasts the others
     Contraction(terms)      sums of products, with a letter for each axis
     Custom(function)        none of these: the function says it
@@ -23,16 +25,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .graph import Leaf, Link, Node
-from .owners import NOBODY, Owners, Use, collapse, fit, is_plain, of_places, spread
+from .owners import NOBODY, Owners, Use, collapse, fit, is_plain, of_places, overwritten, simplify, spread
 
 if TYPE_CHECKING:
     from .primitives import Primitive
 
 __all__ = [
+    "Choosing",
     "Contraction",
     "Core",
     "Custom",
     "Moving",
+    "Overwriting",
     "SampleRule",
     "Terms",
     "Unsummed",
@@ -64,6 +68,13 @@ class SampleRule:
         """
         raise NotImplementedError
 
+    def exactly(self, node: Node, owners: Any) -> Sequence[Found]:
+        """As `owners_of`, which may take more for a sample's own, or for shared, than is: if it is simpler.
+
+        Elements that several samples use may belong to the `CROWD`, instead of making all of them `SHARED`.
+        """
+        return self.owners_of(node, owners)
+
     def permutes(self, node: Node) -> bool:
         """Whether each element of the result is an element of the first argument, and no two are the same one."""
         return False
@@ -90,6 +101,19 @@ class _Elementwise(Unsummed):
         shape = node.shape
         return [
             None if link is None else owners if link.shape == shape else fit(owners, link.shape) for link in node.links
+        ]
+
+
+class Choosing(_Elementwise):
+    """Elementwise, and of each argument only the elements count that are chosen: the mask of a node says which."""
+
+    def __init__(self, masks: Callable[[Node], Sequence[Any]]) -> None:
+        self._masks = masks
+
+    def exactly(self, node: Node, owners: Any) -> Sequence[Found]:
+        return [
+            None if link is None else fit(np.where(mask, owners, NOBODY), link.shape, node.shape)
+            for link, mask in zip(node.links, self._masks(node), strict=True)
         ]
 
 
@@ -121,17 +145,16 @@ class Moving(SampleRule):
     """Elements are moved, dropped, repeated or set beside constants, but not computed with."""
 
     def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+        return self._moved(node, owners, exact=False)
+
+    def exactly(self, node: Node, owners: Any) -> Sequence[Found]:
+        return self._moved(node, owners, exact=True)
+
+    def _moved(self, node: Node, owners: Any, exact: bool) -> Sequence[Found]:
         return [
-            None if link is None else self._moved(owners, places, link.shape)
+            None if link is None else _from_places(owners, places, link.shape, exact)
             for link, places in zip(node.links, self.places(node), strict=True)
         ]
-
-    def _moved(self, owners: Any, places: Any, shape: tuple[int, ...]) -> Found:
-        if not isinstance(owners, tuple):
-            return of_places(owners, places, shape)
-        used = [(o, p) for o, p in zip(owners, places, strict=True) if o is not None]
-        flat = [np.broadcast_to(o, p.shape).reshape(-1) for o, p in used]
-        return of_places(np.concatenate(flat), np.concatenate([p.reshape(-1) for _, p in used]), shape)
 
     def rows(self, node: Node, argument: int) -> tuple[Any, int]:
         """Which rows of an argument the elements of the result came from, and how many axes a row has."""
@@ -161,6 +184,14 @@ class Moving(SampleRule):
                 if not isinstance(args[i], np.ndarray):
                     args[i] = 0
         return args
+
+
+def _from_places(owners: Any, places: Any, shape: tuple[int, ...], exact: bool) -> Found:
+    if not isinstance(owners, tuple):
+        return of_places(owners, places, shape, exact)
+    used = [(o, p) for o, p in zip(owners, places, strict=True) if o is not None]
+    flat = [np.broadcast_to(o, p.shape).reshape(-1) for o, p in used]
+    return of_places(np.concatenate(flat), np.concatenate([p.reshape(-1) for _, p in used]), shape, exact)
 
 
 def _is_array(value: Any, link: Link | None) -> bool:
@@ -292,6 +323,35 @@ def _on_diagonal(letters: str, shape: tuple[int, ...], output: str, owners: Owne
     full = np.full(shape, NOBODY)
     np.einsum(full, [ascii_letters.index(c) for c in letters], [ascii_letters.index(c) for c in once])[...] = own
     return full
+
+
+class Overwriting(SampleRule):
+    """The first argument, at some places of which the value, the argument number `value`, was written.
+
+    The value broadcasts to the shape of `places(node)`, but for leading axes of size 1: for each element written, in
+    their order, where in memory order of the first argument it went.
+    """
+
+    def __init__(self, places: Callable[[Node], Any], value: int) -> None:
+        self._places = places
+        self._value = value
+
+    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+        return self._parted(node, owners, exact=False)
+
+    def exactly(self, node: Node, owners: Any) -> Sequence[Found]:
+        return self._parted(node, owners, exact=True)
+
+    def _parted(self, node: Node, owners: Any, exact: bool) -> Sequence[Found]:
+        rest, written = overwritten(owners, self._places(node), node.shape)
+        found: list[Found] = [None] * len(node.links)
+        found[0] = rest
+        value = node.links[self._value]
+        if value is not None:
+            written = written.reshape((1,) * (len(value.shape) - written.ndim) + written.shape)
+            own = fit(written, value.shape, written.shape if exact else None)
+            found[self._value] = own if isinstance(own, Use) else simplify(own)
+        return found
 
 
 class Custom(SampleRule):

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import refuse_mask
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase, make_tensor
-from ..sample_rules import elementwise
+from ..sample_rules import Choosing, elementwise
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -151,6 +151,12 @@ def clamp_max(x: Operand, max: Operand) -> Tensor:
     return _clip(x, None, max)
 
 
+def _taken(node: Any) -> tuple[Any, Any, Any]:
+    """Of which elements of x, and of y, the result of `where` is made."""
+    condition = np.asarray(node.args[0], bool)
+    return None, condition, ~condition
+
+
 @primitive(
     vjps=(
         None,
@@ -164,7 +170,7 @@ def clamp_max(x: Operand, max: Operand) -> Tensor:
         (np.array([True, False]), draw(), draw(2)),
         (np.zeros((0, 2), bool), draw(0, 2), draw(2)),
     ],
-    samples=elementwise,
+    samples=Choosing(_taken),
 )
 def _where(condition: Operand, x: Operand, y: Operand) -> Operand:
     return np.where(condition, x, y)

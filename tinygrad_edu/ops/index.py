@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..errors import ShapeError
-from ..owners import NOBODY, Use, of_places, overwritten, simplify
+from ..owners import NOBODY, Use, of_places, simplify
 from ..primitives import Operand, primitive
 from ..recording import TensorBase
-from ..sample_rules import Custom, Moving
+from ..sample_rules import Custom, Moving, Overwriting
 
 if TYPE_CHECKING:
     from ..dtypes import Array
@@ -210,11 +210,9 @@ def _rest_rule(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
     return _set_item(g, index, 0.0)
 
 
-def _set_item_owners(node: Any, owners: Any) -> list[Any]:
-    x, index, value = node.links[0], node.args[1], node.links[2]
-    places = np.arange(math.prod(node.shape)).reshape(node.shape)[index]
-    rest, written = overwritten(owners, np.asarray(places), node.shape, () if value is None else value.shape)
-    return [None if x is None else rest, None, None if value is None else written]
+def _places_written(node: Any) -> Array:
+    places = np.arange(math.prod(node.shape)).reshape(node.shape)
+    return np.asarray(places[node.args[1]])
 
 
 @primitive(
@@ -230,7 +228,7 @@ def _set_item_owners(node: Any, owners: Any) -> list[Any]:
         (draw(2), np.array([True, False]), draw()),
         (draw(0, 2), slice(None), draw(2)),
     ],
-    samples=Custom(_set_item_owners),
+    samples=Overwriting(_places_written, value=2),
 )
 def _set_item(x: Operand, index: Any, value: Operand) -> Operand:
     out = np.array(x, order="K")  # views of it are then what they were of x

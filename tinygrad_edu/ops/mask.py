@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import DtypeError, ShapeError, broadcast_clash
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase, make_tensor
-from ..sample_rules import elementwise
+from ..sample_rules import Choosing
 from .index import _set_item, getitem
 
 if TYPE_CHECKING:
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzero"]
+
+
+def _taken(node: Any) -> tuple[Any, Any, Any]:
+    """Of which elements of x, and of the value, the result is made."""
+    mask = np.asarray(node.args[1], bool)
+    return ~mask, None, mask
 
 
 @primitive(
@@ -33,7 +39,7 @@ __all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzer
         (draw(), np.array(True), 1.0),
         (draw(0), np.zeros(0, bool), 1.0),
     ],
-    samples=elementwise,
+    samples=Choosing(_taken),
 )
 def _masked_fill(x: Operand, mask: Operand, value: Operand) -> Operand:
     return np.where(mask, value, x)
