@@ -24,6 +24,7 @@ from .uses import Crossing, Parts, merged, visit_links
 __all__ = ["couplings"]
 
 _STRUCTURE = ("transpose", "reshape", "broadcast_to", "getitem", "clone", "astype", "pick")
+_JOINS = ("set_item", "concatenate", "stack", "split")
 
 
 def couplings(root: Link, owners: Owners) -> list[SampleCouplingError]:
@@ -247,7 +248,7 @@ def _culprit(chain: Sequence[Crossing], owners: Any) -> Node:
         if owners is None:
             break
         nodes.pop(0)
-    computing = [node for node in nodes if node.op.name not in _STRUCTURE] or nodes[-1:]
+    computing = [node for node in nodes if node.op.name not in _STRUCTURE + _JOINS] or nodes[-1:]
     return next((node for node in computing if _mixing(node)), computing[0])
 
 
