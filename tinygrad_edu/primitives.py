@@ -98,8 +98,9 @@ class Primitive:
         if self.reads is None:
             return (True,) * (len(tracked) + 1)
         read: set[str] = set()
+        last = len(self.parameters) - 1
         for index, wanted in enumerate(self.reads):
-            if index < len(tracked) and tracked[index]:
+            if any(tracked[index:] if self.variadic and index == last else tracked[index : index + 1]):
                 read |= wanted
         surplus = len(tracked) - len(self.parameters)  # more arguments of a variadic op
         names = self.parameters[: len(tracked)] + self.parameters[-1:] * max(surplus, 0)
