@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from per_sample import assert_close, one_hot_passes
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
@@ -17,6 +18,22 @@ from tinygrad_edu.nn import functional as F
 X = tg.tensor(np.random.default_rng(0).normal(size=(6, 3)))
 IDS = tg.tensor(np.array([[1, 2], [3, 1], [0, 0], [4, 2], [2, 2], [1, 3]]))
 LABELS = tg.tensor(np.array([0, 1, 2, 3, 1, 0]))
+
+
+def advice_is_true(advice: str, model: Any) -> None:
+    """What `check` says of backward(per_sample=True), done: on results of a layer, which are computed as x is there."""
+    layer = nn.Linear(3, 3).double()
+    losses = (model(layer(X)).sin().reshape(6, -1)).sum(1)
+    expected = one_hot_passes(losses, [layer.weight])[0]
+    if "coupled=True" in advice:
+        with pytest.raises(tg.SampleCouplingError):
+            losses.backward(per_sample=True)
+        losses.backward(per_sample=True, coupled=True)
+    else:
+        assert "raises no\nerror" in advice
+        assert "as it stands" in advice
+        losses.backward(per_sample=True)
+    assert_close(layer.weight.sample_grads.materialize(), expected, "sample_grads")
 
 
 class Centre(nn.Module):
@@ -112,6 +129,63 @@ def test_the_op_and_the_line_in_which_samples_meet(name: str) -> None:
     assert (first, reason) == ("not separable", f"  {found.reasons[0]}")
     assert advice.startswith("  what to do: compute it sample by sample (layer_norm")
     assert "coupled=True" in found.advice
+
+
+def first_for_all(x: Any) -> Any:
+    y = x * 1.0
+    y[:] = x[0]
+    return y
+
+
+# What takes x across samples and uses it in no other way: the op to be named.
+ACROSS_ALONE: dict[str, tuple[str, Any]] = {
+    "a mean for all": ("mean", lambda x: x.mean(0).expand(6, 3) * 2),
+    "the first for all": ("set_item", first_for_all),
+    "running sums, looked up": ("cumsum", lambda x: x.exp().cumsum(0)[np.array([0, 0, 2, 2, 4, 5])]),
+    "rows of a table": ("getitem", lambda x: x[np.array([0, 0, 2, 2, 4, 5])]),
+    "a scale for all": ("norm", lambda x: tg.ones(6, 3, dtype=tg.float64) * x.norm()),
+}
+
+
+@pytest.mark.parametrize("name", ACROSS_ALONE)
+def test_an_input_that_only_goes_across_samples_is_explained(name: str) -> None:
+    op, model = ACROSS_ALONE[name]
+    found = tg.samples.check(model, X)
+    assert not found
+    (reason,) = found.reasons
+    assert reason.startswith(f"{op!r} takes samples together, called at {__file__}:")
+    assert found.advice.startswith("x goes across samples alone")
+    assert "constant" not in found.advice
+    advice_is_true(found.advice, model)
+
+
+@pytest.mark.parametrize("name", [name for name in MEETING if "arg" not in name and "outputs" not in name])
+def test_what_is_said_of_samples_that_meet_is_true(name: str) -> None:
+    _, model, x = MEETING[name]
+    advice_is_true(tg.samples.check(model, x).advice, model)
+
+
+def written_back(x: Any) -> Any:
+    y = x * 1.0
+    y[0] = x[0] * 3
+    y[1:3] = x[1:3] - x[1:3].mean(1, keepdim=True)
+    for m in (3, 4, 5):
+        y[m] = y[m] * x[m].sum()
+    return y
+
+
+def test_rows_written_back_are_separable_and_others_are_not() -> None:
+    found = tg.samples.check(written_back, X)
+    assert found
+    assert found.notes == ()
+
+    def exchanged(x: Any) -> Any:
+        y = x * 1.0
+        y[0] = x[1]
+        return y
+
+    (reason,) = tg.samples.check(exchanged, X).reasons
+    assert reason == f"'getitem' takes samples together, called at {line('y[0] = x[1]')}"
 
 
 def test_the_line_in_a_module_is_named() -> None:
@@ -243,7 +317,8 @@ def test_ops_without_a_rule_are_noted_and_left_to_numbers() -> None:
         found = tg.samples.check(lambda x: centred(x.exp()), X)
         assert not found
         assert ": first in 'centred', called at " in found.reasons[0]
-        assert "coupled=True" in found.advice
+        assert found.advice.startswith("it comes by an op without a sample rule, or by a constant")
+        advice_is_true(found.advice, lambda h: centred(h.exp()))
     finally:
         del tg.PRIMITIVES["twice"], tg.PRIMITIVES["centred"]
 

@@ -7,7 +7,7 @@ a gradient do, is in no graph: for that the model runs again with some of the sa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,16 @@ _TOGETHER = (
 _CONSTANT = (
     "it comes by a constant (from detach(), no_grad() or .numpy(), an index, a choice), through which no gradient\n"
     "goes, so backward(per_sample=True) takes it as it stands; for independent outputs, keep it from training"
+)
+_ALONE = (
+    "x goes across samples alone, so that no use of it shows whose its rows are: backward(per_sample=True) raises no\n"
+    "error, and gives the derivatives of each loss with the batch as it stands; for independent outputs, compute it\n"
+    "sample by sample"
+)
+_UNSEEN = (
+    "it comes by an op without a sample rule, or by a constant: backward(per_sample=True) does not see it, raises no\n"
+    "error, and gives the derivatives of each loss with the batch as it stands; for independent outputs, compute it\n"
+    "sample by sample"
 )
 _ORDER = "return the samples in the order of x; per-sample gradients are right all the same, in the order of the losses"
 _UNKNOWN = "pass samples that differ, to a model whose random numbers, if any, come from the default generator"
@@ -77,6 +87,9 @@ def check(model: Callable[..., Any], x: Any, *, rtol: float | None = None) -> Se
     is changed once while the other is not, and the outputs of those that are not changed must stay. All runs
     begin with the same random numbers of the default generator.
 
+    More is found than `backward(per_sample=True)` makes an error of: here `x` counts as computed, and its rows as the
+    samples'. `advice` says what such a pass does.
+
     No gradient is computed. The default generator, and the modules that `model` is or that a function refers to
     by name, are afterwards as they were: parameters, buffers, attributes.
 
@@ -106,10 +119,12 @@ def check(model: Callable[..., Any], x: Any, *, rtol: float | None = None) -> Se
     advice = _TOGETHER
     if flow and not reasons:
         reasons, advice = _other_rows(flow, first.inputs), _ORDER
+    if flow and not reasons:
+        reasons, advice = _meetings(_followed(first, batch.count, first.given)[0]), _ALONE
     if not reasons:
         blind = flow is None or bool(flow.unruled)
         reasons, failure = _compared(runs, first, rtol)
-        advice = _TOGETHER if blind else _CONSTANT
+        advice = _UNSEEN if flow and flow.unruled else _CONSTANT
         if failure and blind:
             reasons, advice = [f"not known: {failure}"], _UNKNOWN
         elif failure:
@@ -120,11 +135,14 @@ def check(model: Callable[..., Any], x: Any, *, rtol: float | None = None) -> Se
 # The graph
 
 
-def _followed(output: Output, count: int) -> tuple[Flow | None, list[str]]:
-    """The flow from one number for each sample, which depends on all of its output; and what is to be said of it."""
+def _followed(output: Output, count: int, rows: Sequence[Any] = ()) -> tuple[Flow | None, list[str]]:
+    """The flow from one number for each sample, which depends on all of its output; and what is to be said of it.
+
+    It depends on the sample's own part of `rows` besides, which shows whose they are.
+    """
     total: Any = None
     with enable_grad(), np.errstate(all="ignore"):
-        for result in output.results:
+        for result in (*output.results, *rows):
             if isinstance(result, TensorBase) and result.source is not None:
                 row: Any = result.reshape((count, math.prod(result.array.shape[1:]))).sum(1)  # type: ignore[attr-defined]
                 total = row if total is None else total + row
@@ -141,9 +159,9 @@ def _followed(output: Output, count: int) -> tuple[Flow | None, list[str]]:
     ]
 
 
-def _meetings(flow: Flow) -> list[str]:
+def _meetings(flow: Flow | None) -> list[str]:
     found = []
-    for text in dict.fromkeys(flow.coupled):
+    for text in dict.fromkeys(flow.coupled if flow else ()):
         op, _, where = text.partition(", ")
         found.append(f"{op!r} takes samples together" + (f", called at {where}" if where else ""))
     return found

@@ -88,10 +88,17 @@ def numbers_of(value: Any) -> Any:
 
 
 class Output(NamedTuple):
-    """What the model returned: its tensors and arrays, and the leaves that the real inputs were made."""
+    """What the model returned.
+
+    Attributes:
+        results: its tensors and arrays.
+        inputs: the leaves that the real inputs were made.
+        given: the copies of these that the model was called with.
+    """
 
     results: list[Any]
     inputs: list[Any]
+    given: list[Any]
 
 
 class Runs:
@@ -130,6 +137,7 @@ class Runs:
         """The output for these arrays; `watch` is shown each op on what is tracked."""
         values: list[Any] = []
         inputs: list[Any] = []
+        given: list[Any] = []
         with unchanged(self._model), enable_grad():
             recording = mode.recording
             mode.recording = watch or recording
@@ -138,13 +146,14 @@ class Runs:
                     values.append(self.batch.as_given(i, array.copy()))
                     if self._tracked and array.dtype.kind == "f":
                         inputs.append(make_tensor(array.copy(), Leaf(array.shape, array.dtype)))
-                        values[-1] = inputs[-1].clone()  # leaves cannot couple samples, what is computed can
+                        given.append(inputs[-1].clone())  # leaves cannot couple samples, what is computed can
+                        values[-1] = make_tensor(given[-1].array, given[-1].source)
                 results = flatten(self.batch.call(self._model, values))[0]
             finally:
                 mode.recording = recording
         results = [result for result in results if isinstance(result, TensorBase | np.ndarray)]
         _check_rows(results, self.batch.count)
-        return Output(results, inputs)
+        return Output(results, inputs, given)
 
 
 def _check_rows(results: list[Any], count: int) -> None:
