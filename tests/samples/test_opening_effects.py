@@ -334,7 +334,6 @@ def test_losses_of_the_library(losses: Callable[[Any], Any]) -> None:
 
 @pytest.fixture
 def no_collector() -> Iterator[None]:
-    gc.collect()
     gc.disable()
     yield
     gc.enable()
