@@ -44,7 +44,7 @@ def step_in_tinygrad(start: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> t
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(inputs), targets)
         loss.backward()
-        optimizer.step()
+        optimizer.step(samples=1)  # of the sum
         return loss
 
     return step, [p.array for p in model.parameters()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from .errors import DtypeError, GraphError, ShapeError, refuse_mask
 from .function import Function
 from .graph import Leaf, Link
 from .recording import TensorBase, lift, make_tensor, mode
+from .tallies import Tally, hooks_ran, tally_of, unknown
 from .versions import mark_changed
 from .walk import backward as walk
 
@@ -50,13 +51,21 @@ def backward(
     outputs, seeds = _pairs(tensors, grad_tensors)
     roots = [(_source(t, "backward()"), seed(t, g, create_graph)) for t, g in zip(outputs, seeds, strict=True)]
     retain = create_graph if retain_graph is None else retain_graph
-    run(roots, retain, create_graph)
+    plain = grad_tensors is None or all(g is None for g in seeds)
+    run(roots, retain, create_graph, tally_of(roots) if plain else unknown())
 
 
 def run(
-    roots: Sequence[tuple[Link, Any]], retain: bool, create_graph: bool, finish: Callable[[], None] | None = None
+    roots: Sequence[tuple[Link, Any]],
+    retain: bool,
+    create_graph: bool,
+    tally: Tally,
+    finish: Callable[[], None] | None = None,
 ) -> None:
-    """Walk from `roots` and add what comes out to the leaves; `finish` is called when it is known, before that."""
+    """Walk from `roots` and add what comes out to the leaves, and `tally` to what they know of it.
+
+    `finish` is called when the gradients are known, before that.
+    """
     before = mode.recording
     mode.recording = (before or True) if create_graph else False
     try:
@@ -64,13 +73,18 @@ def run(
         if finish is not None:
             finish()
         for leaf, g in leaves.items():
+            leaf.tally = tally if leaf.grad is None and leaf.hooks is None else tally.added_to(leaf)
             accumulate(leaf, g)
+        if leaves:
+            tally.stamp(next(iter(leaves)).grad.array)
     finally:
         mode.recording = before
     for leaf in leaves:
         if leaf.after is not None:
+            known = leaf.tally
             for hook in tuple(leaf.after):
                 hook()
+            hooks_ran(leaf, known)
 
 
 def grad(
@@ -132,6 +146,25 @@ def grad(
     return tuple(gradients)
 
 
+def clear(tensors: Iterable[Tensor], set_to_none: bool = True) -> None:
+    """Forget the gradients of leaves, and all that is kept with them; or, if not `set_to_none`, make them zeros."""
+    for tensor in tensors:
+        leaf = tensor.source
+        if type(leaf) is not Leaf:
+            continue
+        gradient = leaf.grad
+        leaf.grad = leaf.samples = leaf.tally = None
+        if set_to_none or gradient is None:
+            continue
+        if gradient.source is not None:  # it is part of a graph
+            gradient = make_tensor(np.zeros_like(gradient.array), None)
+        else:
+            gradient.array.fill(0)
+            mark_changed(gradient.array)
+        leaf.grad, leaf.tally = gradient, Tally()
+        leaf.tally.stamp(gradient.array)
+
+
 def accumulate(leaf: Leaf, g: Any) -> None:
     """Add the gradient of one walk to what the leaf has."""
     if isinstance(g, TensorBase):
@@ -152,7 +185,7 @@ def seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
     array = tensor.array
     g: Any
     if gradient is None:
-        g = np.ones(array.shape, array.dtype)
+        g = np.ones(array.shape, array.dtype) if array.shape else np.array(1, array.dtype)  # in half the time
         return make_tensor(g, None) if create_graph else g
     if isinstance(gradient, TensorBase) and create_graph:
         g = gradient.astype(array.dtype)  # type: ignore[attr-defined]

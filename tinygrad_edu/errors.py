@@ -16,6 +16,7 @@ __all__ = [
     "DtypeError",
     "GraphError",
     "LinAlgError",
+    "SampleCountWarning",
     "SampleCouplingError",
     "ShapeError",
     "StateError",
@@ -72,6 +73,21 @@ class LinAlgError(TinygradError, np.linalg.LinAlgError):
 
 class StateError(TinygradError, RuntimeError):
     """A state_dict that does not fit what it was to be loaded into; nothing was loaded."""
+
+
+class SampleCountWarning(UserWarning):
+    """An optimizer's step that divides the gradients by another number than that of the samples they are sums over.
+
+    >>> import warnings, tinygrad_edu as tg
+    >>> model = tg.nn.Linear(1, 1)
+    >>> tg.nn.functional.mse_loss(model(tg.ones(8, 1)), tg.zeros(8, 1)).backward()
+    >>> with warnings.catch_warnings(category=tg.SampleCountWarning, action="error"):
+    ...     try:
+    ...         tg.optim.SGD(model.parameters(), lr=0.1).step()
+    ...     except tg.SampleCountWarning as warning:
+    ...         print(str(warning).split(":")[0])
+    SGD.step()
+    """
 
 
 def explain(op: str, arrays: Sequence[Any], cause: Exception) -> Exception:

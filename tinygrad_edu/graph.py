@@ -21,7 +21,7 @@ __all__ = ["Cotangents", "Hook", "Leaf", "Lift", "Link", "Node", "check_walkable
 class Leaf:
     """The end of a path through the graph, where the gradient of one tensor is kept."""
 
-    __slots__ = ("after", "dtype", "grad", "hooks", "samples", "shape")
+    __slots__ = ("after", "dtype", "grad", "hooks", "samples", "shape", "tally")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape: tuple[int, ...] = shape
@@ -30,6 +30,7 @@ class Leaf:
         self.hooks: list[Hook] | None = None
         self.after: list[Callable[[], None]] | None = None  # called when a walk's gradient has been added
         self.samples: list[Any] | None = None  # what per-sample backward passes have kept, pass by pass
+        self.tally: Any = None  # what backward passes have added to `grad`; None if others have written there
 
 
 class Node:
@@ -46,10 +47,11 @@ class Node:
         clock: the time on the clock of in-place changes when the arguments were saved.
         hooks: functions called with the node and the gradient of its result; what they return takes its place.
         grad: that gradient, where it was asked to be retained; where: the call that made the node, kept for
-            ops in which samples may meet, and while anomalies are looked for. Both are left unset otherwise.
+            ops in which samples may meet, and while anomalies are looked for; mark: how many samples the result
+            of a loss function stands for. All three are left unset otherwise.
     """
 
-    __slots__ = ("args", "clock", "dtype", "grad", "hooks", "links", "op", "out", "shape", "where")
+    __slots__ = ("args", "clock", "dtype", "grad", "hooks", "links", "mark", "op", "out", "shape", "where")
 
     op: Any
     links: tuple[Link | None, ...]
@@ -61,6 +63,7 @@ class Node:
     hooks: list[Hook] | None
     grad: Any
     where: Any
+    mark: Any
 
 
 Link: TypeAlias = Node | Leaf

@@ -129,8 +129,7 @@ class Tensor(InplaceMethods):
                 return
             raise GraphError("setting .grad of a tensor that does not require a gradient: set requires_grad=True first")
         if value is None:
-            if isinstance(self.source, Leaf):
-                self.source.samples = None
+            autograd.clear([self])
         else:
             refuse_mask(value, "setting .grad")
             value = value if isinstance(value, Tensor) else make_tensor(np.asarray(value, self.dtype), None)
@@ -144,6 +143,8 @@ class Tensor(InplaceMethods):
             if not value.array.flags.writeable:  # later gradients are added in place
                 value = value.clone()
         self.source.grad = value
+        if isinstance(self.source, Leaf):
+            self.source.tally = None
 
     @property
     def data(self) -> Tensor:
@@ -157,7 +158,7 @@ class Tensor(InplaceMethods):
         if isinstance(self.source, Leaf):
             require_float(array.dtype, "setting .data: the new array")
             if array.shape != self.shape:
-                self.source.grad = self.source.samples = None
+                autograd.clear([self])
             self.source.shape, self.source.dtype = array.shape, array.dtype
         mark_changed(self.array)
         leave(self)

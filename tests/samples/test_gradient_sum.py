@@ -112,7 +112,7 @@ def test_it_stays_when_the_model_moves_on():
     model = Net()
     total = summed(model)
     before = frozen(total)
-    tg.optim.SGD(model.parameters(), lr=0.5).step()
+    tg.optim.SGD(model.parameters(), lr=0.5).step(samples=1)
     losses(model).backward(per_sample=True)
     model.zero_grad()
     np.testing.assert_equal(frozen(total), before)

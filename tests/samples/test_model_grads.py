@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.nn import functional as F
-from tinygrad_edu.samples import ModelSampleGrads
+from tinygrad_edu.samples import GradientSum, ModelSampleGrads
 
 
 class Net(nn.Module):
@@ -179,7 +179,7 @@ def test_together_is_side_by_side(options):
     w = np.random.default_rng(0).normal(size=6)
     for found, right in [
         (g.sum(), {name: d.sum(0) for name, d in dense.items()}),
-        (g.mean(), {name: d.mean(0) for name, d in dense.items()}),
+        (g.mean(), {name: d.sum(0) / sum(options.get("weights", np.ones(6))) for name, d in dense.items()}),
         (g.weighted_sum(w), {name: np.tensordot(w, d, 1) for name, d in dense.items()}),
     ]:
         assert list(found) == NAMES
@@ -201,6 +201,35 @@ def test_arguments_that_do_not_fit():
         g.dot({"idle": np.ones(4)})
     with pytest.raises(KeyError, match=r"'other': the parameters are scale, idle, table\.weight, layer\.weight"):
         g.dot({"other": np.ones(4)})
+
+
+def test_the_mean_is_that_of_the_sum():
+    """One meaning, Σ w g / Σ w, of a model, of a parameter, and of what was merged."""
+    weights = np.array([3.0, 0.0, 1.0, 0.5, 2.0, 1.5])
+    model, dense = opened(weights=weights)
+    total = GradientSum.of(model).mean()
+    for name, mean in model.sample_grads().mean().items():
+        assert_close(mean, dense[name].sum(0) / 8.0)  # these are w g
+        assert_close(dict(model.named_parameters())[name].sample_grads.mean() if name != "idle" else mean, mean.array)
+        assert_close(total.get(name, mean), mean.array)
+
+
+def test_the_mean_by_weights_that_add_up_to_nothing():
+    model, _ = opened(weights=np.array([1.0, -1.0, 0.0, 0.0, 0.0, 0.0]))
+    with pytest.raises(ValueError, match=r"the sum of the weights, and those of the 6 samples add up to 0"):
+        model.sample_grads().mean()
+
+
+def test_the_mean_can_be_differentiated_by_the_weights():
+    """d/dw_k Σ w x / Σ w = (x_k - mean) / Σ w."""
+    x = np.array([[1.0], [2.0], [6.0]])
+    w = tg.tensor(np.array([1.0, 2.0, 1.0]), requires_grad=True)
+    model = nn.Linear(1, 1, bias=False, dtype="float64")
+    model(tg.tensor(x)).squeeze(1).backward(per_sample=True, weights=w, create_graph=True)
+    mean = model.weight.sample_grads.mean()
+    assert mean.item() == 11 / 4
+    (by_weights,) = tg.autograd.grad(mean.sum(), w)
+    np.testing.assert_allclose(by_weights.array, (x[:, 0] - 11 / 4) / 4, rtol=1e-12)
 
 
 def test_the_mean_of_no_samples():
@@ -428,8 +457,14 @@ def in_place(model):
     model.idle.grad = np.ones(3)
 
 
-@pytest.mark.parametrize("add", [penalty, by_hand, in_place])
-@pytest.mark.parametrize("order", ["before", "after", "after clipping", "between two passes"])
+@pytest.mark.parametrize(
+    ("add", "order"),
+    [
+        *[(penalty, order) for order in ("before", "after", "after clipping", "between two passes")],
+        (by_hand, "before"),
+        (in_place, "before"),
+    ],
+)
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_what_is_shared_stays(add, order, create_graph):
     model = Net()
@@ -453,6 +488,47 @@ def test_what_is_shared_stays(add, order, create_graph):
         assert_close(model.layer.weight.shared_grad, shared["layer.weight"])
         assert_close(model.scale.shared_grad, np.zeros(4))
         assert_close(model.idle.grad, np.ones(3))
+
+
+CHANGES = {
+    "made smaller": lambda p: p.grad.mul_(0.25),
+    "zeros": lambda p: p.grad.zero_(),
+    "added to": lambda p: p.grad.add_(1.0),
+    "through a view": lambda p: p.grad.reshape(-1)[:1].fill_(7.0),
+    "assigned": lambda p: setattr(p, "grad", p.grad * 0.25),
+    "by NumPy": lambda p: np.multiply(p.grad.array, 0.25, out=p.grad.array),
+    "all clipped": lambda p: nn.utils.clip_grad_norm_(p, 1e-3),
+    "all held": lambda p: nn.utils.clip_grad_value_(p, 1e-3),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("then", ["nothing", "a penalty", "another pass"])
+def test_a_gradient_that_others_have_changed_cannot_be_clipped(change, then):
+    """What it holds beside the samples cannot be told: the difference would be the samples' own sum."""
+    model, _ = opened()
+    for p in [p for p in model.parameters() if p.grad is not None]:
+        change(p)
+    if then == "a penalty":
+        (model.layer.weight**2).sum().backward()
+    elif then == "another pass":
+        opened(model)
+    before, samples = gradients_of(model), model.sample_grads()
+    with pytest.raises(tg.GraphError, match=r"clip\(\): the \.grad of '.*' was changed by something other than a"):
+        samples.clip(0.1)
+    assert_gradients(model, {name: np.zeros(3) if v is None else v for name, v in before.items()})
+    model.zero_grad()
+    _, dense = opened(model)
+    model.sample_grads().clip(0.1)
+    assert_gradients(model, clipped(dense, 0.1))
+
+
+def test_a_gradient_of_no_sample_may_be_changed():
+    model, dense = opened()
+    model.idle.grad = np.ones(3)
+    model.idle.grad.mul_(2.0)
+    model.sample_grads().clip(0.1)
+    assert_gradients(model, plus(clipped(dense, 0.1), {"idle": np.full(3, 2.0)}))
 
 
 def test_a_small_limit_is_kept_whatever_the_gradients_were():

@@ -6,8 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
+from ..autograd import clear
 from ..dtypes import float16, float32, float64
 from ..tensor import RemovableHandle, Tensor
 from . import hooks, state
@@ -211,11 +210,7 @@ class Module(ModuleTree):
         >>> model.weight.grad is None
         True
         """
-        for parameter in self.parameters():
-            if parameter.grad is not None:
-                zeros = None if set_to_none else Tensor(np.zeros_like(parameter.grad.array))
-                parameter.grad = None  # and with it what is kept of each sample
-                parameter.grad = zeros
+        clear(self.parameters(), set_to_none)
 
     def sample_grads(self) -> ModelSampleGrads:
         """The gradients of all parameters, opened: one term for each sample of the per-sample backward passes so far.

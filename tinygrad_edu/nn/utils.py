@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
 from ..errors import ShapeError, TinygradError
+from ..graph import Leaf
 from ..ops.join import cat
 from ..recording import make_tensor
+from ..tallies import held, stamp
 from ..tensor import Tensor
 from ..versions import mark_changed
 
@@ -95,13 +98,15 @@ def clip_grad_norm_(
     """
     if not max_norm >= 0:
         raise ValueError(f"clip_grad_norm_: max_norm must be 0 or more, got {max_norm}")
+    parameters = _several(parameters)
     gradients = _gradients(parameters)
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     factor = max_norm / (float(total) + 1e-6)
     if not factor >= 1:  # a NaN norm makes every gradient NaN, as in PyTorch, rather than going unnoticed
-        for gradient in gradients:
-            gradient.array *= factor
-            mark_changed(gradient.array)
+        with _counts_kept(parameters):
+            for gradient in gradients:
+                gradient.array *= factor
+                mark_changed(gradient.array)
     return total
 
 
@@ -124,9 +129,11 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """
     if not clip_value >= 0:
         raise ValueError(f"clip_grad_value_: clip_value must be 0 or more, got {clip_value}")
-    for gradient in _gradients(parameters):
-        np.clip(gradient.array, -clip_value, clip_value, out=gradient.array)
-        mark_changed(gradient.array)
+    parameters = _several(parameters)
+    with _counts_kept(parameters):
+        for gradient in _gradients(parameters):
+            np.clip(gradient.array, -clip_value, clip_value, out=gradient.array)
+            mark_changed(gradient.array)
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
@@ -174,5 +181,13 @@ def _several(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [tensors] if isinstance(tensors, Tensor) else list(tensors)
 
 
-def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    return [g for g in (p.grad for p in _several(parameters)) if g is not None]
+def _gradients(parameters: Iterable[Tensor]) -> list[Tensor]:
+    return [g for g in (p.grad for p in parameters) if g is not None]
+
+
+@contextmanager
+def _counts_kept(parameters: Iterable[Tensor]) -> Iterator[None]:
+    """Gradients that are made shorter inside stand for as many samples as before."""
+    before = held([p.source for p in parameters if isinstance(p.source, Leaf)])
+    yield
+    stamp(before, altered=True)

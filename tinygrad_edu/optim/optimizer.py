@@ -7,16 +7,19 @@ A gradient is kept as a sum over samples, so a step may be told how many samples
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from ..autograd import clear
 from ..dtypes import Array, require_float
-from ..errors import ShapeError, describe, foreign, type_name
+from ..errors import SampleCountWarning, ShapeError, describe, foreign, type_name
 from ..grad_mode import enable_grad
-from ..recording import TensorBase, make_tensor
+from ..recording import TensorBase
 from ..versions import mark_changed
+from .counting import objection
 from .options import number, require_between, require_order, sample_count
 
 if TYPE_CHECKING:
@@ -72,6 +75,7 @@ class Optimizer:
         self.state: dict[Tensor, dict[str, Any]] = {}
         self._arenas: dict[Any, list[Array]] = {}
         self._views: dict[Tensor, tuple[Array, Array, Array]] = {}
+        self._warned: set[str] = set()
         name = type(self).__name__
         self._check(defaults, name)
         given: Any = params
@@ -163,18 +167,7 @@ class Optimizer:
         True
         """
         for group in self.param_groups:
-            for p in group["params"]:
-                source = p.source
-                if source is None:
-                    continue
-                source.samples = None
-                if set_to_none:
-                    source.grad = None
-                elif source.grad is not None and source.grad.source is not None:  # it is part of a graph
-                    source.grad = make_tensor(np.zeros_like(source.grad.array), None)
-                elif source.grad is not None:
-                    source.grad.array.fill(0)
-                    mark_changed(source.grad.array)
+            clear(group["params"], set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None, *, samples: Any = None) -> Any:
         """Change every parameter that has a gradient.
@@ -208,9 +201,24 @@ class Optimizer:
                 raise _no_closure(type(self).__name__, closure)
             with enable_grad():
                 loss = closure()
+        self._check_count(None if samples is None else count)
         for group, lr in zip(self.param_groups, rates):
             self._step_group(group, lr, count)
         return loss
+
+    def _check_count(self, samples: float | None) -> None:
+        """Warn, once for each kind of mistake, if the gradients are sums over another number of samples."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                leaf: Any = p.source
+                if leaf is None or leaf.tally is None or leaf.hooks:
+                    continue
+                found = objection(leaf.tally, leaf, samples)
+                if found is not None and found[0] not in self._warned:
+                    said = "" if samples is None else f"samples={samples:g}"
+                    warnings.warn(f"{type(self).__name__}.step({said}): {found[1]}", SampleCountWarning, stacklevel=3)
+                    self._warned.add(found[0])
+                break  # the other parameters have been through the same passes
 
     def _step_group(self, group: dict[str, Any], lr: float, count: float) -> None:
         divisor = -count if group.get("maximize") else count

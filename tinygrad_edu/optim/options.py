@@ -22,6 +22,8 @@ def number(value: Any) -> float:
     >>> number(np.float32(0.5)), number("0.5")
     (0.5, nan)
     """
+    if type(value) is int or type(value) is float:  # nearly always
+        return float(value)
     if isinstance(value, TensorBase):
         value = value.array
     if isinstance(value, np.ndarray) and value.size == 1:

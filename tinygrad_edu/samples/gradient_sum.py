@@ -80,7 +80,7 @@ class GradientSum:
         (4.0, 10.0, 19.0, {'weight': tensor([[1.75]])})
         """
         grads = model if isinstance(model, ModelSampleGrads) else model.sample_grads()
-        weights = np.asarray(next(iter(grads.values())).weights, np.float64)
+        weights = array_of(next(iter(grads.values())).weights, np.dtype(np.float64))
         wrong = np.flatnonzero(~((weights >= 0) & (weights < math.inf)))
         if wrong.size:
             raise ValueError(

@@ -11,9 +11,10 @@ import numpy as np
 from ..errors import GraphError
 from ..graph import Leaf
 from ..recording import make_tensor
+from ..tallies import held, stamp
 from ..versions import mark_changed
 from .arrays import Products, tracked
-from .opening import Part, Pass, untouched
+from .opening import Part, Pass, altered_since, untouched
 from .results import array_of, cosines, root, size_in_words, tensor_of
 from .sample_grads import SampleGrads
 
@@ -128,10 +129,10 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         return {name: grads.sum() for name, grads in self.items()}
 
     def mean(self) -> dict[str, Tensor]:
-        """For each parameter the mean of its samples' gradients.
+        """For each parameter the mean of its samples' gradients; with weights Σ w g / Σ w, as in `GradientSum.mean`.
 
         Raises:
-            ValueError: if there is no sample.
+            ValueError: if there is no sample, or the weights add up to 0.
 
         >>> import tinygrad_edu as tg
         >>> model = tg.nn.Linear(2, 1)
@@ -191,8 +192,8 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
 
         Raises:
             ValueError: if `max_norm` is negative or NaN, or a sample's gradient is not finite. Nothing is changed then.
-            GraphError: if only norms were kept, or there was another backward pass or `zero_grad` since these
-                were taken from the model. Nothing is changed then.
+            GraphError: if only norms were kept; if there was another backward pass or `zero_grad` since these
+                were taken from the model; if anything but backward passes has changed `.grad`. Nothing is changed then.
 
         Source: Abadi et al., "Deep Learning with Differential Privacy" (2016), algorithm 1.
 
@@ -213,6 +214,12 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
                     f"clip(): {name!r} had another backward pass, or its gradient was cleared, since these per-sample "
                     "gradients were taken: call model.sample_grads() again"
                 )
+            if leaf.grad is not None and leaf.samples and altered_since(leaf):
+                raise GraphError(
+                    f"clip(): the .grad of {name!r} was changed by something other than a backward pass, so what it "
+                    "holds beside the samples is not known. Clip before that change, or run the backward pass again "
+                    "after zero_grad()"
+                )
         norms = np.sqrt(array_of(self.squares(), np.dtype(np.float64)))
         if not np.isfinite(norms).all():
             wrong = np.flatnonzero(~np.isfinite(norms))
@@ -230,6 +237,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         """Put Σ_m coefficients[m] g_m, and what is shared, into every `.grad`."""
         sums = {name: grads.open_sum("clip()") for name, grads in self.items()}
         rest = {name: None if self._is_sum(name) else self[name].shared() for name in sums}
+        counted = held(self._leaves.values())
         for name, whole in sums.items():
             leaf = self._leaves[name]
             if leaf.grad is None:
@@ -243,6 +251,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
             mark_changed(leaf.grad.array)
             if leaf.samples and shared is None:
                 leaf.samples[-1].remember(leaf)
+        stamp(counted, altered=False)
         start = 0
         for i, run in enumerate(self._runs):
             own = copy.copy(run)  # other models may have had a part in the same pass

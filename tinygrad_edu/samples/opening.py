@@ -16,6 +16,7 @@ from ..grad_mode import no_grad
 from ..graph import Leaf, Lift, Link, Node
 from ..owners import plain
 from ..recording import TensorBase, lift
+from ..tallies import tally_of, unknown
 from ..walk import backward as walk
 from .boundary import contribution, own_gradient
 from .factors import Dense, Factor
@@ -26,7 +27,7 @@ from .places import Arrange, Move, Place, Region, shadows
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-__all__ = ["Keep", "Part", "Pass", "backward", "open_losses", "untouched"]
+__all__ = ["Keep", "Part", "Pass", "altered_since", "backward", "open_losses", "untouched"]
 
 Keep = Literal["factors", "norms", "dense"]
 
@@ -73,6 +74,7 @@ class Part:
         self.factors = factors
         self.squares = squares
         self.clean = False  # whether `.grad` holds just what this pass and those before it have added
+        self.altered = 0  # the number of the last change to `.grad`, before this pass, that was no backward pass's
         self._made = versions.now
         self._grad: Any = None
         self._clock = 0
@@ -109,6 +111,12 @@ def untouched(leaf: Leaf) -> bool:
     return bool(leaf.samples) and leaf.samples[-1].clean and leaf.samples[-1].unchanged(leaf)  # type: ignore[index]
 
 
+def altered_since(leaf: Leaf) -> bool:
+    """Whether anything but backward passes has changed `.grad` since the samples were first kept."""
+    tally = leaf.tally
+    return tally is None or not tally.holds(leaf) or tally.altered != leaf.samples[0].altered  # type: ignore[index]
+
+
 def backward(
     losses: Tensor,
     weights: Any = None,
@@ -124,9 +132,11 @@ def backward(
     source = _check_losses(losses)
     array = _weights(losses, weights)
     seed = weights if create_graph and isinstance(weights, TensorBase) else array
-    run, opening = _open(source, losses, array, keep, create_graph, coupled)
+    run, opening = _open(source, losses, seed, keep, create_graph, coupled)
     retain = create_graph if retain_graph is None else retain_graph
 
+    roots = [(source, autograd.seed(losses, seed, create_graph))]
+    tally = tally_of(roots) if weights is None else unknown()
     hooked = opening.hooked()
     parts: dict[Leaf, Part] = {}
 
@@ -137,10 +147,11 @@ def backward(
             leaf.samples = [*(leaf.samples or []), part]
 
     with opening:
-        autograd.run([(source, autograd.seed(losses, seed, create_graph))], retain, create_graph, keep_parts)
+        autograd.run(roots, retain, create_graph, tally, keep_parts)
     for leaf, part in parts.items():
         if leaf.grad is not None:
             part.remember(leaf)
+            part.altered = leaf.tally.altered
 
 
 def open_losses(losses: Tensor, weights: Any = None, *, coupled: bool = False) -> dict[Leaf, OpenSum]:
@@ -239,6 +250,7 @@ class _Opening:
                 self._factors.setdefault(link, []).append(factor)
             return g
 
+        take.watches = True  # type: ignore[attr-defined] # it leaves the gradient as it is
         return take
 
     def parts(self, run: Pass) -> dict[Leaf, Part]:

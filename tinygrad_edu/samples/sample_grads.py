@@ -115,10 +115,10 @@ class SampleGrads:
         return self.weighted_sum(np.ones(len(self)))
 
     def mean(self) -> Tensor:
-        """The sum divided by the number of samples.
+        """The sum divided by the number of samples; by the sum of their weights, where passes had any: Σ w g / Σ w.
 
         Raises:
-            ValueError: if there is no sample.
+            ValueError: if there is no sample, or the weights add up to 0.
 
         >>> import tinygrad_edu as tg
         >>> w = tg.zeros(2, requires_grad=True)
@@ -128,7 +128,12 @@ class SampleGrads:
         """
         if not len(self):
             raise ValueError("mean() of no samples: the batch was empty")
-        return self.weighted_sum(np.full(len(self), 1 / len(self)))
+        total = self.weights.sum()
+        if not array_of(total, np.dtype(np.float64)):
+            raise ValueError(
+                f"mean() divides by the sum of the weights, and those of the {len(self)} samples add up to 0"
+            )
+        return self.weighted_sum(np.ones(len(self)) / total)
 
     def weighted_sum(self, w: Any) -> Tensor:
         """Σ_m w_m g_m, of the parameter's shape: one matrix product for a layer, whatever the number of samples.
@@ -293,7 +298,7 @@ class SampleGrads:
 
     @property
     def weights(self) -> Any:
-        """The weights of the backward passes, an array (B,)."""
+        """The weights of the backward passes, (B,): an array, or a Tensor where they are differentiable."""
         return np.concatenate([_or_ones(part.run.weights, part.run.count) for part in self._parts])
 
     @property

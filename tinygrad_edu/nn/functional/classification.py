@@ -78,7 +78,7 @@ def cross_entropy(
         if classes.weights is not None:
             everywhere = everywhere * classes.weights
         losses = (1 - label_smoothing) * losses - (label_smoothing / rows.shape[1]) * everywhere.sum(1)
-    return classes.reduce(losses, reduction)
+    return classes.reduce(losses, reduction, x)
 
 
 def nll_loss(
@@ -121,7 +121,7 @@ def nll_loss(
     losses = -getitem(rows, (np.arange(rows.shape[0]), classes.targets))
     if classes.weights is not None:
         losses = losses * classes.weights[classes.targets]
-    return classes.reduce(losses, reduction)
+    return classes.reduce(losses, reduction, x)
 
 
 @dataclass
@@ -164,21 +164,19 @@ class _Classes:
             x = x.movedim(1, -1).reshape(-1, shape[1])
         return x if self.counts is None else getitem(x, self.counts)
 
-    def reduce(self, losses: Tensor, reduction: str) -> Tensor:
+    def reduce(self, losses: Tensor, reduction: str, x: Tensor) -> Tensor:
         """Reduce the losses of the rows that count; the mean divides by their weights."""
-        total: float | None = None
+        size = self.targets.size
+        total = size if self.weights is None else float(self.weights[self.targets].sum())
         empty = ""
-        if reduction == "mean":
-            size = self.targets.size
-            total = size if self.weights is None else float(self.weights[self.targets].sum())
-            if math.prod(self.shape):
-                empty = "the weights of the targets are all 0" if size else "every target is ignore_index"
+        if reduction == "mean" and math.prod(self.shape) > 0:
+            empty = "the weights of the targets are all 0" if size else "every target is ignore_index"
         elif reduction == "none":
             if self.counts is not None:
                 losses = _put_add(losses, self.counts.shape, self.counts)
             if losses.shape != self.shape:
                 losses = losses.reshape(self.shape)
-        return reduce_losses(self.op, losses, reduction, total, empty)
+        return reduce_losses(self.op, losses, reduction, x, total, empty, self.shape)
 
 
 def _soft_cross_entropy(
@@ -204,7 +202,7 @@ def _soft_cross_entropy(
     weights = _class_weights("cross_entropy", weight, count, x)
     if weights is not None:
         terms = terms * weights.reshape((count,) + (1,) * (len(shape) - 1 - axis))
-    return reduce_losses("cross_entropy", -terms.sum(axis), reduction)
+    return reduce_losses("cross_entropy", -terms.sum(axis), reduction, x, weighted=weights is not None)
 
 
 def _class_weights(op: str, weight: Operand, count: int, x: Tensor) -> Any:

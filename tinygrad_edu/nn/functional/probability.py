@@ -48,7 +48,9 @@ def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None
     x, t = pair(op, input, target)
     _check_probabilities(op, "input", x, f"Use {op}_with_logits for scores, or sigmoid them first")
     _check_probabilities(op, "target", t, OUTSIDE)
-    return reduce_losses(op, _weighted(op, _binary_cross_entropy(x, t), weight), reduction)
+    return reduce_losses(
+        op, _weighted(op, _binary_cross_entropy(x, t), weight), reduction, x, weighted=weight is not None
+    )
 
 
 def binary_cross_entropy_with_logits(
@@ -87,7 +89,7 @@ def binary_cross_entropy_with_logits(
     _check_probabilities(op, "target", t, OUTSIDE)
     positive = t if pos_weight is None else t * _like(op, "pos_weight", pos_weight, x)
     losses = -(positive * logsigmoid(x) + (1 - t) * logsigmoid(-x))  # no term of one sign takes digits of the other
-    return reduce_losses(op, _weighted(op, losses, weight), reduction)
+    return reduce_losses(op, _weighted(op, losses, weight), reduction, x, weighted=weight is not None)
 
 
 def kl_div(input: Operand, target: Operand, *, reduction: str = "sum", log_target: bool = False) -> Tensor:
@@ -120,8 +122,8 @@ def kl_div(input: Operand, target: Operand, *, reduction: str = "sum", log_targe
     if reduction == "batchmean":
         if not losses.shape:
             raise ShapeError("kl_div: reduction='batchmean' divides by the size of axis 0, and input has no axis")
-        return reduce_losses("kl_div", losses, "mean", losses.shape[0])
-    return reduce_losses("kl_div", losses, reduction)
+        return reduce_losses("kl_div", losses, "mean", x, losses.shape[0])
+    return reduce_losses("kl_div", losses, reduction, x)
 
 
 def _check_probabilities(op: str, name: str, tensor: Tensor, advice: str) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 from ...construct import as_tensor
 from ...errors import DtypeError, ShapeError
+from ...ops.reduce import _sum_of_all
 from ...primitives import Operand
 from ...recording import TensorBase
+from ...tallies import mark
 from ...tensor import Tensor
 
 __all__ = ["check_reduction", "pair", "reduce_losses"]
@@ -23,29 +25,43 @@ def check_reduction(op: str, reduction: Any, known: Sequence[str] = REDUCTIONS) 
         raise ValueError(f"{op}: unknown reduction {reduction!r}: use one of {names}; 'sum' is the default")
 
 
-def reduce_losses(op: str, losses: Tensor, reduction: str, count: float | None = None, empty: str = "") -> Tensor:
+def reduce_losses(
+    op: str,
+    losses: Tensor,
+    reduction: str,
+    input: Tensor,
+    count: float | None = None,
+    empty: str = "",
+    shape: tuple[int, ...] | None = None,
+    weighted: bool = False,
+) -> Tensor:
     """The losses themselves ("none"), their sum, or their sum divided by `count`.
+
+    The result is marked with the number of samples that it stands for, which `optimizer.step` compares with its own.
 
     Args:
         op: name of the loss function, for messages.
         losses: one number per term of the cost.
         reduction: "sum", "mean" or "none".
+        input: what these are the losses of.
         count: what the mean divides by; default, how many losses there are.
         empty: what to say instead of "the batch is empty" when `count` is 0.
+        shape: that of the targets, where not all of them have a loss; default, that of the losses.
+        weighted: whether each loss has a weight, whose sum `count` is not: then it is unknown what a sum stands for.
     """
-    if reduction == "none":
-        return losses
-    total: Tensor = losses.sum()
-    if reduction == "sum":
-        return total
     divisor = losses.array.size if count is None else count
-    if divisor == 0:
-        reason = empty or f"the batch is empty (losses of shape {losses.shape})"
-        raise ValueError(
-            f"{op}: reduction='mean' divides by zero: {reason}. "
-            "Skip such a batch, or use reduction='sum', which gives 0"
-        )
-    return total / divisor
+    result: Tensor = losses if reduction == "none" else _sum_of_all(losses)
+    if reduction == "mean":
+        if divisor == 0:
+            reason = empty or f"the batch is empty (losses of shape {losses.shape})"
+            raise ValueError(
+                f"{op}: reduction='mean' divides by zero: {reason}. "
+                "Skip such a batch, or use reduction='sum', which gives 0"
+            )
+        result = result / divisor
+    if reduction == "mean" or not weighted:
+        mark(result, reduction, input, losses.array.shape if shape is None else shape, divisor)
+    return result
 
 
 def pair(op: str, input: Operand, target: Operand) -> tuple[Tensor, Tensor]:

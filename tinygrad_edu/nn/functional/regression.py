@@ -33,7 +33,7 @@ def mse_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tens
     """
     check_reduction("mse_loss", reduction)
     x, t = pair("mse_loss", input, target)
-    return reduce_losses("mse_loss", square(x - t), reduction)
+    return reduce_losses("mse_loss", square(x - t), reduction, x)
 
 
 def l1_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tensor:
@@ -57,7 +57,7 @@ def l1_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tenso
     """
     check_reduction("l1_loss", reduction)
     x, t = pair("l1_loss", input, target)
-    return reduce_losses("l1_loss", abs(x - t), reduction)
+    return reduce_losses("l1_loss", abs(x - t), reduction, x)
 
 
 def smooth_l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", beta: float = 1.0) -> Tensor:
@@ -87,10 +87,10 @@ def smooth_l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", b
         raise ValueError(f"smooth_l1_loss: beta must be 0 or more, got {beta}")
     x, t = pair("smooth_l1_loss", input, target)
     if beta == 0:
-        return reduce_losses("smooth_l1_loss", abs(x - t), reduction)
+        return reduce_losses("smooth_l1_loss", abs(x - t), reduction, x)
     d = abs(x - t)
     losses = where(d.detach() < beta, d * d * (0.5 / beta), d - 0.5 * beta)
-    return reduce_losses("smooth_l1_loss", losses, reduction)
+    return reduce_losses("smooth_l1_loss", losses, reduction, x)
 
 
 def huber_loss(input: Operand, target: Operand, *, reduction: str = "sum", delta: float = 1.0) -> Tensor:
@@ -121,4 +121,4 @@ def huber_loss(input: Operand, target: Operand, *, reduction: str = "sum", delta
     x, t = pair("huber_loss", input, target)
     d = abs(x - t)
     losses = where(d.detach() <= delta, d * d * 0.5, (d - 0.5 * delta) * delta)
-    return reduce_losses("huber_loss", losses, reduction)
+    return reduce_losses("huber_loss", losses, reduction, x)

@@ -1,0 +1,82 @@
+"""Whether a step divides the gradients by what they are sums over: the warnings of `Optimizer.step`."""
+
+from __future__ import annotations
+
+from ..graph import Leaf
+from ..tallies import Tally
+
+__all__ = ["objection"]
+
+_EXACT = 1e-6  # of a count that is a sum of weights
+
+
+def objection(tally: Tally, leaf: Leaf, samples: float | None) -> tuple[str, str] | None:
+    """What is wrong with a step that divides by `samples`: its kind, and a text; None as a rule.
+
+    Args:
+        tally: what was added to the gradient of `leaf`.
+        leaf: one of the parameters.
+        samples: what the step divides by; None if it was not said.
+    """
+    if tally.means:
+        found = _of_means(tally, samples) if tally.low <= 1 else _mixed(tally)
+    elif tally.high:
+        found = _of_sums(tally, samples)
+    elif tally.own_means and not tally.more:
+        found = _of_means(tally, samples)
+    elif samples is None and tally.rows > 1 and leaf.shape[:1] != (tally.rows,):  # else its numbers may be independent
+        found = _forgotten(tally.rows, f"the derivative of a sum over {tally.rows} losses")
+    else:
+        return None
+    return found if found is None or tally.holds(leaf) else None
+
+
+def _mixed(tally: Tally) -> tuple[str, str]:
+    return "mixed", (
+        f"the gradients add up {_sums(tally)} and {_means(tally.means)}, and no number of samples is right for both. "
+        'Give all losses the same reduction, "sum" or "mean"'
+    )
+
+
+def _of_means(tally: Tally, samples: float | None) -> tuple[str, str] | None:
+    """Of gradients that were divided by the number of samples before."""
+    count = tally.means + tally.own_means
+    if samples is None or samples <= count * (1 + _EXACT):
+        return None
+    way_out = "leave samples= out" if count == 1 else f"write samples={count}"
+    return "twice", (
+        f"the gradients are {_means(count)}, so the number of samples was divided by before: this divides twice. "
+        f'With reduction="mean" {way_out}; or let the loss be a sum, reduction="sum"'
+    )
+
+
+def _of_sums(tally: Tally, samples: float | None) -> tuple[str, str] | None:
+    """Of gradients that are sums over samples."""
+    if samples is None:
+        return _forgotten(tally.likely, _sums(tally)) if tally.low > 1 else None
+    if samples == 1 or tally.low <= samples <= tally.high:
+        return None
+    above = samples > tally.high * (1 + _EXACT) and not (tally.more or tally.rows or tally.own_means)
+    if not above and samples >= tally.low * (1 - _EXACT):
+        return None
+    return "wrong", (
+        f"the gradients are {_sums(tally)}. Pass the number of samples of this very step, as in "
+        f"step(samples={tally.likely:g}); after several backward passes, that of all of them together"
+    )
+
+
+def _forgotten(count: float, what: str) -> tuple[str, str]:
+    return "forgotten", (
+        f"the gradients are {what}, {count:g} times those of the mean loss. Write optimizer.step(samples={count:g}), "
+        'with the number of samples of each step, or reduction="mean" in the loss; step(samples=1) if the sum is meant'
+    )
+
+
+def _sums(tally: Tally) -> str:
+    if tally.low == tally.high:
+        return f"sums over {tally.high:g} samples"
+    return f"sums over {tally.likely:g} samples ({tally.low:g} to {tally.high:g}, as one counts)"
+
+
+def _means(count: int) -> str:
+    return "a mean" if count == 1 else f"a sum of {count} means"
