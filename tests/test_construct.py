@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,36 @@ def test_is_tensor() -> None:
 def test_what_names_no_dtype() -> None:
     with pytest.raises(DtypeError, match="'flaot' names no dtype"):
         tg.tensor([1.0], dtype="flaot")
+
+
+@pytest.mark.parametrize("make", [tg.tensor, tg.as_tensor, tg.Tensor])
+@pytest.mark.parametrize("where", ["in a list", "in a list of lists", "in a tuple", "a leaf"])
+def test_a_list_of_tensors_that_require_a_gradient_would_lose_it(make: Any, where: str) -> None:
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    data: dict[str, Any] = {
+        "in a list": [w[0], 3.0],
+        "in a list of lists": [[1.0, w[0]], [w[1], 2.0]],
+        "in a tuple": (w[0], w[1]),
+    }
+    with pytest.raises(tg.GraphError, match=r"the list holds tensors that require a gradient.*use tg\.stack\(\[…\]\)"):
+        make(data.get(where, [w, w]))
+    with tg.no_grad():
+        assert make([w[0], w[1]]).tolist() == [1.0, 2.0]
+        assert make([w, w]).tolist() == [[1.0, 2.0], [1.0, 2.0]]
+    assert make([w[0].detach(), 3.0]).tolist() == [1.0, 3.0]
+    stacked = tg.stack([w[0], w[1]])
+    stacked.sum().backward()
+    assert w.grad.tolist() == [1.0, 1.0]
+
+
+def test_a_copy_of_a_tensor_that_requires_a_gradient_is_a_constant_and_says_so() -> None:
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    for source in (w, w * 2):
+        with pytest.warns(UserWarning, match=r"makes a constant of it: use \.clone\(\) to keep") as caught:
+            copy = tg.tensor(source)
+        assert caught[0].filename == __file__
+        assert not copy.requires_grad
+    with tg.no_grad():
+        assert tg.tensor(w).tolist() == [1.0, 2.0]
+    assert tg.tensor(w.detach()).tolist() == [1.0, 2.0]
+    assert tg.as_tensor(w) is w

@@ -87,9 +87,26 @@ def test_retain_grad_of_a_computed_tensor() -> None:
     assert y.grad is None
     (y * y).backward()
     assert y.grad.tolist() == [4.0, 8.0]
-    assert (x * 2).grad is None
     with pytest.raises(GraphError, match="does not require a gradient"):
         tg.zeros(2).retain_grad()
+
+
+def test_a_gradient_that_no_backward_pass_will_keep_is_said_to_be_missing() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 2
+    with pytest.warns(UserWarning, match=r"computed tensor, of shape \(2,\), is None.*its retain_grad\(\)") as caught:
+        assert y.grad is None
+    assert caught[0].filename == __file__
+    y.retain_grad()
+    for silent in (y, x, tg.zeros(2), x.detach(), y.detach()):
+        assert silent.grad is None
+    y.sum().backward()
+    assert y.grad is not None
+    y.grad = None
+    assert y.grad is None
+    z = x * 2
+    z.grad = tg.ones(2)  # what was put there by hand is found there
+    assert z.grad.tolist() == [1.0, 1.0]
 
 
 def test_hooks_see_and_may_replace_the_gradient() -> None:

@@ -152,16 +152,16 @@ def clear(tensors: Iterable[Tensor], set_to_none: bool = True) -> None:
         leaf = tensor.source
         if type(leaf) is not Leaf:
             continue
-        gradient = leaf.grad
-        leaf.grad = leaf.samples = leaf.tally = None
-        if set_to_none or gradient is None:
+        if set_to_none or leaf.grad is None:
+            leaf.grad = leaf.samples = leaf.tally = None
             continue
+        gradient = leaf.grad
         if gradient.source is not None:  # it is part of a graph
             gradient = make_tensor(np.zeros_like(gradient.array), None)
         else:
             gradient.array.fill(0)
             mark_changed(gradient.array)
-        leaf.grad, leaf.tally = gradient, Tally()
+        leaf.grad, leaf.samples, leaf.tally = gradient, None, Tally()
         leaf.tally.stamp(gradient.array)
 
 

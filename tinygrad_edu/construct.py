@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -10,14 +11,14 @@ from .conversion import as_array
 from .dtypes import Array, DType
 from .ops.cast import check_device
 from .primitives import Operand
-from .recording import make_tensor
+from .recording import make_tensor, mode
 from .tensor import Tensor
 
 __all__ = ["as_tensor", "from_numpy", "is_tensor", "tensor"]
 
 
 def tensor(data: Operand, *, dtype: DType = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor with a copy of `data`.
+    """A new tensor with a copy of `data`, which has no part in how `data` was computed.
 
     Args:
         data: a number, a nested list of numbers, an array or a Tensor. Arrays keep their dtype; Python
@@ -28,6 +29,7 @@ def tensor(data: Operand, *, dtype: DType = None, device: Any = None, requires_g
 
     Raises:
         DtypeError: if the data is not numbers, or a gradient is wanted of integers.
+        GraphError: for a list of tensors that require a gradient, as it would be lost: `stack` keeps it.
         ShapeError: if nested lists are of different lengths.
         ValueError: for a device that does not exist here.
 
@@ -36,6 +38,12 @@ def tensor(data: Operand, *, dtype: DType = None, device: Any = None, requires_g
     (tensor([1.5, 2.5]), dtype('int64'))
     """
     check_device(device, "tensor")
+    if isinstance(data, Tensor) and data.source is not None and mode.recording:
+        warnings.warn(
+            f"tensor() of a tensor of shape {data.shape} that requires a gradient makes a constant of it: use .clone() "
+            "to keep the gradient, .detach().clone() to copy the numbers alone",
+            stacklevel=2,
+        )
     array = as_array(data, dtype)
     if isinstance(data, Tensor | np.ndarray) and array is getattr(data, "array", data):
         array = array.copy()

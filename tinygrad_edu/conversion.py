@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .dtypes import Array, DType, get_default_dtype
-from .errors import DtypeError, ShapeError, foreign, refuse_mask
+from .errors import DtypeError, GraphError, ShapeError, foreign, refuse_mask
 from .ops.cast import as_dtype
-from .recording import TensorBase
+from .recording import TensorBase, mode
 
 __all__ = ["as_array", "is_python"]
 
@@ -35,6 +35,11 @@ def _from_python(data: Any) -> Array:
 
     def plain(item: Any) -> Any:
         if isinstance(item, TensorBase):
+            if item.source is not None and mode.recording:
+                raise GraphError(
+                    "tensor(): the list holds tensors that require a gradient, which a tensor made of their numbers "
+                    "would lose: use tg.stack([…]), or .detach() them first"
+                )
             return item.array
         refuse_mask(item, "tensor()")
         return [plain(i) for i in item] if isinstance(item, list | tuple) else item

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -17,6 +18,7 @@ from .graph import Leaf, Link, Node
 from .inplace import InplaceMethods
 from .primitives import Operand
 from .recording import TensorBase, make_tensor
+from .retained import keep, retain, retains
 from .versions import mark_changed
 from .views import leave, share
 
@@ -119,8 +121,18 @@ class Tensor(InplaceMethods):
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that backward passes have added up, None before the first."""
-        return getattr(self.source, "grad", None)
+        """The gradient that backward passes have added up, None before the first.
+
+        A computed tensor keeps its gradient only after `retain_grad()`; asked for it without, it warns.
+        """
+        found: Tensor | None = getattr(self.source, "grad", None)
+        if found is None and isinstance(self.source, Node) and not retains(self.source):
+            warnings.warn(
+                f"the .grad of a computed tensor, of shape {self.shape}, is None: backward() keeps the gradients of "
+                "leaves only. Call its retain_grad() before backward()",
+                stacklevel=2,
+            )
+        return found
 
     @grad.setter
     def grad(self, value: Tensor | Array | None) -> None:
@@ -282,14 +294,13 @@ class Tensor(InplaceMethods):
         tensor([ 6., 12.])
         """
         source = self._require_source("retain_grad()")
-        if isinstance(source, Node) and not self.retains_grad:
-            source.hooks = source.hooks if source.hooks is not None else []
-            source.hooks.append(_retain)
+        if isinstance(source, Node):
+            retain(source)
 
     @property
     def retains_grad(self) -> bool:
         """Whether this is a computed tensor that keeps its gradient."""
-        return isinstance(self.source, Node) and _retain in (self.source.hooks or ())
+        return retains(self.source)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Call `hook` with this tensor's gradient in every backward pass.
@@ -326,7 +337,7 @@ class Tensor(InplaceMethods):
             return result if isinstance(g, Tensor) else result.array
 
         hooks = source.hooks if source.hooks is not None else []
-        hooks.insert(len(hooks) - (_retain in hooks), run)  # what is retained is what the hooks returned
+        hooks.insert(len(hooks) - (keep in hooks), run)  # what is retained is what the hooks returned
         source.hooks = hooks
         return RemovableHandle(hooks, run)
 
@@ -471,13 +482,6 @@ class RemovableHandle:
         """Take the hook away; a second time does nothing."""
         if self._hook in self._hooks:
             self._hooks.remove(self._hook)
-
-
-def _retain(link: Any, g: Any) -> Any:
-    total = g.clone() if isinstance(g, Tensor) else make_tensor(g.copy(), None)
-    held = getattr(link, "grad", None)
-    link.grad = total if held is None else held + total
-    return g
 
 
 def _rebuild(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:

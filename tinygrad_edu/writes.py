@@ -24,6 +24,7 @@ from .graph import Leaf
 from .ops import index, join
 from .primitives import Operand
 from .recording import TensorBase, make_tensor, mode
+from .retained import follow
 from .versions import mark_changed
 from .views import Look, view_of
 
@@ -63,10 +64,8 @@ def _take_over(x: Any, new: Any, label: str) -> None:
     alone = view is None or x not in view.memory
     moves = [(x, new.array, new.source)] if alone else _moves(x, new)
     for tensor, array, source in moves:
-        retained = tensor.retains_grad
+        follow(tensor.source, source)
         tensor.array, tensor.source = array, source
-        if retained and source is not None:
-            tensor.retain_grad()
 
 
 def _moves(x: Any, new: Any) -> list[tuple[Any, Array, Any]]:
