@@ -248,10 +248,8 @@ def overwritten(x: Operand, value: Operand, look: Callable[[Any], Any]) -> Array
     return out
 
 
-def _overwrite_owners(node: Any, owners: Any) -> list[Any]:
-    look, full = node.args[2], np.broadcast_to(owners, node.shape)
-    rest = overwritten(full, NOBODY, look)
-    return [simplify(rest) if node.links[0] else None, simplify(np.array(look(full))) if node.links[1] else None, None]
+def _places_looked_at(node: Any) -> Array:
+    return np.asarray(node.args[2](np.arange(math.prod(node.shape)).reshape(node.shape)))
 
 
 def _overwritten_rule(g: Any, out: Any, x: Any, value: Any, look: Any) -> Any:
@@ -268,7 +266,7 @@ def _overwritten_rule(g: Any, out: Any, x: Any, value: Any, look: Any) -> Any:
         (draw(2, 3), draw(2), lambda x: x.T.reshape(-1)[1:5:2]),
         (draw(0, 2), draw(0), lambda x: x[:, 0]),
     ],
-    samples=Custom(_overwrite_owners),
+    samples=Overwriting(_places_looked_at, value=1),
 )
 def _overwrite(x: Operand, value: Operand, look: Callable[[Any], Any]) -> Operand:
     return overwritten(x, value, look)
