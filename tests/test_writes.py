@@ -136,6 +136,17 @@ def test_memory_that_stands_for_many_places_is_refused_with_a_gradient_too() -> 
     np.testing.assert_array_equal(wide.array, [[2, 3]] * 3)
 
 
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_view_that_had_to_copy_cannot_be_written_to(recorded: bool) -> None:
+    h = tg.tensor(X, requires_grad=recorded) * 1
+    flat = h.T.view(-1)
+    np.testing.assert_array_equal(flat.array, X.T.reshape(-1))
+    with pytest.raises(ValueError, match=r"view\(\) may have had to copy"):
+        flat[0] = 7.0
+    h.T.reshape(-1)[0] = 7.0  # which may be a copy by its definition
+    np.testing.assert_array_equal(h.array, X)
+
+
 def test_what_fails_changes_no_view() -> None:
     h = tg.tensor(X, requires_grad=True) * 2
     row, source = h[0], h.source

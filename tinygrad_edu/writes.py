@@ -99,7 +99,8 @@ def _writable(x: TensorBase, label: str) -> Array:
     if not array.flags.writeable:
         raise ValueError(
             f"{label} on a tensor of shape {array.shape} whose memory cannot be written to: one number "
-            "may stand in many places (an expanded tensor), or the array is read-only. Change a copy, x.clone()"
+            "may stand in many places (an expanded tensor), view() may have had to copy, or the array is read-only. "
+            "Change a copy, x.clone()"
         )
     return array
 

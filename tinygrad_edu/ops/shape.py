@@ -15,7 +15,9 @@ import numpy as np
 from ..errors import ShapeError
 from ..owners import reshape as as_reshaped
 from ..primitives import Operand, implements, primitive
+from ..recording import TensorBase
 from ..sample_rules import Custom
+from ..views import view_of
 from .axes import Axes, one_axis, some_axes
 
 if TYPE_CHECKING:
@@ -99,13 +101,18 @@ def _np_reshape(a: Operand, shape: Any, order: str = "C", *, copy: bool | None =
 
 
 def view(x: Operand, *shape: Any) -> Tensor:
-    """The same as `reshape`, which copies where no view is possible.
+    """The same as `reshape`; where no view is possible it copies as well, but the copy cannot be written to.
+
+    PyTorch refuses such a view. Here it can be computed with; a write to it, which `x` would not see, is an error.
 
     >>> import tinygrad_edu as tg
     >>> tg.arange(6).view(-1, 2).shape
     (3, 2)
     """
-    return reshape(x, *shape)
+    result = reshape(x, *shape)
+    if isinstance(x, TensorBase) and view_of(result) is None:
+        result.array.flags.writeable = False
+    return result
 
 
 def reshape_as(x: Operand, other: Any) -> Tensor:
