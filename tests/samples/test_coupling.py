@@ -143,6 +143,98 @@ def test_samples_that_meet_in_rows_are_accused_with_the_line(name: str) -> None:
     check_open_sum(lambda: losses_of(function(make())), [w], coupled=True)
 
 
+# What the documentation says, sentence by sentence (docs/open-the-sum.md, design note 0010)
+
+
+class Centred(tg.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x - x.mean(0)
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return g - g.mean(0)
+
+
+@tg.primitive(vjps=(lambda g, out, x: g - g.mean(0),), saves=(), name="centred_without_a_rule")
+def centred_without_a_rule(x: Any) -> Any:
+    return x - x.mean(0)
+
+
+def two_runs(make: Callable[[], Any]) -> Any:
+    return make() - make().mean(0)
+
+
+# Of each sample some other one's row is needed, and there is no error. A function is given what makes h.
+UNSEEN: dict[str, Callable[[Callable[[], Any]], Any]] = {
+    "goes across samples and is used in no other way": lambda make: np.arange(1.0, B + 1)[:, None] * make().mean(0),
+    "statistics from a second run": two_runs,
+    "h.cumsum(0)[rows]": lambda make: make().cumsum(0)[np.array([2, 0, 2, 0])],
+    "inside a Function": lambda make: Centred.apply(make()) * 2,
+    "an op without a sample rule": lambda make: centred_without_a_rule(make()) * 2,
+    "detached": lambda make: make() * make().detach().mean(0),
+}
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_no_error_and_the_numbers_of_the_batch_as_it_stands(name: str) -> None:
+    w, make = setting()
+    check_open_sum(lambda: losses_of(UNSEEN[name](make)), [w])
+    check_open_sum(lambda: losses_of(UNSEEN[name](make)), [w], coupled=True)
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_check_finds_what_is_no_error(name: str) -> None:
+    w, _ = setting()
+    assert not tg.samples.check(
+        lambda x: UNSEEN[name](lambda: (x @ w).tanh()), np.random.default_rng(0).normal(size=(B, 3))
+    )
+
+
+def test_data_are_taken_as_they_stand() -> None:
+    """Centred before the first weight, samples depend on one another's data, and no graph begins before a weight."""
+    w, _ = setting()
+    x = np.random.default_rng(0).normal(size=(B, 3))
+    check_open_sum(lambda: losses_of((tg.tensor(x) - tg.tensor(x).mean(0)) @ w), [w])
+    assert not tg.samples.check(lambda x: (x - x.mean(0)) @ w, x)
+
+
+def a_table_of_as_many_rows(h: Any) -> Any:
+    table = tg.tensor(np.random.default_rng(1).normal(size=(B, D)), requires_grad=True).exp()
+    return h + table[PERM] * table.sum(0)
+
+
+# Each loss has its own rows of h, and there is an error.
+ACCUSED: dict[str, Callable[[Any], Any]] = {
+    "a computed table with just as many rows": a_table_of_as_many_rows,
+    "multiplied by 0": lambda h: h + h[PERM] * 0,
+    "the first of running sums": changed(lambda y, h: y.__setitem__(0, h.cumsum(0)[0])),
+}
+
+
+@pytest.mark.parametrize("name", ACCUSED)
+def test_an_error_all_the_same_and_coupled_gives_the_samples_gradients(name: str) -> None:
+    w, make = setting()
+    h = make()
+    losses = losses_of(ACCUSED[name](h))
+    by_row = one_hot_passes(losses, [h])[0]
+    assert not by_row[~np.eye(B, dtype=bool)].any()
+    with pytest.raises(tg.SampleCouplingError):
+        losses.backward(per_sample=True)
+    check_open_sum(lambda: losses_of(ACCUSED[name](make())), [w], coupled=True)
+
+
+def test_a_table_with_more_rows_than_are_read_is_a_table() -> None:
+    w, make = setting()
+    table = tg.tensor(np.random.default_rng(1).normal(size=(B + 1, D)), requires_grad=True)
+
+    def losses() -> Any:
+        rows = table.exp()
+        return losses_of(make() + rows[PERM] * rows.sum(0))
+
+    check_open_sum(losses, [w, table])
+
+
 # Programs that hypothesis writes
 
 
