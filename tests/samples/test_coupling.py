@@ -20,11 +20,16 @@ PERM = np.array([2, 0, 3, 1])
 FIRST = np.arange(B)[:, None] == 0
 
 
-def setting(count: int = B) -> tuple[Any, Any]:
-    """A weight, and a function that gives h, (count, D)."""
+def setting(count: int = B, layout: str = "rows") -> tuple[Any, Any]:
+    """A weight, and a function that gives h, (count, D): as rows, or made of what has its samples elsewhere."""
     rng = np.random.default_rng(count)
     x, w = tg.tensor(rng.normal(size=(count, 3))), tg.tensor(rng.normal(size=(3, D)), requires_grad=True)
-    return w, lambda: (x @ w).tanh()
+    return w, {
+        "rows": lambda: (x @ w).tanh(),
+        "columns": lambda: (w.T @ x.T).tanh().T,
+        "flattened": lambda: (x @ w).reshape(-1).tanh().reshape(count, D),
+        "parts": lambda: tg.stack([part.tanh() for part in (x @ w).unbind(1)], 1),
+    }[layout]
 
 
 def losses_of(z: Any) -> Any:
@@ -244,19 +249,22 @@ def is_coupled(program: RowProgram) -> bool:
     return bool((reached(program, make()).sum(0) > 1).any())
 
 
+LAYOUTS = st.sampled_from(["rows", "rows", "columns", "flattened", "parts"])
+
+
 @settings(max_examples=100)
-@given(row_programs(mixing=False), st.booleans())
-def test_rows_that_stay_their_samples_are_never_accused(program: RowProgram, anchored: bool) -> None:
+@given(row_programs(mixing=False), st.booleans(), LAYOUTS)
+def test_rows_that_stay_their_samples_are_never_accused(program: RowProgram, anchored: bool, layout: str) -> None:
     program.anchored = anchored
-    w, make = setting(program.count)
+    w, make = setting(program.count, layout)
     check_open_sum(lambda: program.losses(make()), [w], tolerance=1e-10)
     assert not is_coupled(program)
 
 
 @settings(max_examples=150)
-@given(row_programs(anchored=True))
-def test_samples_are_accused_if_and_only_if_they_meet(program: RowProgram) -> None:
-    w, make = setting(program.count)
+@given(row_programs(anchored=True), LAYOUTS)
+def test_samples_are_accused_if_and_only_if_they_meet(program: RowProgram, layout: str) -> None:
+    w, make = setting(program.count, layout)
     losses = program.losses(make())
     expected = one_hot_passes(losses, [w])[0]
     accused = False
@@ -272,10 +280,10 @@ def test_samples_are_accused_if_and_only_if_they_meet(program: RowProgram) -> No
 
 
 @settings(max_examples=100)
-@given(row_programs())
-def test_what_is_accused_is_coupled_and_all_else_is_exact(program: RowProgram) -> None:
+@given(row_programs(), LAYOUTS)
+def test_what_is_accused_is_coupled_and_all_else_is_exact(program: RowProgram, layout: str) -> None:
     """Without a use that shows whose each row of h is: then a row that all use may be a table's, and is let be."""
-    w, make = setting(program.count)
+    w, make = setting(program.count, layout)
     losses = program.losses(make())
     if losses.requires_grad:
         try:
