@@ -175,10 +175,16 @@ class Optimizer:
         Args:
             closure: computes the gradients and returns the loss; called first.
             samples: how many samples the gradients are sums over. They count as divided by it, so that
-                the step is that of the mean loss; `.grad` itself stays as it is. A sum of weights will do.
+                the step is that of the mean loss; `.grad` itself stays as it is. A sum of weights will do, and 1
+                says that the sum itself is meant.
 
         Returns:
             What `closure` returned, else None.
+
+        Warns:
+            SampleCountWarning: once for each kind of mistake, if the gradients are known to be sums over more than
+                one sample and `samples` is left out, or is no number of samples that they can stand for; if they
+                are means already; if they are both.
 
         Raises:
             ValueError: if a learning rate or `samples` is not a proper number. Nothing is changed then.
