@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -430,3 +431,57 @@ def test_the_gradient_that_was_left_in_a_copy_is_not_judged() -> None:
     case.loss().backward()
     twin = copy.deepcopy(case.model)
     optim.SGD(twin.parameters()).step()
+
+
+def _by_row(case: Case, rows: Any) -> tg.Tensor:
+    return sum([case.loss(rows=slice(row, row + 1)) for row in range(B)[rows]])  # type: ignore[return-value]
+
+
+WAYS: dict[str, Callable[[Case, Any], Any]] = {
+    "sum": lambda c, rows: c.loss(rows=rows),
+    "none": lambda c, rows: c.loss("none", rows),
+    "summed": lambda c, rows: c.loss("none", rows).sum(),
+    "one by one": _by_row,
+    "picked": lambda c, rows: F.cross_entropy(c.model(X)[rows], Y[rows]),
+    "squares": lambda c, rows: F.mse_loss(c.model(X[rows]), np.ones((len(X[rows]), C))),
+    "by hand": lambda c, rows: ((c.model(X[rows]) - 1) ** 2).sum(),
+    "by hand, each": lambda c, rows: ((c.model(X[rows]) - 1) ** 2).sum(1),
+    "half": lambda c, rows: 0.5 * c.loss(rows=rows),
+    "a penalty": lambda c, rows: c.loss(rows=rows) + c.penalty(),
+    "twice": lambda c, rows: c.loss(rows=rows) + c.loss(rows=rows),
+}
+
+
+@given(
+    st.lists(st.integers(0, B), max_size=3).map(lambda cuts: sorted({0, B, *cuts})),
+    st.data(),
+    st.sampled_from(["not", "norm", "value", "by others"]),
+    st.booleans(),
+)
+def test_any_way_to_the_sum_of_a_batch_may_be_divided_by_its_size(
+    cuts: list[int], data: st.DataObject, clipped: str, zeroed: bool
+) -> None:
+    case = Case()
+    if zeroed:
+        case.loss().backward()
+        case.optimizer.zero_grad(set_to_none=False)
+    for start, stop in itertools.pairwise(cuts):
+        loss = WAYS[data.draw(st.sampled_from(sorted(WAYS)))](case, slice(start, stop))
+        loss.backward(per_sample=loss.shape != () and data.draw(st.booleans()))
+    if clipped == "norm":
+        nn.utils.clip_grad_norm_(case.model.parameters(), 0.1)
+    elif clipped == "value":
+        nn.utils.clip_grad_value_(case.model.parameters(), 0.1)
+    elif clipped == "by others":
+        case.scale(2.0)
+    assert said(case, B) == []
+
+
+@given(st.integers(1, 4), st.booleans(), st.booleans())
+def test_any_means_may_be_divided_by_their_number(count: int, penalised: bool, own: bool) -> None:
+    case = Case()
+    for _ in range(count):
+        loss = ((case.model(X) - 1) ** 2).mean() if own else case.loss("mean")
+        (loss + case.penalty() if penalised else loss).backward()
+    for samples in (None, 1, count):
+        assert said(case, samples) == []
