@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
+from tinygrad_edu import versions
 from tinygrad_edu.errors import GraphError
-from tinygrad_edu.graph import Cotangents, Leaf, count_uses, leading_to
+from tinygrad_edu.graph import Cotangents, Leaf, Node, check_walkable, count_uses, leading_to
 
 
 def leaf(*numbers: float) -> tg.Tensor:
@@ -69,3 +70,71 @@ def test_a_leaf_knows_shape_and_dtype() -> None:
     source = leaf(1.0, 2.0).source
     assert isinstance(source, Leaf)
     assert (source.shape, source.dtype, source.grad) == ((2,), np.float64, None)
+    assert source.hooks is source.after is source.samples is None
+
+
+def test_nodes_and_leaves_have_slots_and_no_dict() -> None:
+    x = leaf(1.0)
+    for thing in (x.source, (x * 2).source, Cotangents([])):
+        assert not hasattr(thing, "__dict__")
+    assert isinstance((x * 2).source, Node)
+
+
+def test_cotangents_have_the_shape_of_their_node_and_one_part_for_each_result() -> None:
+    assert Cotangents([np.ones(3)]).shape == ()
+    with pytest.raises(ValueError, match="argument 2 is"):
+        Cotangents([np.ones(1)]) + Cotangents([None, None])
+
+
+def test_constants_among_the_arguments_are_passed_over() -> None:
+    a, b = leaf(1.0), leaf(2.0)
+    product = tg.tensor(np.ones(1)) * a
+    joined = tg.cat([product, tg.ones(1, dtype=tg.float64), b])
+    uses = count_uses([joined.source])
+    assert uses == {joined.source: 0, product.source: 1, a.source: 1, b.source: 1}
+    assert count_uses([joined.source], {joined.source, b.source}) == {joined.source: 0, b.source: 1}
+    assert count_uses([joined.source, b.source], {b.source}) == {b.source: 0}
+
+
+def test_each_link_is_searched_once_however_many_paths_lead_there() -> None:
+    h = x = leaf(1.0)
+    for _ in range(100):
+        h = h + h
+    assert len(leading_to([x.source], [(h.source, None)])) == 101
+
+
+def test_counting_finds_an_overwritten_array() -> None:
+    x = leaf(1.0, 2.0)
+    y = x * x
+    x.detach().mul_(2)
+    with pytest.raises(
+        GraphError, match=r"'mul' saved argument 0, of shape \(2,\), at version \d+, and it was overwritten in place at"
+    ):
+        count_uses([(y + 1).source])
+
+
+def test_what_was_overwritten_is_named() -> None:
+    x = leaf(4.0, 9.0)
+    result = x.sqrt()
+    result.detach().zero_()
+    with pytest.raises(GraphError, match=r"'sqrt' saved its result, of shape \(2,\), at version"):
+        check_walkable(result.source)
+    index = np.array([1, 0])
+    picked = x[index, None]
+    versions.mark_changed(index)
+    with pytest.raises(GraphError, match=r"saved argument 1, at version"):
+        check_walkable(picked.source)
+    y = tg.tensor(np.ones(2)) * x
+    versions.mark_changed(y.source.args[0])
+    with pytest.raises(GraphError, match=r"'mul' saved argument 0"):
+        check_walkable(y.source)
+
+
+def test_a_change_before_the_call_or_of_something_else_is_none() -> None:
+    x = leaf(1.0, 2.0)
+    versions.mark_changed(x.array)
+    y = x * x  # the last change was that of its argument
+    assert y.source.clock == versions.now == versions.changed_at(x.array)
+    versions.mark_changed(np.ones(1))
+    check_walkable(y.source)
+    assert y.source.clock == versions.now  # so that it need not be looked into again

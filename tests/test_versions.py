@@ -97,3 +97,30 @@ def test_a_change_behind_a_sliding_window_is_seen() -> None:
     tg.from_numpy(x).mul_(2)
     with pytest.raises(GraphError, match="overwritten"):
         y.backward()
+
+
+def test_each_change_is_one_tick_and_the_last_one_counts() -> None:
+    array = np.ones(3)
+    assert versions.changed_at(array) == 0
+    before = versions.now
+    versions.mark_changed(array)
+    versions.mark_changed(array[1:])
+    assert versions.now == before + 2
+    for view in (array, array[1:], array[:1].reshape(1, 1)):
+        assert versions.changed_at(view) == before + 2
+
+
+def test_of_several_arrays_the_last_change_counts() -> None:
+    first, second, other = np.ones(3), np.ones(3), np.ones(3)
+    versions.mark_changed(second)
+    versions.mark_changed(first)
+    assert versions.changed_at((other, first, second)) == versions.now
+    assert versions.changed_at((other, second)) == versions.now - 1
+    assert versions.changed_at((other, slice(1), None)) == versions.changed_at(()) == versions.changed_at(2.0) == 0
+
+
+def test_memory_that_is_no_arrays_belongs_to_the_first_array_of_it() -> None:
+    array = np.frombuffer(bytearray(16))
+    versions.mark_changed(array[1:])
+    assert versions.changed_at(array) == versions.now
+    assert versions.changed_at(np.frombuffer(bytearray(16))) == 0
