@@ -21,7 +21,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test portable check format oracle docs bench dist clean
+.PHONY: help demo test portable check format oracle docs bench mutants dist clean
 
 help: ## Show this list
 	@echo "usage: make TARGET [PYTHON=python3] [VENV=.venv] [ARGS=...]"
@@ -69,6 +69,9 @@ bench: $(VENV)/.bench oracle-setup ## Run the benchmarks, side by side with PyTo
 	done; \
 	exit $$status
 
+mutants: $(VENV)/.mutants ## Put small faults into the engine, and see that its tests notice (takes an hour)
+	$(ONE_THREAD) $(PY) tests/mutants.py --jobs $(JOBS) $(ARGS)
+
 dist: $(VENV)/.base ## Build the wheel into dist/
 	$(PY) -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
 
@@ -113,6 +116,11 @@ $(VENV)/.docs: $(VENV)/.base pyproject.toml
 $(VENV)/.bench: $(VENV)/.base pyproject.toml
 	@echo "Installing what the benchmarks need (only once)"
 	@$(PIP) -e ".[all]" --group bench
+	@touch $@
+
+$(VENV)/.mutants: $(VENV)/.base pyproject.toml
+	@echo "Installing what the search for unnoticed faults needs (only once)"
+	@$(PIP) -e ".[all]" --group mutants
 	@touch $@
 
 # PyTorch is large and not to be had everywhere: where it cannot be installed, the work goes on without it,
