@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ShapeError
+from .precision import add_up
 
 __all__ = ["sum_to_shape"]
 
@@ -37,9 +38,10 @@ def sum_to_shape(gradient: Any, shape: tuple[int, ...]) -> Any:
         return gradient
     extra = len(have) - len(shape)
     if extra == 1 and have[1:] == shape:  # a bias: the common case
-        return np.add.reduce(gradient, 0)
+        return add_up(gradient, 0) if isinstance(gradient, np.ndarray) else gradient.sum(axis=0)
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, have[extra:], strict=True)):
         raise ShapeError(f"a gradient of shape {have} cannot be summed to shape {shape}")
     stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and have[extra + i] != 1)
-    summed = gradient.sum(axis=(*range(extra), *stretched))
+    axes = (*range(extra), *stretched)
+    summed = add_up(gradient, axes) if isinstance(gradient, np.ndarray) else gradient.sum(axis=axes)
     return summed if summed.shape == shape else summed.reshape(shape)

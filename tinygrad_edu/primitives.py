@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
+from .precision import in_float32
 from .recording import recorder
 
 if TYPE_CHECKING:
@@ -142,6 +143,10 @@ def _refuse_to_replace(name: str, functions: tuple[Callable[..., Any], ...], for
             )
 
 
+def _as_it_is(function: F) -> F:
+    return function
+
+
 def _is_of_the_library(function: Callable[..., Any]) -> bool:
     return _module_of(function).split(".")[0] == __name__.split(".")[0]
 
@@ -166,6 +171,7 @@ def primitive(
     domain: tuple[float, float] = (-2.0, 2.0),
     cases: Cases | None = None,
     symmetric: bool = False,
+    single: bool = False,
     samples: SampleRule | None = None,
     view: bool = False,
 ) -> Callable[[Callable[P, Any]], Callable[P, Tensor]]:
@@ -190,6 +196,7 @@ def primitive(
         cases: argument lists for the generic tests, made with the function that they pass in.
         symmetric: say that the first argument is a symmetric matrix, of which one triangle is read, and
             that its gradient is symmetric: the tests then move both halves together.
+        single: compute float16 in float32, in the function and its rules, and round once at the end.
         samples: how the samples of a batch stay apart in it: the rule of its family, such as
             ``tg.sample_rules.elementwise``. Without one, per-sample gradients are slower, not wrong.
         view: say that the result may be a view of the first argument, of which there must be more than one: a
@@ -215,11 +222,12 @@ def primitive(
         functions = numpy if isinstance(numpy, tuple) else (numpy,)
         called = name or getattr(forward, "__name__", "op").strip("_")
         _refuse_to_replace(called, functions, forward)
+        raised = in_float32 if single else _as_it_is
         op = Primitive(
-            forward,
+            raised(forward),
             name=called,
-            rules=vjps,
-            joint=joint,
+            rules=[rule and raised(rule) for rule in vjps],
+            joint=joint and raised(joint),
             reads=saves,
             fresh=fresh,
             numpy=functions,

@@ -112,3 +112,23 @@ def test_no_activation_hides_a_nan():
     )  # fmt: skip
     for name in names:
         assert math.isnan(getattr(tg, name)(x).item()), name
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("name", ["elu", "selu", "celu"])
+def test_slopes_far_below_zero_are_small_and_not_zero(name, dtype):
+    x = tg.tensor([-6.0, -3.0], dtype=dtype, requires_grad=True)
+    getattr(tg, name)(x).backward()
+    factor = 1.0507009873554805 * 1.6732632423543772 if name == "selu" else 1.0
+    np.testing.assert_allclose(x.grad.numpy(), factor * np.exp([-6.0, -3.0]), rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_no_activation_overflows_on_the_way(dtype):
+    large = float(np.finfo(dtype).max) / 2
+    for call in (tg.hardswish, lambda x: tg.gelu(x, "tanh"), tg.gelu, tg.silu, tg.mish):
+        x = tg.tensor([large, -large], dtype=dtype, requires_grad=True)
+        y = call(x)
+        y.backward()
+        assert y.tolist() == [large, 0.0]
+        assert x.grad.tolist() == [1.0, 0.0]

@@ -97,3 +97,12 @@ def test_atan2_at_the_origin_has_the_gradient_zero_as_in_pytorch():
     tg.atan2(y, x).backward()
     assert y.grad.tolist() == [0.0, 0.5]
     assert x.grad.tolist() == [0.0, -0.5]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_error_function_is_rounded_once(dtype):
+    x = np.linspace(-4, 4, 401).astype(dtype)
+    for call in (tg.erf, tg.erfc):
+        exact = call(tg.tensor(x.astype(np.float64))).numpy()
+        got = call(tg.tensor(x)).numpy()
+        assert (np.abs(got - exact) <= 0.51 * np.spacing(np.abs(exact).astype(dtype))).all()

@@ -86,3 +86,29 @@ def test_cross_entropy_leaves_logits_of_any_layout_as_they_are() -> None:
     before = logits.array.copy()
     tg.softmax_cross_entropy(logits, np.zeros(40, int))
     np.testing.assert_array_equal(logits.array, before)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e6, -1e6, 1e30])
+@pytest.mark.parametrize("rows", [3, 40])
+def test_the_gradient_of_a_class_does_not_depend_on_the_size_of_the_logits(rows: int, shift: float) -> None:
+    steps = 4.0 if abs(shift) == 1e6 else 1.0
+    small = np.random.default_rng(0).integers(-16, 17, (rows, 5)) / steps
+    if shift == 1e30:
+        small = small * 1e30
+    targets = np.arange(rows) % 5
+    logits = tg.tensor(small + shift * (shift != 1e30), dtype=tg.float32, requires_grad=True)
+    tg.softmax_cross_entropy(logits, targets).sum().backward()
+    exact = logits.detach().numpy().astype(np.float64)
+    p = np.exp(exact - exact.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    p[np.arange(rows), targets] -= 1
+    assert logits.grad is not None
+    np.testing.assert_allclose(logits.grad.numpy(), p, rtol=0, atol=4 * np.finfo(np.float32).eps)
+
+
+def test_an_unlikely_target_takes_no_digits_from_the_other_classes() -> None:
+    logits = tg.tensor([[-1000.0, 0.0, 1.0]], requires_grad=True)
+    tg.softmax_cross_entropy(logits, np.array([0])).backward()
+    e = np.exp(1.0)
+    assert logits.grad is not None
+    np.testing.assert_allclose(logits.grad.numpy(), [[-1, 1 / (1 + e), e / (1 + e)]], rtol=4 * np.finfo(np.float32).eps)

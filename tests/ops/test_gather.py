@@ -103,3 +103,8 @@ def test_a_number_to_scatter_widens_nothing(dtype: type) -> None:
         assert result.tolist() == [[1, 1, 1 + 2 * number]]
     assert x.scatter_add(1, index, np.float64(number)).dtype == (np.float32 if dtype is np.int64 else dtype)
     assert tg.ones(1, 3, dtype=tg.int64).scatter_add(1, index, 1.5).dtype == np.float32
+
+
+def test_many_additions_in_half_precision_keep_their_digits() -> None:
+    added = tg.zeros(2, dtype=tg.float16).scatter_add(0, np.zeros(4000, int), tg.ones(4000, dtype=tg.float16))
+    assert added.tolist() == [4000.0, 0.0]

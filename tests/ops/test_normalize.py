@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_ulps import worst_ulps
 
 import tinygrad_edu as tg
 
@@ -82,3 +83,15 @@ def test_float32_and_float16_keep_their_dtype() -> None:
 def test_misfits(x: Any, shape: Any, options: dict[str, Any], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         tg.layer_norm(x, shape, **options)
+
+
+@pytest.mark.parametrize("eps", [0.0, 1e-5])
+@pytest.mark.parametrize("kind", ["layer_norm", "rms_norm"])
+@pytest.mark.parametrize(
+    ("dtype", "sizes"), [(np.float16, [1e-2, 1.0, 257.0, 2e4]), (np.float32, [1e-17, 1.0, 1e20, 1e37])]
+)
+def test_numbers_of_any_size_have_all_their_digits(kind: str, dtype: Any, sizes: list[float], eps: float) -> None:
+    x = np.random.default_rng(0).uniform(-2, 2, (4, 8)) * np.array(sizes)[:, None]
+    value, slope = worst_ulps(lambda t: fused(kind, t, (8,), None, None, eps), x, dtype=dtype)
+    assert value <= 8
+    assert slope <= 32

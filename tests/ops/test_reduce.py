@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from in_ulps import worst_ulps
 
 import tinygrad_edu as tg
 
@@ -123,3 +124,18 @@ def test_reducing_nothing():
 def test_an_argument_of_numpys_that_is_not_supported_is_named():
     with pytest.raises(tg.DtypeError, match=r"np\.sum of a Tensor.*where"):
         np.sum(tg.tensor([1.0]), where=np.array([True]))
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "logsumexp", "prod"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_half_precision_is_rounded_once(name, axis):
+    x = np.random.default_rng(0).uniform(0.9, 1.1, (70, 40))
+    value, _ = worst_ulps(lambda t: getattr(t, name)(axis), x, dtype=np.float16)
+    assert value <= 0.51
+
+
+def test_a_mean_over_many_rows_keeps_its_digits():
+    x = np.random.default_rng(0).random((10_000, 3))
+    value, slope = worst_ulps(lambda t: t.mean(0), x, dtype=np.float32)
+    assert value <= 8
+    assert slope <= 1

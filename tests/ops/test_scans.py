@@ -88,3 +88,14 @@ def test_errors():
         x.cumprod(3)
     with pytest.raises(ValueError, match="diff: n=-1"):
         tg.diff(x, n=-1)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+def test_scans_round_once_and_not_at_every_step(name, dtype):
+    x = np.random.default_rng(0).uniform(0.97, 1.03, (2, 300))
+    call = getattr(tg, name)
+    exact = call(tg.tensor(x.astype(dtype).astype(np.float64)), 1).numpy()
+    got = call(tg.tensor(x.astype(dtype)), 1).numpy()
+    assert got.dtype == dtype
+    assert (np.abs(got - exact) <= 0.51 * np.spacing(exact.astype(dtype))).all()

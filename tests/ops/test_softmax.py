@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_ulps import worst_ulps
 
 import tinygrad_edu as tg
 
@@ -91,3 +92,11 @@ def test_adding_a_number_changes_nothing(rows, columns, number):
     x = np.random.default_rng(rows).normal(size=(rows, columns))
     moved = tg.softmax(tg.tensor(x + number), 1).numpy()
     np.testing.assert_allclose(moved, tg.softmax(tg.tensor(x), 1).numpy(), rtol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmin"])
+@pytest.mark.parametrize("shape", [(50, 4), (4, 50)])
+def test_half_precision_is_rounded_once(name, shape):
+    x = np.random.default_rng(0).normal(size=shape)
+    value, _ = worst_ulps(lambda t: getattr(tg, name)(t, 1), x, dtype=np.float16)
+    assert value <= 0.51

@@ -11,7 +11,8 @@ import numpy as np
 from ..errors import ShapeError, require_own
 from ..primitives import Operand, primitive
 from ..sample_rules import Contraction, Terms, core
-from .reduce import logsumexp
+from .cast import clone
+from .softmax import _softmax
 
 __all__ = ["linear", "softmax_cross_entropy"]
 
@@ -88,14 +89,22 @@ def _linear_misfit(x: Any, weight: Any) -> ShapeError:
     )
 
 
+def _size(x: Any, y: Any) -> Any:
+    """The largest |x| + |y|, of arrays or Tensors."""
+    sizes = np.abs(getattr(x, "array", x)) + np.abs(getattr(y, "array", y))
+    return np.maximum.reduce(sizes, axis=None, initial=0)
+
+
 def _cross_entropy_rule(g: Any, losses: Any, logits: Any, targets: Any) -> Any:
     """Each sample's gradient is its probabilities, less 1 at its target, times the gradient of its loss."""
     rows = np.arange(logits.shape[0])
-    if np.isfinite(losses).all():
-        normaliser = losses + logits[rows, targets]  # log of the sum of exponentials, without summing again
-    else:  # a target of probability 0: infinity less infinity would be no number
-        normaliser = logsumexp(logits, 1)
-    p = np.exp(logits - normaliser[:, None])
+    at_target = logits[rows, targets]
+    if _size(losses, at_target) < 1e6:
+        normaliser = losses + at_target  # log of the sum of exponentials, as well as it is known
+        p = np.exp(logits - normaliser[:, None])
+        p /= np.dot(p, np.ones(p.shape[1], p.dtype))[:, None]  # which is 1, but for the rounding of large logits
+    else:  # infinity less infinity would be no number, and numbers without digits below 1 none that can be corrected
+        p = clone(_softmax(logits, 1))
     p[rows, targets] -= 1
     p *= g[:, None]
     return p
@@ -105,6 +114,7 @@ def _cross_entropy_rule(g: Any, losses: Any, logits: Any, targets: Any) -> Any:
     vjps=(_cross_entropy_rule, None),
     saves=("logits targets out", ""),
     fresh=True,
+    single=True,
     cases=lambda draw: [
         (draw(4, 3), np.array([0, 2, 2, 1])),
         (draw(1, 5), np.array([4])),

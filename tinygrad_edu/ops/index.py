@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..dtypes import float16, float32
 from ..errors import ShapeError
 from ..owners import NOBODY, Use, of_places, simplify
 from ..primitives import Operand, primitive
@@ -176,12 +177,13 @@ def _put_add_owners(node: Any, owners: Any) -> list[Any]:
 )
 def _put_add(x: Operand, shape: tuple[int, ...], index: Any) -> Operand:
     """Zeros of `shape` to which `x` was added at `index`, as often as a place occurs there."""
-    out = np.zeros(shape, x.dtype)
-    if may_repeat(index):
-        np.add.at(out.reshape(-1), positions(shape, index), x.reshape(-1))
-    else:
+    if not may_repeat(index):
+        out = np.zeros(shape, x.dtype)
         out[index] = x
-    return out
+        return out
+    out = np.zeros(shape, float32 if x.dtype is float16 else x.dtype)  # where small terms do not get lost
+    np.add.at(out.reshape(-1), positions(shape, index), x.reshape(-1))
+    return out.astype(x.dtype, copy=False)
 
 
 def getitem(x: Operand, index: Any) -> Tensor:

@@ -31,6 +31,7 @@ def _log_of_rest(p: Any) -> Any:
     ),
     saves=("p target", "p"),
     fresh=True,
+    single=True,
     domain=(0.1, 0.9),
     samples=elementwise,
 )

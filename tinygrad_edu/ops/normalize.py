@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DtypeError, ShapeError
+from ..precision import is_in_range, toward_one
 from ..primitives import Operand, primitive
 from ..sample_rules import Core, value_of
 
@@ -20,10 +21,24 @@ __all__ = ["layer_norm", "rms_norm"]
 
 def _mean(x: Any, count: int) -> Any:
     """The mean over the last `count` axes, which stay with size 1."""
-    axes = tuple(range(-count, 0)) if count > 1 else -1
-    if x.dtype == np.float16:  # NumPy's mean adds in float32, where squares do not overflow; but it is slow
-        return x.mean(axis=axes, keepdims=True)
-    return x.sum(axis=axes, keepdims=True) / math.prod(x.shape[-count:])
+    return x.sum(axis=_last(count), keepdims=True) / math.prod(x.shape[-count:])
+
+
+def _last(count: int) -> Any:
+    return tuple(range(-count, 0)) if count > 1 else -1
+
+
+def _by_its_rms(x: Any, count: int, eps: float) -> tuple[Any, Any]:
+    """x / sqrt(mean(x²) + eps) over the last `count` axes, and what that is x times of."""
+    with np.errstate(over="ignore", under="ignore"):
+        square = _mean(x * x, count) + eps
+    if is_in_range(square, 1):
+        root = np.sqrt(square)
+        return x / root, 1 / root
+    factor = toward_one(getattr(x, "array", x), _last(count), at_least=math.sqrt(eps))
+    x = x * factor
+    root = np.sqrt(_mean(x * x, count) + eps * factor * factor)
+    return x / root, factor / root
 
 
 def _cores(node: Any) -> tuple[list[int], int]:
@@ -48,9 +63,7 @@ def _layer_norm_rule(
     """
     by_x = by_weight = None
     if needs[0] is not None or needs[1] is not None:
-        centred = x - _mean(x, count)
-        scale = 1 / np.sqrt(_mean(centred * centred, count) + eps)
-        normal = centred * scale
+        normal, scale = _by_its_rms(x - _mean(x, count), count, eps)
         if needs[1] is not None:
             by_weight = g * normal
         if needs[0] is not None:
@@ -62,6 +75,7 @@ def _layer_norm_rule(
 
 @primitive(
     joint=_layer_norm_rule,
+    single=True,
     saves=("x weight", "x", ""),
     cases=lambda draw: [
         (draw(2, 4), draw(4), draw(4), 1, 1e-5),
@@ -74,17 +88,15 @@ def _layer_norm_rule(
     samples=Core(_cores),
 )
 def _layer_norm(x: Operand, weight: Operand, bias: Operand, count: int, eps: float) -> Any:
-    centred = x - _mean(x, count)
-    variance = _mean(centred * centred, count)
-    return _scaled(centred / np.sqrt(variance + eps), weight, bias)
+    normal, _ = _by_its_rms(x - _mean(x, count), count, eps)
+    return _scaled(normal, weight, bias)
 
 
 def _rms_norm_rule(
     g: Any, out: Any, x: Any, weight: Any, count: int, eps: float, *, needs: Sequence[Any]
 ) -> tuple[Any, ...]:
     """As for layer_norm, but nothing is centred: only the part along n = x / rms(x) is lost."""
-    scale = 1 / np.sqrt(_mean(x * x, count) + eps)
-    normal = x * scale
+    normal, scale = _by_its_rms(x, count, eps)
     by_x = None
     if needs[0] is not None:
         h = g if weight is None else g * weight
@@ -94,6 +106,7 @@ def _rms_norm_rule(
 
 @primitive(
     joint=_rms_norm_rule,
+    single=True,
     saves=("x weight", "x"),
     cases=lambda draw: [
         (draw(2, 4), draw(4), 1, 1e-5),
@@ -104,7 +117,7 @@ def _rms_norm_rule(
     samples=Core(_cores),
 )
 def _rms_norm(x: Operand, weight: Operand, count: int, eps: float) -> Any:
-    return _scaled(x / np.sqrt(_mean(x * x, count) + eps), weight, None)
+    return _scaled(_by_its_rms(x, count, eps)[0], weight, None)
 
 
 def layer_norm(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import DType, int64
+from ..precision import add_up
 from ..primitives import Operand, implements, primitive
 from ..sample_rules import reduction
 from .axes import Axes, some_axes
@@ -58,7 +59,7 @@ def reduction_cases(draw: Any) -> list[tuple[Any, ...]]:
     samples=reduction,
 )
 def _sum(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+    return add_up(x, axis, keepdims)
 
 
 def _everywhere(g: Any, out: Any, x: Any) -> Any:
@@ -72,7 +73,7 @@ def _everywhere(g: Any, out: Any, x: Any) -> Any:
 
 @primitive(vjps=(_everywhere,), saves=("",), name="sum", samples=reduction)
 def _sum_of_all(x: Operand) -> Operand:
-    return np.add.reduce(x, axis=None)
+    return add_up(x)
 
 
 def sum(
@@ -125,9 +126,12 @@ def _mean_rule(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return np.broadcast_to(spread(g, x, axis, keepdims) / (count(x, axis) or 1), x.shape)
 
 
-@primitive(vjps=(_mean_rule,), saves=("",), cases=reduction_cases, samples=reduction)
+@primitive(vjps=(_mean_rule,), saves=("",), single=True, cases=reduction_cases, samples=reduction)
 def _mean(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
-    return np.mean(x, axis=axis, keepdims=keepdims)
+    number = count(x, axis)
+    if x.dtype.kind != "f" or not number:
+        return np.mean(x, axis=axis, keepdims=keepdims)
+    return add_up(x, axis, keepdims) / number
 
 
 def mean(
@@ -183,6 +187,7 @@ def _prod_rule(g: Any, out: Any, x: Any, axis: int, keepdims: bool) -> Any:
     vjps=(_prod_rule,),
     saves=("out x",),
     fresh=True,
+    single=True,
     cases=lambda draw: [
         (draw(5), 0, False),
         (draw(2, 3), 1, True),
@@ -281,14 +286,14 @@ def _logsumexp_rule(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return spread(g, x, axis, keepdims) * np.exp(x - where(out == -math.inf, 0, out))
 
 
-@primitive(vjps=(_logsumexp_rule,), saves=("out x",), fresh=True, cases=reduction_cases, samples=reduction)
+@primitive(vjps=(_logsumexp_rule,), saves=("out x",), fresh=True, single=True, cases=reduction_cases, samples=reduction)
 def _logsumexp(x: Operand, axis: Any, keepdims: bool) -> Operand:
     if not count(x, axis):
         return np.sum(x, axis=axis, keepdims=keepdims) - math.inf
     largest = np.max(x, axis=axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, 0)
     with np.errstate(divide="ignore", over="ignore"):  # the log of 0 is -inf, as it should be
-        out = np.log(np.sum(np.exp(x - largest), axis=axis, keepdims=True)) + largest
+        out = np.log(add_up(np.exp(x - largest), axis, True)) + largest
     return out if keepdims else np.squeeze(out, axis=tuple(range(x.ndim)) if axis is None else axis)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import DType
+from ..dtypes import DType, float64
 from ..primitives import Operand, implements, primitive
 from ..sample_rules import along_axis, moving_axis
 from .axes import one_axis
@@ -30,6 +30,11 @@ def _reversed(x: Any, axis: int, reverse: bool) -> Any:
     return x[_along(axis, slice(None, None, -1))] if reverse else x
 
 
+def _in_float64(scan: Any, x: Any, axis: int) -> Any:
+    """A scan, which rounds at every step, with the rounding of float64."""
+    return scan(x, axis=axis, dtype=float64).astype(x.dtype) if x.dtype.kind == "f" else scan(x, axis=axis)
+
+
 # Rules. A scan's derivative is a scan the other way, so three primitives are enough, and they are
 # closed under differentiation: whatever the order of the derivative, no division is done.
 
@@ -42,6 +47,7 @@ def _running_sum_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) -> Any
     vjps=(_running_sum_rule,),
     saves=("",),
     fresh=True,
+    single=True,
     name="cumsum",
     cases=lambda draw: [
         (draw(5), 0, False),
@@ -53,7 +59,7 @@ def _running_sum_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) -> Any
 )
 def running_sum(x: Operand, axis: int, reverse: bool) -> Operand:
     """The running sum along an axis, from its other end if `reverse`."""
-    return _reversed(np.cumsum(_reversed(x, axis, reverse), axis=axis), axis, reverse)
+    return _reversed(_in_float64(np.cumsum, _reversed(x, axis, reverse), axis), axis, reverse)
 
 
 def _shift_rule(g: Any, out: Any, x: Any, axis: int, steps: int, fill: float) -> Any:
@@ -126,6 +132,7 @@ def _running_product_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) ->
     vjps=(_running_product_rule,),
     saves=("out x",),
     fresh=True,
+    single=True,
     name="cumprod",
     cases=lambda draw: [
         (draw(5), 0, False),
@@ -137,7 +144,7 @@ def _running_product_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) ->
     samples=along_axis,
 )
 def _running_product(x: Operand, axis: int, reverse: bool) -> Operand:
-    return _reversed(np.cumprod(_reversed(x, axis, reverse), axis=axis), axis, reverse)
+    return _reversed(_in_float64(np.cumprod, _reversed(x, axis, reverse), axis), axis, reverse)
 
 
 def products_of_others(x: Any, axis: int) -> Any:
@@ -158,6 +165,7 @@ def _log_running_sum_rule(g: Any, out: Any, x: Any, axis: int) -> Any:
     vjps=(_log_running_sum_rule,),
     saves=("out x",),
     fresh=True,
+    single=True,
     name="logcumsumexp",
     cases=lambda draw: [(draw(5), 0), (draw(2, 3), 1), (draw(2, 0), 1), (draw(1), 0)],
     samples=along_axis,

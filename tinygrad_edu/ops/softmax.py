@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..precision import add_up
 from ..primitives import Operand, primitive
 from ..sample_rules import along_axis, reduction
 from .axes import one_axis
@@ -40,7 +41,7 @@ def row_sum(x: Any, axis: int) -> Any:
     """The sums along `axis`, which stays with size 1."""
     if _is_last(x, axis) and x.dtype.kind == "f":
         return (_rows(x) @ np.ones(x.shape[-1], x.dtype)).reshape((*x.shape[:-1], 1))
-    return x.sum(axis=axis, keepdims=True)
+    return add_up(x, axis, True)
 
 
 def _is_last(x: Any, axis: int) -> bool:
@@ -58,6 +59,7 @@ def _rows(x: Any) -> Any:
 @primitive(
     vjps=(lambda g, out, x, axis: np.broadcast_to(g, x.shape),),
     saves=("",),
+    single=True,
     cases=lambda draw: [(draw(3, 4), 1), (draw(3, 4), 0), (draw(2, 3, 4), 1), (draw(0, 3), 1)],
     samples=reduction,
 )
@@ -79,6 +81,7 @@ _CASES = lambda draw: [
     vjps=(lambda g, out, x, axis: out * (g - _row_sum(g * out, axis)),),
     saves=("out",),
     fresh=True,
+    single=True,
     cases=_CASES,
     samples=along_axis,
 )
@@ -102,6 +105,7 @@ def _exponentials(x: Any, axis: int) -> Any:
     vjps=(lambda g, out, x, axis: g - np.exp(out) * _row_sum(g, axis),),
     saves=("out",),
     fresh=True,
+    single=True,
     cases=_CASES,
     samples=along_axis,
 )

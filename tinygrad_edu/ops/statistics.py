@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dtypes import float64
+from ..precision import add_up, is_in_range, toward_one
 from ..primitives import Operand, implements, primitive
 from ..sample_rules import reduction
 from .axes import Axes, some_axes
-from .reduce import count, spread
+from .reduce import _mean, count, spread
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -29,7 +31,7 @@ def _statistic_cases(draw: Any) -> list[tuple[Any, ...]]:
 
 
 def _deviation(x: Any, axis: Any) -> Any:
-    return x - np.mean(x, axis=axis, keepdims=True)
+    return x - _mean(x, axis, True)
 
 
 def _degrees(x: Any, axis: Any, correction: float) -> float:
@@ -43,18 +45,32 @@ def _var_rule(g: Any, out: Any, x: Any, axis: Any, correction: float, keepdims: 
 
 
 def _std_rule(g: Any, out: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
-    scale = spread(out, x, axis, keepdims) * _degrees(x, axis, correction)
-    return spread(g, x, axis, keepdims) * _deviation(x, axis) / np.where(scale == 0, 1, scale)
+    scale = spread(out, x, axis, keepdims)
+    unit = _deviation(x, axis) / np.where(scale == 0, 1, scale)
+    return spread(g, x, axis, keepdims) * unit / _degrees(x, axis, correction)
 
 
-@primitive(vjps=(_var_rule,), saves=("x",), fresh=True, cases=_statistic_cases, samples=reduction)
+@primitive(vjps=(_var_rule,), saves=("x",), fresh=True, single=True, cases=_statistic_cases, samples=reduction)
 def _var(x: Operand, axis: Any, correction: float, keepdims: bool) -> Operand:
-    return np.var(x, axis=axis, ddof=correction, keepdims=keepdims)
+    degrees = _degrees(x, axis, correction)
+    if x.dtype.kind != "f" or math.isnan(degrees):
+        return np.var(x, axis=axis, ddof=correction, keepdims=keepdims)
+    deviation = _deviation(x, axis)
+    return add_up(deviation * deviation, axis, keepdims) / degrees
 
 
-@primitive(vjps=(_std_rule,), saves=("out x",), fresh=True, cases=_statistic_cases, samples=reduction)
+@primitive(vjps=(_std_rule,), saves=("out x",), fresh=True, single=True, cases=_statistic_cases, samples=reduction)
 def _std(x: Operand, axis: Any, correction: float, keepdims: bool) -> Operand:
-    return np.std(x, axis=axis, ddof=correction, keepdims=keepdims)
+    if x.dtype.kind != "f" or math.isnan(_degrees(x, axis, correction)):
+        return np.std(x, axis=axis, ddof=correction, keepdims=keepdims)
+    with np.errstate(over="ignore", under="ignore"):
+        variance: Any = _var(x, axis, correction, True)
+    if not is_in_range(variance, 1):
+        factor = toward_one(_deviation(x, axis), axis)
+        root = np.sqrt(_var(x * factor, axis, correction, True)) / factor
+    else:
+        root = np.sqrt(variance)
+    return root if keepdims else np.squeeze(root, tuple(range(x.ndim)) if axis is None else axis)
 
 
 def var(
@@ -188,18 +204,19 @@ def _norm_rule(g: Any, out: Any, x: Any, p: float, axis: Any, keepdims: bool) ->
         chosen = (np.abs(x) == out).astype(g.dtype)
         return g * np.sign(x) * (chosen / chosen.sum(axis=axis, keepdims=True))
     unit = x / np.where(out == 0, 1, out)
+    nothing = (x == 0) | (out == 0)  # of negative order the norm is 0 if any element is
     if p == 2:
         return g * unit
     if p == 0:
         return g * 0 * unit
-    zero = x == 0
-    return g * np.where(zero, 0, np.sign(x) * np.abs(np.where(zero, 1, unit)) ** (p - 1))
+    return g * np.where(nothing, 0, np.sign(x) * np.abs(np.where(nothing, 1, unit)) ** (p - 1))
 
 
 @primitive(
     vjps=(_norm_rule,),
     saves=("out x",),
     fresh=True,
+    single=True,
     cases=lambda draw: [
         *((draw(2, 3), p, None, False) for p in (2, 1, 3, 1.5, math.inf, -math.inf)),
         (draw(2, 3, 4), 2, (0, 2), False),
@@ -210,16 +227,26 @@ def _norm_rule(g: Any, out: Any, x: Any, p: float, axis: Any, keepdims: bool) ->
     samples=reduction,
 )
 def _norm(x: Operand, p: float, axis: Any, keepdims: bool) -> Operand:
-    if p == 2:
-        return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
     size = np.abs(x)
     if p == 1:
-        return np.sum(size, axis=axis, keepdims=keepdims)
+        return add_up(size, axis, keepdims)
     if math.isinf(p):
         return (np.max if p > 0 else np.min)(size, axis=axis, keepdims=keepdims)
     if p == 0:
         return np.sum(size != 0, axis=axis, keepdims=keepdims).astype(size.dtype)
-    return np.sum(size**p, axis=axis, keepdims=keepdims) ** (1 / p)
+    size = size if size.dtype.kind == "f" else size.astype(float64)
+    with np.errstate(over="ignore", under="ignore", divide="ignore"):
+        total = add_up(_power(size, p), axis, True)
+        if size.size and not is_in_range(total, count(x, axis)):
+            factor = toward_one(size, axis, np.max if p > 0 else np.min)
+            root = _power(add_up(_power(size * factor, p), axis, True), 1 / p) / factor
+        else:
+            root = _power(total, 1 / p)
+    return root if keepdims else np.squeeze(root, tuple(range(x.ndim)) if axis is None else axis)
+
+
+def _power(x: Any, p: float) -> Any:
+    return x * x if p == 2 else np.sqrt(x) if p == 0.5 else x**p
 
 
 def norm(
@@ -234,7 +261,8 @@ def norm(
 ) -> Tensor:
     """The p-norm of the elements along the given axes, or of all: (sum |x|^p)^(1/p).
 
-    The gradient at the zero vector is 0. For p = inf, elements that tie share the gradient evenly.
+    The gradient at the zero vector is 0, and for negative p it is 0 where any element is. For p = inf,
+    elements that tie share the gradient evenly.
 
     Args:
         x: tensor of any shape.
