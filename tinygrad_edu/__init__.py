@@ -12,6 +12,7 @@ from . import autograd as autograd
 from . import data as data
 from . import linalg as linalg
 from . import nn as nn
+from . import numpy_warnings as _numpy_warnings
 from . import optim as optim
 from . import sample_rules as sample_rules
 from ._version import __version__ as __version__
@@ -68,6 +69,8 @@ from .transforms import *
 
 if TYPE_CHECKING:
     from . import samples as samples
+
+_numpy_warnings.install()
 
 
 def __getattr__(name: str) -> Any:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import warnings
 from types import CodeType, FrameType
 from typing import TypeAlias
 
 import numpy as np
 
-__all__ = ["PACKAGE", "Site", "call_site", "line_of", "users_frame"]
+__all__ = ["PACKAGE", "Site", "beyond_numpy", "call_site", "line_of", "users_frame", "warn"]
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_SKIPPED = (PACKAGE, os.path.dirname(os.path.abspath(np.__file__)) + os.sep)
+_NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
+_SKIPPED = (PACKAGE, _NUMPY)
 
 Site: TypeAlias = tuple[CodeType, int]
 """A code object and the instruction in it: no frame, which would keep its variables alive."""
@@ -30,6 +32,25 @@ def users_frame(frame: FrameType | None) -> FrameType | None:
     while frame is not None and frame.f_code.co_filename.startswith(_SKIPPED):
         frame = frame.f_back
     return frame
+
+
+def beyond_numpy(frame: FrameType | None) -> FrameType | None:
+    """The nearest frame, from `frame` outwards, that is not NumPy's."""
+    while frame is not None and frame.f_code.co_filename.startswith(_NUMPY):
+        frame = frame.f_back
+    return frame
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of the line of the user's code that is running, which is then shown."""
+    frame = users_frame(sys._getframe(1))
+    if frame is None:
+        warnings.warn(message, category, stacklevel=2)
+        return
+    names = frame.f_globals
+    seen = names.setdefault("__warningregistry__", {})
+    file, number = frame.f_code.co_filename, frame.f_lineno
+    warnings.warn_explicit(message, category, file, number, names.get("__name__"), seen)
 
 
 def line_of(site: Site | FrameType | str | None) -> str:

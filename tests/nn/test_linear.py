@@ -34,6 +34,21 @@ def test_a_wrong_size_is_named_with_the_way_out(shape: tuple[int, ...]) -> None:
     assert str(caught.value) == f"Linear expects (*, 128), got {shape}: axis -1 is 64. Set in_features=64?"
 
 
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ((32, 28, 28), r"axes 1 to 2 have 784 numbers together\. Use x\.flatten\(1\), or nn\.Flatten\(\)$"),
+        ((32, 1, 28, 28), r"axes 1 to 3 have 784 .*x\.flatten\(1\)"),
+        ((5, 7, 28, 28), r"axes 2 to 3 have 784 .*x\.flatten\(2\), or nn\.Flatten\(2\)$"),
+        ((28, 28), r"axes 0 to 1 have 784 .*x\.flatten\(0\)"),
+        ((784, 32), r"axis 0 is 784\. Samples are rows: use x\.T\?$"),
+    ],
+)
+def test_images_and_columns(shape: tuple[int, ...], said: str) -> None:
+    with pytest.raises(tg.ShapeError, match=said):
+        nn.Linear(784, 10)(tg.zeros(*shape))
+
+
 def test_a_number_has_no_axis() -> None:
     with pytest.raises(tg.ShapeError, match=r"Linear expects \(\*, 3\), got \(\): it has no axis"):
         nn.Linear(3, 2)(tg.tensor(1.0))

@@ -1,10 +1,16 @@
-"""Checks of the numbers that modules are made with."""
+"""Checks of what modules are made with."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
-__all__ = ["count", "probability"]
+import numpy as np
+
+from ..errors import describe
+from ..tensor import Tensor
+
+__all__ = ["count", "probability", "refuse_data"]
 
 
 def count(module: str, name: str, value: Any, least: int = 0) -> int:
@@ -23,3 +29,30 @@ def probability(name: str, p: Any) -> float:
     if not 0 <= p <= 1:
         raise ValueError(f"{name}: p={p} is not a probability: it must be between 0 and 1")
     return float(p)
+
+
+def refuse_data(kind: type, args: tuple[Any, ...]) -> None:
+    """Raise TypeError if the class `kind` is called with the data that belongs in a call of the module."""
+    data = [value for value in args if isinstance(value, Tensor | np.ndarray)]
+    if not data:
+        return
+    parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
+    own = kind.__module__.startswith(f"{__package__}.")
+    for place, value in enumerate(args):
+        if isinstance(value, Tensor | np.ndarray) and not _takes(parameters, place, own):
+            needed = ", ".join(p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD)
+            inputs = "x" if len(data) == 1 else "input, target"
+            raise TypeError(
+                f"{kind.__name__}({', '.join(map(describe, args))}): make the module first, and call it with the data "
+                f"then: {kind.__name__}({needed})({inputs})"
+            )
+
+
+def _takes(parameters: list[inspect.Parameter], place: int, own: bool) -> bool:
+    """Whether a tensor may be the argument at this place; of classes that are not ours, only their number is known."""
+    if place >= len(parameters) or parameters[place].kind is inspect.Parameter.KEYWORD_ONLY:
+        return bool(parameters) and parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL
+    parameter = parameters[place]
+    if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+        return False
+    return not own or any(word in str(parameter.annotation) for word in ("Tensor", "Parameter", "Any", "Module"))

@@ -76,12 +76,28 @@ class Linear(Module):
             shape = np.shape(x)
             if shape and shape[-1] == self.in_features:
                 raise
-            have = f"axis -1 is {shape[-1]}. Set in_features={shape[-1]}?" if shape else "it has no axis"
-            raise ShapeError(f"Linear expects (*, {self.in_features}), got {shape}: {have}") from error
+            raise ShapeError(
+                f"Linear expects (*, {self.in_features}), got {shape}: {_way_out(shape, self.in_features)}"
+            ) from error
 
     def extra_repr(self) -> str:
         """The sizes, and whether there is a bias."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+def _way_out(shape: tuple[int, ...], wanted: int) -> str:
+    """What is wrong with an input of this shape, and what to do about it."""
+    if not shape:
+        return "it has no axis"
+    for start in range(len(shape) - 1):
+        if math.prod(shape[start:]) == wanted:
+            layer = "nn.Flatten()" if start == 1 else f"nn.Flatten({start})"
+            return (
+                f"axes {start} to {len(shape) - 1} have {wanted} numbers together. Use x.flatten({start}), or {layer}"
+            )
+    if len(shape) == 2 and shape[0] == wanted:
+        return f"axis 0 is {wanted}. Samples are rows: use x.T?"
+    return f"axis -1 is {shape[-1]}. Set in_features={shape[-1]}?"
 
 
 class Bilinear(Module):

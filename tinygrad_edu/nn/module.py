@@ -10,6 +10,7 @@ from ..autograd import clear
 from ..dtypes import float16, float32, float64
 from ..tensor import RemovableHandle, Tensor
 from . import hooks, state
+from .checks import refuse_data
 from .convert import convert_tensor, wanted_dtype
 from .paths import explain_call, locate
 from .tree import ModuleTree
@@ -51,6 +52,12 @@ class Module(ModuleTree):
 
     training: bool
     _hooks: Any = None  # a hooks.Hooks, once there is one
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """A new module; its options come first, and the data when it is called."""
+        if args:
+            refuse_data(cls, args)
+        return super().__new__(cls)
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tinygrad_edu as tg
+from tinygrad_edu import nn
 
 F = tg.nn.functional
 
@@ -148,3 +150,52 @@ def test_the_second_derivative_of_a_smoothed_weighted_loss() -> None:
     p = np.exp(x.array[:, 0]) / np.exp(x.array).sum(1)
     counts = np.array([1.0, 3.0, 3.0]) * 0.8 + 0.1 * 4.0
     np.testing.assert_allclose(h.array[:, 0], counts * p * (1 - p), rtol=1e-10)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("target", [tg.tensor([0, 1, 2]), tg.full((3, 4), 0.25)])
+def test_softmax_before_cross_entropy_is_noticed(target: tg.Tensor) -> None:
+    x = tg.zeros(3, 4, requires_grad=True)
+    for probabilities in (F.softmax(x, 1), nn.Softmax(1)(x), x.softmax(-1)):
+        with pytest.warns(UserWarning, match="input comes from softmax, but it takes scores") as caught:
+            F.cross_entropy(probabilities, target)
+        assert caught[0].filename == __file__
+    F.cross_entropy(F.log_softmax(x, 1), target)  # harmless: the same numbers
+    F.cross_entropy(x, target)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean", "none"])
+def test_scores_in_nll_loss_are_noticed(reduction: str) -> None:
+    target = tg.tensor([0, 1])
+    for scores in (tg.tensor([[2.0, -9.0], [-9.0, -9.0]]), tg.tensor([[2.0, 0.0], [0.0, 0.0]], requires_grad=True)):
+        with pytest.warns(UserWarning, match="nll_loss: input is positive, so it is no logarithm") as caught:
+            F.nll_loss(scores, target, reduction=reduction)
+        assert caught[0].filename == __file__
+        F.nll_loss(F.log_softmax(scores, 1), target, reduction=reduction)
+        F.nll_loss(F.softmax(scores, 1).log(), target, reduction=reduction)
+    F.nll_loss(tg.zeros(2, 2), target, reduction=reduction)
+    assert F.nll_loss(tg.zeros(0, 2), tg.zeros(0, dtype=tg.int64), reduction="none").shape == (0,)
+
+
+def test_a_hint_is_given_once_for_each_line() -> None:
+    with warnings.catch_warnings(record=True) as records:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            F.nll_loss(tg.ones(2, 2), tg.tensor([0, 1]))
+    assert len(records) == 1
+
+
+@pytest.mark.parametrize(
+    ("got", "said"),
+    [
+        (
+            (1,),
+            r"the scores of one sample for 4 classes, so target must have the shape \(\), got \(1,\): use input",
+        ),
+        ((7,), r"got \(7,\): a batch of them has the shape \(N, C\)$"),
+        ((4,), r"a batch .*; for one score per sample use binary_cross_entropy_with_logits$"),
+    ],
+)
+def test_scores_of_one_axis_are_those_of_one_sample(got: tuple[int, ...], said: str) -> None:
+    for loss in (F.cross_entropy, F.nll_loss):
+        with pytest.raises(tg.ShapeError, match=said):
+            loss(tg.zeros(4), tg.zeros(*got, dtype=tg.int64))

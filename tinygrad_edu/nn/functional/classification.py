@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ...callsite import warn
 from ...errors import DtypeError, ShapeError, refuse_mask
+from ...graph import Node
 from ...ops.fused import softmax_cross_entropy
 from ...ops.index import _put_add, getitem
 from ...ops.softmax import log_softmax
@@ -65,6 +67,8 @@ def cross_entropy(
         raise ValueError(f"cross_entropy: label_smoothing={label_smoothing} must be between 0 and 1")
     x = floating("cross_entropy", "input", input)
     refuse_mask(target, "cross_entropy: target")
+    if _comes_from(x, "softmax"):
+        warn("cross_entropy: input comes from softmax, but it takes scores and makes the softmax itself: leave it out")
     places: Any = target.array if isinstance(target, TensorBase) else np.asarray(target)
     if places.dtype.kind == "f":
         return _soft_cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
@@ -119,9 +123,16 @@ def nll_loss(
     classes = _Classes.read("nll_loss", x, places, weight, ignore_index)
     rows = classes.rows(x)
     losses = -getitem(rows, (np.arange(rows.shape[0]), classes.targets))
+    if not _comes_from(x, "log_softmax") and losses.array.size and losses.array.min() < -0.01:
+        warn("nll_loss: input is positive, so it is no logarithm of probabilities: use log_softmax, or cross_entropy")
     if classes.weights is not None:
         losses = losses * classes.weights[classes.targets]
     return classes.reduce(losses, reduction, x)
+
+
+def _comes_from(x: Tensor, op: str) -> bool:
+    """Whether `op` computed `x`, as far as that was recorded."""
+    return isinstance(x.source, Node) and x.source.op.name == op
 
 
 @dataclass
@@ -228,15 +239,22 @@ def _all_below(indices: Any, count: int) -> bool:
 def _target_misfit(op: str, shape: tuple[int, ...], got: tuple[int, ...], expected: tuple[int, ...]) -> ShapeError:
     if not shape:
         return ShapeError(f"{op}: input has shape (), but it needs an axis of classes: (C,), (N, C) or (N, C, d1, …)")
+    if len(shape) == 1:
+        batch = "use input.unsqueeze(0)" if got == (1,) else "a batch of them has the shape (N, C)"
+        binary = "; for one score per sample use binary_cross_entropy_with_logits" if got == shape else ""
+        return ShapeError(
+            f"{op}: input of shape {shape} is the scores of one sample for {shape[0]} classes, so target must have the "
+            f"shape (), got {got}: {batch}{binary}"
+        )
     way_out = ""
     if got == shape:
-        way_out = f". Is target one-hot? Use target.argmax({1 if len(shape) > 1 else 0})"
+        way_out = ". Is target one-hot? Use target.argmax(1)"
         way_out += ", or make it floating-point" if op == "cross_entropy" else ""
     elif got == (*expected, 1):
         way_out = ". Use target.squeeze(-1)"
     return ShapeError(
-        f"{op}: input of shape {shape} has {shape[1] if len(shape) > 1 else shape[0]} classes on axis "
-        f"{1 if len(shape) > 1 else 0}, so target must have the shape {expected}, got {got}{way_out}"
+        f"{op}: input of shape {shape} has {shape[1]} classes on axis 1, so target must have the shape {expected}, "
+        f"got {got}{way_out}"
     )
 
 

@@ -1,0 +1,61 @@
+"""NumPy's warnings about numbers (a division by zero, an overflow), told of the user's line and not of ours.
+
+NumPy warns of the line that called it, which is a line of this library. Nothing may be done about that where the
+ops run, a thousand times a step. So it is done in the filter of warnings, which is asked only when there is one.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from types import FrameType
+from typing import Any
+
+from .callsite import PACKAGE, beyond_numpy, users_frame, warn
+
+__all__ = ["install"]
+
+# What NumPy says, to the end: what is said again here goes on, and is not taken for it.
+_ABOUT_NUMBERS = re.compile(
+    r"((divide by zero|overflow|underflow|invalid value) encountered in \w+"
+    r"|Mean of empty slice\.?|Degrees of freedom <= 0 for slice\.?)$"
+)
+
+
+class _Hook:
+    """In the place of a filter's pattern: matches a warning from inside the library, and gives it again."""
+
+    def match(self, text: str) -> bool:
+        """Whether it was dealt with."""
+        if not _ABOUT_NUMBERS.match(text):
+            return False
+        frame = beyond_numpy(sys._getframe(1))
+        if frame is None or not frame.f_code.co_filename.startswith(PACKAGE) or users_frame(frame) is None:
+            return False
+        warn(f"{text} ({_where(frame)})", RuntimeWarning)
+        return True
+
+
+def _where(frame: FrameType | None) -> str:
+    """Which op, or step of an optimizer, runs in a frame of the library."""
+    found = ""
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        file = frame.f_code.co_filename[len(PACKAGE) :]
+        op = frame.f_locals.get("op")
+        name = getattr(op, "name", op)
+        if file == "walk.py" and isinstance(name, str):
+            return f"in the backward of {name}"
+        if not found and file == "recording.py" and isinstance(name, str):
+            found = f"in the op {name}"
+        elif not found and file.startswith("optim") and frame.f_code.co_name == "step":
+            found = f"in {type(frame.f_locals.get('self')).__name__}.step()"
+        frame = beyond_numpy(frame.f_back)
+    return found or "in tinygrad_edu"
+
+
+def install() -> None:
+    """Put the filter in front of those that there are; filters that are made later come before it."""
+    entries: Any = warnings.filters
+    if not any(isinstance(entry[1], _Hook) for entry in entries):
+        entries.insert(0, ("ignore", _Hook(), RuntimeWarning, None, 0))
