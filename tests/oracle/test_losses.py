@@ -100,7 +100,13 @@ def test_nll(shape: tuple[int, ...], ignore_index: int, weighted: bool, reductio
     classes_shape = shape[:1] + shape[2:] if len(shape) > 1 else ()
     target = np.random.default_rng(3).integers(0, 4, classes_shape) if len(shape) > 1 else np.array(2)
     options: dict[str, Any] = {"weight": np.array([0.5, 2.0, 1.0, 0.1])} if weighted else {}
-    both("nll_loss", [numbers(*shape, low=-3.0, high=0.0), target], ignore_index=ignore_index, reduction=reduction, **options)
+    both(
+        "nll_loss",
+        [numbers(*shape, low=-3.0, high=0.0), target],
+        ignore_index=ignore_index,
+        reduction=reduction,
+        **options,
+    )
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
