@@ -1,0 +1,178 @@
+"""Where it differs from PyTorch: the lines of the table in README, and that they are all of them."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+
+torch = pytest.importorskip("torch")
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def functional(library: Any) -> Any:
+    return library.nn.functional
+
+
+def leaf(library: Any, numbers: Any) -> Any:
+    return library.tensor(numbers, dtype=library.float64, requires_grad=True)
+
+
+def loss(library: Any, **options: Any) -> Any:
+    return functional(library).mse_loss(library.ones(4, 2), library.zeros(4, 2), **options).item()
+
+
+def forgotten(library: Any) -> None:
+    x = library.zeros(2, requires_grad=True)
+    functional(library).mse_loss(x * library.ones(3, 2), library.ones(3, 2)).backward()
+    library.optim.SGD([x], lr=0.1).step()
+
+
+def repeated(library: Any) -> Any:
+    x, v = leaf(library, [1.0, 2.0]), leaf(library, [3.0, 4.0])
+    h = x * 1
+    h[[0, 0]] = v
+    h.sum().backward()
+    return v.grad.tolist()
+
+
+def overwritten(library: Any) -> Any:
+    x = leaf(library, [0.0])
+    y = x.exp()
+    z = y * 2
+    y += 1
+    (y + z).sum().backward()
+    return x.grad.tolist()
+
+
+def overwritten_outside(library: Any) -> None:
+    y = leaf(library, [0.0]).exp()
+    with library.no_grad():
+        y += 1
+    y.sum().backward()
+
+
+def part(library: Any) -> Any:
+    h = leaf(library, [1.0, 2.0]) * 1
+    h.unbind(0)[0].mul_(5)
+    return h.tolist()
+
+
+def copied_view(library: Any) -> Any:
+    return library.zeros(2, 3).T.view(-1)
+
+
+def written_view(library: Any) -> None:
+    copied_view(library)[0] = 1.0
+
+
+def taken_out(library: Any) -> Any:
+    h = leaf(library, [1.0]) * 1
+    array, twin = h.detach().numpy(), h.detach()
+    h += 1
+    return array.tolist(), twin.tolist()
+
+
+def twice(library: Any) -> None:
+    y = leaf(library, [1.0]) + 1
+    y.sum().backward()
+    y.sum().backward()
+
+
+def numpys(library: Any) -> Any:
+    t = leaf(library, [1.0, 2.0])
+    return type(np.concatenate([t, t])).__name__, (np.ones(2) * t).requires_grad
+
+
+Run = Callable[[Any], Any]
+ERROR = Exception
+
+# By the first cell of each line: programs, with what they give in PyTorch and here.
+LINES: dict[str, list[tuple[Run, Any, Any]]] = {
+    "a loss over a batch": [
+        (loss, 1.0, 8.0),
+        (lambda lib: loss(lib, reduction="mean"), 1.0, 1.0),
+    ],
+    "`backward()` on many numbers": [(lambda lib: (leaf(lib, [1.0, 2.0]) * 1).backward(), ERROR, None)],
+    "dividing by the batch size": [(forgotten, None, tg.SampleCountWarning)],
+    "dtypes": [(lambda lib: lib.float32 == np.float32, False, True)],
+    "devices": [(lambda lib: isinstance(lib.zeros(1).device, str), False, True)],
+    "`t.shape`, `t.size()`": [(lambda lib: type(lib.zeros(2).shape) is tuple, False, True)],
+    "NumPy's functions and arrays beside tensors": [(numpys, ERROR, ("Tensor", True))],
+    "random numbers": [(lambda lib: (lib.manual_seed(0), round(lib.rand(1).item(), 3))[1], 0.496, 0.851)],
+    "a 0-d float64 tensor beside a float32 one": [
+        (lambda lib: str((lib.ones(1) * lib.tensor(2.0, dtype=lib.float64)).dtype)[-7:], "float32", "float64"),
+        (lambda lib: str((lib.ones(1) * np.float64(2)).dtype)[-7:], "float32", "float32"),
+    ],
+    "operands of two dtypes in `@`, the mean of integers": [
+        (lambda lib: (lib.ones(1, 1) @ lib.ones(1, 1, dtype=lib.float64)).item(), ERROR, 1.0),
+        (lambda lib: lib.tensor([1, 2]).mean().item(), ERROR, 1.5),
+    ],
+    "`x[0, :, [1, 2]]`, an integer and an index array apart": [
+        (lambda lib: tuple(lib.zeros(2, 5, 4)[0, :, [1, 2]].shape), (5, 2), (2, 5))
+    ],
+    "an index of uint8": [(lambda lib: lib.arange(2)[lib.tensor([0, 1], dtype=lib.uint8)].tolist(), [1], [0, 1])],
+    "`x[::-1]`": [(lambda lib: lib.arange(2)[::-1].tolist(), ERROR, [1, 0])],
+    "`x[[0, 0]] = v`": [(repeated, [1.0, 1.0], [0.0, 1.0])],
+    "changing in place what a rule has yet to read": [
+        (overwritten, ERROR, [3.0]),
+        (overwritten_outside, ERROR, tg.GraphError),
+    ],
+    "changing in place a part that `split` or `unbind` gave": [(part, ERROR, [5.0, 2.0])],
+    "`view()` where the memory does not allow one": [
+        (lambda lib: len(copied_view(lib)), ERROR, 6),
+        (written_view, ERROR, ValueError),
+    ],
+    "a NumPy array taken out of a tensor, which is then changed in a graph": [
+        (taken_out, ([2.0], [2.0]), ([1.0], [2.0]))
+    ],
+    "`tensor([w[0], w[1]])` of tensors with gradients": [
+        (lambda lib: lib.tensor(list(leaf(lib, [1.0, 2.0]))).requires_grad, False, tg.GraphError)
+    ],
+    "`dim=0` of a tensor without axes": [(lambda lib: lib.tensor(3.0).sum(0).item(), 3.0, tg.ShapeError)],
+    "`softmax(x)` without `dim`": [
+        (lambda lib: functional(lib).softmax(lib.zeros(1, 2)).tolist(), [[0.5, 0.5]], TypeError)
+    ],
+    "an integer that does not fit into the dtype, `int8 + 1000`": [
+        (lambda lib: (lib.ones(1, dtype=lib.int8) + 1000).tolist(), [-23], OverflowError)
+    ],
+    "complex numbers": [(lambda lib: lib.tensor([1j]).is_complex(), True, tg.DtypeError)],
+    "`mse_loss` of shapes (n, 1) and (n,)": [
+        (lambda lib: functional(lib).mse_loss(lib.ones(3, 1), lib.zeros(3)).item(), 1.0, tg.ShapeError)
+    ],
+    "the mean loss of an empty batch": [
+        (
+            lambda lib: str(functional(lib).mse_loss(lib.ones(0), lib.ones(0), reduction="mean").item()),
+            "nan",
+            ValueError,
+        )
+    ],
+    "a second `backward()` without `retain_graph=True`": [(twice, None, tg.GraphError)],
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_line_is_true(line: str) -> None:
+    for program, theirs, ours in LINES[line]:
+        for library, expected in ((torch, theirs), (tg, ours)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore" if library is torch else "error")
+                if isinstance(expected, type) and issubclass(expected, Exception):
+                    with pytest.raises(expected):
+                        program(library)
+                else:
+                    assert program(library) == expected
+
+
+def test_every_line_is_tried() -> None:
+    text = README.read_text(encoding="utf-8").split("<!-- differences -->")[1].split("<!-- /differences -->")[0]
+    first = [re.split(r"(?<!\\)\|", line)[1].strip() for line in text.strip().splitlines()[2:]]
+    assert first == list(LINES)
