@@ -144,6 +144,24 @@ def forgotten(draw: Any, count: int, number: int) -> Step:
     return step
 
 
+def viewed(draw: Any, count: int, number: int) -> Step:
+    """Some rows changed through a view of them, and then read through it."""
+    i, j, at = which(draw, number), which(draw, number), draw(st.integers(0, count - 1))
+    way = draw(st.sampled_from(["row", "rows", "column", "scaled"]))
+
+    def step(made: list[Any]) -> Any:
+        y = made[i] * 0.8
+        view = y[at:] if way == "rows" else y.T[0] if way == "column" else y[at]
+        value = made[j][at:] if way == "rows" else made[j][:, 0] if way == "column" else made[j][at]
+        view.mul_(3) if way == "scaled" else view.copy_(f(value))
+        y += 0.1
+        if way == "row":
+            y[at] = view * 2
+        return y
+
+    return step
+
+
 def looped(draw: Any, count: int, number: int) -> Step:
     i = which(draw, number)
 
@@ -258,7 +276,7 @@ def chosen_elsewhere(draw: Any, count: int, number: int) -> Step:
 
 
 ROWWISE: list[Callable[[Any, int, int], Step]] = [
-    mapped, added, begun, written, written_twice, forgotten, looped, stacked, joined, copied, chosen, hidden,
+    mapped, added, begun, written, written_twice, forgotten, viewed, looped, stacked, joined, copied, chosen, hidden,
 ]  # fmt: skip
 MIXING: list[Callable[[Any, int, int], Step]] = [
     exchanged, everywhere, averaged, centred, permuted, looked_up, chosen_elsewhere,

@@ -122,6 +122,8 @@ MEET: dict[str, tuple[str, Callable[[Any], Any], str]] = {
     "the mean in one place": ("mean", changed(lambda y, h: y.__setitem__(0, h.mean(0))), ""),
     "the first beside the others": ("mul", lambda h: h[1:] * h[0], ""),
     "a neighbour for those who have one": ("getitem", beside_neighbours, "pad[np"),
+    "another row through a view": ("getitem", changed(lambda y, h: y[0].copy_(h[1])), ""),
+    "one row through a view of all": ("set_item", lambda h: h + changed(lambda y, h: y[:].copy_(h[0]))(h), ""),
     "written back, then centred": ("mean", centred_afterwards, "y.mean"),
     "looked up, then centred": ("mean", looked_up_and_centred, "rows.mean"),
     "chosen by rows from another place": ("getitem", lambda h: tg.where(FIRST, h, h[PERM]) + h * 2, ""),

@@ -24,7 +24,7 @@ from .uses import Crossing, Parts, merged, visit_links
 __all__ = ["couplings"]
 
 _STRUCTURE = ("transpose", "reshape", "broadcast_to", "getitem", "clone", "astype", "pick")
-_JOINS = ("set_item", "concatenate", "stack", "split")
+_JOINS = ("set_item", "overwrite", "concatenate", "stack", "split")
 
 
 def couplings(root: Link, owners: Owners) -> list[SampleCouplingError]:
