@@ -62,25 +62,40 @@ def beside_zeros(h: Any) -> Any:
     return h + pad[np.array([0, B, B, 3])]
 
 
-def beside_a_token(h: Any) -> Any:
-    token = tg.tensor(np.ones((1, D)), requires_grad=True) * 2
-    rows = tg.cat([token, h])
-    return rows[1:] * rows[0]
+def beside_a_token(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What samples make of their own row, and of one that all share, in a function of these rows."""
+
+    def losses(h: Any) -> Any:
+        token = tg.tensor(np.ones((1, D)), requires_grad=True) * 2
+        rows = function(tg.cat([token, h]))
+        return rows[1:] * rows[0]
+
+    return losses
 
 
-def zeros_read_twice(h: Any) -> Any:
-    y = tg.zeros(B, D, dtype=tg.float64)
-    y[0] = h[0]
-    z = y * 1.0
-    z[2] = y[1]
-    return z + h
+def zeros_read_twice(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A row that is only zeros, in a function of all rows, given to a sample that has one of its own."""
+
+    def losses(h: Any) -> Any:
+        y = tg.zeros(B, D, dtype=tg.float64)
+        y[0] = h[0]
+        rows = function(y)
+        z = rows * 1.0
+        z[2] = rows[1]
+        return z + h
+
+    return losses
 
 
 APART: dict[str, Callable[[Any], Any]] = {
-    "a row that all share beside those of the samples": beside_a_token,
+    "a row that all share beside those of the samples": beside_a_token(lambda z: z),
+    "the same, each computed with": beside_a_token(lambda z: np.sin(z * 1.1)),
+    "the same, times a weight": beside_a_token(lambda z: (z @ tg.tensor(np.eye(D) + 1, requires_grad=True)).exp()),
+    "the same, apart and together again": beside_a_token(lambda z: tg.stack(z.unbind(1), 1)),
     "a row of zeros for those who lack one": beside_zeros,
     "rows exchanged": changed(lambda y, h: y.__setitem__(np.array([0, 1]), h[np.array([1, 0])])),
-    "zeros that two samples read": zeros_read_twice,
+    "zeros that two samples read": zeros_read_twice(lambda z: z),
+    "zeros in a function of them": zeros_read_twice(lambda z: (np.sin(z) + 1).softmax(1)),
     "columns in different orders": lambda h: h[:, 0] + h[PERM, 1],
     "chosen by rows": lambda h: tg.where(FIRST, h, 0) + tg.where(FIRST, 0, h * 2),
     "others chosen by rows": lambda h: tg.where(FIRST, h, 0) + tg.where(FIRST, 0, h)[PERM][np.argsort(PERM)],
