@@ -41,11 +41,14 @@ class RowProgram:
     def __repr__(self) -> str:
         return f"RowProgram(B={self.count}: {' '.join(self.names)})"
 
-    def losses(self, h: Any) -> Any:
+    def rows(self, h: Any) -> Any:
         made = [h]
         for step in self.steps:
             made.append(step(made))
-        out = made[-1] + np.sin(h * 0.9) if self.anchored else made[-1]
+        return made[-1] + np.sin(h * 0.9) if self.anchored else made[-1]
+
+    def losses(self, h: Any) -> Any:
+        out = self.rows(h)
         return (np.sin(out * 1.3) + out).sum(1)
 
 

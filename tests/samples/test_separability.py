@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from per_sample import assert_close, one_hot_passes
+from row_programs import reached, row_programs
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
@@ -186,6 +189,17 @@ def test_rows_written_back_are_separable_and_others_are_not() -> None:
 
     (reason,) = tg.samples.check(exchanged, X).reasons
     assert reason == f"'getitem' takes samples together, called at {line('y[0] = x[1]')}"
+
+
+@settings(max_examples=60)
+@given(row_programs(), st.booleans())
+def test_any_program_of_rows_is_separable_if_no_sample_needs_another_ones_row(program: Any, anchored: bool) -> None:
+    program.anchored = anchored
+    x = np.random.default_rng(3).normal(size=(program.count, 2))
+    own = reached(program, tg.tensor(x, requires_grad=True) * 1.0)[~np.eye(program.count, dtype=bool)]
+    found = tg.samples.check(program.rows, tg.tensor(x))
+    assert bool(found) == (not own.any())
+    assert found or "constant" not in found.advice
 
 
 def test_the_line_in_a_module_is_named() -> None:
