@@ -87,6 +87,11 @@ def zeros_read_twice(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return losses
 
 
+def a_table() -> Any:
+    """Three rows, computed from a leaf."""
+    return tg.tensor(np.random.default_rng(1).normal(size=(3, D)), requires_grad=True) * 2.0
+
+
 APART: dict[str, Callable[[Any], Any]] = {
     "a row that all share beside those of the samples": beside_a_token(lambda z: z),
     "the same, each computed with": beside_a_token(lambda z: np.sin(z * 1.1)),
@@ -96,6 +101,9 @@ APART: dict[str, Callable[[Any], Any]] = {
     "rows exchanged": changed(lambda y, h: y.__setitem__(np.array([0, 1]), h[np.array([1, 0])])),
     "zeros that two samples read": zeros_read_twice(lambda z: z),
     "zeros in a function of them": zeros_read_twice(lambda z: (np.sin(z) + 1).softmax(1)),
+    "a table mixed along its rows, all of them read": lambda h: (
+        beside_zeros(h) * a_table().softmax(0)[np.array([0, 2, 1, 1])]
+    ),
     "columns in different orders": lambda h: h[:, 0] + h[PERM, 1],
     "chosen by rows": lambda h: tg.where(FIRST, h, 0) + tg.where(FIRST, 0, h * 2),
     "others chosen by rows": lambda h: tg.where(FIRST, h, 0) + tg.where(FIRST, 0, h)[PERM][np.argsort(PERM)],
