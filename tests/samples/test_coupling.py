@@ -150,6 +150,11 @@ MEET: dict[str, tuple[str, Callable[[Any], Any], str]] = {
     "written back, then centred": ("mean", centred_afterwards, "y.mean"),
     "looked up, then centred": ("mean", looked_up_and_centred, "rows.mean"),
     "chosen by rows from another place": ("getitem", lambda h: tg.where(FIRST, h, h[PERM]) + h * 2, ""),
+    "chosen, none of them, and from another place": (
+        "getitem",
+        lambda h: h + (lambda z: tg.where(FIRST & False, z, z[PERM]))(np.sin(h * 2)),
+        "",
+    ),
     "a function of another row": ("getitem", changed(lambda y, h: y.__setitem__(0, np.sin(h * 2)[1])), ""),
     "the mean of rows that one sample takes": ("mean", changed(lambda y, h: y.__setitem__(3, np.sin(h).mean(0))), ""),
 }
