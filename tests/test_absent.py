@@ -79,3 +79,19 @@ def test_files_and_tensors_are_what_they_were() -> None:
     assert tg.equal(copy.deepcopy(x), x)
     assert tg.equal(pickle.loads(pickle.dumps(x)), x)
     np.testing.assert_array_equal(np.asarray(x), [1, 2])
+
+
+def test_asking_whether_a_name_is_there_costs_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    def search(name: str, known: object) -> str:
+        raise AssertionError(f"names like {name!r} were looked for")
+
+    monkeypatch.setattr(absent, "_suggestion", search)
+    for place in (tg, nn, F, tg.ones(2)):
+        assert not hasattr(place, "mask")
+        assert getattr(place, "xyzzy", 1) == 1
+    np.asarray(tg.ones(2))
+    F.cross_entropy(tg.ones(2, 3), tg.tensor([0, 1]))
+    with pytest.raises(AttributeError) as caught:
+        getattr(tg.ones(2), "xyzzy")  # noqa: B009
+    with pytest.raises(AssertionError, match="names like 'xyzzy' were looked for"):
+        str(caught.value)

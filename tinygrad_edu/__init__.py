@@ -77,4 +77,4 @@ def __getattr__(name: str) -> Any:
     """Parts that most programs do without are imported when they are first asked for."""
     if name == "samples":
         return importlib.import_module(f".{name}", __name__)
-    raise _absent.unknown(f"module {__name__!r}", name, globals())
+    raise _absent.unknown(f"module {__name__!r}", name, lambda: globals())

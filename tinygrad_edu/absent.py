@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -51,13 +51,25 @@ def instead(name: str) -> str:
     return next((text for names, text in _INSTEAD.items() if name in names.split()), "")
 
 
-def unknown(owner: str, name: str, known: Iterable[str]) -> AttributeError:
-    """The error for an attribute that `owner` does not have."""
-    text = f"{owner} has no attribute {name!r}"
-    if not name.startswith("_"):
-        advice = instead(name)
-        text += f", as PyTorch has: {advice}" if advice else _suggestion(name, known)
-    return AttributeError(text, name=name)
+def unknown(owner: str, name: str, known: Callable[[], Iterable[str]]) -> AttributeError:
+    """The error for an attribute that `owner` does not have, where there are those that `known` gives."""
+    return AttributeError(_Text(owner, name, known), name=name)
+
+
+class _Text:
+    """What such an error says, found out when it is read: nearly all of them are caught unread, as by `hasattr`."""
+
+    def __init__(self, owner: str, name: str, known: Callable[[], Iterable[str]]) -> None:
+        self._owner, self._name, self._known = owner, name, known
+
+    def __str__(self) -> str:
+        text = f"{self._owner} has no attribute {self._name!r}"
+        if self._name.startswith("_"):
+            return text
+        advice = instead(self._name)
+        return text + (f", as PyTorch has: {advice}" if advice else _suggestion(self._name, self._known()))
+
+    __repr__ = __str__
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
@@ -83,8 +95,10 @@ def explain_names(module: str) -> None:
     """Let a package say what to write for a name that it lacks, or when one of its files is called like a class."""
     package: Any = sys.modules[module]
 
+    def names() -> list[str]:
+        return [other for other, value in vars(package).items() if not isinstance(value, ModuleType)]
+
     def missing(name: str) -> Any:
-        names = [other for other, value in vars(package).items() if not isinstance(value, ModuleType)]
         raise unknown(f"module {module!r}", name, names)
 
     package.__getattr__ = missing

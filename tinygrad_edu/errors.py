@@ -119,7 +119,7 @@ def explain(op: str, arrays: Sequence[Any], cause: Exception) -> Exception:
 
 def refuse_mask(value: Any, what: str) -> None:
     """Raise if `value` is a masked array of NumPy's, whose mask a tensor would lose."""
-    if hasattr(value, "filled") and hasattr(value, "mask"):
+    if isinstance(value, np.ndarray) and hasattr(value, "filled") and hasattr(value, "mask"):
         raise DtypeError(
             f"{what}: a tensor has no mask, and that of the masked array would be lost. "
             "Say what stands in the masked places with a.filled(value)"

@@ -468,7 +468,7 @@ class Tensor(InplaceMethods):
     if not TYPE_CHECKING:  # type checkers know what there is
 
         def __getattr__(self, name: str) -> Any:
-            raise unknown(type(self).__name__, name, dir(type(self)))
+            raise unknown(type(self).__name__, name, lambda: dir(type(self)))
 
 
 class RemovableHandle:
