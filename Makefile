@@ -31,8 +31,9 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Train a model on handwritten digits and open one of its gradients
 	@$(BIN)/tinygrad-edu demo $(ARGS)
 
+# File by file: what the tests of a file share is then made once, not in each process.
 test: $(VENV)/.test ## Run the tests and the examples in the docstrings
-	$(ONE_THREAD) $(BIN)/pytest -n $(JOBS) --ignore=tests/oracle $(ARGS)
+	$(ONE_THREAD) $(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/oracle $(ARGS)
 
 portable: ## Run the tests as on older processors, on every Python found, and on a busy machine
 	@$(PYTHON) tests/portable.py --python $(PYTHON) --venv $(VENV) $(ARGS)
