@@ -84,6 +84,8 @@ def test_a_program_that_does_not_run_is_remarked_on(monkeypatch):
     )
     monkeypatch.setattr(diagnosis, "source", lambda *args: "1 + 1\n")
     assert report(wrong, SMALL).repro.startswith("# this finds nothing wrong: ")
+    monkeypatch.setattr(diagnosis, "_QUICK", 0.0)  # one that would take long is not tried
+    assert report(wrong, SMALL).repro == "1 + 1\n"
 
 
 def test_the_registry_is_as_before(monkeypatch):
