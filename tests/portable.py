@@ -93,7 +93,8 @@ def busy_loops(count: int) -> Iterator[None]:
 
 
 def make(target: str, python: str, folder: str, variables: dict[str, str]) -> bool:
-    kept = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES")}
+    outer = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "ARGS")  # what the `make` that runs this program was told
+    kept = {name: value for name, value in os.environ.items() if name not in outer}
     command = ["make", target, f"PYTHON={python}", f"VENV={folder}"]
     return subprocess.run(command, cwd=ROOT, env={**kept, **variables}, check=False).returncode == 0
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from portable import FEATURES, kernels, printed_by, pythons
+from portable import FEATURES, kernels, make, printed_by, pythons
 
 GROUPS = ["X86_V3", "X86_V4", "AVX512_ICL", "AVX512_SPR"]
 SETS = ["SSSE3", "SSE41", "POPCNT", "SSE42", "AVX", "F16C", "FMA3", "AVX2", "AVX512F", "AVX512CD", "AVX512_SKX"]
@@ -45,14 +46,23 @@ def test_numpy_does_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not set(left) & set(variables.get("NPY_DISABLE_CPU_FEATURES", "").split())
 
 
-def test_pythons_of_the_path_and_of_pyenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def program(path: str, version: str) -> str:
-        file = tmp_path / path
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[[str, str], str]:
+    """Writes a program of the shell, and gives its path."""
+
+    def write(name: str, text: str) -> str:
+        file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"#!/bin/sh\n{version}\n")
+        file.write_text(f"#!/bin/sh\n{text}\n")
         file.chmod(0o755)
         return str(file)
 
+    return write
+
+
+def test_pythons_of_the_path_and_of_pyenv(
+    program: Callable[[str, str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     default = program("here/python3", "echo 3.12")
     program("bin/python3.12", "echo 3.12")
     program("bin/python3.11-config", "echo 3.11")
@@ -63,3 +73,19 @@ def test_pythons_of_the_path_and_of_pyenv(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path / "bin"), str(tmp_path / "none")]))
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
     assert list(pythons(default).items()) == [("3.13", newer), ("3.12", default), ("3.11", older)]
+
+
+def test_the_tests_do_not_get_the_arguments_of_this_program(
+    program: Callable[[str, str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = tmp_path / "seen"
+    program("bin/make", f'echo "$@" "$ARGS" "$MAKEFLAGS" "$OPENBLAS_CORETYPE" > {seen}\nexit "$STATUS"')
+    for name, value in {
+        "PATH": f"{tmp_path}/bin:/bin:/usr/bin",
+        "ARGS": "--one",
+        "MAKEFLAGS": " -- ARGS=--one",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert make("test", "python3.13", ".venv-3.13", {"STATUS": "0", "OPENBLAS_CORETYPE": "Haswell"})
+    assert seen.read_text().split() == ["test", "PYTHON=python3.13", "VENV=.venv-3.13", "Haswell"]
+    assert not make("test", "python3.13", ".venv-3.13", {"STATUS": "2"})
