@@ -123,7 +123,7 @@ def _parsed(code: str) -> Any:
 
 
 def mutants_of(file: str) -> list[Mutant]:
-    """All mutants of a file, in the order of its lines; those of a type, which is never evaluated, are left out."""
+    """All mutants of a file, in the order of its lines; what is never evaluated is left alone."""
     from cosmic_ray.ast import ast_nodes, get_ast
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator
@@ -134,15 +134,17 @@ def mutants_of(file: str) -> list[Mutant]:
     for operator in (*(get_operator(f"core/{name}")() for name in OPERATORS), DropStatement(), NegateCondition()):
         places = [(node, start) for node in ast_nodes(tree) for start, _ in operator.mutation_positions(node)]
         for occurrence, (node, start) in enumerate(places):
-            code = None if _is_annotation(node) else mutate_code(source, operator, occurrence)
+            code = None if _is_never_evaluated(node) else mutate_code(source, operator, occurrence)
             if code is not None and code != source:
                 found.append((start, Mutant(file, _definition(source, start[0]), _change(source, code), code)))
     found.sort(key=lambda pair: pair[0])
     return list(dict.fromkeys(mutant for _, mutant in found))
 
 
-def _is_annotation(node: Any) -> bool:
-    """Whether it is part of an annotation, or of an alias that only annotations use."""
+def _is_never_evaluated(node: Any) -> bool:
+    """Whether it is part of an annotation, of an alias that only annotations use, or the * among parameters."""
+    if node.parent is not None and node.parent.type == "parameters":
+        return True
     while node is not None:
         parent = node.parent
         if node.type == "simple_stmt" and ": TypeAlias =" in node.get_code():

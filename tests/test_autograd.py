@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
+from tinygrad_edu.autograd import accumulate, run, seed
 from tinygrad_edu.errors import DtypeError, GraphError, ShapeError
+from tinygrad_edu.graph import Leaf
+from tinygrad_edu.recording import mode
 
 
 def leaf(*numbers: float) -> tg.Tensor:
@@ -39,12 +42,198 @@ def test_gradients_add_up_over_passes_and_start_again_from_none() -> None:
     np.testing.assert_allclose(x.grad.array, [2.0, 4.0])
 
 
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("second", [False, True])
+def test_the_gradients_of_two_passes_are_added(first: bool, second: bool) -> None:
+    x = leaf(1.0, 2.0)
+    (x * 3 * x).backward(create_graph=first)
+    (x * x * x).backward(create_graph=second)
+    np.testing.assert_array_equal(x.grad.detach().array, [6.0 + 3.0, 12.0 + 12.0])
+    assert x.grad.requires_grad == second  # as in PyTorch
+
+
+def test_a_gradient_is_added_in_place_and_the_change_is_marked() -> None:
+    x = leaf(1.0, 2.0)
+    (x * x).backward()
+    gradient, array = x.grad, x.grad.array
+    w = leaf(1.0, 1.0)
+    reads_it = w * gradient
+    (x * 5).backward()
+    assert x.grad is gradient
+    assert gradient.array is array
+    assert array.tolist() == [7.0, 9.0]
+    with pytest.raises(GraphError, match="overwritten"):
+        reads_it.backward()
+
+
+def test_accumulating_converts_to_the_dtype_of_the_leaf() -> None:
+    for g in (np.float64(2.0), np.array(2.0), np.array(2.0, np.float32), np.float32(2.0)):
+        source = Leaf((), np.dtype(np.float32))
+        accumulate(source, g)
+        assert type(source.grad.array) is np.ndarray
+        assert source.grad.dtype == np.float32
+        accumulate(source, g)
+        assert source.grad.item() == 4.0
+        assert source.grad.dtype == np.float32
+    source = Leaf((1,), np.dtype(np.float32))
+    own = np.ones(1, np.float32)
+    accumulate(source, own)
+    assert source.grad.array is own  # the walk hands over arrays that nobody else holds
+    source = Leaf((1,), np.dtype(np.float32))
+    accumulate(source, leaf(2.0) * 1)
+    assert source.grad.dtype == np.float32
+    assert source.grad.requires_grad
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("retain_graph", [None, False, True])
+def test_a_graph_is_kept_for_another_pass_if_it_was_asked_for(create_graph: bool, retain_graph: bool | None) -> None:
+    x = leaf(3.0)
+
+    def again(differentiate) -> bool:
+        y = x * x
+        differentiate(y, retain_graph=retain_graph, create_graph=create_graph)
+        try:
+            y.backward()
+        except GraphError:
+            return False
+        return True
+
+    kept = create_graph if retain_graph is None else retain_graph
+    assert again(lambda y, **how: tg.autograd.backward(y, **how)) is kept
+    assert again(lambda y, **how: tg.autograd.grad(y, x, **how)) is kept
+    assert not again(lambda y, **how: tg.autograd.backward(y))
+    assert not again(lambda y, **how: tg.autograd.grad(y, x))
+
+
+def test_a_pass_is_recorded_only_with_create_graph() -> None:
+    modes = []
+
+    def rule(g, out, x):
+        modes.append((mode.recording, type(g)))
+        return g * 1
+
+    call = tg.primitive(vjps=(rule,), name="tried")(lambda x: x + 0)
+    x = leaf(3.0)
+    tg.autograd.backward(call(x))
+    assert not x.grad.requires_grad
+    (g,) = tg.autograd.grad(call(x), x)
+    assert not g.requires_grad
+    assert modes == [(False, np.ndarray)] * 2
+    del modes[:]
+    y, z = call(x), call(x)
+    with tg.no_grad():  # asking for it is enough
+        tg.autograd.grad(y, x, create_graph=True)
+        tg.autograd.backward(z, create_graph=True)
+        assert mode.recording is False
+    assert modes == [(True, tg.Tensor)] * 2
+    assert mode.recording is True
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_after_a_pass_calls_are_recorded_as_before(create_graph: bool) -> None:
+    def fail(g, out, x):
+        raise RuntimeError("no")
+
+    def watch(node, out):
+        seen.append(node)
+
+    broken = tg.primitive(vjps=(fail,), name="tried")(lambda x: x + 0)
+    x, seen = leaf(3.0), []
+    mode.recording = watch
+    try:
+        for differentiate in (tg.autograd.backward, lambda y, **how: tg.autograd.grad(y, x, **how)):
+            y, bad = x * x, broken(x)
+            del seen[:]
+            differentiate(y, create_graph=create_graph)
+            assert bool(seen) == create_graph
+            assert mode.recording is watch
+            with pytest.raises(RuntimeError, match="no"):
+                differentiate(bad, create_graph=create_graph)
+            assert mode.recording is watch
+    finally:
+        mode.recording = True
+
+
+def test_what_is_to_be_called_after_a_pass_finds_all_gradients() -> None:
+    x, y = leaf(1.0), leaf(2.0)
+    seen = []
+
+    def after() -> None:
+        seen.append((x.grad.item(), y.grad.item(), mode.recording))
+        x.source.after.remove(after)
+
+    x.source.after, y.source.after = [after, lambda: seen.append("second")], [lambda: seen.append("other")]
+    (x * y).backward()
+    assert sorted(map(str, seen)) == ["(2.0, 1.0, True)", "other", "second"]
+
+
+def test_a_pass_that_is_refused_at_its_end_changes_nothing() -> None:
+    x = leaf(1.0)
+
+    def refuse() -> None:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        run([((x * 2).source, np.ones(1))], False, False, refuse)
+    assert x.grad is None
+    assert mode.recording is True
+    called = []
+    run([((x * 2).source, np.ones(1))], False, False, lambda: called.append(x.grad))
+    assert called == [None]
+    assert x.grad.item() == 2.0
+
+
+def test_outputs_and_inputs_may_come_from_an_iterator() -> None:
+    x, w = leaf(1.0), leaf(2.0)
+    gx, gw = tg.autograd.grad((t for t in [x * w, x * 3]), (t for t in [x, w]))
+    assert (gx.item(), gw.item()) == (5.0, 1.0)
+    tg.autograd.backward((t for t in [x * w, x * 3]), (g for g in [np.array([10.0]), None]))
+    assert (x.grad.item(), w.grad.item()) == (23.0, 10.0)
+    with pytest.raises(ValueError, match="2 tensors but 3 gradients"):
+        tg.autograd.backward([x, w], [None, None, None])
+    with pytest.raises(TypeError, match=r"autograd\.grad\(\) needs a Tensor, got list"):
+        tg.autograd.grad(x * w, [[x]])
+    with pytest.raises(TypeError, match=r"backward\(\) needs a Tensor, got list"):
+        tg.autograd.backward([[x]])
+
+
 def test_a_gradient_has_the_dtype_of_its_tensor() -> None:
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     (x * np.array([1.0, 2.0])).backward()  # the graph is float64 from here on
     assert x.grad.dtype == np.float32
     (g,) = tg.autograd.grad(x * np.array([1.0, 2.0]), x, create_graph=True)
     assert g.dtype == np.float32
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_an_entering_gradient_may_be_of_any_kind_of_number(create_graph: bool) -> None:
+    x = leaf(1.0, 2.0)
+    for entering in (2, 2.0, True, np.uint8(2), [2, 2], np.array([2, 2], np.int8), tg.tensor(2), np.array([2.0])):
+        (g,) = tg.autograd.grad(x * 3, x, entering, create_graph=create_graph)
+        assert g.tolist() == ([3.0, 3.0] if entering is True else [6.0, 6.0])
+        assert g.dtype == np.float64
+        assert g.requires_grad is False
+    entering = leaf(5.0)
+    (g,) = tg.autograd.grad(x * 3, x, entering, create_graph=create_graph)
+    assert g.tolist() == [15.0, 15.0]
+    assert g.requires_grad is create_graph
+    for wrong in (np.array([1j, 1j]), np.array(["a", "b"])):
+        with pytest.raises(DtypeError, match=rf"gradient has dtype {wrong.dtype}, the tensor float64"):
+            tg.autograd.grad(x * 3, x, wrong, create_graph=create_graph)
+    with pytest.raises(ShapeError, match=r"gradient has shape \(3,\), the tensor \(2,\)"):
+        tg.autograd.grad(x * 3, x, tg.ones(3), create_graph=create_graph)
+
+
+def test_ones_enter_where_no_gradient_is_given() -> None:
+    x = tg.tensor([[1.0, 2.0]], requires_grad=True)
+    for create_graph, kind in ((False, np.ndarray), (True, tg.Tensor)):
+        ones = seed(x, None, create_graph)
+        assert type(ones) is kind
+        assert (ones.shape, ones.dtype, ones.tolist()) == ((1, 2), np.float32, [[1.0, 1.0]])
+        given = seed(x, np.float64(3.0), create_graph)
+        assert type(given) is kind
+        assert (given.shape, given.dtype, given.tolist()) == ((1, 2), np.float32, [[3.0, 3.0]])
 
 
 def test_the_wrong_shape_of_gradient_is_named() -> None:
@@ -218,8 +407,8 @@ def test_the_entering_gradient_takes_the_dtype_of_the_tensor(create_graph: bool)
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     seen = []
     x.register_hook(lambda g: seen.append(g.dtype))
-    for seed in (tg.tensor([1, 2]), tg.tensor(np.array([1.0, 2.0]))):
-        (g,) = tg.autograd.grad(x * 3, x, seed, create_graph=create_graph)
+    for entering in (tg.tensor([1, 2]), tg.tensor(np.array([1.0, 2.0]))):
+        (g,) = tg.autograd.grad(x * 3, x, entering, create_graph=create_graph)
         assert g.dtype == np.float32
         assert g.tolist() == [3.0, 6.0]
     assert seen == [np.float32] * 2

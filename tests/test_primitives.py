@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.primitives import PRIMITIVES, Primitive
+from tinygrad_edu.primitives import NUMPY_FUNCTIONS, PRIMITIVES, Primitive, _refuse_to_replace, implements
 
 
 def test_a_users_op_on_tensors_arrays_and_numbers() -> None:
@@ -35,6 +35,125 @@ def test_it_keeps_name_docstring_and_signature() -> None:
     assert list(inspect.signature(tg.exp).parameters) == ["x"]
     assert isinstance(tg.exp.primitive, Primitive)
     assert PRIMITIVES["exp"] is tg.exp.primitive
+
+
+def described(function, **more):
+    return Primitive(
+        function,
+        name="tried",
+        rules=(),
+        joint=None,
+        reads=None,
+        fresh=True,
+        numpy=(),
+        domain=(0, 1),
+        cases=None,
+        **more,
+    )
+
+
+def test_it_keeps_all_that_it_was_told() -> None:
+    def rule(g, out, x):
+        return g
+
+    def tried(x):
+        """What it does."""
+        return x
+
+    cases = lambda make: [(1.0,)]
+    family, known = tg.sample_rules.elementwise, {"cases": cases, "samples": tg.sample_rules.elementwise}
+    call = tg.primitive(vjps=(rule,), saves=("x out",), fresh=True, domain=(0.5, 3.0), symmetric=True, **known)(tried)
+    op = call.primitive
+    assert (op.forward, op.name, op.rules, op.joint) == (tried, "tried", (rule,), None)
+    assert (op.reads, op.fresh, op.numpy, op.domain) == ([{"x", "out"}], True, (), (0.5, 3.0))
+    assert (op.cases, op.symmetric, op.samples, op.variadic, op.parameters) == (cases, True, family, False, ["x"])
+    assert (call.__name__, call.__qualname__, call.__doc__) == ("tried", "tried", "What it does.")
+    assert (call.__module__, call.__wrapped__) == (tried.__module__, tried)
+    assert PRIMITIVES["tried"] is op
+
+
+def test_what_it_was_not_told() -> None:
+    op = tg.primitive()(lambda *x: x).primitive
+    assert (op.rules, op.joint, op.reads, op.fresh, op.numpy) == ((), None, None, False, ())
+    assert (op.domain, op.cases, op.symmetric, op.samples, op.variadic) == ((-2.0, 2.0), None, False, None, True)
+    assert (described(len).symmetric, described(len).samples) == (False, None)
+    assert not described(lambda: 1).variadic
+
+
+def test_it_is_differentiable_if_any_argument_has_a_rule() -> None:
+    rule = lambda g, out, *args: g
+    for rules, joint, expected in [
+        ((), None, False),
+        ((None,), None, False),
+        ((None, rule), None, True),
+        ((), rule, True),
+    ]:
+        assert tg.primitive(vjps=rules, joint=joint)(lambda x, y: x).primitive.differentiable is expected
+
+
+def test_the_name_is_the_one_given_or_that_of_the_function() -> None:
+    class Nameless:
+        def __call__(self, x):
+            return x
+
+    def _private_(x):
+        return x
+
+    assert tg.primitive()(_private_).primitive.name == "private"
+    assert tg.primitive(name="given")(_private_).primitive.name == "given"
+    call = tg.primitive(name="given")(_private_)
+    assert call.__name__ == "_private_"
+    nameless = Nameless()
+    nameless.__doc__, nameless.__module__ = None, __name__
+    call = tg.primitive(vjps=(lambda g, out, x: g,))(nameless)
+    assert (call.primitive.name, call.__name__) == ("op", "op")
+    assert tg.primitive(name="given")(nameless).__name__ == "given"
+    assert call(tg.ones(1)).tolist() == [1.0]
+
+
+def test_numpys_functions_come_to_the_op() -> None:
+    class Function:
+        __name__ = "function"
+
+    one, two = Function(), Function()
+    rule = lambda g, out, x: g
+    single = tg.primitive(vjps=(rule,), numpy=one)(lambda x: x)
+    assert NUMPY_FUNCTIONS.pop(one) is single
+    several = tg.primitive(vjps=(rule,), numpy=(one, two))(lambda x: x)
+    assert several.primitive.numpy == (one, two)
+    assert [NUMPY_FUNCTIONS.pop(one), NUMPY_FUNCTIONS.pop(two)] == [several, several]
+    handler = implements(one, two)(len)
+    assert handler is len
+    assert [NUMPY_FUNCTIONS.pop(one), NUMPY_FUNCTIONS.pop(two)] == [len, len]
+
+
+def test_a_module_of_the_library_may_be_loaded_again() -> None:
+    def exp(x):
+        return x
+
+    exp.__module__ = tg.exp.__module__
+    _refuse_to_replace("exp", (np.exp,), exp)
+    exp.__name__ = "exp2"
+    with pytest.raises(ValueError, match="an op 'exp' already"):
+        _refuse_to_replace("exp", (), exp)
+    with pytest.raises(ValueError, match="numpy=exp:"):
+        _refuse_to_replace("new", (np.exp,), exp)
+    exp.__name__, exp.__module__ = "exp", "tinygrad_edu.elsewhere"
+    with pytest.raises(ValueError, match="an op 'exp' already"):
+        _refuse_to_replace("exp", (), exp)
+    del exp.__module__
+    nameless = type("Nameless", (), {"__module__": tg.exp.__module__, "__call__": lambda self, x: x})()
+    with pytest.raises(ValueError, match="an op 'exp' already"):
+        _refuse_to_replace("exp", (), nameless)
+    _refuse_to_replace("new", (len,), nameless)
+
+
+def test_a_users_op_for_a_numpy_function_may_be_defined_again() -> None:
+    function = type("Function", (), {"__name__": "function"})()
+    for _ in range(2):
+        call = tg.primitive(vjps=(lambda g, out, x: g,), numpy=function)(lambda x: x)
+        assert NUMPY_FUNCTIONS[function] is call
+    del NUMPY_FUNCTIONS[function]
 
 
 def test_an_op_of_the_library_cannot_be_replaced_unawares() -> None:
