@@ -10,6 +10,7 @@ from tinygrad_edu.autograd import accumulate, run, seed
 from tinygrad_edu.errors import DtypeError, GraphError, ShapeError
 from tinygrad_edu.graph import Leaf
 from tinygrad_edu.recording import mode
+from tinygrad_edu.tallies import unknown
 
 
 def leaf(*numbers: float) -> tg.Tensor:
@@ -175,11 +176,11 @@ def test_a_pass_that_is_refused_at_its_end_changes_nothing() -> None:
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError, match="no"):
-        run([((x * 2).source, np.ones(1))], False, False, refuse)
+        run([((x * 2).source, np.ones(1))], False, False, unknown(), refuse)
     assert x.grad is None
     assert mode.recording is True
     called = []
-    run([((x * 2).source, np.ones(1))], False, False, lambda: called.append(x.grad))
+    run([((x * 2).source, np.ones(1))], False, False, unknown(), lambda: called.append(x.grad))
     assert called == [None]
     assert x.grad.item() == 2.0
 

@@ -64,7 +64,7 @@ def test_it_keeps_all_that_it_was_told() -> None:
     family, known = tg.sample_rules.elementwise, {"cases": cases, "samples": tg.sample_rules.elementwise}
     call = tg.primitive(vjps=(rule,), saves=("x out",), fresh=True, domain=(0.5, 3.0), symmetric=True, **known)(tried)
     op = call.primitive
-    assert (op.forward, op.name, op.rules, op.joint) == (tried, "tried", (rule,), None)
+    assert (op.forward, op.name, list(op.rules), op.joint, op.view) == (tried, "tried", [rule], None, False)
     assert (op.reads, op.fresh, op.numpy, op.domain) == ([{"x", "out"}], True, (), (0.5, 3.0))
     assert (op.cases, op.symmetric, op.samples, op.variadic, op.parameters) == (cases, True, family, False, ["x"])
     assert (call.__name__, call.__qualname__, call.__doc__) == ("tried", "tried", "What it does.")
@@ -74,9 +74,11 @@ def test_it_keeps_all_that_it_was_told() -> None:
 
 def test_what_it_was_not_told() -> None:
     op = tg.primitive()(lambda *x: x).primitive
-    assert (op.rules, op.joint, op.reads, op.fresh, op.numpy) == ((), None, None, False, ())
+    assert (list(op.rules), op.joint, op.reads, op.fresh, op.numpy) == ([], None, None, False, ())
     assert (op.domain, op.cases, op.symmetric, op.samples, op.variadic) == ((-2.0, 2.0), None, False, None, True)
-    assert (described(len).symmetric, described(len).samples) == (False, None)
+    assert op.view is False
+    assert (described(len).symmetric, described(len).samples, described(len).view) == (False, None, False)
+    assert described(len, view=True).view
     assert not described(lambda: 1).variadic
 
 

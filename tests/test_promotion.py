@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu.errors import DtypeError
+from tinygrad_edu.promotion import is_double, is_floating, on_integers, settle
 
 
 @pytest.mark.parametrize(
@@ -132,6 +133,83 @@ def test_real_functions_of_integers_have_the_default_dtype_and_its_precision(nam
         np.testing.assert_allclose(result.array, expected, rtol=1e-12)
     finally:
         tg.set_default_dtype(tg.float32)
+
+
+def test_a_number_of_pythons_has_no_dtype_to_drift_from() -> None:
+    double, single = np.ones(1), np.ones(1, np.float32)
+    assert [is_double(value) for value in (double, np.float64(1), 1.5, 2)] == [True] * 4
+    assert not any(is_double(value) for value in (single, np.float32(1), np.int64(2), True, "f", None, [1.5]))
+
+
+def test_floating_is_an_array_or_numpy_number_of_a_floating_dtype() -> None:
+    assert [is_floating(v) for v in (np.ones(1), np.float16(1), np.float64(1))] == [True] * 3
+    assert not any(is_floating(v) for v in (np.ones(1, int), np.int64(1), 1.5, 2, None, np.ones(1, complex)))
+
+
+def test_a_drift_to_float64_is_undone_and_nothing_else() -> None:
+    double, single, half, whole = (np.ones(2, dtype) for dtype in ("f8", "f4", "f2", "i8"))
+
+    def dtype(out, *values):
+        settled = settle("op", out, values)
+        assert type(settled) is np.ndarray
+        return settled.dtype
+
+    assert dtype(double, single) == np.float32
+    assert dtype(double, half, whole, 2.5) == np.float16
+    assert dtype(double, half, single) == np.float32
+    assert dtype(double, whole, 2.5) == np.float32  # the default
+    assert dtype(double, single, np.float64(2)) == np.float32
+    assert dtype(np.float64(2), single) == np.float32
+    for kept in (double, double.copy()):
+        assert settle("op", kept, (single, double)) is kept
+        assert settle("op", kept, (2.5, 3)) is kept
+        assert settle("op", kept, ()) is kept
+        assert settle("op", kept, (np.float32(1),)) is kept
+        assert settle("op", kept, (single, np.dtype(np.float64))) is kept
+    for other in (single, half, whole):
+        assert settle("op", other, (double,)) is other
+        assert settle("op", other, (single, np.dtype(np.float64))) is other
+    assert dtype(np.float32(1), single) == np.float32
+
+
+def test_small_integers_are_computed_again_where_the_result_is_real() -> None:
+    def kinds(values, operands=(True,), function=np.sqrt):
+        calls = []
+
+        def forward(*arrays):
+            calls.append([str(array.dtype) for array in arrays if hasattr(array, "dtype")])
+            return function(*arrays)
+
+        return on_integers(forward, values, operands).dtype, calls
+
+    small, medium, large = (np.array([4], dtype) for dtype in ("u1", "i4", "i8"))
+    assert kinds([small]) == (np.float64, [["uint8"], ["int64"]])
+    assert kinds([np.array([4], np.int16)]) == (np.float64, [["int16"], ["int64"]])
+    assert kinds([medium]) == (np.float64, [["int32"]])
+    assert kinds([large]) == (np.float64, [["int64"]])
+    assert kinds([small], function=np.negative) == (np.uint8, [["uint8"]])
+    assert kinds([small, np.ones(1, np.float16)], (True, True), np.multiply) == (np.float16, [["uint8", "float16"]])
+    assert kinds([large, np.ones(1, np.float16)], (True, True), np.multiply)[1] == [["int64", "float16"]]
+    assert kinds([medium, small], (True, True), lambda x, y: np.sqrt(y)) == (
+        np.float64,
+        [["int32", "uint8"], ["int64", "int64"]],
+    )
+    # Of arguments without a rule only the others count; the last one stands for all that follow.
+    assert kinds([small, small], (True, False), lambda x, y: np.sqrt(x))[1] == [["uint8"] * 2, ["int64", "uint8"]]
+    assert kinds([small, small], (False, True), lambda x, y: np.sqrt(x))[1] == [["uint8"] * 2, ["uint8", "int64"]]
+    three = [small] * 3
+    assert kinds(three, (False, True), lambda *x: np.sqrt(x[2]))[1] == [["uint8"] * 3, ["uint8", "int64", "int64"]]
+    assert kinds(three, (True, False), lambda *x: np.sqrt(x[0]))[1] == [["uint8"] * 3, ["int64", "uint8", "uint8"]]
+    assert kinds([small, 2], (True, True), np.divide)[1] == [["uint8"], ["int64"]]
+
+
+def test_what_numpy_refuses_to_do_with_booleans_is_done_with_integers_if_it_is_real() -> None:
+    yes = np.array([True])
+    assert on_integers(lambda x: (-x) / 2, [yes], [True]).tolist() == [-0.5]
+    with pytest.raises(TypeError, match="negative"):
+        on_integers(lambda x: -x, [yes], [True])
+    several = on_integers(lambda x: (x, np.sqrt(x)), [np.array([4], np.uint8)], [True])
+    assert [part.dtype for part in several] == [np.int64, np.float64]
 
 
 def test_integer_functions_of_small_integers_stay_what_they_are() -> None:
