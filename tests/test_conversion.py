@@ -70,3 +70,13 @@ def test_a_mask_is_not_dropped(convert: Any) -> None:
 
 def test_a_filled_array_is_an_array() -> None:
     assert tg.tensor(MASKED.filled(0.0)).tolist() == [0.0, 2.0]
+
+
+def test_what_a_function_without_a_return_gave() -> None:
+    for call in (lambda: tg.tensor(None), lambda: tg.nn.functional.mse_loss(None, tg.ones(3))):
+        with pytest.raises(
+            tg.DtypeError, match=r"got None where a tensor belongs: .* forward\(\), end without a return"
+        ):
+            call()
+    with pytest.raises(tg.DtypeError, match="real numbers or booleans, got a dict"):
+        tg.tensor({"a": 1})

@@ -129,3 +129,10 @@ def test_set_grad_enabled_as_a_function_holds_from_then_on() -> None:
         assert nothing is None
         assert not records()
     assert records()
+
+
+@pytest.mark.parametrize("wrong", ["no", None, 1, lambda: True])
+def test_it_is_on_or_off(wrong: object) -> None:
+    with pytest.raises(TypeError, match=r"set_grad_enabled\(\) takes True or False, got"):
+        tg.set_grad_enabled(wrong)
+    assert tg.is_grad_enabled()

@@ -103,3 +103,17 @@ def test_an_array_changed_through_numpy_is_noticed() -> None:
     a += tg.ones(2).double()
     with pytest.raises(GraphError, match="overwritten"):
         y.backward()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda t: np.linspace(t[0], t[1], 5), r"Use start \+ \(stop - start\) \* tg\.linspace\(0, 1, n\)"),
+        (lambda t: np.logspace(t[0], t[1], 5), r"Use 10 \*\* \(start \+"),
+        (lambda t: np.select([t > 0], [t]), r"Use tg\.where\(condition, x, y\), one inside the other"),
+        (lambda t: np.piecewise(t, [t > 0], [1.0]), r"Use tg\.where"),
+    ],
+)
+def test_the_way_out_is_not_a_function_that_does_something_else(t: tg.Tensor, call: object, said: str) -> None:
+    with pytest.raises(DtypeError, match=said):
+        call(t)  # type: ignore[operator]

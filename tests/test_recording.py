@@ -592,3 +592,8 @@ def test_a_lifted_node_gives_several_results_as_picked_tensors() -> None:
     alone = pick(node, 1, second.array, 2)
     assert alone.array is second.array
     assert made(alone).links == (node,)
+
+
+def test_a_missing_argument_names_the_op() -> None:
+    with pytest.raises(TypeError, match=r"linear\(\): missing a required argument: 'weight'"):
+        tg.linear(tg.ones(2, 3))

@@ -38,6 +38,7 @@ _INSTEAD = {
         "convolutions and pooling are not part of this library. nn.Flatten() and nn.Linear read an image as a vector"
     ),
     "RNN LSTM GRU RNNCell LSTMCell GRUCell": "write the loop over time in forward(): a layer may be called many times",
+    "zero_grad": "set t.grad = None, or call zero_grad() of the optimizer or module",
     "IterableDataset": "a DataLoader reads by number, from anything with dataset[i] and len(dataset)",
 }
 

@@ -50,7 +50,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     names = frame.f_globals
     seen = names.setdefault("__warningregistry__", {})
     file, number = frame.f_code.co_filename, frame.f_lineno
-    warnings.warn_explicit(message, category, file, number, names.get("__name__"), seen)
+    warnings.warn_explicit(message, category, file, number, names.get("__name__", "<unknown>"), seen)
 
 
 def line_of(site: Site | FrameType | str | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import Array, DType, get_default_dtype
-from .errors import DtypeError, GraphError, ShapeError, foreign, refuse_mask
+from .errors import NOTHING, DtypeError, GraphError, ShapeError, foreign, refuse_mask, type_name
 from .ops.cast import as_dtype
 from .recording import TensorBase, mode
 
@@ -26,6 +26,9 @@ def as_array(data: Any, dtype: DType) -> Array:
             dtype = get_default_dtype()
     array = np.asarray(data, dtype=None if dtype is None else as_dtype(dtype, "tensor"))
     if array.dtype.kind not in "fiub":
+        if array.dtype.kind == "O" and not array.shape:
+            reason = NOTHING if array.item() is None else f"got a {type_name(array.item())}"
+            raise DtypeError(f"a tensor holds real numbers or booleans, {reason}")
         raise DtypeError(f"a tensor holds real numbers or booleans, got dtype {array.dtype}")
     return array
 

@@ -90,6 +90,9 @@ class SampleCountWarning(UserWarning):
     """
 
 
+NOTHING = "got None where a tensor belongs: does a function before it, such as forward(), end without a return?"
+
+
 def explain(op: str, arrays: Sequence[Any], cause: Exception) -> Exception:
     """The exception to raise in place of `cause`, which NumPy raised inside the op named `op`."""
     described = ", ".join(describe(a) for a in arrays)
@@ -111,6 +114,8 @@ def explain(op: str, arrays: Sequence[Any], cause: Exception) -> Exception:
         return DtypeError(text)
     if isinstance(cause, AttributeError) and any(isinstance(a, list | tuple) for a in arrays):
         return DtypeError(f"{op}({described}): a list is not a tensor: wrap it in tg.tensor(…)")
+    if isinstance(cause, AttributeError) and any(a is None for a in arrays) and "NoneType" in str(cause):
+        return DtypeError(f"{op}({described}): {NOTHING}")
     if isinstance(cause, ValueError):
         return ShapeError(text) if "axis" in str(cause) or "shape" in str(cause) else ValueError(text)
     cause.add_note(f"while computing {op}({described})")

@@ -9,6 +9,8 @@ from contextlib import ContextDecorator
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
+import numpy as np
+
 from .graph import Node
 from .recording import mode
 
@@ -83,6 +85,8 @@ class set_grad_enabled(_Recording):
     """
 
     def __init__(self, enabled: bool) -> None:
+        if not isinstance(enabled, bool | np.bool_):
+            raise TypeError(f"set_grad_enabled() takes True or False, got {enabled!r}")
         super().__init__(enabled)
         self._at_start: list[bool | Callable[[Node, Any], None]] = [mode.recording]
         _switch(enabled)

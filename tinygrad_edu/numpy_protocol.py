@@ -80,7 +80,19 @@ def _into(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], out: Any, kwarg
     return out
 
 
+# What to write for functions of NumPy whose names mean something else here, or take no tensors.
+_OTHERWISE = {
+    "apply_along_axis": "Use the functions of tg, which take dim=",
+    "linspace": "Use start + (stop - start) * tg.linspace(0, 1, n), through which gradients pass",
+    "logspace": "Use 10 ** (start + (stop - start) * tg.linspace(0, 1, n)), through which gradients pass",
+    "piecewise": "Use tg.where(condition, x, y)",
+    "select": "Use tg.where(condition, x, y), one inside the other",
+}
+
+
 def _way_out(name: str) -> str:
+    if name in _OTHERWISE:
+        return f"{_OTHERWISE[name]}, or call it on t.detach().numpy(), which gives no gradient"
     library: Any = sys.modules[__package__]
     for part in name.split("."):
         library = getattr(library, part, None)

@@ -167,7 +167,10 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or (len(args) != count and not variadic):
-            bound = signature.bind(*args, **kwargs)
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{op.name}(): {error}") from None
             bound.apply_defaults()
             args = bound.args
         values: list[Any] = list(args)

@@ -298,3 +298,11 @@ def test_structures_keep_their_kind():
 def test_samples_that_make_no_batch(samples, error, message):
     with pytest.raises(error, match=message):
         default_collate(samples)
+
+
+def test_a_class_and_a_pair_of_arrays_are_no_datasets():
+    with pytest.raises(TypeError, match=r"dataset is the class TensorDataset: make one first, TensorDataset\(…\)"):
+        DataLoader(TensorDataset)
+    with pytest.raises(TypeError, match=r"a tuple of 2 things of different shapes.*use TensorDataset\(x, y\)"):
+        DataLoader((tg.ones(4, 3), tg.ones(4)))
+    assert len(DataLoader((tg.ones(3), tg.ones(3)))) == 2

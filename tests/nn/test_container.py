@@ -137,3 +137,13 @@ def test_parameter_list_and_dict() -> None:
         numbers.append(3)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="ParameterDict holds parameters, got list"):
         table["c"] = [1]  # type: ignore[assignment]
+
+
+def test_what_is_no_module_says_what_to_give() -> None:
+    for wrong, said in [
+        (nn.ReLU, r"got the class ReLU: make a module of it, ReLU\(…\)"),
+        ([nn.ReLU()], r"got a list of them: pass them one by one, Sequential\(\*modules\)"),
+        (tg.relu, "got the function relu: use the module of that name"),
+    ]:
+        with pytest.raises(TypeError, match=rf"Sequential holds modules, {said}"):
+            nn.Sequential(wrong)  # type: ignore[arg-type]

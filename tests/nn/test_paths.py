@@ -76,3 +76,21 @@ def test_the_error_of_a_module_that_is_called_inside_itself() -> None:
     model = nn.Sequential(Loop())
     with pytest.raises(tg.ShapeError, match=r"^Loop '0' ends$"):
         model(3)
+
+
+class Forgetful(nn.Module):
+    def forward(self, x: tg.Tensor) -> None:
+        x * 2
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(2, 2), nn.ReLU(), nn.LayerNorm(2), nn.Dropout()])
+def test_a_forward_without_a_return_is_noticed_by_the_next_module(layer: nn.Module) -> None:
+    kind = type(layer).__name__
+    with pytest.raises(tg.DtypeError, match=rf"{kind} '1'.*got None where a tensor belongs.*end without a return"):
+        nn.Sequential(Forgetful(), layer)(tg.ones(3, 2))
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(2, 2), nn.LayerNorm(2), nn.Dropout()])
+def test_a_list_is_no_tensor(layer: nn.Module) -> None:
+    with pytest.raises(tg.DtypeError, match=r"a list.*no.* tensor: wrap it in tg\.tensor"):
+        layer([[1.0, 2.0]])

@@ -165,3 +165,31 @@ def test_a_property_is_not_overruled() -> None:
     module.weight = nn.Parameter(tg.zeros(2))
     assert names(module.named_parameters()) == ["_weight"]
     assert module.weight is module._weight
+
+
+def test_parts_that_no_optimizer_would_find_are_noticed() -> None:
+    class Lost(nn.Module):
+        def __init__(self, what: str) -> None:
+            super().__init__()
+            if what == "list":
+                self.layers = [nn.Linear(2, 2)]
+            elif what == "dict":
+                self.layers = {"a": nn.Linear(2, 2)}
+            elif what == "parameters":
+                self.weights = (nn.Parameter(tg.ones(2)),)
+            elif what == "leaf":
+                self.weight = tg.ones(2, requires_grad=True)
+
+    for what, said in {
+        "list": r"Lost\.layers is a list of modules, whose parameters are not found: use nn\.ModuleList",
+        "dict": r"Lost\.layers is a dict of modules, .* use nn\.ModuleDict",
+        "parameters": r"Lost\.weights is a tuple of parameters, which are not found: use nn\.ParameterList",
+        "leaf": r"Lost\.weight requires a gradient, but is no parameter of the module: wrap it in nn\.Parameter",
+    }.items():
+        with pytest.warns(UserWarning, match=said) as caught:
+            module = Lost(what)
+        assert caught[0].filename == __file__
+        assert not list(module.parameters())
+    plain = Lost("nothing")
+    plain.later = [nn.Linear(2, 2)]  # on purpose, it seems
+    plain.numbers, plain.constant = [1, 2], tg.ones(2)

@@ -83,3 +83,8 @@ def test_parameters_as_a_vector_and_back() -> None:
     with pytest.raises(tg.ShapeError, match=r"the parameters hold 13 numbers, vec has shape \(12,\)"):
         utils.vector_to_parameters(tg.zeros(12), twin.parameters())
     np.testing.assert_array_equal(twin[0].weight.array, before)
+
+
+def test_a_model_in_the_place_of_its_parameters() -> None:
+    with pytest.raises(TypeError, match=r"got a Linear in the place of tensors: pass its \.parameters\(\)"):
+        nn.utils.clip_grad_norm_(nn.Linear(2, 2), 1.0)  # type: ignore[arg-type]

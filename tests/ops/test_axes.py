@@ -117,3 +117,17 @@ def test_axes_of_permute_by_every_spelling() -> None:
     assert tg.tensor(1.0).permute().shape == ()
     with pytest.raises(ValueError, match=r"must name each axis of shape \(2, 3, 4\) once"):
         x.permute(dims=(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("dim", "said"),
+    [
+        ("rows", r"sum: dim='rows': an axis is an integer: it has a number, not a name, -2 to 1 for shape \(3, 4\)$"),
+        (1.0, r"sum: dim=1\.0: an axis is an integer, -2 to 1 for shape \(3, 4\)$"),
+        (tg.ones(2), r"sum: dim=float32\[2\]: an axis is an integer"),
+        ([0, "rows"], r"sum: dim='rows': an axis"),
+    ],
+)
+def test_what_is_no_axis(dim: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        tg.ones(3, 4).sum(dim)

@@ -103,3 +103,12 @@ def test_what_does_not_fit_together(call: object, words: list[str]) -> None:
         call()  # type: ignore[operator]
     for word in words:
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["cat", "stack"])
+def test_tensors_that_are_not_in_a_list(name: str) -> None:
+    x = tg.ones(2, 3)
+    with pytest.raises(
+        TypeError, match=rf"{name}: the second argument is the axis, got float32\[2, 3\]: .*{name}\(\[a, b"
+    ):
+        getattr(tg, name)(x, x)

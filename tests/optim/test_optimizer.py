@@ -330,6 +330,11 @@ def test_a_model_instead_of_its_parameters():
         optim.SGD(tg.nn.Sequential(tg.nn.Linear(2, 3)))
 
 
+def test_parameters_that_are_not_called():
+    with pytest.raises(TypeError, match=r"params is a method: pass what it returns: call it, with \(\)"):
+        optim.SGD(tg.nn.Linear(2, 3).parameters)
+
+
 def test_parameters_of_a_model():
     model = tg.nn.Linear(2, 3)
     optimizer = optim.SGD(model.named_parameters(), lr=0.5)

@@ -286,3 +286,11 @@ def test_a_loss_function_that_gives_no_tensor():
     model = mlp()
     with pytest.raises(TypeError, match="loss_fn returned a float, it must return a Tensor"):
         influence(each(model), model, X_TEST, Y_TEST, loss_fn=lambda prediction, _: prediction.sum().item())
+
+
+def test_arguments_in_another_order():
+    model = mlp()
+    with pytest.raises(
+        TypeError, match=r"influence\(losses, model, x_test, y_test\): got a Sequential for losses, a Tensor"
+    ):
+        influence(model, each(model), X_TEST, Y_TEST)

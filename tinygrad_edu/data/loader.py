@@ -70,6 +70,15 @@ class DataLoader:
         *,
         generator: AnyGenerator | None = None,
     ) -> None:
+        if isinstance(dataset, type):
+            raise TypeError(
+                f"DataLoader: dataset is the class {dataset.__name__}: make one first, {dataset.__name__}(…)"
+            )
+        if isinstance(dataset, tuple) and len({np.shape(part) for part in dataset}) > 1:
+            raise TypeError(
+                f"DataLoader: dataset is a tuple of {len(dataset)} things of different shapes, and each would be one "
+                "sample: use TensorDataset(x, y), whose samples are pairs (x[i], y[i])"
+            )
         if not hasattr(dataset, "__getitem__"):
             raise TypeError(f"DataLoader: a {type(dataset).__name__} has no samples: dataset[i] must give sample i")
         if not _is_count(num_workers) or num_workers < 0:

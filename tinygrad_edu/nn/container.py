@@ -366,6 +366,8 @@ def _no_module(part: Any) -> str:
     """What was given in the place of a module, and what to give."""
     if isinstance(part, type) and issubclass(part, Module):
         return f"the class {part.__name__}: make a module of it, {part.__name__}(…)"
+    if isinstance(part, list | tuple) and part:
+        return "a list of them: pass them one by one, Sequential(*modules)"
     if callable(part) and not foreign(part):
         name = getattr(part, "__name__", type(part).__name__)
         return f"the function {name}: use the module of that name, or call it in the forward() of a Module of your own"

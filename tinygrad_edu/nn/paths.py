@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DtypeError, TinygradError, foreign
+from ..errors import NOTHING, DtypeError, TinygradError, foreign
 
 if TYPE_CHECKING:
     from .module import Module
@@ -22,8 +22,11 @@ def explain_call(error: Exception, module: Module, args: tuple[Any, ...]) -> Exc
         return None
     for value in args:
         reason = foreign(value)
-        if not reason and isinstance(value, list | tuple) and isinstance(error, AttributeError | TypeError):
-            reason = f"a {type(value).__name__} is not a tensor: wrap it in tg.tensor(…)"
+        if isinstance(error, AttributeError | TypeError):
+            if value is None:
+                return DtypeError(f"{type(module).__name__} {NOTHING}")
+            if isinstance(value, list | tuple):
+                reason = f"a {type(value).__name__}, which is no tensor: wrap it in tg.tensor(…)"
         if reason:
             return DtypeError(f"{type(module).__name__} got {reason}")
     return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..errors import StateError, refuse_mask
+from ..errors import StateError, refuse_mask, type_name
 from ..tensor import Tensor
 from ..versions import mark_changed
 
@@ -35,7 +36,7 @@ def state_dict(module: Module, prefix: str = "", keep_vars: bool = False) -> Ord
 def load_state_dict(module: Module, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
     """Copy the numbers of `state` into `module`: all of them, or (after an error) none."""
     if not isinstance(state, Mapping):
-        raise TypeError(f"load_state_dict() needs a mapping of names to tensors, got {type(state).__name__}")
+        raise _no_mapping(state)
     own = _persistent(module, "")
     missing = [name for name in own if name not in state]
     unexpected = [name for name in state if name not in own]
@@ -67,6 +68,12 @@ def load_state_dict(module: Module, state: Mapping[str, Any], strict: bool = Tru
         np.copyto(own[name].array, array, casting="same_kind")
         mark_changed(own[name].array)
     return IncompatibleKeys(missing, unexpected)
+
+
+def _no_mapping(given: Any) -> TypeError:
+    hint = ": load the file first, dict(np.load(path))" if isinstance(given, str | PathLike) else ""
+    hint = ": pass its state_dict()" if hasattr(given, "state_dict") else hint
+    return TypeError(f"load_state_dict() needs a mapping of names to tensors, got {type_name(given)}{hint}")
 
 
 def _persistent(module: Module, prefix: str) -> dict[str, Tensor]:

@@ -6,11 +6,14 @@ They stand in the module's own `__dict__`, where reading them costs what reading
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from ..absent import instead
+from ..callsite import warn
 from ..errors import foreign
+from ..graph import Leaf
 from ..tensor import Tensor
 from .parameter import Parameter
 
@@ -52,6 +55,8 @@ class ModuleTree:
             _require_assignable(self, name, kinds[name], value)
         elif kind is None and (hasattr(value, "parameters") or hasattr(value, "requires_grad")) and foreign(value):
             raise TypeError(f"{type(self).__name__}.{name} is {foreign(value)}")
+        elif kind is None and sys._getframe(1).f_code.co_name == "__init__":
+            _warn_of_lost(f"{type(self).__name__}.{name}", value)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -270,6 +275,19 @@ class ModuleTree:
                 f"get_{kind}({target!r}): {type(module).__name__}{where} has no {kind} {name!r}, it has {known}"
             )
         return members[name]
+
+
+def _warn_of_lost(what: str, value: Any) -> None:
+    """Warn of parts of a model that parameters() does not find, so that no optimizer will train them."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    if any(isinstance(part, ModuleTree) for part in parts):
+        holder = "nn.ModuleDict" if isinstance(value, dict) else "nn.ModuleList"
+        warn(f"{what} is a {type(value).__name__} of modules, whose parameters are not found: use {holder}")
+    elif any(isinstance(part, Parameter) for part in parts):
+        holder = "nn.ParameterDict" if isinstance(value, dict) else "nn.ParameterList"
+        warn(f"{what} is a {type(value).__name__} of parameters, which are not found: use {holder}")
+    elif isinstance(value, Tensor) and isinstance(value.source, Leaf):
+        warn(f"{what} requires a gradient, but is no parameter of the module: wrap it in nn.Parameter(…)")
 
 
 def _require_assignable(module: ModuleTree, name: str, kind: Kind, value: Any) -> None:

@@ -178,6 +178,8 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
 
 
 def _several(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    if hasattr(tensors, "parameters"):
+        raise TypeError(f"got a {type(tensors).__name__} in the place of tensors: pass its .parameters()")
     return [tensors] if isinstance(tensors, Tensor) else list(tensors)
 
 

@@ -83,6 +83,7 @@ class Optimizer:
             raise TypeError(f"{name}: params is one tensor, not an iterable of tensors: pass [tensor]")
         if hasattr(given, "parameters") or isinstance(given, dict) or not isinstance(given, Iterable):
             hint = "its .parameters()" if hasattr(given, "parameters") else "a list of tensors or of groups"
+            hint = "what it returns: call it, with ()" if callable(given) and hint[0] == "a" else hint
             raise TypeError(f"{name}: params is a {type(given).__name__}: pass {hint}")
         require_order(name, given)
         given = list(given)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import autograd
-from ..errors import GraphError
+from ..errors import GraphError, type_name
 from ..grad_mode import enable_grad
 from ..recording import TensorBase
 from .opening import open_losses
@@ -58,7 +58,7 @@ def influence(
         SampleCouplingError: if samples are coupled.
         GraphError: if no training loss, or no test loss, depends on a parameter of the model that requires a gradient;
             or the graph of the training losses was freed.
-        TypeError: if `loss_fn` returns no Tensor.
+        TypeError: if `losses` is no Tensor, `model` no module, or `loss_fn` returns no Tensor.
 
     Source: Pruthi et al., "Estimating Training Data Influence by Tracing Gradient Descent" (2020), with one
     checkpoint and a learning rate of 1.
@@ -72,6 +72,7 @@ def influence(
     >>> tg.samples.influence(losses, model, tg.tensor([[2.0, 0.0]]), tg.tensor([0]))
     tensor([ 1., -1.,  0.])
     """
+    _require_kinds(losses, model)
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise GraphError(
@@ -97,6 +98,14 @@ def influence(
         if part is not None and direction is not None:
             total += array_of(part.dots(direction.array), total.dtype)
     return tensor_of(total, np.result_type(*{p.dtype for p in parameters}))
+
+
+def _require_kinds(losses: Any, model: Any) -> None:
+    if not isinstance(losses, TensorBase) or not hasattr(model, "parameters"):
+        raise TypeError(
+            f"influence(losses, model, x_test, y_test): got a {type_name(losses)} for losses, a {type_name(model)} for "
+            "model: first the tensor of training losses, then the module"
+        )
 
 
 def _test_loss(model: Module, x: Any, y: Any, loss_fn: Callable[[Any, Any], Any] | None) -> Any:

@@ -199,3 +199,8 @@ def test_scores_of_one_axis_are_those_of_one_sample(got: tuple[int, ...], said: 
     for loss in (F.cross_entropy, F.nll_loss):
         with pytest.raises(tg.ShapeError, match=said):
             loss(tg.zeros(4), tg.zeros(*got, dtype=tg.int64))
+
+
+def test_input_and_target_exchanged() -> None:
+    with pytest.raises(tg.DtypeError, match=r"input has dtype int64, .* \(the order is input, target\)"):
+        F.cross_entropy(tg.tensor([0, 1]), tg.zeros(2, 3))

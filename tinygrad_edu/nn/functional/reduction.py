@@ -77,7 +77,8 @@ def floating(op: str, name: str, value: Operand) -> Tensor:
     """`value` as a tensor, if it is of real numbers."""
     tensor: Tensor = value if isinstance(value, TensorBase) else as_tensor(value)  # type: ignore[assignment]
     if tensor.array.dtype.kind != "f":
-        raise DtypeError(f"{op}: {name} has dtype {tensor.dtype}, it must be floating-point: use .float()")
+        order = " (the order is input, target)" if name == "input" else ""
+        raise DtypeError(f"{op}: {name} has dtype {tensor.dtype}, it must be floating-point: use .float(){order}")
     return tensor
 
 
