@@ -25,7 +25,7 @@ def some_axes(op: str, x: Any, dim: Axes, axis: Axes = None) -> int | tuple[int,
     if dim is None:
         return None
     shape = _shape(x)
-    if type(dim) is str or not isinstance(dim, Sequence):
+    if type(dim) in (int, str) or not isinstance(dim, Sequence):
         return _from_zero(op, dim, shape)
     axes = tuple(_from_zero(op, d, shape) for d in dim)
     if len(set(axes)) < len(axes):

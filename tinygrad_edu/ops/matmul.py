@@ -13,6 +13,7 @@ from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..errors import ShapeError, broadcast_clash, require_own
 from ..primitives import Operand, implements, primitive
@@ -118,7 +119,7 @@ def matmul(x: Operand, y: Operand) -> Operand:
     >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]) @ tg.tensor([1.0, 10.0])
     tensor([21., 43.])
     """
-    if not (type(x) is type(y) is np.ndarray):
+    if type(x) is not ndarray or type(y) is not ndarray:
         require_own("matmul", x, y)
         x, y = (value if hasattr(value, "shape") else np.asarray(value) for value in (x, y))
     left, right = len(x.shape), len(y.shape)

@@ -123,7 +123,7 @@ def nll_loss(
     classes = _Classes.read("nll_loss", x, places, weight, ignore_index)
     rows = classes.rows(x)
     losses = -getitem(rows, (np.arange(rows.shape[0]), classes.targets))
-    if not _comes_from(x, "log_softmax") and losses.array.size and losses.array.min() < -0.01:
+    if not _comes_from(x, "log_softmax") and losses.array.size and np.minimum.reduce(losses.array) < -0.01:
         warn("nll_loss: input is positive, so it is no logarithm of probabilities: use log_softmax, or cross_entropy")
     if classes.weights is not None:
         losses = losses * classes.weights[classes.targets]
