@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
-import pickle
 
-import numpy as np
 import pytest
 
 import tinygrad_edu as tg
@@ -40,9 +37,6 @@ from tinygrad_edu.nn import functional as F
         (tg, "xyzzyplugh", r"has no attribute 'xyzzyplugh'$"),
         (tg, "_cuda", r"has no attribute '_cuda'$"),
         (nn.Linear(2, 1), "cuda", "Linear has no attribute 'cuda', as PyTorch has: there is only the CPU"),
-        (tg.ones(2), "cuda", "Tensor has no attribute 'cuda', as PyTorch has: there is only the CPU: leave it out"),
-        (tg.ones(2), "summ", r"Tensor has no attribute 'summ'\. Did you mean sum\?"),
-        (tg.ones(2), "cosh_", r"Tensor has no attribute 'cosh_': write x = x\.cosh\(…\)"),
     ],
 )
 def test_what_to_write_instead(place: object, name: str, said: str) -> None:
@@ -72,13 +66,9 @@ def test_a_file_that_is_called_like_its_class(call: object, said: str) -> None:
         call()  # type: ignore[operator]
 
 
-def test_files_and_tensors_are_what_they_were() -> None:
+def test_files_are_what_they_were() -> None:
     assert nn.linear.Linear is nn.Linear
     assert importlib.import_module("tinygrad_edu.nn.linear") is nn.linear
-    x = tg.tensor([1.0, 2.0])
-    assert tg.equal(copy.deepcopy(x), x)
-    assert tg.equal(pickle.loads(pickle.dumps(x)), x)
-    np.testing.assert_array_equal(np.asarray(x), [1, 2])
 
 
 def test_asking_whether_a_name_is_there_costs_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,12 +76,11 @@ def test_asking_whether_a_name_is_there_costs_no_search(monkeypatch: pytest.Monk
         raise AssertionError(f"names like {name!r} were looked for")
 
     monkeypatch.setattr(absent, "_suggestion", search)
-    for place in (tg, nn, F, tg.ones(2)):
+    for place in (tg, nn, F):
         assert not hasattr(place, "mask")
         assert getattr(place, "xyzzy", 1) == 1
-    np.asarray(tg.ones(2))
     F.cross_entropy(tg.ones(2, 3), tg.tensor([0, 1]))
     with pytest.raises(AttributeError) as caught:
-        getattr(tg.ones(2), "xyzzy")  # noqa: B009
+        getattr(tg, "xyzzy")  # noqa: B009
     with pytest.raises(AssertionError, match="names like 'xyzzy' were looked for"):
         str(caught.value)

@@ -11,7 +11,7 @@ __all__ = ["explain_names", "instead", "unknown"]
 
 # PyTorch's names that are left out on purpose, and what to write.
 _INSTEAD = {
-    "cuda mps xpu is_cuda get_device pin_memory": "there is only the CPU: leave it out",
+    "cuda mps xpu get_device": "there is only the CPU: leave it out",
     "device set_default_device get_default_device": "there is only the CPU: leave it out, or write device='cpu'",
     "save": "use np.savez(path, **{name: t.numpy() for name, t in model.state_dict().items()})",
     "load": "use model.load_state_dict(dict(np.load(path)))",
@@ -27,8 +27,6 @@ _INSTEAD = {
     "FloatTensor DoubleTensor HalfTensor": "use tg.tensor(…, dtype=tg.float32), or the dtype that is meant",
     "LongTensor IntTensor ByteTensor BoolTensor": "use tg.tensor(…, dtype=tg.int64), or the dtype that is meant",
     "Variable": "every tensor is one: tg.tensor(…, requires_grad=True)",
-    "short char byte": "use .to(dtype), with a dtype of NumPy",
-    "stride element_size nbytes data_ptr storage storage_offset": "ask the array: t.detach().numpy()",
     "is_floating_point is_complex": "use t.dtype.kind == 'f'; there are no complex tensors",
     "complex complex64 complex128 real imag conj": "there are no complex tensors",
     "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm batch_norm": (
@@ -38,7 +36,6 @@ _INSTEAD = {
         "convolutions and pooling are not part of this library. nn.Flatten() and nn.Linear read an image as a vector"
     ),
     "RNN LSTM GRU RNNCell LSTMCell GRUCell": "write the loop over time in forward(): a layer may be called many times",
-    "zero_grad": "set t.grad = None, or call zero_grad() of the optimizer or module",
     "IterableDataset": "a DataLoader reads by number, from anything with dataset[i] and len(dataset)",
 }
 
@@ -77,8 +74,6 @@ def _suggestion(name: str, known: Iterable[str]) -> str:
     import difflib
 
     names = [other for other in known if not other.startswith("_")]
-    if name.endswith("_") and name[:-1] in names:
-        return f": write x = x.{name[:-1]}(…), which makes a new one"
     found = [other for other in names if other.lower() == name.lower()]
     found += [f"tg.{place}.{name}" for place in _PLACES if _has(f"{_PACKAGE}.{place}", name)]
     if not found and _has(_PACKAGE, name):

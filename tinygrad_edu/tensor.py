@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from . import autograd, numpy_protocol, recording
-from .absent import unknown
 from .conversion import as_array, is_python
 from .dtypes import Array, DType, get_default_dtype, require_float
 from .errors import DtypeError, GraphError, ShapeError, refuse_mask
@@ -464,11 +463,6 @@ class Tensor(InplaceMethods):
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return numpy_protocol.call_function(function, args, kwargs)
-
-    if not TYPE_CHECKING:  # type checkers know what there is
-
-        def __getattr__(self, name: str) -> Any:
-            raise unknown(type(self).__name__, name, lambda: dir(type(self)))
 
 
 class RemovableHandle:
