@@ -25,6 +25,8 @@ SAID = r"a tensor of torch \(torch\.Tensor\): convert it first, as in tg\.tensor
         lambda x, t: tg.exp(t),
         lambda x, t: tg.maximum(x, t),
         lambda x, t: F.relu(t),
+        lambda x, t: tg.sum(t),
+        lambda x, t: tg.prod(t),
         lambda x, t: nn.Linear(3, 2)(t),
         lambda x, t: nn.Sequential(nn.Linear(3, 2), nn.ReLU())(t),
         lambda x, t: nn.LayerNorm(3)(t),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import DType, int64
+from ..errors import require_own
 from ..precision import add_up
 from ..primitives import Operand, implements, primitive
 from ..sample_rules import reduction
@@ -119,7 +120,11 @@ def converted(x: Any, dtype: DType) -> Any:
     """x in the dtype asked for; unsigned integers, which NumPy would sum to uint64, as int64."""
     if dtype is not None:
         return x.astype(dtype)
-    return x.astype(int64) if getattr(x, "dtype", int64).kind == "u" else x
+    try:
+        return x.astype(int64) if getattr(x, "dtype", int64).kind == "u" else x
+    except AttributeError:
+        require_own("a reduction", x)
+        raise
 
 
 def _mean_rule(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
