@@ -95,3 +95,12 @@ def test_small_losses_of_logits_keep_their_digits_for_either_answer(dtype: Any, 
         np.testing.assert_allclose(losses.detach().array, factor * small, rtol=rtol)
         assert x.grad is not None
         np.testing.assert_allclose(x.grad.array, (1 - 2 * target) * factor * slope, rtol=rtol)
+
+
+def test_sigmoid_before_a_loss_of_scores_is_noticed() -> None:
+    x = tg.zeros(3, requires_grad=True)
+    with pytest.warns(UserWarning, match="input comes from sigmoid, but it takes scores") as caught:
+        F.binary_cross_entropy_with_logits(F.sigmoid(x), tg.ones(3))
+    assert caught[0].filename == __file__
+    F.binary_cross_entropy(F.sigmoid(x), tg.ones(3))
+    F.binary_cross_entropy_with_logits(x, tg.ones(3))

@@ -14,14 +14,13 @@ import numpy as np
 
 from ...callsite import warn
 from ...errors import DtypeError, ShapeError, refuse_mask
-from ...graph import Node
 from ...ops.fused import softmax_cross_entropy
 from ...ops.index import _put_add, getitem
 from ...ops.softmax import log_softmax
 from ...primitives import Operand
 from ...recording import TensorBase
 from ...tensor import Tensor
-from .reduction import check_reduction, floating, reduce_losses
+from .reduction import check_reduction, comes_from, floating, reduce_losses
 
 __all__ = ["cross_entropy", "nll_loss"]
 
@@ -67,7 +66,7 @@ def cross_entropy(
         raise ValueError(f"cross_entropy: label_smoothing={label_smoothing} must be between 0 and 1")
     x = floating("cross_entropy", "input", input)
     refuse_mask(target, "cross_entropy: target")
-    if _comes_from(x, "softmax"):
+    if comes_from(x, "softmax"):
         warn("cross_entropy: input comes from softmax, but it takes scores and makes the softmax itself: leave it out")
     places: Any = target.array if isinstance(target, TensorBase) else np.asarray(target)
     if places.dtype.kind == "f":
@@ -123,16 +122,11 @@ def nll_loss(
     classes = _Classes.read("nll_loss", x, places, weight, ignore_index)
     rows = classes.rows(x)
     losses = -getitem(rows, (np.arange(rows.shape[0]), classes.targets))
-    if not _comes_from(x, "log_softmax") and losses.array.size and np.minimum.reduce(losses.array) < -0.01:
+    if not comes_from(x, "log_softmax") and losses.array.size and np.minimum.reduce(losses.array) < -0.01:
         warn("nll_loss: input is positive, so it is no logarithm of probabilities: use log_softmax, or cross_entropy")
     if classes.weights is not None:
         losses = losses * classes.weights[classes.targets]
     return classes.reduce(losses, reduction, x)
-
-
-def _comes_from(x: Tensor, op: str) -> bool:
-    """Whether `op` computed `x`, as far as that was recorded."""
-    return isinstance(x.source, Node) and x.source.op.name == op
 
 
 @dataclass

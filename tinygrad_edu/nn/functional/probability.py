@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...callsite import warn
 from ...errors import ShapeError, broadcast_clash
 from ...ops.activations import logsigmoid
 from ...ops.elementary import exp, xlogy
@@ -13,7 +14,7 @@ from ...ops.losses import binary_cross_entropy as _binary_cross_entropy
 from ...primitives import Operand
 from ...recording import TensorBase
 from ...tensor import Tensor
-from .reduction import REDUCTIONS, check_reduction, pair, reduce_losses
+from .reduction import REDUCTIONS, check_reduction, comes_from, pair, reduce_losses
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div"]
 
@@ -86,6 +87,8 @@ def binary_cross_entropy_with_logits(
     op = "binary_cross_entropy_with_logits"
     check_reduction(op, reduction)
     x, t = pair(op, input, target)
+    if comes_from(x, "sigmoid"):
+        warn(f"{op}: input comes from sigmoid, but it takes scores and makes the sigmoid itself: leave it out")
     _check_probabilities(op, "target", t, OUTSIDE)
     positive = t if pos_weight is None else t * _like(op, "pos_weight", pos_weight, x)
     losses = -(positive * logsigmoid(x) + (1 - t) * logsigmoid(-x))  # no term of one sign takes digits of the other

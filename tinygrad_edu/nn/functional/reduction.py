@@ -7,15 +7,21 @@ from typing import Any
 
 from ...construct import as_tensor
 from ...errors import DtypeError, ShapeError
+from ...graph import Node
 from ...ops.reduce import _sum_of_all
 from ...primitives import Operand
 from ...recording import TensorBase
 from ...tallies import mark
 from ...tensor import Tensor
 
-__all__ = ["check_reduction", "pair", "reduce_losses"]
+__all__ = ["check_reduction", "comes_from", "pair", "reduce_losses"]
 
 REDUCTIONS = ("sum", "mean", "none")
+
+
+def comes_from(x: Tensor, op: str) -> bool:
+    """Whether `op` computed `x`, as far as that was recorded."""
+    return isinstance(x.source, Node) and x.source.op.name == op
 
 
 def check_reduction(op: str, reduction: Any, known: Sequence[str] = REDUCTIONS) -> None:
