@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu.errors import DtypeError
-from tinygrad_edu.promotion import is_double, is_floating, on_integers, settle
+from tinygrad_edu.promotion import beside, is_double, is_floating, on_integers, settle
 
 
 @pytest.mark.parametrize(
@@ -219,3 +221,29 @@ def test_integer_functions_of_small_integers_stay_what_they_are() -> None:
     assert np.shares_memory(x.reshape(2, 1).array, x.array)
     with pytest.raises(DtypeError, match=r"neg.*bool"):
         -tg.tensor([True])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("number", [2, 1.5, np.float64(1.5), np.int64(2)])
+def test_no_function_is_widened_by_a_number(number: Any, dtype: Any) -> None:
+    x, index = tg.ones(3, dtype=dtype), tg.tensor([0, 0])
+    losses = tg.nn.functional
+    for result in (
+        x.kron(number), tg.kron(number, x), x.index_add(0, index, number), x.scatter_add(0, index, number),
+        x.scatter(0, index, number), x.index_fill(0, index, number), losses.mse_loss(x, number),
+        losses.l1_loss(x, number), losses.huber_loss(x, number), losses.smooth_l1_loss(x, number),
+        losses.binary_cross_entropy_with_logits(x, type(number)(1)), losses.kl_div(x, number),
+        tg.where(x > 0, x, number), x.masked_fill(x > 0, number), tg.maximum(x, number), x.clamp(number, number),
+        tg.lerp(x, x, number), x**number, tg.addcmul(x, x, x, value=number), tg.hypot(x, number), tg.xlogy(x, number),
+    ):  # fmt: skip
+        assert result.dtype == dtype
+    assert x.index_add(0, index, number).tolist() == [1 + 2 * number, 1.0, 1.0]
+    assert x.kron(number).tolist() == [number] * 3
+
+
+def test_a_number_beside_a_tensor() -> None:
+    half, whole = tg.ones(2, dtype=np.float16), tg.ones(2, dtype=np.int64)
+    assert beside(half, np.float64(0.5)).dtype == np.float16
+    assert beside(whole, 2).dtype == np.int64
+    assert beside(whole, 1.5).dtype == np.float32
+    assert beside(whole, half) is half

@@ -15,7 +15,7 @@ import numpy as np
 from .dtypes import float64, get_default_dtype
 from .errors import refuse_mask, require_own
 
-__all__ = ["is_double", "is_floating", "on_integers", "settle"]
+__all__ = ["beside", "is_double", "is_floating", "on_integers", "settle"]
 
 
 def is_floating(value: Any) -> bool:
@@ -44,6 +44,13 @@ def settle(op: str, out: Any, values: Sequence[Any]) -> Any:
             floating = [dtype for dtype in dtypes if dtype.kind == "f"]
             return out.astype(np.result_type(*floating) if floating else get_default_dtype())
     return out
+
+
+def beside(x: Any, value: Any) -> Any:
+    """`value`; a single number as an array of the dtype that an op on it and `x` gives, so that it widens nothing."""
+    if not isinstance(value, int | float | np.generic):
+        return value
+    return settle("add", np.add(value, np.zeros((), x.dtype)), [np.zeros((), x.dtype)])
 
 
 def on_integers(forward: Callable[..., Any], values: Sequence[Any], operands: Sequence[bool]) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DtypeError, ShapeError
 from ..primitives import Operand, implements, primitive
-from ..promotion import settle
+from ..promotion import beside
 from ..recording import TensorBase
 from ..sample_rules import along_axis
 from .axes import one_axis
@@ -182,8 +182,7 @@ def scatter(
     source = _source("scatter", value if src is None else src, places.shape)
     where = along(x.shape, places, place)
     if reduce == "add":
-        if not np.shape(source):
-            source = np.broadcast_to(_number_like(source, x), places.shape)
+        source = np.broadcast_to(beside(x, source), places.shape)
         return cast("Tensor", x + _put_add(source, tuple(x.shape), where))
     if reduce is not None:
         raise ValueError(f"scatter: reduce={reduce!r} is not known: use None or 'add'")
@@ -273,11 +272,6 @@ def _aligned(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> 
                 f"{shape}: axis {i} is {n}, more than {m}"
             )
     return place, places
-
-
-def _number_like(number: Any, x: Any) -> Any:
-    """A single number in the dtype that it has beside `x`, which it does not widen."""
-    return number if isinstance(number, TensorBase) else settle("scatter", np.add(number, np.zeros((), x.dtype)), [x])
 
 
 def _source(op: str, source: Any, shape: tuple[int, ...]) -> Any:

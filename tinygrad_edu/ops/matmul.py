@@ -312,6 +312,8 @@ def kron(x: Operand, y: Operand) -> Tensor:
     >>> tg.kron(tg.tensor([1.0, 10.0]), tg.tensor([1.0, 2.0]))
     tensor([ 1.,  2., 10., 20.])
     """
+    if not _ndim(x) or not _ndim(y):
+        return mul(x, y)
     depth = max(_ndim(x), _ndim(y))
     left = (1,) * (depth - _ndim(x)) + _shape(x)
     right = (1,) * (depth - _ndim(y)) + _shape(y)

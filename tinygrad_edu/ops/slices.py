@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..primitives import Operand
+from ..promotion import beside
 from .axes import one_axis
 from .gather import _integers, _plain
 from .index import _put_add, _set_item, check_value, getitem
@@ -128,7 +129,7 @@ def index_add(
     place, where = _slices("index_add", x, dim, axis, index)
     wanted = (*x.shape[:place], len(where[place]), *x.shape[place + 1 :])
     check_value(_plain(x), where, source, "index_add")
-    source = np.broadcast_to(source, wanted)
+    source = np.broadcast_to(beside(x, source), wanted)
     return cast("Tensor", x + _put_add(source if alpha == 1 else source * alpha, tuple(x.shape), where))
 
 

@@ -10,6 +10,7 @@ from ...errors import DtypeError, ShapeError
 from ...graph import Node
 from ...ops.reduce import _sum_of_all
 from ...primitives import Operand
+from ...promotion import beside
 from ...recording import TensorBase
 from ...tallies import mark
 from ...tensor import Tensor
@@ -73,7 +74,7 @@ def reduce_losses(
 def pair(op: str, input: Operand, target: Operand) -> tuple[Tensor, Tensor]:
     """`input` and `target` as tensors of real numbers of one shape; a single number may be every target."""
     x = floating(op, "input", input)
-    t: Tensor = target if isinstance(target, Tensor) else as_tensor(target)
+    t: Tensor = target if isinstance(target, Tensor) else as_tensor(beside(x, target))
     if x.shape != t.shape and t.shape != ():
         raise ShapeError(f"{op}: input has shape {x.shape}, target {t.shape}: {_mismatch(x.shape, t.shape)}")
     return x, t
