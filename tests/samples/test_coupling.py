@@ -62,6 +62,11 @@ def beside_zeros(h: Any) -> Any:
     return h + pad[np.array([0, B, B, 3])]
 
 
+@tg.primitive(vjps=(lambda g, out, x: g - g.mean(0),), saves=(), name="centred_without_a_rule")
+def centred_without_a_rule(x: Any) -> Any:
+    return x - x.mean(0)
+
+
 def beside_a_token(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """What samples make of their own row, and of one that all share, in a function of these rows."""
 
@@ -71,6 +76,11 @@ def beside_a_token(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return rows[1:] * rows[0]
 
     return losses
+
+
+def beside_a_token_and_more(h: Any) -> Any:
+    rows = tg.cat([tg.tensor(np.ones((1, D)), requires_grad=True) * 2, h])
+    return rows[1:] * rows[0] + centred_without_a_rule(rows)[1:]
 
 
 def zeros_read_twice(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -96,6 +106,7 @@ APART: dict[str, Callable[[Any], Any]] = {
     "a row that all share beside those of the samples": beside_a_token(lambda z: z),
     "the same, each computed with": beside_a_token(lambda z: np.sin(z * 1.1)),
     "the same, times a weight": beside_a_token(lambda z: (z @ tg.tensor(np.eye(D) + 1, requires_grad=True)).exp()),
+    "the same, and an op without a rule": beside_a_token_and_more,
     "the same, apart and together again": beside_a_token(lambda z: tg.stack(z.unbind(1), 1)),
     "a row of zeros for those who lack one": beside_zeros,
     "rows exchanged": changed(lambda y, h: y.__setitem__(np.array([0, 1]), h[np.array([1, 0])])),
@@ -189,11 +200,6 @@ class Centred(tg.Function):
     @staticmethod
     def backward(ctx: Any, g: Any) -> Any:
         return g - g.mean(0)
-
-
-@tg.primitive(vjps=(lambda g, out, x: g - g.mean(0),), saves=(), name="centred_without_a_rule")
-def centred_without_a_rule(x: Any) -> Any:
-    return x - x.mean(0)
 
 
 def two_runs(make: Callable[[], Any]) -> Any:

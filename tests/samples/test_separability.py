@@ -20,6 +20,7 @@ from tinygrad_edu.nn import functional as F
 
 X = tg.tensor(np.random.default_rng(0).normal(size=(6, 3)))
 IDS = tg.tensor(np.array([[1, 2], [3, 1], [0, 0], [4, 2], [2, 2], [1, 3]]))
+FIRST_TWO = np.arange(6)[:, None] < 2
 LABELS = tg.tensor(np.array([0, 1, 2, 3, 1, 0]))
 
 
@@ -92,6 +93,7 @@ SEPARABLE = {
     "logarithms": (lambda x: x.log(), X.abs()),
     "a derivative": (lambda x: tg.autograd.grad((x**3).sum(), x, create_graph=True)[0], X),
     "two samples": (net(nn.Tanh()), X[:2]),
+    "constants in another order": (lambda x: tg.where(FIRST_TWO, 1.0, x)[np.array([1, 0, 2, 3, 4, 5])], X),
     "infinities": (lambda x: x * math.inf, X),
 }
 

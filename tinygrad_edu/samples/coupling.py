@@ -21,7 +21,7 @@ from ..ops.index import may_repeat
 from ..owners import BOTH, CROWD, NOBODY, Owners, Use, collapse, merge, simplify, varies
 from .uses import Crossing, Parts, merged, visit_links
 
-__all__ = ["couplings"]
+__all__ = ["couplings", "leaf_owners"]
 
 _STRUCTURE = ("transpose", "reshape", "broadcast_to", "getitem", "clone", "astype", "pick")
 _JOINS = ("set_item", "overwrite", "concatenate", "stack", "split")
@@ -34,10 +34,18 @@ def couplings(root: Link, owners: Owners) -> list[SampleCouplingError]:
     return [error for error in search.suspicions if error in search.certain]
 
 
+def leaf_owners(root: Link, owners: Owners) -> dict[Leaf, list[Owners]]:
+    """For each leaf, and each use of it of which that is known, whose each element is."""
+    search = _Search()
+    visit_links(root, owners, search.visit)
+    return {leaf: [part for use in uses for part in _arrays(use.found)] for leaf, uses in search.leaves.items()}
+
+
 class _Search:
     """One walk.
 
     Attributes:
+        leaves: the uses of each leaf.
         suspicions: all that there were, in the order of the walk; certain: those that have proved true.
         suspects: of each node of which an argument is suspect, why.
         via: for each node the use that made it what it is.
@@ -45,6 +53,7 @@ class _Search:
     """
 
     def __init__(self) -> None:
+        self.leaves: dict[Leaf, list[Crossing]] = {}
         self.suspicions: list[SampleCouplingError] = []
         self.certain: list[SampleCouplingError] = []
         self.suspects: dict[Any, SampleCouplingError] = {}
@@ -54,6 +63,7 @@ class _Search:
     def visit(self, link: Link, uses: list[Crossing]) -> tuple[Any, Sequence[Any]]:
         """The owners of a node, None where it is shared, and how it uses its arguments."""
         if isinstance(link, Leaf):
+            self.leaves[link] = uses
             return None, ()
         self.via[link] = next((edge for edge in uses if _is_use(edge.found)), uses[0])
         own, why = self._meet(link, uses)
@@ -91,12 +101,10 @@ class _Search:
         if culprit is not None and why is None:
             why = _coupling(link, culprit, split, self.via)
             self.suspicions.append(why)
-        several = any(isinstance(edge.found, Parts) for edge in uses)
-        if not whole and clash is None and (several or culprit is None):
-            return total.owners if several else total, why
-        if several or (why is None and any(edge.found is Use.UNKNOWN for edge in whole)):
-            known = clash is not None or any(edge.found is not Use.UNKNOWN for edge in whole)
-            return Use.SHARED if known else Use.UNKNOWN, why
+        if any(isinstance(edge.found, Parts) for edge in uses):
+            return (Use.SHARED if total is None else total.owners), why
+        if not whole and clash is None and culprit is None:
+            return total, why
         return self._claims(link, uses, CROWD if why is None else BOTH), why
 
     def _claims(self, link: Node, uses: Sequence[Crossing], met: int) -> Owners:
@@ -243,7 +251,7 @@ def _coupling(link: Node, edge: Crossing, split: Crossing | None, via: dict[Any,
 def _culprit(chain: Sequence[Crossing], owners: Any) -> Node:
     """Of a chain of uses the op in which the samples, whose elements had these owners before it, come together."""
     nodes: list[Node] = [edge.node for edge in chain if edge.node is not None]
-    for edge in chain[: len(nodes) - 1]:
+    for edge in chain[:-1]:
         owners = _still_apart(edge, owners)
         if owners is None:
             break

@@ -16,8 +16,9 @@ import numpy as np
 from ..callsite import line_of
 from ..errors import GraphError
 from ..grad_mode import enable_grad
-from ..owners import plain
+from ..owners import CROWD, plain
 from ..recording import TensorBase
+from .coupling import leaf_owners
 from .flow import Flow, follow
 from .trial import Batch, Output, Runs, numbers_of
 
@@ -114,13 +115,15 @@ def check(model: Callable[..., Any], x: Any, *, rtol: float | None = None) -> Se
     batch = Batch(x)
     runs = Runs(model, batch)
     first = runs.first()
-    flow, notes = _followed(first, batch.count)
+    total = _number_per_sample(first.results, batch.count)
+    flow, notes = _followed(total, batch.count)
     reasons = _meetings(flow) if flow else []
     advice = _TOGETHER
     if flow and not reasons:
-        reasons, advice = _other_rows(flow, first.inputs), _ORDER
-    if flow and not reasons:
-        reasons, advice = _meetings(_followed(first, batch.count, first.given)[0]), _ALONE
+        reasons, advice = _other_rows(total, first.inputs), _ORDER
+    if flow and not reasons:  # now with a use of x that shows whose its rows are
+        anchored = _number_per_sample([total, *first.given], batch.count)
+        reasons, advice = _meetings(_followed(anchored, batch.count)[0]), _ALONE
     if not reasons:
         blind = flow is None or bool(flow.unruled)
         reasons, failure = _compared(runs, first, rtol)
@@ -135,17 +138,19 @@ def check(model: Callable[..., Any], x: Any, *, rtol: float | None = None) -> Se
 # The graph
 
 
-def _followed(output: Output, count: int, rows: Sequence[Any] = ()) -> tuple[Flow | None, list[str]]:
-    """The flow from one number for each sample, which depends on all of its output; and what is to be said of it.
-
-    It depends on the sample's own part of `rows` besides, which shows whose they are.
-    """
+def _number_per_sample(results: Sequence[Any], count: int) -> Any:
+    """One number for each sample, which depends on all of its rows of the results; None if none has a graph."""
     total: Any = None
     with enable_grad(), np.errstate(all="ignore"):
-        for result in (*output.results, *rows):
+        for result in results:
             if isinstance(result, TensorBase) and result.source is not None:
                 row: Any = result.reshape((count, math.prod(result.array.shape[1:]))).sum(1)  # type: ignore[attr-defined]
                 total = row if total is None else total + row
+    return total
+
+
+def _followed(total: Any, count: int) -> tuple[Flow | None, list[str]]:
+    """The flow from one number for each sample, and what is to be said of it."""
     if total is None:
         return None, ["no output requires a gradient: numbers were compared, and no graph was followed"]
     try:
@@ -167,16 +172,16 @@ def _meetings(flow: Flow | None) -> list[str]:
     return found
 
 
-def _other_rows(flow: Flow, inputs: list[Any]) -> list[str]:
+def _other_rows(total: Any, inputs: list[Any]) -> list[str]:
     """Where a row of the output is computed from another row of the input alone."""
+    known = leaf_owners(total.source, plain(len(total.array)))
     for leaf in inputs:
-        for crossing in flow.crossings.get(leaf.source, ()):
-            if isinstance(crossing.found, np.ndarray):
-                rows = plain(leaf.shape[0]).reshape((-1,) + (1,) * (leaf.ndim - 1))
-                wrong = np.argwhere((crossing.found >= 0) & (crossing.found != rows))
-                if len(wrong):
-                    row = int(np.broadcast_to(crossing.found, leaf.shape)[tuple(wrong[0])])
-                    return [f"output[{row}] is computed from x[{wrong[0][0]}]: the samples are in another order"]
+        rows = plain(leaf.shape[0]).reshape((-1,) + (1,) * (leaf.ndim - 1))
+        for found in known.get(leaf.source, ()):
+            wrong = np.argwhere((found >= 0) & (found < CROWD) & (found != rows))
+            if len(wrong):
+                row = int(np.broadcast_to(found, leaf.shape)[tuple(wrong[0])])
+                return [f"output[{row}] is computed from x[{wrong[0][0]}]: the samples are in another order"]
     return []
 
 
