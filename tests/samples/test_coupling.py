@@ -166,6 +166,11 @@ MEET: dict[str, tuple[str, Callable[[Any], Any], str]] = {
         lambda h: h + (lambda z: tg.where(FIRST & False, z, z[PERM]))(np.sin(h * 2)),
         "",
     ),
+    "chosen by rows from another place, after a function": (
+        "getitem",
+        lambda h: h + (lambda z: tg.where(FIRST, z, z[np.array([0, 2, 3, 1])]))(np.sin(h * 2)),
+        "",
+    ),
     "a function of another row": ("getitem", changed(lambda y, h: y.__setitem__(0, np.sin(h * 2)[1])), ""),
     "the mean of rows that one sample takes": ("mean", changed(lambda y, h: y.__setitem__(3, np.sin(h).mean(0))), ""),
 }

@@ -65,7 +65,7 @@ class _Search:
         if isinstance(link, Leaf):
             self.leaves[link] = uses
             return None, ()
-        self.via[link] = next((edge for edge in uses if _is_use(edge.found)), uses[0])
+        self.via[link] = max(uses, key=lambda edge: 2 * _is_use(edge.found) + _mixing(edge.node))
         own, why = self._meet(link, uses)
         rule = getattr(link.op, "samples", None)
         found: Sequence[Any]
@@ -251,7 +251,7 @@ def _coupling(link: Node, edge: Crossing, split: Crossing | None, via: dict[Any,
 def _culprit(chain: Sequence[Crossing], owners: Any) -> Node:
     """Of a chain of uses the op in which the samples, whose elements had these owners before it, come together."""
     nodes: list[Node] = [edge.node for edge in chain if edge.node is not None]
-    for edge in chain[:-1]:
+    for edge in chain[: len(nodes) - 1]:
         owners = _still_apart(edge, owners)
         if owners is None:
             break
