@@ -39,6 +39,7 @@ except ImportError:
 ELEMENT, ROW, ADDED, ALL, PROBABILITY = "element", "row", "added", "all", "probability"
 DTYPES = (np.dtype(np.float16), np.dtype(np.float32))
 GOAL = 4.0
+DRAWS = 5
 SHAPE = (12, 40)
 LONG = (3, 5000)
 
@@ -333,8 +334,14 @@ def _cotangent(shape: tuple[int, ...]) -> Any:
 
 def errors(case: Case, dtype: Any, library: Any) -> tuple[float, float] | None:
     """The worst error of the value and of the gradients, in ulps; None where the library has no such thing."""
-    rng = np.random.default_rng(zlib.crc32(case.name.encode()))
-    exact = [np.asarray(draw(rng, dtype)) for draw in case.inputs]
+    found = [_errors_once(case, dtype, library, draw) for draw in range(DRAWS)]
+    some = [pair for pair in found if pair is not None]
+    return (max(value for value, _ in some), max(slope for _, slope in some)) if some else None
+
+
+def _errors_once(case: Case, dtype: Any, library: Any, draw: int) -> tuple[float, float] | None:
+    rng = np.random.default_rng(zlib.crc32(case.name.encode()) + draw)
+    exact = [np.asarray(numbers(rng, dtype)) for numbers in case.inputs]
     arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in exact]
     wide = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in arrays]
     with np.errstate(all="ignore"), warnings.catch_warnings():

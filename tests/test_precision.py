@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
-from tinygrad_edu.precision import add_up, in_float32, is_in_range, toward_one
+from tinygrad_edu.precision import add_up, by_float64, in_float32, is_in_range, toward_one
 
 
 @st.composite
@@ -101,3 +101,16 @@ def test_what_overflowed_or_lost_terms_is_out_of_range() -> None:
     for bad in (np.inf, np.nan, 0.0, 9 * tiny):
         assert not is_in_range(np.array([1.0, bad], np.float32), 10)
     assert is_in_range(np.zeros(0, np.float32), 3)
+
+
+def test_a_function_of_float32_by_way_of_float64() -> None:
+    kinds = []
+
+    def double(x: Any) -> Any:
+        kinds.append(getattr(x, "dtype", None))
+        return x + x
+
+    for x in (np.ones(1, np.float32), np.ones(1), np.ones(1, int)):
+        assert by_float64(double, x).dtype == x.dtype
+    assert by_float64(double, 1.0) == 2.0
+    assert kinds == [np.float64, np.float64, np.int64, None]

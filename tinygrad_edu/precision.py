@@ -11,7 +11,7 @@ import numpy as np
 
 from .dtypes import float16, float32, float64
 
-__all__ = ["add_up", "in_float32", "is_in_range", "toward_one"]
+__all__ = ["add_up", "by_float64", "in_float32", "is_in_range", "toward_one"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,8 +33,8 @@ def add_up(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         keepdims: keep the axes, with size 1.
 
     >>> import numpy as np
-    >>> add_up(np.full((4096, 1), 0.75, np.float16), 0)
-    array([3072.], dtype=float16)
+    >>> add_up(np.full((4096, 1), 0.75, np.float16), 0).tolist()
+    [3072.0]
     """
     if x.dtype is float16:
         return _reduce(x, axis=axis, dtype=float32, keepdims=keepdims).astype(float16)
@@ -94,6 +94,12 @@ def _rounded(result: Any) -> Any:
     if isinstance(result, tuple | list):
         return type(result)(_rounded(part) for part in result)
     return result.astype(float16) if hasattr(result, "astype") and result.dtype == float32 else result
+
+
+def by_float64(function: Callable[[Any], Any], x: Any) -> Any:
+    """`function` of float32 with the rounding of float64, where each term of an approximation would cost an ulp."""
+    is_single = hasattr(x, "dtype") and x.dtype == float32
+    return function(x.astype(float64)).astype(float32) if is_single else function(x)
 
 
 def is_in_range(sums: Any, count: int) -> bool:

@@ -158,3 +158,17 @@ def test_float_power_is_computed_in_float64():
     assert x.grad.tolist() == [4.0, 6.0]
     assert tg.float_power(tg.tensor([2, 4]), -1).tolist() == [0.5, 0.25]
     assert tg.float_power(2, tg.tensor([-1, 3])).tolist() == [0.5, 8.0]
+
+
+def test_slopes_that_fit_into_the_dtype_do_not_overflow_on_the_way():
+    large, small = float(np.finfo(np.float32).max) * 0.75, 2.0**-85
+    for call, value, slope in (
+        (tg.square, large, large / 2),
+        (lambda x: x**2, large, large / 2),
+        (tg.rsqrt, small, -0.125 * small**-1.5),
+    ):
+        x = tg.tensor([value], requires_grad=True)
+        with np.errstate(over="ignore"):  # of the square itself
+            y = call(x)
+        y.backward(tg.tensor([0.25]))
+        np.testing.assert_allclose(x.grad.tolist(), [slope], rtol=1e-6)

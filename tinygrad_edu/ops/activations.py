@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..precision import by_float64
 from ..primitives import Operand, primitive
 from ..recording import TensorBase
 from ..sample_rules import elementwise
@@ -125,7 +126,7 @@ def _elu_rule(g: Any, out: Any, x: Any, alpha: float, scale: float, rate: float)
 @primitive(vjps=(_elu_rule,), saves=("x",), fresh=True, single=True, cases=_cases(1.3, 1.1, 0.7), samples=elementwise)
 def _elu(x: Operand, alpha: float, scale: float, rate: float) -> Operand:
     """scale * x above 0, scale * alpha * (exp(rate * x) - 1) below."""
-    return scale * np.where(np.greater(x, 0), x, alpha * np.expm1(rate * np.minimum(x, 0)))
+    return scale * np.where(np.greater(x, 0), x, alpha * by_float64(np.expm1, rate * np.minimum(x, 0)))
 
 
 def elu(x: Operand, alpha: float = 1.0) -> Tensor:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from ..dtypes import float32, float64
+from ..precision import by_float64
 from ..primitives import Operand, primitive
 from ..sample_rules import elementwise
 from . import erf as error_function
@@ -401,7 +400,7 @@ def erf(x: Operand) -> Operand:
     >>> tg.erf(tg.tensor([0.0, 100.0]))
     tensor([0., 1.])
     """
-    return _in_float64(error_function.erf, x)
+    return by_float64(error_function.erf, x)
 
 
 @primitive(
@@ -414,12 +413,7 @@ def erfc(x: Operand) -> Operand:
     >>> tg.erfc(tg.tensor([0.0, 100.0]))
     tensor([1., 0.])
     """
-    return _in_float64(error_function.erfc, x)
-
-
-def _in_float64(function: Any, x: Any) -> Any:
-    """`function` of float32 with the rounding of float64: of the terms of an approximation, each would cost an ulp."""
-    return function(x.astype(float64)).astype(x.dtype) if getattr(x, "dtype", None) == float32 else function(x)
+    return by_float64(error_function.erfc, x)
 
 
 # NumPy's names, which PyTorch has too.

@@ -167,7 +167,7 @@ def _power_by_base(g: Any, out: Any, x: Any, y: Any) -> Any:
     """y x^(y-1), and 0 where y is 0, whatever x is."""
     if isinstance(y, int | float):
         if y == 2:
-            return g * (2 * x)
+            return 2 * g * x
         return g * (y * x ** (y - 1)) if y else no_change(g, out)
     y = y.astype(x.dtype) if y.dtype.kind == "b" else y
     constant = y == 0
@@ -245,7 +245,7 @@ def _np_reciprocal(x: Operand) -> Tensor:
     return reciprocal(x) if x.dtype.kind == "f" else make_tensor(np.reciprocal(x.array), None)
 
 
-@primitive(vjps=(lambda g, out, x: g * (2 * x),), saves=("x",), fresh=True, numpy=np.square, samples=elementwise)
+@primitive(vjps=(lambda g, out, x: 2 * g * x,), saves=("x",), fresh=True, numpy=np.square, samples=elementwise)
 def square(x: Operand) -> Operand:
     """x * x. Any shape; the dtype is kept.
 
@@ -275,7 +275,11 @@ def sqrt(x: Operand) -> Operand:
 
 
 @primitive(
-    vjps=(lambda g, out, x: -0.5 * g * out**3,), saves=("out",), fresh=True, domain=(0.4, 3.0), samples=elementwise
+    vjps=(lambda g, out, x: -0.5 * g * out * out * out,),
+    saves=("out",),
+    fresh=True,
+    domain=(0.4, 3.0),
+    samples=elementwise,
 )
 def rsqrt(x: Operand) -> Operand:
     """1 / sqrt(x). Any shape; integers become the default dtype.

@@ -156,9 +156,11 @@ def products_of_others(x: Any, axis: int) -> Any:
 
 def _log_running_sum_rule(g: Any, out: Any, x: Any, axis: int) -> Any:
     """exp(x[i] - out[i]) times the sum over k >= i of g[k] exp(out[i] - out[k]): no exponent is above 0."""
+    dtype = g.dtype
+    g, out, x = (v.astype(float64) for v in (g, out, x))
     level = np.where(out == -math.inf, 0, out)
     decay = np.exp(np.minimum(level - shifted(level, axis, -1, math.inf), 0))
-    return np.exp(x - level) * recurrence(decay, g, axis, True)
+    return (np.exp(x - level) * recurrence(decay, g, axis, True)).astype(dtype)
 
 
 @primitive(
@@ -171,7 +173,7 @@ def _log_running_sum_rule(g: Any, out: Any, x: Any, axis: int) -> Any:
     samples=along_axis,
 )
 def _logrunning_sum(x: Operand, axis: int) -> Operand:
-    return np.logaddexp.accumulate(x, axis=axis)
+    return _in_float64(np.logaddexp.accumulate, x, axis)
 
 
 # The functions
