@@ -55,7 +55,7 @@ X = tg.ones(2, dtype=tg.float64)
     [
         tg.tensor, tg.as_tensor, tg.from_numpy, tg.Tensor, tg.nn.Parameter, X.new_tensor, lambda a: tg.tensor([a, a]),
         lambda a: X + a, lambda a: np.multiply(a, X), lambda a: tg.maximum(X, a), lambda a: tg.where(X > 0, X, a),
-        lambda a: tg.cat([X, a]), lambda a: (X * tg.ones(2, requires_grad=True)).backward(a),
+        lambda a: tg.cat([X, a]), lambda a: X @ a, lambda a: (X * tg.ones(2, requires_grad=True)).backward(a),
         lambda a: setattr(tg.ones(2, requires_grad=True), "grad", a), lambda a: setattr(tg.ones(2), "data", a),
         lambda a: tg.data.default_collate([a, a]), lambda a: tg.nn.functional.mse_loss(X, a),
         lambda a: tg.nn.functional.cross_entropy(tg.ones(2, 3), a.astype(int)),

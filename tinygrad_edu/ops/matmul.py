@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
-from ..errors import ShapeError, broadcast_clash, require_own
+from ..errors import ShapeError, broadcast_clash, refuse_mask, require_own
 from ..primitives import Operand, implements, primitive
 from ..sample_rules import Contraction, Terms
 from .elementwise import mul
@@ -121,6 +121,8 @@ def matmul(x: Operand, y: Operand) -> Operand:
     """
     if type(x) is not ndarray or type(y) is not ndarray:
         require_own("matmul", x, y)
+        refuse_mask(x, "matmul")
+        refuse_mask(y, "matmul")
         x, y = (value if hasattr(value, "shape") else np.asarray(value) for value in (x, y))
     left, right = len(x.shape), len(y.shape)
     try:
