@@ -101,7 +101,7 @@ class DataLoader:
                 raise ValueError("DataLoader: drop_last=True with batch_size=None: there are no batches to drop")
         elif not _is_count(batch_size) or batch_size <= 0:
             raise ValueError(f"DataLoader: batch_size={batch_size!r} must be a positive integer")
-        self.dataset = dataset
+        self.dataset: Any = dataset
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.pin_memory = pin_memory
