@@ -39,7 +39,7 @@ FILES = [f"{name}.py" for name in ENGINE] + [
 COPIED = ("tinygrad_edu", "tests", "pyproject.toml", "_tinygrad_edu_pytest.py")
 MEMORY = 4 << 30  # a mutant may loop for ever, and collect
 
-_ANNOTATED = ("annassign", "tfpdef", "funcdef")
+_BEFORE_TYPES = (("annassign", ":"), ("tfpdef", ":"), ("funcdef", "->"))
 
 # One way to replace each operator would do; comparisons are replaced by their neighbour and by their opposite.
 OPERATORS = [
@@ -149,7 +149,7 @@ def _is_never_evaluated(node: Any) -> bool:
         parent = node.parent
         if node.type == "simple_stmt" and ": TypeAlias =" in node.get_code():
             return True
-        if parent is not None and node.get_previous_sibling() in (":", "->") and parent.type in _ANNOTATED:
+        if parent is not None and (parent.type, node.get_previous_sibling()) in _BEFORE_TYPES:
             return True
         node = parent
     return False
