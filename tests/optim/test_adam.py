@@ -48,3 +48,82 @@ def test_amsgrad_does_not_forget_a_large_gradient():
             optimizer.step()
         steps[amsgrad] = abs(w.item() - before)
     assert steps[True] < steps[False] / 2
+
+
+def walked(kind, gradients, **options):
+    """Where a parameter that starts at (1, -2) is after each of the gradients."""
+    w = parameter(1.0, -2.0)
+    optimizer = kind([w], **options)
+    positions = []
+    for g in gradients:
+        w.grad = g
+        optimizer.step()
+        positions.append(w.array.copy())
+    return np.array(positions)
+
+
+def by_the_formula(gradients, lr, betas, eps, decay, amsgrad=False, maximize=False, decoupled=False):
+    w, m, v, largest = np.array([1.0, -2.0]), 0.0, 0.0, 0.0
+    positions = []
+    for t, g in enumerate(np.array(gradients), 1):
+        g = -g if maximize else g
+        if decoupled:
+            w = w - lr * decay * w
+        else:
+            g = g + decay * w
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = betas[1] * v + (1 - betas[1]) * g * g
+        largest = np.maximum(largest, v)
+        root = np.sqrt((largest if amsgrad else v) / (1 - betas[1] ** t))
+        w = w - lr * m / (1 - betas[0] ** t) / (root + eps)
+        positions.append(w)
+    return np.array(positions)
+
+
+GRADIENTS = [[3.0, -1.0], [0.5, 2.0], [-1.0, 0.25], [0.125, -4.0]]
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW])
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("maximize", [False, True])
+@pytest.mark.parametrize("decay", [0.0, 0.25])
+def test_every_step_is_that_of_the_formula(kind, amsgrad, maximize, decay):
+    options = {"lr": 0.5, "betas": (0.75, 0.5), "eps": 0.125, "amsgrad": amsgrad, "maximize": maximize}
+    expected = by_the_formula(GRADIENTS, 0.5, (0.75, 0.5), 0.125, decay, amsgrad, maximize, decoupled=kind is AdamW)
+    np.testing.assert_allclose(walked(kind, GRADIENTS, weight_decay=decay, **options), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("kind", "decay"), [(Adam, 0.0), (AdamW, 1e-2)])
+def test_options_that_are_not_given_are_pytorchs(kind, decay):
+    w = parameter(1.0)
+    assert kind([w]).defaults == {
+        "lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": decay, "amsgrad": False, "maximize": False,
+    }  # fmt: skip
+    given = kind([w], 0.5, (0.1, 0.2), 0.25, 0.75, True, maximize=True)
+    assert list(given.defaults.values()) == [0.5, (0.1, 0.2), 0.25, 0.75, True, True]
+
+
+def test_the_largest_mean_is_remembered_only_for_amsgrad():
+    w = parameter(1.0)
+    w.grad = [1.0]
+    for amsgrad in (False, True):
+        optimizer = Adam([w], amsgrad=amsgrad)
+        optimizer.step()
+        assert set(optimizer.state[w]) == {"step", "exp_avg", "exp_avg_sq"} | ({"max_exp_avg_sq"} if amsgrad else set())
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW])
+def test_options_out_of_range(kind):
+    w = parameter(1.0)
+    for allowed in ({"betas": [0.0, 0.0]}, {"betas": (0.999, 0.5)}, {"eps": 0.0}, {"weight_decay": 0.0}):
+        kind([w], **allowed)
+    for betas in ((1.0, 0.5), (-0.125, 0.5), (float("nan"), 0.5)):
+        with pytest.raises(ValueError, match=rf"{kind.__name__}: betas=.*: betas\[0\] must be >= 0 and < 1"):
+            kind([w], betas=betas)
+        with pytest.raises(ValueError, match=r"betas\[1\] must be"):
+            kind([w], betas=betas[::-1])
+    for betas in (0.9, (0.9,), (0.9, 0.9, 0.9)):
+        with pytest.raises(ValueError, match=r"must be two numbers, such as \(0\.9, 0\.999\)"):
+            kind([w], betas=betas)
+    with pytest.raises(ValueError, match=rf"{kind.__name__}: eps=-1\.0"):
+        kind([w], eps=-1.0)
