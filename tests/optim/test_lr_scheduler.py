@@ -1,5 +1,7 @@
 """Schedules: which learning rate each epoch has."""
 
+import math
+
 import pytest
 
 import tinygrad_edu as tg
@@ -126,3 +128,137 @@ def test_a_rate_that_is_no_number():
     with pytest.raises(TypeError, match=r"Forgetful\.rate\(\) returned None .* Does it end without a return\?"):
         Forgetful(sgd)
     assert sgd.param_groups[0]["lr"] == 8.0
+
+
+# ---- values, ends of ranges, defaults ----
+
+
+@pytest.mark.parametrize(
+    ("make", "rate"),
+    [
+        (lambda o: lr_scheduler.StepLR(o, 3, gamma=0.5), lambda t: 8.0 * 0.5 ** (t // 3)),
+        (lambda o: lr_scheduler.StepLR(o, 1), lambda t: 8.0 * 0.1**t),
+        (lambda o: lr_scheduler.MultiStepLR(o, [5, 2, 2]), lambda t: 8.0 * 0.1 ** ((t >= 5) + 2 * (t >= 2))),
+        (lambda o: lr_scheduler.ExponentialLR(o, 0.75), lambda t: 8.0 * 0.75**t),
+        (lambda o: lr_scheduler.LinearLR(o), lambda t: 8.0 * (1 / 3 + 2 / 3 * min(t, 5) / 5)),
+        (lambda o: lr_scheduler.LinearLR(o, 1.0, 0.0, 1), lambda t: 8.0 * (1 - min(t, 1))),
+        (lambda o: lr_scheduler.LinearLR(o, 0.5, 0.25, 4), lambda t: 8.0 * (0.5 - 0.25 * min(t, 4) / 4)),
+        (lambda o: lr_scheduler.CosineAnnealingLR(o, 4), lambda t: 4.0 * (1 + math.cos(math.pi * t / 4))),
+        (lambda o: lr_scheduler.CosineAnnealingLR(o, 1, 2.0), lambda t: 2.0 + 3.0 * (1 + math.cos(math.pi * t))),
+        (lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)), lambda t: 8.0 / (1 + t)),
+    ],
+)
+def test_the_rate_of_every_epoch(make, rate):
+    schedule = make(optimizer(8.0))
+    assert schedule.last_epoch == 0
+    for epoch in range(9):
+        assert schedule.last_epoch == epoch
+        (lr,) = schedule.get_last_lr()
+        assert type(lr) is float
+        assert lr == pytest.approx(rate(epoch), rel=1e-12, abs=1e-12)
+        schedule.step()
+    assert make(optimizer(8.0, 4.0)).base_lrs == [8.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o, **more: lr_scheduler.StepLR(o, 2, 0.5, **more),
+        lambda o, **more: lr_scheduler.MultiStepLR(o, [2, 3], 0.5, **more),
+        lambda o, **more: lr_scheduler.ExponentialLR(o, 0.5, **more),
+        lambda o, **more: lr_scheduler.LinearLR(o, 0.5, **more),
+        lambda o, **more: lr_scheduler.CosineAnnealingLR(o, 5, **more),
+        lambda o, **more: lr_scheduler.LambdaLR(o, lambda t: 0.5**t, **more),
+    ],
+)
+def test_going_on_after_an_epoch(make):
+    first = optimizer(8.0)
+    schedule = make(first)
+    for _ in range(3):
+        schedule.step()
+    second = optimizer(1.0)
+    second.param_groups[0]["initial_lr"] = 8.0
+    assert make(second, last_epoch=2).get_last_lr() == schedule.get_last_lr()
+    assert first.param_groups[0]["initial_lr"] == 8.0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o: lr_scheduler.LinearLR(o, -0.5),
+        lambda o: lr_scheduler.LinearLR(o, 1.5),
+        lambda o: lr_scheduler.LinearLR(o, 0.5, -0.5),
+        lambda o: lr_scheduler.LinearLR(o, 0.5, 1.5),
+        lambda o: lr_scheduler.LinearLR(o, 0.5, 1.0, 0),
+        lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=0.0),
+        lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=1.0),
+        lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=-0.5),
+        lambda o: lr_scheduler.StepLR(o, -1),
+        lambda o: lr_scheduler.CosineAnnealingLR(o, -1),
+    ],
+)
+def test_just_out_of_range(make):
+    sgd = optimizer(1.0)
+    with pytest.raises(ValueError, match="must be"):
+        make(sgd)
+    assert sgd.param_groups[0]["lr"] == 1.0
+
+
+def test_the_state_is_a_copy_and_has_no_functions():
+    schedule = lr_scheduler.MultiStepLR(optimizer(8.0), [3, 1], gamma=0.5)
+    state = schedule.state_dict()
+    assert state == {"milestones": [1, 3], "gamma": 0.5, "base_lrs": [8.0], "last_epoch": 0}
+    state["milestones"].append(9)
+    assert schedule.milestones == [1, 3]
+    schedule.load_state_dict(state)
+    state["milestones"].append(10)
+    assert schedule.milestones == [1, 3, 9]
+    factors = lr_scheduler.LambdaLR(optimizer(8.0), lambda t: 1.0).state_dict()
+    assert factors == {"base_lrs": [8.0], "last_epoch": 0}
+
+
+def test_a_plateau_as_it_begins():
+    for mode, best in (("min", math.inf), ("max", -math.inf)):
+        assert lr_scheduler.ReduceLROnPlateau(optimizer(8.0), mode).state_dict() == {
+            "mode": mode, "factor": 0.1, "patience": 10, "threshold": 1e-4, "cooldown": 0, "min_lr": 0.0,
+            "best": best, "num_bad_epochs": 0, "cooldown_counter": 0,
+        }  # fmt: skip
+    given = lr_scheduler.ReduceLROnPlateau(optimizer(8.0), "max", 0.5, 3, 0.25, cooldown=2, min_lr=0.125)
+    assert [given.factor, given.patience, given.threshold, given.cooldown, given.min_lr] == [0.5, 3, 0.25, 2, 0.125]
+
+
+@pytest.mark.parametrize(("mode", "sign"), [("min", 1.0), ("max", -1.0)])
+def test_what_is_better_by_the_threshold_is_better(mode, sign):
+    schedule = lr_scheduler.ReduceLROnPlateau(optimizer(8.0), mode, 0.5, 1, threshold=0.25)
+    seen = []
+    # From 8, better is less than 6 (or more than 10): what is just that is no better.
+    for value in (8.0, 8.0 - sign * 2.0, 8.0 - sign * 2.5, 8.0 - sign * 2.5):
+        schedule.step(value)
+        seen.append((schedule.best, schedule.num_bad_epochs))
+    assert seen == [(8.0, 0), (8.0, 1), (8.0 - sign * 2.5, 0), (8.0 - sign * 2.5, 1)]
+    schedule.step(8.0)
+    assert (schedule.num_bad_epochs, schedule.get_last_lr()) == (0, [4.0])
+
+
+def test_epochs_of_a_cooldown_do_not_count():
+    sgd = optimizer(8.0, 4.0)
+    schedule = lr_scheduler.ReduceLROnPlateau(sgd, factor=0.5, patience=0, cooldown=2, min_lr=1.5)
+    seen = []
+    for _ in range(8):
+        schedule.step(1.0)
+        seen.append((*schedule.get_last_lr(), schedule.cooldown_counter, schedule.num_bad_epochs))
+    assert seen == [
+        (8.0, 4.0, 0, 0),
+        (4.0, 2.0, 2, 0),
+        (4.0, 2.0, 1, 0),
+        (4.0, 2.0, 0, 0),
+        (2.0, 1.5, 2, 0),
+        (2.0, 1.5, 1, 0),
+        (2.0, 1.5, 0, 0),
+        (1.5, 1.5, 2, 0),
+    ]
+
+
+def test_a_schedule_without_a_rate():
+    with pytest.raises(NotImplementedError, match="Empty does not define rate"):
+        type("Empty", (lr_scheduler.LRScheduler,), {})(optimizer(1.0))

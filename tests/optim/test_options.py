@@ -1,0 +1,57 @@
+"""What counts as a number, a range and a number of samples."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu.optim.options import number, require_between, require_order, sample_count
+
+
+@pytest.mark.parametrize(
+    "value",
+    [2, 2.0, np.float32(2), np.int64(2), np.array(2.0), np.array([[2]]), tg.tensor(2), tg.tensor([2.0]), Fraction(2)],
+)
+def test_what_is_a_number(value):
+    assert type(number(value)) is float
+    assert number(value) == 2.0
+
+
+@pytest.mark.parametrize(
+    "value", ["2", None, [2], 2j, np.array([2, 3]), tg.tensor([2.0, 3.0]), np.array("2"), np.array([])]
+)
+def test_what_is_none(value):
+    assert math.isnan(number(value))
+
+
+def test_a_range_has_its_lower_end_and_not_its_upper():
+    for value in (0, 0.5, np.float32(2), 1e300):
+        require_between("Op", {"lr": value}, "lr")
+    require_between("Op", {"alpha": 0.75}, "alpha", 1.0)
+    for value in (-0.5, math.inf, math.nan, "1", None):
+        with pytest.raises(ValueError, match=r"^Op: lr=.*: the learning rate must be a finite number >= 0$"):
+            require_between("Op", {"lr": value}, "lr")
+    for value in (1.0, 2.0, -0.5):
+        with pytest.raises(ValueError, match=rf"^Op: alpha={value}: must be a finite number >= 0 and < 1$"):
+            require_between("Op", {"alpha": value}, "alpha", 1.0)
+
+
+def test_a_set_has_no_order():
+    for ordered in ([1], (1,), {"a": 1}, iter([1])):
+        require_order("Op", ordered)
+    for unordered in ({1}, frozenset([1])):
+        with pytest.raises(TypeError, match="Op: params is a set"):
+            require_order("Op", unordered)
+
+
+def test_the_number_of_samples_is_positive():
+    assert sample_count("Op", 0.5) == 0.5
+    assert sample_count("Op", np.int64(4)) == 4.0
+    for wrong in (0, -1, math.inf, math.nan, None, "4", tg.sum):
+        with pytest.raises(ValueError, match=r"Op\.step\(samples=.*must be positive"):
+            sample_count("Op", wrong)
+    for batch in ([1, 2], np.ones(3), tg.ones(2, 2)):
+        with pytest.raises(ValueError, match=r"not the samples themselves: write samples=len\(x\)"):
+            sample_count("Op", batch)
