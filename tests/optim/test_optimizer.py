@@ -531,3 +531,131 @@ def test_a_deep_copy_goes_its_own_way(make):
     assert np.array_equal(w.array, after)
     run(optimizer, [w], 1, first_seed=5)
     assert np.array_equal(w.array, p.array)
+
+
+# What a subclass is given, and asked for
+
+
+class Recorder(optim.Optimizer):
+    """Changes nothing, and remembers what `update` was called with."""
+
+    def __init__(self, params, **options):
+        super().__init__(params, {"lr": 0.5, "weight_decay": 0.0, "maximize": False, **options})
+        self.calls = []
+
+    def update(self, p, g, state, lr, group, scratch):
+        state["step"] = state.get("step", 0) + 1
+        self.calls.append((p, g, g.copy(), dict(state), lr, group, scratch))
+
+
+def test_update_is_given_the_arrays_the_rate_and_the_state():
+    w = leaf(3, 2)
+    set_grad(w, 0)
+    recorder = Recorder([w], lr=np.float32(0.25))
+    recorder.step()
+    recorder.step()
+    for number, (p, g, _, state, lr, group, scratch) in enumerate(recorder.calls, 1):
+        assert p is w.array
+        assert g is w.grad.array  # nothing is copied without need
+        assert state == {"step": number}
+        assert (lr, type(lr)) == (0.25, float)
+        assert group is recorder.param_groups[0]
+        assert (scratch.shape, scratch.dtype) == ((3, 2), np.float64)
+        assert not np.shares_memory(scratch, p)
+        assert not np.shares_memory(scratch, g)
+    assert list(recorder.state) == [w]
+
+
+@pytest.mark.parametrize(
+    ("options", "samples", "expected"),
+    [
+        ({}, 4, lambda g, p: g / 4),
+        ({"maximize": True}, None, lambda g, p: -g),
+        ({"maximize": True}, 2, lambda g, p: -g / 2),
+        ({"weight_decay": 0.25}, None, lambda g, p: g + 0.25 * p),
+        ({"weight_decay": 0.25, "maximize": True}, 4, lambda g, p: -g / 4 + 0.25 * p),
+    ],
+)
+def test_update_is_given_the_gradient_of_what_is_minimized(options, samples, expected):
+    w = leaf(3)
+    set_grad(w, 0)
+    held = w.grad.array.copy()
+    recorder = Recorder([w], **options)
+    recorder.step(samples=samples)
+    ((_, g, value, *_, scratch),) = recorder.calls
+    np.testing.assert_allclose(value, expected(held, w.array), rtol=1e-14)
+    assert not np.shares_memory(g, w.grad.array)
+    assert not np.shares_memory(g, scratch)
+    np.testing.assert_array_equal(w.grad.array, held)
+
+
+def test_decay_is_left_to_an_update_that_sees_to_it_and_a_gradient_copied_for_one_that_writes_to_it():
+    w = leaf(3)
+    set_grad(w, 0)
+    kinds = {"decoupled_decay": True, "overwrites_gradient": False}, {"overwrites_gradient": True}
+    decoupled, overwriting = (type("Kind", (Recorder,), kind)([w], weight_decay=0.25) for kind in kinds)
+    decoupled.step()
+    assert decoupled.calls[0][1] is w.grad.array
+    overwriting.param_groups[0]["weight_decay"] = 0.0
+    overwriting.step()
+    assert overwriting.calls[0][2].tolist() == w.grad.array.tolist()
+    assert not np.shares_memory(overwriting.calls[0][1], w.grad.array)
+    assert (optim.Optimizer.decoupled_decay, optim.Optimizer.overwrites_gradient) == (False, False)
+
+
+def test_all_parameters_of_a_dtype_share_the_memory_to_compute_in():
+    small, large, single, turned = leaf(2), leaf(5, 4), leaf(3, dtype="float32"), leaf(4, 5)
+    turned.array = np.asfortranarray(turned.array)
+    params = [small, large, single, turned]
+    for i, p in enumerate(params):
+        set_grad(p, i)
+    recorder = Recorder([{"params": params[:2]}, {"params": params[2:]}])
+    recorder.step(samples=2)
+    scratches = [call[-1] for call in recorder.calls]
+    copies = [call[1] for call in recorder.calls]
+    for p, scratch, copy_ in zip(params, scratches, copies, strict=True):
+        assert scratch.shape == copy_.shape == p.shape
+        assert scratch.dtype == copy_.dtype == p.dtype
+        assert scratch.strides == copy_.strides == p.array.strides
+        assert not np.shares_memory(scratch, copy_)
+    assert np.shares_memory(scratches[0], scratches[1])
+    assert np.shares_memory(scratches[1], scratches[3])
+    assert not np.shares_memory(scratches[0], scratches[2])
+    recorder.step(samples=2)
+    assert all(call[-1] is scratch for call, scratch in zip(recorder.calls[4:], scratches, strict=True))
+
+
+def test_memory_to_compute_in_grows_with_a_parameter_that_is_added():
+    small, large = leaf(2), leaf(50)
+    recorder = Recorder([small])
+    set_grad(small, 0)
+    recorder.step()
+    recorder.add_param_group({"params": large})
+    set_grad(large, 1)
+    recorder.step()
+    assert [call[-1].shape for call in recorder.calls] == [(2,), (2,), (50,)]
+
+
+def test_a_rate_at_the_ends_of_its_range():
+    w = leaf(2)
+    set_grad(w, 0)
+    recorder = Recorder([w])
+    for lr in (0.0, 0, 1e300, np.float64(0.5), tg.tensor(0.5)):
+        recorder.param_groups[0]["lr"] = lr
+        recorder.step()
+        assert recorder.calls[-1][4] == float(getattr(lr, "array", lr))
+    for lr in (-0.5, float("inf"), float("nan"), "1"):
+        recorder.param_groups[0]["lr"] = lr
+        with pytest.raises(ValueError, match=r"Recorder\.step\(\): the learning rate of group 0 is"):
+            recorder.step()
+    assert len(recorder.calls) == 5
+
+
+def test_a_step_returns_what_its_closure_returned():
+    w = leaf(2)
+    recorder = Recorder([w])
+    assert recorder.step() is None
+    with tg.no_grad():
+        assert recorder.step(lambda: tg.is_grad_enabled()) is True
+    assert recorder.calls == []
+    assert recorder.state == {}
