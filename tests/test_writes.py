@@ -147,6 +147,18 @@ def test_a_view_that_had_to_copy_cannot_be_written_to(recorded: bool) -> None:
     np.testing.assert_array_equal(h.array, X)
 
 
+@pytest.mark.parametrize("recorded", [False, True])
+def test_what_has_a_mask_is_not_written(recorded: bool) -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=recorded) * 1
+    masked = np.ma.masked_array([5.0, 6.0], [True, False])
+    for write in (lambda: x.add_(masked), lambda: x.copy_(masked), lambda: x.masked_fill_(x > 0, masked[:1])):
+        with pytest.raises(tg.DtypeError, match=r"filled\(value\)"):
+            write()
+    with pytest.raises(tg.DtypeError, match=r"x\[index\] = value: a tensor has no mask"):
+        x[:] = masked
+    np.testing.assert_array_equal(x.array, [1, 2])
+
+
 def test_what_fails_changes_no_view() -> None:
     h = tg.tensor(X, requires_grad=True) * 2
     row, source = h[0], h.source

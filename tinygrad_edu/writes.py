@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .dtypes import Array
-from .errors import DtypeError, GraphError, ShapeError, explain
+from .errors import DtypeError, GraphError, ShapeError, explain, refuse_mask
 from .graph import Leaf
 from .ops import index, join
 from .primitives import Operand
@@ -94,7 +94,10 @@ def _moves(x: Any, new: Any) -> list[tuple[Any, Array, Any]]:
     return moves
 
 
-def _writable(x: TensorBase, label: str) -> Array:
+def _writable(x: TensorBase, operands: tuple[Any, ...], label: str) -> Array:
+    """The array of `x`, if it may be written to, and what is written has no mask to be lost."""
+    for operand in operands:
+        refuse_mask(operand, label)
     array: Array = x.array
     if not array.flags.writeable:
         raise ValueError(
@@ -107,7 +110,7 @@ def _writable(x: TensorBase, label: str) -> Array:
 
 def change(x: T, label: str, function: np.ufunc, *others: Operand) -> T:
     """`x = function(x, *others)`, in place."""
-    array = _writable(x, label)
+    array = _writable(x, others, label)
     if _recorded(x, others, label):
         _take_over(x, function(x, *others), label)
         return x
@@ -143,7 +146,7 @@ def _result_shape(array: Array, values: list[Any]) -> tuple[int, ...] | None:
 
 def replace(x: T, label: str, function: Callable[..., Any], *others: Operand) -> T:
     """`x = function(x, *others)`, in place, for a function that has no `out=`."""
-    array = _writable(x, label)
+    array = _writable(x, others, label)
     if _recorded(x, others, label):
         _take_over(x, function(x, *others), label)
         return x
@@ -165,7 +168,7 @@ def assign(x: T, key: Any, value: Operand, label: str) -> T:
             value = join.stack(value)
         else:
             value = np.asarray([v.array if isinstance(v, TensorBase) else v for v in value])
-    array, recorded = _writable(x, label), _recorded(x, (value,), label)
+    array, recorded = _writable(x, (value,), label), _recorded(x, (value,), label)
     try:
         if recorded:
             if _stands_there(value, x, key):

@@ -145,7 +145,9 @@ def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8,
     tensor([0.6])
     """
     dim = dim if axis is None else axis
-    if x1.shape != x2.shape:
+    depth = max(len(x1.shape), len(x2.shape))
+    from_end = dim - depth if 0 <= dim < depth else dim
+    if x1.shape[from_end:][:1] != x2.shape[from_end:][:1] or len(x1.shape) != len(x2.shape):
         x1, x2 = broadcast_tensors(x1, x2)  # what is repeated along the axis counts in the lengths
     first = x1 / maximum(norm(x1, 2, dim, keepdim=True), eps)
     second = x2 / maximum(norm(x2, 2, dim, keepdim=True), eps)
