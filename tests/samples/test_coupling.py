@@ -97,6 +97,20 @@ def zeros_read_twice(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return losses
 
 
+def zeros_in_many_places(spread: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    """A row that is only zeros, put into two places of a copy, one of which is given to another sample besides."""
+
+    def losses(h: Any) -> Any:
+        y = tg.zeros(B, D, dtype=tg.float64)
+        y[0] = h[0]
+        rows = spread(y * 1.0, y[1])
+        z = rows * 1.0
+        z[1] = rows[2]
+        return z + h
+
+    return losses
+
+
 def a_table() -> Any:
     """Three rows, computed from a leaf."""
     return tg.tensor(np.random.default_rng(1).normal(size=(3, D)), requires_grad=True) * 2.0
@@ -112,6 +126,8 @@ APART: dict[str, Callable[[Any], Any]] = {
     "rows exchanged": changed(lambda y, h: y.__setitem__(np.array([0, 1]), h[np.array([1, 0])])),
     "zeros that two samples read": zeros_read_twice(lambda z: z),
     "zeros in a function of them": zeros_read_twice(lambda z: (np.sin(z) + 1).softmax(1)),
+    "zeros written into many places": zeros_in_many_places(lambda y, row: tg.set_item(y, slice(2, None), row)),
+    "zeros chosen for many places": zeros_in_many_places(lambda y, row: tg.where(np.arange(B)[:, None] < 2, y, row)),
     "a table mixed along its rows, all of them read": lambda h: (
         beside_zeros(h) * a_table().softmax(0)[np.array([0, 2, 1, 1])]
     ),
