@@ -48,6 +48,13 @@ RIGHT: dict[str, tuple[Callable[..., Any], Callable[[np.random.Generator], Any]]
 }
 
 
+def added_in_order(x: Any) -> Any:
+    total = x[0]
+    for part in x[1:]:
+        total = total + part
+    return total
+
+
 class TestFloat32:
     """Values and gradients in float32."""
 
@@ -104,7 +111,7 @@ class TestFloat32:
         ("f", "x"),
         [
             (lambda x: (x * x).mean(0) - x.mean(0) ** 2, 1e3 + rng.normal(size=(50, 3))),  # cancellation
-            (lambda x: tg.cumsum(x, 0)[-1], np.full(100_000, 0.1)),  # accumulated
+            (added_in_order, np.full(3000, 0.1)),  # accumulated
             (lambda x: tg.log(1 - tg.sigmoid(x)), np.linspace(5, 16, 12)),  # 1 less nearly 1
         ],
     )
