@@ -76,7 +76,7 @@ def run(
             leaf.tally = tally if leaf.grad is None and leaf.hooks is None else tally.added_to(leaf)
             accumulate(leaf, g)
         if leaves:
-            tally.stamp(next(iter(leaves)).grad.array)
+            tally.stamp(leaves)
     finally:
         mode.recording = before
     for leaf in leaves:
@@ -162,7 +162,7 @@ def clear(tensors: Iterable[Tensor], set_to_none: bool = True) -> None:
             gradient.array.fill(0)
             mark_changed(gradient.array)
         leaf.grad, leaf.samples, leaf.tally = gradient, None, Tally()
-        leaf.tally.stamp(gradient.array)
+        leaf.tally.stamp([leaf])
 
 
 def accumulate(leaf: Leaf, g: Any) -> None:

@@ -84,14 +84,17 @@ class Tally:
             self._joined[key] = (known or Tally()).plus(own)
         return self._joined[key]
 
-    def stamp(self, witness: Any) -> None:
-        """Take the gradients as they are now for what was counted; `witness` is the array of one of them."""
-        self._time = versions.now
-        self._witness = weakref.ref(witness)
-        self._number = witness.item(0) if witness.size else 0.0
+    def stamp(self, leaves: Iterable[Leaf]) -> None:
+        """Take the gradients of these leaves, at least one, as they are now for what was counted."""
+        for leaf in leaves:
+            witness = leaf.grad.array
+            number = witness.item(0) if witness.size else 0.0
+            if number:  # a 0 would stay what it is if it were multiplied
+                break
+        self._time, self._witness, self._number = versions.now, weakref.ref(witness), number
         if self._joined:
             for tally in self._joined.values():
-                tally.stamp(witness)
+                tally.stamp(leaves)
             self._joined = None
 
     def overwritten(self, leaf: Leaf) -> bool:
@@ -227,7 +230,7 @@ def hooks_ran(leaf: Leaf, before: Tally | None) -> None:
     if before is not None and leaf.grad is not None:
         leaf.tally = unknown()
         leaf.tally.altered = before.altered
-        leaf.tally.stamp(leaf.grad.array)
+        leaf.tally.stamp([leaf])
 
 
 def held(leaves: Iterable[Leaf]) -> dict[Leaf, Tally]:
@@ -241,4 +244,4 @@ def stamp(before: dict[Leaf, Tally], altered: bool) -> None:
     for leaf, tally in before.items():
         leaf.tally = tally.plus(Tally())
         leaf.tally.altered = max(change, tally.altered)
-        leaf.tally.stamp(leaf.grad.array)
+        leaf.tally.stamp([leaf])

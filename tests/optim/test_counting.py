@@ -244,6 +244,13 @@ def by_numpy(c: Case) -> None:
         p.grad.array /= B
 
 
+def by_numpy_beside_zeros(c: Case) -> None:
+    """The first number of the first gradient is 0 before and after."""
+    F.mse_loss(c.model(X)[:, 1:], np.ones((B, C - 1))).backward()
+    for p in c.model.parameters():
+        p.grad.array /= B
+
+
 def assigned(c: Case) -> None:
     c.loss().backward()
     for p in c.model.parameters():
@@ -353,6 +360,7 @@ RIGHT: dict[str, tuple[Callable[[Case], Any], Sequence[Any]]] = {
     "samples": (lambda c: c.loss("none").backward(per_sample=True), [B]),
     "scaled later": (scaled_later, [None]),
     "by NumPy": (by_numpy, [None]),
+    "by NumPy, beside zeros": (by_numpy_beside_zeros, [None]),
     "assigned": (assigned, [None]),
     "by hooks": (by_hooks, [None]),
     "by hooks afterwards": (after_hooks, [None]),
