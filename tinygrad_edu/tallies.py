@@ -42,9 +42,14 @@ class Tally:
         altered: the number of the last change to the gradient that was no backward pass's, 0 if there was none.
     """
 
-    low = likely = high = 0.0
-    means = own_means = rows = altered = 0
-    more = False
+    low: float = 0.0
+    likely: float = 0.0
+    high: float = 0.0
+    means: int = 0
+    own_means: int = 0
+    rows: int = 0
+    altered: int = 0
+    more: bool = False
     _joined: dict[tuple[Leaf | Tally | None, bool], Tally] | None = None
     _time: int
     _witness: Any
