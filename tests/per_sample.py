@@ -48,12 +48,12 @@ def single_samples(loss_of: Callable[[int], Any], count: int, leaves: Sequence[A
 def assert_close(actual: Any, expected: Any, what: str, tolerance: float = TOLERANCE, scale: float = 0.0) -> None:
     """Equality within `tolerance` of the largest expected number, or of `scale` if that is larger.
 
-    Numbers far below 1 may be what rounding leaves where all cancels: they count as no less than 1e-3.
+    Numbers far below 1 may be what rounding leaves where numbers around 1 cancel: they count as no less than 0.1.
     """
     actual = np.asarray(getattr(actual, "array", actual))
     expected = np.asarray(expected)
     assert actual.shape == expected.shape, f"{what}: shape {actual.shape}, expected {expected.shape}"
-    scale = max(scale, float(np.abs(expected).max(initial=0.0)), 1e-3)
+    scale = max(scale, float(np.abs(expected).max(initial=0.0)), 0.1)
     worst = float(np.abs(actual - expected).max(initial=0.0))
     assert worst <= tolerance * scale, f"{what}: off by {worst:.3g}, at a size of {scale:.3g}\n{actual}\n{expected}"
 
