@@ -347,6 +347,14 @@ def test_one_root_may_enter_several_times() -> None:
     assert [seed.item() for seed in seeds] == [1.0, 2.0, 4.0]
 
 
+def test_what_a_walk_returns_is_in_memory_of_its_own() -> None:
+    x, seed = leaf(1.0), np.ones(1)
+    leaves, _ = backward([(x.source, seed)])
+    assert apart([leaves[x.source], seed])
+    leaves, found = backward([((x * 2).source, seed)], wanted=[x.source])
+    assert apart([leaves[x.source], found[x.source], seed])
+
+
 def test_hooks_are_called_in_order_and_not_for_nothing() -> None:
     x = leaf(2.0)
     x.register_hook(lambda g: g + 1)
