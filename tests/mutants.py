@@ -138,7 +138,14 @@ def mutants_of(file: str) -> list[Mutant]:
             if code is not None and code != source:
                 found.append((start, Mutant(file, _definition(source, start[0]), _change(source, code), code)))
     found.sort(key=lambda pair: pair[0])
-    return list(dict.fromkeys(mutant for _, mutant in found))
+    seen: dict[tuple[str, str], int] = {}
+    numbered = []
+    for mutant in dict.fromkeys(
+        mutant for _, mutant in found
+    ):  # of a line that a function has twice, the second is (2)
+        times = seen[mutant.where, mutant.change] = seen.get((mutant.where, mutant.change), 0) + 1
+        numbered.append(mutant if times == 1 else mutant._replace(change=f"{mutant.change} ({times})"))
+    return numbered
 
 
 def _is_never_evaluated(node: Any) -> bool:
