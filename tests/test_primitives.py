@@ -80,6 +80,7 @@ def test_what_it_was_not_told() -> None:
     assert (described(len).symmetric, described(len).samples, described(len).view) == (False, None, False)
     assert described(len, view=True).view
     assert not described(lambda: 1).variadic
+    assert described(lambda first, *more: first).variadic
 
 
 def test_it_is_differentiable_if_any_argument_has_a_rule() -> None:
@@ -231,3 +232,29 @@ def test_more_arrays_of_a_variadic_op_are_read_as_its_last_parameter_says() -> N
         assert x.grad.tolist() == [15.0]
     assert product.primitive.saved((False, False, True)) == (True, True, True, False)
     assert product.primitive.saved((False, False)) == (False, False, False)
+    first = tg.primitive(vjps=(lambda g, out, *x: g,) * 2, saves=("a", "x"), name="first")(lambda a, *x: a).primitive
+    assert first.saved((False, True)) == (False, True, False)
+    assert first.saved((False, False, True)) == (False, True, True, False)
+    assert first.saved((True, False, False)) == (True, False, False, False)
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_float16_is_computed_in_float32_where_that_was_asked_for(joint: bool) -> None:
+    seen = []
+
+    def double(x):
+        seen.append(x.dtype)
+        return x + x
+
+    def rule(g, out, x):
+        seen.append(g.dtype)
+        return g + g
+
+    how = {"joint": lambda *values, needs: [rule(*values)]} if joint else {"vjps": (rule,)}
+    for single, dtype in ((True, np.float32), (False, np.float16)):
+        x = tg.tensor([1.5], dtype=tg.float16, requires_grad=True)
+        result = tg.primitive(single=single, name="double", **how)(double)(x)
+        result.backward()
+        assert (result.dtype, x.grad.dtype, x.grad.tolist()) == (np.float16, np.float16, [2.0])
+        assert seen == [dtype] * 2
+        del seen[:]
