@@ -179,6 +179,22 @@ def test_writing_back_what_was_changed_in_place_records_nothing_more() -> None:
     assert names == ["overwrite", "mul"]
 
 
+def test_a_row_may_be_cut_out_of_the_graph_by_writing_it_back_detached() -> None:
+    x = tg.tensor(X, requires_grad=True)
+    for cut in (lambda h: h.detach()[0], lambda h: h.data[0], lambda h: h[0].detach()):
+        h = x * 2
+        row = h[0]
+        h[0] = cut(h)
+        row[1:] = h.detach()[0, 1:]
+        h.backward()
+        np.testing.assert_array_equal(x.grad.array, [[0, 0, 0], [2, 2, 2]])
+        x.grad = None
+    twin = (h := x * 2).detach()
+    twin[0] = h[0]
+    twin.backward()
+    np.testing.assert_array_equal(x.grad.array, [[2, 2, 2], [0, 0, 0]])
+
+
 def test_a_retained_gradient_follows_the_tensor() -> None:
     x = tg.tensor(X, requires_grad=True)
     h = x * 2

@@ -73,6 +73,19 @@ def set_rows(library: Any, t: Any, other: Any, n: int) -> None:
     t[[0, -1][: len(t)]] = number(other)
 
 
+def set_from_itself(library: Any, t: Any, other: Any, n: int) -> None:
+    t[0] = (t[0], t.detach()[0], t[-1], t.detach()[-1])[n % 4]
+
+
+def set_from_what_is_detached(library: Any, t: Any, other: Any, n: int) -> None:
+    t[...] = (t.detach(), t.data, t)[n % 3]
+
+
+def set_from_other(library: Any, t: Any, other: Any, n: int) -> None:
+    if tuple(other.shape) == tuple(t.shape):
+        t[0] = other[0]
+
+
 def set_column(library: Any, t: Any, other: Any, n: int) -> None:
     t[..., 0] = number(other) * NUMBERS[n % 24]
 
@@ -108,6 +121,9 @@ WRITES: list[Callable[[Any, Any, Any, int], Any]] = [
     lambda lib, t, o, n: t.index_add_(0, lib.tensor([0, 0]), ones(t)[[0, 0]] * number(o)),
     set_row,
     set_rows,
+    set_from_itself,
+    set_from_what_is_detached,
+    set_from_other,
     set_column,
     set_masked,
     scale_rows,

@@ -37,8 +37,7 @@ def _recorded(x: TensorBase, operands: tuple[Any, ...], label: str) -> bool:
     """Whether the change must be recorded; raises where it cannot be."""
     if not mode.recording:
         return False
-    view = view_of(x)
-    base = x if view is None or view.base is None else view.base
+    view, base = view_of(x), _base(x)
     if isinstance(base.source, Leaf):
         what = "" if base is x else f"a view, of shape {x.array.shape}, of "
         raise GraphError(
@@ -51,6 +50,12 @@ def _recorded(x: TensorBase, operands: tuple[Any, ...], label: str) -> bool:
             "would not learn of the change. Make the view outside of no_grad(), or change a copy, x.clone()"
         )
     return x.source is not None or any(isinstance(y, TensorBase) and y.source is not None for y in operands)
+
+
+def _base(x: TensorBase) -> TensorBase:
+    """The tensor that `x` has its history from: itself, if it is no view."""
+    view = view_of(x)
+    return x if view is None or view.base is None else view.base
 
 
 def _take_over(x: Any, new: Any, label: str) -> None:
@@ -186,12 +191,16 @@ def assign(x: T, key: Any, value: Operand, label: str) -> T:
 
 
 def _stands_there(value: Operand, x: TensorBase, key: Any) -> bool:
-    """Whether `value` is what `x` has at `key` already: Python writes ``x[key] += y`` back when that is done."""
-    view = view_of(value) if isinstance(value, TensorBase) else None
-    if view is None or view.base is None or view.memory is not getattr(view_of(x), "memory", None):
+    """Whether `value` is what `x` has at `key` already: Python writes ``x[key] += y`` back when that is done.
+
+    The numbers of a tensor that was detached are the same, but they have another history.
+    """
+    if not isinstance(value, TensorBase) or view_of(value) is None or _base(value) is not _base(x):
         return False
     part = x.array[key]
-    return np.may_share_memory(part, value.array) and (part.__array_interface__ == value.array.__array_interface__)
+    return bool(np.may_share_memory(part, value.array)) and (
+        part.__array_interface__ == value.array.__array_interface__
+    )
 
 
 def _require_cast(label: str, have: np.dtype[Any], wanted: np.dtype[Any]) -> None:

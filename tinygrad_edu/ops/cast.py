@@ -44,14 +44,14 @@ def _astype(x: Operand, dtype: np.dtype[Any]) -> Operand:
 
 
 @primitive(
-    vjps=(lambda g, out, a: g,),
-    saves=("",),
+    vjps=(lambda g, out, a, order: g, None),
+    saves=("", ""),
     name="clone",
-    cases=lambda draw: [(draw(2, 3),), (draw(),), (draw(0, 3),)],
+    cases=lambda draw: [(draw(2, 3), "K"), (draw(3, 2).T, "C"), (draw(), "K"), (draw(0, 3), "K")],
     samples=elementwise,
 )
-def _clone(a: Operand) -> Operand:
-    return a.copy()
+def _clone(a: Operand, order: str = "K") -> Operand:
+    return a.copy(order)
 
 
 def astype(x: Operand, dtype: DType) -> Tensor:
@@ -89,7 +89,7 @@ def _np_astype(x: Operand, dtype: DType, *, copy: bool = True) -> Tensor:
 
 
 def clone(x: Operand) -> Tensor:
-    """A copy of `x`, through which gradients flow back to `x`. Any shape; the dtype is kept.
+    """A copy of `x`, through which gradients flow back to `x`. Any shape; dtype and order in memory are kept.
 
     >>> import tinygrad_edu as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -102,7 +102,7 @@ def clone(x: Operand) -> Tensor:
 
 @implements(np.copy)
 def _np_copy(a: Operand, order: str = "K", subok: bool = False) -> Tensor:
-    return _clone(a)
+    return _clone(a, order)
 
 
 def contiguous(x: Operand) -> Tensor:
@@ -113,7 +113,7 @@ def contiguous(x: Operand) -> Tensor:
     True
     """
     array = x.array if isinstance(x, TensorBase) else x
-    return cast("Tensor", x) if array.flags.c_contiguous else _clone(x)
+    return cast("Tensor", x) if array.flags.c_contiguous else _clone(x, "C")
 
 
 def is_contiguous(x: Operand) -> bool:
