@@ -64,7 +64,13 @@ def test_it_keeps_all_that_it_was_told() -> None:
     family, known = tg.sample_rules.elementwise, {"cases": cases, "samples": tg.sample_rules.elementwise}
     call = tg.primitive(vjps=(rule,), saves=("x out",), fresh=True, domain=(0.5, 3.0), symmetric=True, **known)(tried)
     op = call.primitive
-    assert (op.forward, op.name, list(op.rules), op.joint, op.view) == (tried, "tried", [rule], None, False)
+    assert (inspect.unwrap(op.forward), op.name, list(op.rules), op.joint, op.view) == (
+        tried,
+        "tried",
+        [rule],
+        None,
+        False,
+    )
     assert (op.reads, op.fresh, op.numpy, op.domain) == ([{"x", "out"}], True, (), (0.5, 3.0))
     assert (op.cases, op.symmetric, op.samples, op.variadic, op.parameters) == (cases, True, family, False, ["x"])
     assert (call.__name__, call.__qualname__, call.__doc__) == ("tried", "tried", "What it does.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import weakref
 from collections.abc import Callable
@@ -135,3 +136,104 @@ def test_an_array_put_in_by_hand_is_noticed() -> None:
     np.testing.assert_array_equal(base.array, X * 20)
     np.testing.assert_array_equal(new.array, X[0] * 20)
     np.testing.assert_array_equal(old.array, X[0])
+
+
+def foreign_memories() -> dict[str, np.ndarray]:
+    """Arrays whose base is no array of NumPy's own."""
+    windows = np.lib.stride_tricks.as_strided(np.arange(4.0), (4,), (8,))
+    return {"buffer": np.frombuffer(bytearray(np.arange(4.0).tobytes())), "as_strided": windows, "slice": X[0]}
+
+
+@pytest.mark.parametrize("name", foreign_memories())
+def test_memory_may_be_somebody_elses(name: str) -> None:
+    array = foreign_memories()[name].copy() if name == "slice" else foreign_memories()[name]
+    t = tg.from_numpy(array)
+    w = tg.tensor(5.0, dtype=tg.float64, requires_grad=True)
+    view, part = t[1:], t[1:][1:]
+    view.mul_(w)
+    np.testing.assert_array_equal(t.array, [0, 5, 10, 15])
+    np.testing.assert_array_equal(part.array, [10, 15])
+    (t.sum() + part.sum()).backward()
+    assert w.grad.item() == 1 + 2 + 3 + 2 + 3
+
+
+def test_what_is_detached_from_a_view_keeps_no_graph_alive() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        x = tg.tensor(X, requires_grad=True)
+        h = x * 2
+        kept = [h[0].detach(), h.T.detach(), h[1:].data[0], h.T[1].detach()[1:]]
+        seen = weakref.ref(h)
+        del h
+        assert seen() is None
+        kept[0].add_(1)
+        np.testing.assert_array_equal(kept[0].array, 2 * X[0] + 1)
+    finally:
+        gc.enable()
+
+
+def test_a_state_that_is_detached_in_each_round_has_a_short_path() -> None:
+    w = tg.tensor(0.5, dtype=tg.float64, requires_grad=True)
+    state, recorded = tg.tensor(np.ones(12)), tg.tensor(np.ones(12))
+    for _ in range(50):
+        state = state.detach().view(3, 4).T.detach().T.reshape(-1)
+        state[0] = state[1] * 0.5
+        recorded = recorded.detach().view(3, 4).T.detach().T.reshape(-1)
+        recorded[0] = recorded[1] * w
+        assert len(Look(view_of(recorded)).steps) <= 6  # type: ignore[arg-type]
+    np.testing.assert_array_equal(state.array, recorded.array)
+
+
+def test_a_long_chain_of_views_is_written_through() -> None:
+    w = tg.tensor(0.5, dtype=tg.float64, requires_grad=True)
+    base = view = tg.tensor(X)
+    for _ in range(2000):
+        view = view.view(12).view(3, 4)
+    view.mul_(w)
+    np.testing.assert_array_equal(base.array, X / 2)
+
+
+def with_data_of(t: Any) -> Any:
+    other = tg.tensor(X[0])
+    other.data = t
+    return other
+
+
+@pytest.mark.parametrize("twin_of", [tg.Tensor, copy.copy, with_data_of])
+def test_what_shares_an_array_sees_a_write_to_it(twin_of: Callable[[Any], Any]) -> None:
+    w = tg.tensor(3.0, dtype=tg.float64, requires_grad=True)
+    t = tg.tensor(X[0])
+    twin = twin_of(t)
+    t.mul_(w)
+    np.testing.assert_array_equal(twin.array, 3 * X[0])
+    assert not twin.requires_grad
+
+
+class FlatFunction(tg.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x.view(-1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return grads[0].reshape(3, 4)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_view_that_nobody_knows_of_cannot_be_written_to(recorded: bool) -> None:
+    @tg.primitive(vjps=(lambda g, out, x: g.reshape(x.shape),), saves=("",), name="views_test_flat")
+    def flat(x: Any) -> Any:
+        return x.reshape(-1)
+
+    try:
+        h = tg.tensor(X, requires_grad=recorded) * 2
+        for function in (FlatFunction.apply, flat):
+            view = function(h)
+            np.testing.assert_array_equal(view.array, X.reshape(-1) * 2)
+            with pytest.raises(ValueError, match="cannot be written to"):
+                view.zero_()
+            view.clone().zero_()
+        np.testing.assert_array_equal(h.array, X * 2)
+    finally:
+        del tg.primitives.PRIMITIVES["views_test_flat"]

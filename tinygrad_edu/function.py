@@ -12,6 +12,7 @@ from .errors import GraphError, ShapeError
 from .grad_mode import no_grad
 from .graph import Leaf, Link
 from .recording import TensorBase, make_tensor, mode, pick, record
+from .views import read_only_if_shared
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -156,6 +157,7 @@ class Function:
         for i, out in enumerate(outputs):  # new tensors: an argument that was returned must not change
             if isinstance(out, TensorBase):
                 outputs[i] = recorded[places.index(i)] if i in places else make_tensor(out.array, None)
+                outputs[i].array = read_only_if_shared(out.array, [getattr(a, "array", a) for a in args])
         return tuple(outputs) if isinstance(results, tuple) else outputs[0]
 
 

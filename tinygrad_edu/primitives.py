@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from .precision import in_float32
 from .recording import recorder
+from .views import read_only_if_shared
 
 if TYPE_CHECKING:
     from .sample_rules import SampleRule
@@ -155,6 +157,19 @@ def _module_of(function: Callable[..., Any]) -> str:
     return getattr(function, "__module__", None) or ""  # one made by eval() may have none
 
 
+def _without_views(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """A user's function, whose result cannot be written to where it is a view of an argument after all."""
+
+    @wraps(forward)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = forward(*args, **kwargs)
+        if isinstance(result, tuple):
+            return tuple([read_only_if_shared(part, args) for part in result])
+        return read_only_if_shared(result, args)
+
+    return call
+
+
 def _same_place(old: Callable[..., Any], new: Callable[..., Any]) -> bool:
     """Whether it is the same definition, executed again when its module is reloaded."""
     return (_module_of(old), old.__name__) == (_module_of(new), getattr(new, "__name__", ""))
@@ -199,8 +214,8 @@ def primitive(
         single: compute float16 in float32, in the function and its rules, and round once at the end.
         samples: how the samples of a batch stay apart in it: the rule of its family, such as
             ``tg.sample_rules.elementwise``. Without one, per-sample gradients are slower, not wrong.
-        view: say that the result may be a view of the first argument, of which there must be more than one: a
-            change of either is then seen in the other.
+        view: say that the result may be a view of the first argument, and that there are other arguments: a change
+            of either is then seen in the other. Without it, a view cannot be written to.
 
     Returns:
         A decorator. The op it makes returns a Tensor if any argument is one, else an array.
@@ -223,8 +238,9 @@ def primitive(
         called = name or getattr(forward, "__name__", "op").strip("_")
         _refuse_to_replace(called, functions, forward)
         raised = in_float32 if single else _as_it_is
+        known = view or _is_of_the_library(forward)  # of the library's own ops, tests know which may give views
         op = Primitive(
-            raised(forward),
+            raised(forward if known else _without_views(forward)),
             name=called,
             rules=[rule and raised(rule) for rule in vjps],
             joint=joint and raised(joint),

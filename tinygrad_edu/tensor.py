@@ -174,6 +174,8 @@ class Tensor(InplaceMethods):
         mark_changed(self.array)
         leave(self)
         self.array = array
+        if isinstance(value, Tensor):
+            share(self, value)
 
     # The graph
 
@@ -440,6 +442,12 @@ class Tensor(InplaceMethods):
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec and not self.shape else format(str(self), spec)
+
+    def __copy__(self) -> Self:
+        build, arguments = self.__reduce__()
+        twin: Self = build(*arguments)
+        share(twin, self)
+        return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         if isinstance(self.source, Node):

@@ -8,16 +8,23 @@ op that makes views notes what it made: the memory, and the step that leads to t
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 if TYPE_CHECKING:
     from .recording import TensorBase
 
-__all__ = ["Look", "Memory", "View", "keep", "leave", "share", "view_of"]
+__all__ = ["Look", "Memory", "View", "keep", "leave", "read_only_if_shared", "share", "view_of"]
 
 _new = object.__new__
 _ref = weakref.ref
+
+
+# The steps that lead from a whole memory to a view, the last one first: ``call(x, *rest)``, and of several results the
+# one at `piece`; None for the whole.
+Path: TypeAlias = "tuple[Path, Callable[..., Any], tuple[Any, ...], int | None] | None"
 
 
 class Memory:
@@ -25,26 +32,20 @@ class Memory:
 
     Attributes:
         array: the whole of it, as the tensor has it that was there first.
-        owner: the array that NumPy names as the base of its views.
         views: weak references to all of these tensors, that one included.
         limit: how many they may become before those that are gone are taken out.
     """
 
-    __slots__ = ("array", "limit", "owner", "views")
+    __slots__ = ("array", "limit", "views")
 
     def __init__(self, array: Any) -> None:
-        self.hold(array)
+        self.array: Any = array
         self.views: list[weakref.ref[TensorBase]] = []
         self.limit: int = 8
 
-    def hold(self, array: Any) -> None:
-        """Be the memory of `array`."""
-        self.array: Any = array
-        self.owner: Any = array if array.base is None else array.base
-
     def __contains__(self, tensor: TensorBase) -> bool:
         view = view_of(tensor)
-        return view is not None and view.memory is self and _looks_at(self, tensor.array)
+        return view is not None and view.memory is self and view.array is tensor.array
 
     def tensors(self) -> list[TensorBase]:
         """The tensors that look at it still."""
@@ -62,16 +63,16 @@ class View:
 
     Attributes:
         memory: that memory.
-        parent: how the tensor looked that this one was made from; None for the tensor that was there first.
-        step: how it was made from that: ``call(x, *rest)``, and of several results the one at `piece`.
+        path: the steps from there.
+        array: what that gave, which is the tensor's array, unless somebody has put another one there.
         base: the tensor that this one has its history from; None if it has one of its own.
         blind: whether it was made under `no_grad` from a tensor in a graph, which would not learn of a write.
     """
 
-    __slots__ = ("base", "blind", "memory", "parent", "step")
+    __slots__ = ("array", "base", "blind", "memory", "path")
     memory: Memory
-    parent: View | None
-    step: tuple[Callable[..., Any], tuple[Any, ...], int | None] | None
+    path: Path
+    array: Any
     base: TensorBase | None
     blind: bool
 
@@ -84,12 +85,13 @@ class Look:
 
     __slots__ = ("steps",)
 
-    def __init__(self, view: View | None, since: View | None = None) -> None:
+    def __init__(self, view: View, since: View | None = None) -> None:
         self.steps: list[Any] = []
-        while view is not None and view is not since:
-            if view.step is not None:
-                self.steps.insert(0, view.step)
-            view = view.parent
+        path, end = view.path, None if since is None else since.path
+        while path is not end and path is not None:
+            path, *step = path
+            self.steps.append(step)
+        self.steps.reverse()
 
     def __call__(self, x: Any) -> Any:
         for call, rest, piece in self.steps:
@@ -106,19 +108,20 @@ def view_of(tensor: TensorBase) -> View | None:
 
 def keep(tensor: TensorBase, of: TensorBase, call: Any, rest: tuple[Any, ...], piece: int | None = None) -> None:
     """Note how an op made `tensor` from `of`, if it is a view of its memory. Written out: every view passes here."""
-    owner = tensor.array.base
+    array = tensor.array
+    owner = array.base
     if owner is None or (owner is not of.array and owner is not of.array.base):
         return
     try:
         parent = of.view_
-        if parent.memory.owner is not owner:  # somebody has put another array into the tensor
+        if parent.array is not of.array:  # somebody has put another array into the tensor
             parent = _first(of)
     except AttributeError:
         parent = _first(of)
     view = _new(View)
     view.memory = memory = parent.memory
-    view.parent = parent
-    view.step = (call, rest, piece)
+    view.path = (parent.path, call, rest, piece)
+    view.array = array
     if tensor.source is None and (of.source is not None or parent.blind):
         view.base = None  # what is not in the graph must not keep it alive
         view.blind = True
@@ -134,9 +137,9 @@ def keep(tensor: TensorBase, of: TensorBase, call: Any, rest: tuple[Any, ...], p
 def share(tensor: TensorBase, of: TensorBase) -> None:
     """Note that `tensor` holds the same array as `of`, with a history of its own: as `detach` makes them."""
     parent = view_of(of)
-    if parent is None or not _looks_at(parent.memory, of.array):
+    if parent is None or parent.array is not of.array:
         parent = _first(of)
-    _own(tensor, parent.memory, parent)
+    _own(tensor, parent.memory, _straight(parent))
 
 
 def leave(tensor: TensorBase) -> None:
@@ -145,19 +148,40 @@ def leave(tensor: TensorBase) -> None:
         del tensor.view_
 
 
-def _looks_at(memory: Memory, array: Any) -> bool:
-    return array is memory.array or array is memory.owner or array.base is memory.owner
+def read_only_if_shared(array: Any, others: Iterable[Any]) -> Any:
+    """The array; as one that cannot be written to, if it lies in the memory of another one.
+
+    For results of functions that nobody knows to give views: a write to one would be lost to the other.
+    """
+    if any(isinstance(other, np.ndarray) and np.may_share_memory(array, other) for other in others):
+        array = array.view()
+        array.flags.writeable = False
+    return array
 
 
 def _first(tensor: TensorBase) -> View:
     return _own(tensor, Memory(tensor.array), None)
 
 
-def _own(tensor: TensorBase, memory: Memory, parent: View | None) -> View:
+def _own(tensor: TensorBase, memory: Memory, path: Path) -> View:
     """A tensor that has a history of its own."""
     view = tensor.view_ = _new(View)
-    view.memory, view.parent, view.step, view.base, view.blind = memory, parent, None, None, False
+    view.memory, view.path, view.array, view.base, view.blind = memory, path, tensor.array, None, False
     memory.views.append(_ref(tensor))
     if len(memory.views) > memory.limit:
         memory.tidy()
     return view
+
+
+def _straight(view: View) -> Path:
+    """The path of a view in one step, where it is for numbers alone: so a state that is detached and reshaped in
+    each round of a loop does not get a longer one in each."""
+    whole, array = view.memory.array, view.array
+    if view.path is None or not array.size or not whole.flags.c_contiguous:
+        return view.path
+    offset = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    return None, _at, (offset, array.shape, array.strides), None
+
+
+def _at(whole: Any, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+    return np.ndarray(shape, whole.dtype, whole, offset, strides)

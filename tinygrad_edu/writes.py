@@ -71,6 +71,8 @@ def _take_over(x: Any, new: Any, label: str) -> None:
     for tensor, array, source in moves:
         follow(tensor.source, source)
         tensor.array, tensor.source = array, source
+        if not alone:
+            tensor.view_.array = array
 
 
 def _moves(x: Any, new: Any) -> list[tuple[Any, Array, Any]]:
@@ -95,7 +97,7 @@ def _moves(x: Any, new: Any) -> list[tuple[Any, Array, Any]]:
         elif view.base is base:
             source = Look(view, base.view_)(new).source
         moves.append((tensor, Look(view)(whole), source))
-    memory.hold(whole)
+    memory.array = whole
     return moves
 
 
