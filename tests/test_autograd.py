@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.autograd import accumulate, run, seed
+from tinygrad_edu.autograd import accumulate, clear, run, seed
 from tinygrad_edu.errors import DtypeError, GraphError, ShapeError
 from tinygrad_edu.graph import Leaf
 from tinygrad_edu.recording import mode
@@ -183,6 +183,78 @@ def test_a_pass_that_is_refused_at_its_end_changes_nothing() -> None:
     run([((x * 2).source, np.ones(1))], False, False, unknown(), lambda: called.append(x.grad))
     assert called == [None]
     assert x.grad.item() == 2.0
+
+
+def test_leaves_learn_how_many_samples_were_summed() -> None:
+    def loss(x):
+        return tg.nn.functional.mse_loss(x * np.ones(3), np.zeros(3))
+
+    def known(x):
+        tally = x.source.tally
+        return tally.likely, tally.more, tally.holds(x.source)
+
+    x = leaf(2.0)
+    tg.autograd.backward(loss(x))
+    assert known(x) == (3.0, False, True)
+    tg.autograd.backward([loss(x), loss(x)], [None, None])
+    assert known(x)[1:] == (False, True)
+    assert known(x)[0] > 3.0
+    tg.autograd.backward(loss(x), np.ones(()))  # another gradient enters: nothing is known of it
+    assert known(x)[1:] == (True, True)
+    for start in (None, np.zeros(1)):
+        hooked = leaf(2.0)
+        hooked.register_hook(lambda g: g * 5)
+        hooked.grad = start
+        loss(hooked).backward()
+        assert hooked.source.tally.more
+    altered = leaf(2.0)
+    altered.source.after = [lambda: altered.grad.mul_(2)]
+    loss(altered).backward()
+    assert known(altered) == (0.0, True, True)
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_clearing_forgets_all_that_is_kept_with_a_gradient(set_to_none: bool) -> None:
+    x, y, none, graph = leaf(1.0), leaf(2.0), leaf(3.0), leaf(4.0)
+    computed = x * 2
+    for tensor in (x, y):
+        (tensor * 3).backward()
+        tensor.source.samples = ["kept"]
+    none.source.samples, none.source.tally = ["kept"], unknown()
+    (graph * graph).backward(create_graph=True)
+    before, array = graph.grad, x.grad.array
+    reads_it = leaf(1.0) * x.grad
+    clear((t for t in [tg.ones(1), computed, none, x, graph, y]), set_to_none)
+    assert none.grad is none.source.tally is none.source.samples is None
+    assert before.tolist() == [8.0]
+    for tensor in (x, y, graph):
+        assert tensor.source.samples is None
+        if set_to_none:
+            assert tensor.grad is tensor.source.tally is None
+        else:
+            assert (tensor.grad.tolist(), tensor.grad.requires_grad) == ([0.0], False)
+            assert tensor.source.tally.holds(tensor.source)
+            assert (tensor.source.tally.more, tensor.source.tally.high) == (False, 0)
+    assert set_to_none or x.grad.array is array
+    if set_to_none:
+        reads_it.backward()
+    else:
+        with pytest.raises(GraphError, match="overwritten"):
+            reads_it.backward()
+    assert computed.requires_grad
+
+
+def test_clearing_is_forgetting_if_nothing_else_was_said() -> None:
+    x = leaf(1.0)
+    (x * 3).backward()
+    clear([x])
+    assert x.grad is None
+
+
+def test_a_masked_array_does_not_enter() -> None:
+    x = leaf(1.0, 2.0)
+    with pytest.raises(DtypeError, match=r"backward\(\): the gradient: a tensor has no mask"):
+        (x * 2).backward(np.ma.masked_array([1.0, 2.0], [True, False]))
 
 
 def test_outputs_and_inputs_may_come_from_an_iterator() -> None:

@@ -48,3 +48,9 @@ def test_tensors_are_summed_as_arrays_are() -> None:
 def test_shapes_that_never_broadcast_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ShapeError, match="cannot be summed to shape"):
         sum_to_shape(np.ones((2, 3, 4)), shape)
+
+
+def test_a_long_sum_of_half_precision_is_exact_where_its_numbers_are() -> None:
+    ones = np.ones((4096, 2), np.float16)  # added up one by one they would come to 2048
+    assert sum_to_shape(ones, (2,)).tolist() == [4096.0] * 2
+    assert sum_to_shape(ones, (1, 2)).tolist() == [[4096.0] * 2]

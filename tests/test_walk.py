@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -353,6 +354,33 @@ def test_what_a_walk_returns_is_in_memory_of_its_own() -> None:
     assert apart([leaves[x.source], seed])
     leaves, found = backward([((x * 2).source, seed)], wanted=[x.source])
     assert apart([leaves[x.source], found[x.source], seed])
+
+
+class Counted(np.ndarray):
+    """An array that counts how often such arrays are added to, and how often added to another one."""
+
+    counts: ClassVar[list[str]] = []
+
+    def __iadd__(self, other):
+        self.counts.append("in place")
+        return super().__iadd__(other)
+
+    def __add__(self, other):
+        self.counts.append("new")
+        return super().__add__(other)
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_parts_are_added_in_place_where_the_first_is_the_walks_own(fresh) -> None:
+    op = tg.primitive(vjps=(lambda g, out, x: (g * 1).view(Counted),), saves=("",), fresh=fresh, name="op")(
+        lambda x: x + 0
+    )
+    x = leaf(1.0)
+    parts = [op(x).source for _ in range(4)]
+    del Counted.counts[:]
+    leaves, _ = backward([(part, np.ones(1)) for part in parts])
+    assert leaves[x.source].tolist() == [4.0]
+    assert Counted.counts == (["in place"] * 3 if fresh else ["new", "in place", "in place"])
 
 
 def test_hooks_are_called_in_order_and_not_for_nothing() -> None:

@@ -197,7 +197,6 @@ def seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
         g = make_tensor(g.astype(array.dtype, copy=False), None) if create_graph else g.astype(array.dtype, copy=False)
     if g.shape != array.shape:
         try:
-            np.broadcast_shapes(g.shape, array.shape)
             g = np.broadcast_to(g, array.shape)
         except ValueError:
             raise ShapeError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -649,6 +650,76 @@ def test_a_rate_at_the_ends_of_its_range():
         with pytest.raises(ValueError, match=r"Recorder\.step\(\): the learning rate of group 0 is"):
             recorder.step()
     assert len(recorder.calls) == 5
+
+
+def test_an_option_that_a_kind_does_not_have_is_not_missed():
+    class Plain(Recorder):
+        def __init__(self, params):
+            optim.Optimizer.__init__(self, params, {"lr": 0.5})
+            self.calls = []
+
+    w = leaf(3)
+    set_grad(w, 0)
+    plain = Plain([w])
+    plain.step()
+    assert plain.calls[0][1] is w.grad.array
+    assert len(plain._arenas[w.array.dtype]) == 2
+
+
+def test_a_step_warns_once_of_each_kind_of_mistake_and_points_to_its_line():
+    def told(samples=None):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            recorder.step(samples=samples)
+        assert all(w.filename == __file__ for w in caught)
+        return [str(w.message) for w in caught]
+
+    unused, w = leaf(3), leaf(3)
+    recorder = Recorder([{"params": [unused, w]}, {"params": leaf(2)}])
+    tg.nn.functional.mse_loss(w * np.ones((4, 3)), np.zeros((4, 3))).backward()
+    (message,) = told()
+    assert message.startswith("Recorder.step(): the gradients are sums over 4 samples")
+    assert told() == []
+    (message,) = told(samples=100)
+    assert message.startswith("Recorder.step(samples=100): the gradients are sums over 4 samples")
+    assert told(samples=200) == told() == told(samples=4) == []
+
+
+def test_the_second_groups_gradients_are_looked_at_as_well():
+    w = leaf(3)
+    recorder = Recorder([{"params": leaf(2)}, {"params": w}])
+    tg.nn.functional.mse_loss(w * np.ones((4, 3)), np.zeros((4, 3))).backward()
+    with pytest.warns(tg.SampleCountWarning, match="sums over 4 samples"):
+        recorder.step()
+
+
+def test_a_number_in_the_place_of_the_closure():
+    for given, way_out in ((4, r"samples=4\)"), (np.ones(3), r"samples=n\)")):
+        with pytest.raises(TypeError, match=rf"computes the loss\. To divide by .* write step\({way_out}"):
+            Recorder([leaf(1)]).step(given)
+
+
+def test_of_several_things_unknown_the_first_is_named():
+    w = leaf(2)
+    with pytest.raises(ValueError, match="unknown option 'a' of a group: it may have lr, weight_decay, maximize"):
+        Recorder([{"params": w, "b": 1, "a": 1}])
+    recorder = Recorder([w])
+    state = recorder.state_dict()
+    state["state"] = {7: {}, 8: {}}
+    with pytest.raises(ValueError, match=r"state of parameter 7, but the parameters are \[0\]"):
+        recorder.load_state_dict(state)
+
+
+def test_the_number_of_steps_is_loaded_as_one():
+    w = leaf(2)
+    recorder = Recorder([w])
+    for step in (0, 3, np.float64(3.0), tg.tensor(3)):
+        recorder.load_state_dict({**recorder.state_dict(), "state": {0: {"step": step}}})
+        assert type(recorder.state[w]["step"]) is int
+        assert recorder.state[w]["step"] == int(getattr(step, "array", step))
+    for step in (-0.5, float("nan"), "3"):
+        with pytest.raises(ValueError, match="it must be a number of steps: nothing was loaded"):
+            recorder.load_state_dict({**recorder.state_dict(), "state": {0: {"step": step}}})
 
 
 def test_a_step_returns_what_its_closure_returned():
