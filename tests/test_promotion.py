@@ -174,6 +174,15 @@ def test_a_drift_to_float64_is_undone_and_nothing_else() -> None:
     assert dtype(np.float32(1), single) == np.float32
 
 
+def test_what_is_no_array_of_numpys_own_is_no_result() -> None:
+    strange = type("Tensor", (), {"__module__": "torch", "shape": ()})()
+    with pytest.raises(DtypeError, match="op got a tensor of torch"):
+        settle("op", strange, ())
+    for out in (np.ma.masked_array([1.0, 2.0], [True, False]), np.ma.masked_array([1, 2])):
+        with pytest.raises(DtypeError, match="op: an operand: a tensor has no mask"):
+            settle("op", out, (out,))
+
+
 def test_small_integers_are_computed_again_where_the_result_is_real() -> None:
     def kinds(values, operands=(True,), function=np.sqrt):
         calls = []

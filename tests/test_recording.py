@@ -413,7 +413,53 @@ def test_numpy_numbers_turn_into_arrays_only_in_tensors() -> None:
     assert [type(part.array) for part in results] == [np.ndarray] * 2
 
 
+# ---- views ----
+
+
+def test_a_view_is_noted_with_the_step_that_leads_to_it() -> None:
+    whole = tg.tensor(np.arange(4.0))
+    head = op(lambda x, start, stop: x[start:stop], view=True)
+    part = head(whole, 1, 3)
+    assert part.view_.step == (head, (1, 3), None)
+    assert part.view_.memory is whole.view_.memory
+    parts = op(lambda x, at, _: (x[:at], x[at:]), view=True)
+    first, second = parts(whole, 1, None)
+    assert [piece.view_.step for piece in (first, second)] == [(parts, (1, None), 0), (parts, (1, None), 1)]
+    assert first.view_.memory is second.view_.memory is whole.view_.memory
+    tracked = tg.tensor(np.arange(4.0), requires_grad=True)
+    assert head(tracked, 1, 3).view_.step == (head, (1, 3), None)
+
+
+def test_a_view_of_an_op_that_does_not_say_so_is_not_noted() -> None:
+    whole = tg.tensor(np.arange(4.0))
+    for result in (op(lambda x, n: x[:n])(whole, 2), *op(lambda x, n: (x[:n], x[n:]))(whole, 2)):
+        assert not hasattr(result, "view_")
+
+
 # ---- errors ----
+
+
+class Strange:
+    """What passes for a tensor of another framework, as long as nobody computes with it."""
+
+    __module__ = "torch"
+    shape = ()
+
+    def __add__(self, other: Any) -> Any:
+        return self
+
+    __radd__ = __add__
+
+
+@pytest.mark.parametrize("count", NAMED)
+@pytest.mark.parametrize("kept", [True, False])
+def test_tensors_of_other_frameworks_do_not_enter(count: int, kept: bool) -> None:
+    call = op(NAMED[count], ("",) * count if kept else None)
+    with pytest.raises(DtypeError, match=r"tried got a tensor of torch \(torch\.Strange\)"):
+        call(*[Strange()] * count)
+    with pytest.raises(DtypeError, match="tried got a tensor of torch"):
+        call(*[1.0] * (count - 1), Strange())
+    assert call(*[2.0] * count) == 2.0 * count
 
 
 @pytest.mark.parametrize("count", NAMED)
