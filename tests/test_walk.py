@@ -372,14 +372,19 @@ class Counted(np.ndarray):
 
 @pytest.mark.parametrize("fresh", [True, False])
 def test_parts_are_added_in_place_where_the_first_is_the_walks_own(fresh) -> None:
-    op = tg.primitive(vjps=(lambda g, out, x: (g * 1).view(Counted),), saves=("",), fresh=fresh, name="op")(
-        lambda x: x + 0
-    )
+    made = []
+
+    def rule(g, out, x):
+        made.append((g * 1).view(Counted))
+        return made[-1]
+
+    op = tg.primitive(vjps=(rule,), saves=("",), fresh=fresh, name="op")(lambda x: x + 0)
     x = leaf(1.0)
     parts = [op(x).source for _ in range(4)]
     del Counted.counts[:]
     leaves, _ = backward([(part, np.ones(1)) for part in parts])
     assert leaves[x.source].tolist() == [4.0]
+    assert (leaves[x.source] is made[0]) == fresh  # handed over without a copy
     assert Counted.counts == (["in place"] * 3 if fresh else ["new", "in place", "in place"])
 
 

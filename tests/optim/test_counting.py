@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
+from tinygrad_edu.graph import Leaf
 from tinygrad_edu.nn import functional as F
+from tinygrad_edu.optim.counting import objection
+from tinygrad_edu.tallies import Tally
 
 B, T, C = 6, 4, 3
 RNG = np.random.default_rng(0)
@@ -493,3 +496,61 @@ def test_any_means_may_be_divided_by_their_number(count: int, penalised: bool, o
         (loss + case.penalty() if penalised else loss).backward()
     for samples in (None, 1, count):
         assert said(case, samples) == []
+
+
+# What is asked, number by number
+
+
+def kind(samples, shape=(3,), **known):
+    """What `objection` finds wrong with a tally of which this is known."""
+    leaf = Leaf(shape, np.dtype(np.float64))
+    leaf.grad = tg.tensor(np.zeros(shape))
+    tally = Tally()
+    for name, value in known.items():
+        setattr(tally, name, value)
+    tally.stamp([leaf])
+    found = objection(tally, leaf, samples)
+    return None if found is None else found[0]
+
+
+def test_means_are_not_to_be_divided_again():
+    for means in ({"means": 2}, {"own_means": 2}, {"means": 1, "own_means": 1}):
+        assert [kind(samples, **means) for samples in (None, 1, 2, 2 * (1 + 1e-6), 2.5, 3)] == [None] * 4 + [
+            "twice"
+        ] * 2
+    assert kind(3, own_means=2, more=True) is None
+    assert [kind(None, means=1, low=low, high=low) for low in (0, 1, 2)] == [None, None, "mixed"]
+
+
+@pytest.mark.parametrize(
+    ("means", "way_out"), [(1, "leave samples= out"), (2, "write samples=2"), (3, "write samples=3")]
+)
+def test_the_way_out_of_dividing_twice(means, way_out):
+    leaf = Leaf((), np.dtype(np.float64))
+    leaf.grad = tg.tensor(0.0)
+    tally = Tally()
+    tally.means = means
+    tally.stamp([leaf])
+    found = objection(tally, leaf, 100)
+    assert found is not None
+    assert f'With reduction="mean" {way_out};' in found[1]
+
+
+def test_sums_are_divided_by_what_they_are_sums_over():
+    exact = {"low": 4, "likely": 4, "high": 4}
+    edge = 4e-6  # one part in a million, for sums of weights
+    for samples in (1, 4, 4 + edge / 2, 4 - edge / 2, 4 * (1 + 1e-6), 4 * (1 - 1e-6)):
+        assert kind(samples, **exact) is None
+    assert [kind(samples, **exact) for samples in (2, 4 - 3 * edge, 4 + 3 * edge, 8)] == ["wrong"] * 4
+    between = {"low": 2, "likely": 3, "high": 5}
+    assert [kind(samples, **between) for samples in (1.5, 2, 4, 5, 6)] == ["wrong", None, None, None, "wrong"]
+    for more in ({"more": True}, {"rows": 1}, {"own_means": 1}):  # then there may be more samples, and no fewer
+        assert [kind(samples, **exact, **more) for samples in (3, 4, 5)] == ["wrong", None, None]
+    assert [kind(None, low=low, likely=low, high=low) for low in (1, 2)] == [None, "forgotten"]
+
+
+def test_rows_of_a_sum_are_forgotten_samples_unless_they_are_the_parameters_own():
+    assert [kind(None, rows=rows) for rows in (0, 1, 2, 3, 4)] == [None, None, "forgotten", None, "forgotten"]
+    assert kind(None, (2, 5), rows=2) is None
+    assert kind(None, (), rows=2) == "forgotten"
+    assert kind(2, rows=2) is None

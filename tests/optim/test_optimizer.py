@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import tracemalloc
 import warnings
 
@@ -670,8 +671,9 @@ def test_a_step_warns_once_of_each_kind_of_mistake_and_points_to_its_line():
     def told(samples=None):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
+            line = sys._getframe().f_lineno + 1
             recorder.step(samples=samples)
-        assert all(w.filename == __file__ for w in caught)
+        assert all((w.filename, w.lineno) == (__file__, line) for w in caught)
         return [str(w.message) for w in caught]
 
     unused, w = leaf(3), leaf(3)
