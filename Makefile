@@ -70,7 +70,7 @@ bench: $(VENV)/.bench oracle-setup ## Run the benchmarks, side by side with PyTo
 	done; \
 	exit $$status
 
-mutants: $(VENV)/.mutants ## Put small faults into the engine, and see that its tests notice (takes an hour)
+mutants: $(VENV)/.mutants ## Put small faults into the engine, and see that its tests notice (takes long)
 	$(ONE_THREAD) $(PY) tests/mutants.py --jobs $(JOBS) $(ARGS)
 
 dist: $(VENV)/.base ## Build the wheel into dist/

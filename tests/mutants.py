@@ -1,6 +1,6 @@
 """Would the tests notice? Puts small faults into the engine, one at a time, and runs the tests beside the file.
 
-    make mutants                                    every file; takes the better part of an hour
+    make mutants                                    every file; takes a quarter of an hour of two cores
     make mutants ARGS="recording.py optim/adam.py"  these files
 
 Cosmic Ray knows the faults and puts them in, each into a copy of the project. (Of mutmut 3, the mutants of what
