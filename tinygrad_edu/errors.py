@@ -93,6 +93,21 @@ class SampleCountWarning(UserWarning):
 NOTHING = "got None where a tensor belongs: does a function before it, such as forward(), end without a return?"
 
 
+_SPOKEN = {
+    "broadcast_to": "expand",
+    "concatenate": "cat",
+    "getitem": "x[index]",
+    "overwrite": "x[index] = value",
+    "set_item": "x[index] = value",
+    "sum_over": "sum",
+}
+
+
+def spoken(op: str) -> str:
+    """What users write to call the op of that name, where they never write its name."""
+    return _SPOKEN.get(op, op)
+
+
 def explain(op: str, arrays: Sequence[Any], cause: Exception) -> Exception:
     """The exception to raise in place of `cause`, which NumPy raised inside the op named `op`."""
     described = ", ".join(describe(a) for a in arrays)

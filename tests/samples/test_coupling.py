@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from per_sample import check_open_sum, one_hot_passes
 from row_programs import D, RowProgram, reached, row_programs
 
 import tinygrad_edu as tg
+from tinygrad_edu.errors import spoken
 
 B = 4
 PERM = np.array([2, 0, 3, 1])
@@ -187,9 +189,30 @@ MEET: dict[str, tuple[str, Callable[[Any], Any], str]] = {
         lambda h: h + (lambda z: tg.where(FIRST, z, z[np.array([0, 2, 3, 1])]))(np.sin(h * 2)),
         "",
     ),
+    "chosen in two rows, and the mean in the others": (
+        "mean",
+        lambda h: tg.where(np.arange(B)[:, None] < 2, h, h.mean(0)),
+        "",
+    ),
+    "reversed after a function": ("flip", lambda h: np.sin(h) * np.cos(h).flip(0), ""),
+    "reversed after a function, and first": ("flip", lambda h: np.cos(h).flip(0) * np.sin(h), ""),
+    "some columns and a mean": ("mean", lambda h: np.sin(h).mean(0)[:2] * h[:, :2], ""),
     "a function of another row": ("getitem", changed(lambda y, h: y.__setitem__(0, np.sin(h * 2)[1])), ""),
     "the mean of rows that one sample takes": ("mean", changed(lambda y, h: y.__setitem__(3, np.sin(h).mean(0))), ""),
 }
+
+
+def test_ops_that_users_never_call_by_their_names_are_called_what_they_write() -> None:
+    _, make = setting()
+    h = make()[:, 1:]
+    for result, text in [
+        (h / h.sum(0), "coupled by 'sum': it takes the result of 'x[index]', of"),
+        (changed(lambda y, h: y.__setitem__(slice(None), h[0]))(h) + h, "coupled by 'x[index] = value': it takes"),
+    ]:
+        with pytest.raises(tg.SampleCouplingError) as caught:
+            losses_of(result).backward(per_sample=True)
+        assert f"the samples are {text}" in str(caught.value)
+        assert not any(name in str(caught.value).split("\n")[0] for name in ("sum_over", "getitem", "set_item"))
 
 
 def user_line(name: str) -> str:
@@ -203,9 +226,10 @@ def test_samples_that_meet_in_rows_are_accused_with_the_line(name: str) -> None:
     w, make = setting()
     op, function, _ = MEET[name]
     losses = losses_of(function(make()))
-    with pytest.raises(tg.SampleCouplingError, match=f"coupled by '{op}'") as caught:
+    with pytest.raises(tg.SampleCouplingError, match=f"coupled by '{re.escape(spoken(op))}'") as caught:
         losses.backward(per_sample=True)
     assert w.grad is None
+    assert caught.value.op == op
     assert caught.value.where == user_line(name)
     check_open_sum(lambda: losses_of(function(make())), [w], coupled=True)
 
@@ -227,11 +251,16 @@ def two_runs(make: Callable[[], Any]) -> Any:
     return make() - make().mean(0)
 
 
+def chosen_in_one_row(h: Any) -> Any:
+    return tg.where(np.arange(B)[:, None] == 0, h, h.mean(0))
+
+
 # Of each sample some other one's row is needed, and there is no error. A function is given what makes h.
 UNSEEN: dict[str, Callable[[Callable[[], Any]], Any]] = {
     "goes across samples and is used in no other way": lambda make: np.arange(1.0, B + 1)[:, None] * make().mean(0),
     "statistics from a second run": two_runs,
     "h.cumsum(0)[rows]": lambda make: make().cumsum(0)[np.array([2, 0, 2, 0])],
+    "one sample alone takes a row of its own": lambda make: chosen_in_one_row(make()),
     "inside a Function": lambda make: Centred.apply(make()) * 2,
     "an op without a sample rule": lambda make: centred_without_a_rule(make()) * 2,
     "detached": lambda make: make() * make().detach().mean(0),

@@ -40,6 +40,52 @@ def advice_is_true(advice: str, model: Any) -> None:
     assert_close(layer.weight.sample_grads.materialize(), expected, "sample_grads")
 
 
+W = tg.tensor(np.random.default_rng(4).normal(size=(3, 2)), requires_grad=True)
+
+
+def scaled_by_a_mean(x: Any) -> Any:
+    return (x @ W).tanh().mean(0) * x[:, :2]
+
+
+def beside_its_reverse(x: Any) -> Any:
+    return (x @ W) * (x @ W).flip(0)
+
+
+def centred_by_another(x: Any) -> Any:
+    return (x @ W) - (x @ W).mean(0)
+
+
+def centred(x: Any) -> Any:
+    h = x @ W
+    return h - h.mean(0)
+
+
+MEETING_OF_DATA = {"mean": scaled_by_a_mean, "flip": beside_its_reverse, "mean ": centred_by_another}
+
+
+@pytest.mark.parametrize("name", MEETING_OF_DATA)
+def test_where_only_x_couples_the_samples_the_advice_tells_data_from_what_is_computed(name: str) -> None:
+    model = MEETING_OF_DATA[name]
+    found = tg.samples.check(model, X)
+    assert found.reasons[0].startswith(f"{name.strip()!r} takes samples together, called at {__file__}:")
+    assert "return (x @ W)" in found.reasons[0]
+    assert "Where x is data" in found.advice
+    assert "raises no error" in found.advice
+    advice_is_true(found.advice, model)  # with an x that is computed
+    W.grad = None
+    losses = model(X).sum(1)
+    expected = one_hot_passes(losses, [W])[0]
+    losses.backward(per_sample=True)
+    assert_close(W.sample_grads.materialize(), expected, "sample_grads")
+
+
+def test_data_are_not_excused_where_what_is_computed_from_them_couples_the_samples() -> None:
+    found = tg.samples.check(centred, X)
+    assert "Where x is data" not in found.advice
+    with pytest.raises(tg.SampleCouplingError):
+        centred(X).sum(1).backward(per_sample=True)
+
+
 class Centre(nn.Module):
     """Batch statistics: with a gradient, detached, or computed without one; a running mean in evaluation."""
 
@@ -145,9 +191,9 @@ def first_for_all(x: Any) -> Any:
 # What takes x across samples and uses it in no other way: the op to be named.
 ACROSS_ALONE: dict[str, tuple[str, Any]] = {
     "a mean for all": ("mean", lambda x: x.mean(0).expand(6, 3) * 2),
-    "the first for all": ("set_item", first_for_all),
+    "the first for all": ("x[index] = value", first_for_all),
     "running sums, looked up": ("cumsum", lambda x: x.exp().cumsum(0)[np.array([0, 0, 2, 2, 4, 5])]),
-    "rows of a table": ("getitem", lambda x: x[np.array([0, 0, 2, 2, 4, 5])]),
+    "rows of a table": ("x[index]", lambda x: x[np.array([0, 0, 2, 2, 4, 5])]),
     "a scale for all": ("norm", lambda x: tg.ones(6, 3, dtype=tg.float64) * x.norm()),
 }
 
@@ -190,7 +236,7 @@ def test_rows_written_back_are_separable_and_others_are_not() -> None:
         return y
 
     (reason,) = tg.samples.check(exchanged, X).reasons
-    assert reason == f"'getitem' takes samples together, called at {line('y[0] = x[1]')}"
+    assert reason == f"'x[index]' takes samples together, called at {line('y[0] = x[1]')}"
 
 
 @settings(max_examples=60)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..callsite import line_of
-from ..errors import SampleCouplingError
+from ..errors import SampleCouplingError, spoken
 from ..graph import Leaf, Link, Node
 from ..ops.index import may_repeat
 from ..owners import BOTH, CROWD, NOBODY, Owners, Use, collapse, merge, simplify, varies
@@ -140,8 +140,6 @@ class _Search:
                 return edge, split
         others = [e for e in uses if not isinstance(e.found, Use) and merged(owners, e.found) is None]
         culprit = others[0] if others else clash
-        if culprit is not None and _mixing(split.node) and not _mixing(culprit.node):
-            return split, culprit  # each has its samples: what is to be named is the one that moves them
         return culprit, split
 
     def _split(self, uses: Sequence[Crossing]) -> tuple[Crossing | None, Any]:
@@ -221,31 +219,54 @@ def _mixing(node: Node | None) -> bool:
 
 def _coupling(link: Node, edge: Crossing, split: Crossing | None, via: dict[Any, Crossing]) -> SampleCouplingError:
     """What to say of a computed tensor that couples the samples by its use in `edge`."""
-    chain, owners = [edge], None if split is None else split.found
-    apart = None if _is_shared(edge.found) else owners
-    while edge.node in via:
-        apart = _still_apart(edge, apart)
-        if edge.owners is not None and apart is None:
-            break  # here the samples use what is shared, or are moved
-        edge = via[edge.node]
-        chain.append(edge)
+    owners = None if split is None else _by_rows(split.found)
+    chain, ends = _chain(edge, owners, via)
+    if split is not None and not _is_shared(edge.found) and any(map(varies, _arrays(edge.found))):
+        swapped = _by_rows(edge.found)  # each has its samples: what is to be named is the one that moves them
+        back, back_ends = _chain(split, swapped, via)
+        if (not back_ends, not _mixing(split.node), len(back)) < (not ends, not _mixing(edge.node), len(chain)):
+            edge, split, owners, chain = split, edge, swapped, back
     culprit = _culprit(chain, owners)
     nodes = [other.node for other in chain if other.node is not None]
     called = next((node for node in [culprit, *nodes] if hasattr(node, "where")), None)
     before = called or _before(culprit)
     where = "" if before is None else line_of(before.where)
-    other = f", and sample by sample in {split.node.op.name!r}" if split is not None and split.node is not None else ""
+    by_samples = split.node if split is not None else None
+    other = "" if by_samples is None else f", and sample by sample in {spoken(by_samples.op.name)!r}"
     line = f"\n  {'called at' if called else 'after'} {where}" if where else ""
     return SampleCouplingError(
-        f"the samples are coupled by {culprit.op.name!r}: it takes the result of {link.op.name!r}, of shape "
-        f"{link.shape}, across samples{other}. So one sample's loss depends on the others, and no gradient is its "
-        f"own.{line}\n"
+        f"the samples are coupled by {spoken(culprit.op.name)!r}: it takes the result of {spoken(link.op.name)!r}, "
+        f"of shape {link.shape}, across samples{other}. So one sample's loss depends on the others, and no gradient "
+        f"is its own.{line}\n"
         "  Compute it sample by sample (layer_norm instead of a mean over the batch, statistics kept from training), "
         "detach() what is taken across samples, or pass coupled=True for the derivatives of each loss with the "
         "batch as it stands",
         culprit.op.name,
         where,
     )
+
+
+def _chain(edge: Crossing, owners: Any, via: dict[Any, Crossing]) -> tuple[list[Crossing], bool]:
+    """The uses from `edge` towards the losses, and whether they end where samples come together."""
+    chain = [edge]
+    apart = None if _is_shared(edge.found) else owners
+    while edge.node in via:
+        apart = _still_apart(edge, apart)
+        if edge.owners is not None and apart is None:
+            return chain, True  # here the samples use what is shared, or are moved
+        edge = via[edge.node]
+        chain.append(edge)
+    return chain, False
+
+
+def _by_rows(owners: Any) -> Any:
+    """The owners as they lie along one axis, if they do: of some columns nobody may make use."""
+    if isinstance(owners, np.ndarray):
+        for axis in range(owners.ndim):
+            rows = collapse(owners, tuple([i for i in range(owners.ndim) if i != axis]))
+            if rows is not None and (rows != NOBODY).all():
+                return rows
+    return owners
 
 
 def _culprit(chain: Sequence[Crossing], owners: Any) -> Node:

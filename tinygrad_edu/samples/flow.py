@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import spoken
 from ..graph import Leaf, Link, Node
 from ..owners import Owners, Use
 from .coupling import couplings
@@ -107,5 +108,5 @@ def follow(root: Link, owners: Owners, coupled: bool = False) -> Flow:
         errors = couplings(root, owners)
         if errors and not coupled:
             raise errors[0]
-        flow.coupled = [f"{error.op}, {error.where}" for error in errors]
+        flow.coupled = [f"{spoken(error.op)}, {error.where}" for error in errors]
     return flow

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..callsite import line_of
-from ..errors import GraphError
+from ..errors import GraphError, spoken
 from ..grad_mode import enable_grad
 from ..owners import CROWD, plain
 from ..recording import TensorBase
@@ -28,6 +28,10 @@ __all__ = ["Separability", "check"]
 _TOGETHER = (
     "compute it sample by sample (layer_norm instead of a mean over the batch, statistics kept from training), or\n"
     "call backward(per_sample=True, coupled=True) for the derivatives of each loss with the batch as it stands"
+)
+_DATA = (
+    ".\nWhere x is data, and not computed from a parameter, backward(per_sample=True) alone raises no error, and\n"
+    "gives the same"
 )
 _CONSTANT = (
     "it comes by a constant (from detach(), no_grad() or .numpy(), an index, a choice), through which no gradient\n"
@@ -118,7 +122,7 @@ def check(model: Callable[..., Any], x: Any, *, rtol: float | None = None) -> Se
     total = _number_per_sample(first.results, batch.count)
     flow, notes = _followed(total, batch.count)
     reasons = _meetings(flow) if flow else []
-    advice = _TOGETHER
+    advice = _TOGETHER + (_DATA if reasons and _is_free_of_meetings(runs) else "")
     if flow and not reasons:
         reasons, advice = _other_rows(total, first.inputs), _ORDER
     if flow and not reasons:  # now with a use of x that shows whose its rows are
@@ -170,6 +174,15 @@ def _meetings(flow: Flow | None) -> list[str]:
         op, _, where = text.partition(", ")
         found.append(f"{op!r} takes samples together" + (f", called at {where}" if where else ""))
     return found
+
+
+def _is_free_of_meetings(runs: Runs) -> bool:
+    """Whether the samples meet in nothing that is computed from parameters, so that x as data couples none."""
+    try:
+        flow, _ = _followed(_number_per_sample(runs.on_data().results, runs.batch.count), runs.batch.count)
+    except Exception:  # a model may ask for a derivative with respect to x
+        return False
+    return flow is not None and not flow.coupled
 
 
 def _other_rows(total: Any, inputs: list[Any]) -> list[str]:
@@ -265,5 +278,5 @@ def _first_moved(runs: Runs, changed: list[Any], keep: Any, rtol: float | None) 
             break
         if isinstance(a, np.ndarray) and a.shape[:1] == keep.shape and a.shape == b.shape:
             if _distances(a[keep], b[keep], rtol).any():
-                return f": first in {name!r}, called at {line_of(site)}"
+                return f": first in {spoken(name)!r}, called at {line_of(site)}"
     return ""

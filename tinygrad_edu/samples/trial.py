@@ -123,6 +123,14 @@ class Runs:
             self.notes.append(f"no graph shows how x is used: the model does not take tracked tensors ({reason})")
             return output
 
+    def on_data(self) -> Output:
+        """The output for the batch itself as a loss has it: nothing in x requires a gradient."""
+        tracked, self._tracked = self._tracked, False
+        try:
+            return self(self.batch.arrays)
+        finally:
+            self._tracked = tracked
+
     def traced(self, arrays: list[Any]) -> list[tuple[str, Site | None, Any]]:
         """All ops of a run on what is tracked, in their order: name, the line that called it, result."""
         trace: list[tuple[str, Site | None, Any]] = []
