@@ -502,6 +502,29 @@ def test_nothing_is_loaded_of_a_wrong_state(change, message):
     assert not optimizer.state
 
 
+@pytest.mark.parametrize(
+    ("missing", "named"), [(["lr"], "'lr'"), (["betas"], "'betas'"), (["betas", "lr"], "'lr', 'betas'")]
+)
+def test_a_group_of_a_state_that_lacks_options_is_refused_and_nothing_is_loaded(missing, named):
+    params = [leaf(2), leaf(3), leaf(4)]
+    optimizer = optim.Adam([{"params": params[:2]}, {"params": params[2:]}], lr=0.5)
+    saved = broken(lambda s: [s["param_groups"][1].pop(key) for key in missing])
+    with pytest.raises(tg.StateError, match=rf"load_state_dict\(\), group 1: .* lacks {named}: .*Nothing was loaded"):
+        optimizer.load_state_dict(saved)
+    assert [g["lr"] for g in optimizer.param_groups] == [0.5, 0.5]
+    assert not optimizer.state
+
+
+def test_options_of_pytorchs_that_only_say_how_it_computes_are_left_out():
+    w = leaf(2)
+    optimizer = optim.AdamW([w], lr=0.5)
+    saved = optimizer.state_dict()
+    saved["param_groups"][0].update(lr=0.25, foreach=None, fused=True, capturable=False, differentiable=False)
+    optimizer.load_state_dict(saved)
+    assert optimizer.param_groups[0].keys() == {"params", *optimizer.defaults}
+    assert optimizer.param_groups[0]["lr"] == 0.25
+
+
 def test_loading_changes_neither_the_parameters_nor_what_is_loaded():
     w = leaf(2)
     optimizer = optim.Adam([w], lr=0.5)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..autograd import clear
 from ..dtypes import Array, require_float
-from ..errors import SampleCountWarning, ShapeError, describe, foreign, type_name
+from ..errors import SampleCountWarning, ShapeError, StateError, describe, foreign, type_name
 from ..grad_mode import enable_grad
 from ..recording import TensorBase
 from ..versions import mark_changed
@@ -32,6 +32,8 @@ Params: TypeAlias = "Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[
 
 # Keys that a group may have besides "params" and the options: a label, and what a scheduler notes down.
 _NOTES = {"initial_lr", "name", "param_names"}
+# Options of PyTorch's that say how a step is computed, and nothing of what comes out.
+_HOW = {"capturable", "differentiable", "foreach", "fused"}
 
 
 class Optimizer:
@@ -300,6 +302,7 @@ class Optimizer:
         Raises:
             ValueError: if the groups differ in number or size, an option is unknown or wrong, or the state
                 is of a parameter that is not there, or lacks what a step needs. Nothing is loaded then.
+            StateError: if a group lacks an option that this optimizer has. Nothing is loaded then.
             ShapeError: if an array of the state does not have its parameter's shape. Nothing is loaded then.
 
         >>> import tinygrad_edu as tg
@@ -322,8 +325,17 @@ class Optimizer:
             )
         groups: list[dict[str, Any]] = []
         for mine, theirs in zip(self.param_groups, saved):
-            group = {**mine, **theirs, "params": mine["params"]}
-            self._check(group, f"{name}, group {len(groups)}")
+            where = f"{name}, group {len(groups)}"
+            missing = [key for key in self.defaults if key not in theirs]
+            if missing:
+                raise StateError(
+                    f"{where}: the group in the state lacks {', '.join(map(repr, missing))}: it is not of a "
+                    f"{type(self).__name__}, or of another version. Nothing was loaded"
+                )
+            same = ("decoupled_weight_decay", self.decoupled_decay)  # what PyTorch tells Adam and AdamW apart by
+            given = {key: value for key, value in theirs.items() if key not in _HOW and (key, value) != same}
+            group = {**mine, **given, "params": mine["params"]}
+            self._check(group, where)
             groups.append(group)
         labels = [label for group in saved for label in group["params"]]
         params = dict(zip(labels, self._parameters()))
