@@ -329,8 +329,18 @@ class TestNonFinite:
     def test_decompositions_say_so(self, name, bad):
         a = np.stack([np.eye(3), np.eye(3)])
         a[1, 2, 0] = bad
-        with pytest.raises(tg.LinAlgError, match=r"the matrix holds NaN or infinity \(batch element 1 of shape"):
+        with pytest.raises(tg.LinAlgError, match=rf"^{name}: the matrix holds NaN or infinity \(batch element 1"):
             getattr(tg.linalg, name)(tg.tensor(a))
+
+    @pytest.mark.parametrize("name", ["svd", "svdvals", "eigh", "eigvalsh"])
+    def test_a_vector_is_refused_in_the_name_that_was_called(self, name):
+        with pytest.raises(tg.ShapeError, match=f"^{name}: needs a matrix"):
+            getattr(tg.linalg, name)(tg.ones(3))
+
+    @pytest.mark.parametrize("name", ["eigh", "eigvalsh"])
+    def test_an_unknown_triangle_is_refused_in_the_name_that_was_called(self, name):
+        with pytest.raises(ValueError, match=f"^{name}: UPLO='X': it is the triangle to read, 'L' or 'U'$"):
+            getattr(tg.linalg, name)(tg.ones(2, 2), "X")
 
     def test_only_the_triangle_that_is_read_counts(self):
         a = np.diag([1.0, 2.0])

@@ -61,7 +61,7 @@ class QRResult(NamedTuple):
 # Singular values
 
 
-def _svd_rule(g: Any, out: Any, a: Any, full_matrices: bool) -> Any:
+def _svd_rule(g: Any, out: Any, a: Any, full_matrices: bool, name: str) -> Any:
     """Townsend 2016, "Differentiating the singular value decomposition"."""
     u, s, vh = out
     by_u, by_s, by_vh = g.parts
@@ -119,13 +119,13 @@ def _tall(a: Any) -> Any:
     ],
     samples=core(2, out=(2, 1, 2)),
 )
-def _svd(a: Operand, full_matrices: bool) -> tuple[Any, Any, Any]:
-    check_matrix("svd", a, square=False)
-    require_finite("svd", a)
+def _svd(a: Operand, full_matrices: bool, name: str = "svd") -> tuple[Any, Any, Any]:
+    check_matrix(name, a, square=False)
+    require_finite(name, a)
     try:
         u, s, vh = np.linalg.svd(a, full_matrices=full_matrices)
     except np.linalg.LinAlgError:
-        raise failing("svd", "has no singular values that could be found", a, np.linalg.svd) from None
+        raise failing(name, "has no singular values that could be found", a, np.linalg.svd) from None
     return u, s, vh
 
 
@@ -162,7 +162,7 @@ def svdvals(a: Operand) -> Tensor:
     >>> tg.linalg.svdvals(tg.tensor([[0.0, 2.0], [1.0, 0.0]]))
     tensor([2., 1.])
     """
-    return svd(a, full_matrices=False).S
+    return SVDResult(*_svd(a, False, "svdvals")).S
 
 
 @implements(np.linalg.svd)

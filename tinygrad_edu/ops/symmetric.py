@@ -140,7 +140,7 @@ def _np_cholesky(a: Operand, /, *, upper: bool = False) -> Any:
 # Eigenvalues of symmetric matrices
 
 
-def _eigh_rule(g: Any, out: Any, a: Any, triangle: str) -> Any:
+def _eigh_rule(g: Any, out: Any, a: Any, triangle: str, name: str) -> Any:
     """Giles 2008, section 3.1."""
     values, vectors = out
     by_values, by_vectors = g.parts
@@ -167,15 +167,13 @@ def _apart(a: Any) -> Any:
     ],
     samples=core(2, out=(1, 2)),
 )
-def _eigh(a: Operand, triangle: str) -> tuple[Any, Any]:
-    check_matrix("eigh", a)
-    if triangle not in ("L", "U"):
-        raise ValueError(f"eigh: UPLO={triangle!r}: it is the triangle to read, 'L' or 'U'")
-    require_finite("eigh", np.triu(a) if triangle == "U" else np.tril(a))
+def _eigh(a: Operand, triangle: str, name: str = "eigh") -> tuple[Any, Any]:
+    check_matrix(name, a)
+    require_finite(name, np.triu(a) if triangle == "U" else np.tril(a))
     try:
         values, vectors = np.linalg.eigh(a, "U" if triangle == "U" else "L")
     except np.linalg.LinAlgError:
-        raise failing("eigh", "has no eigenvalues that could be found", a, np.linalg.eigh) from None
+        raise failing(name, "has no eigenvalues that could be found", a, np.linalg.eigh) from None
     return values, vectors
 
 
@@ -199,19 +197,26 @@ def eigh(a: Operand, UPLO: str = "L") -> EighResult:
     >>> tg.linalg.eigh(tg.tensor([[1.0, 0.0], [0.0, 3.0]])).eigenvalues
     tensor([1., 3.])
     """
-    return EighResult(*_eigh(a, UPLO))
+    return _eigh_named("eigh", a, UPLO)
 
 
 def eigvalsh(a: Operand, UPLO: str = "L") -> Tensor:
     """Eigenvalues of symmetric matrices (..., n, n), ascending, of shape (..., n). ShapeError if they are not square.
 
-    Equal ones have gradients too.
+    Equal ones have gradients too. LinAlgError for NaN or infinity in the triangle that is read.
 
     >>> import tinygrad_edu as tg
     >>> tg.linalg.eigvalsh(tg.tensor([[0.0, 1.0], [1.0, 0.0]]))
     tensor([-1.,  1.])
     """
-    return eigh(a, UPLO).eigenvalues
+    return _eigh_named("eigvalsh", a, UPLO).eigenvalues
+
+
+def _eigh_named(name: str, a: Operand, triangle: str) -> EighResult:
+    """The decomposition for the function `name`, which errors speak of."""
+    if triangle not in ("L", "U"):
+        raise ValueError(f"{name}: UPLO={triangle!r}: it is the triangle to read, 'L' or 'U'")
+    return EighResult(*_eigh(a, triangle, name))
 
 
 implements(np.linalg.eigh)(eigh)
