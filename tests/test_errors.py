@@ -85,6 +85,29 @@ def test_a_tensor_of_another_framework_says_how_to_convert_it(package: str, way_
             call()
 
 
+def test_what_would_give_an_array_back_refuses_tensors_of_another_framework() -> None:
+    """Of what NumPy can read it makes an array, and no Tensor: the call must not succeed in silence."""
+    as_array = {"shape": (2,), "dtype": np.dtype("float32"), "grad": None}
+    strange = made_by("torch", __array__=lambda self, *args, **kwargs: np.ones(2, np.float32), **as_array)
+    said = r"got a tensor of torch \(torch\.core\.Tensor\): convert it first, as in tg\.tensor"
+    for call in (
+        lambda: tg.stack([strange, strange]),
+        lambda: tg.cat([strange, strange]),
+        lambda: tg.concatenate([strange]),
+        lambda: tg.stack((tg.ones(2), strange)),
+        lambda: tg.where(np.ones(2, bool), strange, strange),
+        lambda: tg.einsum("i,i->", strange, strange),
+        lambda: tg.from_numpy(strange),
+        lambda: tg.nn.utils.clip_grad_norm_([strange], 1.0),
+        lambda: tg.nn.utils.clip_grad_norm_(strange, 1.0),
+        lambda: tg.nn.utils.clip_grad_value_([tg.ones(2), strange], 1.0),
+        lambda: tg.nn.utils.get_total_norm([strange]),
+        lambda: tg.nn.utils.vector_to_parameters(tg.ones(2), [strange]),
+    ):
+        with pytest.raises(DtypeError, match=said):
+            call()
+
+
 def test_a_module_or_dtype_of_another_framework() -> None:
     strange = made_by("torch", __call__=lambda self: None)
     with pytest.raises(TypeError, match=r"Sequential holds modules, got something of torch \(torch\.core\.Tensor\)"):

@@ -9,6 +9,7 @@ import numpy as np
 
 from .conversion import as_array
 from .dtypes import Array, DType
+from .errors import require_own
 from .ops.cast import check_device
 from .primitives import Operand
 from .recording import make_tensor, mode
@@ -73,6 +74,7 @@ def from_numpy(array: Array) -> Tensor:
     >>> tg.from_numpy(np.arange(3))
     tensor([0, 1, 2])
     """
+    require_own("from_numpy()", array)
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy() needs a NumPy array, got {type(array).__name__}: use tg.tensor()")
     return make_tensor(as_array(array, None), None)

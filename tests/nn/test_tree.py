@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tinygrad_edu as tg
@@ -88,6 +89,17 @@ def test_a_registered_name_refuses_other_things(name: str, value: Any, message: 
     with pytest.raises(TypeError, match=message):
         setattr(net, name, value)
     assert getattr(net, name) is before
+
+
+@pytest.mark.parametrize("name", ["shift", "mean", "first"])
+def test_a_registered_name_refuses_a_parameter_of_another_framework_and_says_whose_it_is(name: str) -> None:
+    kind = type("Parameter", (), {"__module__": "torch.nn.parameter", "shape": (2,), "dtype": np.dtype("float32")})
+    net = Net()
+    said = (
+        rf"Net.{name} is a \w+, and cannot be set to a tensor of torch \(torch\.nn\.parameter\.Parameter\): convert it"
+    )
+    with pytest.raises(TypeError, match=said):
+        setattr(net, name, kind())
 
 
 def test_forgotten_super_init_is_named() -> None:

@@ -299,9 +299,9 @@ def _require_assignable(module: ModuleTree, name: str, kind: Kind, value: Any) -
         "buffer": "a Tensor or None",
         "module": "a Module or None",
     }
+    given = foreign(value) or f"{'a plain' if isinstance(value, Tensor) else 'a'} {type(value).__name__}"
     text = (
-        f"{type(module).__name__}.{name} is a {kind}, and cannot be set to "
-        f"{'a' if not isinstance(value, Tensor) else 'a plain'} {type(value).__name__}; it takes {wants[kind]}. "
+        f"{type(module).__name__}.{name} is a {kind}, and cannot be set to {given}; it takes {wants[kind]}. "
         f"To make {name!r} a plain attribute, first `del module.{name}`"
     )
     raise TypeError(text)

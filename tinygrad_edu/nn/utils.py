@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..errors import ShapeError, TinygradError
+from ..errors import ShapeError, TinygradError, require_own
 from ..graph import Leaf
 from ..ops.join import cat
 from ..recording import make_tensor
@@ -47,7 +47,7 @@ def get_total_norm(
     """
     if not norm_type > 0:
         raise ValueError(f"norm_type must be greater than 0, got {norm_type}")
-    arrays = [t.array for t in _several(tensors)]
+    arrays = [t.array for t in _several("get_total_norm", tensors)]
     sizes = [np.abs(array) for array in arrays if array.size]
     if math.isinf(norm_type):
         total = float(np.max([size.max() for size in sizes])) if sizes else 0.0
@@ -98,7 +98,7 @@ def clip_grad_norm_(
     """
     if not max_norm >= 0:
         raise ValueError(f"clip_grad_norm_: max_norm must be 0 or more, got {max_norm}")
-    parameters = _several(parameters)
+    parameters = _several("clip_grad_norm_", parameters)
     gradients = _gradients(parameters)
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     factor = max_norm / (float(total) + 1e-6)
@@ -129,7 +129,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """
     if not clip_value >= 0:
         raise ValueError(f"clip_grad_value_: clip_value must be 0 or more, got {clip_value}")
-    parameters = _several(parameters)
+    parameters = _several("clip_grad_value_", parameters)
     with _counts_kept(parameters):
         for gradient in _gradients(parameters):
             np.clip(gradient.array, -clip_value, clip_value, out=gradient.array)
@@ -164,7 +164,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     >>> layer.bias.detach()
     tensor([3.])
     """
-    parameters = list(parameters)
+    parameters = _several("vector_to_parameters", parameters)
     count = sum(p.array.size for p in parameters)
     if vec.shape != (count,):
         raise ShapeError(f"vector_to_parameters: the parameters hold {count} numbers, vec has shape {vec.shape}")
@@ -177,10 +177,13 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         start = end
 
 
-def _several(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+def _several(name: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    require_own(name, tensors)
     if hasattr(tensors, "parameters"):
         raise TypeError(f"got a {type(tensors).__name__} in the place of tensors: pass its .parameters()")
-    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    many = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    require_own(name, *many)
+    return many
 
 
 def _gradients(parameters: Iterable[Tensor]) -> list[Tensor]:

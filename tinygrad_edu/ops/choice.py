@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from ..errors import refuse_mask
+from ..errors import refuse_mask, require_own
 from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase, make_tensor
 from ..sample_rules import Choosing, elementwise
@@ -205,6 +205,7 @@ def where(condition: Operand, x: Operand = None, y: Operand = None) -> Any:
     """
     refuse_mask(x, "where")
     refuse_mask(y, "where")
+    require_own("where", condition, x, y)
     if x is None and y is None:
         if isinstance(condition, TensorBase):
             return tuple(make_tensor(index, None) for index in np.nonzero(np.atleast_1d(condition.array)))

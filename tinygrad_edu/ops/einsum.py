@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ShapeError, axis_error
+from ..errors import ShapeError, axis_error, require_own
 from ..primitives import Operand, implements, primitive
 from ..sample_rules import Contraction, Terms
 from .matmul import _shape
@@ -59,6 +59,7 @@ def einsum(subscripts: Any, *operands: Any) -> Tensor:
         subscripts, operands = _from_lists((subscripts, *operands))
     elif len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
+    require_own("einsum", *operands)
     return _einsum(spell_out(subscripts, tuple([_shape(x) for x in operands])), *operands)
 
 

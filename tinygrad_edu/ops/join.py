@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ShapeError, describe
+from ..errors import ShapeError, describe, require_own
 from ..owners import simplify
 from ..primitives import Operand, implements, primitive
 from ..sample_rules import Custom
@@ -130,7 +130,9 @@ def _listed(op: str, tensors: Any, dim: Any) -> list[Any]:
         raise TypeError(
             f"{op}: the second argument is the axis, got {describe(dim)}: pass the tensors in one list, {op}([a, b])"
         )
-    return list(tensors)
+    many = list(tensors)
+    require_own(op, *many)  # NumPy would make arrays of them, and no tensor would come out
+    return many
 
 
 @implements(np.concatenate)
