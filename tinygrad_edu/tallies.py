@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from . import versions
 from .graph import Leaf, Link, Node
 
-__all__ = ["Mark", "Tally", "held", "hooks_ran", "mark", "stamp", "tally_of", "unknown"]
+__all__ = ["Mark", "Tally", "held", "hooks_ran", "mark", "mean_assigned", "stamp", "tally_of", "unknown"]
 
 Mark: TypeAlias = tuple[str, float, float, float]
 """What the result of a loss is ("sum", "mean" or "none"), and the least, the likeliest and the greatest count."""
@@ -228,6 +228,17 @@ def _take(tally: Tally, found: Mark, averaged: tuple[int, ...] | None) -> None:
         tally.means += 1
     else:
         tally.summed(averaged[0], averaged[0], math.prod(averaged))
+
+
+def mean_assigned(leaves: Iterable[Leaf]) -> None:
+    """The gradients of these leaves are a mean over samples, which was put there and not computed by a pass."""
+    leaves = list(leaves)
+    tally = Tally()
+    tally.means = 1
+    if leaves:
+        tally.stamp(leaves)
+    for leaf in leaves:
+        leaf.tally = tally
 
 
 def hooks_ran(leaf: Leaf, before: Tally | None) -> None:

@@ -6,6 +6,7 @@ import copy
 import itertools
 import math
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -331,6 +332,86 @@ def test_assigning_replaces_what_was_there():
     other = Net().float()
     total.assign_mean(other)
     assert other.out.bias.grad.dtype == np.float32
+
+
+def steps(model, samples=None, lr=0.1):
+    """What a step warns of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tg.optim.SGD(model.parameters(), lr=lr).step(samples=samples)
+    return [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_mean_that_was_assigned_is_not_divided_a_second_time(weighted):
+    model = Net()
+    total = summed(model, slice(0, 12), WEIGHTS if weighted else None)
+    total.assign_mean(model)
+    (text,) = steps(model, samples=12)
+    assert text.startswith("SGD.step(samples=12): the gradients are a mean, so the number of samples was divided by")
+    assert "assign_mean()" in text
+    total.assign_mean(model)
+    ((model.out.weight**2).sum() * 0.1).backward()  # a penalty, as assign_mean says
+    (text,) = steps(model, samples=12)
+    assert "divides twice" in text
+    total.assign_mean(model)
+    tg.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+    (text,) = steps(model, samples=12)
+    assert "divides twice" in text
+
+
+def by_the_library(model):
+    for p in model.parameters():
+        if p.grad is not None:
+            p.grad.mul_(12)
+
+
+def by_numpy(model):
+    for p in model.parameters():
+        if p.grad is not None:
+            p.grad.numpy()[...] *= 12
+
+
+def by_another(model):
+    for p in model.parameters():
+        if p.grad is not None:
+            p.grad = p.grad * 12
+
+
+@pytest.mark.parametrize("change", [by_the_library, by_numpy, by_another])
+def test_what_others_have_made_of_an_assigned_mean_may_be_divided(change):
+    model = Net()
+    summed(model).assign_mean(model)
+    change(model)
+    assert steps(model, samples=12) == []
+
+
+def test_nothing_is_said_of_an_assigned_mean_that_is_not_divided():
+    model = Net()
+    total = summed(model)
+    for samples in (None, 1):
+        total.assign_mean(model)
+        assert steps(model, samples) == []
+    total.assign_mean(model)
+    model.zero_grad()
+    losses(model).backward()
+    assert steps(model, samples=12) == []
+    GradientSum({}, 1, 1, 1, 1.0).assign_mean(model)  # no parameter has a mean
+    assert steps(model, samples=12) == []
+
+
+def test_samples_opened_on_top_of_an_assigned_mean_are_clipped_alone():
+    model = Net()
+    total = summed(model)
+    total.assign_mean(model)
+    before = model.out.bias.grad.array.copy()
+    losses(model).backward(per_sample=True)
+    grads = model.sample_grads()
+    lengths = grads.norms().array
+    grads.clip(float(np.median(lengths)))
+    weights = np.minimum(1, np.median(lengths) / lengths)
+    expected = before + grads.weighted_sum(weights)["out.bias"].array
+    np.testing.assert_allclose(model.out.bias.grad.array, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_what_cannot_be_assigned_changes_nothing():

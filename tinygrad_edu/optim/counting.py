@@ -46,7 +46,7 @@ def _of_means(tally: Tally, samples: float | None) -> tuple[str, str] | None:
     way_out = "leave samples= out" if count == 1 else f"write samples={count}"
     return "twice", (
         f"the gradients are {_means(count)}, so the number of samples was divided by before: this divides twice. "
-        f'With reduction="mean" {way_out}; or let the loss be a sum, reduction="sum"'
+        f'With reduction="mean", or after assign_mean(), {way_out}; or let the loss be a sum, reduction="sum"'
     )
 
 

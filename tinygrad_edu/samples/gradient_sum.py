@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import GraphError, ShapeError
 from ..recording import make_tensor
+from ..tallies import mean_assigned
 from .model_grads import ModelSampleGrads
 from .noise import NoiseScale
 from .results import array_of
@@ -185,7 +186,8 @@ class GradientSum:
         """Put the mean into every `.grad`, for `optimizer.step()` to take the step of the mean loss.
 
         What `.grad` held, and what was kept of samples, is let go of. A parameter without a sum gets None, as if no
-        loss had depended on it. Add the gradient of a penalty afterwards, and leave `samples=` out of the step.
+        loss had depended on it. Add the gradient of a penalty afterwards, and leave `samples=` out of the step,
+        which warns otherwise: it would divide a second time.
 
         Args:
             model: has the parameters' names and shapes.
@@ -218,6 +220,7 @@ class GradientSum:
             parameter.grad = None
             if name in means:
                 parameter.grad = means[name].astype(parameter.dtype)
+        mean_assigned([parameters[name].source for name in means])  # type: ignore[misc]
 
 
 def _added(gradients: list[Tensor]) -> Tensor:
