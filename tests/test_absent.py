@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 
 import pytest
 
@@ -29,14 +30,27 @@ from tinygrad_edu.nn import functional as F
         (F, "Linear", r"Did you mean linear or tg\.nn\.Linear\?"),
         (data, "dataloader", r"Did you mean DataLoader\?"),
         (linalg, "sdv", r"Did you mean svd\?"),
-        (tg, "cuda", "'cuda', as PyTorch has: there is only the CPU"),
+        (tg, "cuda", r"'cuda', which PyTorch has\. Only the CPU is supported: leave it out$"),
         (tg, "save", r"np\.savez"),
+        (tg, "testing", r"no attribute 'testing' before it is imported: write import tinygrad_edu\.testing$"),
+        (tg.data, "no.module", r"has no attribute 'no\.module'$"),
+        (tg, "array", r"Did you mean tg\.tensor\?"),
+        (tg, "asarray", r"Did you mean tg\.as_tensor\?"),
+        (tg, "fft", r"'fft', which PyTorch has\. There are no Fourier transforms"),
+        (nn, "MultiheadAttention", r"Its core is one line: \(q @ k\.mT"),
+        (F, "scaled_dot_product_attention", r"Attention is not part of this library\. Its core is one line"),
+        (optim, "LBFGS", r"or write a subclass of tg\.optim\.Optimizer"),
+        (optim.lr_scheduler, "OneCycleLR", r"Use LambdaLR of tg\.optim\.lr_scheduler"),
         (nn, "DataParallel", r"add those of the workers: tg\.samples\.GradientSum"),
-        (nn, "Conv2d", "convolutions and pooling are not part of this library"),
+        (nn, "Conv2d", "Convolutions and pooling are not part of this library"),
         (nn, "BatchNorm1d", "depend on the whole batch: use LayerNorm"),
         (tg, "xyzzyplugh", r"has no attribute 'xyzzyplugh'$"),
         (tg, "_cuda", r"has no attribute '_cuda'$"),
-        (nn.Linear(2, 1), "cuda", "Linear has no attribute 'cuda', as PyTorch has: there is only the CPU"),
+        (
+            nn.Linear(2, 1),
+            "cuda",
+            r"Linear has no attribute 'cuda', which PyTorch has\. Only the CPU is supported: leave it out$",
+        ),
     ],
 )
 def test_what_to_write_instead(place: object, name: str, said: str) -> None:
@@ -48,8 +62,16 @@ def test_what_to_write_instead(place: object, name: str, said: str) -> None:
 def test_pytorchs_names_in_the_table_are_really_not_here() -> None:
     for names in absent._INSTEAD:
         for name in names.split():
-            assert name not in vars(tg) or not hasattr(tg.Tensor, name)
-            assert name[0].islower() or (name not in vars(nn) and name not in vars(data))
+            assert not hasattr(tg.Tensor, name) or name not in vars(tg)
+            for place in (tg, nn, F, optim, optim.lr_scheduler, data, linalg):
+                assert isinstance(vars(place).get(name, tg), ModuleType), (place, name)
+
+
+def test_what_says_that_a_part_is_not_imported_is_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    importlib.import_module("tinygrad_edu.cli")
+    monkeypatch.delattr(tg, "cli")
+    with pytest.raises(AttributeError, match=r"before it is imported: write import tinygrad_edu\.cli$"):
+        getattr(tg, "cli")  # noqa: B009
 
 
 @pytest.mark.parametrize(

@@ -251,9 +251,17 @@ class TestEmptyBatches:
         with run.refuses(ValueError, "divides by zero: every target is ignore_index"):
             F.cross_entropy(run.model(run.x), tg.full((6,), -100), reduction="mean")
 
-    @pytest.mark.parametrize("samples", [0, -1, float("nan"), float("inf")])
-    def test_step(self, run: Run, samples: float) -> None:
-        with run.refuses(ValueError, f"Adam.step(samples={samples})", "must be positive", "skip the step"):
+    @pytest.mark.parametrize(
+        ("samples", "said"),
+        [
+            (0, "must be positive. An empty batch has no mean: skip the step"),
+            (-1, "must be positive"),
+            (float("nan"), "a finite number, got nan"),
+            (float("inf"), "a finite number, got inf"),
+        ],
+    )
+    def test_step(self, run: Run, samples: float, said: str) -> None:
+        with run.refuses(ValueError, f"Adam.step(samples={samples})", said):
             run.optimizer.step(samples=samples)
 
     def test_an_empty_batch_adds_nothing(self, run: Run) -> None:

@@ -85,3 +85,18 @@ def test_a_copy_of_a_tensor_that_requires_a_gradient_is_a_constant_and_says_so()
         assert tg.tensor(w).tolist() == [1.0, 2.0]
     assert tg.tensor(w.detach()).tolist() == [1.0, 2.0]
     assert tg.as_tensor(w) is w
+
+
+def test_each_function_goes_by_its_own_name() -> None:
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+    for call, error, said in (
+        (lambda: tg.as_tensor([[1.0], [1.0, 2.0]]), ShapeError, r"^as_tensor\(\): nested lists of different lengths"),
+        (lambda: tg.as_tensor(["a"]), DtypeError, r"^as_tensor\(\): a tensor holds real numbers"),
+        (lambda: tg.as_tensor(masked), DtypeError, r"^as_tensor\(\): a tensor has no mask"),
+        (lambda: tg.as_tensor([masked]), DtypeError, r"^as_tensor\(\): a tensor has no mask"),
+        (lambda: tg.from_numpy(masked), DtypeError, r"^from_numpy\(\): a tensor has no mask"),
+        (lambda: tg.from_numpy(np.array(["a"])), DtypeError, r"^from_numpy\(\): a tensor holds real numbers"),
+        (lambda: tg.tensor(["a"]), DtypeError, r"^tensor\(\): a tensor holds real numbers"),
+    ):
+        with pytest.raises(error, match=said):
+            call()  # type: ignore[no-untyped-call]

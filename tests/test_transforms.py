@@ -344,3 +344,34 @@ def test_a_tensor_where_a_tuple_of_them_belongs(name: str) -> None:
         transform(lambda x: (x**3).sum(), (x,), x)
     with pytest.raises(TypeError, match=r"the first argument must be a function, got \(tensor"):
         transform((x,), lambda x: (x**3).sum(), (x,))
+
+
+@pytest.mark.parametrize(
+    ("call", "way_out"),
+    [
+        (lambda f, x: tg.vjp(f, x, x), r"value, pull = tg\.vjp\(f, x\); pull\(v\)"),
+        (lambda f, x: tg.jvp(f, (x, x), (x, x)), r"tg\.jvp\(f, \(x,\), \(v,\)\)"),
+        (lambda f, x: tg.hvp(f, (x, x), (x, x)), r"tg\.hvp\(f, \(x,\), \(v,\)\)"),
+        (lambda f, x: tg.grad(f)(x, x), "too many positional arguments"),
+    ],
+)
+def test_a_function_that_does_not_take_so_many_arguments(call, way_out) -> None:
+    with pytest.raises(TypeError, match=rf"\(\): the function was called with 2 arguments: .*{way_out}$"):
+        call(lambda x: x * x, t(1.0, 2.0))
+
+
+def test_an_error_inside_the_function_is_passed_on() -> None:
+    def broken(x):
+        return len(3)
+
+    with pytest.raises(TypeError, match=r"^object of type 'int' has no len\(\)$"):
+        tg.vjp(broken, t(1.0))
+    with pytest.raises(TypeError, match="expected at least 2 arguments"):  # a function that tells no signature
+        tg.vjp(getattr, t(1.0))
+
+
+def test_a_hessian_goes_by_its_own_name() -> None:
+    with pytest.raises(TypeError, match=r"^hessian\(\): the function returned None"):
+        tg.hessian(lambda x: None)(t(1.0))
+    with pytest.raises(ValueError, match=r"^hessian\(\): argnums=3"):
+        tg.hessian(lambda x: x.sum(), 3)(t(1.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -11,33 +12,51 @@ __all__ = ["explain_names", "instead", "unknown"]
 
 # PyTorch's names that are left out on purpose, and what to write.
 _INSTEAD = {
-    "cuda mps xpu get_device": "there is only the CPU: leave it out",
-    "device set_default_device get_default_device": "there is only the CPU: leave it out, or write device='cpu'",
-    "save": "use np.savez(path, **{name: t.numpy() for name, t in model.state_dict().items()})",
-    "load": "use model.load_state_dict(dict(np.load(path)))",
-    "compile jit fx export": "there is nothing to compile: leave it out",
-    "amp autocast GradScaler bfloat16": "there is no mixed precision: leave it out",
-    "DataParallel parallel distributed": "gradients are sums, so add those of the workers: tg.samples.GradientSum",
-    "func functional": "tg.grad, tg.vjp, tg.jvp, tg.jacobian and tg.hessian are functions of tg itself",
-    "vmap": "every function takes a batch of samples as it is, and losses.backward(per_sample=True) tells them apart",
-    "gradcheck gradgradcheck": "use tg.testing.gradcheck",
-    "utils": "tg.data has Dataset and DataLoader, tg.nn.utils the rest",
-    "Size": "a shape is a tuple",
-    "dtype finfo iinfo set_printoptions inf nan pi e newaxis": "use NumPy's",
-    "FloatTensor DoubleTensor HalfTensor": "use tg.tensor(…, dtype=tg.float32), or the dtype that is meant",
-    "LongTensor IntTensor ByteTensor BoolTensor": "use tg.tensor(…, dtype=tg.int64), or the dtype that is meant",
-    "Variable": "every tensor is one: tg.tensor(…, requires_grad=True)",
-    "is_floating_point is_complex": "use t.dtype.kind == 'f'; there are no complex tensors",
-    "complex complex64 complex128 real imag conj": "there are no complex tensors",
+    "cuda mps xpu get_device": "Only the CPU is supported: leave it out",
+    "device set_default_device get_default_device": "Only the CPU is supported: leave it out, or write device='cpu'",
+    "save": "Use np.savez(path, **{name: t.numpy() for name, t in model.state_dict().items()})",
+    "load": "Use model.load_state_dict(dict(np.load(path)))",
+    "compile jit fx export": "There is nothing to compile: leave it out",
+    "amp autocast GradScaler bfloat16": "There is no mixed precision: leave it out",
+    "DataParallel parallel distributed": "Gradients are sums, so add those of the workers: tg.samples.GradientSum",
+    "func functional": "The functions tg.grad, tg.vjp, tg.jvp, tg.jacobian and tg.hessian stand in tg itself",
+    "vmap": "Every function takes a batch of samples as it is, and losses.backward(per_sample=True) tells them apart",
+    "gradcheck gradgradcheck": "Write from tinygrad_edu.testing import gradcheck, gradgradcheck",
+    "utils": "Use tg.data for Dataset and DataLoader, tg.nn.utils for the rest",
+    "Size": "A shape is a tuple",
+    "dtype finfo iinfo set_printoptions inf nan pi e newaxis": "Use NumPy's",
+    "FloatTensor DoubleTensor HalfTensor": "Use tg.tensor(…, dtype=tg.float32), or the dtype that is meant",
+    "LongTensor IntTensor ByteTensor BoolTensor": "Use tg.tensor(…, dtype=tg.int64), or the dtype that is meant",
+    "Variable": "Every tensor is one: tg.tensor(…, requires_grad=True)",
+    "is_floating_point is_complex": "Use t.dtype.kind == 'f'; there are no complex tensors",
+    "complex complex64 complex128 real imag conj": "There are no complex tensors",
     "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm batch_norm": (
-        "it would make every sample's loss depend on the whole batch: use LayerNorm or RMSNorm"
+        "Batch normalization makes every sample's loss depend on the whole batch: use LayerNorm or RMSNorm"
     ),
-    "Conv1d Conv2d Conv3d ConvTranspose2d conv1d conv2d conv3d MaxPool2d AvgPool2d max_pool2d avg_pool2d": (
-        "convolutions and pooling are not part of this library. nn.Flatten() and nn.Linear read an image as a vector"
+    "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d conv1d conv2d conv3d conv_transpose2d "
+    "MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool2d "
+    "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool2d Unfold Fold unfold fold Upsample interpolate": (
+        "Convolutions and pooling are not part of this library. nn.Flatten() and nn.Linear read an image as a vector"
     ),
-    "RNN LSTM GRU RNNCell LSTMCell GRUCell": "write the loop over time in forward(): a layer may be called many times",
-    "IterableDataset": "a DataLoader reads by number, from anything with dataset[i] and len(dataset)",
+    "RNN LSTM GRU RNNCell LSTMCell GRUCell": "Write the loop over time in forward(): a layer may be called many times",
+    "MultiheadAttention multi_head_attention_forward scaled_dot_product_attention Transformer TransformerEncoder "
+    "TransformerDecoder TransformerEncoderLayer TransformerDecoderLayer": (
+        "Attention is not part of this library. Its core is one line: (q @ k.mT / d**0.5).softmax(-1) @ v"
+    ),
+    "GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d group_norm instance_norm": "Use LayerNorm or RMSNorm",
+    "LBFGS NAdam RAdam Adamax Rprop ASGD Adafactor SparseAdam Muon": (
+        "Use SGD, Adam, AdamW, RMSprop, Adagrad or Adadelta, or write a subclass of tg.optim.Optimizer with update()"
+    ),
+    "OneCycleLR CyclicLR CosineAnnealingWarmRestarts SequentialLR ChainedScheduler MultiplicativeLR": (
+        "Use LambdaLR of tg.optim.lr_scheduler, which takes the factor as a function of the number of calls"
+    ),
+    "fft stft istft": "There are no Fourier transforms, since there are no complex tensors",
+    "sparse sparse_coo_tensor to_sparse": "Every tensor is dense",
+    "IterableDataset": "A DataLoader reads by number, from anything with dataset[i] and len(dataset)",
 }
+
+# NumPy's names that PyTorch lacks, or that are called otherwise here.
+_MEANT = {"array": "tg.tensor", "asarray": "tg.as_tensor", "ndarray": "tg.Tensor"}
 
 # Where a name may be that was looked for in the wrong place.
 _PLACES = ("nn", "nn.functional", "nn.init", "optim", "optim.lr_scheduler", "data", "linalg", "autograd", "samples")
@@ -45,8 +64,9 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 def instead(name: str) -> str:
-    """What to use in the place of PyTorch's `name`, which is left out on purpose; empty if there is no such advice."""
-    return next((text for names, text in _INSTEAD.items() if name in names.split()), "")
+    """The rest of a sentence about PyTorch's `name`, left out on purpose: what to use; empty without such advice."""
+    advice = next((text for names, text in _INSTEAD.items() if name in names.split()), "")
+    return advice and f", which PyTorch has. {advice}"
 
 
 def unknown(owner: str, name: str, known: Callable[[], Iterable[str]]) -> AttributeError:
@@ -64,16 +84,26 @@ class _Text:
         text = f"{self._owner} has no attribute {self._name!r}"
         if self._name.startswith("_"):
             return text
-        advice = instead(self._name)
-        return text + (f", as PyTorch has: {advice}" if advice else _suggestion(self._name, self._known()))
+        if module := _not_imported(self._owner, self._name):
+            return f"{text} before it is imported: write import {module}"
+        return text + (instead(self._name) or _suggestion(self._name, self._known()))
 
     __repr__ = __str__
+
+
+def _not_imported(owner: str, name: str) -> str:
+    """The full name of the part `name` of the package `owner`, if there is one."""
+    package = owner.removeprefix("module ").strip("'")
+    is_package = hasattr(sys.modules.get(package), "__path__")
+    return f"{package}.{name}" if is_package and name.isidentifier() and find_spec(f"{package}.{name}") else ""
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
     import difflib
 
     names = [other for other in known if not other.startswith("_")]
+    if name in _MEANT:
+        return f". Did you mean {_MEANT[name]}?"
     found = [other for other in names if other.lower() == name.lower()]
     found += [f"tg.{place}.{name}" for place in _PLACES if _has(f"{_PACKAGE}.{place}", name)]
     if not found and _has(_PACKAGE, name):

@@ -26,7 +26,7 @@ def tensor(data: Operand, *, dtype: DType = None, device: Any = None, requires_g
             floats take the default dtype, Python integers int64.
         dtype: the dtype to convert to.
         device: ``"cpu"``.
-        requires_grad: whether `backward` keeps the gradient by this tensor in `.grad`.
+        requires_grad: whether `backward` keeps the gradient with respect to this tensor in `.grad`.
 
     Raises:
         DtypeError: if the data is not numbers, or a gradient is wanted of integers.
@@ -64,7 +64,7 @@ def as_tensor(data: Operand, dtype: DType = None, device: Any = None) -> Tensor:
     check_device(device, "as_tensor")
     if isinstance(data, Tensor):
         return data if dtype is None else data.to(dtype)
-    return make_tensor(as_array(data, dtype), None)
+    return make_tensor(as_array(data, dtype, "as_tensor"), None)
 
 
 def from_numpy(array: Array) -> Tensor:
@@ -77,7 +77,7 @@ def from_numpy(array: Array) -> Tensor:
     require_own("from_numpy()", array)
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy() needs a NumPy array, got {type(array).__name__}: use tg.tensor()")
-    return make_tensor(as_array(array, None), None)
+    return make_tensor(as_array(array, None, "from_numpy"), None)
 
 
 def is_tensor(obj: object) -> TypeGuard[Tensor]:

@@ -4,11 +4,12 @@ A function here takes tensors, arrays and numbers, or nested dicts, lists and tu
 a tensor, or several. None of these transforms changes the `.grad` of anything, and all work under
 `no_grad()`, whose block then just gets constants. They nest: the gradient of a gradient is
 ``grad(lambda x: grad(f)(x).sum())``. Where the function reads other tensors that require a gradient, or a
-tensor of an outer transform, the results can be differentiated by those as well.
+tensor of an outer transform, the results can be differentiated with respect to those as well.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -40,12 +41,12 @@ Argnums: TypeAlias = int | Sequence[int]
     samples=elementwise,
 )
 def _entrance(x: Operand) -> Operand:
-    """`x` itself, as a new tensor: the point by which a transform differentiates."""
+    """`x` itself, as a new tensor: the point at which a transform differentiates."""
     return x
 
 
 class _Run:
-    """One run of a function, with the tensors by which to differentiate and the tensors that came out."""
+    """One run of a function, with the tensors that went in and those that came out."""
 
     def __init__(self, name: str, f: Callable[..., Any], args: Sequence[Any], places: Sequence[int]) -> None:
         if not callable(f):
@@ -74,7 +75,12 @@ class _Run:
             entered = list(args)
             for place in places:
                 entered[place] = map_tree(enter(place), args[place])
-            self.result = f(*entered)
+            try:
+                self.result = f(*entered)
+            except TypeError as error:
+                if clash := _does_not_take(f, entered):
+                    raise TypeError(f"{name}(): the function {clash}{_HOW_TO_CALL.get(name, '')}") from error
+                raise
         self.inputs = inputs
 
     def read(self, name: str, result: Any) -> list[Tensor]:
@@ -119,6 +125,27 @@ class _Run:
         if self.create_graph:
             return value
         return map_tree(lambda t: t.detach() if isinstance(t, Tensor) else t, value)
+
+
+_HOW_TO_CALL = {
+    "vjp": ". All that follows the function is its arguments, and the vector comes later: value, pull = tg.vjp(f, x); "
+    "pull(v)",
+    "jvp": ". The first tuple has its arguments, the second a direction for each: tg.jvp(f, (x,), (v,))",
+    "hvp": ". The first tuple has its arguments, the second a vector for each: tg.hvp(f, (x,), (v,))",
+}
+
+
+def _does_not_take(f: Callable[..., Any], args: Sequence[Any]) -> str:
+    """What is wrong with the number of arguments, if that is why the call of `f` failed."""
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):  # a function that is not written in Python
+        return ""
+    try:
+        signature.bind(*args)
+    except TypeError as error:
+        return f"was called with {len(args)} argument{'s' * (len(args) != 1)}: {error}"
+    return ""
 
 
 def _require_function(name: str, f: Any, argnums: Any = 0) -> None:
@@ -172,8 +199,8 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     Args:
         f: function that returns a tensor. One that is not a scalar stands for the sum of its elements, as
             everywhere in this library: the derivative of losses is that of their sum.
-        argnums: the position of the argument to differentiate by, or several. Such an argument is a tensor,
-            array or float, or nested dicts, lists and tuples of them.
+        argnums: the position of the argument to differentiate with respect to, or several. Such an argument is a
+            tensor, array or float, or nested dicts, lists and tuples of them.
         has_aux: `f` returns a pair (tensor, anything), and the second is passed on.
 
     Returns:
@@ -315,11 +342,11 @@ def jvp(f: Callable[..., Any], primals: Sequence[Tree], tangents: Sequence[Tree]
 
 
 def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """The function that computes the Jacobian of `f`: the derivative of every output by every input.
+    """The function that computes the Jacobian of `f`: the derivative of every output with respect to every input.
 
     Args:
         f: function that returns a tensor, or nested dicts, lists and tuples of tensors.
-        argnums: the position of the argument to differentiate by, or several, as for `grad`.
+        argnums: the position of the argument to differentiate with respect to, or several, as for `grad`.
 
     Returns:
         A function of the arguments of `f`. For an output of shape (…out) and an argument of shape (…in) it
@@ -335,10 +362,13 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
             [0., 4.]])
     """
     _require_function("jacobian", f, argnums)
+    return _jacobian("jacobian", f, argnums)
 
+
+def _jacobian(name: str, f: Callable[..., Any], argnums: Argnums) -> Callable[..., Any]:
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        run, build = _run("jacobian", f, args, kwargs, argnums)
-        outputs = run.read("jacobian", run.result)
+        run, build = _run(name, f, args, kwargs, argnums)
+        outputs = run.read(name, run.result)
         blocks = []
         for place, output in enumerate(outputs):
             rows = []
@@ -364,7 +394,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 
     Args:
         f: function that returns a tensor.
-        argnums: the position of the argument to differentiate by, or several, as for `grad`.
+        argnums: the position of the argument to differentiate with respect to, or several, as for `grad`.
 
     Returns:
         A function of the arguments of `f`. For an output of shape (…out) and an argument of shape (…in) it
@@ -380,7 +410,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
             [ 0., 12.]])
     """
     _require_function("hessian", f, argnums)
-    return jacobian(jacobian(f, argnums), argnums)
+    return _jacobian("hessian", _jacobian("hessian", f, argnums), argnums)
 
 
 def hvp(f: Callable[..., Any], primals: Sequence[Tree], vectors: Sequence[Tree]) -> tuple[Any, Any]:

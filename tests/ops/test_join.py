@@ -105,10 +105,19 @@ def test_what_does_not_fit_together(call: object, words: list[str]) -> None:
         assert word in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["cat", "stack"])
-def test_tensors_that_are_not_in_a_list(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [
+        *((name, ((), {})) for name in ("cat", "stack", "concatenate", "hstack", "vstack", "dstack", "column_stack")),
+        ("cat", ((), {"dim": 0})),
+        ("cat", ((1,), {})),
+        ("stack", ((), {"axis": 1})),
+        ("concatenate", ((), {"axis": 1})),
+        ("vstack", ((tg.ones(2, 3),), {})),
+    ],
+)
+def test_tensors_that_are_not_in_a_list(name: str, rest: tuple[tuple[object, ...], dict[str, object]]) -> None:
     x = tg.ones(2, 3)
-    with pytest.raises(
-        TypeError, match=rf"{name}: the second argument is the axis, got float32\[2, 3\]: .*{name}\(\[a, b"
-    ):
-        getattr(tg, name)(x, x)
+    said = rf"^{name}: the second argument is float32\[2, 3\]: pass the tensors in one list, {name}\(\[a, b\]\)$"
+    with pytest.raises(TypeError, match=said):
+        getattr(tg, name)(x, x, *rest[0], **rest[1])

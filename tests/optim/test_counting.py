@@ -115,7 +115,7 @@ def test_what_it_says() -> None:
     ]
     case = Case()
     F.cross_entropy(case.logits().movedim(-1, 1), LABELS).backward()
-    assert "sums over 6 samples (6 to 24, as one counts), 6 times" in said(case)[0]
+    assert "sums over 6 samples (6 to 24, depending on what counts as a sample), 6 times" in said(case)[0]
 
 
 def test_a_warning_that_is_an_error_changes_nothing_and_comes_again() -> None:

@@ -49,8 +49,23 @@ def test_a_set_has_no_order():
 def test_the_number_of_samples_is_positive():
     assert sample_count("Op", 0.5) == 0.5
     assert sample_count("Op", np.int64(4)) == 4.0
-    for wrong in (0, -1, math.inf, math.nan, None, "4", tg.sum):
-        with pytest.raises(ValueError, match=r"Op\.step\(samples=.*must be positive"):
+    with pytest.raises(ValueError, match=r"Op\.step\(samples=-1\): .*must be positive$"):
+        sample_count("Op", -1)
+    with pytest.raises(
+        ValueError, match=r"Op\.step\(samples=0\): .*must be positive\. An empty batch .*skip the step$"
+    ):
+        sample_count("Op", 0)
+    for wrong, came in (
+        (math.inf, "inf"),
+        (math.nan, "nan"),
+        (None, "a NoneType"),
+        ("4", "a str"),
+        (tg.sum, "a function"),
+        (True, "a bool"),
+        (np.bool_(True), "a bool"),
+        (tg.tensor(True), "a bool"),
+    ):
+        with pytest.raises(ValueError, match=rf"must be a finite number, got {came}\. Write samples=len\(x\)$"):
             sample_count("Op", wrong)
     for batch in ([1, 2], np.ones(3), tg.ones(2, 2)):
         with pytest.raises(ValueError, match=r"not the samples themselves: write samples=len\(x\)"):

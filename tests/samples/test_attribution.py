@@ -294,3 +294,12 @@ def test_arguments_in_another_order():
         TypeError, match=r"influence\(losses, model, x_test, y_test\): got a Sequential for losses, a Tensor"
     ):
         influence(model, each(model), X_TEST, Y_TEST)
+
+
+def test_inputs_and_targets_that_are_exchanged():
+    model = nn.Linear(3, 1).double()
+    losses, targets = model(tg.tensor(X)).sum(1), tg.tensor(RNG.normal(size=(3, 1)))
+    with pytest.raises(tg.ShapeError, match=r"the model takes y_test, and not x_test: .*model, x_test, y_test\)$"):
+        influence(losses, model, targets, tg.tensor(X_TEST), loss_fn=F.mse_loss)
+    with pytest.raises(tg.ShapeError, match=r"^Linear expects \(\*, 3\)"):  # neither of them fits
+        influence(losses, model, targets, targets, loss_fn=F.mse_loss)

@@ -71,7 +71,7 @@ class ModuleTree:
             text = f"{who} has no attribute {name!r} yet: its __init__ must call super().__init__() first"
         else:
             text = f"{who} has no attribute {name!r}"
-            text += f", as PyTorch has: {instead(name)}" if instead(name) else ""
+            text += instead(name)
         raise AttributeError(text, name=name, obj=self)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -30,6 +31,25 @@ __all__ = [
     "stack",
     "vstack",
 ]
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _one_list(join: Callable[P, R]) -> Callable[P, R]:
+    """`join`, which takes its tensors in one list, and says so to those who pass them one by one."""
+
+    @wraps(join)
+    def joined(*args: P.args, **kwargs: P.kwargs) -> R:
+        if len(args) > 1 and getattr(args[1], "shape", None):
+            op = join.__name__
+            raise TypeError(
+                f"{op}: the second argument is {describe(args[1])}: pass the tensors in one list, {op}([a, b])"
+            )
+        return join(*args, **kwargs)
+
+    return joined
 
 
 def _concatenate_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence[Any]) -> list[Any]:
@@ -81,6 +101,7 @@ def _concatenate(axis: int, *arrays: Operand) -> Operand:
     return np.concatenate(arrays, axis=axis)
 
 
+@_one_list
 def cat(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | None = None) -> Tensor:
     """The tensors one after the other along an existing axis.
 
@@ -99,7 +120,8 @@ def cat(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | None 
     >>> tg.cat([tg.tensor([1.0, 2.0]), tg.tensor([3.0])])
     tensor([1., 2., 3.])
     """
-    many = _listed("cat", tensors, dim)
+    many = list(tensors)
+    require_own("cat", *many)  # NumPy would make arrays of them, and no tensor would come out
     if not many:
         raise ShapeError("cat: needs at least one tensor, got an empty list")
     shapes = [_shape(x) for x in many]
@@ -124,18 +146,8 @@ def cat(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | None 
 concat = cat
 
 
-def _listed(op: str, tensors: Any, dim: Any) -> list[Any]:
-    """The tensors to join, which come in one list."""
-    if hasattr(dim, "shape") and dim.shape:
-        raise TypeError(
-            f"{op}: the second argument is the axis, got {describe(dim)}: pass the tensors in one list, {op}([a, b])"
-        )
-    many = list(tensors)
-    require_own(op, *many)  # NumPy would make arrays of them, and no tensor would come out
-    return many
-
-
 @implements(np.concatenate)
+@_one_list
 def concatenate(arrays: Sequence[Operand], axis: int | None = 0, *, dim: int | None = None) -> Tensor:
     """`cat` under NumPy's name and with NumPy's arguments; ``axis=None`` flattens the tensors first.
 
@@ -171,6 +183,7 @@ def _stack(axis: int, *arrays: Operand) -> Operand:
     return np.stack(arrays, axis=axis)
 
 
+@_one_list
 def stack(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | None = None) -> Tensor:
     """The tensors one after the other along a new axis.
 
@@ -190,7 +203,8 @@ def stack(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | Non
     tensor([[1., 2.],
             [3., 4.]])
     """
-    many = _listed("stack", tensors, dim)
+    many = list(tensors)
+    require_own("stack", *many)  # NumPy would make arrays of them, and no tensor would come out
     if not many:
         raise ShapeError("stack: needs at least one tensor, got an empty list")
     shapes = [_shape(x) for x in many]
@@ -214,6 +228,7 @@ class _OneMore:
 
 
 @implements(np.hstack)
+@_one_list
 def hstack(tup: Sequence[Operand]) -> Tensor:
     """The tensors side by side: joined along axis 1, or along axis 0 if they have but one.
 
@@ -229,6 +244,7 @@ def hstack(tup: Sequence[Operand]) -> Tensor:
 
 
 @implements(np.vstack)
+@_one_list
 def vstack(tup: Sequence[Operand]) -> Tensor:
     """The tensors below each other: joined along axis 0, a vector counting as one row.
 
@@ -243,6 +259,7 @@ def vstack(tup: Sequence[Operand]) -> Tensor:
 
 
 @implements(np.dstack)
+@_one_list
 def dstack(tup: Sequence[Operand]) -> Tensor:
     """The tensors behind each other: joined along axis 2.
 
@@ -257,6 +274,7 @@ def dstack(tup: Sequence[Operand]) -> Tensor:
 
 
 @implements(np.column_stack)
+@_one_list
 def column_stack(tup: Sequence[Operand]) -> Tensor:
     """The tensors as columns: joined along axis 1, a vector counting as one column.
 

@@ -75,7 +75,7 @@ def _forgotten(count: float, what: str) -> tuple[str, str]:
 def _sums(tally: Tally) -> str:
     if tally.low == tally.high:
         return f"sums over {tally.high:g} samples"
-    return f"sums over {tally.likely:g} samples ({tally.low:g} to {tally.high:g}, as one counts)"
+    return f"sums over {tally.likely:g} samples ({tally.low:g} to {tally.high:g}, depending on what counts as a sample)"
 
 
 def _means(count: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import describe
+from ..errors import describe, type_name
 from ..recording import TensorBase
 
 __all__ = ["number", "require_between", "require_order", "sample_count"]
@@ -53,9 +53,17 @@ def sample_count(owner: str, samples: Any) -> float:
             f"{owner}.step(samples={describe(samples)}): samples is the number of samples that the gradients are sums "
             "over, not the samples themselves: write samples=len(x)"
         )
-    if not 0.0 < count < math.inf:
-        raise ValueError(
-            f"{owner}.step(samples={describe(samples)}): the number of samples that the gradients are sums over must "
-            "be positive. An empty batch has no mean: skip the step"
-        )
-    return count
+    boolean = isinstance(samples, bool) or getattr(samples, "dtype", None) == np.bool_
+    if 0.0 < count < math.inf and not boolean:
+        return count
+    reason = "be positive. An empty batch has no mean: skip the step" if count == 0.0 else "be positive"
+    if boolean or not math.isfinite(count):
+        reason = f"be a finite number, got {'a bool' if boolean else _kind(samples)}. Write samples=len(x)"
+    raise ValueError(
+        f"{owner}.step(samples={describe(samples)}): the number of samples that the gradients are sums over must "
+        f"{reason}"
+    )
+
+
+def _kind(samples: Any) -> str:
+    return repr(samples) if isinstance(samples, float) else f"a {type_name(samples)}"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import autograd
-from ..errors import GraphError, type_name
-from ..grad_mode import enable_grad
+from ..errors import DtypeError, GraphError, ShapeError, type_name
+from ..grad_mode import enable_grad, no_grad
 from ..recording import TensorBase
 from .opening import open_losses
 from .results import array_of, tensor_of
@@ -112,10 +112,28 @@ def _test_loss(model: Module, x: Any, y: Any, loss_fn: Callable[[Any, Any], Any]
     from ..nn.functional import cross_entropy
 
     with enable_grad(), _evaluating(model):
-        loss = (loss_fn or cross_entropy)(model(x), y)
+        try:
+            prediction = model(x)
+        except (ShapeError, DtypeError) as error:
+            if not _takes(model, y):
+                raise
+            raise type(error)(
+                "influence(): the model takes y_test, and not x_test: the inputs come before the targets, "
+                "influence(losses, model, x_test, y_test)"
+            ) from error
+        loss = (loss_fn or cross_entropy)(prediction, y)
     if not isinstance(loss, TensorBase):
         raise TypeError(f"influence(): loss_fn returned a {type(loss).__name__}, it must return a Tensor to be summed")
     return loss
+
+
+def _takes(model: Module, x: Any) -> bool:
+    try:
+        with no_grad():
+            model(x)
+    except Exception:
+        return False
+    return True
 
 
 @contextmanager
