@@ -96,7 +96,7 @@ def grad(
     only_inputs: bool = True,
     allow_unused: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """The derivative of the sum of all elements of `outputs` by each of `inputs`; no `.grad` changes.
+    """The derivative of the sum of all elements of `outputs` with respect to each of `inputs`; no `.grad` changes.
 
     Args:
         outputs: a tensor, or several.

@@ -15,7 +15,7 @@ __all__ = ["sum_to_shape"]
 def sum_to_shape(gradient: Any, shape: tuple[int, ...]) -> Any:
     """Sum `gradient` over the axes along which an operand of `shape` was repeated.
 
-    Broadcasting copies a value, and the derivative by a copied value is the sum over its copies.
+    Broadcasting copies a value, and the derivative with respect to a copied value is the sum over its copies.
 
     Args:
         gradient: array or Tensor whose shape an array of `shape` broadcasts to.

@@ -33,7 +33,7 @@ def retains(source: Link | None) -> bool:
 def follow(old: Link | None, new: Link | None) -> None:
     """A tensor that came from `old` comes from `new`, as it was changed in place: what it keeps goes with it.
 
-    Hooks stay behind: they asked for the gradient by the numbers that there were.
+    Hooks stay behind: they asked for the gradient with respect to the numbers that there were.
     """
     if isinstance(old, Node) and isinstance(new, Node) and old is not new and retains(old):
         assert old.hooks is not None

@@ -33,7 +33,7 @@ class Tensor(InplaceMethods):
     Args:
         data: an array (kept as it is, not copied), a Tensor, a number or a nested list of numbers
             (which take the default dtype).
-        requires_grad: whether `backward` keeps the gradient by this tensor in `.grad`.
+        requires_grad: whether `backward` keeps the gradient with respect to this tensor in `.grad`.
         dtype: the dtype to convert to.
 
     Attributes:
@@ -88,7 +88,7 @@ class Tensor(InplaceMethods):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a gradient by this tensor is wanted, here or further back."""
+        """Whether a gradient with respect to this tensor is wanted, here or further back."""
         return self.source is not None
 
     @requires_grad.setter

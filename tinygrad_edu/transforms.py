@@ -121,7 +121,7 @@ class _Run:
         ]
 
     def outside(self, value: Any) -> Any:
-        """`value` as the caller gets it: a constant, unless there is more to differentiate by."""
+        """`value` as the caller gets it: a constant, unless there is more to differentiate with respect to."""
         if self.create_graph:
             return value
         return map_tree(lambda t: t.detach() if isinstance(t, Tensor) else t, value)

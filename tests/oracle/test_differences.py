@@ -87,6 +87,11 @@ def twice(library: Any) -> None:
     y.sum().backward()
 
 
+def divided(library: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return (library.tensor([5]) // library.tensor([0])).tolist()
+
+
 def numpys(library: Any) -> Any:
     t = leaf(library, [1.0, 2.0])
     return type(np.concatenate([t, t])).__name__, (np.ones(2) * t).requires_grad
@@ -108,12 +113,16 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
     "`t.shape`, `t.size()`": [(lambda lib: type(lib.zeros(2).shape) is tuple, False, True)],
     "NumPy's functions and arrays beside tensors": [(numpys, ERROR, ("Tensor", True))],
     "random numbers": [(lambda lib: (lib.manual_seed(0), round(lib.rand(1).item(), 3))[1], 0.496, 0.851)],
-    "a 0-d float64 tensor beside a float32 one": [
+    "a 0-d tensor beside one of a smaller dtype (float64 beside float32, int64 beside int32)": [
         (lambda lib: str((lib.ones(1) * lib.tensor(2.0, dtype=lib.float64)).dtype)[-7:], "float32", "float64"),
         (lambda lib: str((lib.ones(1) * np.float64(2)).dtype)[-7:], "float32", "float32"),
+        (lambda lib: str((lib.ones(1, dtype=lib.int32) * lib.tensor(2)).dtype)[-5:], "int32", "int64"),
+        (lambda lib: str((lib.ones(1, dtype=lib.int32) * 2).dtype)[-5:], "int32", "int32"),
+        (lambda lib: str((lib.ones(1) * lib.tensor(2)).dtype)[-7:], "float32", "float32"),
     ],
-    "operands of two dtypes in `@`, the mean of integers": [
+    "operands of two dtypes in `@` and `linear`, the mean of integers": [
         (lambda lib: (lib.ones(1, 1) @ lib.ones(1, 1, dtype=lib.float64)).item(), ERROR, 1.0),
+        (lambda lib: str(lib.nn.Linear(2, 1)(lib.ones(1, 2, dtype=lib.float64)).dtype), ERROR, "float64"),
         (lambda lib: lib.tensor([1, 2]).mean().item(), ERROR, 1.5),
     ],
     "`x[0, :, [1, 2]]`, an integer and an index array apart": [
@@ -122,7 +131,11 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
     "an index of uint8": [(lambda lib: lib.arange(2)[lib.tensor([0, 1], dtype=lib.uint8)].tolist(), [1], [0, 1])],
     "`x[::-1]`": [(lambda lib: lib.arange(2)[::-1].tolist(), ERROR, [1, 0])],
     "`x[[0, 0]] = v`": [(repeated, [1.0, 1.0], [0.0, 1.0])],
-    "changing in place what a rule has yet to read": [
+    "integers divided by zero, `tensor([5]) // 0`": [
+        (lambda lib: (lib.tensor([5]) // 0).tolist(), ERROR, RuntimeWarning),
+        (divided, ERROR, [0]),
+    ],
+    "changing in place what `backward()` still needs": [
         (overwritten, ERROR, [3.0]),
         (overwritten_outside, ERROR, tg.GraphError),
     ],

@@ -452,6 +452,6 @@ def test_sample_grads_of_what_is_no_leaf() -> None:
     with pytest.raises(tg.GraphError, match="sample_grads is for leaves, such as parameters"):
         (w * 2).sample_grads
     with pytest.raises(
-        tg.GraphError, match="no loss has been differentiated by it since its gradient was last cleared"
+        tg.GraphError, match="no loss has been differentiated with respect to it since its gradient was last cleared"
     ):
         w.sample_grads

@@ -629,8 +629,8 @@ def test_a_parameter_without_per_sample_gradients():
     with pytest.raises(tg.GraphError) as caught:
         w.sample_grads
     assert str(caught.value) == (
-        "sample_grads: there are none of this tensor of shape (2,): no loss has been differentiated by it since its "
-        "gradient was last cleared. Call losses.backward(per_sample=True) on one loss for each sample"
+        "sample_grads: there are none of this tensor of shape (2,): no loss has been differentiated with respect to "
+        "it since its gradient was last cleared. Call losses.backward(per_sample=True) on one loss for each sample"
     )
     with pytest.raises(tg.GraphError, match="there are none"):
         w.shared_grad

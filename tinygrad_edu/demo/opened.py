@@ -24,7 +24,7 @@ class OpenedGradient:
         digits: what the samples show.
         probabilities: how likely the model takes each sample for the digit of that output.
         x: what each sample sends into the weight.
-        delta: the derivative of each sample's cost by that output.
+        delta: the derivative of each sample's cost with respect to that output.
         gradient: what backward() left in the weight's `.grad`.
     """
 

@@ -120,7 +120,7 @@ class _BackwardWatch:
         return passed if several else passed[0]
 
     def _run(self, parts: tuple[Any, ...], where: list[int]) -> list[Any]:
-        """Call the hooks with the gradients by the arguments; returns those of the tracked ones."""
+        """Call the hooks with the gradients with respect to the arguments; returns those of the tracked ones."""
         grads = _spread(parts, where, self.count)
         for hook, _ in self.hooks:
             result = hook(self.module, grads, self.grad_output)

@@ -127,8 +127,8 @@ class Module(ModuleTree):
         """Call ``hook(module, grad_input, grad_output)`` when a backward pass has gone through the module.
 
         Args:
-            hook: gets a tuple with the gradient by each positional argument (None for one that requires
-                none) and one with that by each output. What it returns, unless None, takes the place of
+            hook: gets a tuple with the gradient with respect to each positional argument (None for one that requires
+                none) and one with that of each output. What it returns, unless None, takes the place of
                 `grad_input` further back.
             prepend: call it before the hooks that are already there.
 

@@ -15,7 +15,7 @@ class Parameter(Tensor):
     Args:
         data: an array or a Tensor (whose memory is shared, outside of any graph), a number or a nested
             list of numbers.
-        requires_grad: whether `backward` keeps the gradient by it in `.grad`.
+        requires_grad: whether `backward` keeps the gradient with respect to it in `.grad`.
 
     Raises:
         DtypeError: if a gradient is wanted of a dtype that is not floating.

@@ -71,7 +71,7 @@ def zeros(
         shape: the sizes, ``zeros(2, 3)`` or ``zeros((2, 3))``; none gives a 0-d tensor.
         size: the same, as a keyword.
         dtype: default, the default dtype.
-        requires_grad: whether a gradient by it is wanted.
+        requires_grad: whether a gradient with respect to it is wanted.
         device: ``"cpu"``.
 
     Returns:
@@ -122,7 +122,7 @@ def full(
         size: the shape, a tuple or an integer.
         fill_value: the number.
         dtype: default, the default dtype for a float, int64 for an integer, bool for a bool.
-        requires_grad: whether a gradient by it is wanted.
+        requires_grad: whether a gradient with respect to it is wanted.
         device: ``"cpu"``.
 
     Returns:
@@ -233,7 +233,7 @@ def arange(
         end: where to stop.
         step: the distance.
         dtype: default, int64 if all three are integers, else the default dtype.
-        requires_grad: whether a gradient by it is wanted.
+        requires_grad: whether a gradient with respect to it is wanted.
         device: ``"cpu"``.
 
     Returns:
@@ -274,7 +274,7 @@ def linspace(
         end: the last number.
         steps: how many.
         dtype: default, the default dtype.
-        requires_grad: whether a gradient by it is wanted.
+        requires_grad: whether a gradient with respect to it is wanted.
         device: ``"cpu"``.
 
     Returns:
@@ -310,7 +310,7 @@ def logspace(
         steps: how many.
         base: what is raised to them.
         dtype: default, the default dtype.
-        requires_grad: whether a gradient by it is wanted.
+        requires_grad: whether a gradient with respect to it is wanted.
         device: ``"cpu"``.
 
     Returns:

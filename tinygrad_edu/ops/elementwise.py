@@ -199,8 +199,8 @@ def pow(x: Operand, y: Operand) -> Operand:
 
     The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
-    The derivative by `x` is 0 where `y` is 0. That by `y` is, where `x` is 0, 0 or (where `y` is negative)
-    -inf; and NaN where `x` is negative.
+    The derivative with respect to `x` is 0 where `y` is 0. That with respect to `y` is, where `x` is 0, 0 or (where
+    `y` is negative) -inf; and NaN where `x` is negative.
 
     >>> import tinygrad_edu as tg
     >>> x = tg.tensor([-2.0, 0.0, 3.0], requires_grad=True)

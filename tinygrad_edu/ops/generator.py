@@ -61,7 +61,7 @@ class Generator:
         return self
 
     def seed(self) -> int:
-        """Start again from a seed that cannot be foretold, and return it.
+        """Start again from a seed that cannot be predicted, and return it.
 
         >>> import tinygrad_edu as tg
         >>> g = tg.Generator()
@@ -129,7 +129,7 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Start the default generator from a seed that cannot be foretold, and return it.
+    """Start the default generator from a seed that cannot be predicted, and return it.
 
     >>> import tinygrad_edu as tg
     >>> seed = tg.seed()

@@ -56,7 +56,7 @@ def _scaled(normal: Any, weight: Any, bias: Any) -> Any:
 def _layer_norm_rule(
     g: Any, out: Any, x: Any, weight: Any, bias: Any, count: int, eps: float, *, needs: Sequence[Any]
 ) -> tuple[Any, ...]:
-    """The gradients by x, weight and bias.
+    """The gradients with respect to x, weight and bias.
 
     With n = (x - m) / s, where m and s are the mean and the deviation of x, n moves neither along 1 nor
     along n itself: of the gradient h by n, only the part perpendicular to both reaches x, divided by s.

@@ -72,7 +72,7 @@ def rand(
         size: the same, as a keyword.
         generator: where the numbers come from; None for the default generator.
         dtype: a floating dtype; default, the default one.
-        requires_grad: whether a gradient by it is wanted.
+        requires_grad: whether a gradient with respect to it is wanted.
         device: ``"cpu"``.
 
     Returns:
@@ -124,7 +124,7 @@ def randint(
         size: the shape, a tuple.
         generator: where the numbers come from; None for the default generator.
         dtype: default int64.
-        requires_grad: whether a gradient by it is wanted (for a floating `dtype`).
+        requires_grad: whether a gradient with respect to it is wanted (for a floating `dtype`).
         device: ``"cpu"``.
 
     Returns:
@@ -197,7 +197,7 @@ def normal(
         size: the shape, if both are numbers.
         generator: where the numbers come from; None for the default generator.
         dtype: default, that of the tensors, or the default dtype.
-        requires_grad: whether a gradient by it is wanted.
+        requires_grad: whether a gradient with respect to it is wanted.
         device: ``"cpu"``.
 
     Returns:

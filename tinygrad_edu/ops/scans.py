@@ -122,7 +122,7 @@ def recurrence(a: Operand, b: Operand, axis: int, reverse: bool) -> Operand:
 
 
 def _running_product_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) -> Any:
-    """By x[i]: the product of what comes before i, times the sum over k of g[k] x[i+1] … x[k]."""
+    """With respect to x[i]: the product of what comes before i, times the sum over k of g[k] x[i+1] … x[k]."""
     step = -1 if reverse else 1
     before = shifted(out, axis, step, 1)
     return before * recurrence(shifted(x, axis, -step, 0), g, axis, not reverse)

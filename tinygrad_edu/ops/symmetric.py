@@ -115,7 +115,7 @@ def cholesky(a: Operand, *, upper: bool = False) -> Tensor:
         upper: give L.T instead.
 
     Returns:
-        Tensor of the shape of `a`. The gradient by `a` is symmetric. Its formula: Murray 2016,
+        Tensor of the shape of `a`. The gradient with respect to `a` is symmetric. Its formula: Murray 2016,
         "Differentiation of the Cholesky decomposition" (arXiv:1602.07527).
 
     Raises:

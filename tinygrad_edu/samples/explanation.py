@@ -30,7 +30,7 @@ class Row(NamedTuple):
         sample: its number.
         x: what it sent into the weight: the layer's input. 1 where a row of a table was looked up, and for biases
             and scales, whose delta is the sample's whole gradient.
-        delta: its error term: the derivative of its loss by the layer's output.
+        delta: its error term: the derivative of its loss with respect to the layer's output.
         product: x · delta, or the sum of that over several slots: the sample's gradient, ``sample_grads[m][index]``.
         coefficient: what that is multiplied with in `.grad`: 1 unless gradients were clipped.
         share: its part of the total; None where the total is 0 or not finite.

@@ -405,7 +405,7 @@ def of_leaf(leaf: Any) -> SampleGrads:
     if leaf.samples:
         return SampleGrads(leaf, leaf.samples)
     if leaf.grad is None:
-        reason = "no loss has been differentiated by it since its gradient was last cleared"
+        reason = "no loss has been differentiated with respect to it since its gradient was last cleared"
     else:
         reason = "its .grad came from a plain backward()"
     raise GraphError(

@@ -144,7 +144,7 @@ def _passes(subject: Subject, arrays: Sequence[Any], cotangents: Sequence[Array]
 def _column(
     subject: Subject, arrays: Sequence[Any], place: int, outs: Sequence[Array], cotangents: Sequence[Array]
 ) -> Column | None:
-    """The derivatives of each element of the results by one element of an input: the gradient's, and numeric ones."""
+    """The derivatives of the results with respect to one element of an input: the gradient's, and numeric ones."""
     if sum([out.size for out in outs]) > _COLUMN or not cotangents:
         return None
     which = subject.checked.index(place)

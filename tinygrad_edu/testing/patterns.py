@@ -37,8 +37,9 @@ class Clues:
             pairs of words and an array: the inputs, the results, the gradients that came in.
         sizes: what a number may be the size of, as pairs of words and a size.
         uses: how many links of the graph lead to the input; 0 if that is not known.
-        column: for an element of the input the derivatives of all elements of each result by it: the gradient's,
-            the numeric ones, the error of these, and the incoming gradient; None where that would take too long.
+        column: for an element of the input the derivatives of each result's elements with respect to it: the
+            gradient's, the numeric ones, the error of these, and the incoming gradient; None where that would take
+            too long.
         passes: the input's gradients for one graph and the incoming gradients g, g again, 2 g, some elements of
             g, and the others.
     """

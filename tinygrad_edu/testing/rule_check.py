@@ -246,7 +246,7 @@ class _Argument:
         return [zeros_for(self.x, None if part is None else unbroadcast(part, self.x.shape)) for part in found]
 
     def _column(self, at: tuple[int, ...]) -> list[tuple[Array, Array, Array, Array]] | None:
-        """The derivatives of all elements of the results by one element: those of the rule, and numeric ones."""
+        """The derivatives of the results with respect to one element: those of the rule, and numeric ones."""
         used = [k for k, g in enumerate(self.cotangents) if g is not None]
         if sum([self.call.outs[k].size for k in used]) > _COLUMN or getattr(self.call.node.op, "symmetric", False):
             return None
@@ -267,7 +267,7 @@ class _Argument:
         return found
 
     def _row(self, k: int, at: tuple[int, ...]) -> Array:
-        """The derivatives of the elements of result `k` by one element, as the rule has them."""
+        """The derivatives of the elements of result `k` with respect to one element, as the rule has them."""
         node, found = self.call.node, np.zeros(self.call.outs[k].shape)
         for index in np.ndindex(found.shape):
             parts: list[Any] = [None if g is None else np.zeros(g.shape) for g in self.cotangents]

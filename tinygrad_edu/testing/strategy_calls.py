@@ -191,7 +191,7 @@ def batches(
         classes: how many classes the targets are of; None if they are to be numbers.
         max_batches: how many batches there are at most; there is one at least.
         dtype: that of the inputs, and of targets that are numbers.
-        requires_grad: whether a gradient by the inputs is wanted.
+        requires_grad: whether a gradient with respect to the inputs is wanted.
 
     >>> from tinygrad_edu.testing.strategies import batches, simplest
     >>> simplest(batches(), lambda epoch: len(epoch[0].inputs) == 1)

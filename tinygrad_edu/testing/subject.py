@@ -91,7 +91,7 @@ class Subject:
         return results, leaves
 
     def gradients(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
-        """For each checked input its gradient by the sum of outputs times cotangents; None if it is not used."""
+        """For each checked input the gradient of the sum of outputs times cotangents; None if it is not used."""
         results, leaves = self.outputs(arrays)
         return self.pull(results, [leaves[i] for i in self.checked], cotangents)
 
