@@ -1,7 +1,7 @@
 """Factors: the gradient of every sample, kept as what it is the product of.
 
-The gradient of sample m with respect to a parameter is a sum over the slots (rows, time steps, positions) that
-belong to m. Each kind of factor keeps the slots of one or several uses of the parameter, with `owner`, the sample of each:
+The gradient of sample m with respect to a parameter is a sum over its slots (rows, time steps, positions).
+Each kind of factor keeps the slots of one or several uses of the parameter, with `owner`, the sample of each:
 
     Outer    left (C, N, o), right (C, N, i):  G_m[c] = Σ over m's slots of left[c, n] ⊗ right[c, n]
     Rows     values (N, k), rows (N,):         G_m[r] = Σ over m's slots with rows[n] == r of values[n]

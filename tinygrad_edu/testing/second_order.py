@@ -22,8 +22,8 @@ def of_gradients(subject: Subject, cotangents: Sequence[Array]) -> Subject:
     """The subject whose outputs are the gradients of another one.
 
     Its inputs are those of `subject`, and then the cotangents, with respect to which the gradients are
-    differentiated as well: where they do not depend on the inputs, since the function is linear, they still depend
-    on these.
+    differentiated as well: where they do not depend on the inputs, since the function is linear, they still depend on
+    these.
     The gradient of an input that is not used is a constant 0.
 
     Args:
