@@ -1,4 +1,5 @@
-"""The pytest plugin: the option --gradcheck-profile, the fixture `gradcheck`, and a closing table of what was checked.
+"""The pytest plugin: the option --gradcheck-profile, the fixture `gradcheck`, a closing table of what was checked,
+and NumPy's warnings told of the test's line.
 
 pytest loads a plugin in every run, also where no gradient is tested. So it stands outside of the package, whose import
 takes NumPy with it, and imports the package only when a test asks for the fixture. `tinygrad_edu.testing`, when it
@@ -78,6 +79,23 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if tally is not None:
         listeners.remove(tally)
         profile = tally.before
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    _tell_numpys_warnings_of_the_tests_line()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call() -> None:
+    _tell_numpys_warnings_of_the_tests_line()
+
+
+def _tell_numpys_warnings_of_the_tests_line() -> None:
+    """pytest makes filters for each test, which shadow the one that the package made when it was imported."""
+    module = sys.modules.get("tinygrad_edu.numpy_warnings")
+    if module is not None:
+        module.install()
 
 
 @pytest.fixture

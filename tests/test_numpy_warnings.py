@@ -94,6 +94,22 @@ def test_filters_that_are_made_later_are_obeyed() -> None:
             tg.log(tg.zeros(3))
 
 
+def test_installing_again_brings_the_filter_to_the_front_and_keeps_one() -> None:
+    with warnings.catch_warnings(record=True) as records:
+        numpy_warnings.install()
+        warnings.simplefilter("always")
+        tg.log(tg.zeros(3))
+        numpy_warnings.install()
+        tg.log(tg.zeros(3)), (line := here())
+        hooks = [entry for entry in warnings.filters if isinstance(entry[1], numpy_warnings._Hook)]
+        assert len(hooks) == 1
+        assert warnings.filters[0] is hooks[0]
+    shadowed, told_of = records
+    assert shadowed.filename != __file__
+    assert str(shadowed.message) == "divide by zero encountered in log"
+    assert (told_of.filename, told_of.lineno) == (__file__, line)
+
+
 def test_a_program_is_warned_once_for_each_of_its_lines() -> None:
     program = "import tinygrad_edu as tg\nfor _ in range(3):\n    tg.log(tg.zeros(2))\ntg.log(tg.zeros(2))\n"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

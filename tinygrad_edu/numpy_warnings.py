@@ -2,6 +2,11 @@
 
 NumPy warns of the line that called it, which is a line of this library. Nothing may be done about that where the
 ops run, a thousand times a step. So it is done in the filter of warnings, which is asked only when there is one.
+
+A filter that a program makes after the import comes before this one, and is asked first. If it lets the warning pass
+("always", "default") or makes it an error, as within `pytest.warns` or `warnings.catch_warnings` with
+`simplefilter("always")`, NumPy's own text and a line of this library are what is shown. `tinygrad_edu`'s pytest plugin
+puts the filter in front again before each test, so that the filters of a whole run do not hide it.
 """
 
 from __future__ import annotations
@@ -55,7 +60,8 @@ def _where(frame: FrameType | None) -> str:
 
 
 def install() -> None:
-    """Put the filter in front of those that there are; filters that are made later come before it."""
+    """Put the filter in front of those that there are, where it may be already; later ones come before it."""
     entries: Any = warnings.filters
-    if not any(isinstance(entry[1], _Hook) for entry in entries):
-        entries.insert(0, ("ignore", _Hook(), RuntimeWarning, None, 0))
+    if not (entries and isinstance(entries[0][1], _Hook)):
+        others = [entry for entry in entries if not isinstance(entry[1], _Hook)]
+        entries[:] = [("ignore", _Hook(), RuntimeWarning, None, 0), *others]

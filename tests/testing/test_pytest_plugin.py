@@ -164,6 +164,69 @@ def test_late(gradcheck):
     assert "gradients: 2 checks of 1 function, 2 elements" in done.stdout
 
 
+DIVIDES = """
+import warnings
+import pytest
+import tinygrad_edu as tg
+
+@pytest.fixture
+def logs():
+    return tg.log(tg.zeros(2))  # in a fixture
+
+def test_shown():
+    tg.log(tg.zeros(2))  # in a test
+
+def test_fixture(logs):
+    pass
+
+def test_caught():
+    with pytest.warns(RuntimeWarning, match="divide by zero encountered in log"):
+        tg.log(tg.zeros(2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tg.log(tg.zeros(2))
+
+def test_silent():
+    import numpy as np
+    with np.errstate(all="ignore"):
+        tg.log(tg.zeros(2))
+"""
+
+
+def of_fresh_process(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """In a process of its own, whose filters are those that pytest makes."""
+    pytester.makepyfile(DIVIDES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        return pytester.runpytest_subprocess("-p", "_tinygrad_edu_pytest", "-p", "no:cacheprovider", *arguments)
+
+
+def number_of(text: str) -> int:
+    return next(i for i, line in enumerate(DIVIDES.strip().splitlines(), 1) if text in line)
+
+
+@pytest.mark.parametrize("arguments", [(), ("-W", "always"), ("-W", "default::RuntimeWarning")])
+def test_warnings_of_numpys_are_told_of_the_tests_line(pytester: pytest.Pytester, arguments: tuple[str, ...]) -> None:
+    result = of_fresh_process(pytester, *arguments)
+    result.assert_outcomes(passed=4, warnings=2)
+    text = "RuntimeWarning: divide by zero encountered in log (in the op log)"
+    for comment in ("# in a test", "# in a fixture"):
+        result.stdout.fnmatch_lines([f"*.py:{number_of(comment)}: {text}"])
+
+
+def test_warnings_of_numpys_that_are_errors_name_the_op(pytester: pytest.Pytester) -> None:
+    result = of_fresh_process(pytester, "-W", "error")
+    result.assert_outcomes(passed=2, failed=1, errors=1)
+    result.stdout.fnmatch_lines(["E * RuntimeWarning: divide by zero encountered in log (in the op log)"])
+    pytester.makeini("[pytest]\nfilterwarnings =\n    error")
+    of_fresh_process(pytester).assert_outcomes(passed=2, failed=1, errors=1)
+
+
+def test_a_filter_of_the_run_that_ignores_them_is_obeyed(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nfilterwarnings =\n    error\n    ignore:divide by zero:RuntimeWarning")
+    of_fresh_process(pytester).assert_outcomes(passed=4, warnings=0)
+
+
 def test_entry_point() -> None:
     found = importlib.metadata.entry_points(group="pytest11", name="tinygrad_edu")
     if not found:
