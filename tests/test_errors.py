@@ -54,6 +54,12 @@ def test_axis_error() -> None:
     assert "0-d tensor" in str(errors.axis_error("sum", 0, ()))
 
 
+def test_an_op_is_called_what_users_write() -> None:
+    assert errors.spoken("set_item") == errors.spoken("overwrite") == "x[index] = value"
+    assert [errors.spoken(op) for op in ("getitem", "sum_over", "mean")] == ["x[index]", "sum", "mean"]
+    assert errors._SPOKEN.keys() <= tg.PRIMITIVES.keys()
+
+
 def made_by(package: str, **attributes: object) -> object:
     """Something whose type is from another package; that package is not needed for it."""
     return type("Tensor", (), {"__module__": f"{package}.core", **attributes})()

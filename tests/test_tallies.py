@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.nn import functional as F
-from tinygrad_edu.tallies import Tally, tally_of
+from tinygrad_edu.tallies import Tally, mean_assigned, tally_of
 
 W = tg.tensor(np.ones((3, 2)), requires_grad=True)
 X, Y = np.arange(12.0).reshape(4, 3) / 10, np.array([0, 1, 1, 0])
@@ -236,3 +236,16 @@ def test_nothing_is_kept_alive() -> None:
         assert held[0]() is None
     finally:
         gc.enable()
+
+
+def test_a_mean_that_was_put_there_is_one_until_somebody_changes_it() -> None:
+    leaves = [tg.zeros(2, requires_grad=True), tg.ones(2, requires_grad=True)]
+    for leaf in leaves:
+        leaf.grad = leaf.detach() * 3.0
+    mean_assigned([leaf.source for leaf in leaves])  # type: ignore[misc]
+    for leaf in leaves:
+        assert shown(leaf.source.tally) == {"means": 1}  # type: ignore[union-attr]
+        assert leaf.source.tally.holds(leaf.source)  # type: ignore[union-attr]
+    leaves[1].grad.numpy()[...] *= 2  # type: ignore[union-attr]
+    assert not any(leaf.source.tally.holds(leaf.source) for leaf in leaves)  # type: ignore[union-attr]
+    mean_assigned([])
