@@ -159,6 +159,15 @@ def test_what_has_a_mask_is_not_written(recorded: bool) -> None:
     np.testing.assert_array_equal(x.array, [1, 2])
 
 
+def test_integers_take_in_numbers_but_no_gradient() -> None:
+    w = tg.tensor([2.75], requires_grad=True)
+    x = tg.tensor([1, 2, 3])
+    for write in (lambda: x.__setitem__(0, w[0]), lambda: x[1:].__setitem__(0, w[0]), lambda: x[2:].copy_(w)):
+        write()
+        assert not x.requires_grad
+    assert x.tolist() == [2, 2, 2]
+
+
 def test_what_fails_changes_no_view() -> None:
     h = tg.tensor(X, requires_grad=True) * 2
     row, source = h[0], h.source

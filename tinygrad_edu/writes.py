@@ -35,7 +35,7 @@ T = TypeVar("T", bound=TensorBase)
 
 def _recorded(x: TensorBase, operands: tuple[Any, ...], label: str) -> bool:
     """Whether the change must be recorded; raises where it cannot be."""
-    if not mode.recording:
+    if not mode.recording or x.array.dtype.kind != "f":  # no gradient passes through integers
         return False
     view, base = view_of(x), _base(x)
     if isinstance(base.source, Leaf):
