@@ -206,7 +206,7 @@ def _framework(kind: type) -> str:
 def require_own(what: str, *values: Any) -> None:
     """Raise DtypeError if one of `values` is a tensor of another framework; `what` begins the message."""
     for value in values:
-        strange = foreign(value)
+        strange = _seen.get(type(value)) != "" and foreign(value)  # nearly all types are known to be no framework's
         if strange:
             raise DtypeError(f"{what} got {strange}")
 
