@@ -533,7 +533,7 @@ def test_the_way_out_of_dividing_twice(means, way_out):
     tally.stamp([leaf])
     found = objection(tally, leaf, 100)
     assert found is not None
-    assert f'With reduction="mean" {way_out};' in found[1]
+    assert f'With reduction="mean", or after assign_mean(), {way_out};' in found[1]
 
 
 def test_sums_are_divided_by_what_they_are_sums_over():
