@@ -15,19 +15,18 @@ from typing import Any, TypeAlias
 
 from . import versions
 from .graph import Leaf, Link, Node
+from .rows import straight, way_of
 
 __all__ = ["Mark", "Tally", "held", "hooks_ran", "mark", "mean_assigned", "stamp", "tally_of", "unknown"]
 
-Mark: TypeAlias = tuple[str, float, float, float]
-"""What the result of a loss is ("sum", "mean" or "none"), and the least, the likeliest and the greatest count."""
+Mark: TypeAlias = tuple[str, float, float, float, bool, Any]
+"""What the result of a loss is ("sum", "mean" or "none"), the least, the likeliest and the greatest count, whether
+its rows are those of the model's input, and the first and the last parameter of the model, by their ids."""
 
-_MEAN: Mark = ("mean", 1, 1, 1)
-# What leaves a sum of losses a sum of these losses.
-_TRANSPARENT = {"add", "sub", "neg", "sum", "sum_over", "reshape", "transpose", "clone", "astype", "getitem"}
-_TRANSPARENT |= {"stack", "concatenate", "pick", "split"}
+# What leaves a sum of losses a sum of all of them.
+_TRANSPARENT = {"add", "sub", "neg", "sum", "sum_over", "reshape", "transpose", "clone", "astype", "stack"}
 _changes = itertools.count(1)
 _LOOKED_AT = 256  # nodes on top of a graph, at most
-_DEPTH = 8  # ops below a loss, at most
 
 
 class Tally:
@@ -35,6 +34,9 @@ class Tally:
 
     Attributes:
         low, likely, high: how many samples the losses were summed over: 0 without such losses, 1 and more else.
+        sums: how many passes added such sums.
+        certain: whether the rows of these losses are known to be those of the model's input.
+        model: which model the losses are of, None if they are not known to be all of one.
         means: how many mean losses were added.
         own_means: how many means that no loss function has computed.
         rows: of how many numbers, not of a loss function, the derivative of the sum was taken.
@@ -45,6 +47,9 @@ class Tally:
     low: float = 0.0
     likely: float = 0.0
     high: float = 0.0
+    sums: int = 0
+    certain: bool = True
+    model: Any = None
     means: int = 0
     own_means: int = 0
     rows: int = 0
@@ -55,12 +60,17 @@ class Tally:
     _witness: Any
     _number: Any
 
-    def summed(self, low: float, likely: float, high: float) -> None:
-        """Add a sum in the same pass: over other samples, or once more over the same."""
-        if self.high:
-            self.low, self.likely, self.high = min(self.low, low), max(self.likely, likely), self.high + high
-        else:
-            self.low, self.likely, self.high = low, likely, high
+    def take(self, found: Mark, averaged: bool) -> None:
+        """Add a marked loss of the same pass, or the mean of one."""
+        kind, low, likely, high, certain, model = found
+        self.model = model if not (self.high or self.means) or self.model == model else None
+        if averaged and kind != "none":
+            self.more = True
+        elif averaged or kind == "mean":
+            self.means += 1
+        else:  # over other samples, or once more over the same
+            self.low, self.likely, self.high = min(self.low or low, low), max(self.likely, likely), self.high + high
+            self.certain, self.sums = self.certain and certain, 1
 
     def plus(self, other: Tally) -> Tally:
         """What this one and a later pass come to."""
@@ -68,6 +78,10 @@ class Tally:
         both.low = min(self.low, other.low) or self.low + other.low
         both.likely = self.likely + other.likely
         both.high = self.high + other.high
+        both.sums = self.sums + other.sums
+        both.certain = self.certain and other.certain
+        counts = [tally.model for tally in (self, other) if tally.high or tally.means]
+        both.model = counts[0] if counts and counts[0] == counts[-1] else None
         both.means = self.means + other.means
         both.own_means = self.own_means + other.own_means
         both.rows = self.rows + other.rows
@@ -134,32 +148,19 @@ def mark(result: Any, reduction: str, input: Any, shape: tuple[int, ...], counte
     below = input.source
     if type(node) is not Node or type(below) is Leaf:
         return
-    if reduction == "mean":
-        node.mark = _MEAN
-        return
     count = shape[0] if shape else 1
     least: float = count
     greatest: float = count
-    for size in _sizes_below(below):
-        if size != count:
-            least, greatest = min(least, size), max(greatest, size)
+    certain = True
+    model = straight(below, count)
+    if model is None:
+        way = way_of(below, count)
+        if way is None:
+            return
+        least, greatest, certain, model = way.least, way.greatest, way.certain, way.model
     if counted != count or len(shape) > 1:
         least, greatest = min(least, counted), max(greatest, counted, math.prod(shape))
-    node.mark = reduction, least, count, greatest
-
-
-def _sizes_below(source: Link | None) -> list[int]:
-    """How many samples there may have been before they were reshaped, or some were picked out of them."""
-    sizes: list[int] = []
-    while type(source) is Node and len(sizes) < _DEPTH:
-        shape, links = source.shape, source.links
-        if not shape or (len(shape) == 1 and source.op.name == "linear"):
-            return [*sizes, 1]  # one sample, without an axis of samples
-        sizes.append(shape[0])
-        if len(links) > 1 and (links[0] is None or links[1] is not None):
-            break
-        source = links[0]
-    return sizes
+    node.mark = reduction, least, count, greatest, certain, model
 
 
 def unknown(by_others: bool = False) -> Tally:
@@ -178,13 +179,13 @@ def tally_of(roots: Iterable[tuple[Link, Any]]) -> Tally:
         if found is None or root.hooks is not None:
             _look(tally, root)
         else:
-            _take(tally, found, None)
+            tally.take(found, False)
     return tally
 
 
 def _look(tally: Tally, root: Link) -> None:
-    """Look for marked losses from `root` downwards, through what adds them up."""
-    stack: list[tuple[Link, tuple[int, ...] | None]] = [(root, None)]  # with the shape of a mean on the way, if any
+    """Look for marked losses from `root` downwards, through what adds all of them up."""
+    stack: list[tuple[Link, bool]] = [(root, False)]  # with whether there is a mean on the way
     scaled = False
     for _ in range(_LOOKED_AT):
         if not stack:
@@ -193,41 +194,34 @@ def _look(tally: Tally, root: Link) -> None:
         found = getattr(link, "mark", None)
         name = link.op.name if isinstance(link, Node) and link.hooks is None else ""
         links = [source for source in link.links if source is not None] if name else []  # type: ignore[union-attr]
+        whole = not averaged or name not in ("sum_over", "stack", "mean")
         if found is not None and name:
-            _take(tally, found, averaged)
-        elif name == "mean" and averaged is None:
-            same = math.prod(links[0].shape) == math.prod(link.shape)
-            stack.append((links[0], None if same else link.shape))
-        elif name in _TRANSPARENT:
+            tally.take(found, averaged)
+        elif name == "mean" and math.prod(links[0].shape) == 1:
+            stack.append((links[0], averaged))
+        elif name == "mean" and whole and math.prod(link.shape) == 1:
+            stack.append((links[0], True))
+        elif name in _TRANSPARENT and whole:
             for source in links:
                 if name in ("add", "sub") and source.shape != link.shape:
                     tally.more = True  # counted more than once
                 else:
                     stack.append((source, averaged))
-        elif averaged is not None and math.prod(averaged) == 1:
+        elif averaged and whole and _of_rows(link):
             tally.own_means += 1
         else:
             tally.more = True
             scaled = scaled or name in ("mul", "div")
     if stack:
         tally.more = True
-    elif root.shape and not (scaled or tally.high or tally.means or tally.own_means):
+    elif root.shape and not (scaled or tally.high or tally.means or tally.own_means) and _of_rows(root, in_rows=True):
         tally.rows = root.shape[0]
 
 
-def _take(tally: Tally, found: Mark, averaged: tuple[int, ...] | None) -> None:
-    """Add a marked loss, or the mean of one, of that shape."""
-    kind, low, likely, high = found
-    if averaged is None and kind != "mean":
-        tally.summed(low, likely, high)
-    elif averaged is None:
-        tally.means += 1
-    elif kind != "none":
-        tally.more = True
-    elif math.prod(averaged) == 1:
-        tally.means += 1
-    else:
-        tally.summed(averaged[0], averaged[0], math.prod(averaged))
+def _of_rows(link: Link, in_rows: bool = False) -> bool:
+    """Whether the rows of what no loss function has computed are certainly samples."""
+    way = way_of(link, link.shape[0], in_rows) if link.shape else None
+    return way is not None and way.certain
 
 
 def mean_assigned(leaves: Iterable[Leaf]) -> None:

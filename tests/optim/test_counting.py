@@ -28,6 +28,10 @@ TOKENS = RNG.normal(size=(B, T, 5))
 LABELS = RNG.integers(0, C, (B, T))
 
 
+def squares(c: Case) -> tg.Tensor:
+    return F.mse_loss(c.model(X), np.ones((B, C)), reduction="none")
+
+
 class Case:
     """A model, its optimizer, and losses of it."""
 
@@ -68,12 +72,12 @@ SUMS: dict[str, Callable[[Case], Any]] = {
     "the losses": lambda c: c.loss("none"),
     "added up": lambda c: c.loss("none").sum(),
     "the mean of one number": lambda c: c.loss().mean(),
-    "some of them": lambda c: c.loss("none")[1:].sum(),
     "with a penalty": lambda c: c.loss() + c.penalty(),
     "less a constant": lambda c: c.loss() - 3.0,
     "in parts": lambda c: sum([c.loss(rows=rows) for rows in (slice(0, 2), slice(2, B))]),
     "in a list": lambda c: tg.stack([c.loss(), c.loss()]).sum(),
-    "means within a sample": lambda c: F.mse_loss(c.model(X), np.ones((B, C)), reduction="none").mean(1).sum(),
+    "sums within a sample": lambda c: squares(c).sum(1),
+    "turned": lambda c: squares(c).T.sum(),
     "errors squared": lambda c: F.mse_loss(c.model(X), np.ones((B, C))),
     "by a column": lambda c: F.binary_cross_entropy_with_logits(c.model(X)[:, :1].squeeze(1), np.ones(B)),
     "with weights": lambda c: F.cross_entropy(c.model(X), Y, np.full(C, 2.0)),
@@ -164,7 +168,7 @@ def test_passes_add_up(sizes: list[int], losses: int) -> None:
 # A number that is said
 
 
-@pytest.mark.parametrize("samples", [B + 1, 2 * B, B - 1, 2, 1000, B + 0.5])
+@pytest.mark.parametrize("samples", [B + 1, 2 * B, B - 1, B - 2, 1000, B + 0.5])
 def test_another_number_is_named(samples: float) -> None:
     case = Case()
     case.loss().backward()
@@ -218,13 +222,27 @@ def test_a_mixture_is_named() -> None:
         for samples in (None, B, 2):
             case = Case()
             parts = [case.loss(), case.loss("mean")]
-            tg.autograd.backward(parts[0] + parts[1] if passes == 1 else parts)
+            for root in [parts[0] + parts[1]] if passes == 1 else parts:
+                root.backward()
             (text,) = said(case, samples)
             assert "the gradients add up sums over 6 samples and a mean, and no number of samples is right" in text
     case = Case()
-    case.loss("mean").backward()
-    case.loss().backward()
+    logits = case.model(X)
+    (F.cross_entropy(logits, Y) + F.mse_loss(logits, np.zeros((B, C)), reduction="mean")).backward()
     assert "add up" in said(case, B)[0]
+
+
+@pytest.mark.parametrize("samples", [None, B])
+def test_a_sum_in_one_network_and_a_mean_in_the_other(samples: Any) -> None:
+    """Each in a group of its own or not: what is right for one is wrong for the other."""
+    for groups in (1, 2):
+        one, two = Case(), Case()
+        models = [list(case.model.parameters()) for case in (two, one)]
+        one.optimizer = optim.SGD([{"params": m} for m in models] if groups == 2 else [*models[0], *models[1]])
+        one.loss().backward()
+        two.loss("mean").backward()
+        (text,) = said(one, samples)
+        assert ("sums over 6 samples" if samples is None else "this divides twice") in text
 
 
 def test_a_mixture_over_one_sample_is_none() -> None:
@@ -300,6 +318,89 @@ def rows_of_ones(c: Case) -> None:
         c.loss(rows=slice(row, row + 1)).backward()
 
 
+def two_models(c: Case) -> None:
+    """The first one's is a mean, which its own optimizer does not divide."""
+    other = Case()
+    (F.mse_loss(other.model(X), np.ones((B, C)), reduction="mean") + F.mse_loss(c.model(X), np.ones((B, C)))).backward()
+    assert said(other) == []
+
+
+def shared_layers(c: Case) -> None:
+    """A sum through one head and a mean through the other: what the heads have is of one kind."""
+    heads = [nn.Linear(7, C, dtype="float64") for _ in range(2)]
+    h = c.model[1](c.model[0](X))
+    (F.cross_entropy(heads[0](h), Y) + F.cross_entropy(heads[1](h), Y, reduction="mean")).backward()
+    c.optimizer = optim.SGD(heads[0].parameters())
+
+
+def orthogonal(c: Case) -> tg.Tensor:
+    weight = c.model[0].weight
+    return F.mse_loss(weight.T @ weight, np.eye(5))
+
+
+def small(c: Case) -> tg.Tensor:
+    vector = nn.utils.parameters_to_vector(c.model.parameters())
+    return F.mse_loss(vector, np.zeros(len(vector)))
+
+
+def steps(c: Case) -> list[tg.Tensor]:
+    """The states of a recurrent network, one for each time."""
+    first, states = c.model[0], [c.model[1](c.model[0](TOKENS[:, 0]))]
+    for t in range(1, T):
+        states.append((first(TOKENS[:, t]) + states[-1]).tanh())
+    return states
+
+
+def over_time(change: Callable[[Case, tg.Tensor], tg.Tensor]) -> Callable[[Case], None]:
+    """A loss of each token of each sequence, time by time, after something that joins two results."""
+
+    def run(c: Case) -> None:
+        h = change(c, tg.cat(steps(c)))
+        F.cross_entropy(h @ c.model[2].weight.T + c.model[2].bias, LABELS.T.reshape(-1)).backward()
+
+    return run
+
+
+def tokens(change: Callable[[Any], tg.Tensor]) -> Callable[[Case], None]:
+    def run(c: Case) -> None:
+        h = c.model[1](c.model[0](TOKENS)).reshape(-1, 7)
+        F.cross_entropy(c.model[2](change(h)), LABELS.reshape(-1)).backward()
+
+    return run
+
+
+def some_tokens(c: Case) -> None:
+    h = c.model[1](c.model[0](TOKENS))[LABELS > 0]
+    F.cross_entropy(c.model[2](h + h.tanh()), LABELS[LABELS > 0]).backward()
+
+
+def ragged(c: Case, joined: bool) -> None:
+    """Sequences of several lengths."""
+    parts = [np.ones((length, 5)) for length in (6, 7, 9, 8)]
+    for h in [tg.cat([c.model(part) for part in parts])] if joined else [c.model(part) for part in parts]:
+        F.cross_entropy(h, np.zeros(len(h), int)).backward()
+
+
+def by_hand(c: Case) -> None:
+    weight, bias = tg.ones(C, 4, requires_grad=True), tg.ones(C, requires_grad=True)
+    c.optimizer = optim.SGD([weight, bias])
+    F.mse_loss(weight @ tg.ones(4) + bias, np.zeros(C)).backward()
+
+
+def by_hand_in_layers(c: Case) -> None:
+    first, second = tg.ones(7, 5, requires_grad=True), tg.ones(C, 7, requires_grad=True)
+    c.optimizer = optim.SGD([first, second])
+    F.mse_loss(second @ (first @ tg.ones(5)).tanh(), np.zeros(C)).backward()
+
+
+def views(c: Case) -> None:
+    F.cross_entropy(c.model(np.concatenate([X, X + 0.1])), np.concatenate([Y, Y])).backward()
+
+
+KNOWN = np.array([True, False, True, True, False, True])
+FOUR = int(KNOWN.sum())
+COLUMN = KNOWN[:, None].astype(float)
+
 RIGHT: dict[str, tuple[Callable[[Case], Any], Sequence[Any]]] = {
     "the mean": (lambda c: c.loss("mean").backward(), [None, 1]),
     "the sum": (lambda c: c.loss().backward(), [B, float(B), np.float32(B), 1]),
@@ -370,6 +471,51 @@ RIGHT: dict[str, tuple[Callable[[Case], Any], Sequence[Any]]] = {
     "by a hook in the graph": (in_graph, [None]),
     "by autograd.grad": (by_grad, [None]),
     "all-reduced": (all_reduced, [20]),
+    "some losses": (lambda c: c.loss("none")[KNOWN].sum().backward(), [None, FOUR, B]),
+    "masked losses": (lambda c: tg.masked_select(c.loss("none"), tg.tensor(KNOWN)).sum().backward(), [FOUR]),
+    "the first losses": (lambda c: c.loss("none")[:4].sum().backward(), [4]),
+    "the first part": (lambda c: c.loss("none").split([4, 2])[0].sum().backward(), [4]),
+    "the first loss": (lambda c: c.loss("none")[0].backward(), [None, 1]),
+    "two of the losses": (lambda c: (c.loss("none")[0] + c.loss("none")[3]).backward(), [2]),
+    "drawn again": (lambda c: c.loss("none")[RNG.integers(0, B, 20)].sum().backward(), [20]),
+    "the mean for each number": (lambda c: squares(c).mean(0).backward(), [None]),
+    "the means' sum": (lambda c: squares(c).mean(0).sum().backward(), [None]),
+    "means of several": (
+        lambda c: tg.stack([c.loss("none") for _ in range(3)]).mean(1).sum().backward(),
+        [None],
+    ),
+    "the sums' mean": (lambda c: squares(c).sum(0).mean().backward(), [None, B]),
+    "the sums' mean by hand": (lambda c: ((c.model(X) - 1) ** 2).sum(0).mean().backward(), [None, B]),
+    "the means by hand": (lambda c: ((c.model(X) - 1) ** 2).mean(0).backward(), [None]),
+    "time by time": (over_time(lambda c, h: h), [B, B * T]),
+    "time by time, normalized": (over_time(lambda c, h: F.layer_norm(h, 7)), [B]),
+    "time by time, twice": (over_time(lambda c, h: h + h.tanh()), [B]),
+    "times stacked": (
+        lambda c: F.cross_entropy(c.model[2](tg.stack(steps(c))).movedim(-1, 1), LABELS.T).backward(),
+        [B, B * T],
+    ),
+    "tokens, and a layer": (tokens(lambda h: h), [B]),
+    "tokens, normalized": (tokens(lambda h: F.layer_norm(h, 7)), [B]),
+    "tokens, residual": (tokens(lambda h: h + h.tanh()), [B]),
+    "tokens, with a temperature": (tokens(lambda h: h / tg.tensor(2.0, requires_grad=True)), [B]),
+    "some tokens, and a layer": (some_tokens, [B, int((LABELS > 0).sum())]),
+    "sequence by sequence": (lambda c: ragged(c, joined=False), [4, 30]),
+    "sequences joined": (lambda c: ragged(c, joined=True), [4, 30]),
+    "two views": (views, [B, 2 * B]),
+    "two models": (two_models, [B]),
+    "two heads": (shared_layers, [B]),
+    "a mean and a penalty": (lambda c: (c.loss("mean") + orthogonal(c) + small(c)).backward(), [None]),
+    "a mean, then a penalty": (lambda c: [c.loss("mean").backward(), orthogonal(c).backward()], [None]),
+    "a penalty of all": (lambda c: [c.loss("mean").backward(), small(c).backward()], [None]),
+    "only a penalty": (lambda c: small(c).backward(), [None]),
+    "masked": (lambda c: F.mse_loss(c.model(X) * COLUMN, np.ones((B, C)) * COLUMN).backward(), [FOUR, B]),
+    "filled": (
+        lambda c: F.mse_loss(c.model(X).masked_fill(~KNOWN[:, None], 0.0), COLUMN * np.ones(C)).backward(),
+        [FOUR],
+    ),
+    "rows of zeros": (lambda c: F.cross_entropy(c.model(X), COLUMN * np.full((B, C), 1 / C)).backward(), [FOUR, B]),
+    "one vector by hand": (by_hand, [None, 1]),
+    "one vector by hand, in layers": (by_hand_in_layers, [None, 1]),
     "no gradient": (lambda c: None, [None, B]),
     "zeros": (lambda c: [c.loss().backward(), c.optimizer.zero_grad(set_to_none=False)], [None, B]),
 }

@@ -455,3 +455,20 @@ def test_sample_grads_of_what_is_no_leaf() -> None:
         tg.GraphError, match="no loss has been differentiated with respect to it since its gradient was last cleared"
     ):
         w.sample_grads
+
+
+@pytest.mark.parametrize("zero", [lambda g: g.zero_(), lambda g: g.array.fill(0), lambda g: g.mul_(0.0)])
+def test_passes_whose_sum_was_made_zero_are_forgotten(zero: Any) -> None:
+    """The samples are those of `.grad`: of the pass after it, and of those after that."""
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    x = tg.tensor([[1.0, 0.0], [0.0, 1.0], [3.0, 4.0]])
+    (x @ w).backward(per_sample=True)
+    zero(w.grad)
+    for count in (2, 4):
+        (x[1:] @ w).backward(per_sample=True)
+        assert len(w.sample_grads) == count
+        np.testing.assert_array_equal(w.sample_grads.sum().array, w.grad.array)
+        np.testing.assert_array_equal(w.shared_grad.array, 0.0)
+    w.grad.mul_(0.5)  # the samples are still those that it was made of
+    (x[1:] @ w).backward(per_sample=True)
+    assert len(w.sample_grads) == 6

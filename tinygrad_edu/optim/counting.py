@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..graph import Leaf
 from ..tallies import Tally
 
@@ -18,8 +20,10 @@ def objection(tally: Tally, leaf: Leaf, samples: float | None) -> tuple[str, str
         leaf: one of the parameters.
         samples: what the step divides by; None if it was not said.
     """
-    if tally.means:
-        found = _of_means(tally, samples) if tally.low <= 1 else _mixed(tally)
+    if tally.means and tally.high:
+        found = _mixed(tally) if tally.low > 1 and tally.model is not None else None
+    elif tally.means:
+        found = _of_means(tally, samples)
     elif tally.high:
         found = _of_sums(tally, samples)
     elif tally.own_means and not tally.more:
@@ -54,10 +58,9 @@ def _of_sums(tally: Tally, samples: float | None) -> tuple[str, str] | None:
     """Of gradients that are sums over samples."""
     if samples is None:
         return _forgotten(tally.likely, _sums(tally)) if tally.low > 1 else None
-    if samples == 1 or tally.low <= samples <= tally.high:
-        return None
     above = samples > tally.high * (1 + _EXACT) and not (tally.more or tally.rows or tally.own_means)
-    if not above and samples >= tally.low * (1 - _EXACT):
+    below = samples < tally.low * (1 - _EXACT) and tally.certain
+    if not above and (not below or samples == tally.sums or tally.likely % samples == 0):  # several rows to a sample
         return None
     return "wrong", (
         f"the gradients are {_sums(tally)}. Pass the number of samples of this very step, as in "
@@ -73,8 +76,8 @@ def _forgotten(count: float, what: str) -> tuple[str, str]:
 
 
 def _sums(tally: Tally) -> str:
-    if tally.low == tally.high:
-        return f"sums over {tally.high:g} samples"
+    if tally.low == tally.high or tally.high == math.inf:
+        return f"sums over {tally.likely:g} samples"
     return f"sums over {tally.likely:g} samples ({tally.low:g} to {tally.high:g}, depending on what counts as a sample)"
 
 

@@ -217,17 +217,18 @@ class Optimizer:
 
     def _check_count(self, samples: float | None) -> None:
         """Warn, once for each kind of mistake, if the gradients are sums over another number of samples."""
+        judged = None
         for group in self.param_groups:
             for p in group["params"]:
                 leaf: Any = p.source
-                if leaf is None or leaf.tally is None or leaf.hooks:
+                if leaf is None or leaf.tally is judged or leaf.tally is None or leaf.hooks:
                     continue
-                found = objection(leaf.tally, leaf, samples)
+                judged = leaf.tally  # other parameters may have been through the same passes
+                found = objection(judged, leaf, samples)
                 if found is not None and found[0] not in self._warned:
                     said = "" if samples is None else f"samples={samples:g}"
                     warnings.warn(f"{type(self).__name__}.step({said}): {found[1]}", SampleCountWarning, stacklevel=3)
                     self._warned.add(found[0])
-                break  # the other parameters have been through the same passes
 
     def _step_group(self, group: dict[str, Any], lr: float, count: float) -> None:
         divisor = -count if group.get("maximize") else count

@@ -143,6 +143,8 @@ def backward(
     def keep_parts() -> None:
         parts.update(opening.parts(run))
         for leaf, part in parts.items():
+            if leaf.samples and leaf.grad is not None and altered_since(leaf) and not leaf.grad.array.any():
+                leaf.samples = None  # others made it zeros: the passes before are gone from it
             part.clean = leaf not in hooked and (untouched(leaf) if leaf.samples else leaf.grad is None)
             leaf.samples = [*(leaf.samples or []), part]
 

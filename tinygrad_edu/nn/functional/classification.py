@@ -207,7 +207,8 @@ def _soft_cross_entropy(
     weights = _class_weights("cross_entropy", weight, count, x)
     if weights is not None:
         terms = terms * weights.reshape((count,) + (1,) * (len(shape) - 1 - axis))
-    return reduce_losses("cross_entropy", -terms.sum(axis), reduction, x, weighted=weights is not None)
+    ignored = not terms.array.any(axis).all()  # by a row of zeros
+    return reduce_losses("cross_entropy", -terms.sum(axis), reduction, x, weighted=weights is not None or ignored)
 
 
 def _class_weights(op: str, weight: Operand, count: int, x: Tensor) -> Any:
