@@ -15,6 +15,7 @@ from tinygrad_edu.rows import straight, way_of
 
 X = np.arange(20.0).reshape(4, 5) / 10
 W, V, BIAS = (tg.tensor(np.ones(shape), requires_grad=True) for shape in ((5, 3), (3, 3), (4, 3)))
+ONE = tg.tensor(np.ones(5), requires_grad=True)
 FRONT = tg.tensor(np.ones((2, 4)), requires_grad=True)
 MASK = np.array([True, False, True, True])
 
@@ -30,6 +31,7 @@ CERTAIN: dict[str, Callable[[], Any]] = {
     "residual": lambda: hidden() + (hidden() @ V).tanh(),
     "a parameter for each row": lambda: BIAS + hidden(),
     "normalized": lambda: F.layer_norm(hidden(), 3).softmax(1),
+    "a constant's": lambda: (ONE * tg.tensor(X) - 1.0) ** 2,
     "times a constant": lambda: hidden() @ tg.tensor(np.ones((3, 2))),
     "scaled": lambda: 2.0 * hidden() / 3.0 - 1.0,
 }
@@ -59,6 +61,7 @@ UNCERTAIN: dict[str, tuple[Callable[[], Any], float, float]] = {
     "rows by a matrix": (lambda: FRONT @ hidden(), 1, np.inf),
     "a table's": (lambda: W[np.array([0, 0, 4])], 3, 3),
     "one row by a matrix": (lambda: tg.tensor(X[0]) @ W, 1, 3),
+    "one sample beside many": (lambda: hidden()[0] - tg.tensor(np.ones((4, 3))), 1, np.inf),
     "one sample": (lambda: nn.Linear(5, 3)(tg.ones(5)), 1, 3),
 }
 

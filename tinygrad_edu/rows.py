@@ -79,7 +79,7 @@ class Way:
         return weight
 
     def through(self, node: Node, in_rows: bool) -> Link | None:
-        """Through any other op: its argument that has the rows."""
+        """Through any other op: its argument that has the rows; None if a constant has brought them."""
         shape = node.shape
         if node.op.name == "pick":
             node = node.links[0]  # type: ignore[assignment] # of several results, which has no shape
@@ -90,6 +90,10 @@ class Way:
                 self.certain = False
                 if len(tracked) > 1:
                     self.lost()
+        elif len(tracked) < len(node.links) and len(tracked[0].shape) < len(shape):
+            if type(tracked[0]) is not Leaf:  # what has no axis of samples may have lost it
+                self.of_parameter()
+            return None
         elif len(tracked) > 1:
             tracked.sort(key=lambda link: (link.shape[:1] != shape[:1], type(link) is Leaf))
         elif name in _MASKS and any(getattr(a, "ndim", 0) for a in _constants(node)):
@@ -150,12 +154,14 @@ def way_of(link: Link | None, rows: int, in_rows: bool = False) -> Way | None:
         name = link.op.name
         if name == "linear" or name == "matmul":
             below = way.weighted(link)
-            if below is None or (name == "linear" and type(below) is Leaf):
+            if name == "linear" and type(below) is Leaf:
                 return way
-            link = below
         else:
             if not indexed and name not in _MASKS:
                 indexed = any(type(value) is ndarray for value in _constants(link))
-            link = way.through(link, in_rows)
+            below = way.through(link, in_rows)
+        if below is None:
+            return way
+        link = below
     way.lost()
     return way

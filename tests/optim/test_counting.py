@@ -665,7 +665,8 @@ def test_means_are_not_to_be_divided_again():
             "twice"
         ] * 2
     assert kind(3, own_means=2, more=True) is None
-    assert [kind(None, means=1, low=low, high=low) for low in (0, 1, 2)] == [None, None, "mixed"]
+    assert [kind(None, means=1, low=low, high=low, model=(1, 2)) for low in (0, 1, 2)] == [None, None, "mixed"]
+    assert kind(None, means=1, low=2, high=2) is None  # they may be of two models
 
 
 @pytest.mark.parametrize(
@@ -687,9 +688,10 @@ def test_sums_are_divided_by_what_they_are_sums_over():
     edge = 4e-6  # one part in a million, for sums of weights
     for samples in (1, 4, 4 + edge / 2, 4 - edge / 2, 4 * (1 + 1e-6), 4 * (1 - 1e-6)):
         assert kind(samples, **exact) is None
-    assert [kind(samples, **exact) for samples in (2, 4 - 3 * edge, 4 + 3 * edge, 8)] == ["wrong"] * 4
+    assert [kind(samples, **exact) for samples in (3, 4 - 3 * edge, 4 + 3 * edge, 8)] == ["wrong"] * 4
+    assert kind(3, **exact, certain=False) is kind(3, **exact, sums=3) is kind(2, **exact) is None
     between = {"low": 2, "likely": 3, "high": 5}
-    assert [kind(samples, **between) for samples in (1.5, 2, 4, 5, 6)] == ["wrong", None, None, None, "wrong"]
+    assert [kind(samples, **between) for samples in (1.25, 2, 4, 5, 6)] == ["wrong", None, None, None, "wrong"]
     for more in ({"more": True}, {"rows": 1}, {"own_means": 1}):  # then there may be more samples, and no fewer
         assert [kind(samples, **exact, **more) for samples in (3, 4, 5)] == ["wrong", None, None]
     assert [kind(None, low=low, likely=low, high=low) for low in (1, 2)] == [None, "forgotten"]
