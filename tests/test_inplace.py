@@ -378,3 +378,18 @@ def test_a_list_of_results_keeps_their_gradients() -> None:
     assert x.tolist() == [4.0, 7.0, 3.0]
     x.backward()
     assert w.grad.tolist() == [4.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("call", "slope"),
+    [
+        (lambda h, u, a: h.add_(u, alpha=a), 3.0),
+        (lambda h, u, a: h.sub_(u, alpha=a), -3.0),
+        (lambda h, u, a: h.index_add_(0, tg.tensor([1, 0]), u, alpha=a), 3.0),
+        (lambda h, u, a: h.addcmul_(u, u, value=a), 5.0),
+    ],
+)
+def test_a_factor_that_is_1_has_a_gradient(call: Callable[..., tg.Tensor], slope: float) -> None:
+    alpha = tg.tensor(1.0, requires_grad=True)
+    call(tg.ones(2), tg.tensor([1.0, 2.0]), alpha).sum().backward()
+    assert alpha.grad.item() == slope  # type: ignore[union-attr]

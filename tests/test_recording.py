@@ -269,7 +269,7 @@ def test_all_arrays_of_a_variadic_op_are_recorded() -> None:
     tail = op(lambda axis, *arrays: sum(arrays), rules=[None, lambda g, out, *args: g])
     arrays = doubles(4, [0, 2, 3])
     assert made(tail(0, *arrays)).links == (None, arrays[0].source, None, arrays[2].source, arrays[3].source)
-    head = op(lambda x, *rest: x, rules=[lambda g, out, *args: g])
+    head = op(lambda x, *rest: x, rules=[lambda g, out, *args: g, None])
     assert made(head(*arrays)).links == (arrays[0].source, None, None, None)
     joined = op(lambda *x: sum(x), saves=("x",), joint=lambda g, out, *args, needs: [g] * len(args))
     for tracked in ([0], [0, 1], [2]):
@@ -293,6 +293,17 @@ def test_an_argument_without_a_rule_is_a_constant() -> None:
     x, y = doubles(2, [0, 1])
     assert made(call(x, y)).links == (x.source, None)
     assert call(x.detach(), y).source is None
+
+
+def test_an_option_is_no_tensor_with_a_gradient() -> None:
+    call = op(lambda x, slope: x * slope, None, [lambda g, out, x, slope: g * slope])
+    x, slope = doubles(2, [0, 1])
+    for tensor in (x, x.detach()):
+        with pytest.raises(tg.GraphError, match=r"slope is a constant here.*lost: pass slope.detach\(\)"):
+            call(tensor, slope=slope)
+    assert call(x, slope=slope.detach()).requires_grad
+    with tg.no_grad():
+        assert not call(x, slope=slope).requires_grad
 
 
 # ---- dtypes ----

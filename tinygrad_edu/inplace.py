@@ -13,6 +13,7 @@ from .errors import ShapeError
 from .methods import TensorMethods
 from .ops import choice, gather, random, slices
 from .ops import mask as masks
+from .ops.elementwise import times
 from .ops.generator import Generator, source
 from .primitives import Operand
 from .recording import TensorBase
@@ -68,8 +69,7 @@ class InplaceMethods(TensorMethods):
 
     def index_add_(self, dim: int, index: Operand, source: Operand, *, alpha: float = 1) -> Self:
         """Add the slices of `source`, times `alpha`, at the places `index` of axis `dim`."""
-        source = source if alpha == 1 else source * alpha
-        return replace(self, "index_add_", slices.index_add, dim, index, source)
+        return replace(self, "index_add_", slices.index_add, dim, index, times(source, alpha))
 
     def scatter_(self, dim: int, index: Operand, src: Operand = None, *, value: Any = None, reduce: Any = None) -> Self:
         """Put the elements of `src` where `gather` with this `index` would read."""
@@ -117,11 +117,11 @@ class InplaceMethods(TensorMethods):
 
     def add_(self, other: Operand, *, alpha: float = 1) -> Self:
         """Add `other`, times `alpha`."""
-        return change(self, "add_", np.add, other if alpha == 1 else other * alpha)
+        return change(self, "add_", np.add, times(other, alpha))
 
     def sub_(self, other: Operand, *, alpha: float = 1) -> Self:
         """Subtract `other`, times `alpha`."""
-        return change(self, "sub_", np.subtract, other if alpha == 1 else other * alpha)
+        return change(self, "sub_", np.subtract, times(other, alpha))
 
     def mul_(self, other: Operand) -> Self:
         """Multiply by `other`."""

@@ -252,7 +252,7 @@ class TensorMethods(TensorBase):
     log10: Final = el.log10
     log1p: Final = el.log1p
     log2: Final = el.log2
-    logaddexp: Final = el.logaddexp
+    logaddexp: Final = act.logaddexp
     sin: Final = el.sin
     sinh: Final = el.sinh
     tan: Final = el.tan

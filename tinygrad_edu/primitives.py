@@ -195,8 +195,9 @@ def primitive(
     Args:
         vjps: for each argument its rule, called as ``rule(g, out, *args)`` with the gradient `g` of the
             result, the result and the arguments; it returns the gradient of that argument. None for an
-            argument without a derivative. Write rules with operators and ops of this library, and the op
-            can be differentiated any number of times. Broadcasting is undone for you.
+            argument without a derivative, which is a constant then. Those behind the last rule are options: a tensor
+            with a gradient in their place is a GraphError. Write rules with operators and ops of this library, and
+            the op can be differentiated any number of times. Broadcasting is undone for you.
         joint: one rule for all arguments instead, called with ``needs=`` as well (a sequence that is None
             where no gradient is wanted); it returns a gradient, or None, per argument.
         saves: for each argument what its rule reads by value, as names of parameters separated by

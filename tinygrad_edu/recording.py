@@ -16,7 +16,7 @@ import numpy as np
 from . import versions
 from .callsite import PACKAGE
 from .dtypes import float64
-from .errors import explain, require_own
+from .errors import GraphError, explain, require_own
 from .graph import Cotangents, Leaf, Link, Node
 from .promotion import is_double, is_floating, on_integers, settle
 from .views import View, keep
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .primitives import Primitive
     from .tensor import Tensor
 
-__all__ = ["TensorBase", "lift", "make_tensor", "mode", "pick", "record", "recorder"]
+__all__ = ["TensorBase", "lift", "make_tensor", "mode", "pick", "record", "recorder", "require_number"]
 
 
 class _Mode(threading.local):
@@ -160,7 +160,7 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
     """`call(*args)` for any op: arguments are filled in, those that are tensors recorded."""
     forward, signature, variadic, is_view = op.forward, op.signature, op.variadic, op.view
     note = _recording_of(op)
-    count = len(signature.parameters)
+    count, ruled = len(signature.parameters), len(op.rules)
     has_rule = [op.joint is not None or (i < len(op.rules) and op.rules[i] is not None) for i in range(count)]
     # By the arguments that are tracked, as the bits of a number: which ones no rule reads, and whether the result is.
     plans: dict[int, tuple[list[int], bool]] = {}
@@ -182,9 +182,12 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
                 tensors = True
                 values[i] = value.array
                 source = value.source
-                if source is not None and has_rule[i if i < count else -1]:
-                    links[i] = source
-                    tracked |= 1 << i
+                if source is not None:
+                    if has_rule[i if i < count else -1]:
+                        links[i] = source
+                        tracked |= 1 << i
+                    elif min(i, count - 1) >= ruled > 0:  # behind the last rule there are options
+                        require_number(op.name, op.parameters[min(i, count - 1)], value)
         try:
             out = forward(*values) if tracked or not tensors else on_integers(forward, values, has_rule)
         except Exception as error:
@@ -220,6 +223,15 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
         return result
 
     return call
+
+
+def require_number(op: str, name: str, value: Any) -> None:
+    """Raise if the argument `name` of `op`, which is a constant for it, is a tensor whose gradient would be lost."""
+    if isinstance(value, TensorBase) and value.source is not None and mode.recording:
+        raise GraphError(
+            f"{op}: {name} is a constant here, and a gradient with respect to it would be lost: pass {name}.detach(), "
+            "or its number"
+        )
 
 
 def _on_anything(op: Primitive, forward: Callable[..., Any], *values: Any) -> Any:

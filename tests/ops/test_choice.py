@@ -99,3 +99,16 @@ def test_nan_to_num():
     out.backward()
     assert x.grad.tolist() == [1.0, 0.0, 0.0, 0.0]
     assert np.nan_to_num(x).tolist()[1] == 0.0
+
+
+def test_a_masked_array_is_no_condition():
+    x = tg.tensor([1.0, 2.0])
+    condition = np.ma.array([True, True], mask=[False, True])
+    for call in (lambda: tg.where(condition, x, 0.0), lambda: tg.where(condition), lambda: x.where(condition, 0.0)):
+        with pytest.raises(tg.DtypeError, match="where: a tensor has no mask"):
+            call()
+
+
+def test_a_replacement_of_nan_has_no_gradient():
+    with pytest.raises(tg.GraphError, match="nan_to_num: nan is a constant here"):
+        tg.nan_to_num(tg.tensor([1.0]), nan=tg.tensor(1.0, requires_grad=True))

@@ -109,3 +109,23 @@ def test_new_ones_have_the_dtype_of_the_old() -> None:
 def test_errors(call: object, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()  # type: ignore[operator]
+
+
+def test_what_fills_has_no_gradient():
+    a = tg.tensor(2.0, requires_grad=True)
+    for name, call in (
+        ("full", lambda v: tg.full((2,), v)),
+        ("full_like", lambda v: tg.full_like(tg.ones(2), v)),
+        ("full", lambda v: tg.ones(2).new_full((2,), v)),
+    ):
+        with pytest.raises(tg.GraphError, match=f"{name}: fill_value is a constant here"):
+            call(a)
+        assert call(a.detach()).tolist() == [2.0, 2.0]
+        with tg.no_grad():
+            assert call(a).tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("name", ["zeros_like", "ones_like", "empty_like"])
+def test_a_masked_array_is_not_taken_as_a_pattern(name):
+    with pytest.raises(tg.DtypeError, match=f"{name}: a tensor has no mask"):
+        getattr(tg, name)(np.ma.array([1.0, 2.0], mask=[True, False]))

@@ -80,3 +80,12 @@ def test_trace() -> None:
 def test_wrong_shapes(call: object, message: str) -> None:
     with pytest.raises(tg.ShapeError, match=message):
         call()  # type: ignore[operator]
+
+
+def test_diag_of_a_matrix_is_a_copy_and_diagonal_a_view():
+    x = tg.ones(2, 2)
+    x.diag().zero_()
+    np.diag(x).zero_()
+    assert x.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    x.diagonal().zero_()
+    assert x.tolist() == [[0.0, 1.0], [1.0, 0.0]]

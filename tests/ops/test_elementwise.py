@@ -172,3 +172,10 @@ def test_slopes_that_fit_into_the_dtype_do_not_overflow_on_the_way():
             y = call(x)
         y.backward(tg.tensor([0.25]))
         np.testing.assert_allclose(x.grad.tolist(), [slope], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["addcmul", "addcdiv"])
+def test_a_factor_that_is_1_has_a_gradient(name):
+    value = tg.tensor(1.0, requires_grad=True)
+    getattr(tg, name)(tg.tensor([1.0]), tg.tensor([6.0]), tg.tensor([3.0]), value=value).backward()
+    assert value.grad.item() == {"addcmul": 18.0, "addcdiv": 2.0}[name]

@@ -207,3 +207,11 @@ def test_one_number_is_a_view_of_its_place() -> None:
     zero_d = tg.tensor(3.0)
     zero_d[()].fill_(4.0)
     assert zero_d.item() == 4
+
+
+def test_a_masked_array_is_no_index():
+    x = tg.tensor([1.0, 2.0, 3.0])
+    for index in (np.ma.array([0, 1], mask=[False, True]), np.ma.array([True, False, True], mask=[True, False, False])):
+        for read in (lambda i: x[i], lambda i: x[i, None], lambda i: tg.set_item(x, i, 0.0)):
+            with pytest.raises(tg.DtypeError, match="an index: a tensor has no mask"):
+                read(index)

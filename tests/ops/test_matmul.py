@@ -164,3 +164,11 @@ def test_what_is_not_read_is_not_kept():
     node = (x @ w).grad_fn
     assert not any(value is x.array for value in node.args)
     assert any(value is w.array for value in node.args)
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0])
+def test_factors_that_are_0_or_1_have_gradients(beta):
+    alpha, beta = tg.tensor(1.0, requires_grad=True), tg.tensor(beta, requires_grad=True)
+    x, m = tg.tensor([[2.0]]), tg.tensor([[3.0]])
+    tg.addmm(x, m, m, alpha=alpha, beta=beta).backward()
+    assert (alpha.grad.item(), beta.grad.item()) == (9.0, 2.0)

@@ -95,3 +95,22 @@ def test_numbers_of_any_size_have_all_their_digits(kind: str, dtype: Any, sizes:
     value, slope = worst_ulps(lambda t: fused(kind, t, (8,), None, None, eps), x, dtype=dtype)
     assert value <= 8
     assert slope <= 32
+
+
+def test_the_eps_of_float16_is_that_of_the_float32_it_is_computed_in() -> None:
+    x = tg.tensor([0.01, 0.02, -0.01, 0.03], dtype=tg.float16, requires_grad=True)
+    exact = x.detach().double().requires_grad_()
+    out, wanted = tg.rms_norm(x, 4), tg.rms_norm(exact, 4, eps=2.0**-23)
+    np.testing.assert_allclose(out.detach().numpy(), wanted.detach().numpy(), rtol=1e-3)
+    assert out.dtype == tg.float16
+    weights = [1.0, 2.0, 3.0, 5.0]
+    out.backward(tg.tensor(weights, dtype=tg.float16))
+    wanted.backward(tg.tensor(weights, dtype=tg.float64))
+    largest = np.abs(exact.grad.numpy()).max()  # type: ignore[union-attr]
+    np.testing.assert_allclose(x.grad.numpy(), exact.grad.numpy(), atol=1e-3 * largest)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "rms_norm"])
+def test_eps_has_no_gradient(name: str) -> None:
+    with pytest.raises(tg.GraphError, match=f"{name}: eps is a constant here"):
+        getattr(tg, name)(tg.ones(2, 3), 3, eps=tg.tensor(0.1, requires_grad=True))

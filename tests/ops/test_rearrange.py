@@ -118,3 +118,30 @@ def test_impossible_padding() -> None:
         np.pad(tg.tensor(X), 1, mode="mean")
     with pytest.raises(tg.ShapeError, match="too short for mode 'reflect'"):
         np.pad(tg.ones(1), 1, mode="reflect")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: x.tile((1,)),
+        lambda x: x.repeat(1, 1),
+        lambda x: x.repeat(1, 1, 1),
+        lambda x: x.repeat_interleave(1, 0),
+        lambda x: x.repeat_interleave(1),
+        lambda x: np.tile(x, 1),
+        lambda x: np.repeat(x, 1, 0),
+    ],
+)
+def test_what_is_repeated_once_is_a_copy(call):
+    x = tg.ones(2, 3, requires_grad=True)
+    h = x * 2
+    y = call(h)
+    y.zero_()
+    assert h.tolist() == [[2.0] * 3] * 2
+    (y.sum() + call(h).sum()).backward()
+    assert x.grad.tolist() == [[2.0] * 3] * 2
+
+
+def test_what_pads_has_no_gradient():
+    with pytest.raises(tg.GraphError, match="pad: value is a constant here"):
+        tg.nn.functional.pad(tg.ones(2), (1, 1), value=tg.tensor(0.0, requires_grad=True))

@@ -107,3 +107,20 @@ def test_running_sums_of_exponentials_keep_their_digits():
     value, slope = worst_ulps(lambda t: tg.logcumsumexp(t, 1), x, dtype=np.float32)
     assert value <= 0.51
     assert slope <= 8
+
+
+@pytest.mark.parametrize("size", [1e7, 1e19, -1e30])
+def test_shares_of_running_sums_of_exponentials_add_up_to_1_for_numbers_of_any_size(size):
+    x = tg.tensor([size, -np.inf, size, 0.9 * size, size])
+    rows = tg.jacobian(lambda t: tg.logcumsumexp(t, 0))(x).numpy()
+    if size > 0:
+        exact = [[1, 0, 0, 0, 0], [1, 0, 0, 0, 0], *[[0.5, 0, 0.5, 0, 0]] * 2, [1 / 3, 0, 1 / 3, 0, 1 / 3]]
+    else:
+        exact = [[1, 0, 0, 0, 0], [1, 0, 0, 0, 0], [0.5, 0, 0.5, 0, 0], *[[0, 0, 0, 1, 0]] * 2]
+    np.testing.assert_allclose(rows, exact, rtol=1e-6)
+
+
+def test_diff_of_order_0_is_a_copy():
+    x = tg.tensor([1.0, 2.0])
+    tg.diff(x, n=0).zero_()
+    assert x.tolist() == [1.0, 2.0]

@@ -131,3 +131,12 @@ def test_what_shape_it_has() -> None:
     assert np.ndim(x) == 3
     assert np.size(x) == 24
     assert np.size(x, 1) == 3
+
+
+def test_ravel_is_a_view_of_what_is_contiguous_only():
+    x = tg.ones(3, 2)
+    x[:, :1].ravel().zero_()
+    np.ravel(x.T).zero_()
+    assert x.tolist() == [[1.0, 1.0]] * 3
+    x[:2].ravel().zero_()
+    assert x.tolist() == [[0.0, 0.0]] * 2 + [[1.0, 1.0]]

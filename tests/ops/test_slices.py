@@ -52,3 +52,9 @@ def test_what_does_not_fit(call: object, words: list[str]) -> None:
         call(tg.tensor(X))  # type: ignore[operator]
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_factor_that_is_1_has_a_gradient():
+    alpha = tg.tensor(1.0, requires_grad=True)
+    tg.zeros(3).index_add(0, tg.tensor([0, 0]), tg.tensor([1.0, 2.0]), alpha=alpha).backward()
+    assert alpha.grad.item() == 3.0

@@ -131,3 +131,28 @@ def test_variances_of_half_precision_do_not_overflow_on_the_way():
     value, slope = worst_ulps(lambda t: t.std(0), np.tile(NORMAL, (700, 1)), dtype=np.float32)
     assert value <= 8
     assert slope <= 16
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("var", [1e19, 2e19, 3e19, -1e19]),
+        ("std", [1e38, 2e38, 3e38, -1e38]),
+        ("std", [2.4e38, -1.6e38, -1.6e38]),
+        ("std", [1e-30, -2e-30, 4e-30]),
+    ],
+)
+@pytest.mark.parametrize("axis", [None, 0])
+def test_variances_and_deviations_near_the_ends_of_float32(name, numbers, axis):
+    x = np.array([numbers, numbers]).T if axis == 0 else np.array(numbers)
+    value, slope = worst_ulps(lambda t: getattr(t, name)(axis), x, dtype=np.float32)
+    assert value <= 4
+    assert slope <= 16
+    if name == "var":
+        value, _ = worst_ulps(lambda t: tg.var_mean(t, axis)[0], x, dtype=np.float32)
+        assert value <= 4
+
+
+def test_the_order_of_a_norm_has_no_gradient():
+    with pytest.raises(tg.GraphError, match="norm: p is a constant here"):
+        tg.norm(tg.tensor([1.0, 2.0]), tg.tensor(2.0, requires_grad=True))

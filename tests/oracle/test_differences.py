@@ -70,6 +70,12 @@ def copied_view(library: Any) -> Any:
     return library.zeros(2, 3).T.view(-1)
 
 
+def cleared_after(library: Any, look: Callable[[Any], Any]) -> Any:
+    x = library.ones(2, 2)
+    look(x).zero_()
+    return x.tolist()
+
+
 def written_view(library: Any) -> None:
     copied_view(library)[0] = 1.0
 
@@ -140,6 +146,14 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         (overwritten_outside, ERROR, tg.GraphError),
     ],
     "changing in place a part that `split` or `unbind` gave": [(part, ERROR, [5.0, 2.0])],
+    '`einsum` that only moves or picks, as in `"ij->ji"`': [
+        (lambda lib, how=how: cleared_after(lib, lambda x: lib.einsum(how, x)), theirs, [[1.0, 1.0], [1.0, 1.0]])
+        for how, theirs in (
+            ("ij->ji", [[0.0, 0.0], [0.0, 0.0]]),
+            ("ij->ij", [[0.0, 0.0], [0.0, 0.0]]),
+            ("ii->i", [[0.0, 1.0], [1.0, 0.0]]),
+        )
+    ],
     "`view()` where the memory does not allow one": [
         (lambda lib: len(copied_view(lib)), ERROR, 6),
         (written_view, ERROR, ValueError),

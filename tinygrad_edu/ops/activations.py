@@ -1,4 +1,4 @@
-"""Activation functions, each stable for inputs of any size.
+"""Activation functions, and `logaddexp`, whose derivative is one; each stable for inputs of any size.
 
 Each is one op with one rule, rather than a composition, so that nothing is kept that the rule does not
 read. At a kink the derivative is PyTorch's: that of the left side unless the docstring says otherwise.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = [
-    "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logit",
+    "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logaddexp", "logit",
     "logsigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign",
     "tanhshrink", "threshold",
 ]  # fmt: skip
@@ -75,14 +75,14 @@ def relu6(x: Operand) -> Operand:
 
 
 @primitive(
-    vjps=(lambda g, out, x, low, high: g * ((out > low) & (out < high)),),
+    vjps=(lambda g, out, x, min_val, max_val: g * ((out > min_val) & (out < max_val)),),
     saves=("out",),
     fresh=True,
     cases=_cases(-1.0, 1.0),
     samples=elementwise,
 )
-def _hardtanh(x: Operand, low: float, high: float) -> Operand:
-    return np.minimum(np.maximum(x, low), high)
+def _hardtanh(x: Operand, min_val: float, max_val: float) -> Operand:
+    return np.minimum(np.maximum(x, min_val), max_val)
 
 
 def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
@@ -96,15 +96,15 @@ def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
 
 
 @primitive(
-    vjps=(lambda g, out, x, slope: np.where(x > 0, g, slope * g),),
+    vjps=(lambda g, out, x, negative_slope: np.where(x > 0, g, negative_slope * g),),
     saves=("x",),
     fresh=True,
     single=True,
     cases=_cases(0.1),
     samples=elementwise,
 )
-def _leaky_relu(x: Operand, slope: float) -> Operand:
-    return np.where(np.greater(x, 0), x, np.multiply(x, slope))
+def _leaky_relu(x: Operand, negative_slope: float) -> Operand:
+    return np.where(np.greater(x, 0), x, np.multiply(x, negative_slope))
 
 
 def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
@@ -186,6 +186,29 @@ def sigmoid(x: Operand) -> Operand:
     tensor([0. , 0.5, 1. ])
     """
     return _sigmoid(x)
+
+
+def _share(out: Any, part: Any, other: Any) -> Any:
+    """exp(part - out), by the difference of the two parts: in `out` their digits are lost where they are large."""
+    return sigmoid(part - np.where(out == -math.inf, np.zeros_like(out), other))  # where both are -inf it is 0
+
+
+@primitive(
+    vjps=(lambda g, out, x, y: g * _share(out, x, y), lambda g, out, x, y: g * _share(out, y, x)),
+    saves=("out x y", "out x y"),
+    fresh=True,
+    single=True,
+    numpy=np.logaddexp,
+    samples=elementwise,
+)
+def logaddexp(x: Operand, y: Operand) -> Operand:
+    """log(exp(x) + exp(y)), without overflow. The shapes broadcast, or it is a ShapeError.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.logaddexp(tg.tensor([1000.0]), tg.tensor([0.0]))
+    tensor([1000.])
+    """
+    return np.logaddexp(x, y)
 
 
 @primitive(vjps=(lambda g, out, x: g * sigmoid(-x),), saves=("x",), fresh=True, single=True, samples=elementwise)
@@ -396,14 +419,14 @@ def tanhshrink(x: Operand) -> Operand:
 
 
 @primitive(
-    vjps=(lambda g, out, x, level, value: np.where(x <= level, 0, g),),
+    vjps=(lambda g, out, x, threshold, value: np.where(x <= threshold, 0, g),),
     saves=("x",),
     fresh=True,
     cases=_cases(0.5, 0.2),
     samples=elementwise,
 )
-def _threshold(x: Operand, level: float, value: float) -> Operand:
-    return np.where(np.less_equal(x, level), value, x)
+def _threshold(x: Operand, threshold: float, value: float) -> Operand:
+    return np.where(np.less_equal(x, threshold), value, x)
 
 
 def threshold(x: Operand, threshold: float, value: float) -> Tensor:
@@ -417,14 +440,14 @@ def threshold(x: Operand, threshold: float, value: float) -> Tensor:
 
 
 @primitive(
-    vjps=(lambda g, out, x, size: g * (np.abs(x) > size),),
+    vjps=(lambda g, out, x, lambd: g * (np.abs(x) > lambd),),
     saves=("x",),
     fresh=True,
     cases=_cases(0.5),
     samples=elementwise,
 )
-def _hardshrink(x: Operand, size: float) -> Operand:
-    return np.where(np.abs(x) <= size, 0, x)
+def _hardshrink(x: Operand, lambd: float) -> Operand:
+    return np.where(np.abs(x) <= lambd, 0, x)
 
 
 def hardshrink(x: Operand, lambd: float = 0.5) -> Tensor:
@@ -438,14 +461,14 @@ def hardshrink(x: Operand, lambd: float = 0.5) -> Tensor:
 
 
 @primitive(
-    vjps=(lambda g, out, x, size: g * (np.abs(x) > size),),
+    vjps=(lambda g, out, x, lambd: g * (np.abs(x) > lambd),),
     saves=("x",),
     fresh=True,
     cases=_cases(0.5),
     samples=elementwise,
 )
-def _softshrink(x: Operand, size: float) -> Operand:
-    return np.sign(x) * np.maximum(np.abs(x) - size, 0)
+def _softshrink(x: Operand, lambd: float) -> Operand:
+    return np.sign(x) * np.maximum(np.abs(x) - lambd, 0)
 
 
 def softshrink(x: Operand, lambd: float = 0.5) -> Tensor:

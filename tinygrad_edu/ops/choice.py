@@ -203,8 +203,8 @@ def where(condition: Operand, x: Operand = None, y: Operand = None) -> Any:
     >>> tg.where(x > 0)
     (tensor([1]),)
     """
-    refuse_mask(x, "where")
-    refuse_mask(y, "where")
+    for value in (condition, x, y):
+        refuse_mask(value, "where")
     require_own("where", condition, x, y)
     if x is None and y is None:
         if isinstance(condition, TensorBase):
@@ -217,7 +217,7 @@ def where(condition: Operand, x: Operand = None, y: Operand = None) -> Any:
 
 def where_method(x: Operand, condition: Operand, other: Operand) -> Tensor:
     """x where the condition holds, `other` elsewhere: `where` as a method."""
-    return _where(condition, x, other)
+    return where(condition, x, other)
 
 
 @primitive(

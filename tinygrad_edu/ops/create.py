@@ -14,7 +14,7 @@ from ..dtypes import DType, get_default_dtype, int64, require_float
 from ..errors import DtypeError, ShapeError, refuse_mask
 from ..graph import Leaf
 from ..primitives import Operand, implements
-from ..recording import TensorBase, make_tensor
+from ..recording import TensorBase, make_tensor, require_number
 from .cast import as_dtype, check_device
 from .shape import sizes
 
@@ -138,6 +138,7 @@ def full(
             [7., 7.]])
     """
     check_device(device, "full")
+    require_number("full", "fill_value", fill_value)
     value = fill_value.array if isinstance(fill_value, TensorBase) else fill_value
     own = getattr(value, "dtype", None)
     default = own or (np.dtype(bool) if isinstance(value, bool) else int64 if isinstance(value, int) else None)
@@ -146,6 +147,7 @@ def full(
 
 def _like(op: str, x: Operand, dtype: DType, requires_grad: bool, device: Any, fill: Any) -> Tensor:
     check_device(device, op)
+    refuse_mask(x, op)
     array = x.array if isinstance(x, TensorBase) else np.asarray(x)
     wanted = _dtype(op, dtype, array.dtype)
     # Never in the strides of an expanded `x`: every place gets memory of its own.
@@ -182,6 +184,7 @@ def full_like(
     >>> tg.full_like(tg.tensor([1.0, 2.0]), 7)
     tensor([7., 7.])
     """
+    require_number("full_like", "fill_value", fill_value)
     value = fill_value.array if isinstance(fill_value, TensorBase) else fill_value
     return _like("full_like", x, dtype, requires_grad, device, value)
 

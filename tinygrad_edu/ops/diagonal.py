@@ -10,6 +10,7 @@ from ..errors import ShapeError
 from ..primitives import Operand, implements, primitive
 from ..sample_rules import elementwise, moving
 from .axes import one_axis
+from .cast import clone
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -189,7 +190,7 @@ def diag(x: Operand, diagonal: int = 0) -> Tensor:
         return diag_embed(x, diagonal)
     if len(x.shape) != 2:
         raise ShapeError(f"diag: needs a vector or a matrix, got shape {x.shape}. Use tg.diagonal or tg.diag_embed")
-    return _diagonal(x, diagonal, 0, 1)
+    return clone(_diagonal(x, diagonal, 0, 1))
 
 
 @implements(np.diag)

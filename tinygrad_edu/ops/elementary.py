@@ -14,7 +14,7 @@ from . import erf as error_function
 __all__ = [
     "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin",
     "asinh", "atan", "atan2", "atanh", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "hypot", "log",
-    "log10", "log1p", "log2", "logaddexp", "sin", "sinh", "tan", "tanh", "xlogy",
+    "log10", "log1p", "log2", "sin", "sinh", "tan", "tanh", "xlogy",
 ]  # fmt: skip
 
 _LN2, _LN10 = math.log(2), math.log(10)
@@ -144,28 +144,6 @@ def xlogy(x: Operand, y: Operand) -> Operand:
     tensor([0., 0.])
     """
     return np.multiply(x, _safe_log(y, np.not_equal(x, 0)))
-
-
-def _weight(part: Operand, total: Operand) -> Operand:
-    """exp(part - total), where total = -inf (every part is -inf as well) gives 0."""
-    return np.exp(part - np.where(total == -math.inf, 0, total))
-
-
-@primitive(
-    vjps=(lambda g, out, x, y: g * _weight(x, out), lambda g, out, x, y: g * _weight(y, out)),
-    saves=("out x", "out y"),
-    fresh=True,
-    numpy=np.logaddexp,
-    samples=elementwise,
-)
-def logaddexp(x: Operand, y: Operand) -> Operand:
-    """log(exp(x) + exp(y)), without overflow. The shapes broadcast, or it is a ShapeError.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.logaddexp(tg.tensor([1000.0]), tg.tensor([0.0]))
-    tensor([1000.])
-    """
-    return np.logaddexp(x, y)
 
 
 @primitive(vjps=(lambda g, out, x: g * np.cos(x),), saves=("x",), fresh=True, numpy=np.sin, samples=elementwise)

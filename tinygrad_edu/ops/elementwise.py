@@ -342,8 +342,7 @@ def addcmul(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Tensor:
     >>> tg.addcmul(tg.tensor([1.0]), tg.tensor([2.0]), tg.tensor([3.0]), value=10)
     tensor([61.])
     """
-    product = mul(a, b)
-    return add(x, product if value == 1 else mul(product, value))
+    return add(x, times(mul(a, b), value))
 
 
 def addcdiv(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Tensor:
@@ -353,8 +352,12 @@ def addcdiv(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Tensor:
     >>> tg.addcdiv(tg.tensor([1.0]), tg.tensor([6.0]), tg.tensor([3.0]))
     tensor([3.])
     """
-    quotient = div(a, b)
-    return add(x, quotient if value == 1 else mul(quotient, value))
+    return add(x, times(div(a, b), value))
+
+
+def times(x: Any, factor: Operand) -> Any:
+    """x times `factor`, or x itself if that is the number 1: a tensor that is 1 has a gradient."""
+    return x if type(factor) in (int, float) and factor == 1 else x * factor
 
 
 @implements(np.positive)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..dtypes import float16, float32
-from ..errors import ShapeError
+from ..errors import ShapeError, refuse_mask
 from ..owners import NOBODY, Use, of_places, simplify
 from ..primitives import Operand, primitive
 from ..recording import TensorBase
@@ -39,6 +39,7 @@ def plain_index(index: Any) -> Any:
     if kind is range or kind is list:
         array = np.asarray([plain_index(part) for part in index])
         return array if array.size else array.astype(np.intp)
+    refuse_mask(index, "an index")
     return index
 
 

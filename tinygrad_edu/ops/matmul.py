@@ -18,7 +18,7 @@ from numpy import ndarray
 from ..errors import ShapeError, broadcast_clash, refuse_mask, require_own
 from ..primitives import Operand, implements, primitive
 from ..sample_rules import Contraction, Terms
-from .elementwise import mul
+from .elementwise import mul, times
 from .shape import reshape
 
 if TYPE_CHECKING:
@@ -353,10 +353,9 @@ def baddbmm(input: Operand, batch1: Operand, batch2: Operand, *, beta: float = 1
 
 
 def _scaled(x: Any, product: Tensor, beta: float, alpha: float) -> Any:
-    scaled: Any = product if alpha == 1 else product * alpha
-    if beta == 0:  # `x` may then hold anything, NaN included
-        return scaled
-    return (x if beta == 1 else x * beta) + scaled
+    if type(beta) in (int, float) and beta == 0:  # `x` may then hold anything, NaN included
+        return times(product, alpha)
+    return times(x, beta) + times(product, alpha)
 
 
 @implements(np.dot)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dtypes import float16, float32
 from ..errors import DtypeError, ShapeError
 from ..precision import is_in_range, toward_one
 from ..primitives import Operand, primitive
+from ..recording import require_number
 from ..sample_rules import Core, value_of
 
 if TYPE_CHECKING:
@@ -150,6 +152,7 @@ def layer_norm(
     tensor([[-1.,  1.],
             [-1.,  1.]])
     """
+    require_number("layer_norm", "eps", eps)
     shape = _check("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     return _layer_norm(input, weight, bias, len(shape), eps)
 
@@ -163,7 +166,8 @@ def rms_norm(
         input: floating tensor of shape (*, *normalized_shape).
         normalized_shape: the sizes of the trailing axes to normalise over.
         weight: tensor of that shape to multiply by, or None.
-        eps: added to the mean square under the root; None for the distance from 1 to the next number.
+        eps: added to the mean square under the root; None for the distance from 1 to the next number of the dtype
+            that is computed with, which is float32 for float16.
 
     Returns:
         Tensor of the shape of `input`.
@@ -178,8 +182,11 @@ def rms_norm(
     >>> tg.rms_norm(tg.tensor([[1.0, 7.0]]), 2, eps=0.0)
     tensor([[0.2, 1.4]])
     """
+    require_number("rms_norm", "eps", eps)
     shape = _check("rms_norm", input, normalized_shape, weight=weight)
-    return _rms_norm(input, weight, len(shape), float(np.finfo(input.dtype).eps) if eps is None else eps)
+    if eps is None:
+        eps = float(np.finfo(float32 if input.dtype == float16 else input.dtype).eps)
+    return _rms_norm(input, weight, len(shape), eps)
 
 
 def _check(op: str, x: Any, normalized_shape: Any, **scales: Any) -> tuple[int, ...]:

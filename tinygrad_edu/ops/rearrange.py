@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +13,7 @@ from ..primitives import Operand, implements, primitive
 from ..recording import TensorBase
 from ..sample_rules import moving, moving_axis
 from .axes import Axes, one_axis, some_axes
+from .cast import clone
 from .expand import broadcast_to
 from .index import getitem
 from .shape import _reshape, reshape, sizes
@@ -186,7 +188,12 @@ def tile(A: Operand, reps: Any, *more: int) -> Tensor:
     # (n,) -> (1, n) -> (r, n) -> (r * n,), for every axis at once
     apart = _reshape(A, tuple(m for n in shape for m in (1, n)))
     many = broadcast_to(apart, tuple(m for r, n in zip(times, shape, strict=True) for m in (r, n)))
-    return _reshape(many, tuple(r * n for r, n in zip(times, shape, strict=True)))
+    return _copied(_reshape(many, tuple(r * n for r, n in zip(times, shape, strict=True))), A)
+
+
+def _copied(many: Tensor, x: Any) -> Tensor:
+    """`many`, or a copy where it is `x` just once, of which it would be a view."""
+    return clone(many) if math.prod(many.shape) == math.prod(x.shape) else many
 
 
 def repeat(x: Operand, *repeats: Any) -> Tensor:
@@ -244,7 +251,7 @@ def repeat_interleave(
         shape = x.shape
         each = _reshape(x, (*shape[: place + 1], 1, *shape[place + 1 :]))
         many = broadcast_to(each, (*shape[: place + 1], n, *shape[place + 1 :]))
-        return _reshape(many, (*shape[:place], shape[place] * n, *shape[place + 1 :]))
+        return _copied(_reshape(many, (*shape[:place], shape[place] * n, *shape[place + 1 :])), x)
     if times.shape != (x.shape[place],):
         raise ShapeError(
             f"repeat_interleave: {times.size} repeats for the {x.shape[place]} slices of axis {place} of {x.shape}"

@@ -11,6 +11,7 @@ from ..dtypes import DType, float64
 from ..primitives import Operand, implements, primitive
 from ..sample_rules import along_axis, moving_axis
 from .axes import one_axis
+from .cast import clone
 from .extremes import ValuesIndices
 from .gather import picking
 from .reduce import converted
@@ -155,17 +156,26 @@ def products_of_others(x: Any, axis: int) -> Any:
 
 
 def _log_running_sum_rule(g: Any, out: Any, x: Any, axis: int) -> Any:
-    """exp(x[i] - out[i]) times the sum over k >= i of g[k] exp(out[i] - out[k]): no exponent is above 0."""
+    """exp(x[i] - out[i]) times the sum over k >= i of g[k] exp(out[i] - out[k]): no exponent is above 0.
+
+    In `out` the digits of large numbers are lost. It is m + log(s) with the running maximum m and the running sum s of
+    exp(x - m), and of both together only differences of m and quotients of s are needed.
+    """
     dtype = g.dtype
-    g, out, x = (v.astype(float64) for v in (g, out, x))
-    level = np.where(out == -math.inf, 0, out)
-    decay = np.exp(np.minimum(level - shifted(level, axis, -1, math.inf), 0))
-    return (np.exp(x - level) * recurrence(decay, g, axis, True)).astype(dtype)
+    g, x = (v.astype(float64) for v in (g, x))
+    level: Any = np.maximum.accumulate(getattr(x, "array", x), axis=axis)
+    level = np.where(level == -math.inf, 0, level)
+    rise = np.exp(np.minimum(level - shifted(level, axis, -1, math.inf), 0))  # to the next place
+    terms = np.exp(x - level)
+    sums: Any = recurrence(shifted(rise, axis, 1, 0), terms, axis, False)
+    sums = np.where(sums == 0, 1, sums)
+    decay = rise * sums / shifted(sums, axis, -1, 1)
+    return (terms / sums * recurrence(decay, g, axis, True)).astype(dtype)
 
 
 @primitive(
     vjps=(_log_running_sum_rule,),
-    saves=("out x",),
+    saves=("x",),
     fresh=True,
     single=True,
     name="logcumsumexp",
@@ -352,7 +362,7 @@ def diff(
     for _ in range(n):
         later, earlier = x[_along(place, slice(1, None))], x[_along(place, slice(None, -1))]
         x = later != earlier if x.dtype.kind == "b" else later - earlier
-    return x  # type: ignore[no-any-return]
+    return clone(x) if n == 0 else x
 
 
 @implements(np.diff)

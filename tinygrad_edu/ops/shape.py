@@ -19,6 +19,7 @@ from ..recording import TensorBase
 from ..sample_rules import Custom
 from ..views import view_of
 from .axes import Axes, one_axis, some_axes
+from .cast import contiguous
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -132,13 +133,13 @@ view_as = reshape_as
 
 
 def ravel(x: Operand) -> Tensor:
-    """All elements along one axis; a view where possible. Any shape; the dtype is kept.
+    """All elements along one axis; a view of a contiguous tensor, else a copy. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]).ravel()
     tensor([1., 2., 3., 4.])
     """
-    return reshape(x, -1) if 0 not in x.shape else reshape(x, 0)
+    return reshape(contiguous(x), -1) if 0 not in x.shape else reshape(x, 0)
 
 
 @implements(np.ravel)

@@ -10,6 +10,7 @@ from ..errors import ShapeError
 from ..primitives import Operand
 from ..promotion import beside
 from .axes import one_axis
+from .elementwise import times
 from .gather import _integers, _plain
 from .index import _put_add, _set_item, check_value, getitem
 
@@ -130,7 +131,7 @@ def index_add(
     wanted = (*x.shape[:place], len(where[place]), *x.shape[place + 1 :])
     check_value(_plain(x), where, source, "index_add")
     source = np.broadcast_to(beside(x, source), wanted)
-    return cast("Tensor", x + _put_add(source if alpha == 1 else source * alpha, tuple(x.shape), where))
+    return cast("Tensor", x + _put_add(times(source, alpha), tuple(x.shape), where))
 
 
 def index_copy(

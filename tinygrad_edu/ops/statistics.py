@@ -30,8 +30,26 @@ def _statistic_cases(draw: Any) -> list[tuple[Any, ...]]:
     ]
 
 
-def _deviation(x: Any, axis: Any) -> Any:
-    return x - _mean(x, axis, True)
+def _deviation(x: Any, axis: Any) -> tuple[Any, Any]:
+    """x minus its mean, times a power of two, and that power: 1, unless a sum or a difference is too large without."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = x - _mean(x, axis, True)
+    plain = getattr(deviation, "array", deviation)
+    if np.isfinite(plain).all():
+        return deviation, 1
+    factor = toward_one(getattr(x, "array", x), axis) / 2  # to leave room for the difference
+    x = x * factor
+    return x - _mean(x, axis, True), factor
+
+
+def _mean_square(x: Any, axis: Any, degrees: float) -> Any:
+    deviation = x - _mean(x, axis, True)
+    return add_up(deviation * deviation, axis, True) / degrees
+
+
+def _without(x: Any, axis: Any, keepdims: bool) -> Any:
+    """A reduction's result, that has kept its axes, in the shape that was asked for."""
+    return x if keepdims else np.squeeze(x, tuple(range(x.ndim)) if axis is None else axis)
 
 
 def _degrees(x: Any, axis: Any, correction: float) -> float:
@@ -41,12 +59,14 @@ def _degrees(x: Any, axis: Any, correction: float) -> float:
 
 
 def _var_rule(g: Any, out: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
-    return spread(g, x, axis, keepdims) * (_deviation(x, axis) * (2 / _degrees(x, axis, correction)))
+    deviation, factor = _deviation(x, axis)
+    return spread(g, x, axis, keepdims) * (deviation * (2 / _degrees(x, axis, correction)) / factor)
 
 
 def _std_rule(g: Any, out: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
-    scale = spread(out, x, axis, keepdims)
-    unit = _deviation(x, axis) / np.where(scale == 0, 1, scale)
+    deviation, factor = _deviation(x, axis)
+    scale = spread(out, x, axis, keepdims) * factor
+    unit = deviation / np.where(scale == 0, 1, scale)
     return spread(g, x, axis, keepdims) * unit / _degrees(x, axis, correction)
 
 
@@ -55,22 +75,27 @@ def _var(x: Operand, axis: Any, correction: float, keepdims: bool) -> Operand:
     degrees = _degrees(x, axis, correction)
     if x.dtype.kind != "f" or math.isnan(degrees):
         return np.var(x, axis=axis, ddof=correction, keepdims=keepdims)
-    deviation = _deviation(x, axis)
-    return add_up(deviation * deviation, axis, keepdims) / degrees
+    with np.errstate(over="ignore", invalid="ignore"):
+        variance = _mean_square(x, axis, degrees)
+    if not np.isfinite(variance).all():
+        factor = toward_one(x, axis)
+        variance = _mean_square(x * factor, axis, degrees) / factor / factor
+    return _without(variance, axis, keepdims)
 
 
 @primitive(vjps=(_std_rule,), saves=("out x",), fresh=True, single=True, cases=_statistic_cases, samples=reduction)
 def _std(x: Operand, axis: Any, correction: float, keepdims: bool) -> Operand:
-    if x.dtype.kind != "f" or math.isnan(_degrees(x, axis, correction)):
+    degrees = _degrees(x, axis, correction)
+    if x.dtype.kind != "f" or math.isnan(degrees):
         return np.std(x, axis=axis, ddof=correction, keepdims=keepdims)
-    with np.errstate(over="ignore", under="ignore"):
-        variance: Any = _var(x, axis, correction, True)
-    if not is_in_range(variance, 1):
-        factor = toward_one(_deviation(x, axis), axis)
-        root = np.sqrt(_var(x * factor, axis, correction, True)) / factor
-    else:
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        variance = _mean_square(x, axis, degrees)
+    if is_in_range(variance, 1):
         root = np.sqrt(variance)
-    return root if keepdims else np.squeeze(root, tuple(range(x.ndim)) if axis is None else axis)
+    else:
+        factor = toward_one(x, axis)
+        root = np.sqrt(_mean_square(x * factor, axis, degrees)) / factor
+    return _without(root, axis, keepdims)
 
 
 def var(
@@ -242,7 +267,7 @@ def _norm(x: Operand, p: float, axis: Any, keepdims: bool) -> Operand:
             root = _power(add_up(_power(size * factor, p), axis, True), 1 / p) / factor
         else:
             root = _power(total, 1 / p)
-    return root if keepdims else np.squeeze(root, tuple(range(x.ndim)) if axis is None else axis)
+    return _without(root, axis, keepdims)
 
 
 def _power(x: Any, p: float) -> Any:

@@ -204,3 +204,25 @@ def test_scores_of_one_axis_are_those_of_one_sample(got: tuple[int, ...], said: 
 def test_input_and_target_exchanged() -> None:
     with pytest.raises(tg.DtypeError, match=r"input has dtype int64, .* \(the order is input, target\)"):
         F.cross_entropy(tg.tensor([0, 1]), tg.zeros(2, 3))
+
+
+def test_a_mean_of_many_rows_of_float16_does_not_overflow() -> None:
+    x = tg.zeros(40_000, 8, dtype=tg.float16, requires_grad=True)
+    loss = tg.nn.functional.cross_entropy(x, tg.zeros(40_000, dtype=tg.int64), reduction="mean")
+    assert loss.item() == float(np.float16(np.log(8)))
+    loss.backward()
+    assert np.isfinite(x.grad.numpy()).all()
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_the_weights_of_classes_have_no_gradient(soft: bool) -> None:
+    x, weight = tg.zeros(2, 3, requires_grad=True), tg.ones(3, requires_grad=True)
+    target = tg.full((2, 3), 1 / 3) if soft else tg.tensor([0, 1])
+    with pytest.raises(tg.GraphError, match=r"cross_entropy: weight is a constant here.*weight\.detach\(\)"):
+        tg.nn.functional.cross_entropy(x, target, weight)
+    if not soft:
+        with pytest.raises(tg.GraphError, match="nll_loss: weight is a constant here"):
+            tg.nn.functional.nll_loss(x, target, weight)
+    assert tg.nn.functional.cross_entropy(x, target, weight.detach()).requires_grad
+    with tg.no_grad():
+        assert tg.nn.functional.cross_entropy(x, target, weight).item() == pytest.approx(2 * np.log(3))

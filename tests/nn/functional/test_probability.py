@@ -104,3 +104,17 @@ def test_sigmoid_before_a_loss_of_scores_is_noticed() -> None:
     assert caught[0].filename == __file__
     F.binary_cross_entropy(F.sigmoid(x), tg.ones(3))
     F.binary_cross_entropy_with_logits(x, tg.ones(3))
+
+
+@pytest.mark.parametrize("name", ["binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div"])
+def test_a_mean_of_float16_is_right_where_the_sum_is_too_large(name: str) -> None:
+    number, target, mean = {
+        "binary_cross_entropy": (0.0, 1.0, 100.0),
+        "binary_cross_entropy_with_logits": (-100.0, 1.0, 100.0),
+        "kl_div": (-100.0, 1.0, 6400.0),
+    }[name]
+    x = tg.full((64, 64), number, dtype=tg.float16, requires_grad=True)
+    reduction = "batchmean" if name == "kl_div" else "mean"
+    loss = getattr(tg.nn.functional, name)(x, tg.full((64, 64), target, dtype=tg.float16), reduction=reduction)
+    assert loss.item() == mean
+    assert loss.dtype == tg.float16

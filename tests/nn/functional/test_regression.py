@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tinygrad_edu as tg
@@ -63,3 +64,22 @@ def test_pieces_meet() -> None:
 def test_options_are_checked(loss: Any, options: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         loss(tg.zeros(1), tg.zeros(1), **options)
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"])
+def test_a_mean_of_float16_is_right_where_the_sum_is_too_large(name: str) -> None:
+    x = tg.full((64, 64), 20.0, dtype=tg.float16, requires_grad=True)
+    loss = getattr(F, name)(x, tg.zeros(64, 64, dtype=tg.float16), reduction="mean")
+    assert loss.dtype == tg.float16
+    assert loss.item() == {"mse_loss": 400.0, "l1_loss": 20.0}.get(name, 19.5)
+    loss.backward()
+    assert x.grad.dtype == tg.float16  # type: ignore[union-attr]
+    slope = 40 if name == "mse_loss" else 1
+    assert x.grad.tolist() == [[float(np.float16(slope / 4096))] * 64] * 64  # type: ignore[union-attr]
+
+
+def test_a_mean_of_float16_is_known_to_be_one() -> None:
+    x = tg.ones(8, 2, dtype=tg.float16, requires_grad=True)
+    F.mse_loss(x * 2, tg.zeros(8, 2, dtype=tg.float16), reduction="mean").backward()
+    with pytest.warns(tg.SampleCountWarning, match="mean"):
+        tg.optim.SGD([x], lr=0.1).step(samples=8)

@@ -18,7 +18,7 @@ from ...ops.fused import softmax_cross_entropy
 from ...ops.index import _put_add, getitem
 from ...ops.softmax import log_softmax
 from ...primitives import Operand
-from ...recording import TensorBase
+from ...recording import TensorBase, require_number
 from ...tensor import Tensor
 from .reduction import check_reduction, comes_from, floating, reduce_losses
 
@@ -214,6 +214,7 @@ def _soft_cross_entropy(
 def _class_weights(op: str, weight: Operand, count: int, x: Tensor) -> Any:
     if weight is None:
         return None
+    require_number(op, "weight", weight)
     array = weight.array if isinstance(weight, TensorBase) else np.asarray(weight)
     if array.shape != (count,):
         raise ShapeError(f"{op}: weight has shape {array.shape}, it needs one number for each of the {count} classes")

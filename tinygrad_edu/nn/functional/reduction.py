@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...construct import as_tensor
+from ...dtypes import float16, float32
 from ...errors import DtypeError, ShapeError
 from ...graph import Node
 from ...ops.reduce import _sum_of_all
@@ -57,7 +58,6 @@ def reduce_losses(
         weighted: whether each loss has a weight, whose sum `count` is not: then it is unknown what a sum stands for.
     """
     divisor = losses.array.size if count is None else count
-    result: Tensor = losses if reduction == "none" else _sum_of_all(losses)
     if reduction == "mean":
         if divisor == 0:
             reason = empty or f"the batch is empty (losses of shape {losses.shape})"
@@ -65,10 +65,19 @@ def reduce_losses(
                 f"{op}: reduction='mean' divides by zero: {reason}. "
                 "Skip such a batch, or use reduction='sum', which gives 0"
             )
-        result = result / divisor
+        result = _mean_of_all(losses, divisor)
+    else:
+        result = losses if reduction == "none" else _sum_of_all(losses)
     if reduction == "mean" or not weighted:
         mark(result, reduction, input, losses.array.shape if shape is None else shape, divisor)
     return result
+
+
+def _mean_of_all(losses: Tensor, divisor: float) -> Tensor:
+    """The sum of all divided by `divisor`; of float16 in float32, as the sum may be too large where the mean is not."""
+    if losses.array.dtype is not float16:
+        return _sum_of_all(losses) / divisor
+    return (_sum_of_all(losses.astype(float32)) / divisor).astype(float16)
 
 
 def pair(op: str, input: Operand, target: Operand) -> tuple[Tensor, Tensor]:
