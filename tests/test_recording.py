@@ -431,14 +431,14 @@ def test_a_view_is_noted_with_the_step_that_leads_to_it() -> None:
     whole = tg.tensor(np.arange(4.0))
     head = op(lambda x, start, stop: x[start:stop], view=True)
     part = head(whole, 1, 3)
-    assert part.view_.step == (head, (1, 3), None)
+    assert part.view_.path[1:] == (head, (1, 3), None)
     assert part.view_.memory is whole.view_.memory
     parts = op(lambda x, at, _: (x[:at], x[at:]), view=True)
     first, second = parts(whole, 1, None)
-    assert [piece.view_.step for piece in (first, second)] == [(parts, (1, None), 0), (parts, (1, None), 1)]
+    assert [piece.view_.path[1:] for piece in (first, second)] == [(parts, (1, None), 0), (parts, (1, None), 1)]
     assert first.view_.memory is second.view_.memory is whole.view_.memory
     tracked = tg.tensor(np.arange(4.0), requires_grad=True)
-    assert head(tracked, 1, 3).view_.step == (head, (1, 3), None)
+    assert head(tracked, 1, 3).view_.path[1:] == (head, (1, 3), None)
 
 
 def test_a_view_of_an_op_that_does_not_say_so_is_not_noted() -> None:
