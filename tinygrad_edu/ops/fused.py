@@ -11,8 +11,6 @@ import numpy as np
 from ..errors import ShapeError, require_own
 from ..primitives import Operand, primitive
 from ..sample_rules import Contraction, Terms, core
-from .cast import clone
-from .softmax import _softmax
 
 __all__ = ["linear", "softmax_cross_entropy"]
 
@@ -89,22 +87,21 @@ def _linear_misfit(x: Any, weight: Any) -> ShapeError:
     )
 
 
-def _size(x: Any, y: Any) -> Any:
-    """The largest |x| + |y|, of arrays or Tensors."""
-    sizes = np.abs(getattr(x, "array", x)) + np.abs(getattr(y, "array", y))
-    return np.maximum.reduce(sizes, axis=None, initial=0)
+def _largest(rows: Any) -> Any:
+    """The largest number of each row."""
+    if len(rows) > 16 > rows.shape[1]:  # NumPy reduces many short rows slowly, and few long ones fast
+        return np.maximum.reduce(np.array(rows.T, order="C"), axis=0)[:, None]
+    return np.maximum.reduce(rows, axis=1, keepdims=True)
 
 
 def _cross_entropy_rule(g: Any, losses: Any, logits: Any, targets: Any) -> Any:
     """Each sample's gradient is its probabilities, less 1 at its target, times the gradient of its loss."""
     rows = np.arange(logits.shape[0])
-    at_target = logits[rows, targets]
-    if _size(losses, at_target) < 1e6:
-        normaliser = losses + at_target  # log of the sum of exponentials, as well as it is known
-        p = np.exp(logits - normaliser[:, None])
-        p /= np.dot(p, np.ones(p.shape[1], p.dtype))[:, None]  # which is 1, but for the rounding of large logits
-    else:  # infinity less infinity would be no number, and numbers without digits below 1 none that can be corrected
-        p = clone(_softmax(logits, 1))
+    largest = _largest(getattr(logits, "array", logits))
+    p = np.exp(
+        logits - largest
+    )  # not by the loss, the logarithm of their sum: large logits leave it few digits below 1
+    p /= np.dot(p, np.ones(p.shape[1], p.dtype))[:, None]
     p[rows, targets] -= 1
     p *= g[:, None]
     return p
