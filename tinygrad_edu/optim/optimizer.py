@@ -187,7 +187,7 @@ class Optimizer:
         Warns:
             SampleCountWarning: once for each kind of mistake, if the gradients are known to be sums over more than
                 one sample and `samples` is left out, or is no number of samples that they can stand for; if they
-                are means already; if they are both.
+                are means already; if they are both, of one model.
 
         Raises:
             ValueError: if a learning rate or `samples` is not a proper number. Nothing is changed then.
