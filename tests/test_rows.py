@@ -16,6 +16,7 @@ from tinygrad_edu.rows import straight, way_of
 X = np.arange(20.0).reshape(4, 5) / 10
 W, V, BIAS = (tg.tensor(np.ones(shape), requires_grad=True) for shape in ((5, 3), (3, 3), (4, 3)))
 ONE = tg.tensor(np.ones(5), requires_grad=True)
+ROW = tg.tensor(np.ones((1, 5)), requires_grad=True)
 FRONT = tg.tensor(np.ones((2, 4)), requires_grad=True)
 MASK = np.array([True, False, True, True])
 
@@ -32,6 +33,7 @@ CERTAIN: dict[str, Callable[[], Any]] = {
     "a parameter for each row": lambda: BIAS + hidden(),
     "normalized": lambda: F.layer_norm(hidden(), 3).softmax(1),
     "a constant's": lambda: (ONE * tg.tensor(X) - 1.0) ** 2,
+    "a constant's, beside one row": lambda: tg.tensor(X) - ROW,
     "times a constant": lambda: hidden() @ tg.tensor(np.ones((3, 2))),
     "scaled": lambda: 2.0 * hidden() / 3.0 - 1.0,
 }
@@ -77,7 +79,15 @@ def test_rows_that_may_be_others(result: Callable[[], Any], least: float, greate
 
 
 def test_parameters_alone_are_no_data() -> None:
-    for result in (W.T @ W, W.tanh(), tg.cat([W, V]), W * np.ones((5, 3)), (W @ V).softmax(1), tg.stack([V, V @ V])):
+    for result in (
+        W.T @ W,
+        W.tanh(),
+        tg.cat([W, V]),
+        W * np.ones((5, 3)),
+        (W @ V).softmax(1),
+        tg.stack([V, V @ V]),
+        ONE.expand(4, 5),
+    ):
         assert way_of(result.source, result.shape[0]) is None
     assert way_of(tg.cat([V, hidden()]).source, 7) is not None
     assert way_of(W.source, 5) is None

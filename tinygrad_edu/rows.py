@@ -90,7 +90,7 @@ class Way:
                 self.certain = False
                 if len(tracked) > 1:
                     self.lost()
-        elif len(tracked) < len(node.links) and len(tracked[0].shape) < len(shape):
+        elif len(tracked) < len(node.links) and name != "broadcast_to" and _broadcast(tracked[0], node):
             if type(tracked[0]) is not Leaf:  # what has no axis of samples may have lost it
                 self.of_parameter()
             return None
@@ -105,6 +105,11 @@ class Way:
 
 def _constants(node: Node) -> list[Any]:
     return [value for value, link in zip(node.args or (), node.links) if link is None]
+
+
+def _broadcast(link: Link, node: Node) -> bool:
+    """Whether an elementwise op has repeated an argument along axis 0 of its result."""
+    return len(link.shape) < len(node.shape) or link.shape[:1] != node.shape[:1]
 
 
 def _within(node: Node) -> bool:
