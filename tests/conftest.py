@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, settings
 import tinygrad_edu as tg
 
 # These machines are shared: a slow moment must not fail a property.
-settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Each run draws other examples; `--hypothesis-profile=thorough` draws many at once.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+settings.register_profile("thorough", settings.get_profile("default"), max_examples=1000)
 settings.load_profile("default")
 
 

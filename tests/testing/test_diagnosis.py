@@ -11,6 +11,8 @@ import tinygrad_edu as tg
 from tinygrad_edu.primitives import PRIMITIVES
 from tinygrad_edu.testing import GradcheckError, diagnosis, gradcheck, gradcheck_vjp
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 SMALL = np.array([0.5, -1.0, 2.0, 0.25])
 
 

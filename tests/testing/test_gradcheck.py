@@ -258,6 +258,13 @@ class TestCost:
         assert report.forwards <= 1000
 
 
+def test_a_change_below_the_last_digit_of_a_result_is_not_seen() -> None:
+    """The derivative of x / sqrt(x² + ε) is ε / x³ where the function itself is 1 to the last digit."""
+    report = gradcheck(lambda x: x / (x * x + 2.0**-52).sqrt(), np.array([0.18]), allow_zero=True)
+    assert report.findings[0].analytic[0] > 1e-14
+    assert report.findings[0].numeric[0] == 0
+
+
 class TestVacuous:
     """A check that shows nothing fails."""
 

@@ -14,6 +14,8 @@ from tinygrad_edu import nn
 from tinygrad_edu.testing import GradcheckError, gradcheck, gradcheck_vjp
 from tinygrad_edu.testing.modules import check_module
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 FACTOR = 3.0
 SMALL = np.array([0.5, -1.0, 2.0])
 ROOT = Path(tg.__file__).parents[1]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tinygrad_edu.testing import shrink
 from tinygrad_edu.testing.gradcheck import Options, check_again
 from tinygrad_edu.testing.shrink import smaller
 from tinygrad_edu.testing.subject import of_function
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 rng = np.random.default_rng(0)
 
