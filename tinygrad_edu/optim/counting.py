@@ -60,7 +60,7 @@ def _of_sums(tally: Tally, samples: float | None) -> tuple[str, str] | None:
         return _forgotten(tally.likely, _sums(tally)) if tally.low > 1 else None
     above = samples > tally.high * (1 + _EXACT) and not (tally.more or tally.rows or tally.own_means)
     below = samples < tally.low * (1 - _EXACT) and tally.certain
-    if not above and (not below or samples == tally.sums or tally.likely % samples == 0):  # several rows to a sample
+    if not above and (not below or samples in (1, tally.sums)):  # a sum that is meant; a sample a pass
         return None
     return "wrong", (
         f"the gradients are {_sums(tally)}. Pass the number of samples of this very step, as in "
