@@ -264,3 +264,13 @@ def test_float16_is_computed_in_float32_where_that_was_asked_for(joint: bool) ->
         assert (result.dtype, x.grad.dtype, x.grad.tolist()) == (np.float16, np.float16, [2.0])
         assert seen == [dtype] * 2
         del seen[:]
+
+
+def test_a_view_that_was_not_announced_cannot_be_written_to() -> None:
+    x = tg.tensor(np.arange(4.0))
+    head, halves = (lambda x, n: x[:n]), (lambda x, n: (x[:n], x[n:] + 0.0))
+    assert not tg.primitive(name="head")(head)(x, 2).array.flags.writeable
+    assert [part.array.flags.writeable for part in tg.primitive(name="halves")(halves)(x, 2)] == [False, True]
+    assert tg.primitive(name="head", view=True)(head)(x, 2).array.flags.writeable
+    assert tg.primitive(name="shifted")(lambda x, n: x + n)(x, 2).array.flags.writeable
+    assert x.array.flags.writeable
