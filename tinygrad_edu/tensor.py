@@ -235,6 +235,8 @@ class Tensor(InplaceMethods):
     def sample_grads(self) -> SampleGrads:
         """This leaf's gradient, opened: one term for each sample of the per-sample backward passes so far.
 
+        Passes after which `.grad` was made zeros, in place too, no longer count once another one follows.
+
         Raises:
             GraphError: if there was none since the gradients were last cleared, or none had a part for this leaf.
 
