@@ -33,8 +33,8 @@ class Way:
     def __init__(self, rows: int) -> None:
         self.least: float = rows
         self.greatest: float = rows
-        self.certain = True
-        self.beside = False
+        self.certain: bool = True
+        self.beside: bool = False
         self.top: Leaf | None = None
         self.bottom: Leaf | None = None
         self._others: list[Link] = []
