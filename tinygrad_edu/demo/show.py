@@ -58,7 +58,7 @@ is a sum with one term per image:
 """
 WHERE_FROM = """
 x is what unit {unit} sends out for an image; a forward hook on the layer kept it. δ is the derivative of
-that image's own cost by the layer's output; output.retain_grad() kept it. For cross-entropy it is
+that image's own cost with respect to the layer's output; output.retain_grad() kept it. For cross-entropy it is
 p({output}), the probability that the model gives to {output}, minus 1 where the image does show {article}
 {output}.
 """
