@@ -306,6 +306,21 @@ def test_an_option_is_no_tensor_with_a_gradient() -> None:
         assert not call(x, slope=slope).requires_grad
 
 
+def test_an_op_without_any_rule_takes_tensors_with_gradients_for_constants() -> None:
+    call = op(lambda x, height: np.floor(x / height), None, [])
+    x, height = doubles(2, [0, 1])
+    assert call(x, height).source is None
+
+
+def test_an_option_among_any_number_of_them_is_named() -> None:
+    call = op(lambda x, *extras: x + sum(extras), None, [lambda g, out, x, *extras: g])
+    (x,) = doubles(1, [0])
+    assert call(x, 1.0, 2.0, 3.0).requires_grad
+    for extras in ((x,), (1.0, x), (1.0, 2.0, x)):
+        with pytest.raises(tg.GraphError, match="extras is a constant here"):
+            call(x, *extras)
+
+
 # ---- dtypes ----
 
 
