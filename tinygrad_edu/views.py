@@ -1,7 +1,7 @@
 """Which tensors look at the same memory, and how: so that a write to one can be seen through all of them.
 
 NumPy's views share memory by themselves, which is all that a write to that memory needs. A *recorded* write
-computes a new array (see `inplace`), and must then take along every tensor that looked at the old one. So each
+computes a new array (see `writes`), and must then take along every tensor that looked at the old one. So each
 op that makes views notes what it made: the memory, and the step that leads to the view.
 """
 
