@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from ..callsite import warn
+from ..errors import SampleCountWarning
 from ..graph import Leaf
 from ..tallies import Tally
 
-__all__ = ["objection"]
+__all__ = ["objection", "warn_of_count"]
 
 _EXACT = 1e-6  # of a count that is a sum of weights
+
+
+def warn_of_count(optimizer: str, groups: Iterable[Mapping[str, Any]], samples: float | None, warned: set[str]) -> None:
+    """Warn if the gradients of parameter groups are sums over another number of samples than a step divides by.
+
+    Args:
+        optimizer: its name.
+        groups: its groups of parameters.
+        samples: what the step divides by; None if it was not said.
+        warned: the kinds of mistake that were warned of before; they are not again, and new ones are added.
+    """
+    judged = None
+    for group in groups:
+        for p in group["params"]:
+            leaf: Any = p.source
+            if leaf is None or leaf.tally is judged or leaf.tally is None or leaf.hooks:
+                continue
+            judged = leaf.tally  # other parameters may have been through the same passes
+            found = objection(judged, leaf, samples)
+            if found is not None and found[0] not in warned:
+                said = "" if samples is None else f"samples={samples:g}"
+                warn(f"{optimizer}.step({said}): {found[1]}", SampleCountWarning)
+                warned.add(found[0])
 
 
 def objection(tally: Tally, leaf: Leaf, samples: float | None) -> tuple[str, str] | None:

@@ -7,7 +7,6 @@ A gradient is kept as a sum over samples, so a step may be told how many samples
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,11 +14,11 @@ import numpy as np
 
 from ..autograd import clear
 from ..dtypes import Array, require_float
-from ..errors import SampleCountWarning, ShapeError, StateError, describe, foreign, type_name
+from ..errors import ShapeError, StateError, describe, foreign, type_name
 from ..grad_mode import enable_grad
 from ..recording import TensorBase
 from ..versions import mark_changed
-from .counting import objection
+from .counting import warn_of_count
 from .options import number, require_between, require_order, sample_count
 
 if TYPE_CHECKING:
@@ -210,25 +209,10 @@ class Optimizer:
                 raise _no_closure(type(self).__name__, closure)
             with enable_grad():
                 loss = closure()
-        self._check_count(None if samples is None else count)
+        warn_of_count(type(self).__name__, self.param_groups, None if samples is None else count, self._warned)
         for group, lr in zip(self.param_groups, rates):
             self._step_group(group, lr, count)
         return loss
-
-    def _check_count(self, samples: float | None) -> None:
-        """Warn, once for each kind of mistake, if the gradients are sums over another number of samples."""
-        judged = None
-        for group in self.param_groups:
-            for p in group["params"]:
-                leaf: Any = p.source
-                if leaf is None or leaf.tally is judged or leaf.tally is None or leaf.hooks:
-                    continue
-                judged = leaf.tally  # other parameters may have been through the same passes
-                found = objection(judged, leaf, samples)
-                if found is not None and found[0] not in self._warned:
-                    said = "" if samples is None else f"samples={samples:g}"
-                    warnings.warn(f"{type(self).__name__}.step({said}): {found[1]}", SampleCountWarning, stacklevel=3)
-                    self._warned.add(found[0])
 
     def _step_group(self, group: dict[str, Any], lr: float, count: float) -> None:
         divisor = -count if group.get("maximize") else count
