@@ -58,6 +58,18 @@ def assert_close(actual: Any, expected: Any, what: str, tolerance: float = TOLER
     assert worst <= tolerance * scale, f"{what}: off by {worst:.3g}, at a size of {scale:.3g}\n{actual}\n{expected}"
 
 
+class Centred(tg.Function):
+    """Its op has no sample rule, and mixes samples."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x - x.mean(0)
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return g - g.mean(0)
+
+
 def clear(leaves: Sequence[Any]) -> None:
     for leaf in leaves:
         leaf.grad = None

@@ -14,6 +14,7 @@ from ops.test_registry import OP_CALLS, cases, differentiable_arguments, leaves,
 from per_sample import (
     RULED,
     Call,
+    Centred,
     call_of,
     calls,
     check_open_sum,
@@ -371,14 +372,4 @@ def test_cost_says_which_op_has_no_rule() -> None:
 
 def test_an_op_without_a_rule_couples_nothing_that_it_is_not_known_to_couple() -> None:
     """Nothing is known of it: its samples may or may not meet, and every derivative is exact either way."""
-
-    class Centred(tg.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Any) -> Any:
-            return x - x.mean(0)
-
-        @staticmethod
-        def backward(ctx: Any, g: Any) -> Any:
-            return g - g.mean(0)
-
     check_open_sum(lambda: ((Centred.apply(X @ W) + BIAS) ** 3).sum(1), [W, BIAS])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from per_sample import check_open_sum, one_hot_passes
+from per_sample import Centred, check_open_sum, one_hot_passes
 from row_programs import D, RowProgram, reached, row_programs
 
 import tinygrad_edu as tg
@@ -235,16 +235,6 @@ def test_samples_that_meet_in_rows_are_accused_with_the_line(name: str) -> None:
 
 
 # What the documentation says, sentence by sentence (docs/open-the-sum.md, design note 0010)
-
-
-class Centred(tg.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Any) -> Any:
-        return x - x.mean(0)
-
-    @staticmethod
-    def backward(ctx: Any, g: Any) -> Any:
-        return g - g.mean(0)
 
 
 def two_runs(make: Callable[[], Any]) -> Any:
