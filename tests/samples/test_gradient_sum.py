@@ -162,8 +162,29 @@ def test_norms_alone_will_do_as_long_as_grad_holds_just_the_samples():
         np.testing.assert_allclose(norms.gradients[name].array, gradient.array, rtol=1e-12, atol=1e-12)
     used = next(parameter for parameter in model.parameters() if parameter.grad is not None)
     used.grad = used.grad * 2.0
-    with pytest.raises(tg.GraphError, match="kept norms only"):
+    with pytest.raises(tg.GraphError, match=r"GradientSum\.of\(\): the backward pass kept norms only"):
         GradientSum.of(model)
+
+
+@pytest.mark.parametrize("passes", [("norms", "factors"), ("factors", "norms")])
+def test_norms_of_one_pass_and_factors_of_another_name_who_asked(passes):
+    model = Net()
+    for keep in passes:
+        losses(model).backward(per_sample=True, keep=keep)
+    questions = {
+        "GradientSum.of()": lambda: GradientSum.of(model),
+        "sample_grads().noise_scale()": lambda: model.sample_grads().noise_scale(),
+        "update()": lambda: tg.samples.noise_scale().update(model.sample_grads()),
+        "sample_grads.sum()": lambda: model.sample_grads().sum(),
+    }
+    for name, question in questions.items():
+        with pytest.raises(tg.GraphError) as caught:
+            question()
+        text = str(caught.value)
+        assert text.startswith(f"{name}: 1 of the 2 backward passes since the last zero_grad() kept norms only"), text
+        assert "Call zero_grad() between passes" in text
+    with pytest.raises(tg.GraphError, match=r"^update\(\): 1 of the 2 backward passes"):
+        tg.samples.noise_scale().update(model.out.weight.sample_grads)
 
 
 # Merging

@@ -429,6 +429,13 @@ def test_a_gradient_that_has_only_norms_cannot_be_clipped():
     assert_gradients(model, {name: np.zeros(3) if v is None else v for name, v in before.items()})
 
 
+def test_the_sums_are_those_that_grad_has_and_of_what_no_loss_depended_on_0():
+    model, dense = opened(keep="norms")
+    assert model.idle.grad is None
+    for name, total in model.sample_grads().sum().items():
+        assert_close(total, dense[name].sum(0))
+
+
 def test_the_way_out_that_this_error_names():
     """Norms first, and then a second pass with the weights that clip."""
     model, dense = opened(keep="norms")

@@ -516,6 +516,48 @@ def test_norms_of_one_pass_and_factors_of_another():
         w.sample_grads.gram()
 
 
+@pytest.mark.parametrize(
+    ("passes", "which"),
+    [
+        (("norms", "factors"), "1 of the 2 backward passes"),
+        (("dense", "norms"), "1 of the 2 backward passes"),
+        (("norms", "factors", "norms"), "2 of the 3 backward passes"),
+        (("norms", "norms"), "the 2 backward passes"),
+    ],
+)
+def test_what_cannot_be_asked_of_passes_that_kept_norms_names_the_question_and_the_passes(passes, which):
+    w = tg.randn(4, 3, dtype="float64", requires_grad=True)
+    for keep in passes:
+        layer_losses(w).backward(per_sample=True, keep=keep)
+    s = w.sample_grads
+    questions = {"mean()": s.mean, "gram()": s.gram, "weighted_sum()": lambda: s.weighted_sum(np.ones(len(s)))}
+    if set(passes) == {"norms"}:
+        assert_close(s.sum(), w.grad.array)
+    else:
+        questions["sum()"] = s.sum
+    for name, question in questions.items():
+        with pytest.raises(tg.GraphError) as caught:
+            question()
+        assert str(caught.value) == (
+            f"sample_grads.{name}: {which} since the last zero_grad() kept norms only (keep='norms'). "
+            "Call zero_grad() between passes, so that their samples stay apart, or use keep='factors' in all of them"
+        )
+    w.grad = None  # the way out
+    layer_losses(w).backward(per_sample=True)
+    assert_close(w.sample_grads.sum(), w.grad.array)
+
+
+def test_a_sum_that_only_grad_had_is_asked_for_too_late():
+    w, s, _ = opened(keep="norms")
+    (w**2).sum().backward()
+    with pytest.raises(tg.GraphError) as caught:
+        s.sum()
+    assert str(caught.value) == (
+        "sample_grads.sum(): the backward pass kept norms only (keep='norms'), and .grad no longer holds just the sum "
+        "of their samples' gradients. Ask before anything else changes .grad, or use keep='factors' in backward()"
+    )
+
+
 def test_norms_with_derivatives():
     _, s, dense = opened(keep="norms", create_graph=True)
     assert s.norms().requires_grad

@@ -70,7 +70,7 @@ class GradientSum:
             model: the model, or what its `sample_grads()` returned.
 
         Raises:
-            GraphError: if there was no per-sample pass, or it kept norms only.
+            GraphError: if there was no per-sample pass; if one kept norms only, unless all did and `.grad` is the sum.
             ValueError: if a weight is negative or not finite.
 
         >>> import tinygrad_edu as tg
@@ -81,17 +81,22 @@ class GradientSum:
         (4.0, 10.0, 19.0, {'weight': tensor([[1.75]])})
         """
         grads = model if isinstance(model, ModelSampleGrads) else model.sample_grads()
+        return cls._of(grads, "GradientSum.of()")
+
+    @classmethod
+    def _of(cls, grads: ModelSampleGrads, caller: str) -> GradientSum:
+        """As `of`; `caller` is whom an error names."""
         weights = array_of(next(iter(grads.values())).weights, np.dtype(np.float64))
         wrong = np.flatnonzero(~((weights >= 0) & (weights < math.inf)))
         if wrong.size:
             raise ValueError(
-                f"GradientSum.of(): sample {wrong[0]} has the weight {weights[wrong[0]]:g}: a sample counts 0 or "
+                f"{caller}: sample {wrong[0]} has the weight {weights[wrong[0]]:g}: a sample counts 0 or "
                 "more. If it is a factor of the loss, multiply the losses by it and leave weights= out"
             )
         squares = array_of(grads.squares(), np.dtype(np.float64))  # of w g
         counted = weights > 0
         return cls(
-            {name: one.sum().detach() for name, one in grads.items() if one.cost().uses},
+            {name: one.total(caller).detach() for name, one in grads.items() if one.cost().uses},
             float(weights.sum()),
             float(np.square(weights).sum()),
             grads.count,

@@ -282,7 +282,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         """
         from .gradient_sum import GradientSum
 
-        return GradientSum.of(self).noise_scale()
+        return GradientSum._of(self, "sample_grads().noise_scale()").noise_scale()
 
     def to_frame(self) -> Any:
         """The norms as a pandas DataFrame: a row for each sample, a column for each parameter, and the total.

@@ -384,7 +384,7 @@ def _estimate(grads: Any) -> tuple[NoiseScale, float] | None:
         n = grads.effective_count
         return (grads.noise_scale(), n) if n > 1 + 1e-9 else None
     if isinstance(grads, ModelSampleGrads):
-        return (grads.noise_scale(), grads.count) if grads.count > 1 else None
+        return (GradientSum._of(grads, "update()").noise_scale(), grads.count) if grads.count > 1 else None
     if not isinstance(grads, SampleGrads):
         raise TypeError(
             "update() needs model.sample_grads(), a parameter's .sample_grads or a GradientSum, got a "
@@ -392,6 +392,6 @@ def _estimate(grads: Any) -> tuple[NoiseScale, float] | None:
         )
     if len(grads) < 2:
         return None
-    total = np.square(grads.sum().array, dtype=np.float64).sum()
+    total = np.square(grads.total("update()").array, dtype=np.float64).sum()
     each = array_of(grads.squares(), np.dtype(np.float64)).sum()
     return NoiseScale.from_sums(float(each), float(total), len(grads)), len(grads)

@@ -109,10 +109,7 @@ class SampleGrads:
         >>> w.sample_grads.sum()
         tensor([2., 1.])
         """
-        passes = self._leaf.samples or []
-        if self._only_norms() and untouched(self._leaf) and all(part in self._parts for part in passes):
-            return self._tensor(self._leaf.grad.array)  # it holds just that
-        return self.weighted_sum(np.ones(len(self)))
+        return self.total("sample_grads.sum()")
 
     def mean(self) -> Tensor:
         """The sum divided by the number of samples; by the sum of their weights, where passes had any: Σ w g / Σ w.
@@ -133,7 +130,7 @@ class SampleGrads:
             raise ValueError(
                 f"mean() divides by the sum of the weights, and those of the {len(self)} samples add up to 0"
             )
-        return self.weighted_sum(np.ones(len(self)) / total)
+        return self._weighted(np.ones(len(self)) / total, "sample_grads.mean()")
 
     def weighted_sum(self, w: Any) -> Tensor:
         """Σ_m w_m g_m, of the parameter's shape: one matrix product for a layer, whatever the number of samples.
@@ -150,8 +147,7 @@ class SampleGrads:
         >>> v.sample_grads.weighted_sum([1.0, -1.0])
         tensor([ 0., -1.])
         """
-        weights = self._one_each(w, "weighted_sum").astype(np.result_type(self.dtype, np.float32))
-        return self._tensor(self.open_sum("weighted_sum()").weighted(weights))
+        return self._weighted(self._one_each(w, "weighted_sum"), "sample_grads.weighted_sum()")
 
     def dot(self, direction: Any) -> Tensor:
         """⟨g_m, direction⟩ of each sample: shape (B,).
@@ -322,20 +318,24 @@ class SampleGrads:
         Raises:
             GraphError: if only norms were kept, or something that was kept has been overwritten.
         """
-        self._check_kept(caller)
-        if self._sum is None:
-            factors = []
-            before = 0
-            for part in self._parts:
-                if part.factors is None:
-                    raise GraphError(
-                        f"sample_grads.{caller}: the backward pass kept norms only (keep='norms'). "
-                        "Use keep='factors' in backward(), or run it again with weights= for a weighted sum"
-                    )
-                factors += [factor.shifted(before) for factor in part.factors]
-                before += part.run.count
-            self._sum = OpenSum(factors, before, self.shape, self.dtype)
-        return self._sum
+        return self._opened(f"sample_grads.{caller}")
+
+    def total(self, caller: str) -> Tensor:
+        """The sum of all samples' gradients; `caller` is whom an error names.
+
+        Raises:
+            GraphError: as from `open_sum`, unless `.grad` is known to be that sum.
+        """
+        if not self._only_norms():
+            return self._weighted(np.ones(len(self)), caller)
+        if untouched(self._leaf) and all(part in self._parts for part in self._leaf.samples or ()):
+            return self._tensor(self._leaf.grad.array)  # it holds just that
+        if not any(part.uses for part in self._parts):
+            return self._tensor(np.zeros(self.shape))
+        raise GraphError(
+            f"{caller}: {self._norms_kept()}, and .grad no longer holds just the sum of their samples' gradients. "
+            "Ask before anything else changes .grad, or use keep='factors' in backward()"
+        )
 
     def shared(self) -> Tensor | None:
         """What `.grad` holds beside the samples; see `Tensor.shared_grad`."""
@@ -345,10 +345,39 @@ class SampleGrads:
         whole = self.open_sum("shared_grad")
         return self._tensor(grad.array - array_of(whole.weighted(self.coefficients), self.dtype))
 
+    def _opened(self, caller: str) -> OpenSum:
+        self._check_kept(caller)
+        if self._sum is None:
+            factors = []
+            before = 0
+            for part in self._parts:
+                if part.factors is None:
+                    raise GraphError(f"{caller}: {self._norms_kept()}. {self._instead_of_norms()}")
+                factors += [factor.shifted(before) for factor in part.factors]
+                before += part.run.count
+            self._sum = OpenSum(factors, before, self.shape, self.dtype)
+        return self._sum
+
+    def _weighted(self, w: Any, caller: str) -> Tensor:
+        return self._tensor(self._opened(caller).weighted(w.astype(np.result_type(self.dtype, np.float32))))
+
+    def _norms_kept(self) -> str:
+        """Which of the passes kept norms only."""
+        passes, norms = len(self._parts), sum(part.factors is None for part in self._parts)
+        if passes == 1:
+            return "the backward pass kept norms only (keep='norms')"
+        which = f"{norms} of the {passes}" if norms < passes else f"the {passes}"
+        return f"{which} backward passes since the last zero_grad() kept norms only (keep='norms')"
+
+    def _instead_of_norms(self) -> str:
+        if len(self._parts) == 1:
+            return "Use keep='factors' in backward(), or run it again with weights= for a weighted sum"
+        return "Call zero_grad() between passes, so that their samples stay apart, or use keep='factors' in all of them"
+
     def _check_kept(self, caller: str) -> None:
         if any(part.overwritten() for part in self._parts):
             raise GraphError(
-                f"sample_grads.{caller}: an array that the per-sample gradients are made of, such as a layer's input, "
+                f"{caller}: an array that the per-sample gradients are made of, such as a layer's input, "
                 "was overwritten in place after the backward pass: they would be wrong. Ask before the in-place "
                 "change, or change a copy (x.clone())"
             )
@@ -357,7 +386,7 @@ class SampleGrads:
         """The squared norms of one pass."""
         if part.factors is None:
             return part.squares
-        self._check_kept("norms()")
+        self._check_kept("sample_grads.norms()")
         return OpenSum(part.factors, part.run.count, self.shape, self.dtype).squares()
 
     def _only_norms(self) -> bool:
