@@ -6,8 +6,8 @@ from .explanation import Explanation as Explanation
 from .gradient_sum import GradientSum as GradientSum
 from .model_grads import ModelSampleGrads as ModelSampleGrads
 from .noise import NoiseScale as NoiseScale
-from .noise import NoiseScaleMeter as NoiseScaleMeter
-from .noise import noise_scale as noise_scale
+from .noise_meter import NoiseScaleMeter as NoiseScaleMeter
+from .noise_meter import noise_scale as noise_scale
 from .sample_grads import SampleGrads as SampleGrads
 from .separability import Separability as Separability
 from .separability import check as check

@@ -1,0 +1,235 @@
+"""The gradient noise scale over the steps of a training, of which one alone mostly says too little."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import StateError
+from .gradient_sum import GradientSum
+from .model_grads import ModelSampleGrads
+from .noise import NoiseScale
+from .results import array_of
+from .sample_grads import SampleGrads
+
+__all__ = ["NoiseScaleMeter", "noise_scale"]
+
+
+@dataclass
+class _Sums:
+    """What a meter keeps. A step that is `age` steps old counts by d = decay^age; it had n samples."""
+
+    steps: int = 0
+    samples: int = 0
+    freedom: float = 0.0  # Σ d (n - 1)
+    trace: float = 0.0  # mean of the steps' traces with these weights
+    pairs: float = 0.0  # Σ v, where v = d n(n - 1)
+    signal: float = 0.0  # mean of the steps' signals with the weights v
+    squares: float = 0.0  # Σ v²
+    centre: float = 0.0  # mean of the steps' signals with the weights v²
+    spread: float = 0.0  # Σ v² (signal of the step - centre)²
+
+    def add(self, trace: float, signal: float, n: float, decay: float) -> None:
+        """Add a step; the means are moved rather than divided out, which keeps their digits."""
+        pairs, older = n * (n - 1), decay**2 * self.squares
+        self.freedom = decay * self.freedom + n - 1
+        self.trace += (trace - self.trace) * (n - 1) / self.freedom
+        self.pairs = decay * self.pairs + pairs
+        self.signal += (signal - self.signal) * pairs / self.pairs
+        self.squares = older + pairs**2
+        off, share = signal - self.centre, pairs**2 / self.squares
+        self.centre += off * share
+        self.spread = decay**2 * self.spread + off**2 * older * share
+
+    def signal_error(self) -> float:
+        """The standard error of the mean signal, whatever the variances of the steps are.
+
+        With weights p that sum to 1 it is the root of Σ p² (signal of the step - mean)² / (1 - Σ p²). Its square is
+        unbiased where p is in proportion to the steps' precision, and for steps that are all alike.
+        """
+        left = 1 - self.squares / self.pairs**2 if self.steps > 1 else 0.0
+        total = self.spread + self.squares * (self.centre - self.signal) ** 2
+        return math.sqrt(total / left) / self.pairs if left > 1e-12 else math.nan
+
+
+class NoiseScaleMeter:
+    """The noise scale over the steps of a training.
+
+    One batch is mostly too small for a usable estimate, and the mean of many steps' ratios is no better: it is ruled
+    by those whose |G|² came out near 0. The meter takes the means of tr Σ and of |G|² apart, and their ratio last.
+
+    A step of n samples counts by n - 1 in the mean of tr Σ and by n(n - 1) in that of |G|²: so every degree of freedom,
+    and every pair of samples of one step, has the same say, and a small last batch does no harm. Because a step of 1 or
+    0 samples has no pair, it changes nothing. The weights of older steps shrink by `decay` with each new step; they
+    are divided by their sum, so that the mean is not drawn to 0 at the start (Adam corrects its means alike).
+
+    From the second step on, |G|² comes with a standard error: how much it differs from step to step. That |G|² changes
+    while the model learns makes it larger, not smaller. The estimate is usable if |G|² is two standard errors above 0.
+    After two or three steps the error itself is hardly known: wait for ten before you decide something.
+
+    Args:
+        decay: from 0 to 1; 0.95 remembers about 20 steps, 1 takes the mean of all, for a model that stands still.
+
+    Attributes:
+        decay: as given.
+
+    Raises:
+        ValueError: if `decay` is out of range.
+
+    >>> import tinygrad_edu as tg
+    >>> model = tg.nn.Linear(1, 1, bias=False)
+    >>> meter = tg.samples.NoiseScaleMeter()
+    >>> for x in ([[1.0], [2.0], [3.0]], [[1.0], [2.0]], [[2.0]]):
+    ...     model.zero_grad()
+    ...     model(tg.tensor(x)).squeeze(1).backward(per_sample=True)
+    ...     estimate = meter.update(model.sample_grads())
+    >>> print(estimate)
+    noise scale 0.256, 0.176 to 0.467 (tr Σ = 0.828, |G|² = 3.23 ± 0.731; 5 samples in 2 steps)
+    """
+
+    def __init__(self, decay: float = 0.95) -> None:
+        if not 0 <= decay <= 1:
+            raise ValueError(f"noise_scale(): decay={decay!r}, from 0 (only the last step) to 1 (all steps alike)")
+        self.decay: float = float(decay)
+        self._sums = _Sums()
+
+    def update(self, grads: ModelSampleGrads | SampleGrads | GradientSum) -> NoiseScale:
+        """Take in one step's gradients.
+
+        Args:
+            grads: `model.sample_grads()`, or one parameter's, or a `GradientSum` of what several micro-batches or
+                workers have for this step. Weights of the backward pass multiply the terms of the first two; if they
+                say how much a sample counts, `GradientSum.of(model)` is right.
+
+        Returns:
+            The estimate from all steps up to now.
+
+        Raises:
+            ValueError: if the gradients are not finite. Nothing is changed then.
+            TypeError: for anything else.
+
+        >>> import tinygrad_edu as tg
+        >>> model, meter = tg.nn.Linear(1, 1, bias=False), tg.samples.noise_scale()
+        >>> model(tg.tensor([[1.0], [2.0], [3.0]])).squeeze(1).backward(per_sample=True)
+        >>> round(meter.update(model.sample_grads()).value, 3)
+        0.273
+        """
+        found = _estimate(grads)
+        if found is not None:
+            step, n = found
+            if not (math.isfinite(step.trace) and math.isfinite(step.signal)):
+                raise ValueError(
+                    "update(): the gradients of this step are not finite, and would stay in the means. "
+                    "Nothing was changed; look for the cause with tg.detect_anomaly(), or skip the step"
+                )
+            self._sums.add(step.trace, step.signal, n, self.decay)
+            self._sums.steps += 1
+            self._sums.samples += step.samples
+        return self.estimate
+
+    @property
+    def estimate(self) -> NoiseScale:
+        """The estimate from all steps up to now."""
+        sums = self._sums
+        if not sums.steps:
+            return NoiseScale(math.nan, math.nan, 0, 0)
+        return NoiseScale(sums.trace, sums.signal, sums.samples, sums.steps, sums.signal_error())
+
+    @property
+    def value(self) -> float:
+        """The noise scale, NaN where it is not usable: short for ``estimate.value``."""
+        return self.estimate.value
+
+    @property
+    def usable(self) -> bool:
+        """Short for ``estimate.usable``; ``estimate.reason`` says why it is not."""
+        return self.estimate.usable
+
+    def __repr__(self) -> str:
+        return f"NoiseScaleMeter(decay={self.decay:g}): {self.estimate}"
+
+    def reset(self) -> None:
+        """Forget all steps.
+
+        >>> import tinygrad_edu as tg
+        >>> meter = tg.samples.noise_scale()
+        >>> meter.reset()
+        >>> meter.estimate.reason
+        'no batch of two samples or more was fed yet: call update() after losses.backward(per_sample=True)'
+        """
+        self._sums = _Sums()
+
+    def state_dict(self) -> dict[str, float]:
+        """All that the meter knows, as numbers.
+
+        >>> import tinygrad_edu as tg
+        >>> tg.samples.noise_scale(decay=0.9).state_dict()["decay"]
+        0.9
+        """
+        return {"decay": self.decay, **asdict(self._sums)}
+
+    def load_state_dict(self, state_dict: Mapping[str, float]) -> None:
+        """Take over what `state_dict` of another meter returned, its decay included.
+
+        Raises:
+            StateError: if a number is missing, or there is one too many. Nothing is loaded then.
+
+        >>> import tinygrad_edu as tg
+        >>> meter = tg.samples.noise_scale()
+        >>> meter.load_state_dict(tg.samples.noise_scale(decay=0.9).state_dict())
+        >>> meter.decay
+        0.9
+        """
+        wanted = self.state_dict().keys()
+        if wanted != state_dict.keys():
+            different = ", ".join(sorted(wanted ^ state_dict.keys()))
+            raise StateError(f"NoiseScaleMeter.load_state_dict(): missing or unknown: {different}. Nothing was loaded")
+        numbers = dict(state_dict)
+        decay = NoiseScaleMeter(numbers.pop("decay")).decay
+        self._sums = _Sums(**numbers)  # type: ignore[arg-type]
+        self.decay = decay
+
+
+def noise_scale(decay: float = 0.95) -> NoiseScaleMeter:
+    """A meter of the noise scale that is fed with every step of a training.
+
+    Args:
+        decay: how much of the weight of older steps each new one leaves; 1 for the mean of all steps.
+
+    Raises:
+        ValueError: if `decay` is not from 0 to 1.
+
+    >>> import tinygrad_edu as tg
+    >>> model, meter = tg.nn.Linear(4, 1), tg.samples.noise_scale(decay=1)
+    >>> for step in range(20):
+    ...     x = tg.randn(8, 4)
+    ...     model.zero_grad()
+    ...     ((model(x).squeeze(1) - x.sum(1) - 9) ** 2).backward(per_sample=True)
+    ...     estimate = meter.update(model.sample_grads())
+    >>> estimate.usable, estimate.steps, estimate.samples
+    (True, 20, 160)
+    """
+    return NoiseScaleMeter(decay)
+
+
+def _estimate(grads: Any) -> tuple[NoiseScale, float] | None:
+    """The estimate of one step, and how many samples it is worth; None where there is no pair of samples."""
+    if isinstance(grads, GradientSum):
+        n = grads.effective_count
+        return (grads.noise_scale(), n) if n > 1 + 1e-9 else None
+    if isinstance(grads, ModelSampleGrads):
+        return (GradientSum._of(grads, "update()").noise_scale(), grads.count) if grads.count > 1 else None
+    if not isinstance(grads, SampleGrads):
+        raise TypeError(
+            "update() needs model.sample_grads(), a parameter's .sample_grads or a GradientSum, got a "
+            f"{type(grads).__name__}: losses.backward(per_sample=True) makes them"
+        )
+    if len(grads) < 2:
+        return None
+    total = np.square(grads.total("update()").array, dtype=np.float64).sum()
+    each = array_of(grads.squares(), np.dtype(np.float64)).sum()
+    return NoiseScale.from_sums(float(each), float(total), len(grads)), len(grads)
