@@ -291,10 +291,8 @@ def test_the_noise_scale_is_that_of_the_whole_batch():
     expected, found = model.sample_grads().noise_scale(), sum(parts).noise_scale()
     np.testing.assert_allclose([found.trace, found.signal], [expected.trace, expected.signal], rtol=1e-11)
     assert found.samples == 12
-    with pytest.raises(ValueError, match="needs at least two samples, got 1"):
-        parts[1].noise_scale()
-    with pytest.raises(ValueError, match="needs at least two samples, got 0"):
-        GradientSum().noise_scale()
+    assert parts[1].noise_scale().reason.startswith("it needs at least two samples, got 1: ")
+    assert GradientSum().noise_scale().reason.startswith("it needs at least two samples, got 0: ")
 
 
 def test_weights_of_one_and_zero_leave_samples_out():

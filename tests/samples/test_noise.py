@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -105,29 +106,64 @@ def test_gradients_that_are_not_finite(bad):
     assert estimate.reason.startswith("the gradients are not finite: look for the cause")
 
 
+WAY_OUT = (
+    "noise is how samples differ from one another. Take a larger batch, or put several together before zero_grad()"
+)
+
+
+def assert_too_few(estimate, why, samples):
+    assert estimate.reason == f"it needs at least two samples, {why}: {WAY_OUT}"
+    assert not estimate.usable
+    assert all(math.isnan(number) for number in (estimate.trace, estimate.signal, estimate.value, *estimate.interval))
+    assert (estimate.samples, estimate.steps) == (samples, 1)
+    assert str(estimate) == f"noise scale not usable: {estimate.reason}"
+
+
+@pytest.mark.parametrize("square", [4.0, 0.0, math.inf, math.nan])
+def test_one_sample_is_too_few(square):
+    assert_too_few(NoiseScale.from_sums(square, square, 1), "got 1", 1)
+
+
+def test_so_is_none():
+    assert_too_few(NoiseScale.from_sums(0.0, 0.0, 0), "got 0", 0)
+
+
 @pytest.mark.parametrize("count", [0, 1])
-def test_one_sample_is_too_few(count):
-    with pytest.raises(ValueError, match=f"needs at least two samples, got {count}: noise is how samples differ"):
-        NoiseScale.from_sums(1.0, 1.0, count)
-
-
-def test_one_sample_is_too_few_for_a_model():
-    with pytest.raises(ValueError, match="needs at least two samples, got 1"):
-        opened(Point([1.0]), [[0.0]]).noise_scale()
+def test_one_sample_is_too_few_for_a_model(count):
+    grads = opened(Point([1.0, 2.0]), np.zeros((count, 2)))
+    assert_too_few(grads.noise_scale(), f"got {count}", count)
+    assert_too_few(GradientSum.of(grads).noise_scale(), f"got {count}", count)
 
 
 def test_one_weight_above_zero_is_too_few():
-    with pytest.raises(ValueError, match="of 3 at most one has a weight above 0"):
-        NoiseScale.from_weighted_sums(1.0, 1.0, 0.1, 0.1**2, 3)
-    with pytest.raises(ValueError, match="of 3 at most one has a weight above 0"):
-        NoiseScale.from_weighted_sums(0.0, 0.0, 0.0, 0.0, 3)
+    why = "of 3 at most one has a weight above 0"
+    assert_too_few(NoiseScale.from_weighted_sums(10.0, 1.0, 0.1, 0.1**2, 3), why, 3)
+    assert_too_few(NoiseScale.from_weighted_sums(0.0, 0.0, 0.0, 0.0, 3), why, 3)
+    grads = opened(Point([1.0]), [[0.0], [3.0], [5.0]], [0.0, 2.0, 0.0])
+    assert_too_few(grads.noise_scale(), why, 3)
 
 
-def test_sums_that_do_not_belong_together():
-    with pytest.raises(
-        ValueError, match=r"‖Σ g‖² = 50 cannot be of gradients .* at most 42.*\.grad may hold other terms"
-    ):
-        NoiseScale.from_sums(14.0, 50.0, 3)
+@pytest.mark.parametrize("estimate", [NoiseScale.from_sums(14.0, 36.0, 3), NoiseScale(6.0, 2.0, 80, 10, 0.5)])
+def test_as_a_number_it_is_its_value(estimate):
+    assert float(estimate) == estimate.value > 0
+
+
+@pytest.mark.parametrize("sums", [(10.0, 4.0, 2), (0.0, 0.0, 4), (4.0, 4.0, 1)])
+def test_as_a_number_it_is_nan_where_it_is_not_usable(sums):
+    assert math.isnan(float(NoiseScale.from_sums(*sums)))
+
+
+@pytest.mark.parametrize(
+    ("sums", "text"),
+    [
+        ((14.0, 50.0, 3), "‖Σ g‖² = 50 cannot be of gradients with Σ‖g‖² = 14: of 3 samples it is at most 42"),
+        ((1.0, 2.0, 1), "‖Σ g‖² = 2 cannot be of gradients with Σ‖g‖² = 1: of 1 sample it is at most 1"),
+        ((0.0, 2.0, 0), "‖Σ g‖² = 2 cannot be of gradients with Σ‖g‖² = 0: of 0 samples it is at most 0"),
+    ],
+)
+def test_sums_that_do_not_belong_together(sums, text):
+    with pytest.raises(ValueError, match=rf"{re.escape(text)}\..*\.grad may hold other terms"):
+        NoiseScale.from_sums(*sums)
 
 
 def test_a_penalty_in_grad_does_not_count():

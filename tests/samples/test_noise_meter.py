@@ -140,6 +140,7 @@ def test_a_signal_that_is_not_clearly_positive_is_not_usable():
     assert 0 < estimate.signal < 2 * estimate.signal_error
     assert not meter.usable
     assert math.isnan(meter.value)
+    assert math.isnan(float(meter))
     assert estimate.reason == (
         "|G|² is known as 1.17 ± 0.792 after 4 steps, too close to 0 for a ratio. Feed more batches, or larger ones"
     )
@@ -147,6 +148,7 @@ def test_a_signal_that_is_not_clearly_positive_is_not_usable():
     for _ in range(20):
         meter.update(step_of(1.0, 4))
     assert meter.usable
+    assert float(meter) == meter.value
     low, high = meter.estimate.interval
     assert low < meter.value < high < math.inf
     assert " ± " in str(meter.estimate)
@@ -174,6 +176,7 @@ def test_steps_of_one_sample_or_none_change_nothing():
     meter.update(GradientSum.of(model))
     meter.update(GradientSum())
     meter.update(opened(model, np.zeros((0, 2))))
+    meter.update(opened(model, np.ones((3, 2)), [0.0, 2.0, 0.0]))
     assert meter.state_dict() == before
 
 

@@ -174,10 +174,8 @@ class GradientSum:
     def noise_scale(self) -> NoiseScale:
         """The batch size at which the noise of the gradient equals the gradient; see `NoiseScale`.
 
-        The weights are taken for numbers that were chosen without regard to the gradients.
-
-        Raises:
-            ValueError: if there are fewer than two samples with a weight above 0.
+        The weights are taken for numbers that were chosen without regard to the gradients. Fewer than two samples with
+        a weight above 0 give a result that is not usable, and says so.
 
         >>> import tinygrad_edu as tg
         >>> tg.samples.GradientSum({"w": tg.tensor([6.0])}, 3, 3, 3, 14.0).noise_scale().trace  # of 1, 2 and 3

@@ -269,10 +269,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
     def noise_scale(self) -> NoiseScale:
         """The batch size at which the noise of the gradient equals the gradient, estimated from this batch.
 
-        See `tg.samples.NoiseScale` for what it says, and for when it is not usable.
-
-        Raises:
-            ValueError: if there are fewer than two samples.
+        See `tg.samples.NoiseScale` for what it says, and for when it is not usable: of a single sample it never is.
 
         >>> import tinygrad_edu as tg
         >>> model = tg.nn.Linear(1, 1, bias=False)

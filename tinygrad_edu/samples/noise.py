@@ -7,7 +7,7 @@ Of one sample's gradient g, let G be the mean and Σ the covariance. The mean ov
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["NoiseScale"]
 
@@ -21,7 +21,8 @@ class NoiseScale:
 
     Far below this batch size twice the batch is worth nearly twice the step; far above it is hardly worth more. The
     estimates of tr Σ and of |G|² are unbiased; the first is never negative, the second often is when the noise of a
-    small batch hides the gradient. The ratio says nothing then: such a result is not usable, and says why.
+    small batch hides the gradient. The ratio says nothing then: such a result is not usable, and says why. So does that
+    of a single sample, or of none, from which nothing is known. As a number, `float(estimate)`, it is its value.
 
     Source: McCandlish, Kaplan, Amodei et al., "An Empirical Model of Large-Batch Training" (2018), appendix A.
 
@@ -45,6 +46,7 @@ class NoiseScale:
     samples: int
     steps: int = 1
     signal_error: float = math.nan
+    _lack: str = field(default="", repr=False)  # of what there is too little, for any estimate
 
     @classmethod
     def from_sums(cls, square_norms: float, square_of_sum: float, count: int) -> NoiseScale:
@@ -57,8 +59,11 @@ class NoiseScale:
             square_of_sum: ‖Σ g_m‖², of the sum of these gradients alone: `.grad` may hold a penalty's as well.
             count: the number of samples, B.
 
+        Returns:
+            The estimate; for fewer than two samples one that is NaN, and not usable.
+
         Raises:
-            ValueError: for fewer than two samples, or numbers that cannot be of the same gradients.
+            ValueError: for numbers that cannot be of the same gradients.
 
         >>> from tinygrad_edu.samples import NoiseScale
         >>> estimate = NoiseScale.from_sums(14.0, 36.0, 3)
@@ -83,8 +88,11 @@ class NoiseScale:
             weight_squares: Σ w_m².
             count: the number of samples.
 
+        Returns:
+            The estimate; for fewer than two samples with a weight one that is NaN, and not usable.
+
         Raises:
-            ValueError: for fewer than two samples with a weight, or numbers that cannot be of the same gradients.
+            ValueError: for numbers that cannot be of the same gradients.
 
         >>> from tinygrad_edu.samples import NoiseScale
         >>> twice = NoiseScale.from_weighted_sums(28.0, 144.0, 6.0, 12.0, 3)  # 1, 2 and 3, each with the weight 2
@@ -92,19 +100,17 @@ class NoiseScale:
         (1.0, 3.667)
         """
         square_norms, square_of_sum = float(square_norms), float(square_of_sum)
-        pairs = weight * weight - weight_squares
-        if count < 2 or pairs <= 1e-12 * weight * weight:
-            have = f"got {count}" if count < 2 else f"of {count} at most one has a weight above 0"
-            raise ValueError(
-                f"the noise scale needs at least two samples, {have}: noise is how samples differ from one another. "
-                "Take a larger batch, or put several together before zero_grad()"
-            )
         limit = weight * square_norms
         if square_of_sum > (1 + _ROUNDING) * limit:
+            of = f"of {count} sample" if count == 1 else f"of {count} samples"
             raise ValueError(
-                f"‖Σ g‖² = {square_of_sum:g} cannot be of gradients with Σ‖g‖² = {square_norms:g}: it is at most "
+                f"‖Σ g‖² = {square_of_sum:g} cannot be of gradients with Σ‖g‖² = {square_norms:g}: {of} it is at most "
                 f"{limit:g}. It must be of the sum of the samples' own gradients; .grad may hold other terms as well"
             )
+        pairs = weight * weight - weight_squares
+        if count < 2 or pairs <= 1e-12 * weight * weight:
+            lack = f"got {count}" if count < 2 else f"of {count} at most one has a weight above 0"
+            return cls(math.nan, math.nan, int(count), _lack=lack)
         trace = (limit - square_of_sum) / pairs
         signal = (square_of_sum - weight_squares * square_norms / weight) / pairs
         return cls(0.0 if trace < 0 else float(trace), float(signal), int(count))  # below 0 by rounding alone
@@ -113,6 +119,15 @@ class NoiseScale:
     def value(self) -> float:
         """tr Σ / |G|², a number of samples; NaN where it is not usable."""
         return self.trace / self.signal if self.usable else math.nan
+
+    def __float__(self) -> float:
+        """The value, NaN where it is not usable.
+
+        >>> from tinygrad_edu.samples import NoiseScale
+        >>> float(NoiseScale(trace=6.0, signal=2.0, samples=80))
+        3.0
+        """
+        return self.value
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -137,6 +152,11 @@ class NoiseScale:
     @property
     def reason(self) -> str:
         """Why it is not usable, and what to do; empty if it is."""
+        if self._lack:
+            return (
+                f"it needs at least two samples, {self._lack}: noise is how samples differ from one another. "
+                "Take a larger batch, or put several together before zero_grad()"
+            )
         if not self.steps:
             return "no batch of two samples or more was fed yet: call update() after losses.backward(per_sample=True)"
         if not (math.isfinite(self.trace) and math.isfinite(self.signal)):

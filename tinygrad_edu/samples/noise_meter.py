@@ -102,8 +102,8 @@ class NoiseScaleMeter:
 
         Args:
             grads: `model.sample_grads()`, or one parameter's, or a `GradientSum` of what several micro-batches or
-                workers have for this step. Weights of the backward pass multiply the terms of the first two; if they
-                say how much a sample counts, `GradientSum.of(model)` is right.
+                workers have for this step. With ``weights=`` in the backward pass a sample counts by its weight; of
+                one parameter they are factors of the terms.
 
         Returns:
             The estimate from all steps up to now.
@@ -148,6 +148,10 @@ class NoiseScaleMeter:
     def usable(self) -> bool:
         """Short for ``estimate.usable``; ``estimate.reason`` says why it is not."""
         return self.estimate.usable
+
+    def __float__(self) -> float:
+        """Short for ``float(meter.estimate)``, its value."""
+        return self.value
 
     def __repr__(self) -> str:
         return f"NoiseScaleMeter(decay={self.decay:g}): {self.estimate}"
@@ -218,11 +222,11 @@ def noise_scale(decay: float = 0.95) -> NoiseScaleMeter:
 
 def _estimate(grads: Any) -> tuple[NoiseScale, float] | None:
     """The estimate of one step, and how many samples it is worth; None where there is no pair of samples."""
+    if isinstance(grads, ModelSampleGrads):
+        grads = GradientSum._of(grads, "update()")
     if isinstance(grads, GradientSum):
         n = grads.effective_count
         return (grads.noise_scale(), n) if n > 1 + 1e-9 else None
-    if isinstance(grads, ModelSampleGrads):
-        return (GradientSum._of(grads, "update()").noise_scale(), grads.count) if grads.count > 1 else None
     if not isinstance(grads, SampleGrads):
         raise TypeError(
             "update() needs model.sample_grads(), a parameter's .sample_grads or a GradientSum, got a "
