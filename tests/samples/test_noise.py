@@ -173,3 +173,120 @@ def test_a_penalty_in_grad_does_not_count():
     (100 * model.theta * model.theta).sum().backward()
     # repr, because a NaN need not be equal to itself
     assert repr(model.sample_grads().noise_scale()) == repr(alone)
+
+
+# Drawn without replacement
+
+POINTS = np.array([[0.0, 1.0], [2.0, -1.0], [5.0, 3.0], [-1.0, 0.5], [1.0, 2.0]])
+THETA = np.array([0.3, -0.7])
+TRACE, SIGNAL = POINTS.var(0, ddof=1).sum(), ((THETA - POINTS.mean(0)) ** 2).sum()
+
+
+def assert_mean(found, **tolerance):
+    tolerance = {**CLOSE, **tolerance}
+    np.testing.assert_allclose(np.mean([one.trace for one in found]), TRACE, **tolerance)
+    np.testing.assert_allclose(np.mean([one.signal for one in found]), SIGNAL, **tolerance)
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 5])
+def test_over_all_batches_without_replacement_both_means_are_exact(size):
+    model = Point(THETA)
+    drawn = [opened(model, POINTS[list(batch)]) for batch in itertools.combinations(range(5), size)]
+    found = [grads.noise_scale(population=5) for grads in drawn]
+    assert_mean(found)
+    assert {one.population for one in found} == {5}
+    if size < 5:  # without it the signal is too small by a part of the noise
+        uncorrected = np.mean([of_gradients(THETA - POINTS[list(batch)]).signal for batch in subsets(size)])
+        np.testing.assert_allclose(uncorrected, SIGNAL - TRACE / 5, **CLOSE)
+
+
+def subsets(size):
+    return itertools.combinations(range(5), size)
+
+
+@pytest.mark.parametrize(
+    "weights", [[1.0, 2.0], [3.0, 0.5, 0.0], [0.1, 0.1, 7.0, 1.0], [1.0, 2.0, 3.0, 4.0, 5.0], [2.0] * 5]
+)
+def test_so_they_are_with_fixed_weights(weights):
+    w = np.array(weights)
+    found = []
+    for batch in itertools.permutations(range(5), len(w)):
+        g = THETA - POINTS[list(batch)]
+        sums = (w * (g**2).sum(1)).sum(), ((w @ g) ** 2).sum(), w.sum(), (w**2).sum(), len(w)
+        found.append(NoiseScale.from_weighted_sums(*sums, population=5))
+    assert_mean(found)
+    if weights == [2.0] * 5:
+        assert_mean(found[:1])
+
+
+@pytest.mark.parametrize("weights", [None, [1.0, 2.0, 0.5, 3.0, 0.0]])
+@pytest.mark.parametrize("sizes", [(1, 1), (2, 1), (1, 0, 3), (2, 3), (1, 1, 1, 1, 1)])
+def test_so_they_are_of_merged_sums(sizes, weights):
+    model, edges, found = Point(THETA), np.cumsum((0, *sizes)), []
+    for batch in itertools.permutations(range(5), sum(sizes)):
+        parts = []
+        for lo, hi in itertools.pairwise(edges):
+            opened(model, POINTS[list(batch[lo:hi])], None if weights is None else weights[lo:hi])
+            parts.append(GradientSum.of(model))
+        found.append(sum(parts).noise_scale(population=5))
+    assert_mean(found)
+    if weights is None and sum(sizes) == 5:
+        assert_mean(found[:1])
+
+
+@given(hnp.arrays(float, st.tuples(st.integers(2, 60), st.integers(1, 4)), elements=NUMBERS))
+def test_of_the_whole_population_they_are_exact_and_never_negative(g):
+    n = len(g)
+    estimate = NoiseScale.from_sums((g**2).sum(), (g.sum(0) ** 2).sum(), n, population=n)
+    np.testing.assert_allclose(estimate.trace, g.var(0, ddof=1).sum(), rtol=1e-11, atol=1e-10)
+    np.testing.assert_allclose(estimate.signal, (g.mean(0) ** 2).sum(), rtol=1e-13)
+    assert estimate.signal >= 0
+
+
+def test_where_the_noise_of_a_sample_hides_the_gradient_all_samples_show_it():
+    estimate = NoiseScale.from_sums(10.0, 4.0, 2, population=2)  # of the gradients 3 and -1
+    assert (estimate.trace, estimate.signal, estimate.value) == (8.0, 1.0, 8.0)
+    assert str(estimate) == "noise scale 8 (tr Σ = 8, |G|² = 1; 2 of 2 samples)"
+    hidden = NoiseScale.from_sums(10.0, 4.0, 2, population=8)
+    assert hidden.signal == -2.0
+    assert "the noise of 2 of 8 samples hides the gradient. Take a larger batch" in hidden.reason
+
+
+def test_at_a_minimum_there_is_no_larger_batch_to_take():
+    estimate = NoiseScale.from_sums(2.0, 0.0, 2, population=2)  # of the gradients 1 and -1
+    assert estimate.reason == (
+        "the estimate of |G|² from all 2 samples is 0, not above 0: their mean gradient is 0, or nearly so, and all "
+        "that is left is noise"
+    )
+
+
+def test_a_large_population_is_as_good_as_none():
+    one = NoiseScale.from_sums(14.0, 36.0, 3, population=10**15)
+    two = NoiseScale.from_sums(14.0, 36.0, 3)
+    np.testing.assert_allclose([one.trace, one.signal], [two.trace, two.signal], rtol=1e-13)
+
+
+@pytest.mark.parametrize("ask", [
+    lambda n: NoiseScale.from_sums(14.0, 36.0, 3, population=n),
+    lambda n: NoiseScale.from_weighted_sums(28.0, 144.0, 6.0, 12.0, 3, population=n),
+    lambda n: opened(Point([1.0]), [[0.0], [3.0], [5.0]]).noise_scale(population=n),
+    lambda n: GradientSum.of(opened(Point([1.0]), [[0.0], [3.0], [5.0]])).noise_scale(population=n),
+])  # fmt: skip
+def test_a_population_that_cannot_be(ask):
+    assert ask(np.int64(3)).population == 3
+    with pytest.raises(ValueError, match=r"3 samples cannot be drawn without replacement from population=2\. .* None"):
+        ask(2)
+    with pytest.raises(ValueError, match="population=0 is not a number of samples: it must be at least 1, or None"):
+        ask(0)
+    for wrong in (4.0, "4"):
+        with pytest.raises(
+            TypeError, match=rf"population={wrong!r} is not a number of samples: .* an integer, or None"
+        ):
+            ask(wrong)
+
+
+def test_one_sample_of_a_population_is_too_few_still():
+    for n in (1, 7):
+        estimate = NoiseScale.from_sums(4.0, 4.0, 1, population=n)
+        assert_too_few(estimate, "got 1", 1)
+        assert estimate.population == n

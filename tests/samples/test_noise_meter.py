@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import pickle
 
@@ -180,9 +181,36 @@ def test_steps_of_one_sample_or_none_change_nothing():
     assert meter.state_dict() == before
 
 
-def test_model_parameter_and_sum_say_the_same():
+@pytest.mark.parametrize("sizes", [(2, 3), (3, 2), (2, 2, 1), (5,)])
+def test_over_all_epochs_both_means_are_exact(sizes):
+    # The batches of an epoch are drawn without replacement, and of uneven sizes.
+    points = np.array([[0.0, 1.0], [2.0, -1.0], [5.0, 3.0], [-1.0, 0.5], [1.0, 2.0]])
+    found = []
+    for order in itertools.permutations(range(5)):
+        meter = noise_scale(decay=1, population=5)
+        for batch in np.split(points[list(order)], np.cumsum(sizes)[:-1]):
+            estimate = meter.update(summed(batch))
+        found.append((estimate.trace, estimate.signal))
+        assert estimate.population == 5
+    truth = points.var(0, ddof=1).sum(), (points.mean(0) ** 2).sum()
+    np.testing.assert_allclose(np.mean(found, 0), truth, **CLOSE)
+    if sizes == (5,):
+        np.testing.assert_allclose(found, np.tile(truth, (120, 1)), **CLOSE)
+
+
+def test_more_samples_than_there_are():
+    meter = noise_scale(population=5)
+    meter.update(step_of(1.0, 4))
+    before = meter.state_dict()
+    with pytest.raises(ValueError, match="6 samples cannot be drawn without replacement from population=5"):
+        meter.update(step_of(1.0, 6))
+    assert meter.state_dict() == before
+
+
+@pytest.mark.parametrize("population", [None, 50])
+def test_model_parameter_and_sum_say_the_same(population):
     model = Point([1.0, 2.0])
-    meters = [noise_scale() for _ in range(3)]
+    meters = [noise_scale(population=population) for _ in range(3)]
     for g in batches(np.random.default_rng(4), [3, 5]):
         grads = opened(model, g[:, :2])
         for meter, fed in zip(meters, (grads, model.theta.sample_grads, GradientSum.of(model))):
@@ -225,8 +253,20 @@ def test_the_decay_is_checked(decay):
         noise_scale(decay)
 
 
-def test_saving_and_loading_goes_on_where_it_was():
-    meter = noise_scale(decay=0.8)
+@pytest.mark.parametrize(("population", "error"), [(0, ValueError), (-3, ValueError), (2.5, TypeError)])
+def test_the_population_is_checked(population, error):
+    with pytest.raises(error, match=rf"population={population} is not a number of samples"):
+        noise_scale(population=population)
+
+
+def test_the_text_names_what_it_was_made_with():
+    assert repr(noise_scale(0.5)).startswith("NoiseScaleMeter(decay=0.5): noise scale not usable")
+    assert repr(noise_scale(1, 569)).startswith("NoiseScaleMeter(decay=1, population=569): noise scale not usable")
+
+
+@pytest.mark.parametrize("population", [None, 9])
+def test_saving_and_loading_goes_on_where_it_was(population):
+    meter = noise_scale(decay=0.8, population=population)
     for signal in [1.0, 2.0, 0.5]:
         meter.update(step_of(signal, 4))
     twin, pickled = noise_scale(), pickle.loads(pickle.dumps(meter))
@@ -236,6 +276,7 @@ def test_saving_and_loading_goes_on_where_it_was():
     meter.reset()
     assert meter.estimate.steps == 0
     assert (meter.decay, twin.estimate) == (0.8, expected)
+    assert meter.population == twin.population == population
 
 
 def test_a_state_that_does_not_fit():
@@ -244,6 +285,10 @@ def test_a_state_that_does_not_fit():
     before = meter.state_dict()
     with pytest.raises(tg.StateError, match=r"missing or unknown: spread, what\. Nothing was loaded"):
         meter.load_state_dict({key: value for key, value in before.items() if key != "spread"} | {"what": 1.0})
+    with pytest.raises(tg.StateError, match=r"missing or unknown: population\. Nothing was loaded"):
+        meter.load_state_dict({key: value for key, value in before.items() if key != "population"})
     with pytest.raises(ValueError, match="decay=2"):
         meter.load_state_dict({**before, "decay": 2.0})
+    with pytest.raises(ValueError, match="population=0"):
+        meter.load_state_dict({**before, "population": 0, "decay": 0.1})
     assert meter.state_dict() == before

@@ -171,11 +171,20 @@ class GradientSum:
             raise ValueError(f"the mean of a GradientSum divides by the weights' sum, and {why}: skip the step")
         return {name: make_tensor(gradient.array / self.weight, None) for name, gradient in self.gradients.items()}
 
-    def noise_scale(self) -> NoiseScale:
+    def noise_scale(self, *, population: int | None = None) -> NoiseScale:
         """The batch size at which the noise of the gradient equals the gradient; see `NoiseScale`.
 
         The weights are taken for numbers that were chosen without regard to the gradients. Fewer than two samples with
         a weight above 0 give a result that is not usable, and says so.
+
+        Args:
+            population: n, if all samples, whatever they were merged from, are one draw without replacement from n, such
+                as the parts of a batch of an epoch; None if they were drawn with replacement, come from a stream, or if
+                each part was drawn by itself and may have samples of another.
+
+        Raises:
+            ValueError: if there are more samples than that.
+            TypeError: if it is not an integer.
 
         >>> import tinygrad_edu as tg
         >>> tg.samples.GradientSum({"w": tg.tensor([6.0])}, 3, 3, 3, 14.0).noise_scale().trace  # of 1, 2 and 3
@@ -183,7 +192,9 @@ class GradientSum:
         """
         squares = [np.square(gradient.array, dtype=np.float64).sum() for gradient in self.gradients.values()]
         total = float(sum(squares))
-        return NoiseScale.from_weighted_sums(self.square_norms, total, self.weight, self.weight_squares, self.count)
+        return NoiseScale.from_weighted_sums(
+            self.square_norms, total, self.weight, self.weight_squares, self.count, population=population
+        )
 
     def assign_mean(self, model: Module) -> None:
         """Put the mean into every `.grad`, for `optimizer.step()` to take the step of the mean loss.

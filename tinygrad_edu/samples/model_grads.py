@@ -266,10 +266,18 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         differentiable = any(tracked(value) for factor in factors for value in factor.values)
         return not differentiable and untouched(self._leaves[name])  # a Tensor changed in place leaves no trace
 
-    def noise_scale(self) -> NoiseScale:
+    def noise_scale(self, *, population: int | None = None) -> NoiseScale:
         """The batch size at which the noise of the gradient equals the gradient, estimated from this batch.
 
         See `tg.samples.NoiseScale` for what it says, and for when it is not usable: of a single sample it never is.
+
+        Args:
+            population: n, if the samples were drawn without replacement from n, a data set of this size; None if they
+                were drawn with replacement or come from a stream.
+
+        Raises:
+            ValueError: if there are more samples than that.
+            TypeError: if it is not an integer.
 
         >>> import tinygrad_edu as tg
         >>> model = tg.nn.Linear(1, 1, bias=False)
@@ -279,7 +287,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         """
         from .gradient_sum import GradientSum
 
-        return GradientSum._of(self, "sample_grads().noise_scale()").noise_scale()
+        return GradientSum._of(self, "sample_grads().noise_scale()").noise_scale(population=population)
 
     def to_frame(self) -> Any:
         """The norms as a pandas DataFrame: a row for each sample, a column for each parameter, and the total.

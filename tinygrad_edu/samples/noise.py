@@ -2,14 +2,19 @@
 
 Of one sample's gradient g, let G be the mean and Σ the covariance. The mean over B samples has the squared length
 |G|² + tr Σ / B on average, so that at B = tr Σ / |G|² signal and noise are equal. Both are estimated from a batch.
+
+Samples drawn without replacement from n are not independent: with Σ the covariance over the n, divided by n - 1, the
+gradients of two of them have the mean product |G|² - tr Σ / n (Cochran, "Sampling Techniques", 1977, section 2.5).
 """
 
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass, field
+from typing import Any
 
-__all__ = ["NoiseScale"]
+__all__ = ["NoiseScale", "size_of_population"]
 
 _CLEARLY = 2.0  # how many standard errors the signal must be away from 0
 _ROUNDING = 0.01  # by how much ‖Σ g‖² may exceed what it can be: gradients may be float16
@@ -24,6 +29,11 @@ class NoiseScale:
     small batch hides the gradient. The ratio says nothing then: such a result is not usable, and says why. So does that
     of a single sample, or of none, from which nothing is known. As a number, `float(estimate)`, it is its value.
 
+    Where batches are drawn from a data set without replacement, as in epochs, `population` is its size: G and Σ are
+    then those of the data set, and all of it together gives them exactly. Without it the samples are taken for
+    independent ones, as they are if drawn with replacement or from a stream: from a batch that is a large part of a
+    data set, the |G|² of that data set would come out too small.
+
     Source: McCandlish, Kaplan, Amodei et al., "An Empirical Model of Large-Batch Training" (2018), appendix A.
 
     Attributes:
@@ -32,6 +42,7 @@ class NoiseScale:
         samples: how many samples it is made from.
         steps: how many batches it is made from; 1 unless it comes from a `NoiseScaleMeter`.
         signal_error: the standard error of `signal`, from how it differs from step to step; NaN for one step.
+        population: from how many samples each batch was drawn without replacement; None for independent samples.
 
     >>> from tinygrad_edu.samples import NoiseScale
     >>> print(NoiseScale.from_sums(14.0, 36.0, 3))  # of the gradients 1, 2 and 3
@@ -46,59 +57,79 @@ class NoiseScale:
     samples: int
     steps: int = 1
     signal_error: float = math.nan
+    population: int | None = None
     _lack: str = field(default="", repr=False)  # of what there is too little, for any estimate
 
     @classmethod
-    def from_sums(cls, square_norms: float, square_of_sum: float, count: int) -> NoiseScale:
+    def from_sums(
+        cls, square_norms: float, square_of_sum: float, count: int, *, population: int | None = None
+    ) -> NoiseScale:
         """The estimate from Σ‖g_m‖² and ‖Σ g_m‖² of B samples.
 
-        tr Σ ≈ (Σ‖g_m‖² - ‖Σ g_m‖²/B) / (B - 1) and |G|² ≈ (‖Σ g_m‖² - Σ‖g_m‖²) / (B(B - 1)).
+        tr Σ ≈ (Σ‖g_m‖² - ‖Σ g_m‖²/B) / (B - 1) and |G|² ≈ (‖Σ g_m‖² - Σ‖g_m‖²) / (B(B - 1)), to which tr Σ / n is added
+        for a population of n.
 
         Args:
             square_norms: Σ‖g_m‖², the sum of the samples' squared norms.
             square_of_sum: ‖Σ g_m‖², of the sum of these gradients alone: `.grad` may hold a penalty's as well.
             count: the number of samples, B.
+            population: n, if the samples were drawn without replacement from n, a data set of this size; None if they
+                were drawn with replacement or come from a stream.
 
         Returns:
             The estimate; for fewer than two samples one that is NaN, and not usable.
 
         Raises:
-            ValueError: for numbers that cannot be of the same gradients.
+            ValueError: for numbers that cannot be of the same gradients, or more samples than the population has.
+            TypeError: if the population is not an integer.
 
         >>> from tinygrad_edu.samples import NoiseScale
         >>> estimate = NoiseScale.from_sums(14.0, 36.0, 3)
         >>> estimate.trace, round(estimate.signal, 3)
         (1.0, 3.667)
+        >>> NoiseScale.from_sums(14.0, 36.0, 3, population=3).signal  # 1, 2 and 3 are all there are: their mean is 2
+        4.0
         """
-        return cls.from_weighted_sums(square_norms, square_of_sum, count, count, count)
+        return cls.from_weighted_sums(square_norms, square_of_sum, count, count, count, population=population)
 
     @classmethod
     def from_weighted_sums(
-        cls, square_norms: float, square_of_sum: float, weight: float, weight_squares: float, count: int
+        cls,
+        square_norms: float,
+        square_of_sum: float,
+        weight: float,
+        weight_squares: float,
+        count: int,
+        *,
+        population: int | None = None,
     ) -> NoiseScale:
         """The estimate from the sums of samples that count by weights, fixed numbers of 0 or more.
 
         With W = Σ w and V = Σ w², on average Σ w‖g‖² is W(|G|² + tr Σ) and ‖Σ w g‖² is W²|G|² + V tr Σ. These two
-        equations are solved for |G|² and tr Σ; with weights of 1 it is what `from_sums` computes.
+        equations are solved for |G|² and tr Σ; with weights of 1 it is what `from_sums` computes. In a population of n
+        both hold with |G|² - tr Σ / n in the place of |G|²; all n samples are exact if their weights are equal.
 
         Args:
             square_norms: Σ w_m‖g_m‖².
             square_of_sum: ‖Σ w_m g_m‖².
             weight: Σ w_m.
             weight_squares: Σ w_m².
-            count: the number of samples.
+            count: the number of samples, those without a weight included.
+            population: as for `from_sums`.
 
         Returns:
             The estimate; for fewer than two samples with a weight one that is NaN, and not usable.
 
         Raises:
-            ValueError: for numbers that cannot be of the same gradients.
+            ValueError: for numbers that cannot be of the same gradients, or more samples than the population has.
+            TypeError: if the population is not an integer.
 
         >>> from tinygrad_edu.samples import NoiseScale
         >>> twice = NoiseScale.from_weighted_sums(28.0, 144.0, 6.0, 12.0, 3)  # 1, 2 and 3, each with the weight 2
         >>> twice.trace, round(twice.signal, 3)
         (1.0, 3.667)
         """
+        population = size_of_population(population, count)
         square_norms, square_of_sum = float(square_norms), float(square_of_sum)
         limit = weight * square_norms
         if square_of_sum > (1 + _ROUNDING) * limit:
@@ -110,10 +141,14 @@ class NoiseScale:
         pairs = weight * weight - weight_squares
         if count < 2 or pairs <= 1e-12 * weight * weight:
             lack = f"got {count}" if count < 2 else f"of {count} at most one has a weight above 0"
-            return cls(math.nan, math.nan, int(count), _lack=lack)
+            return cls(math.nan, math.nan, int(count), population=population, _lack=lack)
         trace = (limit - square_of_sum) / pairs
-        signal = (square_of_sum - weight_squares * square_norms / weight) / pairs
-        return cls(0.0 if trace < 0 else float(trace), float(signal), int(count))  # below 0 by rounding alone
+        left, each = square_of_sum, weight_squares / weight
+        if population is not None:  # tr Σ / n is added in such a way that square_norms cancels for all n samples
+            left, each = left - left / population, each - weight / population
+        signal = (left - each * square_norms) / pairs
+        trace = 0.0 if trace < 0 else float(trace)  # below 0 by rounding alone
+        return cls(trace, float(signal), int(count), population=population)
 
     @property
     def value(self) -> float:
@@ -166,6 +201,11 @@ class NoiseScale:
         advice = "Take a larger batch, or put several steps together with tg.samples.noise_scale()"
         if self.steps > 1:
             advice = "Feed more batches, or larger ones"
+        if self.signal <= 0 and self.steps == 1 and self.samples == self.population:
+            return (
+                f"the estimate of |G|² from all {self.samples} samples is {self.signal:.3g}, not above 0: their mean "
+                "gradient is 0, or nearly so, and all that is left is noise"
+            )
         if self.signal <= 0:
             why = f"the noise of {self._made_from()} hides the gradient"
             return f"the estimate of |G|² is {self.signal:.3g}, not above 0: {why}. {advice}"
@@ -184,4 +224,30 @@ class NoiseScale:
         return f"noise scale {self.value:.3g}{between} ({parts})"
 
     def _made_from(self) -> str:
-        return f"{self.samples} samples" + (f" in {self.steps} steps" if self.steps > 1 else "")
+        if self.steps > 1:
+            return f"{self.samples} samples in {self.steps} steps"
+        return f"{self.samples} samples" if self.population is None else f"{self.samples} of {self.population} samples"
+
+
+def size_of_population(population: Any, count: int = 0) -> int | None:
+    """`population` as a Python integer, or None, if it has at least `count` samples.
+
+    Raises:
+        ValueError: if it has not.
+        TypeError: if it is not a number of samples.
+    """
+    if population is None:
+        return None
+    wrong = f"population={population!r} is not a number of samples: it must be"
+    try:
+        size = operator.index(population)
+    except TypeError:
+        raise TypeError(f"{wrong} an integer, or None for samples drawn with replacement or from a stream") from None
+    if size < 1:
+        raise ValueError(f"{wrong} at least 1, or None for samples drawn with replacement or from a stream")
+    if count > size:
+        raise ValueError(
+            f"{count} samples cannot be drawn without replacement from population={size}. If they were drawn with "
+            "replacement, or come from a stream or from several epochs, leave it None"
+        )
+    return size

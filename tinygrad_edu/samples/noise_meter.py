@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import StateError
 from .gradient_sum import GradientSum
 from .model_grads import ModelSampleGrads
-from .noise import NoiseScale
+from .noise import NoiseScale, size_of_population
 from .results import array_of
 from .sample_grads import SampleGrads
 
@@ -73,12 +73,15 @@ class NoiseScaleMeter:
 
     Args:
         decay: from 0 to 1; 0.95 remembers about 20 steps, 1 takes the mean of all, for a model that stands still.
+        population: the size of the data set, if each batch is drawn from it without replacement, as in epochs; None if
+            samples are drawn with replacement or come from a stream. It corrects each step by itself; see `NoiseScale`.
 
     Attributes:
-        decay: as given.
+        decay, population: as given.
 
     Raises:
-        ValueError: if `decay` is out of range.
+        ValueError: if `decay` is out of range, or `population` below 1.
+        TypeError: if `population` is not an integer.
 
     >>> import tinygrad_edu as tg
     >>> model = tg.nn.Linear(1, 1, bias=False)
@@ -91,10 +94,11 @@ class NoiseScaleMeter:
     noise scale 0.256, 0.176 to 0.467 (tr Σ = 0.828, |G|² = 3.23 ± 0.731; 5 samples in 2 steps)
     """
 
-    def __init__(self, decay: float = 0.95) -> None:
+    def __init__(self, decay: float = 0.95, population: int | None = None) -> None:
         if not 0 <= decay <= 1:
             raise ValueError(f"noise_scale(): decay={decay!r}, from 0 (only the last step) to 1 (all steps alike)")
         self.decay: float = float(decay)
+        self.population: int | None = size_of_population(population)
         self._sums = _Sums()
 
     def update(self, grads: ModelSampleGrads | SampleGrads | GradientSum) -> NoiseScale:
@@ -109,7 +113,8 @@ class NoiseScaleMeter:
             The estimate from all steps up to now.
 
         Raises:
-            ValueError: if the gradients are not finite. Nothing is changed then.
+            ValueError: if the gradients are not finite, or there are more samples than `population`. Nothing is changed
+                then.
             TypeError: for anything else.
 
         >>> import tinygrad_edu as tg
@@ -118,7 +123,7 @@ class NoiseScaleMeter:
         >>> round(meter.update(model.sample_grads()).value, 3)
         0.273
         """
-        found = _estimate(grads)
+        found = _estimate(grads, self.population)
         if found is not None:
             step, n = found
             if not (math.isfinite(step.trace) and math.isfinite(step.signal)):
@@ -136,8 +141,9 @@ class NoiseScaleMeter:
         """The estimate from all steps up to now."""
         sums = self._sums
         if not sums.steps:
-            return NoiseScale(math.nan, math.nan, 0, 0)
-        return NoiseScale(sums.trace, sums.signal, sums.samples, sums.steps, sums.signal_error())
+            return NoiseScale(math.nan, math.nan, 0, 0, population=self.population)
+        error = sums.signal_error()
+        return NoiseScale(sums.trace, sums.signal, sums.samples, sums.steps, error, self.population)
 
     @property
     def value(self) -> float:
@@ -154,7 +160,8 @@ class NoiseScaleMeter:
         return self.value
 
     def __repr__(self) -> str:
-        return f"NoiseScaleMeter(decay={self.decay:g}): {self.estimate}"
+        population = "" if self.population is None else f", population={self.population}"
+        return f"NoiseScaleMeter(decay={self.decay:g}{population}): {self.estimate}"
 
     def reset(self) -> None:
         """Forget all steps.
@@ -167,20 +174,23 @@ class NoiseScaleMeter:
         """
         self._sums = _Sums()
 
-    def state_dict(self) -> dict[str, float]:
-        """All that the meter knows, as numbers.
+    def state_dict(self) -> dict[str, float | None]:
+        """All that the meter knows, as numbers; None where there is no population.
 
         >>> import tinygrad_edu as tg
         >>> tg.samples.noise_scale(decay=0.9).state_dict()["decay"]
         0.9
         """
-        return {"decay": self.decay, **asdict(self._sums)}
+        return {"decay": self.decay, "population": self.population, **asdict(self._sums)}
 
-    def load_state_dict(self, state_dict: Mapping[str, float]) -> None:
-        """Take over what `state_dict` of another meter returned, its decay included.
+    def load_state_dict(self, state_dict: Mapping[str, float | None]) -> None:
+        """Take over what `state_dict` of another meter returned, its decay and its population included.
+
+        The sums were corrected for that population, and mean nothing with another one.
 
         Raises:
             StateError: if a number is missing, or there is one too many. Nothing is loaded then.
+            ValueError, TypeError: if the decay or the population cannot be. Nothing is loaded then.
 
         >>> import tinygrad_edu as tg
         >>> meter = tg.samples.noise_scale()
@@ -192,20 +202,23 @@ class NoiseScaleMeter:
         if wanted != state_dict.keys():
             different = ", ".join(sorted(wanted ^ state_dict.keys()))
             raise StateError(f"NoiseScaleMeter.load_state_dict(): missing or unknown: {different}. Nothing was loaded")
-        numbers = dict(state_dict)
-        decay = NoiseScaleMeter(numbers.pop("decay")).decay
-        self._sums = _Sums(**numbers)  # type: ignore[arg-type]
-        self.decay = decay
+        numbers: dict[str, Any] = dict(state_dict)
+        other = NoiseScaleMeter(numbers.pop("decay"), numbers.pop("population"))
+        self._sums = _Sums(**numbers)
+        self.decay, self.population = other.decay, other.population
 
 
-def noise_scale(decay: float = 0.95) -> NoiseScaleMeter:
+def noise_scale(decay: float = 0.95, population: int | None = None) -> NoiseScaleMeter:
     """A meter of the noise scale that is fed with every step of a training.
 
     Args:
         decay: how much of the weight of older steps each new one leaves; 1 for the mean of all steps.
+        population: the size of the data set, if each batch is drawn from it without replacement, as in epochs; None if
+            samples are drawn with replacement or come from a stream.
 
     Raises:
-        ValueError: if `decay` is not from 0 to 1.
+        ValueError: if `decay` is not from 0 to 1, or `population` below 1.
+        TypeError: if `population` is not an integer.
 
     >>> import tinygrad_edu as tg
     >>> model, meter = tg.nn.Linear(4, 1), tg.samples.noise_scale(decay=1)
@@ -217,16 +230,16 @@ def noise_scale(decay: float = 0.95) -> NoiseScaleMeter:
     >>> estimate.usable, estimate.steps, estimate.samples
     (True, 20, 160)
     """
-    return NoiseScaleMeter(decay)
+    return NoiseScaleMeter(decay, population)
 
 
-def _estimate(grads: Any) -> tuple[NoiseScale, float] | None:
+def _estimate(grads: Any, population: int | None) -> tuple[NoiseScale, float] | None:
     """The estimate of one step, and how many samples it is worth; None where there is no pair of samples."""
     if isinstance(grads, ModelSampleGrads):
         grads = GradientSum._of(grads, "update()")
     if isinstance(grads, GradientSum):
         n = grads.effective_count
-        return (grads.noise_scale(), n) if n > 1 + 1e-9 else None
+        return (grads.noise_scale(population=population), n) if n > 1 + 1e-9 else None
     if not isinstance(grads, SampleGrads):
         raise TypeError(
             "update() needs model.sample_grads(), a parameter's .sample_grads or a GradientSum, got a "
@@ -236,4 +249,4 @@ def _estimate(grads: Any) -> tuple[NoiseScale, float] | None:
         return None
     total = np.square(grads.total("update()").array, dtype=np.float64).sum()
     each = array_of(grads.squares(), np.dtype(np.float64)).sum()
-    return NoiseScale.from_sums(float(each), float(total), len(grads)), len(grads)
+    return NoiseScale.from_sums(float(each), float(total), len(grads), population=population), len(grads)
