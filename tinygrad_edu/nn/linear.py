@@ -17,6 +17,7 @@ from . import init
 from .checks import count
 from .module import Module
 from .parameter import Parameter
+from .widening import watched
 
 __all__ = ["Bilinear", "Identity", "Linear"]
 
@@ -71,7 +72,7 @@ class Linear(Module):
     def forward(self, x: Tensor) -> Tensor:
         """x @ weight.T + bias."""
         try:
-            return linear(x, self.weight, self.bias)
+            out = linear(x, self.weight, self.bias)
         except ShapeError as error:
             shape = np.shape(x)
             if shape and shape[-1] == self.in_features:
@@ -79,6 +80,7 @@ class Linear(Module):
             raise ShapeError(
                 f"Linear expects (*, {self.in_features}), got {shape}: {_way_out(shape, self.in_features)}"
             ) from error
+        return watched(self, self.weight, out, x)
 
     def extra_repr(self) -> str:
         """The sizes, and whether there is a bias."""
@@ -150,7 +152,7 @@ class Bilinear(Module):
 
     def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
         """One number for each output feature."""
-        return F.bilinear(x1, x2, self.weight, self.bias)
+        return watched(self, self.weight, F.bilinear(x1, x2, self.weight, self.bias), x1, x2)
 
     def extra_repr(self) -> str:
         """The sizes, and whether there is a bias."""

@@ -14,6 +14,7 @@ from . import init
 from .checks import count
 from .module import Module
 from .parameter import Parameter
+from .widening import watched
 
 __all__ = ["LayerNorm", "RMSNorm"]
 
@@ -103,9 +104,10 @@ class LayerNorm(_Norm):
     def forward(self, x: Tensor) -> Tensor:
         """x, normalised."""
         try:
-            return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+            out = layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
         except ShapeError as error:
             raise ShapeError(str(error).replace("layer_norm", "LayerNorm", 1)) from error
+        return watched(self, self.weight, out, x)
 
     def extra_repr(self) -> str:
         """The shape and the options, and whether there is a bias."""
@@ -148,6 +150,7 @@ class RMSNorm(_Norm):
     def forward(self, x: Tensor) -> Tensor:
         """x, divided by its root mean square."""
         try:
-            return rms_norm(x, self.normalized_shape, self.weight, self.eps)
+            out = rms_norm(x, self.normalized_shape, self.weight, self.eps)
         except ShapeError as error:
             raise ShapeError(str(error).replace("rms_norm", "RMSNorm", 1)) from error
+        return watched(self, self.weight, out, x)

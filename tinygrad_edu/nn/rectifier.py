@@ -17,6 +17,7 @@ from .checks import count
 from .init import constant_, new_parameter
 from .module import Module
 from .parameter import Parameter
+from .widening import watched
 
 __all__ = [
     "CELU",
@@ -134,7 +135,7 @@ class PReLU(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The function, element by element."""
-        return F.prelu(x, self.weight)
+        return watched(self, self.weight, F.prelu(x, self.weight), x)
 
     def extra_repr(self) -> str:
         """The number of weights."""
