@@ -126,9 +126,10 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         (lambda lib: str((lib.ones(1, dtype=lib.int32) * 2).dtype)[-5:], "int32", "int32"),
         (lambda lib: str((lib.ones(1) * lib.tensor(2)).dtype)[-7:], "float32", "float32"),
     ],
-    "operands of two dtypes in `@` and `linear`, the mean of integers": [
+    "operands of two dtypes in `@` and `linear`, float64 for an `nn.Linear` of float32, the mean of integers": [
         (lambda lib: (lib.ones(1, 1) @ lib.ones(1, 1, dtype=lib.float64)).item(), ERROR, 1.0),
-        (lambda lib: str(lib.nn.Linear(2, 1)(lib.ones(1, 2, dtype=lib.float64)).dtype), ERROR, "float64"),
+        (lambda lib: lib.nn.functional.linear(lib.ones(1, dtype=lib.float64), lib.ones(1, 1)).item(), ERROR, 1.0),
+        (lambda lib: lib.nn.Linear(2, 1)(lib.ones(1, 2, dtype=lib.float64)), ERROR, UserWarning),
         (lambda lib: lib.tensor([1, 2]).mean().item(), ERROR, 1.5),
     ],
     "`x[0, :, [1, 2]]`, an integer and an index array apart": [
