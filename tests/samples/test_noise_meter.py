@@ -283,8 +283,8 @@ def test_a_state_that_does_not_fit():
     meter = NoiseScaleMeter()
     meter.update(step_of(1.0, 4))
     before = meter.state_dict()
-    with pytest.raises(tg.StateError, match=r"missing or unknown: spread, what\. Nothing was loaded"):
-        meter.load_state_dict({key: value for key, value in before.items() if key != "spread"} | {"what": 1.0})
+    with pytest.raises(tg.StateError, match=r"missing or unknown: both\.x, what\. Nothing was loaded"):
+        meter.load_state_dict({key: value for key, value in before.items() if key != "both.x"} | {"what": 1.0})
     with pytest.raises(tg.StateError, match=r"missing or unknown: population\. Nothing was loaded"):
         meter.load_state_dict({key: value for key, value in before.items() if key != "population"})
     with pytest.raises(ValueError, match="decay=2"):

@@ -43,6 +43,8 @@ class NoiseScale:
         steps: how many batches it is made from; 1 unless it comes from a `NoiseScaleMeter`.
         signal_error: the standard error of `signal`, from how it differs from step to step; NaN for one step.
         population: from how many samples each batch was drawn without replacement; None for independent samples.
+        trace_error: the standard error of `trace`, as that of `signal`.
+        covariance: of the two errors.
 
     >>> from tinygrad_edu.samples import NoiseScale
     >>> print(NoiseScale.from_sums(14.0, 36.0, 3))  # of the gradients 1, 2 and 3
@@ -58,6 +60,8 @@ class NoiseScale:
     steps: int = 1
     signal_error: float = math.nan
     population: int | None = None
+    trace_error: float = math.nan
+    covariance: float = math.nan
     _lack: str = field(default="", repr=False)  # of what there is too little, for any estimate
 
     @classmethod
@@ -166,18 +170,26 @@ class NoiseScale:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the value lies if |G|² is within two standard errors of its estimate; (NaN, NaN) for one step.
+        """Where the value lies, two standard errors on each side; (NaN, NaN) for one step.
 
-        The upper end is infinite where |G|² may be 0. The error of tr Σ, much the smaller one, is left out.
+        It holds all N for which tr Σ - N |G|² is within two of its standard errors from 0, as both are estimated
+        (Fieller, "Some Problems in Interval Estimation", 1954). The upper end is infinite where |G|² may be 0.
 
         >>> from tinygrad_edu.samples import NoiseScale
-        >>> NoiseScale(trace=6.0, signal=2.0, samples=80, steps=10, signal_error=0.5).interval
+        >>> NoiseScale(6.0, 2.0, 80, steps=10, signal_error=0.5, trace_error=0.0, covariance=0.0).interval
         (2.0, 6.0)
         """
         if math.isnan(self.signal_error):
             return math.nan, math.nan
-        low, high = (self.signal + side * _CLEARLY * self.signal_error for side in (-1, 1))
-        return self.trace / high if high > 0 else math.inf, self.trace / low if low > 0 else math.inf
+        trace, signal, wide = self.trace, self.signal, _CLEARLY**2
+        of_trace = 0.0 if math.isnan(self.trace_error) else self.trace_error
+        of_both = 0.0 if math.isnan(self.covariance) else self.covariance
+        # (tr Σ - N |G|²)² = wide (its variance) is a N² - 2 b N + c = 0
+        a = signal * signal - wide * self.signal_error**2
+        b = trace * signal - wide * of_both
+        c = trace * trace - wide * of_trace**2
+        far = b + math.sqrt(max(b * b - a * c, 0.0))
+        return max(c, 0.0) / far if far > 0 else math.inf, far / a if a > 0 and signal > 0 else math.inf
 
     @property
     def usable(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -20,40 +20,89 @@ __all__ = ["NoiseScaleMeter", "noise_scale"]
 
 
 @dataclass
+class _Spread:
+    """How two series of numbers, x and y, differ together from their means: Σ w (x - x̄)(y - ȳ)."""
+
+    weight: float = 0.0  # Σ w
+    x: float = 0.0  # mean with these weights
+    y: float = 0.0
+    product: float = 0.0  # Σ w (x - mean)(y - mean)
+
+    def add(self, weight: float, x: float, y: float, decay: float) -> None:
+        """Add a pair; the means are moved rather than divided out, which keeps their digits."""
+        older = decay * self.weight
+        self.weight = older + weight
+        off_x, off_y, share = x - self.x, y - self.y, weight / self.weight
+        self.x += off_x * share
+        self.y += off_y * share
+        self.product = decay * self.product + off_x * off_y * older * share
+
+    def covariance(self, x: float, y: float, total: float) -> float:
+        """The covariance of the errors of two weighted means, x and y, whatever the variances of the steps are.
+
+        With weights p and q that sum to 1 each it is Σ pq (x of the step - x̄)(y of the step - ȳ) / (1 - Σ pq). It is
+        unbiased where the weights are in proportion to the steps' precision, and for steps that are all alike.
+
+        Args:
+            x, y: the means.
+            total: the product of the sums of both weights.
+        """
+        left = 1 - self.weight / total
+        if left <= 1e-12:
+            return math.nan
+        return (self.product + self.weight * (self.x - x) * (self.y - y)) / (left * total)
+
+
+@dataclass
 class _Sums:
     """What a meter keeps. A step that is `age` steps old counts by d = decay^age; it had n samples."""
 
     steps: int = 0
     samples: int = 0
-    freedom: float = 0.0  # Σ d (n - 1)
+    freedom: float = 0.0  # Σ f, where f = d (n - 1)
     trace: float = 0.0  # mean of the steps' traces with these weights
     pairs: float = 0.0  # Σ v, where v = d n(n - 1)
-    signal: float = 0.0  # mean of the steps' signals with the weights v
-    squares: float = 0.0  # Σ v²
-    centre: float = 0.0  # mean of the steps' signals with the weights v²
-    spread: float = 0.0  # Σ v² (signal of the step - centre)²
+    signal: float = 0.0  # mean of the steps' signals with these
+    traces: _Spread = field(default_factory=_Spread)  # of the traces, with the weights f²
+    signals: _Spread = field(default_factory=_Spread)  # of the signals, with v²
+    both: _Spread = field(default_factory=_Spread)  # of traces and signals, with fv
 
     def add(self, trace: float, signal: float, n: float, decay: float) -> None:
-        """Add a step; the means are moved rather than divided out, which keeps their digits."""
-        pairs, older = n * (n - 1), decay**2 * self.squares
-        self.freedom = decay * self.freedom + n - 1
-        self.trace += (trace - self.trace) * (n - 1) / self.freedom
+        """Add a step."""
+        freedom, pairs = n - 1, n * (n - 1)
+        self.freedom = decay * self.freedom + freedom
+        self.trace += (trace - self.trace) * freedom / self.freedom
         self.pairs = decay * self.pairs + pairs
         self.signal += (signal - self.signal) * pairs / self.pairs
-        self.squares = older + pairs**2
-        off, share = signal - self.centre, pairs**2 / self.squares
-        self.centre += off * share
-        self.spread = decay**2 * self.spread + off**2 * older * share
+        self.traces.add(freedom**2, trace, trace, decay**2)
+        self.signals.add(pairs**2, signal, signal, decay**2)
+        self.both.add(freedom * pairs, trace, signal, decay**2)
 
-    def signal_error(self) -> float:
-        """The standard error of the mean signal, whatever the variances of the steps are.
+    def errors(self) -> tuple[float, float, float]:
+        """The standard errors of the mean trace and the mean signal, and their covariance; NaN for one step."""
+        if self.steps < 2:
+            return math.nan, math.nan, math.nan
+        of_trace = self.traces.covariance(self.trace, self.trace, self.freedom**2)
+        of_signal = self.signals.covariance(self.signal, self.signal, self.pairs**2)
+        of_both = self.both.covariance(self.trace, self.signal, self.freedom * self.pairs)
+        return math.sqrt(max(of_trace, 0.0)), math.sqrt(max(of_signal, 0.0)), of_both
 
-        With weights p that sum to 1 it is the root of Σ p² (signal of the step - mean)² / (1 - Σ p²). Its square is
-        unbiased where p is in proportion to the steps' precision, and for steps that are all alike.
-        """
-        left = 1 - self.squares / self.pairs**2 if self.steps > 1 else 0.0
-        total = self.spread + self.squares * (self.centre - self.signal) ** 2
-        return math.sqrt(total / left) / self.pairs if left > 1e-12 else math.nan
+    def numbers(self) -> dict[str, float]:
+        """All of it under plain names: ``traces.weight`` and so on."""
+        found: dict[str, float] = {}
+        for name, value in asdict(self).items():
+            found |= (
+                {f"{name}.{key}": part for key, part in value.items()} if isinstance(value, dict) else {name: value}
+            )
+        return found
+
+    @classmethod
+    def of(cls, numbers: Mapping[str, float]) -> _Sums:
+        """What `numbers` were of."""
+        given: dict[str, Any] = {name: value for name, value in numbers.items() if "." not in name}
+        for spread in ("traces", "signals", "both"):
+            given[spread] = _Spread(**{field.name: numbers[f"{spread}.{field.name}"] for field in fields(_Spread)})
+        return cls(**given)
 
 
 class NoiseScaleMeter:
@@ -67,9 +116,9 @@ class NoiseScaleMeter:
     0 samples has no pair, it changes nothing. The weights of older steps shrink by `decay` with each new step; they
     are divided by their sum, so that the mean is not drawn to 0 at the start (Adam corrects its means alike).
 
-    From the second step on, |G|² comes with a standard error: how much it differs from step to step. That |G|² changes
-    while the model learns makes it larger, not smaller. The estimate is usable if |G|² is two standard errors above 0.
-    After two or three steps the error itself is hardly known: wait for ten before you decide something.
+    From the second step on, both come with standard errors: how much they differ from step to step. That |G|² changes
+    while the model learns makes its error larger, not smaller. The estimate is usable if |G|² is two standard errors
+    above 0. After two or three steps the error itself is hardly known: wait for ten before you decide something.
 
     Args:
         decay: from 0 to 1; 0.95 remembers about 20 steps, 1 takes the mean of all, for a model that stands still.
@@ -91,7 +140,7 @@ class NoiseScaleMeter:
     ...     model(tg.tensor(x)).squeeze(1).backward(per_sample=True)
     ...     estimate = meter.update(model.sample_grads())
     >>> print(estimate)
-    noise scale 0.256, 0.176 to 0.467 (tr Σ = 0.828, |G|² = 3.23 ± 0.731; 5 samples in 2 steps)
+    noise scale 0.256, 0.191 to 0.288 (tr Σ = 0.828, |G|² = 3.23 ± 0.731; 5 samples in 2 steps)
     """
 
     def __init__(self, decay: float = 0.95, population: int | None = None) -> None:
@@ -142,8 +191,17 @@ class NoiseScaleMeter:
         sums = self._sums
         if not sums.steps:
             return NoiseScale(math.nan, math.nan, 0, 0, population=self.population)
-        error = sums.signal_error()
-        return NoiseScale(sums.trace, sums.signal, sums.samples, sums.steps, error, self.population)
+        of_trace, of_signal, of_both = sums.errors()
+        return NoiseScale(
+            sums.trace,
+            sums.signal,
+            sums.samples,
+            sums.steps,
+            of_signal,
+            self.population,
+            trace_error=of_trace,
+            covariance=of_both,
+        )
 
     @property
     def value(self) -> float:
@@ -181,7 +239,7 @@ class NoiseScaleMeter:
         >>> tg.samples.noise_scale(decay=0.9).state_dict()["decay"]
         0.9
         """
-        return {"decay": self.decay, "population": self.population, **asdict(self._sums)}
+        return {"decay": self.decay, "population": self.population, **self._sums.numbers()}
 
     def load_state_dict(self, state_dict: Mapping[str, float | None]) -> None:
         """Take over what `state_dict` of another meter returned, its decay and its population included.
@@ -204,7 +262,7 @@ class NoiseScaleMeter:
             raise StateError(f"NoiseScaleMeter.load_state_dict(): missing or unknown: {different}. Nothing was loaded")
         numbers: dict[str, Any] = dict(state_dict)
         other = NoiseScaleMeter(numbers.pop("decay"), numbers.pop("population"))
-        self._sums = _Sums(**numbers)
+        self._sums = _Sums.of(numbers)
         self.decay, self.population = other.decay, other.population
 
 
