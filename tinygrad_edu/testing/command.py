@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -17,6 +15,7 @@ import numpy as np
 from ..nn.module import Module
 from ..ops.generator import manual_seed
 from ..recording import TensorBase
+from ..scripts import ScriptError, loaded, named, one_line, split
 from .gradcheck import gradcheck
 from .modules import check_module
 from .report import GradcheckError
@@ -24,7 +23,7 @@ from .report import GradcheckError
 __all__ = ["add_check", "check"]
 
 
-class CannotCheckError(Exception):
+class CannotCheckError(ScriptError):
     """What is in the way of a check, in one line."""
 
 
@@ -88,8 +87,8 @@ def check(target: str, *, shapes: Sequence[tuple[int, ...]] | None, seed: int, m
     0
     """
     try:
-        path, name = _split(target)
-        with _loaded(path) as module:
+        path, name = split(target)
+        with loaded(path) as module:
             manual_seed(seed)
             call = _found(module, path, name)
             inputs = _inputs(module, path, call, name, shapes, np.random.default_rng(seed))
@@ -100,8 +99,8 @@ def check(target: str, *, shapes: Sequence[tuple[int, ...]] | None, seed: int, m
                 return 1
             except Exception as error:
                 given = ", ".join(str(np.shape(v)) if hasattr(v, "shape") else repr(v) for v in inputs)
-                raise CannotCheckError(f"{name}: called with ({given}) it raised {_one_line(error, path)}") from error
-    except CannotCheckError as reason:
+                raise CannotCheckError(f"{name}: called with ({given}) it raised {one_line(error, path)}") from error
+    except ScriptError as reason:
         print(f"tinygrad-edu check: {reason}", file=sys.stderr)
         return 2
     print(report)
@@ -114,60 +113,10 @@ def _report(call: Any, inputs: Sequence[Any], seed: int, mode: Any, order: int) 
     return gradcheck(call, tuple(inputs), seed=seed, mode=mode, order=order)
 
 
-def _split(target: str) -> tuple[Path, str]:
-    path, colon, name = target.rpartition(":")
-    if not colon or not name or not path:
-        raise CannotCheckError(f"{target!r} names no function: write it as path.py:name")
-    file = Path(path)
-    if not file.is_file():
-        raise CannotCheckError(f"there is no file {path}")
-    return file, name
-
-
-@contextmanager
-def _loaded(path: Path) -> Iterator[ModuleType]:
-    """The file as a module, which may import its neighbours as if it were run itself; afterwards all is as it was."""
-    name = path.stem if path.stem not in sys.modules else f"{path.stem}_"
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise CannotCheckError(f"{path} is no file of Python code: its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
-    before = list(sys.path)
-    sys.path.insert(0, str(path.resolve().parent))
-    sys.modules[name] = module
-    try:
-        try:
-            spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
-            if isinstance(error, SystemExit) and error.code == 143:  # somebody asked this program to end
-                raise
-            raise CannotCheckError(f"{path} cannot be imported: {_one_line(error, path)}") from error
-        yield module
-    finally:
-        sys.path[:] = before
-        sys.modules.pop(name, None)
-
-
-def _one_line(error: BaseException, path: Path) -> str:
-    """An exception in one line, and the last line of the file that it came through."""
-    text = " ".join(str(error).split())
-    line, trace = 0, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path.resolve()):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return f"{type(error).__name__}{': ' if text else ''}{text}" + (f" (line {line})" if line else "")
-
-
 def _found(module: ModuleType, path: Path, name: str) -> Any:
     """The function or module of that name; of a class of modules, one that is made now."""
-    found: Any = module
-    for part in name.split("."):
-        if not hasattr(found, part):
-            own = [n for n, value in vars(module).items() if _checkable(value) and value.__module__ == module.__name__]
-            say = f"it has {', '.join(own)}" if own else "it has no function or module of its own"
-            raise CannotCheckError(f"{path} has no {name!r}: {say}")
-        found = getattr(found, part)
+    own = [n for n, value in vars(module).items() if _checkable(value) and value.__module__ == module.__name__]
+    found: Any = named(module, path, name, own)
     if inspect.isclass(found):
         if not issubclass(found, Module):
             raise CannotCheckError(f"{name} is a class, but not of modules: name a function or a module")
@@ -175,7 +124,7 @@ def _found(module: ModuleType, path: Path, name: str) -> Any:
             return found()
         except Exception as error:
             raise CannotCheckError(
-                f"{name}() raised {_one_line(error, path)}: a class must be made without arguments; else put an "
+                f"{name}() raised {one_line(error, path)}: a class must be made without arguments; else put an "
                 "instance into the file, and name that"
             ) from error
     if not callable(found):
@@ -210,7 +159,7 @@ def _inputs(
     try:
         value = given() if callable(given) and not isinstance(given, TensorBase) else given
     except Exception as error:
-        raise CannotCheckError(f"the inputs of {name} raised {_one_line(error, path)}") from error
+        raise CannotCheckError(f"the inputs of {name} raised {one_line(error, path)}") from error
     return list(value) if isinstance(value, tuple | list) else [value]
 
 
