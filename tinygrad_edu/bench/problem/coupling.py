@@ -1,0 +1,56 @@
+"""Which layer makes the samples of a batch depend on one another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...grad_mode import no_grad
+from ...nn.module import Module
+from ...samples.separability import check
+from ...tensor import Tensor
+
+__all__ = ["coupling_layer"]
+
+
+def coupling_layer(model: Module, x: Any) -> str:
+    """The innermost module in which samples meet, as ``'path' (Class)``; empty where none can be named.
+
+    Every module is asked with the inputs that it had, in the order in which they ended: so those within come first.
+
+    Args:
+        model: runs in the mode it is in.
+        x: a batch of inputs.
+
+    >>> import tinygrad_edu as tg
+    >>> class Centre(tg.nn.Module):
+    ...     def forward(self, x):
+    ...         return x - x.mean(0)
+    >>> coupling_layer(tg.nn.Sequential(tg.nn.Linear(2, 3), Centre()), tg.rand(4, 2))
+    "'1' (Centre)"
+    """
+    calls: list[tuple[str, Module, tuple[Any, ...]]] = []
+    handles = [
+        module.register_forward_hook(lambda module, inputs, output, name=name: calls.append((name, module, inputs)))
+        for name, module in model.named_modules()
+    ]
+    try:
+        with no_grad():
+            model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    for name, module, inputs in calls:
+        if _is_batch(inputs, len(x)) and not _is_separable(module, inputs):
+            return f"{name!r} ({type(module).__name__})" if name else f"the model itself ({type(module).__name__})"
+    return ""
+
+
+def _is_batch(inputs: tuple[Any, ...], count: int) -> bool:
+    return bool(inputs) and all(isinstance(x, Tensor) and x.ndim and len(x) == count for x in inputs)
+
+
+def _is_separable(module: Module, inputs: tuple[Any, ...]) -> bool:
+    try:
+        return bool(check(module, inputs if len(inputs) > 1 else inputs[0]))
+    except Exception:  # what cannot be asked is not to be blamed
+        return True

@@ -1,0 +1,197 @@
+"""Data as users have them, made into a dataset of pairs; refused, with the way out, where they are not that."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ...construct import as_tensor
+from ...data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    default_collate,
+)
+from ...dtypes import Array
+from ...errors import TinygradError, describe, foreign, refuse_mask, type_name
+from ...tensor import Tensor
+from ..errors import BenchError
+
+__all__ = ["Reader", "read"]
+
+Reader = tuple[Any, Callable[[list[Any]], Any] | None, int]
+
+GIVE = "give (x, y), a dataset of such pairs or a DataLoader"
+NAMES = "For names of classes take y = np.unique(names, return_inverse=True)[1]"
+# By the kind of a dtype, what else to give.
+CONVERT = {
+    "O": f"Numbers kept as objects: {{part}}.astype(np.float32); missing ones have to be filled in first. {NAMES}",
+    "U": NAMES,
+    "S": NAMES,
+    "T": NAMES,
+    "c": "Take both parts as inputs: np.stack([x.real, x.imag], -1)",
+    "M": "Take the time since a moment: ({part} - {part}.min()) / np.timedelta64(1, 'D')",
+    "m": "Take it in a unit: {part} / np.timedelta64(1, 'D')",
+    "V": "Take its fields as columns: np.lib.recfunctions.structured_to_unstructured({part})",
+}
+
+
+def read(data: Any, name: str) -> Reader:
+    """The dataset, what makes batches of its samples (None: the usual), and how many threads read ahead.
+
+    Arrays are checked for NaN; datasets that are no more than arrays become one `TensorDataset`, others a copy, whose
+    random numbers and caches are not the user's.
+
+    Raises:
+        BenchError: if it is none of ``(x, y)``, a dataset of such pairs and a `DataLoader`.
+    """
+    if isinstance(data, DataLoader):
+        return _of_loader(data, name)
+    if isinstance(data, tuple) or _is_pair_of_arrays(data):
+        data = _pair(data, name)
+    _refuse(data, name)
+    try:
+        arrays = _flat(data)
+    except IndexError as error:
+        raise BenchError(f"{name}: a Subset has numbers of samples that there are not: {error}") from error
+    if arrays is None:
+        return _own(data), None, 0
+    if len(arrays.tensors) != 2:
+        raise BenchError(f"{name}: its samples have {len(arrays.tensors)} parts: give it two tensors, x and y")
+    _check_finite(arrays, name)
+    return arrays, None, 0
+
+
+def _is_pair_of_arrays(data: Any) -> bool:
+    return isinstance(data, list) and len(data) == 2 and all(hasattr(part, "shape") for part in data)
+
+
+def _of_loader(loader: DataLoader, name: str) -> Reader:
+    batches = loader.batch_sampler
+    if batches is None and loader.collate_fn is not None:
+        raise BenchError(f"{name}: a DataLoader with batch_size=None makes no batches: give one with a batch_size")
+    order: Any = loader.sampler
+    if batches is not None and type(batches) is not BatchSampler:
+        order = batches
+    elif isinstance(batches, BatchSampler):
+        order = batches.sampler
+    dataset = loader.dataset
+    if type(order) is SubsetRandomSampler:
+        dataset = Subset(dataset, order.indices)
+    elif type(order) not in (RandomSampler, SequentialSampler):
+        raise BenchError(
+            f"{name}: the DataLoader has a sampler of its own ({type(order).__name__}), and here batches are drawn at "
+            "random. Give the dataset instead; for a part of it, data.Subset(dataset, numbers)"
+        )
+    found = read(dataset, name)[0]
+    own = None if loader.collate_fn is default_collate else _own(loader.collate_fn)
+    return found, own, loader.num_workers
+
+
+def _refuse(data: Any, name: str) -> None:
+    """Raise if it is no dataset."""
+    way_out = ""
+    if inspect.isclass(data):
+        way_out = f"the class {data.__name__}: make one first, {data.__name__}(…)"
+    elif isinstance(data, Mapping):
+        keys = ", ".join(map(repr, list(data)[:5]))
+        way_out = f"a {type(data).__name__} of {keys}: give two of its entries, (data[…], data[…])"
+    elif isinstance(data, str | bytes):
+        way_out = f"{describe(data)}: load it first, and {GIVE}"
+    elif isinstance(data, Tensor | np.ndarray) or hasattr(data, "toarray") or hasattr(data, "to_numpy"):
+        way_out = f"a {type_name(data)} of shape {tuple(data.shape)} alone: give inputs and targets, (x, y)"
+    elif not (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
+        called = ". Is it a function that makes data? Call it" if inspect.isroutine(data) else ""
+        way_out = foreign(data) or f"{describe(data)}: {GIVE}{called}"
+    if way_out:
+        raise BenchError(f"{name} is {way_out}")
+    try:
+        len(data)
+    except (TypeError, NotImplementedError) as error:
+        raise BenchError(f"{name}: the number of its samples must be known: {error}") from error
+
+
+def _pair(data: Any, name: str) -> TensorDataset:
+    if len(data) != 2:
+        raise BenchError(f"{name} is a tuple of {len(data)} things: {GIVE}")
+    x, y = (_array(value, part, name) for part, value in zip("xy", data))
+    if not x.ndim or not y.ndim or len(x) != len(y):
+        raise BenchError(
+            f"{name}: x has shape {x.shape} and y {y.shape}: axis 0 is that of the samples, and must be equally long "
+            "in both"
+        )
+    return TensorDataset(x, y)
+
+
+def _array(value: Any, part: str, name: str) -> Array:
+    """x or y as an array of numbers, which is not copied if it is one already."""
+    where = f"{name}: {part}"
+    if foreign(value):
+        raise BenchError(f"{where} is {foreign(value)}")
+    if hasattr(value, "toarray"):
+        raise BenchError(f"{where} is a sparse {type_name(value)}, layers take dense arrays: {part}.toarray()")
+    if isinstance(value, Tensor):
+        value = value.array
+    if hasattr(value, "to_numpy"):  # a table of pandas or the like
+        value = value.to_numpy()
+    try:
+        refuse_mask(value, where)
+        kind = value.dtype.kind if isinstance(value, np.ndarray) else "f"
+        if kind in CONVERT:
+            raise BenchError(f"{where} has dtype {value.dtype}, numbers are needed. {CONVERT[kind].format(part=part)}")
+        found: Array = as_tensor(value).array
+        return found
+    except BenchError:
+        raise
+    except TinygradError as error:
+        raise BenchError(
+            f"{where}: {error}. Give an array of numbers. {NAMES if part == 'y' else ''}".strip()
+        ) from error
+
+
+def _flat(data: Any) -> TensorDataset | None:
+    """A dataset as one of arrays, if it is no more than that."""
+    if type(data) is TensorDataset:
+        return TensorDataset(*[t.array for t in data.tensors])
+    if type(data) is Subset:
+        inner = _flat(data.dataset)
+        numbers = np.asarray(data.indices, dtype=np.intp)
+        return None if inner is None else TensorDataset(*[t.array[numbers] for t in inner.tensors])
+    if type(data) is ConcatDataset:
+        parts = [_flat(part) for part in data.datasets]
+        alike = {tuple([(t.shape[1:], t.dtype) for t in part.tensors]) if part else None for part in parts}
+        if len(alike) == 1 and None not in alike:
+            columns = zip(*[[t.array for t in part.tensors] for part in parts if part])
+            return TensorDataset(*[np.concatenate(column) for column in columns])
+    return None
+
+
+def _check_finite(data: TensorDataset, name: str) -> None:
+    for part, tensor in zip("xy", data.tensors):
+        array = tensor.array
+        if array.dtype.kind != "f" or np.isfinite(array).all():
+            continue
+        rows = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(1))
+        count = f"{len(rows)} of {len(array)} rows of {part} have" if len(rows) > 1 else f"a row of {part} has"
+        raise BenchError(
+            f"{name}: {count} NaN or infinity, the first is row {rows[0]}. Fill them in, or drop them: "
+            f"keep = np.isfinite({part}).reshape(len({part}), -1).all(1); x, y = x[keep], y[keep]"
+        )
+
+
+def _own(thing: Any) -> Any:
+    """A copy that shares memory-mapped arrays, which may be larger than memory; itself where it cannot be copied."""
+    mapped = [value for value in getattr(thing, "__dict__", {}).values() if isinstance(value, np.memmap)]
+    try:
+        return copy.deepcopy(thing, {id(value): value for value in mapped})
+    except Exception:  # an open file, a lock
+        return thing

@@ -1,0 +1,234 @@
+"""Results as JSON: written, read back, and refused where they are of another make."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import math
+import os
+import types
+import typing
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar, Union
+
+import numpy as np
+
+from .errors import BenchError
+
+__all__ = ["SCHEMA", "Result", "load"]
+
+SCHEMA = 1
+
+# Where the class of a kind is, which has to be imported before a file of that kind can be read.
+HOMES = {"advise": ".advice.advice", "speed": ".latency.result", "train": ".training.result"}
+
+R = TypeVar("R", bound="Result")
+_KINDS: dict[str, type[Result]] = {}
+
+
+@dataclasses.dataclass
+class Result:
+    """What all results of a benchmark have.
+
+    Attributes:
+        problem: what was benchmarked: "model", "loss", "optimizer", "data", "dtype", "samples", "parameters".
+        settings: the options: "seed", "budget", "batch_sizes" and the like.
+        environment: the machine: processor, BLAS, threads, versions, and the clock that steps were timed in.
+        notes: what was decided for the user, and warnings.
+        complete: whether all was done that was to be.
+        stopped: what ended it early: "interrupt" or "budget"; empty if nothing did.
+    """
+
+    kind: ClassVar[str] = ""
+
+    problem: dict[str, Any]
+    settings: dict[str, Any]
+    environment: dict[str, Any]
+    notes: list[str]
+    complete: bool
+    stopped: str = dataclasses.field(default="", kw_only=True)
+
+    def __init_subclass__(cls) -> None:
+        _KINDS[cls.kind] = cls
+
+    @property
+    def answered(self) -> bool:
+        """Whether it has what was asked for."""
+        return True
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody ended it early."""
+        return self.stopped == "interrupt"
+
+    def to_json(self) -> str:
+        """The result as JSON text; numbers that are not finite become null."""
+        content = {"schema": SCHEMA, "kind": self.kind, **_plain(dataclasses.asdict(self))}
+        text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
+        # Names of files may hold half characters, which UTF-8 has not; JSON has, by their numbers.
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+    @classmethod
+    def from_json(cls: type[R], text: str) -> R:
+        """The result that `to_json` wrote; NaN where it has null for a number.
+
+        Raises:
+            BenchError: if it is of another schema or kind, or no such JSON at all.
+        """
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise BenchError(f"not JSON: {error}") from error
+        if not isinstance(content, dict) or "schema" not in content or not isinstance(content.get("kind"), str):
+            raise BenchError("no result of tinygrad-edu bench: it has no schema and kind of one")
+        if content["schema"] != SCHEMA or isinstance(content["schema"], bool):
+            raise BenchError(
+                f"a result of schema {content['schema']!r}; this version reads {SCHEMA}. Run the benchmark again, or "
+                "read it with the version that wrote it"
+            )
+        found = _class_of(content["kind"])
+        if not issubclass(found, cls):
+            raise BenchError(f"a result of {found.kind!r}, not of {cls.kind!r}")
+        fields = {name: value for name, value in content.items() if name not in ("schema", "kind")}
+        try:
+            return typing.cast(R, _built(found, fields))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise BenchError(f"a damaged result of {found.kind!r}: {error}") from error
+
+    def _repr_html_(self) -> str:
+        """The answer and its first picture, for a notebook."""
+        from .report import fragment  # which knows all kinds of results
+
+        return fragment(self)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write it into a folder, which is made if need be, as ``KIND.json``; returns the file.
+
+        Raises:
+            BenchError: if it cannot be written; an older file is as it was.
+        """
+        path = Path(folder) / f"{self.kind}.json"
+        text = self.to_json()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, text)
+        except OSError as error:
+            raise BenchError(f"{path} cannot be written: {error.strerror or error}") from error
+        return path
+
+
+def load(path: str | Path) -> Result:
+    """The result in a file, or the only one in a folder.
+
+    Raises:
+        BenchError: if it cannot be read, or holds no result of this schema; if a folder has none, or several.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = _only(path)
+    try:
+        return Result.from_json(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BenchError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, BenchError) as error:  # ValueError: no UTF-8
+        raise BenchError(f"{path}: {error}") from error
+
+
+def _only(folder: Path) -> Path:
+    """The file of the only result in a folder."""
+    names = [f"{kind}.json" for kind in HOMES]
+    found = [name for name in names if (folder / name).exists()]
+    if not found:
+        raise BenchError(f"{folder}: there is no result in it, which would be {', '.join(names)}")
+    if len(found) > 1:
+        raise BenchError(f"{folder}: there are several results: give one of {', '.join(found)}")
+    return folder / found[0]
+
+
+def _class_of(kind: str) -> type[Result]:
+    if kind not in _KINDS and kind in HOMES:
+        importlib.import_module(HOMES[kind], __package__)
+    if kind not in _KINDS:
+        raise BenchError(f"a result of {kind!r}, which this version does not know: it knows {', '.join(HOMES)}")
+    return _KINDS[kind]
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file at once: an interrupt leaves the old one or the new one, and nothing beside it."""
+    waiting = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        waiting.write_text(text, encoding="utf-8", newline="\n")
+        waiting.replace(path)
+    finally:
+        waiting.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    """Dicts, lists, strings, finite numbers, None; anything else as text: a result must not be lost for it."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _built(kind: Any, value: Any) -> Any:
+    """A value as its annotation says: dataclasses, and lists and dicts of them, put together again."""
+    if kind is Any:
+        return value
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _object(kind, value)
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (Union, types.UnionType):
+        return _one_of(args, value)
+    if origin is Literal:
+        return _checked(value in args, kind, value)
+    if origin is list:
+        return [_built(args[0], entry) for entry in _checked(isinstance(value, list), kind, value)]
+    if origin is tuple:
+        _checked(isinstance(value, list), kind, value)
+        kinds = args[:1] * len(value) if args[1:] == (...,) else args
+        return tuple([_built(arg, entry) for arg, entry in zip(kinds, value, strict=True)])
+    if origin is dict:
+        entries = _checked(isinstance(value, dict), kind, value).items()
+        return {args[0](key): _built(args[1], entry) for key, entry in entries}
+    if kind is float:
+        if value is None:
+            return math.nan
+        return float(_checked(isinstance(value, int | float) and not isinstance(value, bool), kind, value))
+    exact = kind if isinstance(kind, type) else object
+    return _checked(isinstance(value, exact) and (exact is not int or not isinstance(value, bool)), kind, value)
+
+
+def _object(kind: type, value: Any) -> Any:
+    """A dataclass of its fields, all of them and no others."""
+    hints = typing.get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind)]
+    odd = set(names) ^ set(_checked(isinstance(value, dict), kind, value))
+    if odd:
+        raise ValueError(f"missing or unknown in {kind.__name__}: {', '.join(sorted(odd))}")
+    return kind(**{name: _built(hints[name], value[name]) for name in names})
+
+
+def _one_of(kinds: tuple[Any, ...], value: Any) -> Any:
+    """A value as the first of these that it can be."""
+    if value is None and type(None) in kinds:
+        return None
+    for kind in kinds[:-1]:
+        try:
+            return _built(kind, value)
+        except (TypeError, ValueError):
+            pass
+    return _built(kinds[-1], value)
+
+
+def _checked(right: bool, kind: Any, value: Any) -> Any:
+    if not right:
+        text = repr(value)
+        raise ValueError(f"{text if len(text) < 40 else text[:37] + '…'} is no {getattr(kind, '__name__', kind)}")
+    return value
