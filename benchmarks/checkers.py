@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import _measure  # noqa: F401  (first: it sets the number of threads)
+import _threads  # noqa: F401  first: it sets the number of threads
 
 # ruff: isort: split
 import numpy as np

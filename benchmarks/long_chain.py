@@ -12,7 +12,7 @@ import argparse
 import gc
 import time
 
-import _measure  # noqa: F401  first: it sets the number of threads
+import _threads  # noqa: F401  first: it sets the number of threads
 
 # ruff: isort: split
 import tinygrad_edu as tg

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import _measure  # noqa: F401  first: it sets the number of threads
+import _threads  # noqa: F401  first: it sets the number of threads
 
 # ruff: isort: split
 import numpy as np

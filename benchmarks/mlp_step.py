@@ -11,13 +11,15 @@ from __future__ import annotations
 import argparse
 import itertools
 
-from _measure import Step, against, ratio, side_by_side  # first: it sets the number of threads
+import _threads  # noqa: F401  first: it sets the number of threads
 
 # ruff: isort: split
 import numpy as np
 import torch
+from _goals import against
 
 import tinygrad_edu as tg
+from tinygrad_edu.bench.timing import Clock, Step, ratio, side_by_side
 
 LR = 1e-5
 SIZES = (784, 256, 10)
@@ -128,7 +130,9 @@ def main() -> None:
         for _, parameters in made.values():
             for ours, reference in zip(parameters, made["tinygrad_edu"][1], strict=True):
                 np.testing.assert_allclose(ours, reference, rtol=1e-3, atol=1e-6)
-        timings = side_by_side({name: step for name, (step, _) in made.items()}, rounds=options.rounds, turn=1e-2)
+        timings = side_by_side(
+            {name: step for name, (step, _) in made.items()}, clock=Clock(), rounds=options.rounds, turn=1e-2
+        )
         ours, theirs, hand = timings.values()
         micro = [t.median * 1e6 for t in (ours, theirs, hand)]
         print(

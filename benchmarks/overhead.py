@@ -8,13 +8,15 @@ The goal is at most half of PyTorch's time per op.
 
 from __future__ import annotations
 
-from _measure import Step, against, ratio, side_by_side  # first: it sets the number of threads
+import _threads  # noqa: F401  first: it sets the number of threads
 
 # ruff: isort: split
 import numpy as np
 import torch
+from _goals import against
 
 import tinygrad_edu as tg
+from tinygrad_edu.bench.timing import Clock, Step, ratio, side_by_side
 
 LENGTH = 40
 
@@ -59,7 +61,7 @@ def main() -> None:
         results = [[np.asarray(g.tolist()) for g in step()] for step in steps.values()]
         for ours, theirs in zip(*results, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-4)
-        timings = side_by_side(steps, rounds=41)
+        timings = side_by_side(steps, clock=Clock(), rounds=41)
         ours, theirs = timings.values()
         micro = [t.median / LENGTH * 1e6 for t in (ours, theirs)]
         print(

@@ -17,13 +17,15 @@ import importlib.util
 import warnings
 from typing import Any
 
-from _measure import Step, against, ratio, side_by_side  # first: it sets the number of threads
+import _threads  # noqa: F401  first: it sets the number of threads
 
 # ruff: isort: split
 import numpy as np
 import torch
+from _goals import against
 
 import tinygrad_edu as tg
+from tinygrad_edu.bench.timing import Clock, Step, ratio, side_by_side
 
 RTOL = 1e-4  # float32, summed in another order
 SLOW_ROUNDS = 7  # for the peers that write all gradients out
@@ -223,7 +225,7 @@ def against_plain_steps(sizes: list[int], rounds: int) -> None:
     for name, make, shape in tasks:
         task = Task(make, shape)
         worst = max(worst, check_against_vmap(task))
-        timings = side_by_side(ours(task), rounds=rounds, turn=1e-2)
+        timings = side_by_side(ours(task), clock=Clock(), rounds=rounds, turn=1e-2)
         plain, norms, gram = timings.values()
         micro = [t.median * 1e6 for t in (plain, norms, gram)]
         of_gram = against(ratio(gram, plain), 1.3) if shape == (256, 784) else f"{ratio(gram, plain):5.2f}"
@@ -262,7 +264,8 @@ def against_peer(name: str, make: Any, size: int, rounds: int) -> None:
     found, expected = (steps[who]().detach().numpy() for who in ("ours", "theirs"))  # type: ignore[attr-defined]
     np.testing.assert_allclose(found, expected, rtol=RTOL)
     slow = name in WRITING_OUT
-    timings = side_by_side(steps, rounds=min(rounds, SLOW_ROUNDS) if slow else rounds, turn=5e-2 if slow else 1e-2)
+    rounds, turn = (min(rounds, SLOW_ROUNDS), 5e-2) if slow else (rounds, 1e-2)
+    timings = side_by_side(steps, clock=Clock(), rounds=rounds, turn=turn)
     mine, theirs = timings["ours"], timings["theirs"]
     times, goal = ratio(theirs, mine), 40 if name == VMAP else 1
     print(

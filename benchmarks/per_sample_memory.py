@@ -13,12 +13,14 @@ import argparse
 import gc
 import tracemalloc
 
-from _measure import Step, against  # first: it sets the number of threads
+import _threads  # noqa: F401  first: it sets the number of threads
 
 # ruff: isort: split
 import numpy as np
+from _goals import against
 
 import tinygrad_edu as tg
+from tinygrad_edu.bench.timing import Step
 
 SIZES = (5120, 2560, 1280)
 MAX_NORM = 1.0

@@ -15,7 +15,6 @@ Rounding the exact result costs 0.5. The goal is: never more than 4 times PyTorc
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 import zlib
@@ -23,8 +22,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+import _threads  # noqa: F401  first: it sets the number of threads
 
+# ruff: isort: split
 import numpy as np
 
 import tinygrad_edu as tg

@@ -1,0 +1,1 @@
+"""Trainings to a target, and rates for them."""

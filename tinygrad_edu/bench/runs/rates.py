@@ -1,0 +1,76 @@
+"""Finding the learning rate at which something costs least, by trying."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+__all__ = ["Climb"]
+
+
+class Climb:
+    """Goes from rate to rate, each `factor` times the one before, to where the cost is least.
+
+    The cost as a function of the logarithm of the rate is taken to have one valley, beside which trainings fail or
+    creep. What was tried is remembered.
+
+    Args:
+        cost: of a rate: any number that is smaller for a better one; infinite where it fails.
+        start: the rate to begin with.
+
+    Attributes:
+        costs: by rate, what was tried.
+
+    >>> climb = Climb(lambda rate: abs(rate - 4.1), 1.0)
+    >>> climb.search(2.0), sorted(climb.costs)
+    (4.0, [1.0, 2.0, 4.0, 8.0])
+    """
+
+    def __init__(self, cost: Callable[[float], float], start: float) -> None:
+        self._cost = cost
+        self.start: float = start
+        self.costs: dict[float, float] = {}
+
+    def try_all(self, rates: Iterable[float]) -> None:
+        """Try some rates, whatever comes out."""
+        for rate in rates:
+            self._of(rate)
+
+    @property
+    def best(self) -> float:
+        """The rate of the lowest cost; NaN if none has a finite one."""
+        finite = {rate: cost for rate, cost in self.costs.items() if math.isfinite(cost)}
+        return min(finite, key=finite.__getitem__) if finite else math.nan
+
+    def search(self, factor: float, most: int = 24) -> float:
+        """The best rate of those a `factor` apart, with its two neighbours tried; NaN if none works.
+
+        Where the first rate fails, smaller ones are tried until one works.
+
+        Args:
+            factor: greater than 1.
+            most: how many rates to try at the utmost, those tried before included.
+        """
+        rate = self.best if self.costs and math.isfinite(self.best) else self.start
+        while not math.isfinite(self._of(rate)):
+            if len(self.costs) >= most:
+                return math.nan
+            rate /= factor
+        while len(self.costs) < most:
+            neighbours = [n for n in (rate * factor, rate / factor) if self._key(n) is None]
+            if not neighbours:
+                break
+            self._of(neighbours[0])
+            rate = self.best
+        return self.best
+
+    def _of(self, rate: float) -> float:
+        known = self._key(rate)
+        if known is None:
+            known = rate
+            self.costs[rate] = self._cost(rate)
+        return self.costs[known]
+
+    def _key(self, rate: float) -> float | None:
+        """The rate that was tried already, up to rounding."""
+        return next((known for known in self.costs if math.isclose(known, rate, rel_tol=1e-6)), None)

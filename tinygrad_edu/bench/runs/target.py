@@ -1,0 +1,111 @@
+"""Training until a loss is reached: how many steps that takes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..timing.clock import Budget
+
+__all__ = ["Reached", "Trainable", "crossing", "until"]
+
+LOOKS = 40  # how often the loss is looked at on the way to a target
+HOPELESS = 20.0  # a loss so many times the first one does not come back in time
+
+
+class Trainable(Protocol):
+    """What can be trained step by step."""
+
+    def step(self) -> None:
+        """Take a step."""
+
+    def loss(self) -> float:
+        """The mean loss over a fixed part of the training data."""
+
+    def test_loss(self) -> float:
+        """The mean loss over samples that were held out; NaN if there are none."""
+
+
+@dataclass
+class Reached:
+    """How a training towards a target went.
+
+    Attributes:
+        steps: after how many steps the loss was at the target, between two looks by interpolation; NaN if never.
+        taken: how many steps were taken.
+        curve: (steps, loss) at every look; the loss of one that failed ends with infinity.
+        test_loss: at the end; NaN if it was not asked for.
+        why: why it did not get there: "diverged", "steps", "budget"; empty if it did.
+    """
+
+    steps: float
+    taken: int
+    curve: list[tuple[int, float]] = field(default_factory=list)
+    test_loss: float = math.nan
+    why: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the target was reached."""
+        return not self.why
+
+
+def until(
+    run: Trainable,
+    target: float,
+    *,
+    most: int,
+    every: int | None = None,
+    budget: Budget | None = None,
+    look: Callable[[int, float], None] | None = None,
+) -> Reached:
+    """Train until the loss is at the target, or not to be waited for any longer.
+
+    Args:
+        run: starts where it is.
+        target: the mean loss a sample to reach.
+        most: the number of steps after which to stop.
+        every: steps between two looks at the loss; default, a fortieth of `most`.
+        budget: when to stop as well.
+        look: called with steps and loss at every look.
+    """
+    every = max(1, -(-most // LOOKS)) if every is None else every
+    first = run.loss()
+    hopeless = HOPELESS * max(abs(first), abs(target) if math.isfinite(target) else 0.0)
+    curve = [(0, first)]
+    taken = 0
+    while True:
+        loss = curve[-1][1]
+        if look is not None:
+            look(taken, loss)
+        if loss <= target:
+            return Reached(crossing(curve, target), taken, curve, run.test_loss())
+        if not loss <= hopeless:  # NaN too
+            curve[-1] = (taken, math.inf)
+            return Reached(math.nan, taken, curve, why="diverged")
+        if taken >= most:
+            return Reached(math.nan, taken, curve, run.test_loss(), why="steps")
+        if budget is not None and not budget.left:
+            return Reached(math.nan, taken, curve, why="budget")
+        for _ in range(min(every, most - taken)):
+            run.step()
+            taken += 1
+        curve.append((taken, run.loss()))
+
+
+def crossing(curve: list[tuple[int, float]], target: float) -> float:
+    """At how many steps a curve first is at the target: on a straight line between the two looks around it.
+
+    >>> crossing([(0, 2.0), (10, 1.0), (20, 0.5)], 0.75)
+    15.0
+    >>> crossing([(0, 2.0), (10, 1.0)], 0.5)
+    nan
+    """
+    for (before, high), (after, low) in itertools.pairwise(curve):
+        if low <= target:
+            share = (high - target) / (high - low) if math.isfinite(high) and high > low else 1.0
+            return before + share * (after - before)
+    return 0.0 if curve and curve[0][1] <= target else math.nan
