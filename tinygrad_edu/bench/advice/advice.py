@@ -1,0 +1,70 @@
+"""The answer: a batch size, a learning rate, and all that they rest on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..results import Result
+from ..timing.line import StepCost
+from .noise import Checkpoint
+from .race import Lane
+
+__all__ = ["Advice"]
+
+
+@dataclass
+class Advice(Result):
+    """Which batch size to use, at which learning rate, and why.
+
+    Attributes:
+        batch_size: the answer; None if there is none, and `reason` says why.
+        low, high: from where to where the time to the target is within 10 % of the least; `batch_size` lies outside
+            if it is the nearest of a few to choose from.
+        learning_rate: for `batch_size`, that of ``optimizer.step(samples=len(batch))``; PyTorch's for mean losses.
+        reason: why, in words; paragraphs with an empty line between them.
+        target_loss: the mean loss a sample that the time is taken to.
+        optimum: B*, not rounded.
+        noise_from_gradients, noise_from_race: the noise scale as measured in two ways; None where it was not.
+        noise: the noise scale that the answer is from.
+        step_cost: what a step costs; None if nothing was timed.
+        probe_batch, probe_rate: of the training along which the gradients were taken apart.
+        checkpoints: the noise along it.
+        race: the batch sizes that were run to the target.
+        rates: steps to the target by rate, with `batch_size`; NaN where it was not reached.
+    """
+
+    kind: ClassVar[str] = "advise"
+
+    batch_size: int | None
+    low: int | None
+    high: int | None
+    learning_rate: float | None
+    reason: str
+    target_loss: float | None
+    optimum: float | None
+    noise_from_gradients: float | None
+    noise_from_race: float | None
+    noise: float | None
+    step_cost: StepCost | None
+    probe_batch: int
+    probe_rate: float | None
+    checkpoints: list[Checkpoint]
+    race: list[Lane]
+    rates: dict[float, float]
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is a batch size."""
+        return self.batch_size is not None
+
+    def __str__(self) -> str:
+        return "\n\n".join([self.headline, self.reason, *[f"note: {text}" for text in self.notes]])
+
+    @property
+    def headline(self) -> str:
+        """The answer in one line."""
+        if self.batch_size is None:
+            return "No answer"
+        rate = f", learning rate {self.learning_rate:g}" if self.learning_rate else ""
+        return f"Batch size {self.batch_size}{rate} ({self.low} to {self.high} is within 10 %)"

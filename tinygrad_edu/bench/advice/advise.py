@@ -1,0 +1,170 @@
+"""`advise`: the batch size, the learning rate for it, and the reason."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...optim import SGD
+from ..errors import BenchError
+from ..problem import Problem, Run
+from ..session import Session, session
+from .advice import Advice
+from .findings import Findings
+from .investigate import investigate
+from .lab import Lab
+from .reason import best_known_rate, explain
+
+__all__ = ["advise", "conclude"]
+
+LOOK = 1 / 1500  # of the budget: the most that a look at the loss may take, of which there are some thousand
+FEWEST = 128  # samples that it is taken over in any case
+
+
+def advise(
+    model: Any,
+    loss_fn: Any,
+    data: Any,
+    *,
+    optimizer: Any = SGD,
+    test_data: Any = None,
+    target_loss: float | None = None,
+    batch_sizes: Sequence[int] | None = None,
+    budget: float | None = 60.0,
+    threads: int | None = None,
+    memory_limit: int | None = None,
+    seed: int = 0,
+    names: dict[str, str] | None = None,
+    tell: Callable[[str, float], None] | None = None,
+) -> Advice:
+    """Which batch size reaches a training loss soonest, at which learning rate, and why.
+
+    The best batch size is the geometric mean of a number of the machine, a/b (where a step's overhead and its
+    arithmetic cost the same), and a number of the data, the gradient noise scale N: B* = √(N·a/b). Steps are timed for
+    a and b; a copy of the model is trained, and its gradients taken apart, for N; batch sizes are raced to the same
+    loss, for N once more; and the rate for the answer is found by running it. An answer always comes back; where it
+    cannot be given, `batch_size` is None and `reason` says why. Ctrl-C gives the answer so far.
+
+    Args:
+        model: a class or function without arguments, called anew for each training, or a module, which is copied.
+        loss_fn: a loss of `nn.functional` or `nn`, or a function of (output, target) that returns one loss for each
+            sample, (B,). None: cross-entropy for integer targets, squared error for others.
+        data: (x, y), a dataset of such pairs, or a `DataLoader`.
+        optimizer: a class of `optim`, or a function (params, lr=rate) that makes one.
+        test_data: like `data`; None holds out a fifth, with its share of every class.
+        target_loss: the mean loss a sample to reach, in evaluation mode, over a fixed part of the training data; None
+            for the one that a first training reaches at its end.
+        batch_sizes: those to choose from; None for the powers of two.
+        budget: seconds of wall time; None for as many as it takes.
+        threads: of the BLAS library; None keeps what is set.
+        memory_limit: bytes that a step may take; larger batches are not tried.
+        seed: decides all that is random.
+        names: what to call the ``"model"`` and the ``"data"`` in the result.
+        tell: hears of the stage and of the share of the budget that is spent.
+
+    Raises:
+        BenchError: if what was given does not fit together. Errors of the user's own code come through.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> from tinygrad_edu import bench
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(500, 4)).astype("float32")
+    >>> y = (x.sum(1) + rng.normal(size=500) > 0).astype(int)
+    >>> advice = bench.advise(lambda: tg.nn.Linear(4, 2), None, (x, y), budget=1.0)
+    >>> advice.complete, len(advice.reason) > 100
+    (True, True)
+    """
+    if target_loss is not None and not math.isfinite(target_loss):
+        raise BenchError(f"target_loss={target_loss!r}: give a mean loss a sample, or None")
+    with session(
+        model,
+        loss_fn,
+        data,
+        optimizer=optimizer,
+        test_data=test_data,
+        budget=budget,
+        threads=threads,
+        memory_limit=memory_limit,
+        seed=seed,
+        names=names,
+    ) as now:
+        problem, allowed = _affordable(now), now.sizes(batch_sizes)
+        options = {} if tell is None else {"tell": tell}
+        lab = Lab(
+            functools.partial(Run, problem),
+            now.largest,
+            problem.gradual,
+            now.clock,
+            now.budget,
+            seed,
+            allowed,
+            **options,
+        )
+        found = Findings(now.largest, problem.gradual, allowed, threads=now.environment["threads"])
+        stopped = ""
+        try:
+            investigate(lab, found, target_loss)
+        except KeyboardInterrupt:
+            stopped, found.interrupted = "interrupt", True
+        return conclude(
+            found,
+            stopped=stopped,
+            problem=problem.about(),
+            settings={
+                "seed": seed,
+                "budget": budget,
+                "batch_sizes": allowed or None,
+                "target_loss": target_loss,
+                "threads": threads,
+                "memory_limit": memory_limit,
+            },
+            environment=now.environment,
+            notes=now.notes,
+            probe_batch=lab.usual,
+        )
+
+
+def _affordable(now: Session) -> Problem:
+    """The problem, with fewer samples to compare losses over where a look at all of them takes long."""
+    run, count = Run(now.problem, 1, 1e-6, 0), len(now.problem.judged[1])
+    begin = now.clock.wall()
+    run.loss()
+    took = now.clock.wall() - begin
+    most = count if took <= LOOK * now.budget.seconds else int(count * LOOK * now.budget.seconds / took)
+    if most >= count or count <= FEWEST:
+        return now.problem
+    most = max(most, FEWEST)
+    now.notes.append(f"losses are compared over {most} samples, and noise is measured on as many: more take too long")
+    return now.problem.lighter(most)
+
+
+def conclude(found: Findings, *, stopped: str = "", **about: Any) -> Advice:
+    """The answer from what was found."""
+    answer = found.answer
+    rate = math.nan if answer is None else best_known_rate(found)
+    return Advice(
+        batch_size=answer.size if answer else None,
+        low=answer.low if answer else None,
+        high=answer.high if answer else None,
+        learning_rate=_known(float(f"{rate:.2g}")),
+        reason=explain(found),
+        target_loss=_known(found.target),
+        optimum=answer.best if answer else None,
+        noise_from_gradients=_known(found.noise_from_gradients),
+        noise_from_race=_known(found.noise_from_race),
+        noise=_known(found.noise),
+        step_cost=found.cost,
+        probe_rate=_known(found.probing.rate),
+        checkpoints=found.probing.checkpoints,
+        race=found.lanes,
+        rates=found.final.rates if found.final else {},
+        complete=not stopped,
+        stopped=stopped,
+        **about,
+    )
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

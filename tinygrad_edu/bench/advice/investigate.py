@@ -1,0 +1,212 @@
+"""One stage after the other, each within its share of the budget, until all is known that an answer needs."""
+
+from __future__ import annotations
+
+import math
+
+from ..runs.rates import Climb
+from ..timing.clock import Budget
+from .findings import Findings
+from .lab import Lab
+from .probing import RATES, first_rate, probe_training, step_cost
+from .race import fitted_noise, race_sizes, run_lane
+
+__all__ = ["investigate"]
+
+RACE_ENDS = 0.65  # of the budget
+SEARCH_ENDS = 0.95
+LOADING = 0.05  # of the budget, for what drawing a batch takes: the most
+SPARE = 2.0  # how many times the steps that are expected a training may take
+PATIENCE = (5.0, 20.0)  # and in the last search, where a slow rate that is safe beats one that may fail; then once more
+FINAL_SEEDS = 8
+THOROUGH = 30  # trainings in a lane that looks closely: some eight rates, three seeds each
+
+
+def investigate(lab: Lab, found: Findings, target: float | None) -> None:
+    """Find out all that an answer needs; what is known is in `found` at any moment."""
+    found.wanted = target
+    lab.say("timing steps")
+    found.cost = step_cost(lab)
+    climb, first = first_rate(lab, found.cost)
+    found.obstacle = _obstacle(climb, first, target)
+    if not found.obstacle:
+        found.probing = probe_training(lab, found.cost, climb.best, target)
+        _set_target(found, target)
+    if not found.obstacle:
+        _race(lab, found)
+        _further(lab, found)
+        _final_rate(lab, found)
+
+
+def _obstacle(climb: Climb, first: float, target: float | None) -> str:
+    """Why there can be no answer, as far as the search for a rate shows; empty if there can."""
+    if not math.isfinite(first):
+        return "The loss of the new model is not a finite number: there is nothing to compare."
+    if target is not None and target >= first:
+        return f"The target, {target:g}, is no lower than the loss before any training, {first:.4g}."
+    if not math.isfinite(climb.best):
+        return _no_rate(climb.costs)
+    return ""
+
+
+def _no_rate(costs: dict[float, float]) -> str:
+    tried = sorted(costs)
+    if not tried:
+        return "There was no time to try a learning rate: give it a larger budget."
+    if len(tried) < RATES:
+        return (
+            f"None of the learning rates that there was time for, {tried[0]:.2g} to {tried[-1]:.2g}, lowered the "
+            "training loss: give it a larger budget, or check that the model can learn from these data."
+        )
+    return (
+        f"No learning rate from {tried[0]:.2g} to {tried[-1]:.2g} lowered the training loss with this optimizer: check "
+        "that the model can learn from these data, and that its losses stay finite."
+    )
+
+
+def _set_target(found: Findings, target: float | None) -> None:
+    """The loss that everything is timed to."""
+    probing = found.probing
+    assert probing.reached is not None
+    end = probing.last_loss
+    if target is not None and probing.reached.finished:
+        found.target = target
+        return
+    if not end < probing.first_loss and probing.reached.why == "budget":
+        found.obstacle = (
+            f"The training had time for {probing.reached.taken} steps, which did not lower the loss: give it a larger "
+            "budget."
+        )
+    elif not math.isfinite(end) or end >= probing.first_loss:
+        found.obstacle = "A training at the best rate that was found did not lower the loss in the end."
+    found.target = end
+
+
+def _race(lab: Lab, found: Findings) -> None:
+    """Run four batch sizes to the target, as far as time allows, the most telling ones first."""
+    assert found.cost is not None
+    answer = found.answer
+    guess = answer.best if answer else float(lab.usual)
+    sizes = race_sizes(guess, lab.count, lab.allowed)
+    beyond = [size for size in sizes if size > found.cost.sizes[-1]]
+    if beyond:
+        found.cost = step_cost(lab, beyond, found.cost)
+    sizes.sort(key=lambda size: abs(math.log(size / lab.usual)))
+    end = SEARCH_ENDS if found.probing.coupled else RACE_ENDS  # without it there is no answer
+    for number, size in enumerate(sizes):
+        _run(lab, found, size, end, len(sizes) - number)
+    found.race_noise = fitted_noise(found.lanes)
+
+
+def _further(lab: Lab, found: Findings) -> None:
+    """Run the sizes about the best one so far, within those tried or beyond, until the answer stays."""
+    for _ in range(4):
+        answer = found.answer
+        tried = [lane.batch_size for lane in found.lanes if lane.finished]
+        left = [size for size in answer.near if size not in tried] if answer else []
+        if not left or len(tried) < 2:
+            return
+        assert found.cost is not None
+        if left[0] > found.cost.sizes[-1]:
+            found.cost = step_cost(lab, [left[0]], found.cost)
+        if not _run(lab, found, left[0], (RACE_ENDS + SEARCH_ENDS) / 2) or not _finished(found, left[0]):
+            return
+        found.race_noise = fitted_noise(found.lanes)
+
+
+def _finished(found: Findings, size: int) -> bool:
+    return any(lane.batch_size == size and lane.finished for lane in found.lanes)
+
+
+def _run(lab: Lab, found: Findings, size: int, end: float, lanes: int = 1) -> bool:
+    """Run one lane if there is time for it, thoroughly if there is much; says whether it was run.
+
+    Args:
+        lab: where it is run.
+        found: what is known, to which the lane is added.
+        size: its batch size.
+        end: the share of the budget by which this lane and those after it must be done.
+        lanes: how many these are.
+    """
+    assert found.cost is not None
+    lab.say(f"racing with batches of {size}")
+    steps, rate = _expected(lab, found, size)
+    seconds = end * lab.budget.seconds - lab.budget.spent
+    training = steps * found.cost.at(size)
+    if seconds < 3 * training:
+        return False
+    thorough = seconds / lanes > THOROUGH * training
+    lane = run_lane(
+        lab,
+        size,
+        found.cost,
+        found.target,
+        rate,
+        most=math.ceil(SPARE * steps),
+        budget=Budget(seconds, lab.clock.wall),
+        seeds=3 if thorough else 2,
+        first_seed=lab.seed + 100,
+        factors=(2.0, math.sqrt(2)) if thorough else (2.0,),
+    )
+    found.lanes.append(lane)
+    found.lanes.sort(key=lambda lane: lane.batch_size)
+    return True
+
+
+def _expected(lab: Lab, found: Findings, size: int) -> tuple[float, float]:
+    """How many steps a batch size may need at most, and a rate to begin with, from what is known of others.
+
+    A larger batch needs no more steps; a smaller one no more samples.
+    """
+    known = [(lane.batch_size, lane.steps, lane.rate) for lane in found.lanes if lane.finished]
+    reached = found.probing.reached
+    assert reached is not None
+    if not known:
+        known = [(lab.usual, reached.steps if reached.finished else float(reached.taken), found.probing.rate)]
+    near, steps, rate = min(known, key=lambda one: abs(math.log(one[0] / size)))
+    return steps * max(1.0, near / size), rate * math.sqrt(size / near)
+
+
+def _final_rate(lab: Lab, found: Findings) -> None:
+    """Find the rate for the size that is the answer, with seeds of its own."""
+    answer = found.answer
+    if answer is None or found.cost is None:
+        return
+    lab.say(f"looking for the rate of {answer.size}")
+    found.loading = _loading(lab, answer.size, found.cost.at(answer.size))
+    steps, rate = _expected(lab, found, answer.size)
+    lane = next((lane for lane in found.lanes if lane.batch_size == answer.size and lane.finished), None)
+    seconds = SEARCH_ENDS * lab.budget.seconds - lab.budget.spent
+    seeds = max(1, int(min(FINAL_SEEDS, seconds / (8 * steps * found.cost.at(answer.size)))))
+    budget = Budget(max(seconds, 0.0), lab.clock.wall)
+    for spare in PATIENCE:
+        found.final = run_lane(
+            lab,
+            answer.size,
+            found.cost,
+            found.target,
+            lane.rate if lane else rate,
+            most=math.ceil(spare * steps),
+            budget=budget,
+            seeds=seeds,
+            first_seed=lab.seed + 200,
+            factors=(math.sqrt(2),) if lane else (2.0, math.sqrt(2)),
+        )
+        if found.final.finished or not budget.left:
+            break
+
+
+def _loading(lab: Lab, size: int, step: float) -> float:
+    """The share of a step's time that is spent drawing the batch; NaN if a step takes too long."""
+    count = int(min(10, (LOADING * lab.budget.seconds / step - 1) / 2)) if step > 0 else 10
+    if count < 1 or not lab.budget.left:
+        return math.nan
+    run = lab.start(size, 1e-6, lab.seed)
+    run.step()
+    times = []
+    for call in (run.load, run.step):
+        begin = lab.clock.busy()
+        for _ in range(count):
+            call()
+        times.append(lab.clock.busy() - begin)
+    return times[0] / times[1] if times[1] > 0 else math.nan

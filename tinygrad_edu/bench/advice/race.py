@@ -1,0 +1,225 @@
+"""A race: several batch sizes, each with a rate of its own, to the same loss."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..runs.rates import Climb
+from ..runs.target import Reached, until
+from ..timing.clock import Budget
+from ..timing.line import StepCost
+from .lab import Lab
+
+__all__ = ["Lane", "RaceNoise", "fitted_noise", "race_sizes", "run_lane"]
+
+LOOKS = 40  # at the loss, on the way to the target
+SCATTER = 0.1  # of the steps to a target, for the seeds and the rates that were tried
+NEAR = 1.05  # of the fewest steps: of rates that do as well, the lowest is taken, the farthest from where they fail
+LOSING = 1.2  # a rate that takes so many times the best one's steps is given up
+
+
+@dataclass
+class Lane:
+    """How one batch size did.
+
+    Attributes:
+        batch_size: samples in a step.
+        rate: the best of those tried.
+        steps: to the target, mean over the seeds; NaN if none of the rates got there.
+        seconds: what that many steps cost.
+        seeds: how many trainings the mean is over.
+        train_loss, test_loss: at the end of the last one; the second over samples that were held out.
+        rates: steps by rate; NaN where a training failed, or was given up as a loser.
+    """
+
+    batch_size: int
+    rate: float = math.nan
+    steps: float = math.nan
+    seconds: float = math.nan
+    seeds: int = 0
+    train_loss: float = math.nan
+    test_loss: float = math.nan
+    rates: dict[float, float] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the target was reached."""
+        return math.isfinite(self.steps)
+
+
+def race_sizes(guess: float, count: int, allowed: Sequence[int]) -> list[int]:
+    """Four batch sizes a factor of 4 apart, 8 to 512, or moved so that the guess lies well within; fewer if few fit.
+
+    >>> race_sizes(100, 1437, []), race_sizes(3000, 80_000, []), race_sizes(4, 40, [])
+    ([8, 32, 128, 512], [128, 512, 2048, 8192], [2, 8, 32, 40])
+    """
+    if allowed:
+        picks = np.unique(np.linspace(0, len(allowed) - 1, min(4, len(allowed))).round().astype(int))
+        return [sorted(allowed)[i] for i in picks]
+    lowest = 8
+    while lowest > 1 and guess < 2 * lowest:
+        lowest //= 4
+    lowest = max(1, lowest)
+    while lowest * 16 * 2 < guess and lowest * 64 < count:
+        lowest *= 4
+    return sorted({min(lowest * 4**k, count) for k in range(4)})
+
+
+@dataclass
+class _Trials:
+    """Trainings of one batch size to a target, at one rate after another.
+
+    Attributes:
+        lab: where they are run.
+        size: the batch size.
+        step_seconds: what a step costs, for how often to look at the loss.
+        target: the loss to reach.
+        most: the number of steps to wait for it at the utmost.
+        seeds: how many trainings for each rate.
+        budget: when to stop.
+        first_seed: the first of the seeds.
+        best: the fewest steps so far, mean over the seeds.
+        tried: the rates that there was time for.
+        steps: these means, by rate, of rates with which all trainings got there.
+        ends: how the last of their trainings went.
+    """
+
+    lab: Lab
+    size: int
+    step_seconds: float
+    target: float
+    most: int
+    seeds: int
+    budget: Budget
+    first_seed: int
+    best: float = math.inf
+    tried: set[float] = field(default_factory=set)
+    steps: dict[float, float] = field(default_factory=dict)
+    ends: dict[float, Reached] = field(default_factory=dict)
+
+    def cost(self, rate: float) -> float:
+        """The mean number of steps to the target; for a training that was too slow, as many as it would take.
+
+        Infinite where it fails.
+        """
+        found: list[float] = []
+        for seed in range(self.first_seed, self.first_seed + self.seeds):
+            if not self.budget.left:
+                return math.inf
+            # A loser is given up by its sum: one slow training among several is no reason.
+            limit = math.ceil(min(self.most, LOSING * self.best * self.seeds - sum(found)))
+            end = self._train(rate, seed, max(limit, 1))
+            if not end.finished:
+                return statistics.fmean([*found, _extrapolated(end, self.target)])
+            found.append(end.steps)
+        mean = max(statistics.fmean(found), 0.5)
+        self.steps[rate], self.ends[rate] = mean, end
+        self.best = min(self.best, mean)
+        return mean
+
+    def _train(self, rate: float, seed: int, limit: int) -> Reached:
+        self.tried.add(rate)
+        run = self.lab.start(self.size, rate, seed)
+        begin = self.lab.clock.wall()
+        run.loss()
+        look = self.lab.clock.wall() - begin
+        expected = self.best if math.isfinite(self.best) else limit / 2
+        # Looks at the loss shall take about a fifth of the time, but be 8 at the least.
+        every = min(max(expected / LOOKS, 4 * look / self.step_seconds), expected / 8)
+        return until(run, self.target, most=limit, every=max(1, round(every)), budget=self.budget)
+
+
+def run_lane(
+    lab: Lab,
+    size: int,
+    cost: StepCost,
+    target: float,
+    rate: float,
+    *,
+    most: int,
+    budget: Budget,
+    seeds: int = 2,
+    first_seed: int = 0,
+    factors: Sequence[float] = (2.0,),
+) -> Lane:
+    """Find the rate with which a batch size is at the target after the fewest steps.
+
+    Args:
+        lab: where trainings are run.
+        size: the batch size.
+        cost: what steps cost.
+        target: the loss to reach.
+        rate: the first one to try.
+        most: the steps to wait for a training that has no rival yet.
+        budget: when to stop looking; what was found by then counts.
+        seeds: trainings for each rate.
+        first_seed: the first of their seeds.
+        factors: how far apart the rates are: coarse first, then finer.
+    """
+    trials = _Trials(lab, size, cost.at(size), target, most, seeds, budget, first_seed)
+    climb = Climb(trials.cost, rate)
+    for factor in factors:
+        if math.isnan(climb.search(factor, most=12)):
+            break
+    lane = Lane(size, rates={tried: trials.steps.get(tried, math.nan) for tried in sorted(trials.tried)})
+    if trials.steps:
+        enough = NEAR * min(trials.steps.values())
+        lane.rate = min(tried for tried, steps in trials.steps.items() if steps <= enough)
+        lane.steps, lane.seeds = trials.steps[lane.rate], seeds
+        lane.seconds = lane.steps * cost.at(size)
+        end = trials.ends[lane.rate]
+        lane.train_loss, lane.test_loss = end.curve[-1][1], end.test_loss
+    return lane
+
+
+def _extrapolated(end: Reached, target: float) -> float:
+    """How many steps a training that was too slow would take, if it went on as on the whole before."""
+    first, last = end.curve[0][1], end.curve[-1][1]
+    if end.why != "steps" or not last < first:
+        return math.inf
+    return end.taken * (first - target) / (first - last)
+
+
+@dataclass(frozen=True)
+class RaceNoise:
+    """The noise scale that the steps of a race tell.
+
+    Attributes:
+        value: N; NaN with fewer than two lanes that finished.
+        error: the standard error of its logarithm.
+    """
+
+    value: float = math.nan
+    error: float = math.inf
+
+
+def fitted_noise(lanes: Sequence[Lane]) -> RaceNoise:
+    """The N of S(B) = Smin·(1 + N/B) that comes nearest to the lanes' steps.
+
+    Least squares of the logarithms, with N between an eighth of the smallest batch and eight times the largest:
+    beyond that the steps do not tell. How far log S moves with log N, N/(N + B), and the scatter of the steps give the
+    error; a scatter of 10 % is taken for granted.
+
+    >>> lanes = [Lane(size, steps=100 * (1 + 50 / size)) for size in (8, 32, 128, 512)]
+    >>> round(fitted_noise(lanes).value), round(fitted_noise(lanes).error, 2)
+    (50, 0.17)
+    """
+    done = [lane for lane in lanes if lane.finished]
+    if len({lane.batch_size for lane in done}) < 2:
+        return RaceNoise()
+    sizes = np.array([lane.batch_size for lane in done], dtype=float)
+    steps = np.log([lane.steps for lane in done])
+    candidates = np.geomspace(sizes.min() / 8, sizes.max() * 8, 2001)
+    rest = steps - np.log1p(candidates[:, None] / sizes)
+    best = int(rest.var(1).argmin())
+    noise = float(candidates[best])
+    freedom = max(1, len(done) - 2)
+    scatter = max(SCATTER**2, rest[best].var() * len(done) / freedom)
+    slopes = noise / (noise + sizes)
+    leverage = float(slopes.var()) * len(done)
+    return RaceNoise(noise, math.sqrt(scatter / leverage) if leverage > 0 else math.inf)
