@@ -1,0 +1,1 @@
+"""What a step costs at each batch size, in time and memory."""

@@ -1,0 +1,224 @@
+"""How fast the steps of a training are with each batch size, and how much memory they take."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ...optim import SGD
+from ..problem.problem import Problem
+from ..problem.run import Run
+from ..problem.sizes import check_sizes, powers_of_two
+from ..progress import Tell
+from ..session import session
+from ..timing.clock import Budget, Clock
+from ..timing.intervals import median_interval
+from ..timing.memory import memory_within
+from ..timing.reference import REFERENCE, reference
+from ..timing.rounds import Step, Timing, ratio_interval
+from ..timing.steps import PARTS
+from .result import Control, Latency, SpeedResult, SpeedRow, again, norms, spoken, step
+from .sweep import Start, Sweep, listed
+
+__all__ = ["speed"]
+
+LARGEST = 4096  # samples in the largest batch that is timed unasked
+NOISY = 0.10  # of the median, as interquartile range or as the width of the control's interval
+OFF = 0.02  # that the control's ratio may differ from 1
+
+
+def speed(
+    model: Any,
+    loss_fn: Any,
+    data: Any,
+    *,
+    batch_sizes: Any = None,
+    optimizer: Any = SGD,
+    threads: int | None = None,
+    memory_limit: int | None = None,
+    budget: float | None = 60.0,
+    seed: int = 0,
+    test_data: Any = None,
+    names: dict[str, str] | None = None,
+    tell: Tell | None = None,
+) -> SpeedResult:
+    """Time the steps of a training with several batch sizes, interleaved, in this process.
+
+    A step is all that a loop does: draw the batch, zero_grad, forward, losses, backward, the optimizer's update. It is
+    timed in CPU time where one thread computes, else in wall time. The model, the data, the random generators and the
+    limits of threads are left as they were. Ctrl-C gives what is known so far.
+
+    Args:
+        model: a class or function without arguments, or a module, which is copied.
+        loss_fn: a loss of `nn.functional` or `nn`, or a function of (output, target) that returns (B,); None for
+            cross-entropy with integer targets and squared error with others.
+        data: (x, y), a dataset of such pairs, or a `DataLoader`.
+        batch_sizes: integers from 1 to the number of samples; None for powers of two up to 4096, as far as the budget
+            and the memory allow.
+        optimizer: a class of `optim`, or a function (params, lr=rate).
+        threads: how many BLAS may use, which needs threadpoolctl; None for what is set.
+        memory_limit: bytes that a training may take; None for what is available, which needs psutil.
+        budget: seconds on the clock on the wall, kept within 10 % unless a single step takes as long; None for no
+            limit.
+        seed: decides weights, batches and the order of the turns.
+        test_data: taken as by `advise` and `train`, and not looked at: nothing is tested here.
+        names: what to call the ``"model"`` and the ``"data"`` in the result.
+        tell: hears of what is being done, and of the share of the budget that is spent.
+
+    Returns:
+        A `SpeedResult`; its text is a table.
+
+    Raises:
+        BenchError: if something does not fit. What the user's own code raises comes through as it is.
+
+    >>> import numpy as np
+    >>> import tinygrad_edu as tg
+    >>> from tinygrad_edu import bench
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = rng.normal(size=(64, 8)).astype(np.float32), rng.integers(0, 3, 64)
+    >>> bench.speed(tg.nn.Linear(8, 3), tg.nn.functional.cross_entropy, (x, y), batch_sizes=[16], budget=1.0)
+    SpeedResult(Linear, batch sizes 16)
+    """
+    with session(
+        model,
+        loss_fn,
+        data,
+        optimizer=optimizer,
+        hold_out=False,
+        budget=budget,
+        threads=threads,
+        seed=seed,
+        names=names,
+    ) as now:
+        return time_steps(
+            now.problem,
+            batch_sizes,
+            clock=now.clock,
+            budget=now.budget,
+            environment=now.environment,
+            memory_limit=memory_limit,
+            seed=seed,
+            tell=tell,
+        )
+
+
+def time_steps(
+    problem: Problem,
+    batch_sizes: Any,
+    *,
+    clock: Clock,
+    budget: Budget,
+    environment: dict[str, Any],
+    memory_limit: int | None = None,
+    seed: int = 0,
+    start: Start = Run,
+    other_work: Step | None = None,
+    tell: Tell | None = None,
+) -> SpeedResult:
+    """As `speed`, for a problem that is made and clocks that are given; generators are not given back.
+
+    Args:
+        start: makes the trainings.
+        other_work: the reference.
+        environment, tell: as in the result, and as for `speed`.
+    """
+    n = len(problem.train)
+    sizes = powers_of_two(min(n, LARGEST)) if batch_sizes is None else check_sizes(batch_sizes, n)
+    limit, why = memory_within(memory_limit)
+    settings = {
+        "seed": seed,
+        "budget": budget.seconds,
+        "batch_sizes": None if batch_sizes is None else sizes,
+        "threads": environment["threads"],
+        "memory_limit": memory_limit,
+    }
+    sweep = Sweep(problem, seed, clock, budget, start, asked=batch_sizes is not None)
+    stopped = ""
+
+    def say(stage: str) -> None:
+        if tell is not None:
+            tell(stage, min(1.0, budget.spent / budget.seconds))
+
+    try:
+        say("measuring memory")
+        sweep.measure_memory(limit, why)
+        say("first steps")
+        sweep.prepare(sizes)
+        sweep.split()
+        sweep.time(other_work or reference(), lambda: say("timing steps in turn"))
+    except KeyboardInterrupt:
+        stopped = "interrupt"
+        sweep.notes.append(f"interrupted after {sweep.done} rounds")
+    timings = sweep.timings if sweep.done else {}
+    rows = [_row(sweep, size, seed) for size in sweep.runs] if timings else []
+    control = _control(sweep, seed) if timings else None
+    other = _latency(timings[REFERENCE], seed) if timings else None
+    return SpeedResult(
+        problem.about(),
+        settings,
+        environment,
+        [*problem.notes, *sweep.notes, *_notes(rows)],
+        not stopped and sweep.complete,
+        stopped=stopped,
+        rows=rows,
+        control=control,
+        reference=other,
+        memory=sweep.memory,
+        norms_absent=sweep.norms_absent,
+        warnings=_warnings(rows, control, other),
+        rounds={name: timing.seconds for name, timing in timings.items()},
+    )
+
+
+def _row(sweep: Sweep, size: int, seed: int) -> SpeedRow:
+    plain, other = sweep.timings[step(size)], sweep.timings.get(norms(size))
+    latency = _latency(plain, seed)
+    shares, memory = sweep.splits[size].shares, sweep.memory
+    return SpeedRow(
+        batch_size=size,
+        latency=latency,
+        samples_per_second=size / latency.median,
+        **{part: shares[part] * latency.median for part in PARTS},
+        with_norms=None if other is None else _latency(other, seed),
+        norms_ratio=None if other is None else ratio_interval(other, plain, seed=seed),
+        peak_memory=memory.at(size) if memory is not None else math.nan,
+        memory_measured=memory is not None and size in memory.batch_sizes,
+    )
+
+
+def _control(sweep: Sweep, seed: int) -> Control:
+    size = sweep.twice
+    return Control(size, ratio_interval(sweep.timings[again(size)], sweep.timings[step(size)], seed=seed))
+
+
+def _latency(timing: Timing, seed: int) -> Latency:
+    found = median_interval(timing.seconds, seed=seed)
+    return Latency(found.value, found.low, found.high, *timing.quartiles, len(timing.seconds))
+
+
+def _notes(rows: list[SpeedRow]) -> list[str]:
+    slow = [row.batch_size for row in rows if row.loading > row.latency.median / 2]
+    return [f"drawing the batch takes more than half of the step at {listed(slow)}"] if slow else []
+
+
+def _warnings(rows: list[SpeedRow], control: Control | None, other: Latency | None) -> list[str]:
+    """Where the machine was too noisy to tell."""
+    found = []
+    noisy = [row.batch_size for row in rows if row.latency.spread > NOISY]
+    if noisy:
+        found.append(
+            f"the times of a step at {listed(noisy)} vary too much to tell small differences (interquartile range "
+            f"over {NOISY:.0%} of the median): close other programs, or try again"
+        )
+    if other is not None and other.spread > NOISY:
+        found.append(f"the reference varies by {other.spread:.0%}: do not compare this run with another one")
+    if other is not None and math.isnan(other.low):
+        found.append(f"only {other.rounds} rounds, too few for an interval: give a larger budget or fewer batch sizes")
+    if control is not None:
+        off = control.ratio.excludes(1.0) and abs(control.ratio.value - 1.0) > OFF
+        if off or control.ratio.width > NOISY:
+            found.append(
+                f"the same training timed twice at {control.batch_size} differs: {spoken(control.ratio)}. Differences "
+                "as small as that mean nothing here"
+            )
+    return found
