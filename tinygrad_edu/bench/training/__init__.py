@@ -1,0 +1,1 @@
+"""Trainings at many batch sizes: how many steps, samples and seconds a loss takes."""

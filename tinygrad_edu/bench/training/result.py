@@ -1,0 +1,137 @@
+"""The result of trainings at many batch sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..advice.noise import Checkpoint
+from ..results import Result
+from ..timing.line import StepCost
+from .tradeoff import TradeOff
+from .trainings import Training
+
+__all__ = ["AtBatchSize", "NoiseAlong", "Predicted", "TrainResult"]
+
+
+@dataclass
+class AtBatchSize:
+    """How trainings went with one batch size.
+
+    Medians are over the seeds, where one that did not reach the target counts as infinite; NaN where the median is
+    infinite, or nothing was run.
+
+    Attributes:
+        batch_size: samples in a step.
+        rate: the learning rate, that of ``optimizer.step(samples=len(batch))``; NaN if none works.
+        rule: how the rate came about.
+        sum_rate: the rate that does the same to a loss that is a sum, rate/batch_size; NaN if the optimizer is not SGD.
+        latency: the median time of a step, in seconds; on the line through the others where there was no time for it,
+            NaN if there are no two.
+        spread: the interquartile range of the latency as a share of it; NaN if it was not timed.
+        rates: the steps to the target by rate, mean over the seeds for tuning, which are others than those of `runs`;
+            NaN where a training failed, or was given up as a loser. Empty if the rate is from a rule.
+        runs: the trainings, one for each seed.
+        steps: to the target, median.
+        samples: to the target, median.
+        seconds: to the target, median: steps times latency.
+        regime: "perfect scaling", "diminishing returns" or "plateau"; empty where the fit does not tell.
+        reason: which runs did not reach the target, and why; empty if all did.
+    """
+
+    batch_size: int
+    rate: float
+    rule: str
+    sum_rate: float
+    latency: float
+    spread: float
+    rates: dict[float, float]
+    runs: list[Training]
+    steps: float
+    samples: float
+    seconds: float
+    regime: str
+    reason: str
+
+
+@dataclass
+class NoiseAlong:
+    """The noise scale along one of the trainings.
+
+    Attributes:
+        batch_size: its batch size; 0 if there was none.
+        rate: its learning rate.
+        seed: its seed.
+        checkpoints: the noise at some moments of it.
+        value: its weighted mean over the training; NaN where it could not be measured.
+        reason: why there is none; empty if there is.
+    """
+
+    batch_size: int
+    rate: float
+    seed: int
+    checkpoints: list[Checkpoint]
+    value: float
+    reason: str
+
+
+@dataclass
+class Predicted:
+    """The batch size that √(N·a/b) gives, beside the one that was the fastest.
+
+    Attributes:
+        by_critical: with the critical batch size that was fitted to the steps as N; NaN if there is none.
+        by_noise: with the noise scale from gradients as N; NaN if there is none.
+        fastest: the batch size with the lowest median time to the target; None if none got there.
+    """
+
+    by_critical: float
+    by_noise: float
+    fastest: int | None
+
+
+@dataclass
+class TrainResult(Result):
+    """Steps, samples and seconds to a loss at many batch sizes, and what follows from them.
+
+    Attributes:
+        target_loss: the mean loss a training sample that was to be reached; NaN if none was set before it ended.
+        first_loss: before any step.
+        lr_rule: "tune", "constant", "sqrt" or "linear".
+        base_rate: the rate with which the search began; for a rule, the one that it starts from. NaN if none works.
+        base_batch_size: the batch size that it was found at.
+        sizes: what came out for each batch size, in ascending order.
+        fit: the trade-off between steps and samples.
+        step_cost: what a step costs; None if fewer than two batch sizes were timed.
+        noise: the noise scale along a training.
+        predicted: what the formula makes of them.
+        reason: why there is nothing to see; empty if there is.
+        trainings: all that finished, those for tuning included, in the order in which they were run.
+        timings: seconds for each step, round by round, by batch size.
+    """
+
+    kind: ClassVar[str] = "train"
+
+    target_loss: float
+    first_loss: float
+    lr_rule: str
+    base_rate: float
+    base_batch_size: int
+    sizes: list[AtBatchSize]
+    fit: TradeOff
+    step_cost: StepCost | None
+    noise: NoiseAlong
+    predicted: Predicted
+    reason: str
+    trainings: list[Training]
+    timings: dict[int, list[float]]
+
+    @property
+    def answered(self) -> bool:
+        """Whether any training reached the target."""
+        return not self.reason and any(not run.why for row in self.sizes for run in row.runs)
+
+    def __str__(self) -> str:
+        from .summary import summary
+
+        return summary(self)

@@ -1,0 +1,236 @@
+"""One batch size after the other: the rate, the trainings that are reported, and the noise along one of them.
+
+All is decided by the options and by how trainings went. So what was interrupted is taken up by doing it again from
+the beginning, where each training that had finished is remembered rather than run.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ...errors import SampleCouplingError
+from ..advice.lab import Learner
+from ..advice.noise import Checkpoint, weighted_noise
+from ..timing.clock import Budget, Clock
+from ..timing.rounds import Timing, side_by_side
+from .plan import Plan
+from .result import NoiseAlong
+from .rules import scaled
+from .trainings import Training, Trainings
+from .tuning import Tuned, every, first_rate, tune
+
+__all__ = ["Found", "sweep"]
+
+TIMING_RATE = 1e-6  # steps that are timed shall not go far
+TIMING_SHARE = 0.1  # of the budget
+TIMING_SECONDS = 30.0  # at the utmost
+ROUNDS = 21
+CALLS = 5  # of a step before there is a time for it
+CHECKPOINTS = 45  # along a training
+
+Tell = Callable[[str, float], None]
+
+
+@dataclass
+class Found:
+    """What was found out so far.
+
+    Attributes:
+        plan: what is to be trained.
+        first_loss: before any step.
+        target: the loss to reach; NaN until it is known.
+        base: the search for the first rate, and for a rule for the one that it starts from.
+        timings: of steps, by batch size.
+        tuned: the rate of each batch size that was come to.
+        runs: the trainings that are reported, by batch size.
+        noise: the noise along a training; None while it was not measured.
+        notes: what was decided for the user.
+        reason: why nothing can be found.
+    """
+
+    plan: Plan
+    first_loss: float
+    target: float = math.nan
+    base: Tuned = field(default_factory=lambda: Tuned(math.nan, math.nan))
+    timings: dict[int, Timing] = field(default_factory=dict)
+    tuned: dict[int, Tuned] = field(default_factory=dict)
+    runs: dict[int, list[Training]] = field(default_factory=dict)
+    noise: NoiseAlong | None = None
+    notes: list[str] = field(default_factory=list)
+    reason: str = ""
+
+    def expected(self, batch_size: int) -> tuple[float | None, float]:
+        """How many steps a batch size takes at the utmost, and a rate to begin with, from the nearest one that is done.
+
+        A larger batch takes no more steps than a smaller one, and a smaller one no more samples than a larger. What a
+        batch size can bear, a larger one can as well; a smaller one may not.
+        """
+        done = {size: tuned for size, tuned in self.tuned.items() if math.isfinite(tuned.steps)}
+        if not done:
+            return None, self.base.rate
+        near = min(done, key=lambda size: abs(math.log(size / batch_size)))
+        steps, rate = done[near].steps, done[near].rate
+        return steps * max(1.0, near / batch_size), rate * min(1.0, math.sqrt(batch_size / near))
+
+
+def sweep(
+    trainings: Trainings, found: Found, *, clock: Clock, budget: Budget, tell: Tell, keep: Callable[[], None]
+) -> None:
+    """Find out all there is to find out; what is known is in `found` at any moment.
+
+    Args:
+        trainings: where they are run.
+        found: begins with the plan, and with timings and the noise where they are known already.
+        clock: what steps are timed with.
+        budget: of the whole.
+        tell: hears of the stage, and of the share of the batch sizes that are done.
+        keep: called when timings or the noise are known, that are not among the trainings.
+
+    Raises:
+        OutOfTime: if the budget is spent.
+    """
+    plan = found.plan
+    if not math.isfinite(found.first_loss):
+        found.reason = "The loss of the new model is not a finite number: there is nothing to compare."
+    elif plan.target is not None and plan.target >= found.first_loss:
+        found.reason = (
+            f"The target, {plan.target:g}, is no lower than the loss before any training, {found.first_loss:.4g}."
+        )
+    if found.reason:
+        return
+    if not found.timings:
+        trainings.check_time()
+        tell("timing steps", 0.0)
+        found.timings = _timed(trainings, plan, clock, budget)
+        keep()
+    tell("looking for a learning rate", 0.0)
+    if not _base(trainings, found):
+        return
+    for done, size in enumerate(plan.order):
+        tell(f"training with batches of {size}", done / len(plan.order))
+        _rate(trainings, found, size)
+        _runs(trainings, found, size)
+        if found.noise is None and _finished(found, size):
+            tell("measuring the noise along a training", (done + 0.9) / len(plan.order))
+            found.noise = _noise(trainings, found, size)
+            keep()
+
+
+def _timed(trainings: Trainings, plan: Plan, clock: Clock, budget: Budget) -> dict[int, Timing]:
+    """Steps of the batch sizes in turn: of the smallest and the next, and of larger ones as far as there is time."""
+    learner = trainings.start(plan.middle, TIMING_RATE, plan.seed)
+    own = Budget(min(TIMING_SECONDS, TIMING_SHARE * budget.seconds, budget.left), clock.wall)
+    contenders: dict[int, Callable[[], None]] = {}
+    last, took = 0, 0.0
+    for size in plan.batch_sizes:
+        if len(contenders) > 1 and CALLS * took * size / last > own.left:
+            break  # what is left would not do for it: its time is that of the line through the others
+        contenders[size] = learner.sized(size).step
+        begin = clock.wall()
+        contenders[size]()
+        last, took = size, clock.wall() - begin
+    return side_by_side(contenders, clock=clock, rounds=ROUNDS, budget=own, seed=plan.seed)
+
+
+def _base(trainings: Trainings, found: Found) -> bool:
+    """A first rate, the target where none was given, and the rate that a rule starts from; says if there is one."""
+    plan = found.plan
+    climb = first_rate(trainings, plan)
+    found.base = Tuned(climb.best, math.nan)
+    if not math.isfinite(climb.best):
+        tried = sorted(climb.costs)
+        found.reason = (
+            f"No learning rate from {tried[0]:.2g} to {tried[-1]:.2g} lowered the training loss with this optimizer: "
+            "check that the model can learn from these data, and that its losses stay finite."
+        )
+        return False
+    expected: float | None = plan.short
+    found.target = climb.costs[climb.best] if plan.target is None else plan.target
+    if plan.target is not None:
+        expected = _scouted(trainings, plan, climb.best, plan.target)
+    else:
+        note = (
+            f"target: a mean loss of {found.target:.4g}, which {plan.short} steps with batches of {plan.middle} at a "
+            f"rate of {climb.best:.2g} had reached"
+        )
+        found.notes.append(note)
+    best = tune(trainings, plan, plan.middle, found.target, climb.best, expected)
+    found.base = best if math.isfinite(best.rate) else found.base
+    return True
+
+
+def _scouted(trainings: Trainings, plan: Plan, rate: float, target: float) -> float | None:
+    """About how many steps a target takes at the middle batch size; None if it is not reached.
+
+    Where that is not known, looks at the loss are far apart, and the steps between two of them are not exact enough to
+    tell a rate from another.
+    """
+    most = plan.most(plan.middle)
+    done = trainings.run(Training(plan.middle, rate, plan.tuning_seeds[0], target, most, every(most)))
+    return None if done.why else done.steps
+
+
+def _rate(trainings: Trainings, found: Found, size: int) -> None:
+    """The rate of a batch size: by the rule, or by trying."""
+    plan, base = found.plan, found.base
+    if plan.rule != "tune":
+        steps = found.expected(size)[0] if size != plan.middle else base.steps
+        found.tuned[size] = Tuned(scaled(plan.rule, base.rate, plan.middle, size), math.nan if steps is None else steps)
+    elif size == plan.middle:
+        found.tuned[size] = base
+    else:
+        expected, start = found.expected(size)
+        found.tuned[size] = tune(trainings, plan, size, found.target, start, expected)
+
+
+def _runs(trainings: Trainings, found: Found, size: int) -> None:
+    """The trainings that are reported."""
+    plan, tuned = found.plan, found.tuned[size]
+    runs = found.runs[size] = []
+    if not math.isfinite(tuned.rate):
+        return
+    most = plan.most(size)
+    looks = every(tuned.steps if math.isfinite(tuned.steps) else (found.expected(size)[0] or most))
+    for seed in plan.run_seeds:  # one by one: those before an interrupt count
+        runs.append(trainings.run(Training(size, tuned.rate, seed, found.target, most, looks)))  # noqa: PERF401
+    steps = [run.steps for run in runs if not run.why]
+    if plan.rule != "tune":  # what is known of the steps now, for those that come after
+        tuned.steps = statistics.median(steps) if steps else math.nan
+
+
+def _finished(found: Found, size: int) -> bool:
+    return any(not run.why for run in found.runs[size])
+
+
+def _noise(trainings: Trainings, found: Found, size: int) -> NoiseAlong:
+    """Train once more as before, and take the gradients apart at some moments.
+
+    Not one of the trainings that are reported: a look at the gradients draws random numbers for dropout.
+    """
+    run = next(run for run in found.runs[size] if not run.why)
+    along = NoiseAlong(size, run.rate, run.seed, [], math.nan, "")
+
+    def look(learner: Learner, taken: int, loss: float) -> None:
+        if not math.isfinite(loss):
+            return
+        try:
+            noise = learner.probe()
+        except SampleCouplingError as error:
+            layer = learner.coupling()
+            where = f" (they meet in {layer})" if layer else ""
+            along.reason = f"the samples of a batch depend on one another{where}: {str(error).splitlines()[0]}"
+            raise
+        along.checkpoints.append(Checkpoint(taken, loss, noise.trace, noise.signal))
+
+    asked = Training(size, run.rate, run.seed, found.target, run.most, max(1, -(-run.taken // CHECKPOINTS)))
+    try:
+        trainings.watch(asked, look)
+    except SampleCouplingError:
+        return along
+    along.value = weighted_noise(along.checkpoints, size)
+    if math.isnan(along.value):
+        along.reason = "at no checkpoint the mean gradient stood out of its noise"
+    return along

@@ -1,0 +1,215 @@
+"""`train`: trainings at many batch sizes to one loss."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...optim import SGD
+from ..errors import BenchError, needed
+from ..problem import Problem, Run
+from ..session import session
+from ..timing.clock import Budget, Clock
+from ..timing.rounds import Timing
+from .conclusion import conclude
+from .plan import Plan
+from .result import TrainResult
+from .resume import check_same
+from .sweep import TIMING_RATE, Found, Tell, sweep
+from .trainings import OutOfTime, Start, Trainings
+
+__all__ = ["train", "train_with"]
+
+Save = Callable[[TrainResult], object]
+
+
+def train(
+    model: Any,
+    loss_fn: Any,
+    data: Any,
+    *,
+    target_loss: float | None = None,
+    batch_sizes: Sequence[int] | None = None,
+    optimizer: Any = SGD,
+    lr_rule: str = "tune",
+    seeds: int = 3,
+    max_epochs: float = 50,
+    test_data: Any = None,
+    budget: float | None = None,
+    threads: int | None = None,
+    memory_limit: int | None = None,
+    seed: int = 0,
+    names: dict[str, str] | None = None,
+    resume: TrainResult | None = None,
+    save: str | Path | Save | None = None,
+    tell: Tell | None = None,
+) -> TrainResult:
+    """Train with many batch sizes to one loss: how many steps, samples and seconds that takes.
+
+    For each batch size a learning rate is found by trying, on seeds of its own, and several trainings are run with it.
+    A trade-off between steps and samples is fitted to them, and the noise scale is measured along one of them. All but
+    the times is decided by the arguments. Ctrl-C and the end of the budget return what is known by then.
+
+    Args:
+        model: a class or function without arguments, called anew for each training, or a module, which is copied.
+        loss_fn: a loss of `F` or `nn`, or a function of (output, target) that returns one loss for each sample, (B,);
+            None for cross-entropy with integer targets and squared error with others.
+        data: (x, y), a dataset of such pairs, or a DataLoader.
+        target_loss: the mean loss a training sample to reach, in evaluation mode; None for the one that a short
+            training at the middle batch size reaches, which `notes` tells.
+        batch_sizes: None for powers of two, up to 2048 or the number of training samples.
+        optimizer: a class of `optim`, or a function (params, lr=rate) that makes one.
+        lr_rule: "tune" for a search at each batch size; "constant", "sqrt" or "linear" for one at the middle batch
+            size, from which the rates of the others follow.
+        seeds: how many trainings are reported for each batch size.
+        max_epochs: passes over the data after which a training is given up, but never before 500 steps.
+        test_data: like `data`; None holds out a fifth.
+        budget: seconds that it may take; None for as many as it takes.
+        threads: of the BLAS library; None keeps what is set.
+        memory_limit: bytes that a training may take; larger batches are left out.
+        seed: decides everything random.
+        names: what to call the ``"model"`` and the ``"data"`` in the result.
+        resume: a result of the same call that was interrupted: trainings that it has are not run again.
+        save: a folder, where ``train.json`` is written after each training that finishes, and taken up if it is there;
+            or a function that is called with the result so far.
+        tell: hears of what is being done, and of the share of the batch sizes that are done.
+
+    Raises:
+        BenchError: if something does not fit, `resume` is of another call, or SciPy is not installed. What the user's
+            own code raises comes through as it is.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> from tinygrad_edu import bench
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(100, 3))
+    >>> y = (x.sum(1, keepdims=True) + rng.normal(size=(100, 1))).astype("float32")
+    >>> result = bench.train(lambda: tg.nn.Linear(3, 1), None, (x, y), target_loss=1.5, batch_sizes=[4, 64], seeds=1)
+    >>> [(row.batch_size, row.runs[0].train_loss <= 1.5) for row in result.sizes]
+    [(4, True), (64, True)]
+    """
+    needed("scipy.optimize", "bench.train, which fits a curve,")
+    before, keep = _kept(resume, save)
+    with session(
+        model,
+        loss_fn,
+        data,
+        optimizer=optimizer,
+        test_data=test_data,
+        budget=budget,
+        threads=threads,
+        memory_limit=memory_limit,
+        seed=seed,
+        names=names,
+    ) as now:
+        problem = now.problem
+        plan = Plan.of(
+            now.sizes(batch_sizes) if batch_sizes is not None else None,
+            len(problem.train),
+            now.largest,
+            rule=lr_rule,
+            target=target_loss,
+            seeds=seeds,
+            seed=seed,
+            max_epochs=max_epochs,
+            gradual=problem.gradual,
+            sums=_is_sgd(problem, seed),
+        )
+        return train_with(
+            functools.partial(Run, problem),
+            plan,
+            problem=problem.about(),
+            settings={"budget": budget, "threads": threads, "memory_limit": memory_limit},
+            environment=now.environment,
+            notes=now.notes,
+            clock=now.clock,
+            budget=now.budget,
+            resume=before,
+            save=keep,
+            tell=tell,
+        )
+
+
+def train_with(
+    start: Start,
+    plan: Plan,
+    *,
+    problem: dict[str, Any],
+    settings: dict[str, Any],
+    environment: dict[str, Any],
+    notes: list[str],
+    clock: Clock,
+    budget: Budget,
+    resume: TrainResult | None = None,
+    save: Save | None = None,
+    tell: Tell | None = None,
+) -> TrainResult:
+    """What `train` does, with anything that can be trained.
+
+    Args:
+        start: begins a training: batch size, rate, seed. The same three give the same training.
+        plan: what is to be trained.
+        problem, settings, environment, notes: see `Result`; the options of the plan are added to the settings.
+        clock, budget, resume, tell: see `train`.
+        save: called with the result so far after each training that finishes.
+    """
+    settings = {**_settings(plan), **settings}
+    first_loss = start(plan.middle, TIMING_RATE, plan.seed).loss()
+    found = Found(plan, first_loss)
+    if resume is not None:
+        check_same(resume, problem, settings, first_loss)
+        found.noise = resume.noise if resume.noise.batch_size else None
+        if resume.environment == environment:
+            found.timings = {size: Timing(seconds) for size, seconds in resume.timings.items()}
+    about: dict[str, Any] = {"problem": problem, "settings": settings, "environment": environment, "notes": notes}
+
+    def keep() -> None:
+        if save is not None:
+            save(conclude(trainings, found, stopped="", complete=False, **about))
+
+    trainings = Trainings(start, budget, resume.trainings if resume is not None else (), keep)
+    stopped = ""
+    try:
+        sweep(trainings, found, clock=clock, budget=budget, tell=tell or (lambda stage, share: None), keep=keep)
+    except KeyboardInterrupt:
+        stopped = "interrupt"
+    except OutOfTime:
+        stopped = "budget"
+    result = conclude(trainings, found, stopped=stopped, complete=not stopped, **about)
+    if save is not None:
+        save(result)
+    return result
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    return {
+        "batch_sizes": list(plan.batch_sizes),
+        "target_loss": plan.target,
+        "lr_rule": plan.rule,
+        "seeds": plan.seeds,
+        "seed": plan.seed,
+        "max_epochs": plan.max_epochs,
+    }
+
+
+def _kept(resume: TrainResult | None, save: str | Path | Save | None) -> tuple[TrainResult | None, Save | None]:
+    """The earlier result, and what is called with the new one."""
+    if not isinstance(save, str | Path):
+        return resume, save
+    file = Path(save) / f"{TrainResult.kind}.json"
+    if resume is None and file.exists():
+        try:
+            resume = TrainResult.from_json(file.read_text(encoding="utf-8"))
+        except (BenchError, OSError, UnicodeDecodeError) as error:
+            raise BenchError(f"{file} cannot be taken up: {error}. Move it away, or save in another folder") from error
+
+    def keep(result: TrainResult) -> None:
+        result.save(save)
+
+    return resume, keep
+
+
+def _is_sgd(problem: Problem, seed: int) -> bool:
+    """Whether a rate divided by the batch size does to a sum what the rate does to a mean."""
+    return type(problem.optimizer(list(problem.make(seed).parameters()), lr=TIMING_RATE)) is SGD

@@ -1,0 +1,109 @@
+"""The learning rate of each batch size, by trying."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass, field
+
+from ..runs.rates import Climb
+from ..runs.target import LOOKS
+from .plan import Plan
+from .trainings import Training, Trainings
+
+__all__ = ["Tuned", "every", "first_rate", "tune"]
+
+FIRST_RATE = {True: 0.1, False: 0.003}  # where the search begins: plain SGD, others
+LOSING = 1.5  # a rate that takes so many times the best one's steps is given up
+SLACK = 4  # how many times the steps that are expected at the utmost a rate gets while none has reached the target
+RATES = 12  # to try at one batch size at the utmost; two more for the last refinement
+FAR = 1e9  # steps: what a training that did not reach the target counts as, and its loss on top
+
+
+@dataclass
+class Tuned:
+    """What a search for a rate found.
+
+    Attributes:
+        rate: the best one; NaN if all diverged.
+        steps: to the target, mean over the seeds for tuning; NaN if no rate got there.
+        rates: the steps by rate; NaN where a training failed, or was given up as a loser.
+    """
+
+    rate: float
+    steps: float
+    rates: dict[float, float] = field(default_factory=dict)
+
+
+def every(steps: float) -> int:
+    """The steps between two looks at the loss, where about so many are expected to the target."""
+    return max(1, round(steps / LOOKS))
+
+
+def first_rate(trainings: Trainings, plan: Plan) -> Climb:
+    """Look for the rate after which the loss is lowest at the end of a short training, at the middle batch size.
+
+    Args:
+        trainings: where they are run.
+        plan: what is to be trained.
+
+    Returns:
+        The search: its costs are losses, its best rate is NaN if none lowers the loss.
+    """
+
+    def end(rate: float) -> float:
+        first, last = [], []
+        for seed in plan.tuning_seeds:
+            done = trainings.run(Training(plan.middle, rate, seed, None, plan.short, every(plan.short)))
+            if math.isnan(done.train_loss):
+                return math.inf
+            first.append(done.first_loss)
+            last.append(done.train_loss)
+        return statistics.fmean(last) if sum(last) < sum(first) else math.inf
+
+    climb = Climb(end, FIRST_RATE[plan.gradual])
+    if math.isfinite(climb.search(4.0)):
+        climb.search(2.0)
+    return climb
+
+
+def tune(
+    trainings: Trainings, plan: Plan, batch_size: int, target: float, start: float, expected: float | None
+) -> Tuned:
+    """Look for the rate with which a batch size is at the target after the fewest steps, to a factor of √2.
+
+    Of rates that do not get there in time the one with the lower loss is the better one, if it brings the loss half the
+    way at least; else it fails, as one does that diverges.
+
+    Args:
+        trainings: where they are run.
+        plan: what is to be trained.
+        batch_size: samples in a step.
+        target: the mean loss to reach.
+        start: the first rate.
+        expected: the steps that it takes at the utmost, as far as can be told from other batch sizes.
+    """
+    most = plan.most(batch_size)
+    if expected is not None:
+        most = min(most, math.ceil(SLACK * max(expected, 1.0)))
+    best = math.inf
+
+    def cost(rate: float) -> float:
+        nonlocal best
+        limit = min(most, max(1, math.ceil(LOSING * best))) if math.isfinite(best) else most
+        likely = best if math.isfinite(best) else (most if expected is None else expected)
+        found = []
+        for seed in plan.tuning_seeds:
+            done = trainings.run(Training(batch_size, rate, seed, target, limit, every(likely)))
+            if done.why:
+                return FAR + done.train_loss if done.train_loss < (done.first_loss + target) / 2 else math.inf
+            found.append(done.steps)
+        mean = statistics.fmean(found)
+        best = min(best, mean)
+        return mean
+
+    climb = Climb(cost, start)
+    if math.isfinite(climb.search(2.0, RATES)):
+        climb.search(math.sqrt(2), RATES + 2)
+    rates = {rate: steps if steps < FAR else math.nan for rate, steps in sorted(climb.costs.items())}
+    return Tuned(climb.best, rates.get(climb.best, math.nan), rates)
