@@ -21,7 +21,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test portable check format oracle docs bench mutants dist clean
+.PHONY: help demo test portable check format oracle browser docs bench mutants dist clean
 
 help: ## Show this list
 	@echo "usage: make TARGET [PYTHON=python3] [VENV=.venv] [ARGS=...]"
@@ -33,7 +33,7 @@ demo: $(VENV)/.demo ## Train a model on handwritten digits and open one of its g
 
 # File by file: what the tests of a file share is then made once, not in each process.
 test: $(VENV)/.test ## Run the tests and the examples in the docstrings
-	$(ONE_THREAD) $(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/oracle $(ARGS)
+	$(ONE_THREAD) $(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/oracle --ignore=tests/browser $(ARGS)
 
 portable: ## Run the tests as on older processors, on every Python found, and on a busy machine
 	@$(PYTHON) tests/portable.py --python $(PYTHON) --venv $(VENV) $(ARGS)
@@ -57,6 +57,18 @@ oracle: $(VENV)/.test oracle-setup ## Compare with PyTorch (skipped where it can
 		echo "PyTorch is not installed: the comparisons were skipped."; status=0; \
 	fi; \
 	exit $$status
+
+# Where there is no Chromium, it is installed if that may be done without asking anybody: by root, from Debian's packages.
+browser: $(VENV)/.browser ## Look at the page of a report in Chromium (skipped where there is none)
+	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium (only once)"; \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || true; \
+	fi; \
+	if command -v chromium >/dev/null; then \
+		echo "$(BIN)/pytest tests/browser $(ARGS)"; $(ONE_THREAD) $(BIN)/pytest tests/browser $(ARGS); \
+	else \
+		echo "There is no chromium on the PATH: the tests in a browser were skipped."; \
+	fi
 
 # -E reads, and so runs, every page: the library may have changed where the page has not.
 docs: $(VENV)/.docs ## Build the documentation into docs/_build/html, running its code
@@ -109,6 +121,11 @@ $(VENV)/.check: $(VENV)/.base pyproject.toml
 	@$(PIP) -e ".[all]" --group test --group check
 	@touch $@
 
+$(VENV)/.browser: $(VENV)/.base pyproject.toml
+	@echo "Installing what the tests in a browser need (only once)"
+	@$(PIP) -e ".[all]" --group browser
+	@touch $@
+
 $(VENV)/.docs: $(VENV)/.base pyproject.toml
 	@echo "Installing what the documentation needs (only once)"
 	@$(PIP) -e ".[all]" --group docs
@@ -116,7 +133,7 @@ $(VENV)/.docs: $(VENV)/.base pyproject.toml
 
 $(VENV)/.bench: $(VENV)/.base pyproject.toml
 	@echo "Installing what the benchmarks need (only once)"
-	@$(PIP) -e ".[all]" --group bench
+	@$(PIP) -e ".[all]"
 	@touch $@
 
 $(VENV)/.mutants: $(VENV)/.base pyproject.toml

@@ -1,0 +1,5 @@
+"""Reports of results: tables in a terminal, pictures, and a page of HTML."""
+
+from .reports import fragment, html, show, tables, write
+
+__all__ = ["fragment", "html", "show", "tables", "write"]

@@ -1,0 +1,244 @@
+"""Pictures as SVG: small, the same every time, and in colours that follow the page they stand in."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import needed
+from ..units import log_ticks, powers_of_two
+from .colours import ACCENT, GRID, INK, PAPER, SECOND, SOFT
+from .svg import trimmed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Canvas", "svg_of"]
+
+SMALL, WIDE = (420, 280), (820, 380)  # points
+TEXT = {SMALL: 11.0, WIDE: 12.0}
+MARGINS = {SMALL: (53, 12, 38, 48), WIDE: (58, 16, 42, 54)}  # left, right, bottom, top
+
+SETTINGS: dict[str, Any] = {
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "tinygrad_edu",
+    "path.simplify": True,
+    "text.parse_math": False,  # a dollar sign is one
+    "text.usetex": False,
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib; only to lay out, see `FONT`
+    "axes.unicode_minus": True,
+}
+
+
+class Canvas:
+    """A figure with one pair of axes.
+
+    Args:
+        wide: for the whole width of a page on a large screen, rather than for half of it or for a phone.
+
+    Attributes:
+        wide: as given.
+        axes: what to draw on.
+    """
+
+    def __init__(self, wide: bool = False) -> None:
+        figure = needed("matplotlib.figure", "A picture")
+        self.wide: bool = wide
+        self._size = WIDE if wide else SMALL
+        self._text = TEXT[self._size]
+        width, height = self._size
+        left, right, bottom, top = MARGINS[self._size]
+        self._figure = figure.Figure(figsize=(width / 72, height / 72), dpi=72)
+        self.axes: Axes = self._figure.add_axes(
+            (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
+        )
+        self._inside = width - left - right
+        axes = self.axes
+        for side, spine in axes.spines.items():
+            spine.set_visible(side == "bottom")
+            spine.set(color=SOFT, linewidth=0.8)
+        axes.tick_params(labelsize=self._text, labelcolor=SOFT, color=SOFT, length=0, pad=5)
+        axes.tick_params(axis="x", length=4, width=0.8)
+        axes.grid(visible=True, axis="y", color=GRID, linewidth=0.8)
+        axes.set_axisbelow(True)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.get_offset_text().set_visible(False)
+
+    def label(self, x: str, y: str) -> None:
+        """What the axes show; that of the second stands above it, where it can be read."""
+        self.axes.set_xlabel(x, color=SOFT, fontsize=self._text, labelpad=5)
+        height = self._size[1]
+        self._figure.text(
+            0.0,
+            1 - 6 / height,
+            y,
+            color=SOFT,
+            fontsize=self._text,
+            verticalalignment="top",
+        )
+
+    def sizes(self, sizes: Sequence[float], label: str = "samples in a batch", pad: float = 1.25) -> None:
+        """An axis of batch sizes, with a tick at powers of two."""
+        low, high = min(sizes) / pad, max(sizes) * pad
+        self.axes.set_xscale("log", base=2)
+        self.axes.set_xlim(low, high)
+        ticks = powers_of_two(low, high, 14 if self.wide else 9) or [float(sizes[0])]
+        self._ticks("x", ticks, [_short(tick) for tick in ticks])
+        self.axes.set_xlabel(label, color=SOFT, fontsize=self._text, labelpad=5)
+
+    def logarithmic(
+        self, values: Sequence[float], text: Callable[[float], str], axis: str = "y", *, base: int = 10
+    ) -> None:
+        """A logarithmic axis around some values, with a few ticks: round numbers, or powers of two for base 2."""
+        finite = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
+        low, high = min(finite), max(finite)
+        room = max((high / low) ** 0.08, 1.12)
+        low, high = low / room, high * room
+        (self.axes.set_yscale if axis == "y" else self.axes.set_xscale)("log")
+        (self.axes.set_ylim if axis == "y" else self.axes.set_xlim)(low, high)
+        most = 6 if axis == "y" or self.wide else 5
+        ticks = powers_of_two(low, high, most) if base == 2 else log_ticks(low, high, most)
+        self._ticks(axis, ticks, [text(tick) for tick in ticks])
+
+    def linear(self, low: float, high: float, text: Callable[[float], str], axis: str = "y") -> None:
+        """A linear axis, with a few round ticks."""
+        ticker = needed("matplotlib.ticker", "A picture")
+        if not high > low:
+            low, high = low - 0.5, high + 0.5
+        (self.axes.set_ylim if axis == "y" else self.axes.set_xlim)(low, high)
+        ticks = ticker.MaxNLocator(5 if axis == "y" else 6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        ticks = [float(tick) for tick in ticks if low <= tick <= high]
+        self._ticks(axis, ticks, [text(tick) for tick in ticks])
+
+    def names(self, places: Sequence[float], names: Sequence[str]) -> None:
+        """A horizontal axis with a name at each place."""
+        self._ticks("x", list(places), list(names))
+
+    def line(self, x: Any, y: Any, label: str = "", color: str = ACCENT, **more: Any) -> None:
+        """A line."""
+        more = {"linewidth": 2.0, "solid_capstyle": "round", "label": label or "_", **more}
+        self.axes.plot(x, y, color=color, **more)
+
+    def dots(self, x: Any, y: Any, label: str = "", color: str = SECOND, **more: Any) -> None:
+        """Round marks with a rim that sets them off from lines."""
+        more = {"markersize": 7.5, "marker": "o", "markeredgecolor": PAPER, "markeredgewidth": 1.4, **more}
+        self.axes.plot(x, y, color=color, linestyle="none", label=label or "_", zorder=4, **more)
+
+    def upright(self, x: float, label: str = "", color: str = SOFT) -> None:
+        """A thin vertical line across, with a word at its top."""
+        self.axes.axvline(x, color=color, linewidth=1.0, dashes=(3, 3), zorder=1)
+        if label:
+            right = self._share(x) > 0.72
+            self._word(
+                (x, 0.97), self.axes.get_xaxis_transform(), label, color, shift=(-5 if right else 5, 0), right=right
+            )
+
+    def level(self, y: float, label: str, color: str = SOFT, *, at: float = 0.02, below: bool = False) -> None:
+        """A thin horizontal line across, with a word above or below it, `at` a share of the width."""
+        self.axes.axhline(y, color=color, linewidth=1.0, dashes=(3, 3), zorder=1)
+        self._word(
+            (at, y),
+            self.axes.get_yaxis_transform(),
+            label,
+            color,
+            shift=(0, -3) if below else (0, 3),
+            right=at > 0.5,
+            top=below,
+        )
+
+    def chosen(self, x: float, y: float, text: str, line: float = math.nan) -> None:
+        """The point that it is all about, with a word under it, on the side where an upright line is not."""
+        self.dots([x], [y], color=ACCENT, markersize=10.5)
+        side = -1 if line > x or (math.isnan(line) and self._share(x) > 0.8) else 1
+        self.say(x, y, text, ACCENT, xytext=(8 * side, -9), va="top", ha="right" if side < 0 else "left")
+
+    def corner(self, text: str, at: float) -> None:
+        """A word at the top, at the left end (0) or at the right one (1)."""
+        self._word((at, 1.0), self.axes.transAxes, text, SOFT, shift=(5 - 10 * at, -4), right=at > 0.5)
+
+    def say(self, x: float, y: float, text: str, color: str = INK, **more: Any) -> None:
+        """A word at a point, a little away from it."""
+        more = {"xytext": (0, 9), "ha": "center", "va": "bottom", "fontweight": "bold", **more}
+        self.axes.annotate(text, (x, y), textcoords="offset points", color=color, fontsize=self._text, **more)
+
+    def key(self) -> None:
+        """What lines and marks mean, in a row above the axes."""
+        names = self.axes.get_legend_handles_labels()[1]
+        if names:
+            self.axes.legend(
+                loc="lower left",
+                bbox_to_anchor=(-MARGINS[self._size][0] / self._inside, 1.0),
+                ncols=len(names),
+                frameon=False,
+                fontsize=self._text,
+                labelcolor=SOFT,
+                handlelength=1.3,
+                handletextpad=0.5,
+                columnspacing=1.3,
+                borderpad=0.0,
+                borderaxespad=0.9,
+            )
+
+    def svg(self, name: str) -> str:
+        """The figure as an SVG element; `name` keeps its ids apart from those of other pictures."""
+        needed("matplotlib.backends.backend_svg", "A picture")
+        written = io.StringIO()
+        self._figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
+        return trimmed(written.getvalue(), name, self._size, self._text)
+
+    def _word(
+        self,
+        place: tuple[float, float],
+        within: Any,
+        text: str,
+        color: str,
+        *,
+        shift: tuple[float, float],
+        right: bool = False,
+        top: bool = True,
+    ) -> None:
+        """A word at a place, shifted by some points; it ends there where `right`, and hangs from it where `top`."""
+        self.axes.annotate(
+            text,
+            place,
+            xycoords=within,
+            xytext=shift,
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="top" if top else "bottom",
+            color=color,
+            fontsize=self._text,
+        )
+
+    def _share(self, x: float) -> float:
+        """How far along the horizontal axis a value is, from 0 to 1."""
+        place = self.axes.transLimits.transform(self.axes.transScale.transform((x, 1.0)))
+        return float(place[0])
+
+    def _ticks(self, axis: str, ticks: list[float], names: list[str]) -> None:
+        (self.axes.set_xticks if axis == "x" else self.axes.set_yticks)(ticks, names)
+        (self.axes.set_xticks if axis == "x" else self.axes.set_yticks)([], minor=True)
+
+
+def svg_of(draw: Callable[[Canvas], None], name: str, *, wide: bool = False) -> str:
+    """What `draw` draws, as an SVG element whose settings are ours, whatever the user's are."""
+    matplotlib = needed("matplotlib", "A picture")
+    with matplotlib.rc_context():
+        matplotlib.rcParams.update(
+            {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith(("backend", "_"))}
+        )
+        matplotlib.rcParams.update(SETTINGS)
+        canvas = Canvas(wide)
+        draw(canvas)
+        return canvas.svg(name)
+
+
+def _short(size: float) -> str:
+    """A batch size on an axis: 1k for 1024, as there is little room."""
+    if size < 1:
+        return f"{size:g}"
+    if size >= 2**20:
+        return f"{size / 2**20:g}M"
+    return f"{size / 1024:g}k" if size >= 8192 else f"{size:g}"

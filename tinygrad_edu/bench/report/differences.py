@@ -1,0 +1,52 @@
+"""Whether results that are reported together are of one problem and from one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..compare import SAME
+from ..results import Result
+
+__all__ = ["differences"]
+
+# How many samples there are is not among them: what is held out depends on the kind of result.
+PROBLEM = {name: name for name in ("model", "data", "loss", "optimizer", "dtype", "parameters")}
+MACHINE = {key: spoken for key, spoken in SAME.items() if key != "clock"}
+
+
+def differences(results: Sequence[Result]) -> list[str]:
+    """Warnings for a report of several results, as sentences without a full stop; none where all agree.
+
+    What only some of them know is no difference.
+
+    Args:
+        results: one of each kind.
+    """
+    problems = _named(PROBLEM, [(result.kind, result.problem) for result in results])
+    machines = _named(MACHINE, [(result.kind, result.environment) for result in results])
+    found = []
+    if problems:
+        found.append(
+            f"these results are of different problems, so that numbers of one say nothing of the other: {problems}"
+        )
+    if machines:
+        found.append(
+            "these results were measured on different machines or settings, so that times of one say nothing of the "
+            f"other: {machines}"
+        )
+    return found
+
+
+def _named(names: Mapping[str, str], facts: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """Each name under which there are several values, with these and the kinds of results that have them."""
+    found = []
+    for name, spoken in names.items():
+        kinds: dict[str, list[str]] = {}
+        for kind, entries in facts:
+            if entries.get(name) is not None:
+                kinds.setdefault(str(entries[name]), []).append(kind)
+        if len(kinds) > 1:
+            values = ", ".join(f"{value} in {' and '.join(having)}" for value, having in kinds.items())
+            found.append(f"{spoken} {values}")
+    return "; ".join(found)

@@ -1,0 +1,163 @@
+"""What a step costs by its size: seconds, samples a second, memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...units import about, amount, batch, bytes_, seconds, short
+from ..canvas import Canvas
+from ..colours import ACCENT, SECOND, SOFT
+from ..picture import Picture
+
+__all__ = ["Steps", "latency", "listed", "memory", "points", "throughput"]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Measured steps, and the line t(B) = overhead + per_sample·B through them.
+
+    Attributes:
+        sizes: batch sizes, ascending.
+        medians: seconds of a step.
+        lows: the first quartile, in seconds.
+        highs: the third quartile, in seconds.
+        overhead: in seconds; NaN without a line.
+        per_sample: in seconds a sample; NaN without a line.
+    """
+
+    sizes: Sequence[int]
+    medians: Sequence[float]
+    lows: Sequence[float]
+    highs: Sequence[float]
+    overhead: float = math.nan
+    per_sample: float = math.nan
+
+    @property
+    def knee(self) -> float:
+        """The batch size at which overhead and arithmetic are equal; NaN if there is none."""
+        if self.overhead > 0 and self.per_sample > 0:
+            return self.overhead / self.per_sample
+        return math.nan
+
+    @property
+    def has_line(self) -> bool:
+        """Whether there is a line."""
+        return self.overhead + self.per_sample > 0
+
+    def at(self, size: float) -> float:
+        """Seconds of a step by the line."""
+        return self.overhead + self.per_sample * size
+
+
+def points(sizes: Sequence[float], count: int = 60) -> list[float]:
+    """Batch sizes for a curve, evenly spread over the axis."""
+    return [float(size) for size in np.geomspace(min(sizes), max(sizes), count)]
+
+
+def listed(sizes: Sequence[float], values: Sequence[str]) -> str:
+    """Values by batch size, as a sentence lists them."""
+    return ", ".join(f"{value} at {batch(size)}" for size, value in zip(sizes, values, strict=True))
+
+
+def latency(steps: Steps) -> Picture:
+    """Seconds of a step, with its quartiles and the line."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.sizes(steps.sizes)
+        canvas.label("samples in a batch", "time of a step")
+        canvas.logarithmic([*steps.lows, *steps.highs], seconds)
+        canvas.axes.fill_between(
+            steps.sizes, steps.lows, steps.highs, color=SECOND, alpha=0.18, linewidth=0, label="middle half"
+        )
+        if steps.has_line:
+            x = points(steps.sizes)
+            canvas.line(x, [steps.at(size) for size in x], "a + b·B")
+        canvas.dots(steps.sizes, steps.medians, "median")
+        if min(steps.sizes) < steps.knee < max(steps.sizes):
+            canvas.upright(steps.knee, f"a/b = {batch(steps.knee)}")
+        canvas.key()
+
+    if math.isfinite(steps.knee):
+        caption = (
+            f"Left of {batch(steps.knee)} samples a step costs about the same whatever its size, at least "
+            f"{seconds(steps.overhead)}; right of it each sample adds its {seconds(steps.per_sample)}."
+        )
+    else:
+        caption = "Where the points lie flat, further samples in a step cost next to nothing."
+    medians = listed(steps.sizes, [seconds(value) for value in steps.medians])
+    return Picture("latency", "What a step costs", caption, f"Median time of a step by batch size: {medians}.", draw)
+
+
+def throughput(steps: Steps) -> Picture:
+    """Samples a second, with what they would be if steps cost the same whatever their size."""
+    rates = [size / median for size, median in zip(steps.sizes, steps.medians, strict=True)]
+    ideal = [size * rates[0] / steps.sizes[0] for size in steps.sizes]
+    top = 1 / steps.per_sample if steps.per_sample > 0 else math.nan
+
+    def draw(canvas: Canvas) -> None:
+        canvas.sizes(steps.sizes)
+        canvas.label("samples in a batch", "samples a second")
+        highest = max(*rates, top if math.isfinite(top) else 0.0)
+        canvas.logarithmic([*rates, highest * 1.3], short)
+        canvas.line(steps.sizes, ideal, "linear", SOFT, linewidth=1.2, dashes=(4, 3))
+        if steps.has_line:
+            x = points(steps.sizes)
+            canvas.line(x, [size / steps.at(size) for size in x], "B / (a + b·B)")
+        canvas.dots(steps.sizes, rates, "measured")
+        if math.isfinite(top):
+            canvas.level(top, f"at most {about(top)}")
+        if min(steps.sizes) < steps.knee < max(steps.sizes):
+            canvas.axes.axvline(steps.knee, color=SOFT, linewidth=1.0, dashes=(3, 3), zorder=1)
+            height = 1 / (2 * steps.per_sample)
+            canvas.say(steps.knee, height, f"knee {batch(steps.knee)}", ACCENT, xytext=(7, -4), ha="left", va="top")
+        canvas.key()
+
+    if math.isfinite(steps.knee):
+        caption = (
+            f"Up to about {batch(steps.knee)} samples, the knee, a larger batch trains almost for free; beyond it "
+            f"throughput gains little and ends near {about(top)} samples a second."
+        )
+    else:
+        caption = "Where the points leave the dashed line, a larger batch is no longer free."
+    measured = listed(steps.sizes, [amount(value) for value in rates])
+    return Picture("throughput", "Throughput", caption, f"Samples a second by batch size: {measured}.", draw)
+
+
+def memory(
+    sizes: Sequence[int], peaks: Sequence[float], fixed: float, per_sample: float, limit: float, largest: float
+) -> Picture:
+    """Peak memory of a step with its line, and where that line meets a limit.
+
+    Args:
+        sizes: batch sizes that were measured.
+        peaks: bytes.
+        fixed: bytes of the line at size 0; NaN without a line.
+        per_sample: bytes a sample of the line.
+        limit: bytes that are there; NaN if unknown.
+        largest: the largest batch that is predicted to fit; NaN if unknown.
+    """
+    ends = [*sizes, largest] if math.isfinite(largest) else list(sizes)
+
+    def draw(canvas: Canvas) -> None:
+        canvas.sizes(ends)
+        canvas.label("samples in a batch", "peak memory of a step")
+        canvas.logarithmic([*peaks, *([limit * 1.4] if math.isfinite(limit) else [])], bytes_, base=2)
+        if math.isfinite(fixed):
+            x = points(ends)
+            canvas.line(x, [max(fixed + per_sample * size, 1.0) for size in x], "predicted")
+        canvas.dots(sizes, peaks, "measured")
+        if math.isfinite(limit):
+            canvas.level(limit, f"limit {bytes_(limit)}")
+        canvas.key()
+
+    if math.isfinite(per_sample):
+        caption = f"Each sample of a batch adds {bytes_(per_sample)} at the peak"
+        caption += f": up to {about(largest)} samples should fit." if math.isfinite(largest) else "."
+    else:
+        caption = "What a step needs at its peak."
+    measured = listed(sizes, [bytes_(value) for value in peaks])
+    return Picture("memory", "Memory", caption, f"Peak memory of a step by batch size: {measured}.", draw)

@@ -1,0 +1,1 @@
+"""What each kind of result comes to, in words and in tables."""
