@@ -68,6 +68,7 @@ from .tensor import Tensor as Tensor
 from .transforms import *
 
 if TYPE_CHECKING:
+    from . import bench as bench
     from . import samples as samples
 
 _numpy_warnings.install()
@@ -75,6 +76,6 @@ _numpy_warnings.install()
 
 def __getattr__(name: str) -> Any:
     """Parts that most programs do without are imported when they are first asked for."""
-    if name == "samples":
+    if name in ("bench", "samples"):
         return importlib.import_module(f".{name}", __name__)
     raise _absent.unknown(f"module {__name__!r}", name, lambda: globals())

@@ -1,4 +1,4 @@
-"""The command line: `tinygrad-edu demo` and `tinygrad-edu check`."""
+"""The command line: `tinygrad-edu demo`, `check` and `bench`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 from ._version import __version__
+from .bench.command import WORDS, add_bench, bench
 from .demo.settings import BATCH_SIZE, EPOCHS, LEARNING_RATES, Settings
 from .testing.command import add_check, check
 
@@ -32,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; None for those this process was started with.
 
     Returns:
-        The exit status: 0 if all went well, 1 if not, 2 if there was nothing to check, 130 if interrupted, 143 if
-        asked to end.
+        The exit status: 0 if all went well, 1 if not, 2 if there was nothing to check or to benchmark, 3 if a benchmark
+        has no answer, 130 if interrupted, 143 if asked to end.
 
     Raises:
         SystemExit: after `--help` and `--version`, and with status 2 if the words make no sense.
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     parser = _parser()
-    options = parser.parse_args(argv)
+    options = parser.parse_args(_with_word(sys.argv[1:] if argv is None else argv))
     if options.command is None:
         parser.print_help()
         return 0
@@ -63,6 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # such as a full disk
         print(f"tinygrad-edu {options.command}: {error}", file=sys.stderr)
         return 1
+
+
+def _with_word(argv: Sequence[str]) -> Sequence[str]:
+    """`bench` without a second word is `bench advise`."""
+    if not argv or argv[0] != "bench" or (len(argv) > 1 and argv[1] in (*WORDS, "-h", "--help")):
+        return argv
+    return ["bench", "advise", *argv[1:]]
 
 
 @contextmanager
@@ -85,6 +93,8 @@ def _ending_on_request() -> Iterator[None]:
 def _run(options: argparse.Namespace) -> int:
     if options.command == "check":
         return check(options.target, shapes=options.shape, seed=options.seed, mode=options.mode, order=options.order)
+    if options.command == "bench":
+        return bench(options)
     return _demo(Settings(options.seed, options.batch_size, options.epochs, options.optimizer, options.lr))
 
 
@@ -141,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--optimizer", choices=list(LEARNING_RATES), default="adam", help="how to step (default %(default)s)")
     add("--lr", type=_rate, default=None, metavar="X", help=f"the learning rate (default: {rates})")
     add_check(commands)
+    add_bench(commands)
     return parser
 
 

@@ -1,5 +1,24 @@
 """Benchmarks of a user's own training: which batch size to use, and why."""
 
+from .advice.advice import Advice
+from .advice.advise import advise
+from .compare import Comparison, compare
 from .errors import BenchError
+from .latency.result import SpeedResult
+from .latency.speed import speed
+from .results import load
+from .training.result import TrainResult
+from .training.train import train
 
-__all__ = ["BenchError"]
+__all__ = [
+    "Advice",
+    "BenchError",
+    "Comparison",
+    "SpeedResult",
+    "TrainResult",
+    "advise",
+    "compare",
+    "load",
+    "speed",
+    "train",
+]
