@@ -68,6 +68,12 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
         [("tinygrad_edu.optim", ("",)), ("tinygrad_edu.optim.lr_scheduler", ("",))],
     ),
     "data": ("Data", "`tinygrad_edu.data`: datasets, samplers, the loader.", [("tinygrad_edu.data", ("",))]),
+    "bench": (
+        "Benchmarking batch sizes",
+        "`tinygrad_edu.bench`: which batch size to use, and why; what `tinygrad-edu bench` calls. The page "
+        "[Which batch size?](../../which-batch-size.md) introduces it.",
+        [("tinygrad_edu.bench", ("bench.advice", "bench"))],
+    ),
     "testing": (
         "Testing gradients",
         "`tinygrad_edu.testing`, and `tinygrad_edu.testing.strategies`, which needs hypothesis. The page "
@@ -96,7 +102,20 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
 # Tables that are public: the file that defines and documents each.
 DATA = {"PRIMITIVES": "primitives", "NUMPY_FUNCTIONS": "primitives", "LAWS": "testing.law_call"}
 # The order in which pages take their names; the ones with particular tastes choose first.
-ORDER = ["errors", "tensors", "ops", "functional", "linalg", "samples", "nn", "optim", "data", "testing", "autograd"]
+ORDER = [
+    "errors",
+    "tensors",
+    "ops",
+    "functional",
+    "linalg",
+    "samples",
+    "nn",
+    "optim",
+    "data",
+    "bench",
+    "testing",
+    "autograd",
+]
 
 
 def write_pages(app: Any) -> None:
