@@ -35,7 +35,7 @@ def result() -> TrainResult:
 def test_a_line_for_each_batch_size(result: TrainResult) -> None:
     text = str(result)
     assert text == summary(result)
-    assert text.startswith("Steps to a mean loss of 0.1, medians of 3 seeds. Learning rate: tuned at each batch size.")
+    assert text.startswith("Steps to a mean loss of 0.1, medians of 3 seeds. Learning rate: tuned at each batch size; ")
     table = text.split("\n\n")[1].splitlines()
     assert table[0].split("  ")[0] == "batch size"
     assert [line.split()[0] for line in table[1:]] == ["8", "32", "512"]

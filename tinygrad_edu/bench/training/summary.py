@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from ..units import number
 from .result import AtBatchSize, TrainResult
 
-__all__ = ["regime", "remark", "summary", "waits"]
+__all__ = ["RATES", "regime", "remark", "summary", "waits"]
+
+RATES = "rates are those of optimizer.step(samples=len(batch)), which are PyTorch's for mean losses"
 
 
 def summary(result: TrainResult) -> str:
@@ -45,7 +47,7 @@ def _first(result: TrainResult) -> str:
         return result.reason
     return (
         f"Steps to a mean loss of {number(result.target_loss)}, medians of {result.settings['seeds']} seeds. "
-        f"Learning rate: {result.sizes[0].rule}."
+        f"Learning rate: {result.sizes[0].rule}; {RATES}."
     )
 
 

@@ -14,8 +14,9 @@ def test_the_fastest_size_is_the_headline() -> None:
     found = answer(train_result())
     assert found.headline == "Batches of 128 reach the target first, in 103 ms"
     what, critical, formula = found.reason
-    assert what == (
-        "Trained to a mean loss of 0.1 with 5 seeds; what is told are medians. Learning rate: tuned at each batch size."
+    assert what.startswith(
+        "Trained to a mean loss of 0.1 with 5 seeds; what is told are medians. Learning rate: tuned at each batch "
+        "size; rates are those of optimizer.step(samples=len(batch))"
     )
     assert "The critical batch size is 75 (95 %: 62–91)" in critical
     assert "twice the fewest steps, 400, and twice the fewest samples, 30,000" in critical

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from ...training.result import AtBatchSize, TrainResult
-from ...training.summary import regime, remark, waits
+from ...training.summary import RATES, regime, remark, waits
 from ...units import NOTHING, about, amount, batch, number, rate, seconds
 from ..table import Answer, Table
 
@@ -41,7 +41,7 @@ def _what(result: TrainResult) -> str:
     text = (
         f"Trained to a mean loss of {number(result.target_loss)} with {number(seeds)} seeds; what is told are medians."
     )
-    return f"{text} Learning rate: {'; '.join(rules)}." if rules else text
+    return f"{text} Learning rate: {'; '.join(rules)}; {RATES}." if rules else text
 
 
 def _critical(result: TrainResult) -> str:
