@@ -161,10 +161,12 @@ def _about_timing(found: Findings, cost: StepCost, answer: Answer) -> list[str]:
         )
     worst = max(cost.spreads)
     if worst > UNSTEADY:
-        threads = (
-            "" if found.threads == 1 else f" With {found.threads} threads small products often wait: try threads=1."
-        )
-        said.append(f"The times of a step vary by up to {percent(worst)} of their median.{threads}")
+        text = f"The times of a step vary by up to {percent(worst)} of their median."
+        if found.threads > 1:
+            text += (
+                f" With {found.threads} threads small products often wait for one another: try a single one, threads=1."
+            )
+        said.append(text)
     return said
 
 
