@@ -20,7 +20,9 @@ def begun(**options):
 def test_memory_that_leaves_room_for_few_samples_limits_the_batch():
     with begun(memory_limit=500_000) as now:
         assert 1 <= now.largest < 100
-        assert f"batches of up to {now.largest} are predicted to fit" in now.notes[-1]
+        assert f"batches of up to {now.largest} are predicted to fit" in now.notes[-2]
+        assert f"losses are compared over {now.largest} samples" in now.notes[-1]
+        assert len(now.problem.judged[1]) == now.largest  # looks at the loss keep to the limit as well
         assert now.sizes([1, 100]) == [1]
     with begun(memory_limit=10**9) as now:
         assert now.largest == 160

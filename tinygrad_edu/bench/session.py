@@ -110,6 +110,9 @@ def session(
         count = threads_in_use()
         clock = Clock.for_threads(count if not problem.train.workers else count + problem.train.workers)
         largest, notes = _fitting(problem, memory_limit, running, seed)
+        if largest < len(problem.judged[1]):  # a look at the loss shall fit into memory as well
+            problem = problem.lighter(largest)
+            notes.append(f"losses are compared over {largest} samples, and noise is measured on as many")
         yield Session(problem, clock, running, environment(clock, count), largest, [*problem.notes, *notes])
 
 
