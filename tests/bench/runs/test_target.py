@@ -84,3 +84,12 @@ def test_a_first_loss_below_zero_is_no_divergence():
 
 def test_the_first_crossing_counts():
     assert crossing([(0, 2.0), (10, 0.0), (20, 2.0), (30, 0.0)], 1.0) == 5.0
+
+
+@pytest.mark.parametrize("spike", [1, 2, 3, 4])
+def test_a_loss_that_explodes_before_the_first_look_ends_it_though_it_would_come_back(spike):
+    run = Curve(lambda k: 1e9 if spike <= k <= spike + 3 else 1.0 - k / 1000)
+    end = until(run, 0.5, most=1000, every=100)
+    assert end.why == "diverged"
+    assert spike <= end.taken <= spike + 3
+    assert end.curve[-1] == (end.taken, math.inf)

@@ -64,6 +64,9 @@ def until(
 ) -> Reached:
     """Train until the loss is at the target, or not to be waited for any longer.
 
+    A loss that explodes ends it, also one that would come down again before the first look: so the steps at the
+    beginning, where rates that are too large show, are looked at more closely.
+
     Args:
         run: starts where it is.
         target: the mean loss a sample to reach.
@@ -93,6 +96,8 @@ def until(
         for _ in range(min(every, most - taken)):
             run.step()
             taken += 1
+            if taken < every and taken & (taken - 1) == 0 and not run.loss() <= hopeless:  # after 1, 2, 4, … steps
+                return Reached(math.nan, taken, [*curve, (taken, math.inf)], why="diverged")
         curve.append((taken, run.loss()))
 
 
