@@ -88,7 +88,7 @@ def regrets(name: str, model: Any, data: Any, optimizer: Any, options: argparse.
     if advice.batch_size is None or advice.learning_rate is None:
         print(f"{name:16} no answer: {advice.reason}")
         return math.inf, math.inf
-    problem = Problem.of(model, None, data, optimizer=optimizer)
+    problem = Problem.of(model, None, data, optimizer=optimizer, seed=options.seed)
     sizes = sorted({size for size in SIZES if size <= len(problem.train)} | {advice.batch_size})
     sweep = bench.train(
         model,
