@@ -19,6 +19,7 @@ LOADING = 0.05  # of the budget, for what drawing a batch takes: the most
 SPARE = 2.0  # how many times the steps that are expected a training may take
 PATIENCE = (5.0, 20.0)  # and in the last search, where a slow rate that is safe beats one that may fail; then once more
 FINAL_SEEDS = 8
+FINE = (math.sqrt(2), 2**0.25)  # how far apart the last rates are: near where trainings fail a half step counts
 THOROUGH = 30  # trainings in a lane that looks closely: some eight rates, three seeds each
 
 
@@ -190,7 +191,7 @@ def _final_rate(lab: Lab, found: Findings) -> None:
             budget=budget,
             seeds=seeds,
             first_seed=lab.seed + 200,
-            factors=(math.sqrt(2),) if lane else (2.0, math.sqrt(2)),
+            factors=FINE if lane else (2.0, *FINE),
         )
         if found.final.finished or not budget.left:
             break
