@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
-from bench_results import advice, speed_result
+from bench.made_results import advice, speed_result
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench_results import advice, speed_result, train_result, without_answer
+from bench.made_results import advice, speed_result, train_result, without_answer
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("playwright")

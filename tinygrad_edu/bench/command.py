@@ -128,7 +128,7 @@ def bench(options: argparse.Namespace) -> int:
 
 def _measured(options: argparse.Namespace, chosen: Chosen) -> Result | str:
     """What `advise`, `speed` or `train` finds, or what it would do."""
-    from .plan import plan
+    from .dry_run import dry_run
     from .progress import progress
 
     running = Budget(options.budget)
@@ -136,7 +136,7 @@ def _measured(options: argparse.Namespace, chosen: Chosen) -> Result | str:
     if options.budget is not None:  # reading the data is part of what a person waits for
         given["budget"] = max(running.left, LEAST * options.budget)
     if options.dry_run:
-        return plan(options.word, **given)
+        return dry_run(options.word, **given)
     model, loss, data = (given.pop(name) for name in ("model", "loss_fn", "data"))
     from . import advise, speed, train
 

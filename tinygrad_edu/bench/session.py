@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import BenchError
-from .problem import Problem, Run
+from .problem import TIMING_RATE, Problem, Run
 from .problem.randomness import preserved
 from .problem.sizes import check_sizes
 from .timing.clock import Budget, Clock, check_budget
@@ -122,7 +122,7 @@ def _fitting(problem: Problem, memory_limit: int | None, budget: Budget, seed: i
     if memory_limit is None:
         return count, []
     limit, _ = memory_within(memory_limit)
-    memory = memory_of(lambda size: Run(problem, size, 1e-6, seed), count, limit=limit, budget=budget)
+    memory = memory_of(lambda size: Run(problem, size, TIMING_RATE, seed), count, limit=limit, budget=budget)
     if memory.largest is None and math.isnan(memory.per_sample):
         return count, [f"memory: it is not known which batches fit into {bytes_(limit)}, as {memory.why}"]
     if memory.largest is None or memory.largest >= count:

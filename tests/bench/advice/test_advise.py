@@ -47,7 +47,7 @@ def test_the_batch_size_is_within_the_root_of_two_of_the_best(a, b, noise, count
     for answer in answers:
         assert answer.best == pytest.approx(best, rel=0.15)
         assert answer.size & (answer.size - 1) == 0
-        assert 1 / 1.5 < answer.size / best < 1.5  # √2, and what the rounding of a B* that is a little off adds
+        assert 1 / math.sqrt(2) <= answer.size / best <= math.sqrt(2)
         assert answer.low <= answer.size <= answer.high
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from simulated import Machine, Training
+from bench.machine import Machine, Training
 
 from tinygrad_edu import nn
 from tinygrad_edu.bench.latency.sweep import ROUNDS, Sweep

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench_results import COMMON, advice, speed_result, train_result
+from bench.made_results import COMMON, advice, speed_result, train_result
 
 from tinygrad_edu.bench.report.differences import differences
 

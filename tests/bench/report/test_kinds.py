@@ -1,7 +1,7 @@
 """What belongs to a kind of result."""
 
 import pytest
-from bench_results import advice, speed_result, train_result
+from bench.made_results import advice, speed_result, train_result
 
 pytest.importorskip("matplotlib")
 

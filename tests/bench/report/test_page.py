@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from bench_results import COMMON, advice, lane, speed_result, without_answer
+from bench.made_results import COMMON, advice, lane, speed_result, without_answer
 
 pytest.importorskip("matplotlib")
 

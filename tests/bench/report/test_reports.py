@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from bench_results import advice, train_result, without_answer
+from bench.made_results import advice, train_result, without_answer
 
 pytest.importorskip("matplotlib")
 

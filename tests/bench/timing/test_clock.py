@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from simulated import Machine
+from bench.machine import Machine
 
 from tinygrad_edu.bench.errors import BenchError
 from tinygrad_edu.bench.timing.clock import Budget, check_budget

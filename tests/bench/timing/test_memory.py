@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from simulated import Machine
+from bench.machine import Machine
 
 import tinygrad_edu as tg
 from tinygrad_edu.bench.errors import BenchError

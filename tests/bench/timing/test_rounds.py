@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from simulated import Machine
+from bench.machine import Machine
 
 from tinygrad_edu.bench.timing.clock import Budget
 from tinygrad_edu.bench.timing.rounds import Rounds, Timing, ratio, ratio_interval, side_by_side

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from simulated import Machine, Training
+from bench.machine import Machine, Training
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn

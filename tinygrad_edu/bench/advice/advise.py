@@ -9,7 +9,7 @@ from typing import Any
 
 from ...optim import SGD
 from ..errors import BenchError
-from ..problem import Problem, Run
+from ..problem import TIMING_RATE, Problem, Run
 from ..session import Session, session
 from .advice import Advice
 from .findings import Findings
@@ -128,7 +128,7 @@ def advise(
 
 def _affordable(now: Session) -> Problem:
     """The problem, with fewer samples to compare losses over where a look at all of them takes long."""
-    run, count = Run(now.problem, 1, 1e-6, 0), len(now.problem.judged[1])
+    run, count = Run(now.problem, 1, TIMING_RATE, 0), len(now.problem.judged[1])
     begin = now.clock.wall()
     run.loss()
     took = now.clock.wall() - begin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..problem import TIMING_RATE
 from ..runs.rates import Climb
 from ..timing.clock import Budget
 from .findings import Findings
@@ -202,7 +203,7 @@ def _loading(lab: Lab, size: int, step: float) -> float:
     count = int(min(10, (LOADING * lab.budget.seconds / step - 1) / 2)) if step > 0 else 10
     if count < 1 or not lab.budget.left:
         return math.nan
-    run = lab.start(size, 1e-6, lab.seed)
+    run = lab.start(size, TIMING_RATE, lab.seed)
     run.step()
     times = []
     for call in (run.load, run.step):

@@ -7,7 +7,8 @@ import statistics
 from dataclasses import dataclass, field
 
 from ...errors import SampleCouplingError, TinygradError
-from ..runs.rates import Climb
+from ..problem import TIMING_RATE
+from ..runs.rates import FIRST_RATE, Climb
 from ..runs.target import Reached, until
 from ..timing.clock import Budget
 from ..timing.line import StepCost, fit_line
@@ -19,12 +20,10 @@ __all__ = ["RATES", "Probing", "first_rate", "probe_training", "step_cost"]
 
 LARGEST = 1024  # the largest batch that is timed at first
 ROUNDS = 15
-TIMING_RATE = 1e-6  # steps that are timed shall not go far
 STEPS = 1000  # of the training along which noise is measured
 CHECKPOINTS = 45
 RATES = 24  # to try at the utmost
 TRIAL_STEPS = 200  # of a training that shows whether a rate works
-FIRST_RATE = {True: 0.1, False: 0.003}  # where the search for a rate begins: plain SGD, others
 END = 5  # so many last looks at the loss say where a training ended
 
 

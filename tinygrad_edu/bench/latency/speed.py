@@ -149,16 +149,19 @@ def time_steps(
     except KeyboardInterrupt:
         stopped = "interrupt"
         sweep.notes.append(f"interrupted after {sweep.done} rounds")
+    return _result(sweep, problem, seed, settings=settings, environment=environment, stopped=stopped)
+
+
+def _result(sweep: Sweep, problem: Problem, seed: int, *, stopped: str, **about: dict[str, Any]) -> SpeedResult:
+    """What was measured, whole rounds only."""
     timings = sweep.timings if sweep.done else {}
     rows = [_row(sweep, size, seed) for size in sweep.runs] if timings else []
     control = _control(sweep, seed) if timings else None
     other = _latency(timings[REFERENCE], seed) if timings else None
     return SpeedResult(
-        problem.about(),
-        settings,
-        environment,
-        [*problem.notes, *sweep.notes, *_notes(rows)],
-        not stopped and sweep.complete,
+        problem=problem.about(),
+        notes=[*problem.notes, *sweep.notes, *_notes(rows)],
+        complete=not stopped and sweep.complete,
         stopped=stopped,
         rows=rows,
         control=control,
@@ -167,6 +170,7 @@ def time_steps(
         norms_absent=sweep.norms_absent,
         warnings=_warnings(rows, control, other),
         rounds={name: timing.seconds for name, timing in timings.items()},
+        **about,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ...errors import TinygradError
-from ..problem.problem import Problem
+from ..problem import TIMING_RATE, Problem
 from ..timing.clock import Budget, Clock
 from ..timing.memory import Memory, memory_of
 from ..timing.reference import REFERENCE
@@ -18,7 +18,6 @@ from .result import again, norms, step
 
 __all__ = ["Sweep", "listed"]
 
-RATE = 1e-6  # of the timed steps: the weights hardly change, whatever the optimizer
 ROUNDS = 101  # enough to find a slowdown of 5 % where times vary by 3 %
 WANTED = 10  # rounds that batch sizes nobody asked for must leave room for
 FEWEST = 6  # rounds that can give an interval
@@ -138,7 +137,7 @@ class Sweep:
 
     def _training(self, size: int) -> Steps:
         """A new training."""
-        return self._start(self._problem, size, RATE, self._seed, even=True)
+        return self._start(self._problem, size, TIMING_RATE, self._seed, even=True)
 
     def _wall(self, work: Work) -> float:
         begin = self._clock.wall()

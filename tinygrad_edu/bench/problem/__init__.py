@@ -1,6 +1,6 @@
 """What is benchmarked: model, loss, data and optimizer, and a training of them."""
 
 from .problem import Problem
-from .run import Run
+from .run import TIMING_RATE, Run
 
-__all__ = ["Problem", "Run"]
+__all__ = ["TIMING_RATE", "Problem", "Run"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-__all__ = ["Climb"]
+__all__ = ["FIRST_RATE", "Climb"]
+
+FIRST_RATE = {True: 0.1, False: 0.003}  # where a search with nothing to go by begins: plain SGD, others
 
 
 class Climb:
@@ -30,11 +32,6 @@ class Climb:
         self._cost = cost
         self.start: float = start
         self.costs: dict[float, float] = {}
-
-    def try_all(self, rates: Iterable[float]) -> None:
-        """Try some rates, whatever comes out."""
-        for rate in rates:
-            self._of(rate)
 
     @property
     def best(self) -> float:

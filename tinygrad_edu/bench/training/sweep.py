@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ...errors import SampleCouplingError
 from ..advice.lab import Learner
 from ..advice.noise import Checkpoint, weighted_noise
+from ..problem import TIMING_RATE
 from ..timing.clock import Budget, Clock
 from ..timing.rounds import Timing, side_by_side
 from .plan import Plan
@@ -24,7 +25,6 @@ from .tuning import Tuned, every, first_rate, tune
 
 __all__ = ["Found", "sweep"]
 
-TIMING_RATE = 1e-6  # steps that are timed shall not go far
 TIMING_SHARE = 0.1  # of the budget
 TIMING_SECONDS = 30.0  # at the utmost
 ROUNDS = 21

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...optim import SGD
 from ..errors import BenchError, needed
-from ..problem import Problem, Run
+from ..problem import TIMING_RATE, Problem, Run
 from ..session import session
 from ..timing.clock import Budget, Clock
 from ..timing.rounds import Timing
@@ -17,7 +17,7 @@ from .conclusion import conclude
 from .plan import Plan
 from .result import TrainResult
 from .resume import check_same
-from .sweep import TIMING_RATE, Found, Tell, sweep
+from .sweep import Found, Tell, sweep
 from .trainings import OutOfTime, Start, Trainings
 
 __all__ = ["train", "train_with"]

@@ -6,14 +6,13 @@ import math
 import statistics
 from dataclasses import dataclass, field
 
-from ..runs.rates import Climb
+from ..runs.rates import FIRST_RATE, Climb
 from ..runs.target import LOOKS
 from .plan import Plan
 from .trainings import Training, Trainings
 
 __all__ = ["Tuned", "every", "first_rate", "tune"]
 
-FIRST_RATE = {True: 0.1, False: 0.003}  # where the search begins: plain SGD, others
 LOSING = 1.5  # a rate that takes so many times the best one's steps is given up
 SLACK = 4  # how many times the steps that are expected at the utmost a rate gets while none has reached the target
 RATES = 12  # to try at one batch size at the utmost; two more for the last refinement

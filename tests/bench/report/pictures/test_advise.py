@@ -4,7 +4,7 @@ import math
 from xml.etree import ElementTree
 
 import pytest
-from bench_results import NOISE, OVERHEAD, PER_SAMPLE, SIZES, advice, lane, step_cost, without_answer
+from bench.made_results import NOISE, OVERHEAD, PER_SAMPLE, SIZES, advice, lane, step_cost, without_answer
 
 pytest.importorskip("matplotlib")
 

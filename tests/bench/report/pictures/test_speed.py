@@ -5,7 +5,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from bench_results import OVERHEAD, PER_SAMPLE, SIZES, speed_result, speed_row, speed_without_rows
+from bench.made_results import OVERHEAD, PER_SAMPLE, SIZES, speed_result, speed_row, speed_without_rows
 
 pytest.importorskip("matplotlib")
 

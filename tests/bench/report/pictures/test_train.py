@@ -4,7 +4,7 @@ import math
 from xml.etree import ElementTree
 
 import pytest
-from bench_results import at_batch_size, trade_off, train_result, train_without_answer
+from bench.made_results import at_batch_size, trade_off, train_result, train_without_answer
 
 pytest.importorskip("matplotlib")
 

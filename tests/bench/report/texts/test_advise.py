@@ -2,7 +2,7 @@
 
 import math
 
-from bench_results import advice, lane, without_answer
+from bench.made_results import advice, lane, without_answer
 
 from tinygrad_edu.bench.report.texts.advise import answer, tables
 

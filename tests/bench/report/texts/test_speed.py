@@ -4,7 +4,7 @@ import math
 import sys
 
 import pytest
-from bench_results import speed_result, speed_row, speed_without_rows
+from bench.made_results import speed_result, speed_row, speed_without_rows
 
 from tinygrad_edu.bench.latency.result import Control
 from tinygrad_edu.bench.report.texts.speed import answer, tables

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from bench_results import at_batch_size, trade_off, train_result, train_without_answer
+from bench.made_results import at_batch_size, trade_off, train_result, train_without_answer
 
 from tinygrad_edu.bench.report.texts.train import answer, tables
 from tinygrad_edu.bench.training.result import AtBatchSize, NoiseAlong, Predicted

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from tinygrad_edu import nn, optim
+from tinygrad_edu.bench.dry_run import dry_run
 from tinygrad_edu.bench.errors import BenchError
-from tinygrad_edu.bench.plan import plan
 
 RNG = np.random.default_rng(0)
 DATA = RNG.normal(size=(500, 4)).astype(np.float32), np.arange(500) % 3
 
 
 def planned(word, **options):
-    return plan(word, lambda: nn.Linear(4, 3), None, DATA, **{"optimizer": optim.SGD, "budget": 60.0, **options})
+    return dry_run(word, lambda: nn.Linear(4, 3), None, DATA, **{"optimizer": optim.SGD, "budget": 60.0, **options})
 
 
 def test_it_says_what_goes_in():
@@ -45,7 +45,7 @@ def test_sizes_that_are_named_are_taken_and_checked(word):
 
 def test_a_limit_of_memory_is_heeded():
     wide = RNG.normal(size=(500, 2000)).astype(np.float32), DATA[1]
-    text = plan("train", lambda: nn.Linear(2000, 3), None, wide, optimizer=optim.SGD, memory_limit=500_000)
+    text = dry_run("train", lambda: nn.Linear(2000, 3), None, wide, optimizer=optim.SGD, memory_limit=500_000)
     assert "predicted to fit into 488 KiB" in text
     assert "256" not in text.split("run batches of")[1].split(":")[0]
 
