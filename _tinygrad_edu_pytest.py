@@ -93,7 +93,7 @@ def pytest_runtest_call() -> None:
 
 def _tell_numpys_warnings_of_the_tests_line() -> None:
     """pytest makes filters for each test, which shadow the one that the package made when it was imported."""
-    module = sys.modules.get("tinygrad_edu.numpy_warnings")
+    module = sys.modules.get("tinygrad_edu.tensors.numpy_warnings")
     if module is not None:
         module.install()
 

@@ -29,14 +29,14 @@ sys.path[:0] = [str(Path(__file__).parent.parent / part) for part in ("tests", "
 
 from testing.faults import FAULTS, Fault, Use, examine
 
-from tinygrad_edu.autograd import grad
-from tinygrad_edu.grad_mode import enable_grad, no_grad
-from tinygrad_edu.graph import Leaf
-from tinygrad_edu.recording import make_tensor
+from tinygrad_edu.autograd.modes import enable_grad, no_grad
+from tinygrad_edu.autograd.running import grad
+from tinygrad_edu.engine.graph import Leaf
+from tinygrad_edu.engine.recording import make_tensor
 from tinygrad_edu.testing import gradcheck
-from tinygrad_edu.testing.cotangents import cotangents_for
+from tinygrad_edu.testing.differences.cotangents import cotangents_for
+from tinygrad_edu.testing.differences.second_order import of_gradients
 from tinygrad_edu.testing.modules import check_module
-from tinygrad_edu.testing.second_order import of_gradients
 from tinygrad_edu.testing.subject import floating_outputs, is_array
 
 SEEDS = (0, 1)

@@ -28,8 +28,8 @@ import _threads  # noqa: F401  first: it sets the number of threads
 import numpy as np
 
 import tinygrad_edu as tg
-from tinygrad_edu.primitives import PRIMITIVES, Primitive
-from tinygrad_edu.recording import TensorBase, mode, recorder
+from tinygrad_edu.engine.primitives import PRIMITIVES, Primitive
+from tinygrad_edu.engine.recording import TensorBase, mode, recorder
 
 try:
     import torch

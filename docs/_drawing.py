@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-from tinygrad_edu.graph import Leaf, Link, Node
+from tinygrad_edu.engine.graph import Leaf, Link, Node
 
 INK = "#7d8590"  # text and lines: as far from white as from black
 BLUE, ORANGE, GREEN, RED = "#3b82d6", "#dd8026", "#2f9e6e", "#d6504f"

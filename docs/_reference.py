@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_edu
-from tinygrad_edu.sample_rules import SampleRule
+from tinygrad_edu.sample_rules.families import SampleRule
 from tinygrad_edu.testing import LAWS
 
 FOLDER = Path(__file__).parent / "api" / "generated"
@@ -25,13 +25,13 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
     "tensors": (
         "Tensors",
         "`Tensor`, the ways to make one, and the dtypes, which are NumPy's.",
-        [("tinygrad_edu", ("tensor", "ops.create", "ops.random", "ops.cast", "random", "dtypes"))],
+        [("tinygrad_edu", ("tensors.tensor", "tensors", "ops.creation", "ops.random", "ops.casting", "dtypes"))],
     ),
     "ops": (
         "Ops",
         "The functions on tensors, by family. Each takes tensors, arrays and numbers. The method of a tensor "
         "that has the same name is the same function. See also [the table of primitives](../primitives.md).",
-        [("tinygrad_edu", ("ops",))],
+        [("tinygrad_edu", ("ops", "linalg"))],
     ),
     "linalg": ("Linear algebra", "`tinygrad_edu.linalg`.", [("tinygrad_edu.linalg", ("",))]),
     "autograd": (
@@ -49,7 +49,7 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
             ("tinygrad_edu.samples", ("samples.sample_grads", "samples.model_grads", "samples.explanation", "samples")),
             ("tinygrad_edu.samples.explanation", ("samples.explanation",)),
             ("tinygrad_edu.sample_rules", ("",)),
-            ("tinygrad_edu.owners", ("",)),
+            ("tinygrad_edu.sample_rules.ids", ("",)),
         ],
     ),
     "nn": (
@@ -82,11 +82,10 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
             (
                 "tinygrad_edu.testing",
                 (
-                    "testing.gradcheck",
+                    "testing.checks",
                     "testing.modules",
                     "testing.comparison",
                     "testing.laws",
-                    "testing.law_call",
                     "testing",
                 ),
             ),
@@ -100,7 +99,7 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
     ),
 }
 # Tables that are public: the file that defines and documents each.
-DATA = {"PRIMITIVES": "primitives", "NUMPY_FUNCTIONS": "primitives", "LAWS": "testing.law_call"}
+DATA = {"PRIMITIVES": "engine.primitives", "NUMPY_FUNCTIONS": "engine.primitives", "LAWS": "testing.laws.call"}
 # The order in which pages take their names; the ones with particular tastes choose first.
 ORDER = [
     "errors",
@@ -158,7 +157,7 @@ def _home(name: str, value: Any) -> str | None:
     if isinstance(value, np.dtype):
         return "dtypes"
     if isinstance(value, SampleRule):
-        return "sample_rules"
+        return "sample_rules.families"
     module = getattr(value, "__module__", None)
     if inspect.isclass(value) or callable(value):
         return module.removeprefix("tinygrad_edu.") if module and module.startswith("tinygrad_edu") else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from tinygrad_edu.owners import plain
+from tinygrad_edu.sample_rules.ids import plain
 
 
 @st.composite

@@ -1,7 +1,7 @@
 """Would the tests notice? Puts small faults into the engine, one at a time, and runs the tests beside the file.
 
     make mutants                                    every file; takes a quarter of an hour of two cores
-    make mutants ARGS="recording.py optim/adam.py"  these files
+    make mutants ARGS="engine/recording.py optim/adam.py"  these files
 
 Cosmic Ray knows the faults and puts them in, each into a copy of the project. (Of mutmut 3, the mutants of what
 `@primitive` makes would never run: it chooses a mutant when a function is called, and ours have been called when
@@ -32,8 +32,8 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tinygrad_edu"
 LISTED = Path(__file__).with_suffix(".toml")
-ENGINE = ("graph", "walk", "recording", "primitives", "promotion", "versions", "broadcasting", "autograd")
-FILES = [f"{name}.py" for name in ENGINE] + [
+ENGINE = ("graph", "backprop", "recording", "primitives", "promotion", "versions", "broadcasting")
+FILES = [*(f"engine/{name}.py" for name in ENGINE), "autograd/running.py"] + [
     f"optim/{path.name}" for path in sorted((PACKAGE / "optim").glob("*.py")) if path.name != "__init__.py"
 ]
 COPIED = ("tinygrad_edu", "tests", "pyproject.toml", "_tinygrad_edu_pytest.py")

@@ -14,10 +14,10 @@ import pytest
 from ops.test_registry import OPS, cases, differentiable_arguments, leaves, results, run
 
 import tinygrad_edu as tg
-from tinygrad_edu.broadcasting import sum_to_shape
-from tinygrad_edu.graph import Cotangents, Node
-from tinygrad_edu.owners import NOBODY
-from tinygrad_edu.primitives import Primitive
+from tinygrad_edu.engine.broadcasting import sum_to_shape
+from tinygrad_edu.engine.graph import Cotangents, Node
+from tinygrad_edu.engine.primitives import Primitive
+from tinygrad_edu.sample_rules.ids import NOBODY
 
 TOLERANCE = 1e-11
 

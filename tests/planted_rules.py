@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tinygrad_edu.primitives import PRIMITIVES
+from tinygrad_edu.engine.primitives import PRIMITIVES
 
 
 @contextmanager

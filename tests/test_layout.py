@@ -1,4 +1,4 @@
-"""The table of files in CONTRIBUTING.md is complete, and imports go the way it says."""
+"""The table of rooms in ARCHITECTURE.md is complete, and imports go the way it says."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ OUTSIDE = {"__init__", "__main__", "_version", "py"}  # what gathers, starts or 
 
 def rows() -> list[list[str]]:
     """The names in each line of the table, without `.py` and `/`."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    table = text.split("| place | what is there |")[1].split("\n\n")[0]
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    table = text.split("| room | what is there |")[1].split("\n\n")[0]
     return [re.findall(r"`(\w+)(?:\.py|/)`", line.split("|")[1]) for line in table.splitlines()[2:]]
 
 

@@ -12,60 +12,60 @@ from . import autograd as autograd
 from . import data as data
 from . import linalg as linalg
 from . import nn as nn
-from . import numpy_warnings as _numpy_warnings
 from . import optim as optim
 from . import sample_rules as sample_rules
 from ._version import __version__ as __version__
-from .anomaly import *
-from .construct import *
+from .autograd.anomaly import *
+from .autograd.function import *
+from .autograd.modes import *
 from .dtypes import *
+from .engine.primitives import PRIMITIVES as PRIMITIVES
+from .engine.primitives import primitive as primitive
 from .errors import *
-from .function import *
-from .grad_mode import *
+from .func.transforms import *
+from .linalg.decompositions import pinverse as pinverse
+from .linalg.solving import det as det
+from .linalg.solving import inverse as inverse
+from .linalg.solving import logdet as logdet
+from .linalg.solving import matrix_power as matrix_power
+from .linalg.solving import slogdet as slogdet
+from .linalg.symmetric import cholesky as cholesky
 from .ops.activations import *
-from .ops.cast import *
-from .ops.choice import *
-from .ops.compare import *
-from .ops.counting import *
-from .ops.create import *
-from .ops.decompositions import pinverse as pinverse
+from .ops.arithmetic import *
+from .ops.broadcasting import *
+from .ops.casting import *
+from .ops.comparison import *
+from .ops.creation import *
+from .ops.cumulative import *
 from .ops.diagonal import *
 from .ops.einsum import *
-from .ops.elementary import *
-from .ops.elementwise import *
-from .ops.expand import *
-from .ops.extremes import *
-from .ops.fused import *
+from .ops.extrema import *
 from .ops.gather import *
 from .ops.generator import *
-from .ops.index import *
-from .ops.join import *
-from .ops.linalg import det as det
-from .ops.linalg import inverse as inverse
-from .ops.linalg import logdet as logdet
-from .ops.linalg import matrix_power as matrix_power
-from .ops.linalg import slogdet as slogdet
+from .ops.indexing import *
+from .ops.joining import *
+from .ops.linear import *
+from .ops.logical import *
 from .ops.mask import *
 from .ops.matmul import *
-from .ops.normalize import *
-from .ops.order import *
+from .ops.normalization import *
+from .ops.piecewise import *
 from .ops.random import *
-from .ops.rearrange import *
-from .ops.reduce import *
+from .ops.rearranging import *
+from .ops.reductions import *
 from .ops.rounding import *
-from .ops.scans import *
+from .ops.searching import *
+from .ops.selecting import *
 from .ops.shape import *
-from .ops.slices import *
 from .ops.softmax import *
-from .ops.split import *
+from .ops.sorting import *
+from .ops.splitting import *
 from .ops.statistics import *
-from .ops.symmetric import cholesky as cholesky
+from .ops.transcendental import *
 from .ops.transpose import *
-from .ops.truth import *
-from .primitives import PRIMITIVES as PRIMITIVES
-from .primitives import primitive as primitive
-from .tensor import Tensor as Tensor
-from .transforms import *
+from .tensors import numpy_warnings as _numpy_warnings
+from .tensors.creation import *
+from .tensors.tensor import Tensor as Tensor
 
 if TYPE_CHECKING:
     from . import bench as bench

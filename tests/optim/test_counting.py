@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
-from tinygrad_edu.graph import Leaf
+from tinygrad_edu.autograd.tallies import Tally
+from tinygrad_edu.engine.graph import Leaf
 from tinygrad_edu.nn import functional as F
 from tinygrad_edu.optim.counting import objection
-from tinygrad_edu.tallies import Tally
 
 B, T, C = 6, 4, 3
 RNG = np.random.default_rng(0)

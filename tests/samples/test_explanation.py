@@ -463,7 +463,7 @@ def test_html_is_escaped_and_has_bars_of_both_signs() -> None:
 
 
 def test_a_large_parameter_is_explained_without_a_copy_for_each_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tinygrad_edu.samples.factors import Outer
+    from tinygrad_edu.samples.opening.factors import Outer
 
     def refuse(*_: Any) -> None:
         raise AssertionError("the gradients were written out")

@@ -12,7 +12,7 @@ import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.nn import functional as F
 from tinygrad_edu.samples import Cost, SampleGrads, sample_grads
-from tinygrad_edu.samples.open_sum import OpenSum
+from tinygrad_edu.samples.opening.open_sum import OpenSum
 from tinygrad_edu.samples.results import cosines, root, size_in_words
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygrad_edu.testing import diagnosis, shrink
+from tinygrad_edu.testing.diagnosis import explaining as diagnosis
+from tinygrad_edu.testing.repro import shrinking as shrink
 
 
 @pytest.fixture(autouse=True)

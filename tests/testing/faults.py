@@ -27,10 +27,10 @@ from testing.planting import (
 )
 
 import tinygrad_edu as tg
-from tinygrad_edu import walk
-from tinygrad_edu.graph import Cotangents
+from tinygrad_edu.engine import backprop as walk
+from tinygrad_edu.engine.graph import Cotangents
+from tinygrad_edu.engine.primitives import PRIMITIVES
 from tinygrad_edu.nn import functional as F
-from tinygrad_edu.primitives import PRIMITIVES
 
 __all__ = ["FAULTS", "Fault", "Use", "examine"]
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 import tinygrad_edu as tg
+from tinygrad_edu.engine.primitives import PRIMITIVES, Primitive
+from tinygrad_edu.engine.recording import TensorBase
 from tinygrad_edu.nn import functional as F
-from tinygrad_edu.primitives import PRIMITIVES, Primitive
-from tinygrad_edu.recording import TensorBase
+from tinygrad_edu.testing.checks import gradcheck, gradgradcheck
 from tinygrad_edu.testing.comparison import check_float32
-from tinygrad_edu.testing.gradcheck import gradcheck, gradgradcheck
-from tinygrad_edu.testing.laws import check_laws
+from tinygrad_edu.testing.laws.checking import check_laws
 from tinygrad_edu.testing.modules import check_module, of_module
 from tinygrad_edu.testing.subject import Subject, of_function
 

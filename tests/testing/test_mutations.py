@@ -12,8 +12,9 @@ import pytest
 from testing.faults import FAULTS, Fault, Use, examine
 
 import tinygrad_edu as tg
-from tinygrad_edu.primitives import PRIMITIVES
-from tinygrad_edu.testing.gradcheck import gradcheck
+from tinygrad_edu.engine import backprop
+from tinygrad_edu.engine.primitives import PRIMITIVES
+from tinygrad_edu.testing.checks import gradcheck
 from tinygrad_edu.testing.property import gradient_property
 from tinygrad_edu.testing.report import GradcheckError
 
@@ -66,12 +67,12 @@ def test_right_gradients_are_not_accused(number: int) -> None:
 
 def test_nothing_is_left_of_a_fault() -> None:
     rules = {name: (op.rules, op.joint, op.fresh, op.samples) for name, op in PRIMITIVES.items()}
-    engine = tg.walk.pull, tg.walk._add, tg.walk.sum_to_shape
+    engine = backprop.pull, backprop._add, backprop.sum_to_shape
     for fault in FAULTS:
         with pytest.raises(KeyError), fault.plant():
             raise KeyError
     assert {name: (op.rules, op.joint, op.fresh, op.samples) for name, op in PRIMITIVES.items()} == rules
-    assert (tg.walk.pull, tg.walk._add, tg.walk.sum_to_shape) == engine
+    assert (backprop.pull, backprop._add, backprop.sum_to_shape) == engine
 
 
 def test_the_op_to_blame_is_named() -> None:

@@ -247,7 +247,7 @@ class TestTheTest:
 
     def test_failing_examples_are_explained_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         explained = []
-        module = importlib.import_module("tinygrad_edu.testing.gradcheck")
+        module = importlib.import_module("tinygrad_edu.testing.checks")
         real = module.explain
         monkeypatch.setattr(module, "explain", lambda *args: [explained.append(1), real(*args)])
         failure(with_rule(tg.tanh, lambda g, x: -g), tensors())

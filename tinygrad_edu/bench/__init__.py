@@ -2,7 +2,7 @@
 
 from .advice.advice import Advice
 from .advice.advise import advise
-from .compare import Comparison, compare
+from .comparison import Comparison, compare
 from .errors import BenchError
 from .latency.result import SpeedResult
 from .latency.speed import speed

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from ..construct import as_tensor
 from ..dtypes import Array
+from ..engine.recording import TensorBase, make_tensor
 from ..errors import ShapeError
-from ..recording import TensorBase, make_tensor
-from ..tensor import Tensor
+from ..tensors.creation import as_tensor
+from ..tensors.tensor import Tensor
 from .sampler import permutation
 
 if TYPE_CHECKING:

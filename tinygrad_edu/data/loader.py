@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import get_default_dtype
+from ..engine.recording import TensorBase, make_tensor
 from ..errors import ShapeError, refuse_mask
 from ..ops.generator import AnyGenerator, source
-from ..recording import TensorBase, make_tensor
 from .dataset import batch_reader
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
 

@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from ..engine.recording import TensorBase
 from ..ops.generator import AnyGenerator, source
-from ..recording import TensorBase
 
 __all__ = [
     "BatchSampler",

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..construct import from_numpy
+from ..autograd.modes import no_grad
 from ..data import DataLoader, Subset, TensorDataset, random_split
 from ..dtypes import Array
-from ..grad_mode import no_grad
 from ..nn import Dropout, Linear, Module, ReLU, Sequential
 from ..nn.functional import cross_entropy
 from ..ops.generator import manual_seed
 from ..optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
-from ..tensor import Tensor
+from ..tensors.creation import from_numpy
+from ..tensors.tensor import Tensor
 from .settings import Settings
 
 __all__ = ["Epoch", "Training"]

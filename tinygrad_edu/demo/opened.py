@@ -10,7 +10,7 @@ import numpy as np
 from ..dtypes import Array
 from ..nn import Linear, Module
 from ..nn.functional import cross_entropy, softmax
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 
 __all__ = ["OpenedGradient", "open_gradient"]
 

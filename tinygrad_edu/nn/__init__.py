@@ -5,13 +5,13 @@ from . import functional as functional
 from . import init as init
 from . import utils as utils
 from .activation import *
-from .container import *
+from .containers import *
 from .dropout import *
 from .embedding import *
 from .linear import *
 from .loss import *
-from .module import *
-from .norm import *
+from .module.module import *
+from .normalization import *
 from .parameter import *
 from .rectifier import *
 from .shape import *

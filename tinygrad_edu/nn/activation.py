@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..ops import activations as a
-from ..ops.elementary import tanh
 from ..ops.softmax import log_softmax, softmax, softmin
-from ..tensor import Tensor
+from ..ops.transcendental import tanh
+from ..tensors.tensor import Tensor
 from . import functional as F
-from .module import Module
+from .module.module import Module
 
 __all__ = [
     "GELU",

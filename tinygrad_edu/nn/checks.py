@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import describe
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 
 __all__ = ["count", "probability", "refuse_data"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from . import functional as F
 from .checks import probability
-from .module import Module
+from .module.module import Module
 
 __all__ = ["Dropout"]
 

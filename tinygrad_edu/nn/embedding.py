@@ -6,12 +6,12 @@ from typing import Any
 
 from ..dtypes import DType
 from ..errors import ShapeError
-from ..ops.cast import check_device
-from ..tensor import Tensor
+from ..ops.casting import check_device
+from ..tensors.tensor import Tensor
 from . import functional as F
 from . import init
 from .checks import count
-from .module import Module
+from .module.module import Module
 from .parameter import Parameter
 
 __all__ = ["Embedding"]

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..dtypes import DType, get_default_dtype
+from ..engine.versions import mark_changed
 from ..errors import DtypeError, ShapeError
-from ..ops.cast import as_dtype
+from ..ops.casting import as_dtype
 from ..ops.generator import Generator, source
-from ..tensor import Tensor
-from ..versions import mark_changed
+from ..tensors.tensor import Tensor
 from .parameter import Parameter
 
 __all__ = [

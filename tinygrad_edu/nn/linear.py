@@ -9,13 +9,13 @@ import numpy as np
 
 from ..dtypes import DType
 from ..errors import ShapeError
-from ..ops.cast import check_device
-from ..ops.fused import linear
-from ..tensor import Tensor
+from ..ops.casting import check_device
+from ..ops.linear import linear
+from ..tensors.tensor import Tensor
 from . import functional as F
 from . import init
 from .checks import count
-from .module import Module
+from .module.module import Module
 from .parameter import Parameter
 from .widening import watched
 

@@ -5,10 +5,10 @@ The default reduction is "sum": a batch's cost is the sum of its samples' losses
 
 from __future__ import annotations
 
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 from . import functional as F
 from .functional.reduction import REDUCTIONS, check_reduction
-from .module import Module
+from .module.module import Module
 
 __all__ = [
     "BCELoss",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..engine.primitives import Operand
 from ..errors import DtypeError
-from ..primitives import Operand
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 
 __all__ = ["Parameter"]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from ..dtypes import DType
 from ..ops import activations as a
-from ..ops.cast import check_device
-from ..tensor import Tensor
+from ..ops.casting import check_device
+from ..tensors.tensor import Tensor
 from . import functional as F
 from .activation import _Activation
 from .checks import count
 from .init import constant_, new_parameter
-from .module import Module
+from .module.module import Module
 from .parameter import Parameter
 from .widening import watched
 

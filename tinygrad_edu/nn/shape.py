@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..ops import shape as s
-from ..tensor import Tensor
-from .module import Module
+from ..tensors.tensor import Tensor
+from .module.module import Module
 
 __all__ = ["Flatten", "Unflatten"]
 

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from ..autograd.tallies import held, stamp
+from ..engine.graph import Leaf
+from ..engine.recording import make_tensor
+from ..engine.versions import mark_changed
 from ..errors import ShapeError, TinygradError, require_own
-from ..graph import Leaf
-from ..ops.join import cat
-from ..recording import make_tensor
-from ..tallies import held, stamp
-from ..tensor import Tensor
-from ..versions import mark_changed
+from ..ops.joining import cat
+from ..tensors.tensor import Tensor
 
 __all__ = [
     "clip_grad_norm_",

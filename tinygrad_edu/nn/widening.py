@@ -7,13 +7,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from ..callsite import PACKAGE, warn
 from ..dtypes import float32, float64
-from ..tensor import Tensor
+from ..engine.callsite import PACKAGE, warn
+from ..tensors.tensor import Tensor
 from .parameter import Parameter
 
 if TYPE_CHECKING:
-    from .module import Module
+    from .module.module import Module
 
 __all__ = ["watched"]
 
@@ -52,7 +52,7 @@ def _tell(layer: Module, inputs: tuple[Any, ...]) -> None:
 
 def _outermost(layer: Module) -> Module | None:
     """The model in whose call the layer is called; None in a check of gradients, where float64 is what is wanted."""
-    from .module import Module
+    from .module.module import Module
 
     call, model = Module.__call__.__code__, layer
     frame = sys._getframe(1)

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engine.primitives import Operand, primitive
+from ..engine.recording import TensorBase
 from ..precision import by_float64
-from ..primitives import Operand, primitive
-from ..recording import TensorBase
-from ..sample_rules import elementwise
-from .elementary import erfc
-from .erf import erfc as quick_erfc
+from ..sample_rules.families import elementwise
+from .special import erfc as quick_erfc
+from .transcendental import erfc
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = [
     "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logaddexp", "logit",

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
-from ..primitives import Operand, implements, primitive
-from ..sample_rules import elementwise, moving
-from .axes import one_axis
-from .cast import clone
+from ..sample_rules.families import elementwise, moving
+from .arguments import one_axis
+from .casting import clone
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = ["diag", "diag_embed", "diagonal", "trace", "tril", "triu"]
 

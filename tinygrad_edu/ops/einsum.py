@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError, axis_error, require_own
-from ..primitives import Operand, implements, primitive
-from ..sample_rules import Contraction, Terms
+from ..sample_rules.families import Contraction, Terms
 from .matmul import _shape
 from .matmul import matmul as _matmul
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = ["einsum", "tensordot"]
 

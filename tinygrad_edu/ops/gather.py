@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..engine.primitives import Operand, implements, primitive
+from ..engine.promotion import beside
+from ..engine.recording import TensorBase
 from ..errors import DtypeError, ShapeError
-from ..primitives import Operand, implements, primitive
-from ..promotion import beside
-from ..recording import TensorBase
-from ..sample_rules import along_axis
-from .axes import one_axis
-from .index import _put_add, _set_item, getitem
+from ..sample_rules.families import along_axis
+from .arguments import one_axis
+from .indexing import _put_add, _set_item, getitem
 
 if TYPE_CHECKING:
     from ..dtypes import Array
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = [
     "gather",

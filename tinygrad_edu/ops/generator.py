@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..errors import describe
-from .cast import check_device
+from .casting import check_device
 
 __all__ = [
     "Generator",

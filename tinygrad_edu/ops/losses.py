@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..primitives import Operand, primitive
-from ..sample_rules import elementwise
+from ..engine.primitives import Operand, primitive
+from ..sample_rules.families import elementwise
 
 __all__: list[str] = []  # the public functions are in nn.functional
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..engine.primitives import Operand, implements, primitive
+from ..engine.recording import TensorBase, make_tensor
 from ..errors import DtypeError, ShapeError, broadcast_clash
-from ..primitives import Operand, implements, primitive
-from ..recording import TensorBase, make_tensor
-from ..sample_rules import Choosing
-from .index import _set_item, getitem
+from ..sample_rules.families import Choosing
+from .indexing import _set_item, getitem
 
 if TYPE_CHECKING:
     from ..dtypes import Array
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzero"]
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
+from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError, broadcast_clash, refuse_mask, require_own
-from ..primitives import Operand, implements, primitive
-from ..sample_rules import Contraction, Terms
-from .elementwise import mul, times
+from ..sample_rules.families import Contraction, Terms
+from .arithmetic import mul, times
 from .shape import reshape
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = ["addmm", "baddbmm", "bmm", "dot", "inner", "kron", "matmul", "mm", "mv", "outer", "vdot"]
 

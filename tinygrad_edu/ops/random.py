@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import DType, float32, float64, get_default_dtype, int64
+from ..engine.primitives import Operand
+from ..engine.recording import TensorBase, make_tensor
 from ..errors import DtypeError, ShapeError
-from ..primitives import Operand
-from ..recording import TensorBase, make_tensor
-from .cast import as_dtype, check_device
-from .create import made, size_of
+from .casting import as_dtype, check_device
+from .creation import made, size_of
 from .generator import Generator, source
 
 if TYPE_CHECKING:
     from ..dtypes import Array
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = [
     "bernoulli",

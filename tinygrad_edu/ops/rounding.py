@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..primitives import Operand, implements, primitive
-from ..sample_rules import elementwise
-from .elementwise import no_change
+from ..engine.primitives import Operand, implements, primitive
+from ..sample_rules.families import elementwise
+from .arithmetic import no_change
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = ["ceil", "fix", "floor", "frac", "round", "sgn", "sign", "trunc"]
 

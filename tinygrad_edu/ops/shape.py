@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..engine.primitives import Operand, implements, primitive
+from ..engine.recording import TensorBase
+from ..engine.views import view_of
 from ..errors import ShapeError
-from ..owners import reshape as as_reshaped
-from ..primitives import Operand, implements, primitive
-from ..recording import TensorBase
-from ..sample_rules import Custom
-from ..views import view_of
-from .axes import Axes, one_axis, some_axes
-from .cast import contiguous
+from ..sample_rules.families import Custom
+from ..sample_rules.ids import reshape as as_reshaped
+from .arguments import Axes, one_axis, some_axes
+from .casting import contiguous
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = [
     "atleast_1d",

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engine.primitives import Operand, primitive
 from ..precision import add_up
-from ..primitives import Operand, primitive
-from ..sample_rules import along_axis, reduction
-from .axes import one_axis
+from ..sample_rules.families import along_axis, reduction
+from .arguments import one_axis
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = ["log_softmax", "softmax", "softmin"]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import float64
+from ..engine.primitives import Operand, implements, primitive
 from ..precision import add_up, is_in_range, toward_one
-from ..primitives import Operand, implements, primitive
-from ..sample_rules import reduction
-from .axes import Axes, some_axes
-from .reduce import _mean, count, spread
+from ..sample_rules.families import reduction
+from .arguments import Axes, some_axes
+from .reductions import _mean, count, spread
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = ["norm", "std", "std_mean", "var", "var_mean"]
 

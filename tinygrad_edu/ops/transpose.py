@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
-from ..primitives import Operand, implements, primitive
-from ..sample_rules import Custom, value_of
-from .axes import Axes, one_axis, some_axes
+from ..sample_rules.families import Custom, value_of
+from .arguments import Axes, one_axis, some_axes
 from .shape import sizes
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = ["moveaxis", "movedim", "permute", "swapaxes", "swapdims", "t", "transpose"]
 

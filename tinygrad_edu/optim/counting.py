@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..callsite import warn
+from ..autograd.tallies import Tally
+from ..engine.callsite import warn
+from ..engine.graph import Leaf
 from ..errors import SampleCountWarning
-from ..graph import Leaf
-from ..tallies import Tally
 
 __all__ = ["objection", "warn_of_count"]
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..autograd import clear
+from ..autograd.modes import enable_grad
+from ..autograd.running import clear
 from ..dtypes import Array, require_float
+from ..engine.recording import TensorBase
+from ..engine.versions import mark_changed
 from ..errors import ShapeError, StateError, describe, foreign, type_name
-from ..grad_mode import enable_grad
-from ..recording import TensorBase
-from ..versions import mark_changed
 from .counting import warn_of_count
 from .options import number, require_between, require_order, sample_count
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = ["Optimizer", "Params"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.recording import TensorBase
 from ..errors import describe, type_name
-from ..recording import TensorBase
 
 __all__ = ["number", "require_between", "require_order", "sample_count"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
-from ..versions import mark_changed
+from ..engine.versions import mark_changed
 from .optimizer import Optimizer, Params
 from .options import require_between
 

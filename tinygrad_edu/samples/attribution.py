@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import autograd
+from ..autograd import running as autograd
+from ..autograd.modes import enable_grad, no_grad
+from ..engine.recording import TensorBase
 from ..errors import DtypeError, GraphError, ShapeError, type_name
-from ..grad_mode import enable_grad, no_grad
-from ..recording import TensorBase
-from .opening import open_losses
+from .opening.passes import open_losses
 from .results import array_of, tensor_of
 
 if TYPE_CHECKING:
-    from ..nn.module import Module
-    from ..tensor import Tensor
+    from ..nn.module.module import Module
+    from ..tensors.tensor import Tensor
 
 __all__ = ["influence"]
 

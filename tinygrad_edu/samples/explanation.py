@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..recording import TensorBase
-from .factors import Factor, Outer, Rows
-from .open_sum import OpenSum
-from .opening import untouched
+from ..engine.recording import TensorBase
+from .opening.factors import Factor, Outer, Rows
+from .opening.open_sum import OpenSum
+from .opening.passes import untouched
 
 if TYPE_CHECKING:
     from .sample_grads import SampleGrads

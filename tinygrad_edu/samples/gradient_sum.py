@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autograd.tallies import mean_assigned
+from ..engine.recording import make_tensor
 from ..errors import GraphError, ShapeError
-from ..recording import make_tensor
-from ..tallies import mean_assigned
 from .model_grads import ModelSampleGrads
 from .noise import NoiseScale
 from .results import array_of
 
 if TYPE_CHECKING:
-    from ..nn.module import Module
-    from ..tensor import Tensor
+    from ..nn.module.module import Module
+    from ..tensors.tensor import Tensor
 
 __all__ = ["GradientSum"]
 

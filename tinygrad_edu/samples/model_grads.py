@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autograd.tallies import held, stamp
+from ..engine.graph import Leaf
+from ..engine.recording import make_tensor
+from ..engine.versions import mark_changed
 from ..errors import GraphError
-from ..graph import Leaf
-from ..recording import make_tensor
-from ..tallies import held, stamp
-from ..versions import mark_changed
-from .arrays import Products, tracked
-from .opening import Part, Pass, altered_since, untouched
+from .opening.arrays import Products, tracked
+from .opening.passes import Part, Pass, altered_since, untouched
 from .results import array_of, cosines, root, size_in_words, tensor_of
 from .sample_grads import SampleGrads
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
     from .noise import NoiseScale
 
 __all__ = ["ModelSampleGrads"]
@@ -295,7 +295,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         Raises:
             ImportError: if pandas is not installed.
         """
-        from .table import to_frame
+        from .tables import to_frame
 
         return to_frame(self)
 
@@ -311,7 +311,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         Raises:
             ImportError: if matplotlib is not installed.
         """
-        from .table import plot
+        from .tables import plot
 
         return plot(self, ax)
 

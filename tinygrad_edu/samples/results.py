@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..recording import make_tensor
-from .arrays import tracked
-from .open_sum import OpenSum
+from ..engine.recording import make_tensor
+from .opening.arrays import tracked
+from .opening.open_sum import OpenSum
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = ["array_of", "centred_squares", "cosines", "root", "size_in_words", "tensor_of"]
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engine.graph import Leaf
+from ..engine.recording import make_tensor
 from ..errors import GraphError, ShapeError
-from ..graph import Leaf
-from ..recording import make_tensor
-from .arrays import Products, tracked
 from .cost import Cost
-from .factors import Dense, Outer, Rows
-from .open_sum import OpenSum
-from .opening import untouched
+from .opening.arrays import Products, tracked
+from .opening.factors import Dense, Outer, Rows
+from .opening.open_sum import OpenSum
+from .opening.passes import untouched
 from .results import array_of, centred_squares, cosines, root, size_in_words, tensor_of
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
     from .explanation import Explanation
-    from .opening import Part
+    from .opening.passes import Part
 
 __all__ = ["SampleGrads", "of_leaf"]
 

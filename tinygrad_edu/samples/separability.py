@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ..callsite import line_of
+from ..autograd.modes import enable_grad
+from ..engine.callsite import line_of
+from ..engine.recording import TensorBase
 from ..errors import GraphError, spoken
-from ..grad_mode import enable_grad
-from ..owners import CROWD, plain
-from ..recording import TensorBase
-from .coupling import leaf_owners
-from .flow import Flow, follow
+from ..sample_rules.ids import CROWD, plain
+from .opening.coupling import leaf_owners
+from .opening.propagation import Flow, follow
 from .trial import Batch, Output, Runs, numbers_of
 
 __all__ = ["Separability", "check"]

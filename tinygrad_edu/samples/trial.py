@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..callsite import Site, call_site
+from ..autograd.modes import enable_grad
+from ..engine.callsite import Site, call_site
+from ..engine.graph import Leaf, Node
+from ..engine.recording import TensorBase, make_tensor, mode
+from ..engine.versions import mark_changed
 from ..errors import ShapeError
-from ..grad_mode import enable_grad
-from ..graph import Leaf, Node
 from ..ops.generator import get_rng_state, set_rng_state
-from ..recording import TensorBase, make_tensor, mode
 from ..trees import flatten
-from ..versions import mark_changed
 
 __all__ = ["Batch", "Output", "Runs", "numbers_of", "unchanged"]
 

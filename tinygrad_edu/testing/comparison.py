@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
-from ..nn.module import Module
-from .cotangents import cotangents_for
+from ..nn.module.module import Module
+from .diagnosis.patterns import where_in_words
+from .differences.cotangents import cotangents_for
 from .dtype_drift import gradient_drift, output_drift
 from .modules import of_module
-from .patterns import where_in_words
 from .report import Finding, GradcheckError, Report
 from .subject import Foreign, Input, Subject, floating_outputs, is_floating, name_of, numbers, of_function, tracked
 

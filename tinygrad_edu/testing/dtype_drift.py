@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..callsite import line_of, users_frame
 from ..dtypes import Array
-from ..graph import Link, Node, count_uses
-from ..recording import TensorBase, mode
+from ..engine.callsite import line_of, users_frame
+from ..engine.graph import Link, Node, count_uses
+from ..engine.recording import TensorBase, mode
 from .subject import Subject, numbers
 
 __all__ = ["gradient_drift", "output_drift"]
@@ -67,7 +67,7 @@ def gradient_drift(
 
     A gradient is kept in the dtype of its tensor, so what a rule widens can be seen on the way only.
     """
-    from ..autograd import grad
+    from ..autograd.running import grad
 
     pairs = [(out, c) for out, c in zip(results, cotangents, strict=True) if _tracked(out)]
     if not pairs or not leaves:

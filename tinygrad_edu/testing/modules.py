@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..nn.hooks import Hooks
-from ..nn.module import Module
+from ..nn.module.hooks import Hooks
+from ..nn.module.module import Module
 from ..ops.generator import Generator, default_generator
-from ..tensor import Tensor
-from .gradcheck import finish
+from ..tensors.tensor import Tensor
+from .checks import finish
 from .names import argument_names
 from .options import Method, Mode, OnKink, Options
 from .report import Report

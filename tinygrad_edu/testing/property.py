@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ..nn.module import Module
+from ..nn.module.module import Module
 from ..ops.generator import get_rng_state, manual_seed, set_rng_state
-from .gradcheck import Options, examine, finish, gradcheck
-from .laws import LAWS, check_laws
+from .checks import Options, examine, finish, gradcheck
+from .laws.checking import LAWS, check_laws
 from .modules import of_module
 from .names import argument_names
 from .profiles import PROFILES, current_profile

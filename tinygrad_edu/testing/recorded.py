@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
-from ..graph import count_uses
+from ..engine.graph import count_uses
 from .report import Report
 from .subject import Foreign, Subject, numbers
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
-from .patterns import where_in_words
+from .diagnosis.patterns import where_in_words
 from .subject import Input
 
 __all__ = ["Finding", "GradcheckError", "Report"]

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd import grad
-from ..construct import tensor
+from ..autograd.function import Function
+from ..autograd.modes import enable_grad, no_grad
+from ..autograd.running import grad
 from ..dtypes import Array
-from ..function import Function
-from ..grad_mode import enable_grad, no_grad
-from ..recording import TensorBase
+from ..engine.recording import TensorBase
+from ..tensors.creation import tensor
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..tensors.tensor import Tensor
 
 __all__ = ["Foreign", "Input", "Subject", "name_of", "of_function"]
 

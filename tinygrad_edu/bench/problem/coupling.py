@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...grad_mode import no_grad
-from ...nn.module import Module
+from ...autograd.modes import no_grad
+from ...nn.module.module import Module
 from ...samples.separability import check
-from ...tensor import Tensor
+from ...tensors.tensor import Tensor
 
 __all__ = ["coupling_layer"]
 

@@ -11,8 +11,8 @@ from typing import Any
 from ...errors import describe
 from ...nn import CrossEntropyLoss, NLLLoss
 from ...nn.functional import cross_entropy, mse_loss, nll_loss
-from ...nn.module import Module
-from ...tensor import Tensor
+from ...nn.module.module import Module
+from ...tensors.tensor import Tensor
 from ..errors import BenchError
 
 __all__ = ["SampleLosses", "loss_for", "name_of", "needs", "takes"]

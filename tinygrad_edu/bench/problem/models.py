@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import describe, foreign
-from ...nn.module import Module
+from ...nn.module.module import Module
 from ..errors import BenchError
 from .losses import name_of, needs
 from .randomness import seeded

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd.modes import is_grad_enabled
 from ...errors import describe
-from ...grad_mode import is_grad_enabled
-from ...nn.module import Module
+from ...nn.module.module import Module
 from ...optim import SGD, Optimizer
 from ..errors import BenchError
 from .losses import SampleLosses, loss_for, name_of, needs, takes

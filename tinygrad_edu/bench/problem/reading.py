@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ...construct import as_tensor
 from ...data import (
     BatchSampler,
     ConcatDataset,
@@ -23,7 +22,8 @@ from ...data import (
 )
 from ...dtypes import Array
 from ...errors import TinygradError, describe, foreign, refuse_mask, type_name
-from ...tensor import Tensor
+from ...tensors.creation import as_tensor
+from ...tensors.tensor import Tensor
 from ..errors import BenchError
 
 __all__ = ["Reader", "read"]

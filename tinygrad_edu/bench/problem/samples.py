@@ -11,7 +11,7 @@ import numpy as np
 from ...data import DataLoader, TensorDataset
 from ...dtypes import Array
 from ...errors import TinygradError, describe
-from ...tensor import Tensor
+from ...tensors.tensor import Tensor
 from ...trees import flatten, map_tree
 from ..errors import BenchError
 from .randomness import draws

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd.modes import no_grad
 from ...data import TensorDataset
 from ...dtypes import Array
 from ...errors import TinygradError, describe
-from ...grad_mode import no_grad
-from ...tensor import Tensor
+from ...tensors.tensor import Tensor
 from ...trees import flatten
 from ..errors import BenchError
 from .losses import SampleLosses

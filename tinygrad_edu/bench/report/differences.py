@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..compare import SAME
+from ..comparison import SAME
 from ..results import Result
 
 __all__ = ["differences"]

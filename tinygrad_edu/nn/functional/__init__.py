@@ -1,7 +1,7 @@
 """The functions behind the modules, without parameters of their own: `import tinygrad_edu.nn.functional as F`."""
 
 from ... import absent as _absent
-from ...ops.normalize import *
+from ...ops.normalization import *
 from .activation import *
 from .classification import *
 from .general import *

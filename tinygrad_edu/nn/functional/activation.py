@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
+from ...engine.primitives import Operand
 from ...errors import ShapeError
 from ...ops import activations as a
-from ...ops.activations import (
-    gelu,
-    hardshrink,
-    logsigmoid,
-    sigmoid,
-    softplus,
-    softshrink,
-    softsign,
-    tanhshrink,
-)
-from ...ops.axes import one_axis
-from ...ops.choice import where
-from ...ops.elementary import tanh
-from ...ops.index import getitem
+from ...ops.activations import gelu, hardshrink, logsigmoid, sigmoid, softplus, softshrink, softsign, tanhshrink
+from ...ops.arguments import one_axis
+from ...ops.indexing import getitem
+from ...ops.piecewise import where
 from ...ops.softmax import log_softmax, softmax, softmin
-from ...primitives import Operand
-from ...tensor import Tensor
+from ...ops.transcendental import tanh
+from ...tensors.tensor import Tensor
 
 __all__ = [
     "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_softmax",

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ...callsite import warn
+from ...engine.callsite import warn
+from ...engine.primitives import Operand
+from ...engine.recording import TensorBase, require_number
 from ...errors import DtypeError, ShapeError, refuse_mask
-from ...ops.fused import softmax_cross_entropy
-from ...ops.index import _put_add, getitem
+from ...ops.indexing import _put_add, getitem
+from ...ops.linear import softmax_cross_entropy
 from ...ops.softmax import log_softmax
-from ...primitives import Operand
-from ...recording import TensorBase, require_number
-from ...tensor import Tensor
+from ...tensors.tensor import Tensor
 from .reduction import check_reduction, comes_from, floating, reduce_losses
 
 __all__ = ["cross_entropy", "nll_loss"]

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...engine.primitives import Operand
+from ...engine.recording import make_tensor
 from ...errors import DtypeError, ShapeError
-from ...ops.choice import clamp_min, maximum
-from ...ops.elementwise import mul
-from ...ops.expand import broadcast_tensors
+from ...ops.arithmetic import mul
+from ...ops.broadcasting import broadcast_tensors
 from ...ops.generator import Generator, source
-from ...ops.rearrange import pad as numpy_pad
+from ...ops.piecewise import clamp_min, maximum
+from ...ops.rearranging import pad as numpy_pad
 from ...ops.statistics import norm
-from ...primitives import Operand
-from ...recording import make_tensor
-from ...tensor import Tensor
+from ...tensors.tensor import Tensor
 from ..checks import probability
 
 __all__ = ["cosine_similarity", "dropout", "normalize", "pad", "pairwise_distance"]

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ...callsite import warn
+from ...engine.callsite import warn
+from ...engine.primitives import Operand
+from ...engine.recording import TensorBase
 from ...errors import ShapeError, broadcast_clash
 from ...ops.activations import logsigmoid
-from ...ops.elementary import exp, xlogy
 from ...ops.losses import binary_cross_entropy as _binary_cross_entropy
-from ...primitives import Operand
-from ...recording import TensorBase
-from ...tensor import Tensor
+from ...ops.transcendental import exp, xlogy
+from ...tensors.tensor import Tensor
 from .reduction import REDUCTIONS, check_reduction, comes_from, pair, reduce_losses
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div"]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...construct import as_tensor
+from ...autograd.tallies import mark
 from ...dtypes import float16, float32
+from ...engine.graph import Node
+from ...engine.primitives import Operand
+from ...engine.promotion import beside
+from ...engine.recording import TensorBase
 from ...errors import DtypeError, ShapeError
-from ...graph import Node
-from ...ops.reduce import _sum_of_all
-from ...primitives import Operand
-from ...promotion import beside
-from ...recording import TensorBase
-from ...tallies import mark
-from ...tensor import Tensor
+from ...ops.reductions import _sum_of_all
+from ...tensors.creation import as_tensor
+from ...tensors.tensor import Tensor
 
 __all__ = ["check_reduction", "comes_from", "pair", "reduce_losses"]
 

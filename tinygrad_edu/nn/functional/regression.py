@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...ops.choice import where
-from ...ops.elementwise import abs, square
-from ...primitives import Operand
-from ...tensor import Tensor
+from ...engine.primitives import Operand
+from ...ops.arithmetic import abs, square
+from ...ops.piecewise import where
+from ...tensors.tensor import Tensor
 from .reduction import check_reduction, pair, reduce_losses
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]

@@ -1,0 +1,375 @@
+"""Sample rules: every op of the registry against what its gradients say of who belongs to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from ops.test_registry import OP_CALLS, cases, differentiable_arguments, leaves, results, run
+from per_sample import (
+    RULED,
+    Call,
+    Centred,
+    call_of,
+    calls,
+    check_open_sum,
+    fitted,
+    gradient_of,
+    one_hot_passes,
+    owners_for,
+    owners_of,
+    people,
+    variants,
+)
+
+import tinygrad_edu as tg
+from tinygrad_edu.engine.backprop import pull
+from tinygrad_edu.engine.primitives import PRIMITIVES, Primitive
+from tinygrad_edu.ops.indexing import _put_add as put_add
+from tinygrad_edu.ops.indexing import plain_index
+from tinygrad_edu.sample_rules.families import Choosing, Contraction, Moving, Overwriting, SampleRule
+from tinygrad_edu.sample_rules.ids import CROWD, Use
+
+
+def nonzero(array: np.ndarray) -> np.ndarray:
+    """Where an array is neither zero nor what rounding leaves of numbers like its largest one."""
+    return np.abs(array) > 1e-12 * max(1.0, np.abs(array).max(initial=0.0))
+
+
+def reached(call: Call, owners: tuple[Any, ...]) -> list[dict[int, np.ndarray]]:
+    """For each argument, and each sample, which elements get a gradient from that sample's part of the results."""
+    found: list[dict[int, np.ndarray]] = [{} for _ in call.node.links]
+    for m in people(owners):
+        parts = pull(call.node, gradient_of(call, owners, m), call.node.links, None)
+        for i, (link, part) in enumerate(zip(call.node.links, parts)):  # rules may be fewer
+            if link is not None:
+                found[i][m] = nonzero(fitted(part, link.shape))
+    return found
+
+
+def check_rule(call: Call, owners: tuple[Any, ...]) -> None:
+    """What the rule says of the arguments is so: no other sample's gradient reaches an element."""
+    rule, own = call.node.op.samples, owners if call.several else owners[0]
+    touched = reached(call, owners)
+    for found in (rule.owners_of(call.node, own), rule.exactly(call.node, own)):
+        _check_found(call, found, touched, f"{call.node.op.name}, owners {owners}")
+
+
+def _check_found(call: Call, found: Any, touched: list[dict[int, np.ndarray]], what: str) -> None:
+    for i, by_sample in enumerate(touched):
+        link = call.node.links[i]
+        if link is None:
+            continue
+        own = found[i]
+        if isinstance(own, Use):
+            assert own is not Use.MIXED or call.node.op.samples.mixing, f"{what}: mixed, and no line was kept"
+            continue
+        assert isinstance(own, np.ndarray), f"{what}: argument {i} belongs to {own!r}"
+        assert own.ndim == len(link.shape), f"{what}: argument {i} of shape {link.shape}, owners {own.shape}"
+        assert all(n in (1, full) for n, full in zip(own.shape, link.shape, strict=True)), what
+        for m, elements in by_sample.items():
+            assert not (elements & (own != m) & (own < CROWD)).any(), (
+                f"{what}: sample {m} reaches more of argument {i} than its own"
+            )
+
+
+# Ops that take, move or overwrite elements and do not compute: who uses which can be known exactly.
+TAKING = [p for p in RULED if isinstance(p.values[0].samples, Moving | Choosing | Overwriting)]
+
+
+@pytest.mark.parametrize("op", TAKING)
+def test_exactly_takes_nothing_for_a_samples_own_that_it_does_not_use(op: Primitive) -> None:
+    for call in calls(op):
+        for owners in owners_for(call):
+            found = op.samples.exactly(call.node, owners if call.several else owners[0])
+            for i, by_sample in enumerate(reached(call, owners)):
+                for m, elements in by_sample.items():
+                    if isinstance(found[i], np.ndarray):
+                        assert not ((found[i] == m) & ~elements).any(), f"{op.name}, owners {owners}, argument {i}"
+
+
+@pytest.mark.parametrize("op", RULED)
+def test_no_other_samples_gradient_reaches_an_argument(op: Primitive) -> None:
+    checked = 0
+    for call in calls(op):
+        for owners in owners_for(call):
+            check_rule(call, owners)
+            checked += 1
+    assert checked, f"{op.name}: no case has anything to differentiate"
+
+
+# The place that these read depends on all elements along the axis, though their derivative does not show it.
+CHOOSING = {"cummax", "cummin", "kthvalue", "max", "median", "min", "sort", "topk"}
+# At one point a derivative that is zero by chance looks like none at all, and these rules rightly do not look at it;
+# the cofactor of a 1x1 matrix is 1; weights along a normalised axis could be told apart, but the input cannot.
+GIVE_UP = {"clip", "floor_divide", "fmod", "maximum", "minimum", "remainder", "where"}
+GIVE_UP |= {"cofactor", "eigh", "layer_norm", "rms_norm", "svd"}
+
+
+@pytest.mark.parametrize("op", [p for p in RULED if p.values[0].name not in GIVE_UP | CHOOSING])
+def test_no_rule_gives_up_where_each_element_has_one_sample(op: Primitive) -> None:
+    for call in calls(op):
+        if any(not r.size for r in call.results):
+            continue
+        for owners in owners_for(call, all_kinds=False):
+            found = owners_of(call, owners)
+            for argument, touched in enumerate(reached(call, owners)):
+                if touched and isinstance(found[argument], Use) and touched[0].size:
+                    several = sum(t.astype(int) for t in touched.values()) > 1
+                    assert several.any(), f"{op.name}: argument {argument}, owners {owners}, {found[argument]}"
+
+
+def losses_along(axis: int, out: Any) -> Any:
+    """One loss for each place along an axis of the results: what stands there, weighted and summed."""
+    total: Any = None
+    sizes = [r.shape[axis] for r in results(out) if r.ndim > axis]
+    for k, part in enumerate(results(out)):
+        weights = np.random.default_rng(k).normal(size=part.shape)
+        if part.ndim > axis and part.shape[axis] == sizes[0]:
+            term = (part * weights).sum(tuple(i for i in range(part.ndim) if i != axis))
+        elif not sizes:
+            term = part * np.arange(1.0, 4.0)
+        else:
+            continue
+        total = term if total is None else total + term
+    return total
+
+
+@pytest.mark.parametrize("op", RULED)
+def test_open_sum_equals_one_hot_passes(op: Primitive) -> None:
+    """For leaves and for computed arguments; samples are found to be coupled only where they meet."""
+    checked = 0
+    for case in cases(op):
+        wanted = differentiable_arguments(op, case)
+        if not wanted:
+            continue
+        inputs = leaves(case, wanted)
+        tracked = [inputs[i] for i in wanted]
+        axes = range(max(1, *[r.ndim for r in results(run(op, *inputs))]))
+        for axis in axes:
+            for computed in (False, True):
+                checked += 1
+
+                def losses(axis: int = axis, computed: bool = computed, inputs: list[Any] = inputs) -> Any:
+                    given = [v * 0.999 if computed and isinstance(v, tg.Tensor) else v for v in inputs]
+                    return losses_along(axis, run(op, *given))
+
+                try:
+                    check_open_sum(losses, tracked)
+                except tg.SampleCouplingError:
+                    assert computed or op.symmetric, f"{op.name}: a parameter couples nothing"
+                    meets = [nonzero(e).sum(0) > 1 for e in one_hot_passes(losses(), tracked)]
+                    met = op.name in CHOOSING or any(m.any() or not m.size for m in meets)
+                    assert met, f"{op.name}, axis {axis}: samples do not meet"
+                    check_open_sum(losses, tracked, coupled=True)
+    assert checked, f"{op.name}: no case has anything to differentiate"
+
+
+def test_every_differentiable_op_has_a_sample_rule_and_is_checked_here() -> None:
+    library = {n for n, op in PRIMITIVES.items() if op.forward.__module__.startswith("tinygrad_edu.")}
+    differentiable = {name for name in library if PRIMITIVES[name].differentiable}
+    assert [name for name in differentiable if not isinstance(PRIMITIVES[name].samples, SampleRule)] == []
+    assert differentiable == {p.values[0].name for p in RULED}
+
+
+@pytest.mark.parametrize("op", RULED)
+def test_permuting_ops_move_each_element_to_one_place(op: Primitive) -> None:
+    for call in calls(op):
+        if op.samples.permutes(call.node):
+            link = call.node.links[0]
+            places = np.arange(int(np.prod(link.shape))).reshape(link.shape)
+            moved = op.forward(places, *call.node.args[1:])
+            assert len(np.unique(moved)) == np.asarray(moved).size
+            assert np.isin(moved, places).all()
+
+
+@pytest.mark.parametrize("op", [p for p in RULED if isinstance(p.values[0].samples, Contraction)])
+def test_contractions_are_what_their_letters_say(op: Primitive) -> None:
+    for case in cases(op):
+        inputs = leaves(case, differentiable_arguments(op, case))
+        call = call_of(run(op, *inputs))
+        terms = op.samples.terms(call.node)
+        arrays = [v.array if isinstance(v, tg.Tensor) else v for v in inputs]
+        total: Any = 0.0
+        alone = [i for i, letters in enumerate(terms.inputs) if letters is not None and not terms.partners[i]]
+        factors = [i for i, letters in enumerate(terms.inputs) if letters is not None and terms.partners[i]]
+        size = dict(zip(terms.output, call.results[0].shape, strict=True))
+        for group in ([factors] if factors else []) + [[i] for i in alone]:
+            if any(arrays[i] is None for i in group):
+                continue
+            assert all(set(terms.partners[i]) == set(group) - {i} for i in group)
+            present = "".join(c for c in terms.output if any(c in terms.inputs[i] for i in group))
+            spec = ",".join(terms.inputs[i] for i in group) + "->" + present
+            part = np.einsum(spec, *[arrays[i] for i in group])
+            total = total + part.reshape([part.shape[present.index(c)] if c in present else 1 for c in size])
+        np.testing.assert_allclose(
+            np.broadcast_to(total, call.results[0].shape), call.results[0], rtol=1e-12, atol=1e-12
+        )
+
+
+def test_results_that_pass_a_module_with_hooks_keep_their_samples() -> None:
+    a, b = (tg.tensor(np.random.default_rng(i).normal(size=(3, 2)), requires_grad=True) for i in range(2))
+    call = call_of(OP_CALLS["boundary"](a, b))
+    for owners in owners_for(call):
+        check_rule(call, owners)
+
+
+def an_index(shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
+    basic = hnp.basic_indices(shape, allow_newaxis=True, max_dims=4)
+    return basic | hnp.integer_array_indices(shape) | hnp.arrays(bool, shape)
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_reading_and_writing_by_any_index(data: st.DataObject) -> None:
+    shape = data.draw(hnp.array_shapes(max_dims=3, max_side=3))
+    index = data.draw(an_index(shape))
+    x = tg.tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True)
+    value = tg.tensor(np.random.default_rng(1).normal(size=x[index].shape), requires_grad=True)
+    ways: list[Callable[[], Any]] = [
+        lambda: x[index],
+        lambda: tg.set_item(x, index, value),
+        lambda: put_add(value, shape, plain_index(index)),
+    ]
+    for way in ways:
+        for owners in variants(way().shape):
+            check_rule(call_of(way()), (owners,))
+        for axis in range(way().ndim):
+            check_open_sum(lambda way=way, axis=axis: losses_along(axis, way()), [x, value])
+
+
+ROWS = np.arange(4)
+
+FREE: dict[str, Callable[[Any], Any]] = {
+    "beside a diagonal": lambda h: tg.einsum("ii->i", h) + (h * (1 - np.eye(4))).sum(0),
+    "overwritten": lambda h: tg.set_item(h, (ROWS, ROWS), 1.0).tanh().sum(1) + h[ROWS, ROWS].flip(0),
+    "written twice": lambda h: (
+        tg.set_item(np.zeros(4), np.array([1, 1, 2, 3]), h[0] * 2)
+        + tg.set_item(np.zeros(4), slice(3, 4), h[np.array([0]), np.array([0])])
+    ),
+}
+
+
+@pytest.mark.parametrize("losses", FREE.values(), ids=FREE.keys())
+def test_elements_that_one_use_leaves_out_are_free_for_another(losses: Callable[[Any], Any]) -> None:
+    p = tg.tensor(np.random.default_rng(0).normal(size=(4, 4)), requires_grad=True)
+    check_open_sum(lambda: losses(p.tanh()), [p])
+
+
+# Ops of the user
+
+
+@tg.primitive(vjps=(lambda g, out, x: g * (3 * x * x),), saves=("x",), name="unruled_cube")
+def unruled_cube(x: Any) -> Any:
+    return x**3
+
+
+@tg.primitive(
+    vjps=(lambda g, out, x: g * (3 * x * x),),
+    saves=("x",),
+    name="ruled_cube",
+    samples=tg.sample_rules.elementwise,
+)
+def ruled_cube(x: Any) -> Any:
+    return x**3
+
+
+@tg.primitive(
+    vjps=(lambda g, out, x, fill: g[0] + g[2],),
+    saves=("",),
+    name="beside_a_constant",
+    samples=tg.sample_rules.moving,
+)
+def beside_a_constant(x: Any, fill: float) -> Any:
+    return np.stack([x, np.full_like(x, fill), x])
+
+
+class Cube(tg.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        return g * 3 * x * x
+
+
+class Powers(tg.Function):
+    """Two results; an op of which nothing is known may use all samples for each."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, y: Any) -> Any:
+        ctx.save_for_backward(x, y)
+        return x * y, x * x * y
+
+    @staticmethod
+    def backward(ctx: Any, first: Any, second: Any) -> Any:
+        x, y = ctx.saved_tensors
+        return first * y + second * 2 * x * y, first * x + second * x * x
+
+
+def draw(*shape: int, grad: bool = False, seed: int = 0) -> Any:
+    return tg.tensor(np.random.default_rng(seed).normal(size=shape), requires_grad=grad)
+
+
+X, W, BIAS = draw(5, 3), draw(3, 2, grad=True, seed=1), draw(2, grad=True, seed=2)
+
+UNRULED: dict[str, Callable[[Any], Any]] = {
+    "primitive": lambda cube: cube(X @ W + BIAS).sum(1),
+    "at the losses": lambda cube: cube((X @ W + BIAS).sum(1)),
+    "with a way around": lambda cube: (X @ W + cube(X @ W + BIAS)).sum(1),
+    "between layers": lambda cube: (cube(X @ W + BIAS) @ W.T).tanh().sum(1),
+    "of a parameter": lambda cube: ((X @ cube(W)) * BIAS).sum(1),
+    "of a parameter itself": lambda cube: X[:, 0] * cube(BIAS).sum() + X[:, 1] * BIAS[0],
+    "twice": lambda cube: cube(cube(X @ W * 0.3 + BIAS)).sum(1),
+}
+
+
+@pytest.mark.parametrize("use", UNRULED.values(), ids=UNRULED.keys())
+@pytest.mark.parametrize("cube", [unruled_cube, ruled_cube, Cube.apply], ids=["unruled", "ruled", "Function"])
+def test_an_op_of_the_user_is_exact_with_and_without_a_rule(cube: Any, use: Callable[[Any], Any]) -> None:
+    check_open_sum(lambda: use(cube), [W, BIAS])
+
+
+@pytest.mark.parametrize("index", [0, 1, None])
+def test_a_function_of_several_results_is_exact(index: int | None) -> None:
+    def losses() -> Any:
+        first, second = Powers.apply(X @ W, BIAS)
+        return (first.sin() + second if index is None else (first, second)[index]).sum(1)
+
+    check_open_sum(losses, [W, BIAS])
+
+
+def test_an_op_of_the_user_that_moves_elements_beside_constants() -> None:
+    for fill in (0.0, 7.0):
+        check_open_sum(lambda fill=fill: (beside_a_constant(W, fill) * np.arange(1.0, 3.0)).tanh().sum((1, 2)), [W])
+        check_open_sum(lambda fill=fill: (X @ beside_a_constant(W, fill)[0]).tanh().sum(1), [W])
+    kept = W.sample_grads.cost()
+    assert kept.seeded  # it is not known that each element goes to one place alone
+
+
+def test_cost_says_which_op_has_no_rule() -> None:
+    for cube, name in ((unruled_cube, "unruled_cube"), (Cube.apply, "Cube")):
+        W.grad = None
+        cube(X @ W).sum(1).backward(per_sample=True)
+        cost = W.sample_grads.cost()
+        assert f"{name!r} has no sample rule: a walk for each sample below it" in cost.seeded
+        assert cost.route == "blocks"
+        assert cost.seeded in str(cost)
+    W.grad = None
+    ruled_cube(X @ W).sum(1).backward(per_sample=True)
+    assert W.sample_grads.cost().seeded == ""
+    assert W.sample_grads.cost().route == "factors"
+    W.grad = None
+
+
+def test_an_op_without_a_rule_couples_nothing_that_it_is_not_known_to_couple() -> None:
+    """Nothing is known of it: its samples may or may not meet, and every derivative is exact either way."""
+    check_open_sum(lambda: ((Centred.apply(X @ W) + BIAS) ** 3).sum(1), [W, BIAS])

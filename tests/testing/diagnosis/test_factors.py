@@ -1,0 +1,70 @@
+"""factors: naming the factor by which a gradient is off."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinygrad_edu.testing.diagnosis.factors import factor_in_words, number_in_words
+
+SIZES = [("the size of axis 0", 8), ("the size of axis 1", 5), ("the number of elements of 'x'", 40)]
+
+
+@pytest.mark.parametrize(
+    ("k", "words"),
+    [
+        (2, "2"),
+        (-3, "-3"),
+        (0.5, "1/2"),
+        (-1.6, "-8/5"),
+        (1 / 300, "1/300"),
+        (-1 / 300, "-1/300"),
+        (math.log(2), "log(2)"),
+        (1 / math.log(10), "1/log(10)"),
+        (-math.pi, "-pi"),
+        (180 / math.pi, "1/(pi/180)"),
+        (0.823, "0.823"),
+        (0.7364, ""),
+        (0.0, ""),
+        (math.inf, ""),
+        (math.nan, ""),
+    ],
+)
+def test_number_in_words(k, words):
+    assert number_in_words(k) == words
+    assert number_in_words(k * (1 + 1e-9)) == words
+
+
+@given(st.floats(-1e5, 1e5))
+def test_a_fraction_is_the_number(k):
+    words = number_in_words(k)
+    if words and words.replace("/", "").lstrip("-").isdigit():
+        p, _, q = words.partition("/")
+        assert math.isclose(int(p) / int(q or 1), k, rel_tol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("k", "uses", "words"),
+    [
+        (-1, 0, "the sign is wrong"),
+        (2, 0, "it is 2 times the numeric derivative"),
+        (1 / 2, 2, "used 2 times, and does only one of them count?"),
+        (3, 3, "used 3 times, and is each of them counted 3 times?"),
+        (1 / 8, 0, "1/8 of the numeric derivative: a division by 8, the size of axis 0, too many (a mean where a sum"),
+        (40, 0, "a division by 40, the number of elements of 'x', is missing (a sum where a mean belongs)?"),
+        (-5, 0, "a division by 5, the size of axis 1, is missing (a sum where a mean belongs)? and the sign is wrong"),
+        (7 / 8, 0, "n and n - 1 mixed up, where n is 8, the size of axis 0?"),
+        (math.log(2), 0, "log(2) times the numeric derivative: a logarithm of another base?"),
+        (math.pi / 180, 0, "degrees and radians?"),
+    ],
+)
+def test_factor_in_words(k, uses, words):
+    assert words in factor_in_words(k, SIZES, uses, several=False)
+
+
+def test_a_factor_without_a_meaning_is_told_only_if_many_elements_share_it():
+    assert factor_in_words(0.7364, SIZES, 0, several=False) == ""
+    assert factor_in_words(0.7364, SIZES, 0, several=True) == "it is 0.7364 times the numeric derivative"

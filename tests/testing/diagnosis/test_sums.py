@@ -1,0 +1,101 @@
+"""sums: a plain backward pass beside the engine's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu.engine import backprop as walk
+from tinygrad_edu.testing import GradcheckError, gradcheck
+from tinygrad_edu.testing.diagnosis.sums import unbroadcast, uses_of, wrong_sum
+from tinygrad_edu.testing.diagnosis.tape import tape_of
+from tinygrad_edu.testing.subject import of_function
+
+X = np.array([0.5, -1.0, 2.0])
+
+
+def found(f, *inputs):
+    subject = of_function(f, inputs)
+    tape = tape_of(subject, subject.arrays())
+    return wrong_sum(tape, tape.order(), tape.of, np.random.default_rng(0))
+
+
+def reused(x):
+    y = tg.exp(x)
+    return tg.sin(y) + tg.cos(y) * x
+
+
+def test_the_engine_is_right():
+    assert found(reused, X) == ""
+    assert found(lambda x: (tg.split(x, 1)[0] * x, tg.split(x, 1)[2] + tg.split(x, 1)[2]), X) == ""
+    assert found(lambda x: 1.0, X) == ""
+
+
+def test_a_sum_of_which_only_the_last_part_is_kept(monkeypatch):
+    monkeypatch.setattr(walk, "_add", lambda held, part, owned, plain: (part, False))
+    text = found(reused, X)
+    assert text.startswith("the backward walk is wrong, though every rule is right: ")
+    assert "the sum over the 2 uses of the result of 'exp', called at " in text
+    assert found(lambda x: tg.sin(x) + x, X) == (
+        "the backward walk is wrong, though every rule is right: the sum over the 2 uses of input 'x'"
+    )
+
+
+def test_a_gradient_that_the_engine_changes(monkeypatch):
+    pull = walk.pull
+    monkeypatch.setattr(walk, "backward", lambda roots, wanted, **_: ({}, dict.fromkeys(wanted, roots[0][1] * 0 + 3)))
+    assert "the gradient of the result of 'exp', called at " in found(lambda x: tg.exp(x), X)
+    assert walk.pull is pull
+
+
+def test_a_hook():
+    def f(x):
+        y = tg.exp(x)
+        if y.requires_grad:
+            y.register_hook(lambda g: 2 * g)
+        return y * x
+
+    assert found(f, X).startswith("a hook changes the gradient of the result of 'exp', called at ")
+
+
+def test_the_first_nan():
+    def f(x):
+        return tg.where(x > 0, tg.sqrt(tg.where(x > 0, x, 0.0 * x)), x)
+
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck(f, np.array([1.0, -1.0, 2.0, -2.0]))
+    text = caught.value.report.blame
+    assert text.startswith(
+        "the first nan arises where an op has no finite derivative, for argument 0 of 'sqrt', called at "
+    )
+
+
+def test_uses():
+    subject = of_function(lambda x, w: x * x + tg.sin(x), [X, X])
+    tape = tape_of(subject, subject.arrays())
+    assert [uses_of(tape, tape.order(), i) for i in (0, 1)] == [3, 0]
+
+
+def test_unbroadcast():
+    part = np.arange(24.0).reshape(2, 3, 4)
+    for shape in ((2, 3, 4), (3, 4), (1, 4), (3, 1), (4,), (1,), ()):
+        x = np.zeros(shape)
+        np.testing.assert_allclose(unbroadcast(part, shape), sum_by_difference(x, part), rtol=1e-13)
+
+
+def sum_by_difference(x, part):
+    """The derivative of the sum of x, broadcast, times part: linear, so a difference is exact."""
+    found = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        one = x.copy()
+        one[index] = 1.0
+        found[index] = (np.broadcast_to(one, part.shape) * part).sum()
+    return found
+
+
+def test_a_broadcast_that_is_not_summed(monkeypatch):
+    monkeypatch.setattr(walk, "sum_to_shape", lambda part, shape: part[0])
+    text = found(lambda x, b: x + b, np.ones((4, 3)), X)
+    assert text.startswith("the backward walk is wrong, though every rule is right: ")
+    assert text.endswith("the sum over the axes along which an op broadcasts input 'b'")

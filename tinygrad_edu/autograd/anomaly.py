@@ -1,0 +1,137 @@
+"""Looking for the first NaN or infinity: which op made it, and on which line of the user's code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ContextDecorator
+from types import FrameType, TracebackType
+from typing import Any
+
+import numpy as np
+
+from ..engine.callsite import line_of, users_frame
+from ..engine.graph import Cotangents, Node
+from ..engine.recording import TensorBase, mode
+from ..errors import AnomalyError
+
+__all__ = ["detect_anomaly"]
+
+
+class detect_anomaly(ContextDecorator):
+    """Context manager and decorator: raise an error where the first NaN or infinity arises.
+
+    Inside, each op on tensors that require a gradient remembers the line of your code that made it. A result
+    that is not finite raises at once; so does, in a backward pass over what was computed inside, a gradient.
+    An infinity that an op was given, such as the -inf of a mask, has not arisen there, and passes.
+
+    Looking at every number costs time: leave it off, where it costs nothing, until something is wrong.
+
+    Raises:
+        AnomalyError: naming the op, the file, the line and the line's code.
+
+    >>> import tinygrad_edu as tg
+    >>> x = tg.tensor([1.0, 0.0], requires_grad=True)
+    >>> with tg.detect_anomaly():
+    ...     tg.log(x)
+    Traceback (most recent call last):
+    ...
+    tinygrad_edu.errors.AnomalyError: log: the first inf is in its result, at index (1,) of shape (2,)
+      made at <doctest ...>:2: tg.log(x)
+    """
+
+    def __init__(self) -> None:
+        self._before: list[Any] = []
+
+    def __enter__(self) -> None:
+        quiet = np.errstate(all="ignore")  # NumPy's warnings would only come before the error
+        quiet.__enter__()
+        self._before.append((mode.recording, quiet))
+        mode.recording = mode.recording and _watch
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        mode.recording, quiet = self._before.pop()
+        quiet.__exit__(kind, error, trace)
+
+
+def _watch(node: Node, out: Any) -> None:
+    """Called for each new node: remember its line, look at its result, and have its gradients looked at."""
+    call = sys._getframe(1)
+    while call.f_back is not None and call.f_code.co_name.startswith("record"):
+        call = call.f_back
+    node.where = line_of(users_frame(call))
+    for part in out if isinstance(out, tuple) else (out,):
+        problem = _problem(part)
+        if problem == "inf" and any(np.isinf(value).any() for value in _inputs(call, out)):
+            continue
+        if problem:
+            given = any(np.isnan(value).any() for value in _inputs(call, out))
+            hint = "\n  one of its arguments has NaN already: look at the data" if problem == "nan" and given else ""
+            raise AnomalyError(
+                f"{node.op.name}: the first {problem} is in its result, {_place(part)}\n  made at {node.where}{hint}"
+            )
+    node.op = _Watched(node.op, node.where)
+
+
+class _Watched:
+    """An op whose rules are looked at: it stands in for the op in the nodes that are made inside."""
+
+    def __init__(self, op: Any, where: str) -> None:
+        self._op = op
+        self._where = where
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._op, name)
+
+    def joint(self, g: Any, out: Any, *args: Any, needs: Sequence[Any]) -> Any:
+        """The gradients of all arguments, by the op's own rules."""
+        op = self._op
+        for part in g.parts if isinstance(g, Cotangents) else (g,):
+            if part is not None and _problem(part):
+                raise self._error("the gradient that comes in", part)
+        if op.joint is not None:
+            parts = op.joint(g, out, *args, needs=needs)
+        else:
+            parts = [None if link is None else op.rules[i](g, out, *args) for i, link in enumerate(needs)]
+        for index, part in enumerate(parts):
+            if needs[index] is not None and part is not None and _problem(part):
+                raise self._error(f"the gradient of its argument {index}", part)
+        return parts
+
+    def _error(self, what: str, array: Any) -> AnomalyError:
+        return AnomalyError(
+            f"backward of {self._op.name}: the first {_problem(array)} is in {what}, {_place(array)}\n"
+            f"  the op was made at {self._where}"
+        )
+
+
+def _numbers(value: Any) -> Any:
+    return value.array if isinstance(value, TensorBase) else value
+
+
+def _problem(value: Any) -> str:
+    """Which of "nan" and "inf" stands in an array or tensor; empty if neither does."""
+    array = _numbers(value)
+    if getattr(getattr(array, "dtype", None), "kind", "") != "f" or np.isfinite(array).all():
+        return ""
+    return "nan" if np.isnan(array).any() else "inf"
+
+
+def _place(value: Any) -> str:
+    array = _numbers(value)
+    test: Callable[[Any], Any] = np.isnan if np.isnan(array).any() else np.isinf
+    index = tuple(int(i) for i in np.argwhere(test(array))[0])
+    return f"at index {index} of shape {array.shape}" if index else "a 0-d tensor"
+
+
+def _inputs(call: FrameType, out: Any) -> Iterator[Any]:
+    """The floating numbers that a call was given: what stands in its frame, but for the result."""
+    results = out if isinstance(out, tuple) else (out,)
+    for local in list(call.f_locals.values()):
+        for value in local if isinstance(local, tuple) else (local,):
+            array = _numbers(value)
+            real = isinstance(array, float) or (isinstance(array, np.ndarray) and array.dtype.kind == "f")
+            if real and not any(array is result for result in results):
+                yield array

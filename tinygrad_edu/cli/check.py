@@ -1,0 +1,210 @@
+"""The command `tinygrad-edu check path.py:name`: the gradients of a function or module in a file."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from ..engine.recording import TensorBase
+from ..nn.module.module import Module
+from ..ops.generator import manual_seed
+from ..scripts import ScriptError, loaded, named, one_line, split
+from ..testing.checks import gradcheck
+from ..testing.modules import check_module
+from ..testing.report import GradcheckError
+
+__all__ = ["add_check", "check"]
+
+
+class CannotCheckError(ScriptError):
+    """What is in the way of a check, in one line."""
+
+
+def add_check(commands: Any) -> None:
+    """Add the words of the command to the parser of `tinygrad-edu`."""
+    parser = commands.add_parser(
+        "check",
+        help="check the gradients of a function or module in a file",
+        description="Compares the gradients of a function of tensors, or of a module, with numeric derivatives. "
+        "The exit status is 0 if they are right, 1 if they are wrong or nothing could be shown, 2 if there "
+        "was nothing to call or no inputs to call it with.",
+        epilog="Inputs are random numbers of the shapes given by --shape; or what NAME_inputs, beside NAME in the "
+        "file, or the attribute `inputs` of NAME holds or returns: one value, or a tuple of the arguments; or what the "
+        "parameters themselves say: a default value, `float`, or Annotated[Tensor, (3, 4)].",
+    )
+    add = parser.add_argument
+    add("target", metavar="PATH.py:NAME", help="the file, and the function, module or class of modules in it")
+    add("--seed", type=int, default=0, metavar="N", help="what decides all that is random (default 0)")
+    add("--mode", choices=["auto", "full", "project"], default="auto", help="how closely to look (default auto)")
+    add("--order", type=int, choices=[1, 2], default=1, help="2 for second derivatives (default 1)")
+    add(
+        "--shape",
+        type=_shape,
+        nargs="+",
+        action="extend",
+        default=None,
+        metavar="3,4",
+        help="the shape of each argument, () for a single number",
+    )
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """A shape from the command line."""
+    try:
+        shape = tuple(int(part) for part in text.strip("() ").split(",") if part.strip())
+    except ValueError:
+        shape = (-1,)
+    if min(shape, default=0) < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a shape: give sizes such as 3,4, or () for a single number")
+    return shape
+
+
+def check(target: str, *, shapes: Sequence[tuple[int, ...]] | None, seed: int, mode: Any, order: int) -> int:
+    """Check what the command line names, and print the report.
+
+    Args:
+        target: ``path.py:name``.
+        shapes: the shape of each argument; None if they are to be found out.
+        seed: where random numbers start.
+        mode: as for `gradcheck`.
+        order: as for `gradcheck`.
+
+    Returns:
+        The exit status: 0 if the gradients are right, 1 if not, 2 if they could not be checked.
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "losses.py"
+    >>> _ = path.write_text("def square(x):\\n    return x * x\\n")
+    >>> check(f"{path}:square", shapes=[(2, 3)], seed=0, mode="auto", order=1)
+    square: the gradient is right (6 elements; ... evaluations)
+    0
+    """
+    try:
+        path, name = split(target)
+        with loaded(path) as module:
+            manual_seed(seed)
+            call = _found(module, path, name)
+            inputs = _inputs(module, path, call, name, shapes, np.random.default_rng(seed))
+            try:
+                report = _report(call, inputs, seed, mode, order)
+            except GradcheckError as error:
+                print(error)
+                return 1
+            except Exception as error:
+                given = ", ".join(str(np.shape(v)) if hasattr(v, "shape") else repr(v) for v in inputs)
+                raise CannotCheckError(f"{name}: called with ({given}) it raised {one_line(error, path)}") from error
+    except ScriptError as reason:
+        print(f"tinygrad-edu check: {reason}", file=sys.stderr)
+        return 2
+    print(report)
+    return 0
+
+
+def _report(call: Any, inputs: Sequence[Any], seed: int, mode: Any, order: int) -> Any:
+    if isinstance(call, Module):
+        return check_module(call, *inputs, seed=seed, mode=mode, order=order)
+    return gradcheck(call, tuple(inputs), seed=seed, mode=mode, order=order)
+
+
+def _found(module: ModuleType, path: Path, name: str) -> Any:
+    """The function or module of that name; of a class of modules, one that is made now."""
+    own = [n for n, value in vars(module).items() if _checkable(value) and value.__module__ == module.__name__]
+    found: Any = named(module, path, name, own)
+    if inspect.isclass(found):
+        if not issubclass(found, Module):
+            raise CannotCheckError(f"{name} is a class, but not of modules: name a function or a module")
+        try:
+            return found()
+        except Exception as error:
+            raise CannotCheckError(
+                f"{name}() raised {one_line(error, path)}: a class must be made without arguments; else put an "
+                "instance into the file, and name that"
+            ) from error
+    if not callable(found):
+        raise CannotCheckError(f"{name} is of type {type(found).__name__}: name a function or a module")
+    return found.function if hasattr(found, "hypothesis") and hasattr(found, "function") else found
+
+
+def _checkable(value: Any) -> bool:
+    return inspect.isfunction(value) or (inspect.isclass(value) and issubclass(value, Module))
+
+
+def _inputs(
+    module: ModuleType,
+    path: Path,
+    call: Any,
+    name: str,
+    shapes: Sequence[tuple[int, ...]] | None,
+    rng: np.random.Generator,
+) -> list[Any]:
+    """The arguments: of the shapes given, or from the file, or from what the parameters say."""
+    if shapes is not None:
+        parameters = _parameters(call, name)
+        needed = sum([p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in parameters])
+        most = len(shapes) if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters)
+        if not needed <= len(shapes) <= most:
+            names = ", ".join(p.name for p in parameters)
+            raise CannotCheckError(f"{name} takes ({names}): --shape needs {needed} shapes, got {len(shapes)}")
+        return [rng.normal(size=shape) for shape in shapes]
+    given = getattr(module, f"{name.replace('.', '_')}_inputs", getattr(call, "inputs", None))
+    if given is None or isinstance(given, Module):
+        return _from_parameters(call, _parameters(call, name), name, rng)
+    try:
+        value = given() if callable(given) and not isinstance(given, TensorBase) else given
+    except Exception as error:
+        raise CannotCheckError(f"the inputs of {name} raised {one_line(error, path)}") from error
+    return list(value) if isinstance(value, tuple | list) else [value]
+
+
+def _parameters(call: Any, name: str) -> list[inspect.Parameter]:
+    """The positional parameters; those of `forward` if it is a module."""
+    try:
+        found = inspect.signature(call.forward if isinstance(call, Module) else call).parameters.values()
+    except (TypeError, ValueError):
+        raise CannotCheckError(f"{name} does not say which arguments it takes") from None
+    return [p for p in found if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
+
+
+def _from_parameters(
+    call: Any, parameters: Sequence[inspect.Parameter], name: str, rng: np.random.Generator
+) -> list[Any]:
+    function: Callable[..., Any] = call.forward if isinstance(call, Module) else call
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except Exception:  # annotations may name what is there for type checkers only
+        hints = {}
+    values: list[Any] = []
+    for parameter in parameters:
+        hint = hints.get(parameter.name)
+        shape = next((part for part in get_args(hint)[1:] if _is_shape(part)), None) if _annotated(hint) else None
+        if shape is not None:
+            values.append(rng.normal(size=shape))
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            break
+        elif parameter.default is not parameter.empty:
+            values.append(parameter.default)
+        elif hint is float:
+            values.append(rng.normal(size=()))
+        else:
+            shapes = " ".join("3,4" for p in parameters if p.default is p.empty and p.kind is not p.VAR_POSITIONAL)
+            plain = name.replace(".", "_")
+            raise CannotCheckError(
+                f"{name} needs inputs: give --shape {shapes}, or put a function {plain}_inputs, which returns them, "
+                "beside it"
+            )
+    return values
+
+
+def _annotated(hint: Any) -> bool:
+    return get_origin(hint) is Annotated
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(side, int) for side in value)

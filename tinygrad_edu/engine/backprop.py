@@ -1,0 +1,144 @@
+"""The walk that differentiates a graph: every node once, after all of its consumers.
+
+It knows no op and no tensor. Gradients are whatever the rules compute with: plain arrays as a rule, tensors
+where the backward pass is itself to be differentiated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import Any
+
+from ..errors import ShapeError
+from .broadcasting import sum_to_shape
+from .graph import Leaf, Lift, Link, Node, count_uses, leading_to
+
+__all__ = ["backward", "pull"]
+
+
+def backward(
+    roots: Sequence[tuple[Link, Any]],
+    *,
+    retain_graph: bool = False,
+    lift: Lift | None = None,
+    wanted: Iterable[Link] | None = None,
+    check: Callable[[Container[Link | None]], None] | None = None,
+) -> tuple[dict[Leaf, Any], dict[Link, Any]]:
+    """Walk from `roots` to the leaves, each node after all of its consumers.
+
+    Args:
+        roots: pairs of a link and the gradient that enters there.
+        retain_graph: keep what the rules read, for another walk.
+        lift: makes a node's saved result and arguments differentiable, for derivatives of derivatives.
+        wanted: the links whose total gradient is to be returned, leaf or not; the walk keeps to the paths
+            that lead to them. Default: all leaves.
+        check: called with the links that will be visited, before anything is freed; it may raise.
+
+    Returns:
+        The total gradient of each leaf that was reached, in arrays that nobody else holds, and that
+        of each wanted link.
+
+    Raises:
+        GraphError: if the graph was freed or a saved array overwritten; nothing has been computed then.
+    """
+    plain, wanted = lift is None, frozenset(wanted or ())
+    waiting = count_uses([link for link, _ in roots], leading_to(wanted, roots) if wanted else None)
+    if check is not None:
+        check(waiting)
+    leaves: dict[Leaf, Any] = {}
+    found: dict[Link, Any] = {}
+    pending: dict[Link, Any] = {}  # the sums of parts, where more are to come
+    owned: set[Link] = set()  # the pending ones that were allocated here, so that parts may be added in place
+    for link, gradient in roots:
+        if link in waiting:
+            pending[link] = pending[link] + gradient if link in pending else gradient
+    ready = [(link, pending.pop(link), False) for link in tuple(pending) if not waiting[link]]
+    while ready:
+        link, g, ours = ready.pop()
+        if link.hooks is not None:
+            g, ours = _run_hooks(link, g), False
+        if wanted and link in wanted:
+            found[link], ours = g, False
+        if not isinstance(link, Node):
+            if g is not None:
+                leaves[link] = g if ours else g.copy()
+            continue
+        needs = link.links
+        if wanted:
+            needs = tuple([source if source in waiting else None for source in needs])
+        parts = pull(link, g, needs, lift)
+        if not retain_graph:
+            link.out = link.args = None
+        fresh = plain and link.op.fresh
+        for source, part in zip(needs, parts):
+            if source is None:
+                continue
+            ours = fresh and part is not g
+            if part is not None and part.shape != source.shape:
+                part, ours = _fit(part, source, link), plain
+            if pending and source in pending:
+                part, ours = _add(pending.pop(source), part, source in owned, plain)
+            uses = waiting[source]
+            if uses == 1:
+                ready.append((source, part, ours))
+            else:
+                waiting[source] = uses - 1
+                pending[source] = part
+                if ours:
+                    owned.add(source)
+    return leaves, {link: found.get(link) for link in wanted}
+
+
+def pull(node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | None) -> Sequence[Any]:
+    """The parts of the gradient `g` of a node's result that belong to its arguments, by the op's rules."""
+    if g is None:
+        return [None] * len(needs)
+    op, out, args = node.op, node.out, node.args
+    if lift is not None:
+        out, args = lift(node)
+    try:
+        if op.joint is not None:
+            return op.joint(g, out, *args, needs=needs)  # type: ignore[no-any-return,misc]
+        # One and two arguments are written out: a call with * costs as much as a small sum.
+        rules = op.rules
+        if len(args) == 2:  # type: ignore[arg-type]
+            x, y = args  # type: ignore[misc]
+            first = None if needs[0] is None else rules[0](g, out, x, y)
+            return first, None if needs[1] is None else rules[1](g, out, x, y)
+        if len(args) == 1:  # type: ignore[arg-type]
+            return (rules[0](g, out, args[0]),)  # type: ignore[index]
+        return [None if link is None else rule(g, out, *args) for link, rule in zip(needs, rules)]  # type: ignore[misc]
+    except Exception as error:
+        unread = any(isinstance(value, Node | Leaf) for value in args or ())
+        hint = ". Of arguments that saves= does not name, a rule finds only shape and dtype" if unread else ""
+        error.add_note(f"in a rule of {op.name!r}, during the backward pass{hint}")
+        raise
+
+
+def _add(held: Any, part: Any, owned: bool, plain: bool) -> tuple[Any, bool]:
+    """The sum of what is pending and one more part, and whether it is ours to be added to in place."""
+    if part is None or held is None:
+        return held if part is None else part, owned
+    if owned:
+        held += part
+        return held, True
+    return held + part, plain
+
+
+def _run_hooks(link: Link, g: Any) -> Any:
+    """The gradient as the hooks of its link leave it."""
+    if g is not None:
+        for hook in tuple(link.hooks or ()):
+            g = hook(link, g)
+    return g
+
+
+def _fit(part: Any, source: Link, node: Node) -> Any:
+    """Undo the op's broadcasting; a part that does not fit its argument at all is a wrong rule."""
+    try:
+        return sum_to_shape(part, source.shape)
+    except ShapeError as error:
+        raise ShapeError(
+            f"the rule of {node.op.name!r} for argument {node.links.index(source)} gave a gradient of shape "
+            f"{part.shape} for an argument of shape {source.shape}"
+        ) from error

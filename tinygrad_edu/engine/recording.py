@@ -1,0 +1,367 @@
+"""How a call of an op becomes a tensor with a node behind it.
+
+This is what every operation passes through, so that what is done here is done a thousand times a step:
+the two short ways, for ops of one and of two arrays, are written out for that reason.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..dtypes import float64
+from ..errors import GraphError, explain, require_own
+from . import versions
+from .callsite import PACKAGE
+from .graph import Cotangents, Leaf, Link, Node
+from .promotion import is_double, is_floating, on_integers, settle
+from .views import View, keep
+
+if TYPE_CHECKING:
+    from ..tensors.tensor import Tensor
+    from .primitives import Primitive
+
+__all__ = ["TensorBase", "lift", "make_tensor", "mode", "pick", "record", "recorder", "require_number"]
+
+
+class _Mode(threading.local):
+    """Whether calls are recorded, thread by thread: True, False, or a function that each node is shown to."""
+
+    recording: bool | Callable[[Node, Any], None] = True
+
+
+mode: _Mode = _Mode()
+
+
+class TensorBase:
+    """What the engine knows of a tensor: its array, and where it came from.
+
+    `source` is the Node that computed it, the Leaf that keeps its gradient, or None for a constant.
+    `view_` says with whom it shares its memory, and is left unset where nobody else looked at it.
+    """
+
+    __slots__ = ("__weakref__", "array", "source", "view_")
+
+    array: Any
+    source: Link | None
+    view_: View
+
+
+tensor_type: type[Any] = TensorBase  # tensor.py puts Tensor here
+_new = object.__new__
+_getframe = sys._getframe
+ndarray = np.ndarray
+
+
+def make_tensor(array: Any, source: Link | None) -> Tensor:
+    """A Tensor of `array` with the given source; a NumPy scalar becomes a 0-d array."""
+    tensor = _new(tensor_type)
+    tensor.array = np.asarray(array) if isinstance(array, np.generic) else array
+    tensor.source = source
+    return cast("Tensor", tensor)
+
+
+def recorder(op: Primitive) -> Callable[..., Any]:
+    """The function that computes `op` and records the call; ops of one or two arrays have a short way."""
+    parameters = op.signature.parameters.values()
+    plain = all(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in parameters)
+    if plain and op.reads is not None and all(op.rules) and len(op.rules) == len(parameters):
+        ufunc = isinstance(op.numpy[0], np.ufunc) if op.numpy else False
+        forward = op.numpy[0] if ufunc else op.forward
+        if len(parameters) == 1:
+            return _record_unary(op, forward)
+        if len(parameters) == 2:
+            return _record_binary(op, forward)
+    return _record_any(op)
+
+
+def _record_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`call(x)` for an op of one array. The two short ways are written out: they are what a step is made of."""
+    keep_x, keep_out = op.saved((True,))
+    note = _recording_of(op)
+
+    def call(x: Any, /) -> Any:
+        if not isinstance(x, TensorBase):
+            return forward(x) if type(x) is ndarray else _on_anything(op, forward, x)
+        array = x.array
+        source = x.source
+        try:
+            if source is None and array.dtype.kind != "f":
+                out = on_integers(forward, (array,), (True,))
+            else:
+                out = forward(array)
+        except Exception as error:
+            raise explain(op.name, (array,), error) from error
+        if type(out) is not ndarray or (out.dtype is float64 and array.dtype is not float64):
+            if type(out) is tuple:
+                return _several(op, out, (array,), (source,))
+            out = settle(op.name, out, (array,))
+        recording = mode.recording
+        if source is None or not recording:
+            return make_tensor(out, None)
+        return note(op, out, (source,), (array if keep_x else source,), out if keep_out else None, recording)
+
+    return call
+
+
+def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`call(x, y)` for an op of two arrays."""
+    keep_x_for_x, keep_y_for_x, keep_out_for_x = op.saved((True, False))
+    keep_x_for_y, keep_y_for_y, keep_out_for_y = op.saved((False, True))
+    keep_x, keep_y, keep_out = op.saved((True, True))
+    note = _recording_of(op)
+
+    def call(x: Any, y: Any, /) -> Any:
+        a, b, from_x, from_y = x, y, None, None
+        if isinstance(x, TensorBase):
+            a = x.array
+            from_x = x.source
+        if isinstance(y, TensorBase):
+            b = y.array
+            from_y = y.source
+        elif a is x:
+            return forward(x, y) if type(x) is ndarray else _on_anything(op, forward, x, y)
+        try:
+            if from_x is from_y is None and not (is_floating(a) or is_floating(b)):
+                out = on_integers(forward, (a, b), (True, True))
+            else:
+                out = forward(a, b)
+        except Exception as error:
+            raise explain(op.name, (a, b), error) from error
+        if type(out) is not ndarray or (out.dtype is float64 and not (is_double(a) and is_double(b))):
+            if type(out) is tuple:
+                return _several(op, out, (a, b), (from_x, from_y))
+            out = settle(op.name, out, (a, b))
+            if from_x is not None or from_y is not None:
+                a, from_x = _alike(a, from_x, out.dtype)
+                b, from_y = _alike(b, from_y, out.dtype)
+        recording = mode.recording
+        if from_x is from_y is None or not recording:
+            return make_tensor(out, None)
+        if from_y is None:
+            saved = (a if keep_x_for_x else from_x, b if keep_y_for_x else None)
+            kept = out if keep_out_for_x else None
+        elif from_x is None:
+            saved = (a if keep_x_for_y else None, b if keep_y_for_y else from_y)
+            kept = out if keep_out_for_y else None
+        else:
+            saved = (a if keep_x else from_x, b if keep_y else from_y)
+            kept = out if keep_out else None
+        return note(op, out, (from_x, from_y), saved, kept, recording)
+
+    return call
+
+
+def _record_any(op: Primitive) -> Callable[..., Any]:
+    """`call(*args)` for any op: arguments are filled in, those that are tensors recorded."""
+    forward, signature, variadic, is_view = op.forward, op.signature, op.variadic, op.view
+    note = _recording_of(op)
+    count, ruled = len(signature.parameters), len(op.rules)
+    has_rule = [op.joint is not None or (i < len(op.rules) and op.rules[i] is not None) for i in range(count)]
+    # By the arguments that are tracked, as the bits of a number: which ones no rule reads, and whether the result is.
+    plans: dict[int, tuple[list[int], bool]] = {}
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or (len(args) != count and not variadic):
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{op.name}(): {error}") from None
+            bound.apply_defaults()
+            args = bound.args
+        values: list[Any] = list(args)
+        links: list[Link | None] = [None] * len(args)
+        tracked = 0
+        tensors = False
+        for i, value in enumerate(args):
+            if isinstance(value, TensorBase):
+                tensors = True
+                values[i] = value.array
+                source = value.source
+                if source is not None:
+                    if has_rule[i if i < count else -1]:
+                        links[i] = source
+                        tracked |= 1 << i
+                    elif min(i, count - 1) >= ruled > 0:  # behind the last rule there are options
+                        require_number(op.name, op.parameters[min(i, count - 1)], value)
+        try:
+            out = forward(*values) if tracked or not tensors else on_integers(forward, values, has_rule)
+        except Exception as error:
+            raise explain(op.name, values, error) from error
+        if not tensors:
+            if type(out) is not ndarray:
+                require_own(op.name, out)
+            return out
+        if type(out) is tuple:
+            parts = _several(op, out, values, links)
+            if is_view:
+                for piece, part in enumerate(parts):
+                    keep(part, args[0], call, args[1:], piece)
+            return parts
+        if type(out) is not ndarray or (out.dtype is float64 and not _double(values, has_rule)):
+            out = settle(op.name, out, values)
+            if tracked and not any(isinstance(value, np.dtype) for value in values):
+                for i, value in enumerate(values):
+                    if links[i] is not None or (op.joint is None and has_rule[i if i < count else -1]):
+                        values[i], links[i] = _alike(value, links[i], out.dtype)
+        recording = mode.recording
+        if not tracked or not recording:
+            result = make_tensor(out, None)
+        else:
+            plan = plans.get(tracked)
+            if plan is None or variadic:
+                plan = plans[tracked] = _plan(op, links)
+            unread, reads_result = plan
+            _let_go(values, links, unread)
+            result = note(op, out, tuple(links), tuple(values), out if reads_result else None, recording)
+        if is_view:
+            keep(result, args[0], call, args[1:])
+        return result
+
+    return call
+
+
+def require_number(op: str, name: str, value: Any) -> None:
+    """Raise if the argument `name` of `op`, which is a constant for it, is a tensor whose gradient would be lost."""
+    if isinstance(value, TensorBase) and value.source is not None and mode.recording:
+        raise GraphError(
+            f"{op}: {name} is a constant here, and a gradient with respect to it would be lost: pass {name}.detach(), "
+            "or its number"
+        )
+
+
+def _on_anything(op: Primitive, forward: Callable[..., Any], *values: Any) -> Any:
+    """`forward` of what is neither a tensor nor an array: numbers, lists, other libraries' arrays."""
+    require_own(op.name, *values)
+    return forward(*values)
+
+
+def _double(values: Sequence[Any], has_rule: Sequence[bool]) -> bool:
+    """Whether the operands are float64 arrays and numbers, so that a float64 result is nothing to look into."""
+    if len(values) != len(has_rule):  # more arrays of a variadic op
+        return False
+    operands = [value for value, ruled in zip(values, has_rule) if ruled and value is not None]
+    return all(map(is_double, operands)) and any(isinstance(value, ndarray) for value in operands)
+
+
+def _plan(op: Primitive, links: Sequence[Link | None]) -> tuple[list[int], bool]:
+    """Which arguments the rules of the tracked ones do not read, and whether they read the result."""
+    *reads, reads_result = op.saved(tuple([link is not None for link in links]))
+    return [i for i, read in enumerate(reads) if not read], reads_result
+
+
+def _let_go(values: list[Any], links: Sequence[Link | None], unread: Sequence[int]) -> None:
+    """Put in the place of the arrays that no rule reads something that has just their shape and dtype."""
+    for i in unread:
+        value = values[i]
+        if hasattr(value, "dtype"):
+            values[i] = links[i] or Leaf(value.shape, value.dtype)
+
+
+def record(
+    op: Primitive, out: Any, links: tuple[Link | None, ...], saved: tuple[Any, ...], kept: Any, recording: Any
+) -> Any:
+    """The result as a Tensor whose source is a new Node."""
+    node = _new(Node)
+    node.op = op
+    node.links = links
+    node.args = saved
+    node.out = kept
+    node.shape = out.shape
+    node.dtype = out.dtype
+    node.clock = versions.now
+    node.hooks = None
+    if recording is not True:
+        recording(node, out)
+    tensor = _new(tensor_type)
+    tensor.array = out
+    tensor.source = node
+    return tensor
+
+
+def _recording_of(op: Primitive) -> Callable[..., Any]:
+    """How its calls are recorded: with their line, if op is one in which the samples of a batch may meet."""
+    return record if op.samples is None or not op.samples.mixing else record_with_line
+
+
+def record_with_line(
+    op: Primitive, out: Any, links: tuple[Link | None, ...], saved: tuple[Any, ...], kept: Any, recording: Any
+) -> Any:
+    """As `record`, and the node keeps which instruction of the user's code called the op."""
+    tensor = record(op, out, links, saved, kept, recording)
+    frame: Any = _getframe(2)
+    while frame.f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
+        frame = frame.f_back
+    tensor.source.where = frame.f_code, frame.f_lasti
+    return tensor
+
+
+def _alike(value: Any, link: Link | None, dtype: np.dtype[Any]) -> tuple[Any, Link | None]:
+    """An operand, and its link, in the dtype of the result: then no rule drifts to another one.
+
+    Integers and NumPy numbers would make float32 gradients float64. What has a gradient itself is
+    converted by an op, which gives its gradient back in its own dtype.
+    """
+    if type(value) is ndarray and value.dtype == dtype:
+        return value, link
+    if link is not None:
+        tensor: Any = make_tensor(value, link)
+        tensor = tensor.astype(dtype)
+        return tensor.array, tensor.source
+    if value is None or (isinstance(value, float | int) and not isinstance(value, np.generic)):
+        return value, None
+    return np.asarray(value, dtype), None
+
+
+def _several(op: Primitive, out: tuple[Any, ...], values: Sequence[Any], links: Sequence[Link | None]) -> Any:
+    """Several results as Tensors, each picked out of one new Node."""
+    out = tuple([settle(op.name, part, values) for part in out])
+    recording = mode.recording
+    if not recording or all(link is None for link in links):
+        return tuple([make_tensor(part, None) for part in out])
+    unread, reads_result = _plan(op, links)
+    kept = list(values)
+    _let_go(kept, links, unread)
+    node = _recording_of(op)(op, out[0], tuple(links), tuple(kept), out if reads_result else None, True).source
+    node.shape = ()
+    if recording is not True:
+        recording(node, out)
+    return tuple([pick(node, index, part, len(out)) for index, part in enumerate(out)])
+
+
+class _Pick:
+    """The op that takes one result out of several; its rule puts the gradient back in its place."""
+
+    name = "pick"
+    joint = None
+    fresh = False
+
+    def __init__(self, index: int, count: int) -> None:
+        self.index = index
+        self.count = count
+        self.rules = (lambda g, out, node: Cotangents([g if i == index else None for i in range(count)]),)
+
+
+def pick(node: Node, index: int, out: Any, count: int) -> Tensor:
+    """Result number `index` of a node with several results, as a Tensor."""
+    pick = _new(Node)
+    pick.op = _Pick(index, count)
+    pick.links = pick.args = (node,)
+    pick.out = pick.hooks = None
+    pick.shape, pick.dtype, pick.clock = out.shape, out.dtype, node.clock
+    return make_tensor(out, pick)
+
+
+def lift(node: Node) -> tuple[Any, tuple[Any, ...]]:
+    """A node's result and arguments as Tensors of the graph, so that its rules record themselves."""
+    out = node.out
+    if isinstance(out, tuple):
+        out = tuple(pick(node, index, part, len(out)) for index, part in enumerate(out))
+    elif out is not None:
+        out = make_tensor(out, node)
+    pairs = zip(node.args or (), node.links, strict=True)
+    return out, tuple(v if link is None or v is link else make_tensor(v, link) for v, link in pairs)

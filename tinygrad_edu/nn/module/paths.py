@@ -1,0 +1,75 @@
+"""Saying in which module an error arose, by its path: `'net.2'`, not just `Linear`.
+
+Nothing is done while all goes well. When an error leaves a module's call, the module adds its part of
+the path; so does each module around it, until the error reaches somebody who handles it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...errors import NOTHING, DtypeError, TinygradError, foreign
+
+if TYPE_CHECKING:
+    from .module import Module
+
+__all__ = ["explain_call", "locate"]
+
+
+def explain_call(error: Exception, module: Module, args: tuple[Any, ...]) -> Exception | None:
+    """A clearer error for a call of `module` with what is not a tensor; None if `error` says enough."""
+    if isinstance(error, TinygradError) or hasattr(error, "_place"):
+        return None
+    for value in args:
+        reason = foreign(value)
+        if isinstance(error, AttributeError | TypeError):
+            if value is None:
+                return DtypeError(f"{type(module).__name__} {NOTHING}")
+            if isinstance(value, list | tuple):
+                reason = f"a {type(value).__name__}, which is no tensor: wrap it in tg.tensor(…)"
+        if reason:
+            return DtypeError(f"{type(module).__name__} got {reason}")
+    return None
+
+
+def locate(error: Exception, module: Module) -> None:
+    """Write into `error`, on its way out of a call of `module`, where it arose.
+
+    A message that starts with the name of the module's class gets the path behind that name; another
+    error of this library gets it in front; any other error keeps its message and gets a note.
+    """
+    place: _Place | None = getattr(error, "_place", None)
+    if place is None:
+        error._place = _Place(error, module)  # type: ignore[attr-defined]
+        return
+    for name, inside in module.named_modules():
+        if inside is place.outermost:
+            place.path = ".".join(part for part in (name, place.path) if part)
+            place.outermost = module
+            break
+    if place.path:
+        place.write(error)
+
+
+class _Place:
+    """The module in which an error arose, and its path within the outermost module that it has left."""
+
+    def __init__(self, error: Exception, module: Module) -> None:
+        self.outermost = module
+        self.path = ""
+        self.kind = type(module).__name__
+        self.message: Any = error.args[0] if len(error.args) == 1 else None
+        self.note = ""
+
+    def write(self, error: Exception) -> None:
+        who = f"{self.kind} {self.path!r}"
+        if isinstance(self.message, str) and self.message.startswith(f"{self.kind} "):
+            error.args = (who + self.message[len(self.kind) :],)
+        elif isinstance(self.message, str) and isinstance(error, TinygradError):
+            error.args = (f"in {who}: {self.message}",)
+        else:
+            notes = getattr(error, "__notes__", [])
+            if self.note in notes:
+                notes.remove(self.note)
+            self.note = f"in {who}"
+            error.add_note(self.note)

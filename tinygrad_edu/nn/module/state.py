@@ -1,0 +1,93 @@
+"""A module's numbers as a dictionary, and back."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ...engine.versions import mark_changed
+from ...errors import StateError, refuse_mask, type_name
+from ...tensors.tensor import Tensor
+
+if TYPE_CHECKING:
+    from .module import Module
+
+__all__ = ["IncompatibleKeys", "load_state_dict", "state_dict"]
+
+
+class IncompatibleKeys(NamedTuple):
+    """The differences that `load_state_dict` found."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+def state_dict(module: Module, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
+    """The parameters and persistent buffers of `module` by their paths."""
+    return OrderedDict(
+        (name, value if keep_vars else value.detach()) for name, value in _persistent(module, prefix).items()
+    )
+
+
+def load_state_dict(module: Module, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+    """Copy the numbers of `state` into `module`: all of them, or (after an error) none."""
+    if not isinstance(state, Mapping):
+        raise _no_mapping(state)
+    own = _persistent(module, "")
+    missing = [name for name in own if name not in state]
+    unexpected = [name for name in state if name not in own]
+    arrays: dict[str, Any] = {}
+    misfits = []
+    for name, target in own.items():
+        if name in state:
+            value = state[name]
+            refuse_mask(value, f"load_state_dict(): {name}")
+            arrays[name] = array = value.array if isinstance(value, Tensor) else np.asarray(value)
+            if array.shape != target.shape:
+                misfits.append(f"{name}: shape {array.shape} in the state_dict, {target.shape} in the module")
+            elif not np.can_cast(array.dtype, target.dtype, "same_kind"):
+                misfits.append(f"{name}: dtype {array.dtype} in the state_dict, {target.dtype} in the module")
+    problems = [
+        *([f"missing keys: {_listed(missing)}"] if strict and missing else []),
+        *([f"unexpected keys: {_listed(unexpected)}"] if strict and unexpected else []),
+        *misfits,
+    ]
+    if problems:
+        hint = "" if misfits else "\nPass strict=False to load the keys that fit"
+        raise StateError(
+            f"load_state_dict() into {type(module).__name__}: the state_dict does not fit, and nothing was loaded.\n  "
+            + "\n  ".join(problems)
+            + hint
+        )
+    # Copies come first: `state` may hold views of the very arrays that are written to.
+    for name, array in [(name, array.copy()) for name, array in arrays.items()]:
+        np.copyto(own[name].array, array, casting="same_kind")
+        mark_changed(own[name].array)
+    return IncompatibleKeys(missing, unexpected)
+
+
+def _no_mapping(given: Any) -> TypeError:
+    hint = ": load the file first, dict(np.load(path))" if isinstance(given, str | PathLike) else ""
+    hint = ": pass its state_dict()" if hasattr(given, "state_dict") else hint
+    return TypeError(f"load_state_dict() needs a mapping of names to tensors, got {type_name(given)}{hint}")
+
+
+def _persistent(module: Module, prefix: str) -> dict[str, Tensor]:
+    """What a state_dict holds, by path: a tensor that is used in several places under each of its names."""
+    found: dict[str, Tensor] = {}
+    for path, part in module.named_modules(remove_duplicate=False):
+        start = prefix + (f"{path}." if path else "")
+        for name, value in part._members("parameter"):
+            found[start + name] = value
+        for name, value in part._members("buffer"):
+            if name not in part._transient:
+                found[start + name] = value
+    return found
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(map(repr, names))

@@ -1,0 +1,295 @@
+"""The largest and the smallest elements, and where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..engine.primitives import Operand, implements, primitive
+from ..engine.recording import TensorBase
+from ..errors import ShapeError
+from ..sample_rules.families import reduction
+from .arguments import Axes, one_axis, some_axes
+from .gather import picking
+from .piecewise import maximum, minimum
+from .reductions import count, reduction_cases, spread
+
+if TYPE_CHECKING:
+    from ..tensors.tensor import Tensor
+
+__all__ = ["ValuesIndices", "amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
+
+
+class ValuesIndices(NamedTuple):
+    """Elements of a tensor, and their places along the axis that they were taken from.
+
+    Attributes:
+        values: tensor, of the dtype of the one they are from.
+        indices: int64 tensor of the same shape.
+
+    >>> import tinygrad_edu as tg
+    >>> values, indices = tg.max(tg.tensor([1.0, 5.0, 3.0]), dim=0)
+    >>> values, indices
+    (tensor(5.), tensor(1))
+    """
+
+    values: Tensor
+    indices: Tensor
+
+
+def shared(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The rule of a reduction that picks one value: all elements that have it share the gradient evenly."""
+    chosen = ((x == spread(out, x, axis, keepdims)) | (x != x)).astype(g.dtype)  # NaN wins over all
+    return spread(g, x, axis, keepdims) * chosen / chosen.sum(axis=axis, keepdims=True)
+
+
+@primitive(vjps=(shared,), saves=("out x",), fresh=True, cases=reduction_cases, samples=reduction)
+def _amax(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+@primitive(vjps=(shared,), saves=("out x",), fresh=True, cases=reduction_cases, samples=reduction)
+def _amin(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
+    return np.min(x, axis=axis, keepdims=keepdims)
+
+
+@implements(np.max, np.amax)
+def amax(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """The largest element along the given axes, or of all. Elements that tie share the gradient evenly.
+
+    Args:
+        x: tensor of any shape, not empty.
+        dim: the axis or axes to reduce; None for all.
+        keepdim: keep those axes, with size 1.
+        axis: the same as `dim`.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        Tensor of the shape of `x` without those axes; NaN where any element is.
+
+    Raises:
+        ShapeError: if an axis is out of range, named twice, or has no elements.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([[1.0, 5.0], [4.0, 2.0]]).amax(dim=1)
+    tensor([5., 4.])
+    """
+    return _amax(x, _axes("amax", x, dim, axis), keepdim or keepdims)
+
+
+@implements(np.min, np.amin)
+def amin(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """The smallest element along the given axes, or of all. Elements that tie share the gradient evenly.
+
+    Args:
+        x: tensor of any shape, not empty.
+        dim: the axis or axes to reduce; None for all.
+        keepdim: keep those axes, with size 1.
+        axis: the same as `dim`.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        Tensor of the shape of `x` without those axes; NaN where any element is.
+
+    Raises:
+        ShapeError: if an axis is out of range, named twice, or has no elements.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([[1.0, 5.0], [4.0, 2.0]]).amin(dim=1)
+    tensor([1., 2.])
+    """
+    return _amin(x, _axes("amin", x, dim, axis), keepdim or keepdims)
+
+
+def aminmax(
+    x: Operand, *, dim: int | None = None, keepdim: bool = False, axis: int | None = None, keepdims: bool = False
+) -> tuple[Any, Any]:
+    """The smallest and the largest element, as a pair.
+
+    Args:
+        x: tensor of any shape.
+        dim: the axis; None for all.
+        keepdim: keep that axis, with size 1.
+        axis: the same as `dim`.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        Two tensors without that axis, or with it as size 1, of the dtype of `x`.
+
+    Raises:
+        ShapeError: if there is no such axis, or no element.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.aminmax(tg.tensor([3.0, 1.0, 2.0]))
+    (tensor(1.), tensor(3.))
+    """
+    dim, keepdim = one_axis("aminmax", x, dim, axis), keepdim or keepdims
+    return amin(x, dim, keepdim), amax(x, dim, keepdim)
+
+
+_max_at = picking("max")
+_min_at = picking("min")
+
+
+def _argument_cases(draw: Any) -> list[Any]:
+    return [case for case in reduction_cases(draw) if not isinstance(case[1], tuple)]
+
+
+@primitive(saves=(), cases=_argument_cases)
+def _argmax(x: Operand, axis: Any, keepdims: bool) -> Operand:
+    return np.argmax(x, axis=axis, keepdims=keepdims)
+
+
+@primitive(saves=(), cases=_argument_cases)
+def _argmin(x: Operand, axis: Any, keepdims: bool) -> Operand:
+    return np.argmin(x, axis=axis, keepdims=keepdims)
+
+
+@implements(np.argmax)
+def argmax(
+    x: Operand,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    axis: int | None = None,
+    keepdims: bool = False,
+) -> Tensor:
+    """The place of the largest element along one axis; the first one, where several tie.
+
+    Args:
+        x: tensor of any shape, not empty.
+        dim: the axis; None for the place in the flattened tensor.
+        keepdim: keep the axis, with size 1.
+        axis: the same as `dim`.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        Tensor of int64. NaN counts as the largest.
+
+    Raises:
+        ShapeError: if the axis is out of range or has no elements.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([[1.0, 5.0], [4.0, 2.0]]).argmax(dim=1)
+    tensor([1, 0])
+    """
+    place = one_axis("argmax", x, dim, axis)
+    check_any("argmax", x, place)
+    return _argmax(x, place, keepdim or keepdims)
+
+
+@implements(np.argmin)
+def argmin(
+    x: Operand,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    axis: int | None = None,
+    keepdims: bool = False,
+) -> Tensor:
+    """The place of the smallest element along one axis; the first one, where several tie.
+
+    Args:
+        x: tensor of any shape, not empty.
+        dim: the axis; None for the place in the flattened tensor.
+        keepdim: keep the axis, with size 1.
+        axis: the same as `dim`.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        Tensor of int64. NaN counts as the smallest.
+
+    Raises:
+        ShapeError: if the axis is out of range or has no elements.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([[1.0, 5.0], [4.0, 2.0]]).argmin(dim=1)
+    tensor([0, 1])
+    """
+    place = one_axis("argmin", x, dim, axis)
+    check_any("argmin", x, place)
+    return _argmin(x, place, keepdim or keepdims)
+
+
+def max(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Any:
+    """The largest element: of all, along one axis, or of two tensors, as the arguments say.
+
+    Args:
+        x: tensor of any shape, not empty.
+        dim: None for the largest element of all (ties share the gradient evenly); an axis for the largest
+            along it (the gradient goes to the one at the index found); a tensor for `maximum(x, dim)`.
+        keepdim: keep the axis, with size 1.
+        axis: the same as `dim`, for an axis.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        Tensor; for an axis a named tuple (values, indices).
+
+    Raises:
+        ShapeError: if the axis is out of range or has no elements.
+
+    >>> import tinygrad_edu as tg
+    >>> x = tg.tensor([[1.0, 5.0], [4.0, 2.0]])
+    >>> x.max()
+    tensor(5.)
+    >>> values, indices = x.max(dim=1)
+    >>> values, indices
+    (tensor([5., 4.]), tensor([1, 0]))
+    """
+    if isinstance(dim, TensorBase | np.ndarray):
+        return maximum(x, dim)
+    place = one_axis("max", x, dim, axis)
+    return amax(x) if place is None else at(_max_at, x, argmax(x, place, True), place, keepdim or keepdims)
+
+
+def min(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Any:
+    """The smallest element: of all, along one axis, or of two tensors, as the arguments say.
+
+    Args:
+        x: tensor of any shape, not empty.
+        dim: None for the smallest element of all (ties share the gradient evenly); an axis for the smallest
+            along it (the gradient goes to the one at the index found); a tensor for `minimum(x, dim)`.
+        keepdim: keep the axis, with size 1.
+        axis: the same as `dim`, for an axis.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        Tensor; for an axis a named tuple (values, indices).
+
+    Raises:
+        ShapeError: if the axis is out of range or has no elements.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([[1.0, 5.0], [4.0, 2.0]]).min(dim=0).indices
+    tensor([0, 1])
+    """
+    if isinstance(dim, TensorBase | np.ndarray):
+        return minimum(x, dim)
+    place = one_axis("min", x, dim, axis)
+    return amin(x) if place is None else at(_min_at, x, argmin(x, place, True), place, keepdim or keepdims)
+
+
+def at(pick: Callable[..., Tensor], x: Any, indices: Any, axis: int, keepdims: bool) -> ValuesIndices:
+    """What `pick` takes from `indices` (whose axis has size 1), and the indices, with or without that axis."""
+    values: Any = pick(x, indices, axis)
+    if not keepdims:
+        values, indices = values.squeeze(axis=axis), indices.squeeze(axis=axis)
+    return ValuesIndices(values, indices)
+
+
+def _axes(op: str, x: Any, dim: Axes, axis: Axes) -> Any:
+    axes = some_axes(op, x, dim, axis)
+    check_any(op, x, axes)
+    return axes
+
+
+def check_any(op: str, x: Any, axes: Any) -> None:
+    """Raise a ShapeError if there is nothing to choose from."""
+    if not count(x, axes):
+        raise ShapeError(
+            f"{op}: no element to choose from: x has shape {x.shape}"
+            + ("" if axes is None else f", and it reduces axis {axes}")
+            + ". Skip empty input, or pass a dim whose size is not 0"
+        )

@@ -1,0 +1,337 @@
+"""Putting tensors together along an axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from ..engine.primitives import Operand, implements, primitive
+from ..errors import ShapeError, describe, require_own
+from ..sample_rules.families import Custom
+from ..sample_rules.ids import simplify
+from .arguments import one_axis
+from .broadcasting import broadcast_to
+from .shape import _reshape, atleast_1d, atleast_2d, atleast_3d
+
+if TYPE_CHECKING:
+    from ..tensors.tensor import Tensor
+
+__all__ = [
+    "cat",
+    "column_stack",
+    "concat",
+    "concatenate",
+    "dstack",
+    "hstack",
+    "meshgrid",
+    "stack",
+    "vstack",
+]
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _one_list(join: Callable[P, R]) -> Callable[P, R]:
+    """`join`, which takes its tensors in one list, and says so to those who pass them one by one."""
+
+    @wraps(join)
+    def joined(*args: P.args, **kwargs: P.kwargs) -> R:
+        if len(args) > 1 and getattr(args[1], "shape", None):
+            op = join.__name__
+            raise TypeError(
+                f"{op}: the second argument is {describe(args[1])}: pass the tensors in one list, {op}([a, b])"
+            )
+        return join(*args, **kwargs)
+
+    return joined
+
+
+def _concatenate_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence[Any]) -> list[Any]:
+    parts: list[Any] = [None]
+    start = 0
+    for array, link in zip(arrays, needs[1:], strict=True):
+        stop = start + array.shape[axis]
+        parts.append(None if link is None else g[(slice(None),) * axis + (slice(start, stop),)])
+        start = stop
+    return parts
+
+
+def _concatenate_owners(node: Any, owners: Any) -> list[Any]:
+    """Those of each array's own piece; all the same where they do not change along the axis."""
+    axis = node.args[0]
+    found: list[Any] = [None]
+    start = 0
+    for array, link in zip(node.args[1:], node.links[1:], strict=True):
+        stop = start + array.shape[axis]
+        if owners.shape[axis] != 1:
+            found.append(None if link is None else simplify(owners[(slice(None),) * axis + (slice(start, stop),)]))
+        else:
+            found.append(owners)
+        start = stop
+    return found
+
+
+def _stack_owners(node: Any, owners: Any) -> list[Any]:
+    axis = node.args[0]
+    last = owners.shape[axis] - 1
+    pieces: list[Any] = [None]
+    for i, link in enumerate(node.links[1:]):
+        piece = None if link is None else np.asarray(owners.take(min(i, last), axis))
+        pieces.append(piece if piece is None or not last else simplify(piece))
+    return pieces
+
+
+@primitive(
+    joint=_concatenate_rule,
+    saves=(),
+    cases=lambda draw: [
+        (0, draw(2, 3), draw(1, 3)),
+        (1, draw(2, 1), draw(2, 0), draw(2, 4), draw(2, 1)),
+        (0, draw(3)),
+    ],
+    samples=Custom(_concatenate_owners),
+)
+def _concatenate(axis: int, *arrays: Operand) -> Operand:
+    return np.concatenate(arrays, axis=axis)
+
+
+@_one_list
+def cat(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | None = None) -> Tensor:
+    """The tensors one after the other along an existing axis.
+
+    Args:
+        tensors: one or more, of the same shape but for axis `dim`.
+        dim: the axis, default 0.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor whose size along `dim` is the sum of theirs.
+
+    Raises:
+        ShapeError: if there is none, or their shapes differ in another axis.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.cat([tg.tensor([1.0, 2.0]), tg.tensor([3.0])])
+    tensor([1., 2., 3.])
+    """
+    many = list(tensors)
+    require_own("cat", *many)  # NumPy would make arrays of them, and no tensor would come out
+    if not many:
+        raise ShapeError("cat: needs at least one tensor, got an empty list")
+    shapes = [_shape(x) for x in many]
+    if () in shapes:
+        raise ShapeError("cat: a 0-d tensor has no axis to join along. Use tg.stack, which makes one")
+    place = one_axis("cat", many[0], dim, axis) or 0
+    for i, shape in enumerate(shapes[1:], 1):
+        if len(shape) != len(shapes[0]):
+            raise ShapeError(
+                f"cat: tensor {i} has shape {shape} and tensor 0 has shape {shapes[0]}: they must have "
+                "equally many axes"
+            )
+        for j, (n, m) in enumerate(zip(shape, shapes[0], strict=True)):
+            if n != m and j != place:
+                raise ShapeError(
+                    f"cat: along dim={place}, tensor {i} of shape {shape} does not fit tensor 0 of shape "
+                    f"{shapes[0]}: axis {j} is {n} against {m}"
+                )
+    return _concatenate(place, *many)
+
+
+concat = cat
+
+
+@implements(np.concatenate)
+@_one_list
+def concatenate(arrays: Sequence[Operand], axis: int | None = 0, *, dim: int | None = None) -> Tensor:
+    """`cat` under NumPy's name and with NumPy's arguments; ``axis=None`` flattens the tensors first.
+
+    Raises:
+        ShapeError: if the sizes of the other axes differ, or there is no tensor.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.concatenate([tg.zeros(1, 2), tg.ones(1, 2)], axis=0).shape
+    (2, 2)
+    """
+    if axis is None and dim is None:
+        return cat([x.reshape(-1) for x in arrays], 0)
+    return cat(arrays, axis if dim is None else dim)
+
+
+def _stack_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence[Any]) -> list[Any]:
+    at = (slice(None),) * axis
+    return [None, *(None if link is None else g[(*at, i)] for i, link in enumerate(needs[1:]))]
+
+
+@primitive(
+    joint=_stack_rule,
+    saves=(),
+    cases=lambda draw: [
+        (0, draw(2, 3), draw(2, 3)),
+        (1, draw(2), draw(2), draw(2)),
+        (0, draw(), draw()),
+        (1, draw(0)),
+    ],
+    samples=Custom(_stack_owners),
+)
+def _stack(axis: int, *arrays: Operand) -> Operand:
+    return np.stack(arrays, axis=axis)
+
+
+@_one_list
+def stack(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | None = None) -> Tensor:
+    """The tensors one after the other along a new axis.
+
+    Args:
+        tensors: one or more, of the same shape.
+        dim: place of the new axis in the result, default 0.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor with one more axis.
+
+    Raises:
+        ShapeError: if there is none, or their shapes differ.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.stack([tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0])])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    many = list(tensors)
+    require_own("stack", *many)  # NumPy would make arrays of them, and no tensor would come out
+    if not many:
+        raise ShapeError("stack: needs at least one tensor, got an empty list")
+    shapes = [_shape(x) for x in many]
+    for i, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise ShapeError(f"stack: tensor {i} has shape {shape} and tensor 0 has shape {shapes[0]}; all must agree")
+    place = one_axis("stack", _OneMore(shapes[0]), dim, axis) or 0
+    return _stack(place, *many)
+
+
+@implements(np.stack)
+def _np_stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
+    return stack(arrays, axis)
+
+
+class _OneMore:
+    """What an axis of a stack is checked against: the shape of a part, with one more axis."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = (0, *shape)
+
+
+@implements(np.hstack)
+@_one_list
+def hstack(tup: Sequence[Operand]) -> Tensor:
+    """The tensors side by side: joined along axis 1, or along axis 0 if they have but one.
+
+    Raises:
+        ShapeError: if the sizes of the other axes differ, or there is no tensor.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.hstack([tg.zeros(2, 1), tg.zeros(2, 3)]).shape
+    (2, 4)
+    """
+    many = [atleast_1d(x) for x in tup]
+    return cat(many, 0 if many and len(many[0].shape) == 1 else 1)
+
+
+@implements(np.vstack)
+@_one_list
+def vstack(tup: Sequence[Operand]) -> Tensor:
+    """The tensors below each other: joined along axis 0, a vector counting as one row.
+
+    Raises:
+        ShapeError: if the sizes of the other axes differ, or there is no tensor.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.vstack([tg.zeros(3), tg.zeros(2, 3)]).shape
+    (3, 3)
+    """
+    return cat([atleast_2d(x) for x in tup], 0)
+
+
+@implements(np.dstack)
+@_one_list
+def dstack(tup: Sequence[Operand]) -> Tensor:
+    """The tensors behind each other: joined along axis 2.
+
+    Raises:
+        ShapeError: if the sizes of the other axes differ, or there is no tensor.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.dstack([tg.zeros(3), tg.zeros(3)]).shape
+    (1, 3, 2)
+    """
+    return cat([atleast_3d(x) for x in tup], 2)
+
+
+@implements(np.column_stack)
+@_one_list
+def column_stack(tup: Sequence[Operand]) -> Tensor:
+    """The tensors as columns: joined along axis 1, a vector counting as one column.
+
+    Raises:
+        ShapeError: if the sizes of the other axes differ, or there is no tensor.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.column_stack([tg.zeros(3), tg.zeros(3, 2)]).shape
+    (3, 3)
+    """
+    return cat([x.reshape(-1, 1) if len(x.shape) < 2 else x for x in tup], 1)
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """For vectors, tensors of one common shape in which each varies along its own axis.
+
+    Args:
+        tensors: vectors (or numbers), or one list of them.
+        indexing: ``"ij"``: result axis i is that of vector i; ``"xy"``: the first two axes are swapped
+            (what `np.meshgrid` does unless told otherwise).
+
+    Returns:
+        Tuple with a Tensor for each of them; views.
+
+    Raises:
+        ShapeError: if one has more than one axis.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.meshgrid(tg.arange(2), tg.arange(3), indexing="ij")[1]
+    tensor([[0, 1, 2],
+            [0, 1, 2]])
+    """
+    if indexing not in ("ij", "xy"):
+        raise ValueError(f"meshgrid: indexing must be 'ij' or 'xy', got {indexing!r}")
+    many = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors
+    for i, x in enumerate(many):
+        if len(_shape(x)) > 1:
+            raise ShapeError(f"meshgrid: tensor {i} has shape {x.shape}; each must be a vector")
+    lengths = [math.prod(_shape(x)) for x in many]
+    axes = list(range(len(many)))
+    if indexing == "xy" and len(many) > 1:
+        axes[:2] = [1, 0]
+    shape = [lengths[i] for i in axes]
+    grids = []
+    for i, x in enumerate(many):
+        alone = [1] * len(many)
+        alone[axes[i]] = lengths[i]
+        grids.append(broadcast_to(_reshape(x, tuple(alone)), shape))
+    return tuple(grids)
+
+
+@implements(np.meshgrid)
+def _np_meshgrid(*xi: Operand, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Tensor, ...]:
+    if sparse:
+        raise TypeError("np.meshgrid of a Tensor does not take the argument sparse=; broadcasting does the same")
+    return meshgrid(*xi, indexing=indexing)
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    return tuple(x.shape if hasattr(x, "shape") else np.shape(x))

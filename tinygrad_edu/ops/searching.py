@@ -1,0 +1,185 @@
+"""Which numbers there are, how often, and where they belong among sorted ones. None has a gradient."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..dtypes import float64
+from ..engine.primitives import Operand, implements, primitive
+from ..engine.recording import TensorBase, make_tensor
+from ..errors import ShapeError
+from .arguments import one_axis
+
+if TYPE_CHECKING:
+    from ..tensors.tensor import Tensor
+
+__all__ = ["bincount", "bucketize", "searchsorted", "unique"]
+
+_np_unique: Any = np.unique  # its types ask for constants where we pass on what was asked for
+
+
+def unique(
+    x: Operand,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+    *,
+    axis: int | None = None,
+) -> Any:
+    """The different elements, in ascending order. It has no gradient.
+
+    Args:
+        x: tensor of any shape.
+        sorted: accepted for PyTorch's sake: the result is always in order.
+        return_inverse: return also where in the result each element of `x` is.
+        return_counts: return also how often each element of the result occurs.
+        dim: compare the slices along this axis; None for single elements.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor, or a tuple of it and what else was asked for, in the order of the arguments.
+
+    Raises:
+        ShapeError: if the axis is out of range.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.unique(tg.tensor([3, 1, 3]), return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
+    """
+    place = one_axis("unique", x, dim, axis)
+    found: Any = _np_unique(_array(x), return_inverse=return_inverse, return_counts=return_counts, axis=place)
+    if isinstance(found, tuple):
+        return tuple(_like(x, part) for part in found)
+    return _like(x, found)
+
+
+@implements(np.unique)
+def _unique_numpy(
+    ar: Operand,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+) -> Any:
+    found: Any = _np_unique(_array(ar), return_index, return_inverse, return_counts, axis, equal_nan=equal_nan)
+    return tuple(_like(ar, part) for part in found) if isinstance(found, tuple) else _like(ar, found)
+
+
+@primitive(
+    saves=(),
+    cases=lambda draw: [(np.array([0, 2, 2]), None, 0), (np.array([1, 1]), draw(2), 5)],
+)
+def _bincount(x: Operand, weights: Operand, minlength: int) -> Operand:
+    counts = np.bincount(x, weights, minlength)
+    return counts if weights is None else counts.astype(weights.dtype, copy=False)
+
+
+@implements(np.bincount)
+def bincount(x: Operand, weights: Operand = None, minlength: int = 0) -> Tensor:
+    """How often each of 0, 1, 2, … occurs. It has no gradient.
+
+    Args:
+        x: tensor of shape (n,) of integers, none negative.
+        weights: tensor of shape (n,): what each element adds, instead of 1.
+        minlength: the smallest length of the result.
+
+    Returns:
+        Tensor of shape (max(x) + 1,) or longer: of int64, or of the dtype of the weights; of float64 where these
+        are integers.
+
+    Raises:
+        ShapeError: if `x` does not have exactly one axis, or the weights another length.
+        ValueError: if an element is negative.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.bincount(tg.tensor([0, 2, 2]))
+    tensor([1, 0, 2])
+    """
+    if len(x.shape) != 1:
+        raise ShapeError(f"bincount: x has shape {x.shape}: it counts along one axis, so use x.flatten()")
+    if weights is not None and weights.shape != x.shape:
+        raise ShapeError(f"bincount: weights have shape {weights.shape}, x {x.shape}: there is one for each element")
+    if weights is not None and weights.dtype.kind != "f":
+        weights = weights.astype(float64)
+    return _bincount(x, weights, minlength)
+
+
+@primitive(
+    saves=(),
+    cases=lambda draw: [(np.array([0.0, 1.0]), draw(2, 3), False), (np.zeros((2, 1)), draw(2, 3), True)],
+)
+def _searchsorted(edges: Operand, values: Operand, right: bool) -> Operand:
+    side = "right" if right else "left"
+    if len(edges.shape) == 1:
+        return np.searchsorted(edges, values, side)  # type: ignore[call-overload]
+    rows = [np.searchsorted(e, v, side) for e, v in zip(_rows(edges), _rows(values), strict=True)]  # type: ignore[call-overload]
+    return np.array(rows, dtype=np.int64).reshape(values.shape)
+
+
+def _rows(x: Any) -> Any:
+    return x.reshape(-1, x.shape[-1])
+
+
+def searchsorted(sorted_sequence: Operand, values: Operand, *, right: bool = False, side: str | None = None) -> Tensor:
+    """Where to insert `values` so that the sequence stays sorted. It has no gradient.
+
+    Args:
+        sorted_sequence: tensor of shape (n,), or (*, n) with a sequence for each row of `values`.
+        values: tensor of any shape, or of shape (*, m).
+        right: insert behind equal elements; else before them.
+        side: "right" or "left", the same as `right`.
+
+    Returns:
+        Tensor of int64, of the shape of `values`, from 0 to n.
+
+    Raises:
+        ShapeError: if there are several sequences, but not one for each row.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.searchsorted(tg.tensor([1.0, 2.0, 3.0]), tg.tensor([2.0, 2.5]))
+    tensor([1, 2])
+    """
+    rows = sorted_sequence.shape[:-1]
+    if rows and rows != np.shape(_array(values))[:-1]:
+        raise ShapeError(
+            f"searchsorted: sequences of shape {sorted_sequence.shape} and values of shape "
+            f"{np.shape(_array(values))}: all axes but the last must be equal"
+        )
+    return _searchsorted(sorted_sequence, values, right or side == "right")
+
+
+@implements(np.searchsorted)
+def _searchsorted_numpy(a: Operand, v: Operand, side: str = "left") -> Any:
+    return searchsorted(a, v, side=side)
+
+
+def bucketize(x: Operand, boundaries: Operand, *, right: bool = False) -> Tensor:
+    """The number of the interval between the boundaries that each element lies in. It has no gradient.
+
+    Args:
+        x: tensor of any shape.
+        boundaries: tensor of shape (n,), in ascending order.
+        right: an element on a boundary belongs to the interval above it; else to the one below.
+
+    Returns:
+        Tensor of int64, of the shape of `x`, from 0 to n.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.bucketize(tg.tensor([0.5, 2.0, 9.0]), tg.tensor([1.0, 2.0]))
+    tensor([0, 1, 2])
+    """
+    return searchsorted(boundaries, x, right=right)
+
+
+def _array(x: Any) -> Any:
+    return x.array if isinstance(x, TensorBase) else x
+
+
+def _like(x: Any, array: Any) -> Any:
+    """The array as what `x` is, a Tensor or an array."""
+    return make_tensor(array, None) if isinstance(x, TensorBase) else array

@@ -1,0 +1,205 @@
+"""Whole slices of an axis, read and written at given places."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..engine.primitives import Operand
+from ..engine.promotion import beside
+from ..errors import ShapeError
+from .arguments import one_axis
+from .arithmetic import times
+from .gather import _integers, _plain
+from .indexing import _put_add, _set_item, check_value, getitem
+
+if TYPE_CHECKING:
+    from ..tensors.tensor import Tensor
+
+__all__ = ["index_add", "index_copy", "index_fill", "index_select", "narrow", "select"]
+
+
+def index_select(x: Operand, dim: int | None = None, index: Operand = None, *, axis: int | None = None) -> Tensor:
+    """The slices of an axis at the places `index`.
+
+    Args:
+        x: tensor of any shape.
+        dim: the axis.
+        index: integers of one axis.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor of the shape of `x`, but with len(index) slices along the axis.
+
+    Raises:
+        IndexError: if an index is out of range.
+        ShapeError: if there is no such axis.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([[1, 2, 3]]).index_select(1, tg.tensor([2, 0]))
+    tensor([[3, 1]])
+    """
+    _, where = _slices("index_select", x, dim, axis, index)
+    return getitem(x, where)
+
+
+def select(x: Operand, dim: int | None = None, index: int | None = None, *, axis: int | None = None) -> Tensor:
+    """One slice of an axis, without that axis; a view.
+
+    Args:
+        x: tensor of one axis or more.
+        dim: the axis.
+        index: the place on it; counted from the end if negative.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor with one axis less.
+
+    Raises:
+        IndexError: if the index is out of range.
+        ShapeError: if there is no such axis.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([[1, 2], [3, 4]]).select(1, 0)
+    tensor([1, 3])
+    """
+    place = one_axis("select", x, dim, axis)
+    if place is None or index is None:
+        raise TypeError("select: needs an axis and an index, as in x.select(1, 0)")
+    return getitem(x, (*(slice(None),) * place, index.__index__()))
+
+
+def narrow(
+    x: Operand,
+    dim: int | None = None,
+    start: int | None = None,
+    length: int | None = None,
+    *,
+    axis: int | None = None,
+) -> Tensor:
+    """The `length` slices of an axis from `start` on; a view.
+
+    Raises:
+        ShapeError: if the axis does not have them.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.arange(5).narrow(0, 1, 3)
+    tensor([1, 2, 3])
+    """
+    place = one_axis("narrow", x, dim, axis)
+    if place is None or start is None or length is None:
+        raise TypeError("narrow: needs an axis, a start and a length, as in x.narrow(0, 1, 3)")
+    have = x.shape[place]
+    first = start + have if start < 0 else start
+    if not 0 <= first <= first + length <= have:
+        raise ShapeError(f"narrow: axis {place} of shape {x.shape} has no {length} slices from {start} on")
+    return getitem(x, (*(slice(None),) * place, slice(first, first + length)))
+
+
+def index_add(
+    x: Operand,
+    dim: int | None = None,
+    index: Operand = None,
+    source: Operand = None,
+    *,
+    alpha: float = 1,
+    axis: int | None = None,
+) -> Tensor:
+    """`x` with the slices of `source`, times `alpha`, added at the places `index` of an axis.
+
+    Args:
+        x: tensor of any shape.
+        dim: the axis.
+        index: integers of one axis.
+        source: tensor of the shape of `x`, but with len(index) slices along the axis.
+        alpha: factor of `source`.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor of the shape of `x`; where an index occurs more than once, all its slices are added.
+
+    Raises:
+        IndexError: if an index is out of range.
+        ShapeError: if there is no such axis, or the shapes do not fit.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.zeros(3).index_add(0, tg.tensor([0, 0]), tg.tensor([1.0, 2.0]))
+    tensor([3., 0., 0.])
+    """
+    place, where = _slices("index_add", x, dim, axis, index)
+    wanted = (*x.shape[:place], len(where[place]), *x.shape[place + 1 :])
+    check_value(_plain(x), where, source, "index_add")
+    source = np.broadcast_to(beside(x, source), wanted)
+    return cast("Tensor", x + _put_add(times(source, alpha), tuple(x.shape), where))
+
+
+def index_copy(
+    x: Operand,
+    dim: int | None = None,
+    index: Operand = None,
+    source: Operand = None,
+    *,
+    axis: int | None = None,
+) -> Tensor:
+    """A copy of `x` with the slices of `source` at the places `index` of an axis.
+
+    Args:
+        x: tensor of any shape.
+        dim: the axis.
+        index: integers of one axis.
+        source: tensor of the shape of `x`, but with len(index) slices along the axis.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        IndexError: if an index is out of range.
+        ShapeError: if there is no such axis, or the shapes do not fit.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.zeros(3).index_copy(0, tg.tensor([2, 0]), tg.tensor([1.0, 2.0]))
+    tensor([2., 0., 1.])
+    """
+    _, where = _slices("index_copy", x, dim, axis, index)
+    check_value(_plain(x), where, source, "index_copy")
+    return _set_item(x, where, source)
+
+
+def index_fill(
+    x: Operand, dim: int | None = None, index: Operand = None, value: Operand = 0, *, axis: int | None = None
+) -> Tensor:
+    """A copy of `x` with one number in all slices at the places `index` of an axis.
+
+    Args:
+        x: tensor of any shape.
+        dim: the axis.
+        index: integers of one axis.
+        value: the number, or a 0-d tensor.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        IndexError: if an index is out of range.
+        ShapeError: if there is no such axis.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.ones(3).index_fill(0, tg.tensor([0, 2]), 5)
+    tensor([5., 1., 5.])
+    """
+    _, where = _slices("index_fill", x, dim, axis, index)
+    return _set_item(x, where, value)
+
+
+def _slices(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> tuple[int, tuple[Any, ...]]:
+    """The axis, and the index that selects its slices at the places `index`."""
+    place = one_axis(op, x, dim, axis)
+    if place is None or index is None:
+        raise TypeError(f"{op}: pass dim= and index=")
+    places = np.atleast_1d(_integers(op, index))
+    if places.ndim != 1:
+        raise ShapeError(f"{op}: index must be a vector, got shape {places.shape}")
+    return place, (*(slice(None),) * place, places)

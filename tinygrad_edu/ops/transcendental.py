@@ -1,0 +1,404 @@
+"""Elementary functions of one or two numbers: exponentials, logarithms, angles, and the error function."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..engine.primitives import Operand, primitive
+from ..precision import by_float64
+from ..sample_rules.families import elementwise
+from . import special as error_function
+
+__all__ = [
+    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin",
+    "asinh", "atan", "atan2", "atanh", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "hypot", "log",
+    "log10", "log1p", "log2", "sin", "sinh", "tan", "tanh", "xlogy",
+]  # fmt: skip
+
+_LN2, _LN10 = math.log(2), math.log(10)
+_TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
+
+
+@primitive(vjps=(lambda g, out, x: g * out,), saves=("out",), fresh=True, numpy=np.exp, samples=elementwise)
+def exp(x: Operand) -> Operand:
+    """e to the power x. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.exp(tg.tensor([0.0]))
+    tensor([1.])
+    """
+    return np.exp(x)
+
+
+@primitive(vjps=(lambda g, out, x: g * out * _LN2,), saves=("out",), fresh=True, numpy=np.exp2, samples=elementwise)
+def exp2(x: Operand) -> Operand:
+    """2 to the power x. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.exp2(tg.tensor([3.0]))
+    tensor([8.])
+    """
+    return np.exp2(x)
+
+
+@primitive(vjps=(lambda g, out, x: g * (out + 1),), saves=("out",), fresh=True, numpy=np.expm1, samples=elementwise)
+def expm1(x: Operand) -> Operand:
+    """exp(x) - 1, to full precision where x is small. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.expm1(tg.tensor([0.0, 1e-10]))
+    tensor([0.e+00, 1.e-10])
+    """
+    return np.expm1(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g / x,), saves=("x",), fresh=True, numpy=np.log, domain=(0.2, 3.0), samples=elementwise
+)
+def log(x: Operand) -> Operand:
+    """The natural logarithm. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.log(tg.tensor([1.0]))
+    tensor([0.])
+    """
+    return np.log(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g / (x * _LN2),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.log2,
+    domain=(0.2, 3.0),
+    samples=elementwise,
+)
+def log2(x: Operand) -> Operand:
+    """The logarithm to the base 2. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.log2(tg.tensor([8.0]))
+    tensor([3.])
+    """
+    return np.log2(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g / (x * _LN10),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.log10,
+    domain=(0.2, 3.0),
+    samples=elementwise,
+)
+def log10(x: Operand) -> Operand:
+    """The logarithm to the base 10. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.log10(tg.tensor([1.0, 10.0]))
+    tensor([0., 1.])
+    """
+    return np.log10(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g / (1 + x),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.log1p,
+    domain=(-0.7, 2.0),
+    samples=elementwise,
+)
+def log1p(x: Operand) -> Operand:
+    """log(1 + x), to full precision where x is small. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.log1p(tg.tensor([1e-10]))
+    tensor([1.e-10])
+    """
+    return np.log1p(x)
+
+
+def _safe_log(y: Operand, used: Operand, one: Operand = 1) -> Operand:
+    """log(y) where it is used, else log(one) = 0, without a warning about the log of 0."""
+    return np.log(np.where(used, y, one))
+
+
+@primitive(
+    vjps=(
+        lambda g, out, x, y: g * _safe_log(y, (x != 0) | (y > 0), np.ones_like(x)),
+        lambda g, out, x, y: g * x / y,
+    ),
+    saves=("x y", "x y"),
+    fresh=True,
+    domain=(0.2, 3.0),
+    samples=elementwise,
+)
+def xlogy(x: Operand, y: Operand) -> Operand:
+    """x log(y), and 0 where x is 0, whatever y is: the term of an entropy. The shapes broadcast, or it is a ShapeError.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.xlogy(tg.tensor([0.0, 2.0]), tg.tensor([0.0, 1.0]))
+    tensor([0., 0.])
+    """
+    return np.multiply(x, _safe_log(y, np.not_equal(x, 0)))
+
+
+@primitive(vjps=(lambda g, out, x: g * np.cos(x),), saves=("x",), fresh=True, numpy=np.sin, samples=elementwise)
+def sin(x: Operand) -> Operand:
+    """The sine of x, in radians. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.sin(tg.tensor([0.0]))
+    tensor([0.])
+    """
+    return np.sin(x)
+
+
+@primitive(vjps=(lambda g, out, x: -g * np.sin(x),), saves=("x",), fresh=True, numpy=np.cos, samples=elementwise)
+def cos(x: Operand) -> Operand:
+    """The cosine of x, in radians. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.cos(tg.tensor([0.0]))
+    tensor([1.])
+    """
+    return np.cos(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g * (1 + out * out),),
+    saves=("out",),
+    fresh=True,
+    numpy=np.tan,
+    domain=(-1.2, 1.2),
+    samples=elementwise,
+)
+def tan(x: Operand) -> Operand:
+    """The tangent of x, in radians. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tan(tg.tensor([0.0]))
+    tensor([0.])
+    """
+    return np.tan(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g / np.sqrt(1 - x * x),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.arcsin,
+    domain=(-0.9, 0.9),
+    samples=elementwise,
+)
+def asin(x: Operand) -> Operand:
+    """The angle in [-pi/2, pi/2] whose sine is x. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.asin(tg.tensor([0.0]))
+    tensor([0.])
+    """
+    return np.arcsin(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: -g / np.sqrt(1 - x * x),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.arccos,
+    domain=(-0.9, 0.9),
+    samples=elementwise,
+)
+def acos(x: Operand) -> Operand:
+    """The angle in [0, pi] whose cosine is x. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.acos(tg.tensor([1.0]))
+    tensor([0.])
+    """
+    return np.arccos(x)
+
+
+@primitive(vjps=(lambda g, out, x: g / (1 + x * x),), saves=("x",), fresh=True, numpy=np.arctan, samples=elementwise)
+def atan(x: Operand) -> Operand:
+    """The angle in [-pi/2, pi/2] whose tangent is x. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.atan(tg.tensor([0.0]))
+    tensor([0.])
+    """
+    return np.arctan(x)
+
+
+def _square_length(x: Operand, y: Operand) -> Operand:
+    """x² + y², and 1 at the origin, where it divides zeros."""
+    total = x * x + y * y
+    return np.where(total == 0, 1, total)
+
+
+@primitive(
+    vjps=(lambda g, out, y, x: g * x / _square_length(x, y), lambda g, out, y, x: -g * y / _square_length(x, y)),
+    saves=("x y", "x y"),
+    fresh=True,
+    numpy=np.arctan2,
+    samples=elementwise,
+)
+def atan2(y: Operand, x: Operand) -> Operand:
+    """The angle in [-pi, pi] of the point (x, y). At the origin both derivatives are 0, as in PyTorch.
+
+    The shapes broadcast, or it is a ShapeError.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.atan2(tg.tensor([0.0]), tg.tensor([1.0]))
+    tensor([0.])
+    """
+    return np.arctan2(y, x)
+
+
+@primitive(vjps=(lambda g, out, x: g * np.cosh(x),), saves=("x",), fresh=True, numpy=np.sinh, samples=elementwise)
+def sinh(x: Operand) -> Operand:
+    """The hyperbolic sine. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.sinh(tg.tensor([0.0]))
+    tensor([0.])
+    """
+    return np.sinh(x)
+
+
+@primitive(vjps=(lambda g, out, x: g * np.sinh(x),), saves=("x",), fresh=True, numpy=np.cosh, samples=elementwise)
+def cosh(x: Operand) -> Operand:
+    """The hyperbolic cosine. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.cosh(tg.tensor([0.0]))
+    tensor([1.])
+    """
+    return np.cosh(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g * (1 - out * out),), saves=("out",), fresh=True, numpy=np.tanh, samples=elementwise
+)
+def tanh(x: Operand) -> Operand:
+    """The hyperbolic tangent. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tanh(tg.tensor([0.0, 1000.0]))
+    tensor([0., 1.])
+    """
+    return np.tanh(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g / np.hypot(x, 1),), saves=("x",), fresh=True, numpy=np.arcsinh, samples=elementwise
+)
+def asinh(x: Operand) -> Operand:
+    """The inverse of the hyperbolic sine. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.asinh(tg.tensor([0.0]))
+    tensor([0.])
+    """
+    return np.arcsinh(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.arccosh,
+    domain=(1.3, 4.0),
+    samples=elementwise,
+)
+def acosh(x: Operand) -> Operand:
+    """The inverse of the hyperbolic cosine, not negative. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.acosh(tg.tensor([1.0]))
+    tensor([0.])
+    """
+    return np.arccosh(x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g / (1 - x * x),),
+    saves=("x",),
+    fresh=True,
+    numpy=np.arctanh,
+    domain=(-0.9, 0.9),
+    samples=elementwise,
+)
+def atanh(x: Operand) -> Operand:
+    """The inverse of the hyperbolic tangent. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.atanh(tg.tensor([0.0]))
+    tensor([0.])
+    """
+    return np.arctanh(x)
+
+
+def _part_of(g: Operand, x: Operand, length: Operand) -> Operand:
+    return g * x / np.where(length == 0, 1, length)
+
+
+@primitive(
+    vjps=(lambda g, out, x, y: _part_of(g, x, out), lambda g, out, x, y: _part_of(g, y, out)),
+    saves=("out x", "out y"),
+    fresh=True,
+    numpy=np.hypot,
+    domain=(0.3, 2.0),
+    samples=elementwise,
+)
+def hypot(x: Operand, y: Operand) -> Operand:
+    """sqrt(x^2 + y^2), without overflow. The gradient at (0, 0) is 0. The shapes broadcast, or it is a ShapeError.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.hypot(tg.tensor([3.0]), tg.tensor([4.0]))
+    tensor([5.])
+    """
+    return np.hypot(x, y)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g * (_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True, samples=elementwise
+)
+def erf(x: Operand) -> Operand:
+    """The error function: 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+
+    Any shape; integers become the default dtype.
+
+    Computed by the approximations of Cody (1969), in float64 to about 1e-16; see `ops/erf.py`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.erf(tg.tensor([0.0, 100.0]))
+    tensor([0., 1.])
+    """
+    return by_float64(error_function.erf, x)
+
+
+@primitive(
+    vjps=(lambda g, out, x: g * (-_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True, samples=elementwise
+)
+def erfc(x: Operand) -> Operand:
+    """1 - erf(x), to full relative precision where that is small. Any shape; integers become the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.erfc(tg.tensor([0.0, 100.0]))
+    tensor([1., 0.])
+    """
+    return by_float64(error_function.erfc, x)
+
+
+# NumPy's names, which PyTorch has too.
+arccos = acos
+arccosh = acosh
+arcsin = asin
+arcsinh = asinh
+arctan = atan
+arctan2 = atan2
+arctanh = atanh

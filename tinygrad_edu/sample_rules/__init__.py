@@ -1,0 +1,3 @@
+"""Sample rules: how the samples of a batch stay apart in an op. For the authors of ops."""
+
+from .families import *

@@ -1,0 +1,384 @@
+"""Sample rules: how the samples of a batch stay apart in an op.
+
+A sample rule answers one question about a call of an op: if each element of the result belongs to one
+sample, to which sample does each element of the arguments belong? An op names the rule of its family:
+
+    elementwise             results and arguments are aligned by broadcasting
+    Choosing(masks)         elementwise, and takes the elements of an argument where its mask is true
+    reduction               over the axes that its arguments `axis` and `keepdims` name
+    along_axis              computes with all elements along its `axis`
+    moving                  only moves elements; moving_axis where it does so along its `axis`
+    Overwriting(places, 2)  the first argument with the value, here argument 2, written over some of its places
+    core(2, 2, out=2)       works on the last axes of each argument, and broadcasts the others
+    Contraction(terms)      sums of products, with a letter for each axis
+    Custom(function)        none of these: the function says it
+
+Without a rule an op works everywhere all the same; per-sample gradients then take one backward pass a sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from string import ascii_letters
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ..engine.graph import Leaf, Link, Node
+from .ids import NOBODY, Owners, Use, collapse, fit, is_plain, of_places, overwritten, simplify, spread
+
+if TYPE_CHECKING:
+    from ..engine.primitives import Primitive
+
+__all__ = [
+    "Choosing",
+    "Contraction",
+    "Core",
+    "Custom",
+    "Moving",
+    "Overwriting",
+    "SampleRule",
+    "Terms",
+    "Unsummed",
+    "along_axis",
+    "core",
+    "elementwise",
+    "moving",
+    "moving_axis",
+    "reduction",
+    "value_of",
+]
+
+Found: TypeAlias = "Owners | Use | None"
+
+
+class SampleRule:
+    """The family of an op. `owners_of(node, owners)` gives the owners of each argument, or how it is used.
+
+    Attributes:
+        mixing: whether samples may meet in such an op, so that its calls keep the line that made them.
+    """
+
+    mixing = True
+
+    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+        """For each argument its owners, or a `Use`; None where it has no gradient.
+
+        `owners` are those of the result, a tuple of them (or None) for an op with several results.
+        """
+        raise NotImplementedError
+
+    def exactly(self, node: Node, owners: Any) -> Sequence[Found]:
+        """As `owners_of`, which may take more for a sample's own, or for shared, than is: if it is simpler.
+
+        Elements that several samples use may belong to the `CROWD`, instead of making all of them `SHARED`.
+        """
+        return self.owners_of(node, owners)
+
+    def permutes(self, node: Node) -> bool:
+        """Whether each element of the result is an element of the first argument, and no two are the same one."""
+        return False
+
+
+class Unsummed(SampleRule):
+    """A family whose vjp rules give the gradient of a broadcast argument before it is summed over samples."""
+
+    def full_shape(self, node: Node, argument: int) -> tuple[int, ...]:
+        """The shape of that gradient: of one that has another shape, nothing is known."""
+        return node.shape
+
+
+def value_of(node: Node, name: str) -> Any:
+    """The argument `name` of a call."""
+    op: Primitive = node.op
+    return node.args[op.parameters.index(name)]  # type: ignore[index]
+
+
+class _Elementwise(Unsummed):
+    mixing = False
+
+    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+        shape = node.shape
+        return [
+            None if link is None else owners if link.shape == shape else fit(owners, link.shape) for link in node.links
+        ]
+
+
+class Choosing(_Elementwise):
+    """Elementwise, and of each argument only the elements count that are chosen: the mask of a node says which."""
+
+    def __init__(self, masks: Callable[[Node], Sequence[Any]]) -> None:
+        self._masks = masks
+
+    def exactly(self, node: Node, owners: Any) -> Sequence[Found]:
+        return [
+            None if link is None else fit(np.where(mask, owners, NOBODY), link.shape, node.shape)
+            for link, mask in zip(node.links, self._masks(node), strict=True)
+        ]
+
+
+class _Reduction(SampleRule):
+    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+        link = node.links[0]
+        ndim = len(link.shape)  # type: ignore[union-attr]
+        if len(node.shape) == ndim:
+            return [owners]
+        names = node.op.parameters
+        axis = value_of(node, "axis") if "axis" in names else None
+        axes: Any = range(ndim) if axis is None else (axis,) if isinstance(axis, int | np.integer) else axis
+        return [spread(owners, axes, ndim)]
+
+
+class _AlongAxis(SampleRule):
+    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+        axis = value_of(node, "axis")
+        return [None if x is None else _whole(owners, (axis,), x.shape) for x in node.links]
+
+
+def _whole(owners: Owners, axes: tuple[int, ...], shape: tuple[int, ...]) -> Owners | Use:
+    """The owners of an argument all of whose elements along `axes` are needed for each result there."""
+    single = collapse(owners, axes)
+    return Use.MIXED if single is None else fit(single, shape)
+
+
+class Moving(SampleRule):
+    """Elements are moved, dropped, repeated or set beside constants, but not computed with."""
+
+    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+        return self._moved(node, owners, exact=False)
+
+    def exactly(self, node: Node, owners: Any) -> Sequence[Found]:
+        return self._moved(node, owners, exact=True)
+
+    def _moved(self, node: Node, owners: Any, exact: bool) -> Sequence[Found]:
+        return [
+            None if link is None else _from_places(owners, places, link.shape, exact)
+            for link, places in zip(node.links, self.places(node), strict=True)
+        ]
+
+    def rows(self, node: Node, argument: int) -> tuple[Any, int]:
+        """Which rows of an argument the elements of the result came from, and how many axes a row has."""
+        return self.places(node)[argument], 0
+
+    def places(self, node: Node) -> list[Any]:
+        """For each argument, where each element of the result came from in it, in memory order; -1: not from it.
+
+        They are found by having the op itself move the numbers of the places.
+        """
+        args, links = node.args or (), node.links
+        found: list[Any] = []
+        for index, link in enumerate(links):
+            if link is None:
+                found.append(None)
+                continue
+            numbered = [_numbers(a.shape, i == index) if _is_array(a, links[i]) else a for i, a in enumerate(args)]
+            moved = node.op.forward(*self._plain(node, numbered))
+            found.append(tuple([m - 1 for m in moved]) if isinstance(moved, tuple) else moved - 1)
+        return found
+
+    def _plain(self, node: Node, args: list[Any]) -> list[Any]:
+        """The arguments with 0, which is nowhere, in place of constants that the op puts in."""
+        for name in ("value", "fill"):
+            if name in node.op.parameters:
+                i = node.op.parameters.index(name)
+                if not isinstance(args[i], np.ndarray):
+                    args[i] = 0
+        return args
+
+
+def _from_places(owners: Any, places: Any, shape: tuple[int, ...], exact: bool) -> Found:
+    if not isinstance(owners, tuple):
+        return of_places(owners, places, shape, exact)
+    used = [(o, p) for o, p in zip(owners, places, strict=True) if o is not None]
+    flat = [np.broadcast_to(o, p.shape).reshape(-1) for o, p in used]
+    return of_places(np.concatenate(flat), np.concatenate([p.reshape(-1) for _, p in used]), shape, exact)
+
+
+def _is_array(value: Any, link: Link | None) -> bool:
+    """Whether an argument is one whose elements are moved: it is tracked, or what was kept of it is its shape."""
+    return link is not None or isinstance(value, Leaf | Node)
+
+
+def _numbers(shape: tuple[int, ...], counted: bool) -> Any:
+    size = int(np.prod(shape, dtype=np.intp))
+    return np.arange(1, size + 1).reshape(shape) if counted else np.zeros(shape, np.intp)
+
+
+class _MovingAxis(Moving):
+    """Elements are moved along one axis alone: where the owners do not change along it, they stay."""
+
+    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+        axis = value_of(node, "axis")
+        parts = [part for part in owners if part is not None] if isinstance(owners, tuple) else [owners]
+        same = all(part is parts[0] or np.array_equal(part, parts[0]) for part in parts)
+        if same and isinstance(axis, int) and parts[0].shape[axis] == 1 and parts[0].ndim == _ndim(node):
+            return [None if link is None else parts[0] for link in node.links]
+        return super().owners_of(node, owners)
+
+
+def _ndim(node: Node) -> int:
+    return next(len(link.shape) for link in node.links if link is not None)
+
+
+class Core(Unsummed):
+    """Works on the last axes of each argument; all axes before them are aligned by broadcasting."""
+
+    def __init__(self, cores: Callable[[Node], tuple[Sequence[int], int | Sequence[int]]], mixing: bool = True) -> None:
+        self._cores = cores
+        self.mixing = mixing
+
+    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+        inputs, out = self._cores(node)
+        if isinstance(owners, tuple):
+            outs = [out] * len(owners) if isinstance(out, int) else list(out)
+            parts = [_outer(part, n) for part, n in zip(owners, outs, strict=True) if part is not None]
+            outer: Owners | None = parts[0]
+            for part in parts[1:]:
+                outer = None if outer is None or part is None or (outer != part).any() else outer
+        else:
+            outer = _outer(owners, out)  # type: ignore[arg-type]
+        found: list[Found] = []
+        for link, n in zip(node.links, (*inputs, *[0] * len(node.links)), strict=False):
+            if link is None or outer is None:
+                found.append(None if link is None else Use.MIXED)
+                continue
+            extended = outer.reshape(outer.shape + (1,) * n)
+            own = fit(extended, (*link.shape[: len(link.shape) - n], *[1] * n))
+            found.append(own)
+        return found
+
+    def full_shape(self, node: Node, argument: int) -> tuple[int, ...]:
+        inputs, out = self._cores(node)
+        link = node.links[argument]
+        before = node.shape[: len(node.shape) - out]  # type: ignore[operator]
+        return before + link.shape[len(link.shape) - inputs[argument] :]  # type: ignore[union-attr]
+
+
+def _outer(owners: Owners, core: int) -> Owners | None:
+    """The owners along the axes before the core's; None if they change inside a core."""
+    if not core:
+        return owners
+    single = collapse(owners, tuple(range(owners.ndim - core, owners.ndim)))
+    return None if single is None else single.reshape(single.shape[: single.ndim - core])
+
+
+class Terms(NamedTuple):
+    """A sum of products in letters, one for each axis.
+
+    Attributes:
+        inputs: for each argument its letters; None for an argument that is no array.
+        output: the letters of the result.
+        partners: for each argument those it is multiplied with.
+    """
+
+    inputs: Sequence[str | None]
+    output: str
+    partners: Sequence[Sequence[int]]
+
+
+class Contraction(SampleRule):
+    """Sums of products: an argument with all letters along which the owners change belongs to their samples."""
+
+    def __init__(
+        self,
+        terms: Callable[[Node], Terms],
+        mixing: bool = True,
+        shared: Sequence[int] = (),
+    ) -> None:
+        """Of an op whose arguments `shared` lack the letters of all axes but the last, that is all there is to it."""
+        self.terms = terms
+        self.mixing = mixing
+        self._shared = shared
+
+    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+        if self._shared and owners.shape[-1] == 1 and is_plain(owners):
+            return [Use.SHARED if i in self._shared else owners for i in range(len(node.links))]
+        terms = self.terms(node)
+        found: list[Found] = []
+        for link, letters in zip(node.links, terms.inputs, strict=True):
+            found.append(None if link is None or letters is None else _along(letters, link.shape, terms.output, owners))
+        return found
+
+
+def _along(letters: str, shape: tuple[int, ...], output: str, owners: Owners) -> Owners | Use:
+    """The owners of an operand with these letters, from those of the result."""
+    if len(set(letters)) < len(letters):  # a diagonal: the elements beside it belong to nobody
+        return _on_diagonal(letters, shape, output, owners)
+    size = dict(zip(letters, shape, strict=True))
+    missing = tuple([i for i, c in enumerate(output) if c not in size or size[c] == 1])
+    single = collapse(owners, missing)
+    if single is None:
+        return Use.SHARED
+    kept = [c for c in output if c in size]
+    single = single.reshape([n for c, n in zip(output, single.shape, strict=True) if c in size])
+    order = [kept.index(c) for c in letters if c in kept]
+    return single.transpose(order).reshape([single.shape[kept.index(c)] if c in kept else 1 for c in letters])
+
+
+def _on_diagonal(letters: str, shape: tuple[int, ...], output: str, owners: Owners) -> Owners | Use:
+    once = "".join(dict.fromkeys(letters))
+    own = _along(once, tuple([shape[letters.index(c)] for c in once]), output, owners)
+    if isinstance(own, Use):
+        return own
+    full = np.full(shape, NOBODY)
+    np.einsum(full, [ascii_letters.index(c) for c in letters], [ascii_letters.index(c) for c in once])[...] = own
+    return full
+
+
+class Overwriting(SampleRule):
+    """The first argument, at some places of which the value, the argument number `value`, was written.
+
+    The value broadcasts to the shape of `places(node)`, but for leading axes of size 1: for each element written, in
+    their order, where in memory order of the first argument it went.
+    """
+
+    def __init__(self, places: Callable[[Node], Any], value: int) -> None:
+        self._places = places
+        self._value = value
+
+    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+        return self._parted(node, owners, exact=False)
+
+    def exactly(self, node: Node, owners: Any) -> Sequence[Found]:
+        return self._parted(node, owners, exact=True)
+
+    def _parted(self, node: Node, owners: Any, exact: bool) -> Sequence[Found]:
+        rest, written = overwritten(owners, self._places(node), node.shape)
+        found: list[Found] = [None] * len(node.links)
+        found[0] = rest
+        value = node.links[self._value]
+        if value is not None:
+            written = written.reshape((1,) * (len(value.shape) - written.ndim) + written.shape)
+            own = fit(written, value.shape, written.shape if exact else None)
+            found[self._value] = own if isinstance(own, Use) else simplify(own)
+        return found
+
+
+class Custom(SampleRule):
+    def __init__(self, function: Callable[[Node, Any], Sequence[Found]], permutes: bool = False) -> None:
+        self._function = function
+        self._permutes = permutes
+
+    def permutes(self, node: Node) -> bool:
+        return self._permutes
+
+    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+        return self._function(node, owners)
+
+
+def core(*inputs: int, out: int | tuple[int, ...], mixing: bool = True) -> SampleRule:
+    """The rule of an op that works on the last axes of its arguments and broadcasts the others.
+
+    Args:
+        inputs: how many axes of each argument it works on.
+        out: how many axes that gives in the result; for several results, a tuple.
+        mixing: whether samples may be expected along these axes, so that calls keep their line.
+    """
+    return Core(lambda node: (inputs, out), mixing)
+
+
+elementwise: SampleRule = _Elementwise()
+reduction: SampleRule = _Reduction()
+along_axis: SampleRule = _AlongAxis()
+moving: SampleRule = Moving()
+moving_axis: SampleRule = _MovingAxis()

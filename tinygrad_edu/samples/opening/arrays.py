@@ -1,0 +1,123 @@
+"""Sums and products of arrays, precise where float32 alone would not be.
+
+Everything here takes Tensors as well, for derivatives of what is computed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...engine.recording import TensorBase
+from ...sample_rules.ids import is_plain, plain
+
+__all__ = ["Products", "SILENT", "period", "row_squares", "scatter", "segment_sum", "tracked", "wide"]
+
+_KEPT = 8  # matrices of products that are kept: those who need the same ones are neighbours
+SILENT = np.errstate(over="ignore", invalid="ignore")  # where numbers out of range are seen to afterwards
+
+
+class Products:
+    """The inner products of all rows of arrays, of which several parameters may need the same."""
+
+    def __init__(self) -> None:
+        self._found: dict[Any, tuple[Any, Any]] = {}
+        self._squares: dict[Any, tuple[Any, Any]] = {}
+
+    def squares_of(self, rows: Any) -> Any:
+        """The squared length of each row, float64 (n,)."""
+        if tracked(rows):
+            return row_squares(rows)
+        key = _place_in_memory(rows)
+        if key not in self._squares:
+            self._squares[key] = rows, row_squares(rows)
+        return self._squares[key][1]
+
+    @SILENT
+    def of(self, rows: Any) -> Any:
+        """rows @ rows.T for rows (n, k): in float64 where the numbers are too small or too large for less."""
+        if tracked(rows):
+            rows = wide(rows)
+            return rows @ rows.mT
+        key = _place_in_memory(rows)
+        if key not in self._found:
+            found = np.dot(rows, rows.T)
+            lengths = np.diagonal(found)
+            if rows.dtype.itemsize < 8 and found.size and not (lengths.min() > 1e-30 and lengths.max() < 1e37):
+                found = np.dot(wide(rows), wide(rows).T)
+            if len(self._found) >= _KEPT:
+                del self._found[next(iter(self._found))]
+            self._found[key] = rows, found  # as long as they are held, nothing else can be in their place
+        return self._found[key][1]
+
+
+def _place_in_memory(array: Any) -> Any:
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+
+
+def tracked(value: Any) -> bool:
+    """Whether it is a Tensor, as where derivatives of the factors are wanted, and not a plain array."""
+    return isinstance(value, TensorBase)
+
+
+def wide(array: Any) -> Any:
+    """In float64, in which sums of squares and of products are taken."""
+    return array if array.dtype == np.float64 else array.astype(np.float64)
+
+
+@SILENT
+def row_squares(array: Any) -> Any:
+    """Sums of squares along the last axis, in float64.
+
+    They are added up in the array's own dtype first, twice as fast: positive numbers do not cancel. Where
+    squares are too small or too large for that, they are taken in float64.
+    """
+    if tracked(array):
+        array = wide(array)
+        return (array * array).sum(-1)
+    if array.dtype == np.float64:
+        return np.vecdot(array, array)
+    found = np.vecdot(array, array).astype(np.float64)
+    if array.dtype.itemsize < 4 or (found.size and not (found.min() > 1e-30 and found.max() < 1e37)):
+        return np.square(array, dtype=np.float64).sum(-1)
+    return found
+
+
+def segment_sum(values: Any, owner: Any, count: int) -> Any:
+    """Sums over equal owners, which are sorted: (N, …) → (count, …)."""
+    n = len(owner)
+    if n == count and (is_plain(owner) or not n or (owner[0] == 0 and (owner[1:] > owner[:-1]).all())):
+        return values
+    if tracked(values):
+        return scatter(values, owner, count)
+    t = period(owner, count)
+    if t:
+        rows = values.reshape((count, t, math.prod(values.shape[1:])))
+        return (np.ones((1, t), values.dtype) @ rows).reshape((count, *values.shape[1:]))
+    out = np.zeros((count, *values.shape[1:]), values.dtype)
+    if n:
+        first = np.flatnonzero(np.concatenate(([True], owner[1:] != owner[:-1])))
+        out[owner[first]] = np.add.reduceat(values, first, axis=0)
+    return out
+
+
+def period(owner: Any, count: int) -> int:
+    """How many slots each of `count` samples has, if they all have equally many; else 0."""
+    t = len(owner) // count if count else 0
+    if not t or t * count != len(owner):
+        return 0
+    numbers = plain(count)
+    return t if (owner[::t] == numbers).all() and (owner[t - 1 :: t] == numbers).all() else 0
+
+
+def scatter(values: Any, at: Any, count: int) -> Any:
+    """Zeros (count, …) to which each of `values` (N, …) was added at its place."""
+    if tracked(values):
+        from ...ops.indexing import _put_add
+
+        return _put_add(values, (count, *values.shape[1:]), at)
+    out = np.zeros((count, *values.shape[1:]), values.dtype)
+    out[at] = values  # no place occurs twice, where these are arrays
+    return out

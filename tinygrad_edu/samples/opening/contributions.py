@@ -1,0 +1,233 @@
+"""What one edge from the samples to something they share contributes: the gradient before the batch is summed.
+
+The plain backward pass sums over the samples at such an edge, in the op's rule or where broadcasting is undone.
+Here the same products are kept apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...engine.backprop import pull
+from ...engine.broadcasting import sum_to_shape
+from ...engine.graph import Cotangents, Lift, Node
+from ...ops.transpose import inverse
+from ...sample_rules.families import Contraction, Moving, Terms, Unsummed
+from ...sample_rules.ids import Owners, Use, is_plain, varies
+from .arrays import tracked
+from .factors import Dense, Factor, Outer, Rows
+from .places import Arrange, Place
+from .propagation import Crossing
+
+__all__ = ["contribution", "own_gradient"]
+
+
+def contribution(crossing: Crossing, g: Any, lift: Lift | None) -> Factor:
+    """The factor that an edge contributes, given the gradient `g` of its op's result."""
+    node, argument, owners, found = crossing
+    assert node is not None
+    rule = node.op.samples
+    if isinstance(rule, Contraction) and not (isinstance(found, np.ndarray) and varies(found)):
+        outer = _outer(node, argument, owners, g, rule.terms(node), lift)
+        if outer is not None:
+            return outer
+    shape = node.links[argument].shape  # type: ignore[union-attr]
+    if isinstance(found, np.ndarray):
+        part = _part(node, argument, g, lift)
+        return own_gradient(sum_to_shape(part, shape), found)
+    if isinstance(rule, Moving):
+        rows, axes = rule.rows(node, argument)
+        return _moved(g, owners, rows, shape, axes)
+    if isinstance(rule, Unsummed) and found is Use.SHARED and not isinstance(owners, tuple):
+        part = _part(node, argument, g, lift)
+        if part.shape == rule.full_shape(node, argument):
+            return _unsummed(part, owners, shape)
+    return _one_by_one(node, argument, owners, g, lift)
+
+
+def own_gradient(g: Any, owners: Owners) -> Factor:
+    """The factor of something whose elements each belong to one sample, and have the gradient `g`."""
+    shape = g.shape
+    axes = [axis for axis, n in enumerate(owners.shape) if n != 1]
+    if not axes:
+        return Dense(_place(shape), owners.reshape(1), g.reshape((1, math.prod(shape))))
+    if len(axes) > 1:
+        flat = g.reshape((math.prod(shape), 1))
+        owner = np.broadcast_to(owners, shape).reshape(-1)
+        return Rows(_place(shape), owner, flat, np.arange(len(owner)), height=len(owner))
+    axis = axes[0]
+    rest = [i for i in range(len(shape)) if i != axis]
+    values = np.transpose(g, (axis, *rest)).reshape((shape[axis], math.prod([shape[i] for i in rest])))
+    return Rows(_place(shape, (axis, *rest)), owners.reshape(-1), values, np.arange(shape[axis]), height=shape[axis])
+
+
+def _place(shape: tuple[int, ...], axes: Sequence[int] = ()) -> Place:
+    """The place of a factor that has a parameter's axes in the order `axes`."""
+    order = tuple(axes) or tuple(range(len(shape)))
+    return Place((Arrange(tuple([shape[i] for i in order]), inverse(order, len(shape)) or ()),))
+
+
+def _part(node: Node, argument: int, g: Any, lift: Lift | None) -> Any:
+    """The op's own rule for one argument, before broadcasting is undone."""
+    needs = [link if i == argument else None for i, link in enumerate(node.links)]
+    part = pull(node, g, needs, lift)[argument]
+    return np.zeros(needs[argument].shape, needs[argument].dtype) if part is None else part  # type: ignore[union-attr]
+
+
+def _moved(g: Any, owners: Owners, rows: Any, shape: tuple[int, ...], axes: int) -> Factor:
+    """Of elements, or rows of so many axes, that were moved: each slot's gradient goes to the row it came from."""
+    width = math.prod(shape[len(shape) - axes :])
+    slots = g.shape[: len(g.shape) - axes]
+    if any(n != 1 for n in owners.shape[len(slots) :]):  # samples within a row: element by element
+        inner = np.arange(width).reshape(shape[len(shape) - axes :])
+        return _moved(g, owners, rows.reshape(rows.shape + (1,) * axes) * width + inner, shape, 0)
+    owner = np.broadcast_to(owners.reshape(owners.shape[: len(slots)]), slots).reshape(-1)
+    rows = rows.reshape(-1)
+    if (rows < 0).any():
+        owner = np.where(rows < 0, -1, owner)
+    height = math.prod(shape[: len(shape) - axes])
+    return Rows(_place(shape), owner, g.reshape((math.prod(slots), width)), rows, height=height)
+
+
+def _unsummed(part: Any, owners: Owners, shape: tuple[int, ...]) -> Factor:
+    """A gradient that broadcasting will sum: here just over the axes along which the owner stays the same."""
+    extra = len(part.shape) - len(shape)
+    owners = owners.reshape(owners.shape + (1,) * (len(part.shape) - owners.ndim))
+    stretched = [*range(extra), *[extra + i for i, n in enumerate(shape) if n == 1]]
+    varying = [axis for axis, n in enumerate(owners.shape) if n != 1]
+    if any(axis not in stretched for axis in varying):  # partly within the argument: element by element
+        rows = np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), part.shape)
+        return _moved(part, owners, rows, shape, 0)
+    summed = tuple([axis for axis in stretched if axis not in varying and part.shape[axis] != 1])
+    if summed:
+        part = part.sum(axis=summed, keepdims=True, dtype=np.float64).astype(part.dtype)  # time steps may cancel
+    rest = [axis for axis in range(len(part.shape)) if axis not in varying]
+    ordered = np.transpose(part, (*varying, *rest)) if varying != list(range(len(varying))) else part
+    return Dense(_place(shape), owners.reshape(-1), ordered.reshape((owners.size, math.prod(shape))))
+
+
+class _Recipe(NamedTuple):
+    """How the two sides of the outer products that a contraction sums over the samples are cut from its arrays.
+
+    Attributes:
+        order: the axes of the result in the order groups, slots, left; None where they have it.
+        slots: which axes of the result run over the slots.
+        sizes: how many groups, slots, numbers on the left and on the right there are.
+        wanted: the letters of what the argument is multiplied with, in the order groups, slots, right.
+        full: their sizes.
+        place: where the products belong.
+    """
+
+    order: tuple[int, ...] | None
+    slots: tuple[int, ...]
+    sizes: tuple[int, int, int, int]
+    wanted: str
+    full: tuple[int, ...]
+    place: Place
+
+
+@lru_cache(maxsize=1024)
+def _recipe(
+    own: str, shape: tuple[int, ...], output: str, out_shape: tuple[int, ...], others: tuple[tuple[str, Any], ...]
+) -> _Recipe | None:
+    """For an argument of these letters; None for the rare kinds: diagonals, axes stretched or merely summed."""
+    every = "".join(letters for letters, _ in others)
+    if len(set(own)) < len(own) or any(len(set(letters)) < len(letters) for letters, _ in others):
+        return None
+    if any(c not in every and c not in output for c in own):
+        return None
+    for letters, sizes in [(output, out_shape), *others]:
+        there = dict(zip(letters, sizes, strict=True))
+        if any(n == 1 != there.get(c, n) for c, n in zip(own, shape, strict=True)):
+            return None
+    size = {**dict(zip(output, out_shape, strict=True)), **dict(zip(own, shape, strict=True))}
+    slots = [c for c in output if c not in own]
+    groups = [c for c in own if c in output and c in every]
+    left = [c for c in own if c in output and c not in every]
+    right = [c for c in own if c not in output]
+    c, n, o, i = [math.prod([size[letter] for letter in part]) for part in (groups, slots, left, right)]
+    order = tuple([output.index(letter) for letter in (*groups, *slots, *left)])
+    wanted = "".join((*groups, *slots, *right))
+    return _Recipe(
+        None if order == tuple(range(len(order))) else order,
+        tuple([output.index(letter) for letter in slots]),
+        (c, n, o, i),
+        wanted,
+        tuple([size[letter] for letter in wanted]),
+        _place(shape, [own.index(letter) for letter in (*groups, *left, *right)]),
+    )
+
+
+def _outer(node: Node, argument: int, owners: Owners, g: Any, terms: Terms, lift: Lift | None) -> Factor | None:
+    """The factor of a contraction's argument; None where it is not made of outer products."""
+    own, output = terms.inputs[argument], terms.output
+    partners = terms.partners[argument]
+    link = node.links[argument]
+    others = tuple([(terms.inputs[i] or "", np.shape(node.args[i])) for i in partners])  # type: ignore[index]
+    assert own is not None
+    assert link is not None
+    recipe = _recipe(own, link.shape, output, node.shape, others)
+    if recipe is None:
+        return None
+    order, slots, (c, n, o, i), wanted, full, place = recipe
+    if any(m != 1 for axis, m in enumerate(owners.shape) if axis not in slots):
+        return None
+    owner = owners
+    if owners.size != n or not is_plain(owners):
+        by_slot = owners.reshape([owners.shape[axis] for axis in slots])
+        owner = np.broadcast_to(by_slot, [node.shape[axis] for axis in slots])
+    delta = (g if order is None else np.transpose(g, order)).reshape((c, n, o))
+    if not partners:
+        return Dense(place, owner.reshape(n), delta.reshape((n, o)))
+    x = _partner(node, partners, [letters for letters, _ in others], wanted, full, lift)
+    return Outer(place, owner.reshape(n), delta, x.reshape((c, n, i)))
+
+
+def _partner(
+    node: Node, partners: Sequence[int], others: Sequence[str], wanted: str, full: tuple[int, ...], lift: Lift | None
+) -> Any:
+    """What the argument is multiplied with: its one partner, or the product of several, in the order of `wanted`."""
+    args = (node.args if lift is None else lift(node)[1]) or ()
+    arrays = [args[i] if hasattr(args[i], "shape") else np.asarray(args[i]) for i in partners]
+    if len(arrays) == 1 and others[0] == wanted:
+        x = arrays[0]
+    elif len(arrays) == 1 and sorted(others[0]) == sorted(wanted):
+        x = np.transpose(arrays[0], [others[0].index(c) for c in wanted])
+    else:
+        present = "".join(c for c in wanted if any(c in other for other in others))
+        x = np.einsum(",".join(others) + "->" + present, *arrays)
+        sizes = iter(x.shape)
+        x = x.reshape(tuple([next(sizes) if c in present else 1 for c in wanted]))
+    return x if x.shape == full else np.broadcast_to(x, full)
+
+
+def _one_by_one(node: Node, argument: int, owners: Any, g: Any, lift: Lift | None) -> Factor:
+    """For any op: its rule once for each sample, with the gradient of that sample's elements alone."""
+    shape = node.links[argument].shape  # type: ignore[union-attr]
+    parts, samples = [], []
+    every = (
+        np.concatenate([part.reshape(-1) for part in owners if part is not None])
+        if isinstance(owners, tuple)
+        else owners
+    )
+    for m in np.unique(every[every >= 0]):
+        part = _part(node, argument, _only(g, owners, m), lift)
+        part = sum_to_shape(part, shape)
+        parts.append(part.reshape(math.prod(shape)))
+        samples.append(m)
+    dtype = node.links[argument].dtype  # type: ignore[union-attr]
+    rows = np.stack(parts) if parts else np.zeros((0, math.prod(shape)), dtype)
+    return Dense(_place(shape), np.array(samples, np.intp), rows)
+
+
+def _only(g: Any, owners: Any, m: int) -> Any:
+    """A gradient without the elements of other samples."""
+    if isinstance(g, Cotangents):
+        return Cotangents([None if p is None else _only(p, o, m) for p, o in zip(g.parts, owners, strict=True)])
+    mine = owners == m
+    return g * mine.astype(g.dtype) if tracked(g) else np.where(mine, g, g.dtype.type(0))

@@ -1,0 +1,313 @@
+"""The backward pass that keeps the sum open: an ordinary one that is watched where samples meet what they share."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ...autograd import running as autograd
+from ...autograd.modes import no_grad
+from ...autograd.tallies import tally_of, unknown
+from ...engine import versions
+from ...engine.backprop import backward as walk
+from ...engine.graph import Leaf, Lift, Link, Node
+from ...engine.recording import TensorBase, lift
+from ...errors import GraphError, ShapeError
+from ...sample_rules.ids import plain
+from .contributions import contribution, own_gradient
+from .factors import Dense, Factor
+from .open_sum import OpenSum
+from .places import Arrange, Move, Place, Region, shadows
+from .propagation import Crossing, Flow, follow
+
+if TYPE_CHECKING:
+    from ...tensors.tensor import Tensor
+
+__all__ = ["Keep", "Part", "Pass", "altered_since", "backward", "open_losses", "untouched"]
+
+Keep = Literal["factors", "norms", "dense"]
+
+
+_numbers = itertools.count()
+
+
+class Pass:
+    """One per-sample backward pass.
+
+    Attributes:
+        number: passes are numbered in the order in which they were run.
+        count: how many samples it had.
+        weights: what their losses were multiplied with; None for ones.
+        coefficients: what the samples' gradients are multiplied with in `.grad`; None for ones.
+        keep: what was kept of them.
+        unruled: the ops without a sample rule that the samples went through.
+        coupled: what couples the samples, where that was allowed.
+    """
+
+    def __init__(self, count: int, weights: Any, keep: Keep, flow: Flow) -> None:
+        self.number: int = next(_numbers)
+        self.count = count
+        self.weights = weights
+        self.coefficients: Any = None
+        self.keep = keep
+        self.unruled: tuple[str, ...] = tuple(dict.fromkeys(flow.unruled))
+        self.coupled: tuple[str, ...] = tuple(dict.fromkeys(flow.coupled))
+
+
+class Part:
+    """What one pass has kept of one parameter.
+
+    Attributes:
+        run: the pass.
+        uses: at how many edges of the graph the samples met the parameter, or something made from it.
+        factors: the factors, unless only norms are kept.
+        squares: the squared norms, (count,), if only they are kept.
+    """
+
+    def __init__(self, run: Pass, uses: int, factors: list[Factor] | None, squares: Any = None) -> None:
+        self.run = run
+        self.uses = uses
+        self.factors = factors
+        self.squares = squares
+        self.clean = False  # whether `.grad` holds just what this pass and those before it have added
+        self.altered = 0  # the number of the last change to `.grad`, before this pass, that was no backward pass's
+        self._made = versions.now
+        self._grad: Any = None
+        self._clock = 0
+
+    @staticmethod
+    def nothing(run: Pass) -> Part:
+        """Of a parameter on which no loss of the pass depended."""
+        return Part(run, 0, None, np.zeros(run.count)) if run.keep == "norms" else Part(run, 0, [])
+
+    def overwritten(self) -> bool:
+        """Whether an array of the factors was changed in place since: arrays of the forward pass, data among them."""
+        if self._made == versions.now or not self.factors:
+            return False
+        arrays = [getattr(value, "array", value) for factor in self.factors for value in factor.values]
+        return any(versions.changed_at(array) > self._made for array in arrays)
+
+    def remember(self, leaf: Leaf) -> None:
+        """Take what `.grad` holds now for the sum of the samples' gradients."""
+        self._grad = weakref.ref(leaf.grad), weakref.ref(leaf.grad.array)
+        self._clock = versions.now
+
+    def unchanged(self, leaf: Leaf) -> bool:
+        """Whether `.grad` is still that."""
+        grad = leaf.grad
+        if grad is None or self._grad is None:
+            return False
+        tensor, array = self._grad
+        same = tensor() is grad and array() is grad.array
+        return same and versions.changed_at(grad.array) <= self._clock
+
+
+def untouched(leaf: Leaf) -> bool:
+    """Whether `.grad` holds just the sum of the samples' gradients, as far as is known."""
+    return bool(leaf.samples) and leaf.samples[-1].clean and leaf.samples[-1].unchanged(leaf)  # type: ignore[index]
+
+
+def altered_since(leaf: Leaf) -> bool:
+    """Whether anything but backward passes has changed `.grad` since the samples were first kept."""
+    tally = leaf.tally
+    return tally is None or not tally.holds(leaf) or tally.altered != leaf.samples[0].altered  # type: ignore[index]
+
+
+def backward(
+    losses: Tensor,
+    weights: Any = None,
+    *,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    keep: Keep = "factors",
+    coupled: bool = False,
+) -> None:
+    """The backward pass of `Tensor.backward(per_sample=True)`, which documents it."""
+    if keep not in ("factors", "norms", "dense"):
+        raise ValueError(f"backward(): keep={keep!r} is not known: use 'factors', 'norms' or 'dense'")
+    source = _check_losses(losses)
+    array = _weights(losses, weights)
+    seed = weights if create_graph and isinstance(weights, TensorBase) else array
+    run, opening = _open(source, losses, seed, keep, create_graph, coupled)
+    retain = create_graph if retain_graph is None else retain_graph
+
+    roots = [(source, autograd.seed(losses, seed, create_graph))]
+    tally = tally_of(roots) if weights is None else unknown()
+    hooked = opening.hooked()
+    parts: dict[Leaf, Part] = {}
+
+    def keep_parts() -> None:
+        parts.update(opening.parts(run))
+        for leaf, part in parts.items():
+            if leaf.samples and leaf.grad is not None and altered_since(leaf) and not leaf.grad.array.any():
+                leaf.samples = None  # others made it zeros: the passes before are gone from it
+            part.clean = leaf not in hooked and (untouched(leaf) if leaf.samples else leaf.grad is None)
+            leaf.samples = [*(leaf.samples or []), part]
+
+    with opening:
+        autograd.run(roots, retain, create_graph, tally, keep_parts)
+    for leaf, part in parts.items():
+        if leaf.grad is not None:
+            part.remember(leaf)
+            part.altered = leaf.tally.altered
+
+
+def open_losses(losses: Tensor, weights: Any = None, *, coupled: bool = False) -> dict[Leaf, OpenSum]:
+    """The open sum of every leaf that `losses` depend on; no `.grad` changes, and the graph stays."""
+    source = _check_losses(losses)
+    seed = _weights(losses, weights)
+    run, opening = _open(source, losses, seed, "factors", False, coupled)
+    with opening, no_grad():
+        walk([(source, autograd.seed(losses, seed, False))], retain_graph=True)
+    parts = opening.parts(run)
+    return {leaf: OpenSum(part.factors or [], run.count, leaf.shape, leaf.dtype) for leaf, part in parts.items()}
+
+
+def _open(source: Link, losses: Tensor, weights: Any, keep: Keep, create: bool, coupled: bool) -> tuple[Pass, _Opening]:
+    count = losses.array.shape[0]
+    flow = follow(source, plain(count), coupled)
+    return Pass(count, weights, keep, flow), _Opening(flow, lift if create else None, keep)
+
+
+def _check_losses(losses: Tensor) -> Link:
+    shape = losses.array.shape
+    source = losses.source
+    if source is None:
+        raise GraphError(
+            "backward(per_sample=True): the losses do not require a gradient. Pass requires_grad=True where their "
+            "inputs are made, and look for no_grad() or detach() in between"
+        )
+    if len(shape) == 1:
+        return source
+    if not shape:
+        raise ShapeError(
+            "backward(per_sample=True) needs one loss for each sample, shape (B,), and got a single number, as their "
+            "sum or mean is. Leave the sum to it: "
+            'F.cross_entropy(model(x), y, reduction="none").backward(per_sample=True)'
+        )
+    axes = ", ".join(str(axis) for axis in range(1, len(shape)))
+    raise ShapeError(
+        f"backward(per_sample=True) needs one loss for each sample, shape (B,), and got shape {shape}: sum over what "
+        f"belongs to one sample, losses.sum(({axes})), or make every element a sample of its own, losses.reshape(-1)"
+    )
+
+
+def _weights(losses: Tensor, weights: Any) -> Any:
+    if weights is None:
+        return None
+    array = np.asarray(weights.array if isinstance(weights, TensorBase) else weights)
+    if array.shape != losses.array.shape:
+        raise ShapeError(
+            f"backward(per_sample=True): weights has shape {array.shape}, the losses {losses.array.shape}: "
+            "it needs one number for each sample"
+        )
+    return array.astype(losses.array.dtype)
+
+
+class _Opening:
+    """Watches one walk: at each crossing edge it takes the factor before the walk frees what it is made of."""
+
+    def __init__(self, flow: Flow, lift: Lift | None, keep: Keep) -> None:
+        self._flow = flow
+        self._lift = lift
+        self._keep = keep
+        self._copies = shadows(flow.shared) if flow.shared else {}
+        self._factors: dict[Link, list[Factor]] = {}
+        self._watched: list[tuple[Link, Callable[[Any, Any], Any]]] = []
+
+    def __enter__(self) -> None:
+        here: dict[Link, list[tuple[Link, Crossing]]] = {}
+        for link, crossings in self._flow.crossings.items():
+            for crossing in crossings:
+                here.setdefault(crossing.node or link, []).append((link, crossing))
+        for link, pairs in here.items():
+            hook = self._watcher(pairs)
+            link.hooks = [*(link.hooks or ()), hook]
+            self._watched.append((link, hook))
+
+    def __exit__(self, *error: object) -> None:
+        for link, hook in self._watched:
+            link.hooks = [other for other in link.hooks or () if other is not hook] or None
+        self._watched.clear()  # each hook holds this object, and with it the graph
+
+    def hooked(self) -> set[Link]:
+        """The links whose gradient the user's hooks may make another than the sum of the samples'."""
+        shared = any(node.hooks for node in self._flow.shared)
+        leaves = [link for link in self._flow.crossings if isinstance(link, Leaf)]
+        for node in self._flow.shared:
+            leaves += [link for link in node.links if isinstance(link, Leaf)]
+        return {leaf for leaf in leaves if shared or leaf.hooks or leaf.after}
+
+    def _watcher(self, crossings: list[tuple[Link, Crossing]]) -> Callable[[Any, Any], Any]:
+        def take(_: Any, g: Any) -> Any:
+            for link, crossing in crossings:
+                if crossing.node is None:
+                    factor = own_gradient(g, crossing.owners)
+                else:
+                    factor = contribution(crossing, g, self._lift)
+                self._factors.setdefault(link, []).append(factor)
+            return g
+
+        take.watches = True  # type: ignore[attr-defined] # it leaves the gradient as it is
+        return take
+
+    def parts(self, run: Pass) -> dict[Leaf, Part]:
+        """What is kept of each leaf."""
+        factors = self._factors
+        for node in self._flow.shared:
+            self._push(node, factors.pop(node, []))
+        found = {}
+        for link, own in factors.items():
+            assert isinstance(link, Leaf)
+            found[link] = self._part(link, own, run)
+        return found
+
+    def _part(self, leaf: Leaf, factors: list[Factor], run: Pass) -> Part:
+        if self._keep == "factors":
+            return Part(run, len(factors), factors)
+        whole = OpenSum(factors, run.count, leaf.shape, leaf.dtype)
+        if self._keep == "norms":
+            return Part(run, len(factors), None, whole.squares())
+        rows = whole.blocks(0, run.count).reshape((run.count, math.prod(leaf.shape)))
+        place = Place((Arrange(leaf.shape, tuple(range(len(leaf.shape)))),))
+        return Part(run, len(factors), [Dense(place, np.arange(run.count), rows)])
+
+    def _push(self, node: Node, factors: list[Factor]) -> None:
+        """Carry factors of a shared tensor on to what it was made from."""
+        if not factors:
+            return
+        rule = getattr(node.op, "samples", None)
+        source = node.links[0]
+        if rule is not None and source is not None and rule.permutes(self._copies[node]):
+            for factor in factors:
+                self._factors.setdefault(source, []).append(_moved(factor, self._copies[node]))
+            return
+        nodes = self._below(node)
+        for leaf in dict.fromkeys(link for n in nodes for link in n.links if isinstance(link, Leaf)):
+            region = Region(nodes, leaf, self._lift)
+            for factor in factors:
+                self._factors.setdefault(leaf, []).append(factor.placed(factor.place.through(region)))
+
+    def _below(self, node: Node) -> list[Node]:
+        """Copies of `node` and of every node it depends on, in the order of the walk."""
+        reached: set[Link] = {node}
+        nodes = []
+        for other in self._flow.shared[self._flow.shared.index(node) :]:
+            if other in reached:
+                nodes.append(self._copies[other])
+                reached.update(link for link in other.links if link is not None)
+        return nodes
+
+
+def _moved(factor: Factor, node: Node) -> Factor:
+    """The factor of the argument of an op that only moves elements."""
+    steps = factor.place.steps
+    if node.op.name == "transpose" and len(steps) == 1:
+        assert node.args is not None
+        return factor.placed(Place((steps[0].then_transposed(node.args[1]),)))
+    return factor.placed(factor.place.through(Move(node)))

@@ -1,0 +1,112 @@
+"""Which sample each intermediate result of a batch belongs to, found by following the graph backwards.
+
+From the losses, of which each sample has one, every op's sample rule says to whom the elements of its
+arguments belong. Most results turn out to be the samples' side by side. What several samples use as a whole,
+above all a parameter, ends that: there an edge of the graph *crosses* from the samples to what they share.
+A computed tensor that is used both ways may couple the samples. Whether it does, `coupling.py` says, element by
+element; the gradients are right either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...engine.graph import Leaf, Link, Node
+from ...errors import spoken
+from ...sample_rules.ids import Owners, Use
+from .coupling import couplings
+from .uses import Crossing, Parts, merged, visit_links
+
+__all__ = ["Crossing", "Flow", "follow"]
+
+
+class Flow:
+    """What following a graph has found.
+
+    Attributes:
+        crossings: for each shared link its crossing edges.
+        shared: the shared nodes, each after all that use it.
+        unruled: the names of the ops for which there is no sample rule.
+        coupled: what couples the samples, where that was allowed.
+    """
+
+    def __init__(self) -> None:
+        self.crossings: dict[Link, list[Crossing]] = {}
+        self.shared: list[Node] = []
+        self.unruled: list[str] = []
+        self.coupled: list[str] = []
+        self._met = False  # whether a computed tensor is used in ways that do not agree
+
+    def _visit(self, link: Link, uses: list[Crossing]) -> tuple[Any, Sequence[Any]]:
+        """The owners of a node, None where it is shared, and how it uses its arguments."""
+        if isinstance(link, Leaf):
+            self.crossings[link] = self._crossings(uses)
+            return None, ()
+        own: Any = uses[0].found
+        if len(uses) > 1 or not isinstance(own, np.ndarray):
+            own = self._meet(uses)
+        rule = getattr(link.op, "samples", None)
+        if not isinstance(own, Use):
+            if rule is not None:
+                return own, rule.owners_of(link, own)
+            if link.op.name == "pick":
+                return own, [Parts.of(link, own)]
+            self.unruled.append(link.op.name)
+        crossings = self._crossings(uses)
+        self.shared.append(link)
+        if crossings:
+            self.crossings[link] = crossings
+        return None, [own if isinstance(own, Use) else Use.UNKNOWN] * len(link.links)
+
+    def _meet(self, uses: Sequence[Crossing]) -> Any:
+        """The owners of a node that all of its uses agree on; else the kind of sharing."""
+        total: Any = None
+        whole = [edge for edge in uses if isinstance(edge.found, Use)]
+        clash = False
+        for edge in uses:
+            if not clash and not isinstance(edge.found, Use):
+                total = edge.found if total is None else merged(total, edge.found)
+                clash = total is None
+        if not whole and not clash:
+            return total.owners if isinstance(total, Parts) else total
+        if clash or len(whole) < len(uses) or any(edge.found is Use.MIXED for edge in whole):
+            self._met = True
+        return Use.SHARED if clash or any(edge.found is not Use.UNKNOWN for edge in whole) else Use.UNKNOWN
+
+    def _crossings(self, uses: Sequence[Crossing]) -> list[Crossing]:
+        """The uses of a shared link that come from the samples; results of an op with several are shared one by one."""
+        found = []
+        for edge in uses:
+            if isinstance(edge.found, Parts):
+                assert isinstance(edge.node, Node)
+                self.shared.append(edge.node)
+                self.crossings[edge.node] = [Crossing(None, 0, edge.owners, edge.owners)]
+            elif edge.node is None or edge.owners is not None:
+                owners = edge.found if edge.node is None else edge.owners
+                found.append(Crossing(edge.node, edge.argument, owners, edge.found))
+        return found
+
+
+def follow(root: Link, owners: Owners, coupled: bool = False) -> Flow:
+    """Follow the graph from the losses `root`, whose elements belong to `owners`.
+
+    Args:
+        root: where the losses came from.
+        owners: those of the losses.
+        coupled: whether samples may be coupled.
+
+    Raises:
+        SampleCouplingError: if they are, but may not.
+        GraphError: if the graph was freed.
+    """
+    flow = Flow()
+    visit_links(root, owners, flow._visit)
+    if flow._met:
+        errors = couplings(root, owners)
+        if errors and not coupled:
+            raise errors[0]
+        flow.coupled = [f"{spoken(error.op)}, {error.where}" for error in errors]
+    return flow

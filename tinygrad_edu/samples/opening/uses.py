@@ -1,0 +1,88 @@
+"""The uses of each tensor in a graph, from the losses backwards: what `flow.py` and `coupling.py` walk along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ...engine.graph import Leaf, Link, Node, count_uses
+from ...sample_rules.ids import merge
+
+__all__ = ["Crossing", "Parts", "Visit", "merged", "visit_links"]
+
+
+class Crossing(NamedTuple):
+    """An edge of the graph; one from a result of the samples to something that they share *crosses*.
+
+    Attributes:
+        node: the op whose result belongs to the samples; None where the losses themselves are the shared thing.
+        argument: which of its arguments is meant.
+        owners: those of the op's result; None while edges are followed, where the op itself is shared.
+        found: those of the argument, where this edge alone would have given it owners; else how it is used.
+    """
+
+    node: Node | None
+    argument: int
+    owners: Any
+    found: Any
+
+
+class Parts(NamedTuple):
+    """The owners of the results of an op with several: None where one is not used."""
+
+    owners: tuple[Any, ...]
+
+    @staticmethod
+    def of(pick: Node, owners: Any) -> Parts:
+        """The owners of all results where the one that `pick` takes has these."""
+        return Parts(tuple([owners if i == pick.op.index else None for i in range(pick.op.count)]))
+
+
+Visit: TypeAlias = Callable[[Link, list[Crossing]], tuple[Any, Sequence[Any]]]
+
+
+def visit_links(root: Link, owners: Any, visit: Visit) -> None:
+    """Visit all that `root` depends on, each link after all that use it.
+
+    Args:
+        root: where the losses came from.
+        owners: those of the losses.
+        visit: is given a link and its uses; for a node it returns its owners, and what it finds of each argument.
+
+    Raises:
+        GraphError: if the graph was freed.
+    """
+    waiting = count_uses([root])
+    edges: dict[Link, list[Crossing]] = {root: [Crossing(None, 0, None, owners)]}
+    ready: list[Link] = [root]
+    while ready:
+        link = ready.pop()
+        own, found = visit(link, edges.pop(link))
+        if isinstance(link, Leaf):
+            continue
+        for argument, source in enumerate(link.links):
+            if source is None:
+                continue
+            edge = Crossing(link, argument, own, found[argument])
+            if source in edges:
+                edges[source].append(edge)
+            else:
+                edges[source] = [edge]
+            waiting[source] -= 1
+            if not waiting[source]:
+                ready.append(source)
+
+
+def merged(one: Any, other: Any) -> Any:
+    """The owners from two uses; None if they disagree."""
+    if isinstance(one, np.ndarray):
+        return merge(one, other)
+    parts = []
+    for a, b in zip(one.owners, other.owners, strict=True):
+        both = b if a is None else a if b is None else merge(a, b)
+        if both is None and a is not None:
+            return None
+        parts.append(both)
+    return Parts(tuple(parts))

@@ -1,0 +1,1 @@
+"""`Tensor`: its methods, changes in place, NumPy's protocols, and making one of numbers."""

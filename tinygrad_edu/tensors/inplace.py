@@ -1,0 +1,269 @@
+"""Changing a tensor in place: `x[i] = v`, `x += y`, and the methods that end in an underscore.
+
+Each method says what is computed; `writes` has how that gets into the tensor, recorded or not.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from ..engine.primitives import Operand
+from ..engine.recording import TensorBase
+from ..errors import ShapeError
+from ..ops import gather, random
+from ..ops import mask as masks
+from ..ops import piecewise as choice
+from ..ops import selecting as slices
+from ..ops.arithmetic import times
+from ..ops.generator import Generator, source
+from .methods import TensorMethods
+from .writes import assign, change, replace
+
+__all__ = ["InplaceMethods"]
+
+
+class InplaceMethods(TensorMethods):
+    """What changes a tensor. Every method returns the tensor itself."""
+
+    __slots__ = ()
+
+    # Assignment: the value is converted to the tensor's dtype
+
+    def __setitem__(self, key: Any, value: Operand) -> None:
+        assign(self, key, value, "x[index] = value")
+
+    def copy_(self, src: Operand, non_blocking: bool = False) -> Self:
+        """Take over the numbers of `src`, which broadcasts to this shape, converted to this dtype."""
+        return assign(self, ..., src, "copy_")
+
+    def fill_(self, value: Operand) -> Self:
+        """Put one number in every place."""
+        return assign(self, ..., value, "fill_")
+
+    def zero_(self) -> Self:
+        """Put 0 in every place."""
+        return assign(self, ..., 0, "zero_")
+
+    def fill_diagonal_(self, fill_value: float) -> Self:
+        """Put one number on the main diagonal of a matrix."""
+        if len(self.array.shape) != 2:
+            raise ShapeError(f"fill_diagonal_: needs a matrix, got shape {self.array.shape}")
+        places = np.arange(min(self.array.shape))
+        return assign(self, (places, places), fill_value, "fill_diagonal_")
+
+    def masked_fill_(self, mask: Operand, value: Operand) -> Self:
+        """Put one number where `mask`, which broadcasts to this shape, is true."""
+        return replace(self, "masked_fill_", masks.masked_fill, mask, value)
+
+    def masked_scatter_(self, mask: Operand, source: Operand) -> Self:
+        """Put the elements of `source`, in their order, where `mask` is true."""
+        return replace(self, "masked_scatter_", masks.masked_scatter, mask, source)
+
+    def index_fill_(self, dim: int, index: Operand, value: Operand) -> Self:
+        """Put one number in the slices of axis `dim` at the places `index`."""
+        return replace(self, "index_fill_", slices.index_fill, dim, index, value)
+
+    def index_copy_(self, dim: int, index: Operand, source: Operand) -> Self:
+        """Put the slices of `source` at the places `index` of axis `dim`."""
+        return replace(self, "index_copy_", slices.index_copy, dim, index, source)
+
+    def index_add_(self, dim: int, index: Operand, source: Operand, *, alpha: float = 1) -> Self:
+        """Add the slices of `source`, times `alpha`, at the places `index` of axis `dim`."""
+        return replace(self, "index_add_", slices.index_add, dim, index, times(source, alpha))
+
+    def scatter_(self, dim: int, index: Operand, src: Operand = None, *, value: Any = None, reduce: Any = None) -> Self:
+        """Put the elements of `src` where `gather` with this `index` would read."""
+        source = value if src is None else src
+        return replace(self, "scatter_", lambda x, i, s: gather.scatter(x, dim, i, s, reduce=reduce), index, source)
+
+    def scatter_add_(self, dim: int, index: Operand, src: Operand) -> Self:
+        """Add the elements of `src` where `gather` with this `index` would read."""
+        return replace(self, "scatter_add_", gather.scatter_add, dim, index, src)
+
+    # Arithmetic: what it gives must have the tensor's shape, and a dtype that fits into its own
+
+    def __iadd__(self, other: Operand) -> Self:  # type: ignore[override]
+        return change(self, "+=", np.add, other)
+
+    def __isub__(self, other: Operand) -> Self:  # type: ignore[override]
+        return change(self, "-=", np.subtract, other)
+
+    def __imul__(self, other: Operand) -> Self:  # type: ignore[override]
+        return change(self, "*=", np.multiply, other)
+
+    def __itruediv__(self, other: Operand) -> Self:  # type: ignore[override]
+        return change(self, "/=", np.true_divide, other)
+
+    def __ifloordiv__(self, other: Operand) -> Self:  # type: ignore[override]
+        return change(self, "//=", np.floor_divide, other)
+
+    def __imod__(self, other: Operand) -> Self:  # type: ignore[override]
+        return change(self, "%=", np.remainder, other)
+
+    def __ipow__(self, other: Operand) -> Self:  # type: ignore[override]
+        return change(self, "**=", np.power, other)
+
+    def __imatmul__(self, other: Operand) -> Self:  # type: ignore[override]
+        return change(self, "@=", np.matmul, other)
+
+    def __iand__(self, other: Operand) -> Self:  # type: ignore[override]
+        return change(self, "&=", np.bitwise_and, other)
+
+    def __ior__(self, other: Operand) -> Self:  # type: ignore[override]
+        return change(self, "|=", np.bitwise_or, other)
+
+    def __ixor__(self, other: Operand) -> Self:  # type: ignore[override]
+        return change(self, "^=", np.bitwise_xor, other)
+
+    def add_(self, other: Operand, *, alpha: float = 1) -> Self:
+        """Add `other`, times `alpha`."""
+        return change(self, "add_", np.add, times(other, alpha))
+
+    def sub_(self, other: Operand, *, alpha: float = 1) -> Self:
+        """Subtract `other`, times `alpha`."""
+        return change(self, "sub_", np.subtract, times(other, alpha))
+
+    def mul_(self, other: Operand) -> Self:
+        """Multiply by `other`."""
+        return change(self, "mul_", np.multiply, other)
+
+    def div_(self, other: Operand) -> Self:
+        """Divide by `other`."""
+        return change(self, "div_", np.true_divide, other)
+
+    def pow_(self, exponent: Operand) -> Self:
+        """Raise to the power `exponent`."""
+        return change(self, "pow_", np.power, exponent)
+
+    def remainder_(self, other: Operand) -> Self:
+        """Keep the remainder of the division by `other`."""
+        return change(self, "remainder_", np.remainder, other)
+
+    def addcmul_(self, tensor1: Operand, tensor2: Operand, *, value: float = 1) -> Self:
+        """Add ``value * tensor1 * tensor2``."""
+        return change(self, "addcmul_", np.add, tensor1 * tensor2 * value)
+
+    def addcdiv_(self, tensor1: Operand, tensor2: Operand, *, value: float = 1) -> Self:
+        """Add ``value * tensor1 / tensor2``."""
+        return change(self, "addcdiv_", np.add, tensor1 / tensor2 * value)
+
+    def lerp_(self, end: Operand, weight: Operand) -> Self:
+        """Go the part `weight` of the way to `end`."""
+        with_end: Any = end - self
+        return change(self, "lerp_", np.add, with_end * weight)
+
+    def clamp_(self, min: Operand = None, max: Operand = None) -> Self:
+        """Keep within `min` and `max`."""
+        return replace(self, "clamp_", choice.clamp, min, max)
+
+    clip_ = clamp_
+
+    def clamp_min_(self, min: Operand) -> Self:
+        """Keep at or above `min`."""
+        return self.clamp_(min)
+
+    def clamp_max_(self, max: Operand) -> Self:
+        """Keep at or below `max`."""
+        return self.clamp_(None, max)
+
+    def abs_(self) -> Self:
+        """Take the absolute value."""
+        return change(self, "abs_", np.absolute)
+
+    def ceil_(self) -> Self:
+        """Round up."""
+        return change(self, "ceil_", np.ceil)
+
+    def cos_(self) -> Self:
+        """Take the cosine."""
+        return change(self, "cos_", np.cos)
+
+    def exp_(self) -> Self:
+        """Take e to this power."""
+        return change(self, "exp_", np.exp)
+
+    def floor_(self) -> Self:
+        """Round down."""
+        return change(self, "floor_", np.floor)
+
+    def log_(self) -> Self:
+        """Take the natural logarithm."""
+        return change(self, "log_", np.log)
+
+    def neg_(self) -> Self:
+        """Change the sign."""
+        return change(self, "neg_", np.negative)
+
+    def reciprocal_(self) -> Self:
+        """Take 1 / x."""
+        return change(self, "reciprocal_", np.reciprocal)
+
+    def relu_(self) -> Self:
+        """Put 0 in place of what is negative."""
+        from ..ops.activations import relu
+
+        return replace(self, "relu_", relu)
+
+    def round_(self) -> Self:
+        """Round to the nearest integer, halves to the even one."""
+        return change(self, "round_", np.rint)
+
+    def sigmoid_(self) -> Self:
+        """Take 1 / (1 + exp(-x))."""
+        from ..ops.activations import sigmoid
+
+        return replace(self, "sigmoid_", sigmoid)
+
+    def sign_(self) -> Self:
+        """Take the sign: -1, 0 or 1."""
+        return change(self, "sign_", np.sign)
+
+    def sin_(self) -> Self:
+        """Take the sine."""
+        return change(self, "sin_", np.sin)
+
+    def sqrt_(self) -> Self:
+        """Take the square root."""
+        return change(self, "sqrt_", np.sqrt)
+
+    def square_(self) -> Self:
+        """Take the square."""
+        return change(self, "square_", np.square)
+
+    def tanh_(self) -> Self:
+        """Take the hyperbolic tangent."""
+        return change(self, "tanh_", np.tanh)
+
+    # Random numbers
+
+    def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Self:
+        """Fill with normally distributed numbers."""
+        if std < 0:
+            raise ValueError(f"normal_: std={std} must not be negative")
+        numbers = random.normal_array(self.array.shape, self.array.dtype, generator)
+        return assign(self, ..., numbers * std + mean, "normal_")
+
+    def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Self:
+        """Fill with numbers from [a, b), all equally likely."""
+        if a > b:
+            raise ValueError(f"uniform_: the interval from {a} to {b} is empty")
+        numbers = random.uniform_array(self.array.shape, self.array.dtype, generator)
+        return assign(self, ..., numbers * (b - a) + a, "uniform_")
+
+    def exponential_(self, lambd: float = 1.0, *, generator: Generator | None = None) -> Self:
+        """Fill with exponentially distributed numbers of mean 1 / lambd."""
+        numbers = source(generator).standard_exponential(self.array.shape)
+        return assign(self, ..., numbers / lambd, "exponential_")
+
+    def bernoulli_(self, p: Operand = 0.5, *, generator: Generator | None = None) -> Self:
+        """Fill with ones, with probability `p`, and zeros."""
+        chances = p.array if isinstance(p, TensorBase) else p
+        numbers = random.bernoulli_array(self.array.shape, self.array.dtype, chances, generator)
+        return assign(self, ..., numbers, "bernoulli_")
+
+    def random_(self, low: int, high: int | None = None, *, generator: Generator | None = None) -> Self:
+        """Fill with integers from `low` up to, and without, `high`; ``random_(high)`` starts at 0."""
+        first, last = (0, low) if high is None else (low, high)
+        return assign(self, ..., random.randint(first, last, self.array.shape, generator=generator), "random_")

@@ -1,0 +1,72 @@
+"""NumPy's warnings about numbers (a division by zero, an overflow), told of the user's line and not of ours.
+
+NumPy warns of the line that called it, which is a line of this library. Nothing may be done about that where the
+ops run, a thousand times a step. So it is done in the filter of warnings, which is asked only when there is one.
+
+A filter that a program makes after the import comes before this one, and is asked first. If it lets the warning pass
+("always", "default") or makes it an error, as within `pytest.warns` or `warnings.catch_warnings` with
+`simplefilter("always")`, NumPy's own text and a line of this library are what is shown. `tinygrad_edu`'s pytest plugin
+puts the filter in front again before each test, so that the filters of a whole run do not hide it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import warnings
+from types import FrameType
+from typing import Any
+
+from ..engine.callsite import PACKAGE, beyond_numpy, users_frame, warn
+
+__all__ = ["install"]
+
+# What NumPy says, to the end: what is said again here goes on, and is not taken for it.
+_ABOUT_NUMBERS = re.compile(
+    r"((divide by zero|overflow|underflow|invalid value) encountered in \w+"
+    r"|Mean of empty slice\.?|Degrees of freedom <= 0 for slice\.?)$"
+)
+
+
+_WALK = os.path.join("engine", "backprop.py")
+_RECORDING = os.path.join("engine", "recording.py")
+
+
+class _Hook:
+    """In the place of a filter's pattern: matches a warning from inside the library, and gives it again."""
+
+    def match(self, text: str) -> bool:
+        """Whether it was dealt with."""
+        if not _ABOUT_NUMBERS.match(text):
+            return False
+        frame = beyond_numpy(sys._getframe(1))
+        if frame is None or not frame.f_code.co_filename.startswith(PACKAGE) or users_frame(frame) is None:
+            return False
+        warn(f"{text} ({_where(frame)})", RuntimeWarning)
+        return True
+
+
+def _where(frame: FrameType | None) -> str:
+    """Which op, or step of an optimizer, runs in a frame of the library."""
+    found = ""
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        file = frame.f_code.co_filename[len(PACKAGE) :]
+        op = frame.f_locals.get("op")
+        name = getattr(op, "name", op)
+        if file == _WALK and isinstance(name, str):
+            return f"in the backward of {name}"
+        if not found and file == _RECORDING and isinstance(name, str):
+            found = f"in the op {name}"
+        elif not found and file.startswith("optim") and frame.f_code.co_name == "step":
+            found = f"in {type(frame.f_locals.get('self')).__name__}.step()"
+        frame = beyond_numpy(frame.f_back)
+    return found or "in tinygrad_edu"
+
+
+def install() -> None:
+    """Put the filter in front of those that there are, where it may be already; later ones come before it."""
+    entries: Any = warnings.filters
+    if not (entries and isinstance(entries[0][1], _Hook)):
+        others = [entry for entry in entries if not isinstance(entry[1], _Hook)]
+        entries[:] = [("ignore", _Hook(), RuntimeWarning, None, 0), *others]

@@ -1,0 +1,256 @@
+"""Comparing a gradient with the numeric derivative: by what route, and how closely."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import Array
+from .diagnosis.explaining import explain
+from .differences.cotangents import cotangents_for
+from .differences.routes import Check
+from .differences.second_order import at_gradients
+from .options import Method as Method
+from .options import Mode as Mode
+from .options import OnKink as OnKink
+from .options import Options as Options
+from .recorded import recorded_gradients
+from .report import GradcheckError, Report, listeners
+from .subject import Foreign, Subject, is_floating, name_of, of_function
+
+__all__ = ["check_again", "check_subject", "gradcheck", "gradcheck_vjp", "gradgradcheck"]
+
+
+def check_subject(subject: Subject, options: Options, cotangent: Any = None, order: int = 1) -> Report:
+    """Check every input of a subject that is to be checked; see `gradcheck`."""
+    report = Report(subject.name, order=order)
+    arrays = subject.arrays()
+    before = [a.copy() if is_floating(a) else a for a in arrays]
+    with np.errstate(all="ignore"):
+        centre = subject.values(arrays)
+        report.cotangents = cotangents = cotangents_for(centre, cotangent, options.rng)
+        total = sum([arrays[i].size for i in subject.checked])
+        outputs = sum([out.size for out in centre])
+        _refuse_nothing(subject, report, centre, total, outputs)
+        if not report.problems:
+            gradients = recorded_gradients(subject, report, arrays, centre, cotangents)
+        if not report.problems:
+            check = Check(subject, options, arrays, centre, cotangents, gradients, report)
+            report.findings = check.run(total, outputs)
+            _judge(report, options, gradients)
+    if any(is_floating(a) and not np.array_equal(a, b, equal_nan=True) for a, b in zip(arrays, before, strict=True)):
+        report.problems.append("an input was changed in place")
+    report.forwards = subject.used[0]
+    return report
+
+
+def _refuse_nothing(subject: Subject, report: Report, centre: list[Array], total: int, outputs: int) -> None:
+    """Problems that leave nothing to be checked."""
+    if not subject.checked:
+        report.problems.append("nothing to check: no input is a floating-point array (see wrt=)")
+    elif not centre:
+        report.problems.append("nothing to check: it returned no floating-point tensor")
+    elif not outputs or not total:
+        report.problems.append("nothing to check: all inputs or all outputs are empty")
+    elif not all(np.isfinite(out).all() for out in centre):
+        report.problems.append("nothing to check: the outputs are not finite at these inputs")
+
+
+def _judge(report: Report, options: Options, gradients: list[Array | None]) -> None:
+    """Count, and refuse a check that has shown nothing."""
+    report.checked = sum([int(f.checked.sum()) for f in report.findings])
+    report.inconclusive = sum([int(f.inconclusive.sum()) for f in report.findings])
+    if any(f.wrong.any() for f in report.findings):
+        return
+    silent = [f.input.name for f in report.findings if f.inconclusive.sum() > 0.5 * f.checked.sum()]
+    if report.inconclusive and options.on_kink == "error":
+        report.problems.append(f"{report.inconclusive} elements lie at a kink, or have no usable numeric derivative")
+    elif report.inconclusive > 0.25 * report.checked:
+        report.problems.append(
+            f"{report.inconclusive} of {report.checked} elements are inconclusive: too many kinks, or too rough a "
+            "function for differences. Choose other inputs"
+        )
+    elif silent:
+        report.problems.append(
+            f"most elements of input {silent[0]!r} are inconclusive: choose other inputs, or check it by itself, "
+            f"wrt={silent[:1]}"
+        )
+    elif not options.allow_zero and all(g is None or not g.any() for g in gradients):
+        report.problems.append(
+            "the gradients are zero everywhere, which proves nothing: choose other inputs, or pass allow_zero=True"
+        )
+
+
+def gradcheck(
+    f: Callable[..., Any],
+    inputs: Any,
+    *,
+    cotangent: Any = None,
+    order: int = 1,
+    method: Method = "auto",
+    rtol: float | None = None,
+    wrt: Any = None,
+    on_kink: OnKink = "skip",
+    mode: Mode = "auto",
+    seed: int = 0,
+    allow_zero: bool = False,
+) -> Report:
+    """Compare the gradients of a function with its numeric derivatives.
+
+    All is computed in float64. The gradient is that of the sum of the outputs, each number times one of a random
+    cotangent. Up to 256 pairs of an input's and an output's number, the whole Jacobian is compared; up to 600
+    numbers of inputs, each of them; beyond, the derivatives along random directions of signs, and where one
+    disagrees, it is halved until the wrong numbers are found. How far off a number may be follows from how exact
+    the numeric derivative says it is.
+
+    A check that shows nothing fails: no floating input, outputs that are empty or not finite, gradients that are zero
+    everywhere, too many points without a derivative, a function that returns something else when called again, changes
+    its inputs, or computes in less than float64.
+
+    Args:
+        f: takes tensors, returns a tensor, or tuples, lists and dicts of them.
+        inputs: its argument, or a tuple or list of its arguments: tensors, arrays, floats and nested lists of floats;
+            anything else is passed on as it is.
+        cotangent: the gradient that enters, one for each output; default, random numbers from ±0.5 to ±1.5.
+        order: 2 for second derivatives; see `gradgradcheck`.
+        method: "richardson" for extrapolated differences; "complex" for the complex step, which is exact, if `f` takes
+            complex arrays and is analytic. "auto" is the former.
+        rtol: how far off a gradient may be, relative to itself, beside the error of the numeric derivative; default,
+            1e-8.
+        wrt: the place or name of the argument to check, or several; None for all that are real numbers.
+        on_kink: what to do where the slopes on both sides differ: "skip" and count them (too many are an error), make
+            each an "error", or check that the gradient's "convention" lies between them.
+        mode: "full" for the Jacobian, "project" for directions, whatever the size.
+        seed: where random numbers start.
+        allow_zero: do not mind if all gradients are zero.
+
+    Returns:
+        The report; its text says how much was checked.
+
+    Raises:
+        GradcheckError: if a gradient is wrong, or nothing could be shown. Its `report` has the findings; its text
+            says what is wrong by how much and where, what the pattern looks like, which op is to blame, and how
+            to reproduce it.
+        ValueError: if an option is unknown, or the cotangent does not fit.
+
+    Source of the differences: Richardson (1911); see `tinygrad_edu.testing.differences.numeric`.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> from tinygrad_edu.testing import GradcheckError, gradcheck
+    >>> x = np.array([[1.0, 2.0], [3.0, -1.0]])
+    >>> gradcheck(lambda x: tg.tanh(x) @ x, x).checked
+    4
+    >>> class Double(tg.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         return 2 * x
+    ...     @staticmethod
+    ...     def backward(ctx, g):
+    ...         return -2 * g
+    >>> try:
+    ...     gradcheck(Double.apply, x, seed=1)
+    ... except GradcheckError as error:
+    ...     print(error.report.findings[0].hint)
+    the sign is wrong
+    """
+    if order not in (1, 2):
+        raise ValueError(f"gradcheck: order={order}, it must be 1 or 2")
+    subject = of_function(f, inputs, wrt)
+    return finish(subject, Options(method, rtol, on_kink, mode, seed, allow_zero), cotangent, order)
+
+
+def gradgradcheck(f: Callable[..., Any], inputs: Any, **options: Any) -> Report:
+    """Compare the gradients of gradients with numeric derivatives of gradients.
+
+    What is checked is the function of the inputs and the cotangents that gives the gradients. For a function that is
+    linear its gradients do not depend on the inputs, but still on the cotangents. Whether the gradients themselves
+    are right is for `gradcheck` to say.
+
+    Args:
+        f: as for `gradcheck`; its backward pass is made of ops that can be differentiated.
+        inputs: as for `gradcheck`.
+        options: those of `gradcheck`; `cotangent` is the point at which the gradients are taken.
+
+    Returns:
+        The report. The findings for the cotangents come last, under the name "cotangent".
+
+    Raises:
+        GradcheckError: as `gradcheck`.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> from tinygrad_edu.testing import gradgradcheck
+    >>> report = gradgradcheck(lambda x, w: tg.tanh(x @ w), (np.ones((1, 2)), np.array([[0.5], [-0.25]])))
+    >>> [finding.input.name for finding in report.findings]
+    ['x', 'w', 'cotangent']
+    """
+    return gradcheck(f, inputs, order=2, **options)
+
+
+def gradcheck_vjp(
+    forward: Callable[..., Any], vjp: Callable[..., Any], inputs: Any, *, cotangent: Any = None, **options: Any
+) -> Report:
+    """Compare a backward function in plain NumPy, written by hand, with numeric derivatives of its forward.
+
+    Args:
+        forward: takes arrays, returns an array or several.
+        vjp: called as ``vjp(g, *inputs)`` with the gradient of the output (a tuple of them, for several); it returns
+            the gradient of each input, None for one that has none.
+        inputs: as for `gradcheck`.
+        cotangent: as for `gradcheck`.
+        options: the others of `gradcheck`, but for `order`.
+
+    Raises:
+        GradcheckError: as `gradcheck`.
+        ValueError: if `vjp` returns another number of gradients, or one of another shape.
+
+    >>> import numpy as np
+    >>> from tinygrad_edu.testing import gradcheck_vjp
+    >>> x, w = np.ones((3, 2)), np.array([[0.5, 1.0], [2.0, -1.0]])
+    >>> gradcheck_vjp(lambda x, w: x @ w, lambda g, x, w: (g @ w.T, x.T @ g), (x, w)).ok
+    True
+    """
+    plain = of_function(forward, inputs, options.pop("wrt", None))
+    subject = Foreign(name_of(forward), forward, vjp, plain.inputs)
+    chosen = {"method": "auto", "rtol": None, "on_kink": "skip", "mode": "auto", "seed": 0, "allow_zero": False}
+    unknown = set(options) - set(chosen)
+    if unknown:
+        raise TypeError(f"gradcheck_vjp() got unexpected options {sorted(unknown)}")
+    return finish(subject, Options(**{**chosen, **options}), cotangent, 1)
+
+
+def finish(subject: Subject, options: Options, cotangent: Any, order: int, notes: Sequence[str] = ()) -> Report:
+    """Check, and raise if anything is wrong."""
+    report, checked = examine(subject, options, cotangent, order, notes)
+    if not report.ok:
+        told, listeners[:] = listeners[:], []  # explaining tries more checks, which nobody has asked for
+        try:
+            explain(checked, report, options, subject, cotangent)
+        finally:
+            listeners[:] = told
+        raise GradcheckError(report)
+    return report
+
+
+def examine(
+    subject: Subject, options: Options, cotangent: Any, order: int, notes: Sequence[str] = ()
+) -> tuple[Report, Subject]:
+    """Check, and tell those who listen; the report, and the subject that was compared with differences."""
+    started = time.perf_counter()
+    checked, seeds = (subject, cotangent) if order == 1 else at_gradients(subject, cotangent, options.rng)
+    report = check_subject(checked, options, seeds, order)
+    report.notes += notes
+    for listener in listeners:
+        listener(report, time.perf_counter() - started)
+    return report, checked
+
+
+def check_again(subject: Subject, options: Options, order: int) -> Report:
+    """The same check once more, of a subject like the one before, without saying more of a failure."""
+    fresh = copy.copy(options)
+    fresh.rng = np.random.default_rng(options.seed)
+    checked, seeds = (subject, None) if order == 1 else at_gradients(subject, None, fresh.rng)
+    return check_subject(checked, fresh, seeds, order)

@@ -1,0 +1,127 @@
+"""Which op is to blame: each op of a computation checked by itself, with the numbers that it really got."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..report import Finding
+from ..subject import Foreign, Subject
+from .lost import lost, together
+from .rule_check import check_call, in_float64
+from .sums import wrong_sum
+from .tape import Call, Tape, same, tape_of
+
+__all__ = ["blame", "random_call"]
+
+_CALLS = 400  # calls that are checked
+_ALIKE = 3  # calls of one op on one line, where there are more calls than that
+
+
+def blame(
+    subject: Subject,
+    arrays: Sequence[Any],
+    rng: np.random.Generator,
+    findings: Sequence[Finding] = (),
+    rtol: float = 1e-8,
+    *,
+    convention: bool = False,
+) -> str:
+    """The first op, in the order of the calls, whose own rule is wrong, and the line that called it.
+
+    Each op is checked alone, at the values it was given in this computation: its rule by a random incoming
+    gradient against the numeric derivative of its own forward function. If every rule is right, something was
+    lost or added between them: an operand that depends on the input with no graph behind it, for example.
+
+    Args:
+        subject: what is wrong.
+        arrays: its inputs, in float64.
+        rng: for incoming gradients and directions.
+        findings: what is wrong with it, if that is known: which elements to follow.
+        rtol: the relative tolerance.
+        convention: whether a gradient at a kink must lie between the slopes on its two sides.
+
+    Returns:
+        One or more lines; empty where there is no graph to look at.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> from tinygrad_edu.testing.subject import of_function
+    >>> subject = of_function(lambda x: tg.exp(x) * tg.exp(x).detach(), np.array([1.0, 2.0]))
+    >>> print(blame(subject, subject.arrays(), np.random.default_rng(0)))
+    the gradient of x[0] is lost on the way to argument 1 ('y') of 'mul', called at <doctest ...>:1: ...
+      detach(), .numpy(), .item() or no_grad() in between? It has no graph, but the numbers of the result of 'exp' ...
+    """
+    if isinstance(subject, Foreign):
+        return ""
+    first, second = tape_of(subject, arrays), tape_of(subject, arrays)
+    text = _random(first, second)
+    if text:
+        return text
+    of, order = first.of, first.order()
+    reached = set(order)
+    calls = [call for call in first.calls if call.node in reached]
+    chosen = _chosen(calls)
+    text = _first_wrong(chosen, rng, rtol, convention)
+    text = text or lost(subject, arrays, findings, first) or wrong_sum(first, order, of, rng, findings)
+    text = text or together(subject, arrays, findings, first, rng)
+    if text:
+        return text
+    narrow = next((call for call in calls if not in_float64(call)), None)
+    if narrow is not None:
+        return f"{narrow}\n  it computes in {narrow.node.dtype}, in which differences say little about a derivative"
+    triangle = next((call for call in calls if getattr(call.node.op, "symmetric", False)), None)
+    if triangle is not None:
+        return (
+            "every op's own rule is right, but one takes a symmetric matrix, of which it reads a triangle: check it at "
+            f"(a + a.T) / 2. It is {triangle}"
+        )
+    looked = f" ({len(chosen)} of {len(calls)} calls)" if len(chosen) < len(calls) else ""
+    return (
+        f"every op's own rule is right by itself{looked}, and nothing was found to be lost between them"
+        if calls
+        else ""
+    )
+
+
+def random_call(subject: Subject, arrays: Sequence[Any]) -> str:
+    """The first op that gives, or is given, something else in a second run with the same inputs."""
+    return "" if isinstance(subject, Foreign) else _random(tape_of(subject, arrays), tape_of(subject, arrays))
+
+
+def _random(first: Tape, second: Tape) -> str:
+    """Whether the same inputs gave something else the second time."""
+    for one, other in zip(first.calls, second.calls, strict=False):
+        if one.name != other.name:
+            break
+        if not same(one.operands, other.operands):
+            return f"{one}\n  for the same inputs it is given something else each time: fix a seed"
+        if not same(one.outs, other.outs):
+            return f"{one}\n  for the same inputs it gives something else each time: fix its seed"
+    if len(first.calls) != len(second.calls):
+        return "for the same inputs the function calls other ops each time"
+    return ""
+
+
+def _first_wrong(calls: Sequence[Call], rng: np.random.Generator, rtol: float, convention: bool) -> str:
+    for call in calls:
+        text = check_call(call, rng, rtol, convention=convention)
+        if text:
+            return text
+    return ""
+
+
+def _chosen(calls: Sequence[Call]) -> list[Call]:
+    """All calls, or of very many the first few of each op on each line."""
+    if len(calls) <= _CALLS:
+        return list(calls)
+    met: Counter[tuple[Any, ...]] = Counter()
+    kept = []
+    for call in calls:
+        site = (call.name, call.where, *[out.shape for out in call.outs])
+        met[site] += 1
+        if met[site] <= _ALIKE:
+            kept.append(call)
+    return kept[:_CALLS]

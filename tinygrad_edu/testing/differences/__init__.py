@@ -1,0 +1,1 @@
+"""Numeric derivatives, and the routes by which gradients are compared with them."""

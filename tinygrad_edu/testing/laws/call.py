@@ -1,0 +1,173 @@
+"""What a law is, and what it is given: one call of a function, and ways to differentiate it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...autograd.modes import enable_grad
+from ...autograd.running import backward
+from ...dtypes import Array
+from ...engine.graph import Leaf
+from ...engine.recording import make_tensor
+from ..differences.numeric import scale_of
+from ..places import index_text
+from ..recorded import same_values as same_values
+from ..subject import Subject, floating_outputs, is_array, is_floating
+
+__all__ = ["LAWS", "Call", "Law", "NotApplicable", "law", "same_values"]
+
+_EXACT = 1e-9  # how far off results may be that ought to be equal, relative to the largest of them
+
+
+class NotApplicable(Exception):
+    """Says why a law has nothing to say about a call."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """Something that holds of every right gradient, whatever the function.
+
+    Attributes:
+        name: its name, a key of `LAWS`.
+        doc: what it says.
+        function: takes a `Call`; returns None if it holds, else what is wrong; raises `NotApplicable` where
+            it says nothing.
+
+    >>> from tinygrad_edu.testing import LAWS
+    >>> LAWS["same_tensor_twice"].doc
+    'If one tensor is passed for two inputs, its gradient is the sum of both.'
+    """
+
+    name: str
+    doc: str
+    function: Callable[[Call], str | None]
+
+
+LAWS: dict[str, Law] = {}
+"""All laws by their names."""
+
+
+def law(function: Callable[[Call], str | None]) -> Callable[[Call], str | None]:
+    """Make a function one of the `LAWS`, with its own name and docstring."""
+    name = function.__name__
+    LAWS[name] = Law(name, " ".join((function.__doc__ or "").split()), function)
+    return function
+
+
+@dataclass
+class Call:
+    """A function with its arguments, and its gradients there.
+
+    Attributes:
+        subject: the function.
+        arrays: its arguments in float64.
+        cotangents: one for each output.
+        values: the outputs.
+        gradients: for each checked input, zeros where it has none.
+        rng: where random choices come from.
+        batched: the places of the arguments that have a sample at each index of axis 0.
+        composed: the same function in other words, if there is one.
+        compared: how many numbers have been compared so far.
+    """
+
+    subject: Subject
+    arrays: list[Any]
+    cotangents: list[Array]
+    values: list[Array]
+    rng: np.random.Generator
+    batched: Sequence[int] = ()
+    composed: tuple[Subject, int] | None = None
+    gradients: list[Array] = field(default_factory=list)
+    compared: int = 0
+
+    def __post_init__(self) -> None:
+        self.gradients = self.pull(self.arrays, self.cotangents)
+
+    @property
+    def checked(self) -> list[int]:
+        """The places of the inputs whose gradients are checked."""
+        return self.subject.checked
+
+    def names(self) -> list[str]:
+        """The names of these inputs."""
+        return [self.subject.inputs[i].name for i in self.checked]
+
+    def pull(self, arrays: Sequence[Any], cotangents: Sequence[Array], subject: Subject | None = None) -> list[Array]:
+        """The gradients of the checked inputs at other numbers, or of another function; zeros for None."""
+        subject = subject or self.subject
+        found = subject.gradients(arrays, cotangents)
+        return [np.zeros(arrays[i].shape) if g is None else g for i, g in zip(subject.checked, found, strict=True)]
+
+    def record(self, arrays: Sequence[Any], constant: int | None = None) -> tuple[list[Any], list[Any]]:
+        """The outputs with their graph and the leaves, made of the arrays as they are; one may be held constant."""
+        leaves = [
+            make_tensor(a, Leaf(a.shape, a.dtype) if given.checked and i != constant else None) if is_array(a) else a
+            for i, (a, given) in enumerate(zip(arrays, self.subject.inputs, strict=True))
+        ]
+        return self.rerun(leaves), leaves
+
+    def rerun(self, leaves: Sequence[Any]) -> list[Any]:
+        """The outputs with their graph, for tensors that are there already; arrays are constants."""
+        self.subject.used[0] += 1
+        with enable_grad():
+            results = self.subject.function(*[make_tensor(a, None) if is_array(a) else a for a in leaves])
+        return floating_outputs(results)
+
+    def run(self, results: Sequence[Any], cotangents: Sequence[Any], retain_graph: bool = False) -> None:
+        """A backward pass that adds to the leaves' `.grad`."""
+        pairs = [(out, c) for out, c in zip(results, cotangents, strict=True) if out.source is not None]
+        if pairs:
+            backward([out for out, _ in pairs], [c for _, c in pairs], retain_graph=retain_graph)
+
+    def kept(self, leaves: Sequence[Any]) -> list[Array]:
+        """What backward passes have left in the `.grad` of the checked inputs."""
+        held = [leaves[i] for i in self.checked]
+        return [np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.array for leaf in held]
+
+    def another_point(self) -> list[Any]:
+        """The arguments, a little elsewhere."""
+        move = self.rng.normal
+        return [np.asarray(a + 1e-3 * scale_of(a) * move(size=a.shape)) if is_floating(a) else a for a in self.arrays]
+
+    def other_cotangents(self) -> list[Array]:
+        """Random numbers of the shapes of the outputs."""
+        return [np.asarray(self.rng.normal(size=c.shape)) for c in self.cotangents]
+
+    def unlike(
+        self, found: Sequence[Array], expected: Sequence[Array], scales: Sequence[Array | float] | None = None
+    ) -> str | None:
+        """Where the gradients of the checked inputs are not what they should be, if they are not.
+
+        Args:
+            found: the gradients.
+            expected: what they should be.
+            scales: the sizes of what was added up for them, of which rounding errors are a share.
+        """
+        whole = sum([float(np.abs(y * c).sum()) for y, c in zip(self.values, self.cotangents, strict=True)])
+        for k, (name, a, b) in enumerate(zip(self.names(), found, expected, strict=True)):
+            size = 1e-4 * whole / max(float(np.abs(self.arrays[self.checked[k]]).max(initial=0.0)), 1e-2)
+            extra = 0.0 if scales is None else float(np.max(np.abs(scales[k]), initial=0.0))
+            text = self.differ(a, b, max(size, extra))
+            if text:
+                return f"the gradient of {name!r}{text}"
+        return None
+
+    def differ(self, found: Array, expected: Array, scale: float = 0.0) -> str | None:
+        """Where one array is not what it should be, if it is not: as " is … at … where … is right"."""
+        if found.shape != expected.shape:
+            return f" has shape {found.shape} where {expected.shape} is right"
+        self.compared += found.size
+        with np.errstate(all="ignore"):
+            gap = np.where((found == expected) | (np.isnan(found) & np.isnan(expected)), 0.0, np.abs(found - expected))
+        gap = np.where(np.isnan(gap), np.inf, gap)
+        finite = np.abs(expected[np.isfinite(expected)])
+        if not (gap > _EXACT * max(float(finite.max(initial=0.0)), scale)).any():
+            return None
+        at = tuple(int(i) for i in np.unravel_index(int(np.argmax(gap)), gap.shape))
+        ours, right, off = (float(array[at]) for array in (found, expected, gap))
+        place = f" at {index_text(at)}" if at else ""
+        return f" is {ours:.10g}{place} where {right:.10g} is right, off by {off:.2g}"

@@ -1,0 +1,210 @@
+"""Checking a gradient by laws: what holds of every right gradient and can be seen without differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from ...nn.module.module import Module
+from ..comparison import reference_for
+from ..differences.cotangents import cotangents_for
+from ..modules import of_module
+from ..report import GradcheckError, Report
+from ..subject import Subject, of_function
+from . import batches as laws_of_batches
+from . import inputs as laws_of_inputs
+from . import passes as laws_of_passes
+from .call import LAWS, Call, Law, NotApplicable
+
+__all__ = ["LAWS", "Law", "LawsReport", "check_laws"]
+
+_ORDER = [*laws_of_passes.__all__, *laws_of_batches.__all__, *laws_of_inputs.__all__]
+assert set(_ORDER) == set(LAWS)
+
+
+@dataclass
+class LawsReport(Report):
+    """What became of each law.
+
+    Attributes:
+        held: the laws that hold.
+        violated: what is wrong, by the names of the laws that do not hold.
+        skipped: why not, by the names of the laws that have nothing to say about this call.
+
+    >>> import tinygrad_edu as tg
+    >>> from tinygrad_edu.testing import check_laws
+    >>> report = check_laws(tg.exp, tg.tensor([1.0, 2.0]), laws=["deterministic", "constant_input"])
+    >>> report.held, report.skipped
+    (['deterministic'], {'constant_input': 'there is one input only'})
+    """
+
+    held: list[str] = field(default_factory=list)
+    violated: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        done = f"{len(self.held)} laws hold"
+        if self.skipped:
+            done += f", {len(self.skipped)} do not apply"
+        if self.ok:
+            return f"{self.name}: {done} ({self.checked} numbers compared; {self.forwards} evaluations)"
+        if not self.violated:
+            lines = [f"{self.name}: {self.problems[0]}"]
+        else:
+            count = len(self.violated)
+            lines = [f"{self.name}: {count} law{'s' if count > 1 else ''} violated ({done})"]
+            for name, text in self.violated.items():
+                lines += [f"  {name}: {text}", f"    the law: {LAWS[name].doc}"]
+        lines += [f"note: {name} does not apply: {reason}" for name, reason in self.skipped.items()]
+        return "\n".join(lines)
+
+
+def check_laws(
+    f: Callable[..., Any],
+    inputs: Any,
+    *,
+    laws: Literal["all"] | Sequence[str] = "all",
+    batched: Any = (0,),
+    composed: Any = None,
+    cotangent: Any = None,
+    wrt: Any = None,
+    seed: int = 0,
+    allow_zero: bool = False,
+) -> LawsReport:
+    """Check what holds of every right gradient, by what the gradients themselves say, not by differences.
+
+    That finds what a comparison with numeric derivatives at one point cannot: gradients that share memory, depend on
+    how arrays lie in memory, are not added up, or are not those of the samples of a batch. `LAWS` has all laws
+    and what they say. All is computed in float64.
+
+    Args:
+        f: a function of tensors, or a module, whose parameters are then inputs as well.
+        inputs: its arguments.
+        laws: the names of those to check.
+        batched: the places (among `inputs`), or names, of the arguments that have a sample at each index of axis 0.
+            Whether the outputs are those of the samples, or their sum, is found out; if they are neither, since
+            samples are coupled or a mean is taken, the laws about batches do not apply.
+        composed: the same function in other words, as `reference` of `compare`.
+        cotangent: as for `gradcheck`.
+        wrt: as for `gradcheck`.
+        seed: where random numbers start.
+        allow_zero: do not mind if all gradients are zero, of which most laws hold anyway.
+
+    Returns:
+        The report. Its `skipped` says which laws had nothing to say, and why.
+
+    Raises:
+        GradcheckError: if a law is violated, or none applies.
+        ValueError: if there is no law of that name.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> from tinygrad_edu.testing import GradcheckError, check_laws
+    >>> x, w = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]]), np.array([0.5, -0.25])
+    >>> check_laws(lambda x, w: tg.tanh(x @ w), (x, w)).ok
+    True
+    >>> class Clipped(tg.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         return 3 * x
+    ...     @staticmethod
+    ...     def backward(ctx, g):
+    ...         return tg.clamp(3 * g, -1.0, 1.0)
+    >>> try:
+    ...     check_laws(Clipped.apply, x, laws=["linear_in_cotangent"])
+    ... except GradcheckError as error:
+    ...     print(sorted(error.report.violated))
+    ['linear_in_cotangent']
+    """
+    chosen = _chosen(laws)
+    given = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
+    subject = of_module(f, given, wrt, seed) if isinstance(f, Module) else of_function(f, inputs, wrt)
+    own = len(subject.inputs) - len(given)  # parameters, which come first
+    report = LawsReport(subject.name, mode="laws", method="laws")
+    with np.errstate(all="ignore"):
+        call = _call(report, subject, own, batched, composed, inputs, cotangent, seed)
+        if call is not None:
+            if not allow_zero and not any(g.any() for g in call.gradients):
+                report.problems.append(
+                    "the gradients are zero everywhere, which proves nothing: choose other inputs, or pass "
+                    "allow_zero=True"
+                )
+            else:
+                _judge(report, call, chosen)
+    report.forwards = subject.used[0]
+    if not report.ok:
+        raise GradcheckError(report)
+    return report
+
+
+def _chosen(laws: Literal["all"] | Sequence[str]) -> list[str]:
+    if laws == "all":
+        return list(_ORDER)
+    names = [laws] if isinstance(laws, str) else list(laws)
+    unknown = [name for name in names if name not in LAWS]
+    if unknown:
+        raise ValueError(f"check_laws: there is no law {unknown[0]!r}; the laws are {', '.join(_ORDER)}")
+    return names
+
+
+def _call(
+    report: Report,
+    subject: Subject,
+    own: int,
+    batched: Any,
+    composed: Any,
+    inputs: Any,
+    cotangent: Any,
+    seed: int,
+) -> Call | None:
+    """The call that laws are about; None, with a problem, if there is nothing to say about it."""
+    arrays = subject.arrays()
+    values = subject.values(arrays)
+    if not any(arrays[i].size for i in subject.checked):
+        report.problems.append("nothing to check: no input is a floating-point array with elements (see wrt=)")
+    elif not any(out.size for out in values):
+        report.problems.append("nothing to check: it returned no floating-point numbers")
+    elif not all(np.isfinite(out).all() for out in values):
+        report.problems.append("nothing to check: the outputs are not finite at these inputs")
+    if report.problems:
+        return None
+    rng = np.random.default_rng(seed)
+    seeds = cotangents_for(values, cotangent, rng)
+    other = None if composed is None else reference_for(subject, own, composed, inputs, seed)
+    return Call(subject, arrays, seeds, values, rng, _batched(subject, own, batched), other)
+
+
+def _batched(subject: Subject, own: int, batched: Any) -> list[int]:
+    names = [given.name for given in subject.inputs]
+    places = []
+    for one in [batched] if isinstance(batched, int | str) else list(batched or ()):
+        if isinstance(one, str) and one in names[own:]:
+            places.append(names.index(one, own))
+        elif isinstance(one, int) and -(len(names) - own) <= one < len(names) - own:
+            places.append(own + one % (len(names) - own))
+        else:
+            raise ValueError(f"check_laws: batched={one!r}: the inputs are {', '.join(names[own:])}")
+    return [i for i in places if isinstance(subject.inputs[i].value, np.ndarray)]
+
+
+def _judge(report: LawsReport, call: Call, chosen: Sequence[str]) -> None:
+    """Ask each law; laws that do not apply, all of them, are a problem."""
+    for name in chosen:
+        try:
+            text = LAWS[name].function(call)
+        except NotApplicable as reason:
+            report.skipped[name] = str(reason)
+            continue
+        except Exception as error:
+            text = f"it raised {type(error).__name__}: {error}"
+        if text is None:
+            report.held.append(name)
+        else:
+            report.violated[name] = text
+            report.problems.append(f"{name}: {text}")
+    report.checked = call.compared
+    report.notes += [f"{name} does not apply: {reason}" for name, reason in report.skipped.items()]
+    if not report.held and not report.violated:
+        report.problems.append("nothing to check: none of the laws applies to this call")

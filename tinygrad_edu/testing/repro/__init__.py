@@ -1,0 +1,1 @@
+"""Writing a short program that shows a failure again."""

@@ -1,0 +1,149 @@
+"""A short program that shows a failure again: with the function, the inputs and the call."""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...dtypes import Array
+from ...nn.module.module import Module
+from ..subject import Foreign, Subject, is_array, is_floating
+from .program import Program, literal
+from .shrinking import smaller
+
+if TYPE_CHECKING:
+    from ..checks import Options
+    from ..report import Report
+
+__all__ = ["NUMBERS", "source"]
+
+NUMBERS = 60  # so many are written out; more are made fewer if that can be done, or left to be filled in
+
+
+def source(subject: Subject, report: Report, options: Options, cotangent: Any = None) -> str:
+    """A program that fails as the check did, when pasted into a file; what it cannot contain is marked ``...``.
+
+    A function that can be imported is imported; any other one is written out from its source code, with what
+    it uses. Inputs of more than 60 numbers are cut down to fewer that fail as well, where there are such.
+
+    Args:
+        subject: what was checked.
+        report: what was found.
+        options: how it was checked.
+        cotangent: the one that was given to the check; None for a random one.
+
+    >>> import numpy as np, tinygrad_edu as tg
+    >>> from tinygrad_edu.testing import GradcheckError, gradcheck
+    >>> try:
+    ...     gradcheck(lambda x: x * x.detach(), np.array([1.0, 2.0]))
+    ... except GradcheckError as error:
+    ...     print(error.report.repro)
+    import numpy as np
+    from tinygrad_edu.testing import gradcheck
+    <BLANKLINE>
+    f = lambda x: x * x.detach()
+    <BLANKLINE>
+    x = np.array([1.0, 2.0])
+    gradcheck(f, x, seed=0)
+    <BLANKLINE>
+    """
+    program = Program()
+    module = _module_of(subject)
+    own = _own(subject, module)
+    if cotangent is None and _numbers(subject, own) > NUMBERS:
+        found = smaller(subject, report, options, own, NUMBERS)
+        if found is not None:
+            subject = found
+            program.comments.append("# smaller inputs, which fail as well")
+    called = _callee(subject, module, program)
+    names = _inputs(subject, own, program)
+    if module is None and not (len(names) == 1 and is_array(subject.inputs[0].value)):
+        given = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+    else:
+        given = ", ".join(names)
+    parts = [called, *([given] if given else []), *_options(subject, report, options, own, cotangent, program)]
+    kind = "check_module" if module is not None else "gradcheck_vjp" if isinstance(subject, Foreign) else "gradcheck"
+    program.use("tinygrad_edu.testing", kind)
+    program.body.append(f"{kind}({', '.join(parts)})")
+    return program.text()
+
+
+def _module_of(subject: Subject) -> Module | None:
+    """The module that `check_module` was called with."""
+    if subject.kind != "module":
+        return None
+    found = inspect.getclosurevars(subject.function).nonlocals.get("module")
+    return found if isinstance(found, Module) else None
+
+
+def _own(subject: Subject, module: Module | None) -> int:
+    """From which input on they are those that the user passed: a module's parameters come before."""
+    return 0 if module is None else sum(1 for p in module.parameters() if p.requires_grad)
+
+
+def _numbers(subject: Subject, own: int) -> int:
+    return sum([given.value.size for given in subject.inputs[own:] if is_array(given.value)])
+
+
+def _callee(subject: Subject, module: Module | None, program: Program) -> str:
+    if module is not None:
+        return program.bind("model", module)
+    called = program.name_for(subject.function, "f")
+    if not isinstance(subject, Foreign):
+        return called
+    return f"{called}, {program.name_for(subject.vjp, 'vjp')}"
+
+
+def _inputs(subject: Subject, own: int, program: Program) -> list[str]:
+    """Define the inputs, under the names that they have in the function if those are free."""
+    names: list[str] = []
+    written = _numbers(subject, own) <= NUMBERS
+    for i, given in enumerate(subject.inputs[own:]):
+        name = given.name if given.name.isidentifier() and not keyword.iskeyword(given.name) else f"x{i}"
+        while name in program.bound or name in names:
+            name += "_"
+        value = given.value
+        if is_array(value) and written:
+            program.body.append(f"{name} = {literal(value, len(name) + 3)}")
+            program.use_numpy()
+        elif is_array(value):
+            program.missing(name, f"{value.dtype} {value.shape}: the array you passed")
+        else:
+            name = program.inline(value, name)
+        names.append(name)
+    return names
+
+
+def _options(
+    subject: Subject, report: Report, options: Options, own: int, cotangent: Any, program: Program
+) -> list[str]:
+    """Those that are not as they are by themselves, and the seed."""
+    found = []
+    if cotangent is not None:
+        found.append(f"cotangent={_cotangent(cotangent, program)}")
+    if report.order != 1:
+        found.append(f"order={report.order}")
+    defaults = {"method": "auto", "rtol": 1e-8, "on_kink": "skip", "mode": "auto", "allow_zero": False}
+    found += [
+        f"{name}={getattr(options, name)!r}" for name, usual in defaults.items() if getattr(options, name) != usual
+    ]
+    if any(is_floating(given.value) and not given.checked for given in subject.inputs):
+        names: Sequence[Any] = [given.name for given in subject.inputs if given.checked]
+        found.append(f"wrt={list(names)!r}")
+    return [*found, f"seed={options.seed!r}"]
+
+
+def _cotangent(cotangent: Any, program: Program) -> str:
+    parts = cotangent if isinstance(cotangent, tuple | list) else [cotangent]
+    arrays: list[Array] = [np.asarray(getattr(part, "array", part), dtype=np.float64) for part in parts]
+    if sum([a.size for a in arrays]) > NUMBERS:
+        program.missing("cotangent", f"{', '.join(str(a.shape) for a in arrays)}: what you passed")
+        return "cotangent"
+    program.use_numpy()
+    texts = [literal(a, 4) for a in arrays]
+    program.body.append(f"cotangent = {texts[0] if len(texts) == 1 else '[' + ', '.join(texts) + ']'}")
+    return "cotangent"

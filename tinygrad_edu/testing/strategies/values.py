@@ -1,0 +1,145 @@
+"""Numbers that are easy to read, and the arrays and tensors made of them."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from hypothesis import strategies as st
+
+from ...dtypes import Array
+from ...tensors.tensor import Tensor
+from .shapes import Shape, shapes
+
+__all__ = ["Domain", "Layout", "draw_array", "draw_numbers", "laid_out", "tensors"]
+
+Domain: TypeAlias = Literal["smooth", "positive", "unit", "distinct", "hard"]
+Layout: TypeAlias = Literal["C", "F", "strided", "reversed", "expanded", "any"]
+
+LAYOUTS = ("C", "F", "strided", "reversed", "expanded")
+_MANY = 128  # numbers that are drawn one by one; of more only where they start is
+
+
+def _simplest_first(numbers: list[float]) -> list[float]:
+    """Integers before halves, halves before quarters; small before large; positive before negative."""
+    return sorted(numbers, key=lambda x: (Fraction(x).denominator, abs(x), x < 0))
+
+
+_EIGHTHS = _simplest_first([k / 8 for k in range(-32, 33)])
+
+# A number that is drawn shrinks towards the beginning of its list.
+POOLS: dict[str, list[float]] = {
+    "smooth": _EIGHTHS,
+    "positive": [x for x in _EIGHTHS if x > 0],
+    "unit": _simplest_first([k / 16 for k in range(1, 16)] + [1 / 64, 63 / 64]),
+    "distinct": _simplest_first([k / 8 for k in range(-48, 49) if k]),
+    "weights": _simplest_first([k / 8 for k in range(-16, 17) if k]),
+}
+
+
+def tensors(
+    shape: Shape | st.SearchStrategy[Shape] | None = None,
+    dtype: Any = np.float64,
+    domain: Domain = "smooth",
+    layout: Layout = "C",
+    requires_grad: bool = True,
+) -> st.SearchStrategy[Tensor]:
+    """Tensors of numbers that shrink to ones a person can read.
+
+    Of up to 128 numbers each is drawn, and shrinks, by itself; larger tensors are filled from a seed.
+
+    Args:
+        shape: the shape, or a strategy for it; None for `shapes()`.
+        dtype: a floating dtype.
+        domain: which numbers:
+            "smooth": multiples of 1/8 between -4 and 4, towards 0;
+            "positive": those above 0, towards 1;
+            "unit": between 0 and 1, both excluded, towards 1/2;
+            "distinct": multiples of 1/8, none twice and none of them 0, for functions that have ties or kinks;
+            "hard": like "smooth", and ±0, subnormal numbers, 1e±30, infinities and NaN.
+        layout: how they lie in memory: "C" or "F"; "strided" (every other number of an array twice as long),
+            "reversed" (negative strides), "expanded" (one axis has stride 0: the same numbers at each of its
+            indices), or "any" of them. Where a shape leaves no choice, it is "C".
+        requires_grad: whether they are leaves that a gradient is wanted by.
+
+    Raises:
+        ValueError: for an unknown domain or layout, a dtype that is not floating, or distinct numbers that are
+            expanded.
+
+    >>> from tinygrad_edu.testing.strategies import simplest, tensors
+    >>> simplest(tensors((2, 2)), lambda x: x.sum() > 0.7)
+    tensor([[0., 0.],
+            [0., 1.]], dtype=float64, requires_grad=True)
+    >>> simplest(tensors((3,), domain="distinct"))
+    tensor([ 1., -1.,  2.], dtype=float64, requires_grad=True)
+    """
+    kind = np.dtype(dtype)
+    if domain not in ("smooth", "positive", "unit", "distinct", "hard"):
+        raise ValueError(f"tensors: domain={domain!r}: use 'smooth', 'positive', 'unit', 'distinct' or 'hard'")
+    if layout not in (*LAYOUTS, "any"):
+        raise ValueError(f"tensors: layout={layout!r}: use {', '.join(map(repr, LAYOUTS))} or 'any'")
+    if kind.kind != "f":
+        raise ValueError(f"tensors: dtype={kind}: use a floating dtype")
+    if domain == "distinct" and layout == "expanded":
+        raise ValueError("tensors: numbers of an expanded tensor are not distinct: use another layout")
+    sizes = shapes() if shape is None else shape if isinstance(shape, st.SearchStrategy) else st.just(shape)
+    return _tensors(sizes, kind, domain, layout, requires_grad)
+
+
+@st.composite
+def _tensors(
+    draw: st.DrawFn, sizes: st.SearchStrategy[Shape], dtype: np.dtype[Any], domain: str, layout: str, wanted: bool
+) -> Tensor:
+    shape = tuple(draw(sizes))
+    if layout == "any":
+        layout = draw(st.sampled_from(LAYOUTS[:4] if domain == "distinct" else LAYOUTS))
+    return Tensor(draw_array(draw, shape, domain, layout, dtype), requires_grad=wanted)
+
+
+def draw_array(draw: st.DrawFn, shape: Shape, domain: str, layout: str = "C", dtype: Any = np.float64) -> Array:
+    """An array of a shape, of numbers of a domain, that lies in memory in a certain way."""
+    long = [axis for axis, side in enumerate(shape) if side > 1]
+    drawn = shape
+    if layout == "expanded" and long:
+        drawn = tuple(1 if axis == long[0] else side for axis, side in enumerate(shape))
+    array = np.asarray(draw_numbers(draw, math.prod(drawn), domain, dtype)).reshape(drawn)
+    return np.broadcast_to(array, shape) if drawn != shape else laid_out(array, layout)
+
+
+def draw_numbers(draw: st.DrawFn, count: int, domain: str, dtype: Any = np.float64) -> Array:
+    """So many numbers of a domain."""
+    pool = _pool(domain, count, dtype)
+    if count > _MANY:
+        rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+        return rng.choice(np.array(pool, dtype), count, replace=domain != "distinct")
+    numbers = st.lists(st.sampled_from(pool), min_size=count, max_size=count, unique=domain == "distinct")
+    return np.array(draw(numbers), dtype)
+
+
+def _pool(domain: str, count: int, dtype: Any) -> list[float]:
+    if domain == "hard":
+        limits = np.finfo(dtype)
+        tiny = [float(limits.smallest_subnormal), float(limits.smallest_normal) / 2]
+        with np.errstate(over="ignore"):
+            far = [float(np.dtype(dtype).type(x)) for x in (1e-30, 1e30)]
+        special = [x * sign for x in (*tiny, *far, math.inf) for sign in (1.0, -1.0)]
+        return [0.0, -0.0, 1.0, -1.0, *_EIGHTHS[3:], *special, math.nan]
+    if domain == "distinct" and 2 * count > len(POOLS[domain]):
+        return _simplest_first([k / 8 for k in range(-count, count + 1) if k])
+    return POOLS[domain]
+
+
+def laid_out(array: Array, layout: str) -> Array:
+    """The same numbers, lying in memory as "C", "F", "strided" or "reversed"."""
+    if layout == "F":
+        return np.asfortranarray(array)
+    if layout == "strided" and array.ndim:
+        room = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
+        room[..., ::2] = array
+        return room[..., ::2]
+    if layout == "reversed" and array.ndim:
+        back = (slice(None, None, -1),) * array.ndim
+        return np.ascontiguousarray(array[back])[back]
+    return array
