@@ -76,7 +76,7 @@ def draw_graph(
         _, ax = plt.subplots(figsize=(1.5 + 1.5 * width, 0.4 + 0.8 * len(rows)))
     for link in place:
         if isinstance(link, Node):
-            sources = [s for s in link.links if s is not None]
+            sources = [s for s in link.inputs if s is not None]
             for i, source in enumerate(sources):
                 twins = [j for j, s in enumerate(sources) if s is source]
                 bend = 0.0 if len(twins) == 1 else 0.35 * (1 if twins.index(i) else -1)
@@ -101,7 +101,7 @@ def _depths(roots: list[Link]) -> dict[Link, int]:
     stack = list(roots)
     while stack:
         link = stack.pop()
-        for source in link.links if isinstance(link, Node) else ():
+        for source in link.inputs if isinstance(link, Node) else ():
             if source is not None and depth.get(source, -1) <= depth[link]:
                 depth[source] = depth[link] + 1
                 stack.append(source)

@@ -1,7 +1,7 @@
 """Per-sample gradients the long way, for tests: one backward pass a sample, or one batch a sample.
 
 `check_open_sum` compares everything that `SampleGrads` computes with the first of these. `calls` and `variants`
-give calls of each op of the registry, and owners for their results.
+give calls of each op of the registry, and ids for their results.
 """
 
 from __future__ import annotations
@@ -245,11 +245,11 @@ def calls(op: Primitive) -> Iterator[Call]:
 def call_of(out: Any) -> Call:
     node = results(out)[0].source
     several = isinstance(out, tuple)
-    return Call(node.links[0] if several else node, tuple(r.array for r in results(out)), several)
+    return Call(node.inputs[0] if several else node, tuple(r.array for r in results(out)), several)
 
 
 def variants(shape: tuple[int, ...], all_kinds: bool = True) -> Iterator[np.ndarray]:
-    """Owners for an array of `shape`: one sample a slot along each axis, and stranger ones."""
+    """SampleIds for an array of `shape`: one sample a slot along each axis, and stranger ones."""
     rng = np.random.default_rng(4)
     for axis, n in enumerate(shape):
         along = np.arange(n).reshape([-1 if i == axis else 1 for i in range(len(shape))])
@@ -265,30 +265,30 @@ def variants(shape: tuple[int, ...], all_kinds: bool = True) -> Iterator[np.ndar
 
 
 def owners_for(call: Call, all_kinds: bool = True) -> Iterator[tuple[np.ndarray | None, ...]]:
-    """Owners for all results of a call; None for a result that is not used."""
+    """SampleIds for all results of a call; None for a result that is not used."""
     kinds = [list(variants(r.shape, all_kinds)) for r in call.results]
     for i in range(max(map(len, kinds)) if all(kinds) else 0):
-        owners = tuple(kind[i % len(kind)] for kind in kinds)
-        yield owners
+        ids = tuple(kind[i % len(kind)] for kind in kinds)
+        yield ids
         for unused in range(len(kinds)) if len(kinds) > 1 and all_kinds else ():
-            yield tuple(None if k == unused else own for k, own in enumerate(owners))
+            yield tuple(None if k == unused else own for k, own in enumerate(ids))
 
 
-def owners_of(call: Call, owners: tuple[Any, ...]) -> Any:
-    """What the op's rule says of its arguments, given the owners of its results."""
-    return call.node.op.samples.owners_of(call.node, owners if call.several else owners[0])
+def ids_of(call: Call, ids: tuple[Any, ...]) -> Any:
+    """What the op's rule says of its arguments, given the ids of its results."""
+    return call.node.op.samples.ids_of(call.node, ids if call.several else ids[0])
 
 
-def gradient_of(call: Call, owners: tuple[Any, ...], m: int) -> Any:
+def gradient_of(call: Call, ids: tuple[Any, ...], m: int) -> Any:
     """A gradient for the results in the elements of sample `m`, and 0 in all others."""
     rng = np.random.default_rng(m)
-    parts = [None if own is None else rng.normal(size=r.shape) * (own == m) for r, own in zip(call.results, owners)]
+    parts = [None if own is None else rng.normal(size=r.shape) * (own == m) for r, own in zip(call.results, ids)]
     return Cotangents(parts) if call.several else parts[0]
 
 
-def people(owners: tuple[Any, ...]) -> list[int]:
-    """The numbers of all samples among owners."""
-    return np.unique(np.concatenate([own[own >= 0] for own in owners if own is not None])).tolist()
+def people(ids: tuple[Any, ...]) -> list[int]:
+    """The numbers of all samples among ids."""
+    return np.unique(np.concatenate([own[own >= 0] for own in ids if own is not None])).tolist()
 
 
 def fitted(part: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -13,11 +13,11 @@ from tinygrad_edu.engine.primitives import PRIMITIVES
 def planted(name: str, change: Callable[..., Any], index: int = 0) -> Iterator[None]:
     """The rule of an op for one argument, changed: ``change(part, g, out, *args)``."""
     op: Any = PRIMITIVES[name]
-    old, rules = op.rules, list(op.rules)
+    old, rules = op.vjps, list(op.vjps)
     was = rules[index]
     rules[index] = lambda g, out, *args: change(was(g, out, *args), g, out, *args)
-    op.rules = tuple(rules)
+    op.vjps = tuple(rules)
     try:
         yield
     finally:
-        op.rules = old
+        op.vjps = old

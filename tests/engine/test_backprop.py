@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine import graph
-from tinygrad_edu.engine.backprop import backward
+from tinygrad_edu.engine.backprop import backpropagate
 from tinygrad_edu.errors import GraphError, ShapeError
 
 
@@ -311,17 +311,17 @@ def test_what_a_walk_returns() -> None:
     x, y = leaf(1.0), leaf(2.0)
     middle = x * 3
     end = middle * y
-    leaves, found = backward([(end.source, np.ones(1))], retain_graph=True)
+    leaves, found = backpropagate([(end.source, np.ones(1))], retain_graph=True)
     assert {link: g.tolist() for link, g in leaves.items()} == {x.source: [6.0], y.source: [3.0]}
     assert found == {}
-    leaves, found = backward([(end.source, np.ones(1))], retain_graph=True, wanted=[middle.source, x.source])
+    leaves, found = backpropagate([(end.source, np.ones(1))], retain_graph=True, wanted=[middle.source, x.source])
     assert {link: g.tolist() for link, g in leaves.items()} == {x.source: [6.0]}
     assert {link: g.tolist() for link, g in found.items()} == {middle.source: [2.0], x.source: [6.0]}
-    leaves, found = backward([(middle.source, np.ones(1))], wanted=[y.source])
+    leaves, found = backpropagate([(middle.source, np.ones(1))], wanted=[y.source])
     assert (leaves, found) == ({}, {y.source: None})
-    backward([(end.source, np.ones(1))])
+    backpropagate([(end.source, np.ones(1))])
     with pytest.raises(GraphError, match="second time"):
-        backward([(end.source, np.ones(1))])
+        backpropagate([(end.source, np.ones(1))])
 
 
 def test_a_walk_is_checked_before_anything_is_freed() -> None:
@@ -334,7 +334,7 @@ def test_a_walk_is_checked_before_anything_is_freed() -> None:
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError, match="no"):
-        backward([(end.source, np.ones(1))], check=refuse)
+        backpropagate([(end.source, np.ones(1))], check=refuse)
     assert reached == [x.source, y.source, end.source]
     end.backward()
 
@@ -343,16 +343,16 @@ def test_one_root_may_enter_several_times() -> None:
     x = leaf(1.0)
     seeds = [np.array([float(n)]) for n in (1, 2, 4)]
     root = (x * 10).source
-    assert backward([(root, seed) for seed in seeds])[0][x.source].tolist() == [70.0]
-    assert backward([(x.source, seed) for seed in seeds])[0][x.source].tolist() == [7.0]
+    assert backpropagate([(root, seed) for seed in seeds])[0][x.source].tolist() == [70.0]
+    assert backpropagate([(x.source, seed) for seed in seeds])[0][x.source].tolist() == [7.0]
     assert [seed.item() for seed in seeds] == [1.0, 2.0, 4.0]
 
 
 def test_what_a_walk_returns_is_in_memory_of_its_own() -> None:
     x, seed = leaf(1.0), np.ones(1)
-    leaves, _ = backward([(x.source, seed)])
+    leaves, _ = backpropagate([(x.source, seed)])
     assert apart([leaves[x.source], seed])
-    leaves, found = backward([((x * 2).source, seed)], wanted=[x.source])
+    leaves, found = backpropagate([((x * 2).source, seed)], wanted=[x.source])
     assert apart([leaves[x.source], found[x.source], seed])
 
 
@@ -382,7 +382,7 @@ def test_parts_are_added_in_place_where_the_first_is_the_walks_own(fresh) -> Non
     x = leaf(1.0)
     parts = [op(x).source for _ in range(4)]
     del Counted.counts[:]
-    leaves, _ = backward([(part, np.ones(1)) for part in parts])
+    leaves, _ = backpropagate([(part, np.ones(1)) for part in parts])
     assert leaves[x.source].tolist() == [4.0]
     assert (leaves[x.source] is made[0]) == fresh  # handed over without a copy
     assert Counted.counts == (["in place"] * 3 if fresh else ["new", "in place", "in place"])

@@ -47,7 +47,7 @@ def test_an_op_in_which_samples_may_meet_keeps_its_line() -> None:
         lambda x: tg.nn.functional.normalize(x, dim=1).norm(),
         lambda x: tg.nn.Softmax(0)(x),
         lambda x: tg.nn.Sequential(tg.nn.LayerNorm(2))(x),
-        lambda x: x.chunk(2)[0].source.links[0] and x.split(1)[1].T,
+        lambda x: x.chunk(2)[0].source.inputs[0] and x.split(1)[1].T,
     ],
 )
 def test_the_librarys_own_frames_and_numpys_are_passed_over(call: Any) -> None:
@@ -59,7 +59,7 @@ def test_the_librarys_own_frames_and_numpys_are_passed_over(call: Any) -> None:
 def test_a_node_with_several_results_keeps_its_line() -> None:
     x = tg.ones(4, requires_grad=True)
     halves, number = x.split(2), line_number()
-    (node,) = {id(half.source.links[0]): half.source.links[0] for half in halves}.values()
+    (node,) = {id(half.source.inputs[0]): half.source.inputs[0] for half in halves}.values()
     assert line_of(node.where).startswith(f"{__file__}:{number}: ")
 
 

@@ -41,9 +41,9 @@ def described(function, **more):
     return Primitive(
         function,
         name="tried",
-        rules=(),
+        vjps=(),
         joint=None,
-        reads=None,
+        saves=None,
         fresh=True,
         numpy=(),
         domain=(0, 1),
@@ -64,14 +64,14 @@ def test_it_keeps_all_that_it_was_told() -> None:
     family, known = tg.sample_rules.elementwise, {"cases": cases, "samples": tg.sample_rules.elementwise}
     call = tg.primitive(vjps=(rule,), saves=("x out",), fresh=True, domain=(0.5, 3.0), symmetric=True, **known)(tried)
     op = call.primitive
-    assert (inspect.unwrap(op.forward), op.name, list(op.rules), op.joint, op.view) == (
+    assert (inspect.unwrap(op.forward), op.name, list(op.vjps), op.joint, op.view) == (
         tried,
         "tried",
         [rule],
         None,
         False,
     )
-    assert (op.reads, op.fresh, op.numpy, op.domain) == ([{"x", "out"}], True, (), (0.5, 3.0))
+    assert (op.saves, op.fresh, op.numpy, op.domain) == ([{"x", "out"}], True, (), (0.5, 3.0))
     assert (op.cases, op.symmetric, op.samples, op.variadic, op.parameters) == (cases, True, family, False, ["x"])
     assert (call.__name__, call.__qualname__, call.__doc__) == ("tried", "tried", "What it does.")
     assert (call.__module__, call.__wrapped__) == (tried.__module__, tried)
@@ -80,7 +80,7 @@ def test_it_keeps_all_that_it_was_told() -> None:
 
 def test_what_it_was_not_told() -> None:
     op = tg.primitive()(lambda *x: x).primitive
-    assert (list(op.rules), op.joint, op.reads, op.fresh, op.numpy) == ([], None, None, False, ())
+    assert (list(op.vjps), op.joint, op.saves, op.fresh, op.numpy) == ([], None, None, False, ())
     assert (op.domain, op.cases, op.symmetric, op.samples, op.variadic) == ((-2.0, 2.0), None, False, None, True)
     assert op.view is False
     assert (described(len).symmetric, described(len).samples, described(len).view) == (False, None, False)

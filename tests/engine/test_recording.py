@@ -150,7 +150,7 @@ def test_kept_is_what_the_rules_of_the_tracked_arguments_read_and_nothing_else(c
                 else:
                     assert value is None or (isinstance(value, Leaf) and value.shape == (2,))
             assert node.out is (result.array if "out" in read else None)
-            assert node.links == tuple([a.source for a in arguments])
+            assert node.inputs == tuple([a.source for a in arguments])
 
 
 def test_what_no_rule_reads_is_freed_for_three_arguments_and_more() -> None:
@@ -172,11 +172,11 @@ def test_what_no_rule_reads_is_freed_where_there_are_several_results() -> None:
     y, seen_y = watched(2)
     x.requires_grad = True
     first, second = halves(x, y)
-    assert first.source.links[0] is second.source.links[0]
+    assert first.source.inputs[0] is second.source.inputs[0]
     del x, y
     assert seen_x() is None
     assert seen_y() is not None
-    assert made(first).links[0].out is None
+    assert made(first).inputs[0].out is None
 
 
 def test_a_plan_is_made_for_each_choice_of_tracked_arguments() -> None:
@@ -251,8 +251,8 @@ def test_a_tensor_may_stand_on_either_side(saves: Any) -> None:
     x, array = tg.tensor(np.array([5.0]), requires_grad=True), np.array([2.0])
     assert call(x, array).tolist() == [3.0]
     assert call(array, x).tolist() == [-3.0]
-    assert made(call(x, array)).links == (x.source, None)
-    assert made(call(array, x)).links == (None, x.source)
+    assert made(call(x, array)).inputs == (x.source, None)
+    assert made(call(array, x)).inputs == (None, x.source)
 
 
 def test_arguments_are_filled_in_from_names_and_defaults() -> None:
@@ -269,9 +269,9 @@ def test_arguments_are_filled_in_from_names_and_defaults() -> None:
 def test_all_arrays_of_a_variadic_op_are_recorded() -> None:
     tail = op(lambda axis, *arrays: sum(arrays), rules=[None, lambda g, out, *args: g])
     arrays = doubles(4, [0, 2, 3])
-    assert made(tail(0, *arrays)).links == (None, arrays[0].source, None, arrays[2].source, arrays[3].source)
+    assert made(tail(0, *arrays)).inputs == (None, arrays[0].source, None, arrays[2].source, arrays[3].source)
     head = op(lambda x, *rest: x, rules=[lambda g, out, *args: g, None])
-    assert made(head(*arrays)).links == (arrays[0].source, None, None, None)
+    assert made(head(*arrays)).inputs == (arrays[0].source, None, None, None)
     joined = op(lambda *x: sum(x), saves=("x",), joint=lambda g, out, *args, needs: [g] * len(args))
     for tracked in ([0], [0, 1], [2]):
         arrays = doubles(3, tracked)
@@ -286,13 +286,13 @@ def test_more_arrays_of_a_variadic_op_go_by_its_last_rule() -> None:
     assert [value.dtype for value in node.args[1:]] == [np.int64, np.float32, np.float32, np.float32]
     node = made(call(0, 0, np.array([1.5]), x))  # which is converted, then, as float64 comes out
     assert node.dtype == np.float64
-    assert made(make_tensor(None, node.links[3])).op.name == "astype"
+    assert made(make_tensor(None, node.inputs[3])).op.name == "astype"
 
 
 def test_an_argument_without_a_rule_is_a_constant() -> None:
     call = op(NAMED[2], None, [lambda g, out, x, y: g, None])
     x, y = doubles(2, [0, 1])
-    assert made(call(x, y)).links == (x.source, None)
+    assert made(call(x, y)).inputs == (x.source, None)
     assert call(x.detach(), y).source is None
 
 
@@ -390,12 +390,12 @@ def test_a_tracked_operand_of_another_dtype_is_converted_by_an_op(count: int) ->
     assert node.args[0].dtype == np.float64
     assert node.args[1] is y.array
     assert node.args[2:] == (1,) * (count - 2)
-    assert node.links[1] is y.source
+    assert node.inputs[1] is y.source
     assert (
-        made(tg.Tensor(node.args[0]) if node.links[0] is x.source else make_tensor(None, node.links[0])).op.name
+        made(tg.Tensor(node.args[0]) if node.inputs[0] is x.source else make_tensor(None, node.inputs[0])).op.name
         == "astype"
     )
-    assert made(make_tensor(None, node.links[0])).links[0] is x.source
+    assert made(make_tensor(None, node.inputs[0])).inputs[0] is x.source
 
 
 def test_an_op_that_was_asked_for_a_dtype_gets_it_and_keeps_its_operands() -> None:
@@ -404,7 +404,7 @@ def test_an_op_that_was_asked_for_a_dtype_gets_it_and_keeps_its_operands() -> No
     node = made(call(x, np.dtype(np.float64)))
     assert node.dtype == np.float64
     assert node.args[0] is x.array
-    assert node.links[0] is x.source
+    assert node.inputs[0] is x.source
 
 
 def test_an_argument_that_has_no_derivative_keeps_its_dtype() -> None:
@@ -536,7 +536,7 @@ def test_each_new_node_is_shown_to_a_function_that_stands_for_recording() -> Non
         parts = op(lambda x: (x + 1, x - 1), ("",))(y)
     finally:
         mode.recording = True
-    assert [node for node, _ in seen] == [y.source, parts[0].source.links[0]]
+    assert [node for node, _ in seen] == [y.source, parts[0].source.inputs[0]]
     assert seen[0][1] is y.array
     assert [part is p.array for part, p in zip(seen[1][1], parts)] == [True, True]
 
@@ -566,8 +566,8 @@ def test_several_results_are_picked_out_of_one_node() -> None:
     first, second = both(x)
     assert first.tolist() == [2.0, 3.0]
     assert second.tolist() == 3.0
-    node = first.source.links[0]
-    assert (node.shape, node.links, node.op.name) == ((), (x.source,), "both")
+    node = first.source.inputs[0]
+    assert (node.shape, node.inputs, node.op.name) == ((), (x.source,), "both")
     assert [a is b.array for a, b in zip(node.out, (first, second), strict=True)] == [True, True]
     for index, part in enumerate((first, second)):
         chosen = made(part)
@@ -577,10 +577,10 @@ def test_several_results_are_picked_out_of_one_node() -> None:
             part.dtype,
             node.clock,
         )
-        assert chosen.links == chosen.args == (node,)
+        assert chosen.inputs == chosen.args == (node,)
         assert (chosen.out, chosen.hooks, chosen.op.joint, chosen.op.fresh) == (None, None, None, False)
         assert (chosen.op.index, chosen.op.count) == (index, 2)
-        cotangents = chosen.op.rules[0]("g", None, node)
+        cotangents = chosen.op.vjps[0]("g", None, node)
         assert isinstance(cotangents, Cotangents)
         assert cotangents.parts == (("g", None), (None, "g"))[index]
     (first * 3).backward()
@@ -593,7 +593,7 @@ def test_several_results_may_be_one_or_of_different_dtypes() -> None:
     assert alone.tolist() == [2.5, 3.0]
     values, order = op(lambda x: (x, x.argsort()), ("",))(x)
     assert (values.dtype, order.dtype) == (np.float64, np.int64)
-    assert values.source.links[0].dtype == np.float64
+    assert values.source.inputs[0].dtype == np.float64
 
 
 @pytest.mark.parametrize("count", NAMED)
@@ -607,9 +607,9 @@ def test_several_results_where_nothing_is_recorded(count: int, kept: bool) -> No
     for tracked in ([0], [count - 1], range(count)):
         arguments = doubles(count, tracked)
         parts = call(*arguments)
-        node = made(parts[0]).links[0]
-        assert node is made(parts[1]).links[0]
-        assert node.links == tuple([t.source for t in arguments])
+        node = made(parts[0]).inputs[0]
+        assert node is made(parts[1]).inputs[0]
+        assert node.inputs == tuple([t.source for t in arguments])
         assert node.out is None or not kept
         assert [value is t.array for value, t in zip(node.args, arguments)] == [not kept] * count
     small = [tg.tensor([1.5])] * count
@@ -629,8 +629,8 @@ def test_a_node_with_several_results_keeps_its_line_if_samples_may_meet() -> Non
     mixing = op(lambda x: (x, x), ("",), samples=tg.sample_rules.along_axis)
     here = sys._getframe().f_lineno + 1
     first, _ = mixing(x)
-    assert line_of(first.source.links[0].where) == f"{__file__}:{here}: first, _ = mixing(x)"
-    assert not hasattr(op(lambda x: (x, x), ("",))(x)[0].source.links[0], "where")
+    assert line_of(first.source.inputs[0].where) == f"{__file__}:{here}: first, _ = mixing(x)"
+    assert not hasattr(op(lambda x: (x, x), ("",))(x)[0].source.inputs[0], "where")
 
 
 # ---- for derivatives of derivatives ----
@@ -647,24 +647,24 @@ def test_a_lifted_node_gives_its_saved_values_as_tensors_of_the_graph() -> None:
     both = op(lambda x, y: x * y, ("y", "x"))(*doubles(2, [0, 1]))
     out, args = lift(made(both))
     assert out is None
-    assert [a.source for a in args] == list(both.source.links)
+    assert [a.source for a in args] == list(both.source.inputs)
     assert [a.array is kept for a, kept in zip(args, both.source.args)] == [True, True]
 
 
 def test_a_lifted_node_gives_several_results_as_picked_tensors() -> None:
     x = doubles(1, [0])[0]
     first, second = op(lambda x: (x + 1, x - 1), ("out",))(x)
-    node = first.source.links[0]
+    node = first.source.inputs[0]
     out, (argument,) = lift(node)
     assert argument is x.source
     assert [part.array is p.array for part, p in zip(out, (first, second), strict=True)] == [True, True]
-    assert [(made(part).links, part.source.op.index, part.source.op.count) for part in out] == [
+    assert [(made(part).inputs, part.source.op.index, part.source.op.count) for part in out] == [
         ((node,), 0, 2),
         ((node,), 1, 2),
     ]
     alone = pick(node, 1, second.array, 2)
     assert alone.array is second.array
-    assert made(alone).links == (node,)
+    assert made(alone).inputs == (node,)
 
 
 def test_a_missing_argument_names_the_op() -> None:

@@ -74,7 +74,7 @@ def floating(value: Any) -> bool:
 def differentiable_arguments(op: Primitive, case: tuple[Any, ...]) -> list[int]:
     found = []
     for i, value in enumerate(case):
-        rule = op.joint or (op.rules[i] if i < len(op.rules) else None)
+        rule = op.joint or (op.vjps[i] if i < len(op.vjps) else None)
         if rule is not None and floating(value):
             found.append(i)
     return found
@@ -240,7 +240,7 @@ def test_every_op_can_be_called_by_these_tests(op: Primitive) -> None:
     assert found, f"{op.name} brings no cases"
     if op.differentiable:
         covered = {i for case in found for i in differentiable_arguments(op, case)}
-        with_rule = {i for i, rule in enumerate(op.rules) if rule is not None}
+        with_rule = {i for i, rule in enumerate(op.vjps) if rule is not None}
         assert with_rule <= covered, f"{op.name}: no case differentiates arguments {with_rule - covered}"
 
 

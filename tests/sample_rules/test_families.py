@@ -20,15 +20,15 @@ from per_sample import (
     check_open_sum,
     fitted,
     gradient_of,
+    ids_of,
     one_hot_passes,
     owners_for,
-    owners_of,
     people,
     variants,
 )
 
 import tinygrad_edu as tg
-from tinygrad_edu.engine.backprop import pull
+from tinygrad_edu.engine.backprop import apply_vjp
 from tinygrad_edu.engine.primitives import PRIMITIVES, Primitive
 from tinygrad_edu.ops.indexing import _put_add as put_add
 from tinygrad_edu.ops.indexing import plain_index
@@ -41,28 +41,28 @@ def nonzero(array: np.ndarray) -> np.ndarray:
     return np.abs(array) > 1e-12 * max(1.0, np.abs(array).max(initial=0.0))
 
 
-def reached(call: Call, owners: tuple[Any, ...]) -> list[dict[int, np.ndarray]]:
+def reached(call: Call, ids: tuple[Any, ...]) -> list[dict[int, np.ndarray]]:
     """For each argument, and each sample, which elements get a gradient from that sample's part of the results."""
-    found: list[dict[int, np.ndarray]] = [{} for _ in call.node.links]
-    for m in people(owners):
-        parts = pull(call.node, gradient_of(call, owners, m), call.node.links, None)
-        for i, (link, part) in enumerate(zip(call.node.links, parts)):  # rules may be fewer
+    found: list[dict[int, np.ndarray]] = [{} for _ in call.node.inputs]
+    for m in people(ids):
+        parts = apply_vjp(call.node, gradient_of(call, ids, m), call.node.inputs, None)
+        for i, (link, part) in enumerate(zip(call.node.inputs, parts)):  # rules may be fewer
             if link is not None:
                 found[i][m] = nonzero(fitted(part, link.shape))
     return found
 
 
-def check_rule(call: Call, owners: tuple[Any, ...]) -> None:
+def check_rule(call: Call, ids: tuple[Any, ...]) -> None:
     """What the rule says of the arguments is so: no other sample's gradient reaches an element."""
-    rule, own = call.node.op.samples, owners if call.several else owners[0]
-    touched = reached(call, owners)
-    for found in (rule.owners_of(call.node, own), rule.exactly(call.node, own)):
-        _check_found(call, found, touched, f"{call.node.op.name}, owners {owners}")
+    rule, own = call.node.op.samples, ids if call.several else ids[0]
+    touched = reached(call, ids)
+    for found in (rule.ids_of(call.node, own), rule.exactly(call.node, own)):
+        _check_found(call, found, touched, f"{call.node.op.name}, ids {ids}")
 
 
 def _check_found(call: Call, found: Any, touched: list[dict[int, np.ndarray]], what: str) -> None:
     for i, by_sample in enumerate(touched):
-        link = call.node.links[i]
+        link = call.node.inputs[i]
         if link is None:
             continue
         own = found[i]
@@ -70,7 +70,7 @@ def _check_found(call: Call, found: Any, touched: list[dict[int, np.ndarray]], w
             assert own is not Use.MIXED or call.node.op.samples.mixing, f"{what}: mixed, and no line was kept"
             continue
         assert isinstance(own, np.ndarray), f"{what}: argument {i} belongs to {own!r}"
-        assert own.ndim == len(link.shape), f"{what}: argument {i} of shape {link.shape}, owners {own.shape}"
+        assert own.ndim == len(link.shape), f"{what}: argument {i} of shape {link.shape}, ids {own.shape}"
         assert all(n in (1, full) for n, full in zip(own.shape, link.shape, strict=True)), what
         for m, elements in by_sample.items():
             assert not (elements & (own != m) & (own < CROWD)).any(), (
@@ -85,20 +85,20 @@ TAKING = [p for p in RULED if isinstance(p.values[0].samples, Moving | Choosing 
 @pytest.mark.parametrize("op", TAKING)
 def test_exactly_takes_nothing_for_a_samples_own_that_it_does_not_use(op: Primitive) -> None:
     for call in calls(op):
-        for owners in owners_for(call):
-            found = op.samples.exactly(call.node, owners if call.several else owners[0])
-            for i, by_sample in enumerate(reached(call, owners)):
+        for ids in owners_for(call):
+            found = op.samples.exactly(call.node, ids if call.several else ids[0])
+            for i, by_sample in enumerate(reached(call, ids)):
                 for m, elements in by_sample.items():
                     if isinstance(found[i], np.ndarray):
-                        assert not ((found[i] == m) & ~elements).any(), f"{op.name}, owners {owners}, argument {i}"
+                        assert not ((found[i] == m) & ~elements).any(), f"{op.name}, ids {ids}, argument {i}"
 
 
 @pytest.mark.parametrize("op", RULED)
 def test_no_other_samples_gradient_reaches_an_argument(op: Primitive) -> None:
     checked = 0
     for call in calls(op):
-        for owners in owners_for(call):
-            check_rule(call, owners)
+        for ids in owners_for(call):
+            check_rule(call, ids)
             checked += 1
     assert checked, f"{op.name}: no case has anything to differentiate"
 
@@ -116,12 +116,12 @@ def test_no_rule_gives_up_where_each_element_has_one_sample(op: Primitive) -> No
     for call in calls(op):
         if any(not r.size for r in call.results):
             continue
-        for owners in owners_for(call, all_kinds=False):
-            found = owners_of(call, owners)
-            for argument, touched in enumerate(reached(call, owners)):
+        for ids in owners_for(call, all_kinds=False):
+            found = ids_of(call, ids)
+            for argument, touched in enumerate(reached(call, ids)):
                 if touched and isinstance(found[argument], Use) and touched[0].size:
                     several = sum(t.astype(int) for t in touched.values()) > 1
-                    assert several.any(), f"{op.name}: argument {argument}, owners {owners}, {found[argument]}"
+                    assert several.any(), f"{op.name}: argument {argument}, ids {ids}, {found[argument]}"
 
 
 def losses_along(axis: int, out: Any) -> Any:
@@ -181,7 +181,7 @@ def test_every_differentiable_op_has_a_sample_rule_and_is_checked_here() -> None
 def test_permuting_ops_move_each_element_to_one_place(op: Primitive) -> None:
     for call in calls(op):
         if op.samples.permutes(call.node):
-            link = call.node.links[0]
+            link = call.node.inputs[0]
             places = np.arange(int(np.prod(link.shape))).reshape(link.shape)
             moved = op.forward(places, *call.node.args[1:])
             assert len(np.unique(moved)) == np.asarray(moved).size
@@ -215,8 +215,8 @@ def test_contractions_are_what_their_letters_say(op: Primitive) -> None:
 def test_results_that_pass_a_module_with_hooks_keep_their_samples() -> None:
     a, b = (tg.tensor(np.random.default_rng(i).normal(size=(3, 2)), requires_grad=True) for i in range(2))
     call = call_of(OP_CALLS["boundary"](a, b))
-    for owners in owners_for(call):
-        check_rule(call, owners)
+    for ids in owners_for(call):
+        check_rule(call, ids)
 
 
 def an_index(shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
@@ -237,8 +237,8 @@ def test_reading_and_writing_by_any_index(data: st.DataObject) -> None:
         lambda: put_add(value, shape, plain_index(index)),
     ]
     for way in ways:
-        for owners in variants(way().shape):
-            check_rule(call_of(way()), (owners,))
+        for ids in variants(way().shape):
+            check_rule(call_of(way()), (ids,))
         for axis in range(way().ndim):
             check_open_sum(lambda way=way, axis=axis: losses_along(axis, way()), [x, value])
 

@@ -1,4 +1,4 @@
-"""Owners: each function against the same done element by element."""
+"""SampleIds: each function against the same done element by element."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
 
 @st.composite
 def short_owners(draw: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Owners for an array of `shape`: some axes along which they do not change, few samples, and nobody."""
+    """SampleIds for an array of `shape`: some axes along which they do not change, few samples, and nobody."""
     short = tuple(n if draw(st.booleans()) else min(n, 1) if n == 0 else 1 for n in shape)
     kind = draw(st.sampled_from(["any", "one", "plain"]))
     if kind == "plain":
@@ -57,8 +57,8 @@ def people(values: np.ndarray) -> set[int]:
 
 @given(shaped_owners())
 def test_varies_where_two_samples_have_elements(drawn: Any) -> None:
-    _, owners = drawn
-    assert varies(owners) == (len(people(owners)) > 1)
+    _, ids = drawn
+    assert varies(ids) == (len(people(ids)) > 1)
 
 
 @given(st.integers(0, 6), st.data())
@@ -89,13 +89,13 @@ def test_plain_numbers_cannot_be_overwritten() -> None:
 
 @given(shaped_owners(), st.data())
 def test_collapse_is_none_where_samples_meet_along_the_axes(drawn: Any, data: st.DataObject) -> None:
-    shape, owners = drawn
+    shape, ids = drawn
     axes = tuple(data.draw(st.sets(st.sampled_from(range(len(shape)))) if shape else st.just(())))
     kept = [axis for axis in range(len(shape)) if axis not in axes]
-    full = np.broadcast_to(owners, shape)
+    full = np.broadcast_to(ids, shape)
     lines = np.transpose(full, (*kept, *axes)).reshape((*[shape[a] for a in kept], math.prod([shape[a] for a in axes])))
     meet = any(len(people(lines[place])) > 1 for place in np.ndindex(lines.shape[:-1]))
-    found = collapse(owners, axes)
+    found = collapse(ids, axes)
     assert (found is None) == meet
     if found is not None:
         assert found.ndim == len(shape)
@@ -117,13 +117,13 @@ def test_collapse_over_an_axis_of_no_elements_belongs_to_nobody() -> None:
 
 @given(shaped_owners(), st.data())
 def test_fit_is_the_owner_of_every_element_that_an_argument_was_stretched_to(drawn: Any, data: st.DataObject) -> None:
-    shape, owners = drawn
+    shape, ids = drawn
     less = data.draw(st.integers(0, len(shape)))
     short = tuple(1 if data.draw(st.booleans()) else n for n in shape[less:])
     number = np.broadcast_to(np.arange(math.prod(short)).reshape(short), shape).reshape(-1)
-    full = np.broadcast_to(owners, shape).reshape(-1)
+    full = np.broadcast_to(ids, shape).reshape(-1)
     each = [people(full[number == i]) for i in range(math.prod(short))]
-    found = fit(owners, short)
+    found = fit(ids, short)
     if isinstance(found, Use):
         assert found is Use.SHARED
         assert any(len(samples) > 1 for samples in each)
@@ -135,10 +135,10 @@ def test_fit_is_the_owner_of_every_element_that_an_argument_was_stretched_to(dra
 
 @given(shaped_owners(), st.data())
 def test_fit_with_the_full_shape_tells_the_crowds_elements_from_others(drawn: Any, data: st.DataObject) -> None:
-    shape, owners = drawn
+    shape, ids = drawn
     short = tuple(1 if data.draw(st.booleans()) else n for n in shape[data.draw(st.integers(0, len(shape))) :])
     places = np.broadcast_to(np.arange(math.prod(short)).reshape(short), shape)
-    np.testing.assert_array_equal(fit(owners, short, shape), of_places(owners, places, short, exact=True))
+    np.testing.assert_array_equal(fit(ids, short, shape), of_places(ids, places, short, exact=True))
 
 
 # merge, simplify
@@ -172,9 +172,9 @@ def test_merge_fills_what_belongs_to_nobody() -> None:
 
 @given(shaped_owners())
 def test_simplify_keeps_the_owners_and_leaves_no_constant_axis(drawn: Any) -> None:
-    _, owners = drawn
-    found = simplify(owners)
-    np.testing.assert_array_equal(np.broadcast_to(found, owners.shape), owners)
+    _, ids = drawn
+    found = simplify(ids)
+    np.testing.assert_array_equal(np.broadcast_to(found, ids.shape), ids)
     for axis, n in enumerate(found.shape):
         assert n <= 1 or (found != found.take([0], axis)).any()
 
@@ -184,14 +184,14 @@ def test_simplify_keeps_the_owners_and_leaves_no_constant_axis(drawn: Any) -> No
 
 @given(shaped_owners(), st.data())
 def test_spread_puts_reduced_axes_back(drawn: Any, data: st.DataObject) -> None:
-    shape, owners = drawn
+    shape, ids = drawn
     ndim = len(shape) + data.draw(st.integers(0, 2))
     axes = data.draw(st.permutations(range(ndim)))[: ndim - len(shape)]
     axes = [axis - ndim if data.draw(st.booleans()) else axis for axis in axes]
-    found = spread(owners, axes, ndim)
+    found = spread(ids, axes, ndim)
     assert found.ndim == ndim
     assert all(found.shape[axis] == 1 for axis in axes)
-    np.testing.assert_array_equal(found.reshape(owners.shape), owners)
+    np.testing.assert_array_equal(found.reshape(ids.shape), ids)
 
 
 @st.composite
@@ -216,15 +216,15 @@ def two_shapes(draw: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
 @given(two_shapes(), st.data())
 def test_reshape_moves_owners_as_the_elements_move(shapes: Any, data: st.DataObject) -> None:
     old, new = shapes
-    owners = data.draw(short_owners(old))
-    found = reshape(owners, old, new)
+    ids = data.draw(short_owners(old))
+    found = reshape(ids, old, new)
     assert found.ndim == len(new)
     assert all(n in (1, full) for n, full in zip(found.shape, new, strict=True))
-    np.testing.assert_array_equal(np.broadcast_to(found, new), np.broadcast_to(owners, old).reshape(new))
+    np.testing.assert_array_equal(np.broadcast_to(found, new), np.broadcast_to(ids, old).reshape(new))
 
 
 def test_reshape_writes_out_only_the_axes_that_change() -> None:
-    """The owners of (B, T, D) flattened to (B·T, D) have B·T elements, whatever D is."""
+    """The ids of (B, T, D) flattened to (B·T, D) have B·T elements, whatever D is."""
     found = reshape(plain(3).reshape(3, 1, 1), (3, 2, 10**9), (6, 10**9))
     np.testing.assert_array_equal(found, [[0], [0], [1], [1], [2], [2]])
     back = reshape(found, (6, 10**9), (3, 2, 10**9))
@@ -237,12 +237,12 @@ def test_reshape_writes_out_only_the_axes_that_change() -> None:
 @given(st.data())
 def test_places_that_only_one_sample_reads_are_its_own(data: st.DataObject) -> None:
     shape, result = data.draw(SHAPES), data.draw(SHAPES)
-    owners = data.draw(short_owners(result))
+    ids = data.draw(short_owners(result))
     size = math.prod(shape)
     places = data.draw(hnp.arrays(np.intp, result, elements=st.integers(-1, size - 1)))
-    flat = np.broadcast_to(owners, result).reshape(-1)
+    flat = np.broadcast_to(ids, result).reshape(-1)
     readers = [people(flat[places.reshape(-1) == i]) for i in range(size)]
-    found = of_places(owners, places, shape)
+    found = of_places(ids, places, shape)
     if isinstance(found, Use):
         assert found is Use.SHARED
         assert any(len(samples) > 1 for samples in readers)
@@ -250,7 +250,7 @@ def test_places_that_only_one_sample_reads_are_its_own(data: st.DataObject) -> N
         assert found.ndim == len(shape)
         own = np.broadcast_to(found, shape).reshape(-1)
         assert [{int(m)} if m >= 0 else set() for m in own] == readers
-    exact = of_places(owners, places, shape, exact=True)
+    exact = of_places(ids, places, shape, exact=True)
     assert isinstance(exact, np.ndarray)
     whose = np.broadcast_to(exact, shape).reshape(-1)
     for place, samples in enumerate(readers):
@@ -268,13 +268,13 @@ def test_what_came_to_both_is_boths() -> None:
 @given(st.data())
 def test_what_is_overwritten_is_nobodys_and_what_was_written_its_readers(data: st.DataObject) -> None:
     shape = data.draw(hnp.array_shapes(min_dims=1, max_dims=3, max_side=3))
-    owners = data.draw(short_owners(shape))
+    ids = data.draw(short_owners(shape))
     size = math.prod(shape)
     written = data.draw(hnp.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=4))
     places = data.draw(hnp.arrays(np.intp, written, elements=st.integers(0, size - 1)))
-    full = np.broadcast_to(owners, shape).reshape(-1)
+    full = np.broadcast_to(ids, shape).reshape(-1)
     stands = {place: number for number, place in enumerate(places.reshape(-1).tolist())}  # the last one stays
-    rest, own = overwritten(owners, places, shape)
+    rest, own = overwritten(ids, places, shape)
     wanted = [NOBODY if place in stands else full[place] for place in range(size)]
     np.testing.assert_array_equal(np.broadcast_to(rest, shape).reshape(-1), wanted)
     wanted = [full[p] if stands[p] == number else NOBODY for number, p in enumerate(places.reshape(-1).tolist())]

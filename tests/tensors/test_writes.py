@@ -184,7 +184,7 @@ def test_writing_back_what_was_changed_in_place_records_nothing_more() -> None:
     names, link = [], h.source
     while hasattr(link, "op"):
         names.append(link.op.name)
-        link = link.links[0]
+        link = link.inputs[0]
     assert names == ["overwrite", "mul"]
 
 

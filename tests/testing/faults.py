@@ -27,7 +27,7 @@ from testing.planting import (
 )
 
 import tinygrad_edu as tg
-from tinygrad_edu.engine import backprop as walk
+from tinygrad_edu.engine import backprop
 from tinygrad_edu.engine.graph import Cotangents
 from tinygrad_edu.engine.primitives import PRIMITIVES
 from tinygrad_edu.nn import functional as F
@@ -164,7 +164,7 @@ rule("off by one", "cumsum", lambda: lambda right, g, out, x, axis, reverse: np.
 
 @contextmanager
 def _wrong_sum(kind: str) -> Iterator[None]:
-    right = walk.sum_to_shape
+    right = backprop.sum_to_shape
 
     def wrong(g: Any, shape: tuple[int, ...]) -> Any:
         total = right(g, shape)
@@ -177,7 +177,7 @@ def _wrong_sum(kind: str) -> Iterator[None]:
             return g[ones]
         return total
 
-    with attribute(walk, "sum_to_shape", wrong):
+    with attribute(backprop, "sum_to_shape", wrong):
         yield
 
 
@@ -216,7 +216,7 @@ def _wrong_accumulation(kind: str) -> Iterator[None]:
         total = {"first": held, "last": part, "mean": (held + part) * 0.5, "difference": held - part}[kind]
         return total * 1.0, plain
 
-    with attribute(walk, "_add", wrong):
+    with attribute(backprop, "_add", wrong):
         yield
 
 
@@ -675,13 +675,13 @@ for _name, _change in (
 
 @contextmanager
 def _in_place_sums() -> Iterator[None]:
-    right = walk._add
+    right = backprop._add
 
     def wrong(held: Any, part: Any, owned: bool, plain: bool) -> tuple[Any, bool]:
         writeable = getattr(getattr(held, "flags", None), "writeable", False)
         return right(held, part, owned or writeable, plain)
 
-    with attribute(walk, "_add", wrong):
+    with attribute(backprop, "_add", wrong):
         yield
 
 
@@ -694,13 +694,13 @@ for _use in (
 
 @contextmanager
 def _second_use_lost() -> Iterator[None]:
-    right = walk.pull
+    right = backprop.apply_vjp
 
     def wrong(node: Any, g: Any, needs: Any, lift: Any) -> Any:
         parts = list(right(node, g, needs, lift))
         return [p if needs[i] not in needs[:i] else None for i, p in enumerate(parts)]
 
-    with attribute(walk, "pull", wrong):
+    with attribute(backprop, "apply_vjp", wrong):
         yield
 
 

@@ -311,10 +311,10 @@ def in_rule(name: str, bad: Callable[[], Bad], index: int = 0) -> Plant:
             with attribute(primitive, "joint", rule):
                 yield
             return
-        rules = list(primitive.rules)
+        rules = list(primitive.vjps)
         old: Any = rules[index]
         rules[index] = lambda g, out, *args: wrong(lambda h=g, *a: old(h, out, *(a or args)), g, out, *args)
-        with attribute(primitive, "rules", tuple(rules)):
+        with attribute(primitive, "vjps", tuple(rules)):
             yield
 
     return plant

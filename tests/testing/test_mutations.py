@@ -66,13 +66,13 @@ def test_right_gradients_are_not_accused(number: int) -> None:
 
 
 def test_nothing_is_left_of_a_fault() -> None:
-    rules = {name: (op.rules, op.joint, op.fresh, op.samples) for name, op in PRIMITIVES.items()}
-    engine = backprop.pull, backprop._add, backprop.sum_to_shape
+    rules = {name: (op.vjps, op.joint, op.fresh, op.samples) for name, op in PRIMITIVES.items()}
+    engine = backprop.apply_vjp, backprop._add, backprop.sum_to_shape
     for fault in FAULTS:
         with pytest.raises(KeyError), fault.plant():
             raise KeyError
-    assert {name: (op.rules, op.joint, op.fresh, op.samples) for name, op in PRIMITIVES.items()} == rules
-    assert (backprop.pull, backprop._add, backprop.sum_to_shape) == engine
+    assert {name: (op.vjps, op.joint, op.fresh, op.samples) for name, op in PRIMITIVES.items()} == rules
+    assert (backprop.apply_vjp, backprop._add, backprop.sum_to_shape) == engine
 
 
 def test_the_op_to_blame_is_named() -> None:

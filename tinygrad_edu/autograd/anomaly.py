@@ -94,7 +94,7 @@ class _Watched:
         if op.joint is not None:
             parts = op.joint(g, out, *args, needs=needs)
         else:
-            parts = [None if link is None else op.rules[i](g, out, *args) for i, link in enumerate(needs)]
+            parts = [None if link is None else op.vjps[i](g, out, *args) for i, link in enumerate(needs)]
         for index, part in enumerate(parts):
             if needs[index] is not None and part is not None and _problem(part):
                 raise self._error(f"the gradient of its argument {index}", part)

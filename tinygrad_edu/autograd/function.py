@@ -15,7 +15,7 @@ from ..errors import GraphError, ShapeError
 from .modes import no_grad
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["Context", "Function"]
 

@@ -64,7 +64,7 @@ class Way:
 
     def weighted(self, node: Node) -> Link | None:
         """Through `linear` or `matmul`: the rows are those of the first argument."""
-        first, weight = node.links[:2]
+        first, weight = node.inputs[:2]
         if type(weight) is Leaf:
             self.bottom = weight
             self.top = self.top or weight
@@ -82,15 +82,15 @@ class Way:
         """Through any other op: its argument that has the rows; None if a constant has brought them."""
         shape = node.shape
         if node.op.name == "pick":
-            node = node.links[0]  # type: ignore[assignment] # of several results, which has no shape
-        tracked = [link for link in node.links if link is not None]
+            node = node.inputs[0]  # type: ignore[assignment] # of several results, which has no shape
+        tracked = [link for link in node.inputs if link is not None]
         name = node.op.name
         if getattr(getattr(node.op, "samples", None), "mixing", True):
             if name not in _ROW_BY_ROW and not (in_rows and name == "sum_over" and _within(node)):
                 self.certain = False
                 if len(tracked) > 1:
                     self.lost()
-        elif len(tracked) < len(node.links) and name != "broadcast_to" and _broadcast(tracked[0], node):
+        elif len(tracked) < len(node.inputs) and name != "broadcast_to" and _broadcast(tracked[0], node):
             if type(tracked[0]) is not Leaf:  # what has no axis of samples may have lost it
                 self.of_parameter()
             return None
@@ -104,7 +104,7 @@ class Way:
 
 
 def _constants(node: Node) -> list[Any]:
-    return [value for value, link in zip(node.args or (), node.links) if link is None]
+    return [value for value, link in zip(node.args or (), node.inputs) if link is None]
 
 
 def _broadcast(link: Link, node: Node) -> bool:
@@ -116,7 +116,7 @@ def _within(node: Node) -> bool:
     """Whether a sum over axes leaves axis 0 as it is."""
     axis = node.args[1] if node.args else None
     axes = axis if isinstance(axis, tuple) else (axis,)
-    return all(a is not None and a % len(node.links[0].shape) for a in axes)  # type: ignore[union-attr]
+    return all(a is not None and a % len(node.inputs[0].shape) for a in axes)  # type: ignore[union-attr]
 
 
 def straight(link: Any, rows: int) -> tuple[int, int] | None:
@@ -126,7 +126,7 @@ def straight(link: Any, rows: int) -> tuple[int, int] | None:
     for _ in range(_DEPTH):
         if type(link) is not Node:
             return None if weight is None else (id(top), id(weight))
-        links = link.links
+        links = link.inputs
         name = link.op.name
         if name == "linear":
             weight = links[1]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.backprop import backward as walk
+from ..engine.backprop import backpropagate
 from ..engine.graph import Leaf, Link
 from ..engine.recording import TensorBase, lift, make_tensor, mode
 from ..engine.versions import mark_changed
@@ -15,7 +15,7 @@ from ..errors import DtypeError, GraphError, ShapeError, refuse_mask
 from .tallies import Tally, hooks_ran, tally_of, unknown
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["backward", "grad"]
 
@@ -67,7 +67,7 @@ def run(
     before = mode.recording
     mode.recording = (before or True) if create_graph else False
     try:
-        leaves, _ = walk(roots, retain_graph=retain, lift=lift if create_graph else None)
+        leaves, _ = backpropagate(roots, retain_graph=retain, lift=lift if create_graph else None)
         if finish is not None:
             finish()
         for leaf, g in leaves.items():
@@ -134,7 +134,9 @@ def grad(
     before = mode.recording
     mode.recording = (before or True) if create_graph else False
     try:
-        _, found = walk(roots, retain_graph=retain, lift=lift if create_graph else None, wanted=sources, check=check)
+        _, found = backpropagate(
+            roots, retain_graph=retain, lift=lift if create_graph else None, wanted=sources, check=check
+        )
         held = {id(g.array) for _, g in roots if isinstance(g, TensorBase)}
         gradients = [_as_tensor(found.get(s), s, held) for s in sources]
     finally:

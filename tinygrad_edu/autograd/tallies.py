@@ -193,7 +193,7 @@ def _look(tally: Tally, root: Link) -> None:
         link, averaged = stack.pop()
         found = getattr(link, "mark", None)
         name = link.op.name if isinstance(link, Node) and link.hooks is None else ""
-        links = [source for source in link.links if source is not None] if name else []  # type: ignore[union-attr]
+        links = [source for source in link.inputs if source is not None] if name else []  # type: ignore[union-attr]
         whole = not averaged or name not in ("sum_over", "stack", "mean")
         if found is not None and name:
             tally.take(found, averaged)

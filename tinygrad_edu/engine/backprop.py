@@ -13,10 +13,10 @@ from ..errors import ShapeError
 from .broadcasting import sum_to_shape
 from .graph import Leaf, Lift, Link, Node, count_uses, leading_to
 
-__all__ = ["backward", "pull"]
+__all__ = ["apply_vjp", "backpropagate"]
 
 
-def backward(
+def backpropagate(
     roots: Sequence[tuple[Link, Any]],
     *,
     retain_graph: bool = False,
@@ -63,10 +63,10 @@ def backward(
             if g is not None:
                 leaves[link] = g if ours else g.copy()
             continue
-        needs = link.links
+        needs = link.inputs
         if wanted:
             needs = tuple([source if source in waiting else None for source in needs])
-        parts = pull(link, g, needs, lift)
+        parts = apply_vjp(link, g, needs, lift)
         if not retain_graph:
             link.out = link.args = None
         fresh = plain and link.op.fresh
@@ -89,7 +89,7 @@ def backward(
     return leaves, {link: found.get(link) for link in wanted}
 
 
-def pull(node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | None) -> Sequence[Any]:
+def apply_vjp(node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | None) -> Sequence[Any]:
     """The parts of the gradient `g` of a node's result that belong to its arguments, by the op's rules."""
     if g is None:
         return [None] * len(needs)
@@ -100,7 +100,7 @@ def pull(node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | None) ->
         if op.joint is not None:
             return op.joint(g, out, *args, needs=needs)  # type: ignore[no-any-return,misc]
         # One and two arguments are written out: a call with * costs as much as a small sum.
-        rules = op.rules
+        rules = op.vjps
         if len(args) == 2:  # type: ignore[arg-type]
             x, y = args  # type: ignore[misc]
             first = None if needs[0] is None else rules[0](g, out, x, y)
@@ -139,6 +139,6 @@ def _fit(part: Any, source: Link, node: Node) -> Any:
         return sum_to_shape(part, source.shape)
     except ShapeError as error:
         raise ShapeError(
-            f"the rule of {node.op.name!r} for argument {node.links.index(source)} gave a gradient of shape "
+            f"the rule of {node.op.name!r} for argument {node.inputs.index(source)} gave a gradient of shape "
             f"{part.shape} for an argument of shape {source.shape}"
         ) from error

@@ -1,7 +1,7 @@
 """The graph of a computation: what is recorded of it, and in what order it can be walked.
 
-Two kinds of object make up a graph. A `Node` is one application of an op; its links lead to where the
-op's inputs came from. A `Leaf` is where a gradient is kept: that of a parameter, or of any tensor that
+Two kinds of object make up a graph. A `Node` is one application of an op; its inputs lead to where the
+op's arguments came from. A `Leaf` is where a gradient is kept: that of a parameter, or of any tensor that
 asked for one. Links point backwards only, from results to inputs, so a graph nobody holds is freed at once.
 """
 
@@ -37,9 +37,9 @@ class Node:
     """One application of an op.
 
     Attributes:
-        op: the op, with `name`, `rules` (one per argument, called as rule(g, out, *args)) or `joint`
+        op: the op, with `name`, `vjps` (one per argument, called as rule(g, out, *args)) or `joint`
             (one for all, called as joint(g, out, *args, needs=...)), and `fresh`.
-        links: for each argument the Node or Leaf it came from; None where no gradient is wanted.
+        inputs: for each argument the Node or Leaf it came from; None where no gradient is wanted.
         args: for each argument what the rules read: its value, or merely its link (which has a shape
             and a dtype) where no rule reads the value. None once the graph was freed.
         out: the op's result, if a rule reads it.
@@ -51,10 +51,10 @@ class Node:
             of a loss function stands for. All three are left unset otherwise.
     """
 
-    __slots__ = ("args", "clock", "dtype", "grad", "hooks", "links", "mark", "op", "out", "shape", "where")
+    __slots__ = ("args", "clock", "dtype", "grad", "hooks", "inputs", "mark", "op", "out", "shape", "where")
 
     op: Any
-    links: tuple[Link | None, ...]
+    inputs: tuple[Link | None, ...]
     args: tuple[Any, ...] | None
     out: Any
     shape: tuple[int, ...]
@@ -99,7 +99,7 @@ def count_uses(roots: Iterable[Link], within: Container[Link] | None = None) -> 
         node = stack.pop()
         if node.args is None or node.clock != clock:
             check_walkable(node)
-        for source in node.links:
+        for source in node.inputs:
             if source is None or (within is not None and source not in within):
                 continue
             if source in uses:
@@ -118,12 +118,12 @@ def leading_to(wanted: Iterable[Link], roots: Sequence[tuple[Link, Any]]) -> set
     while stack:
         link, sources_known = stack.pop()
         if sources_known:
-            if any(source in leading for source in link.links):  # type: ignore[union-attr]
+            if any(source in leading for source in link.inputs):  # type: ignore[union-attr]
                 leading.add(link)
         elif isinstance(link, Node) and link not in seen:
             seen.add(link)
             stack.append((link, True))
-            stack.extend([(source, False) for source in link.links if source is not None])
+            stack.extend([(source, False) for source in link.inputs if source is not None])
     return leading
 
 

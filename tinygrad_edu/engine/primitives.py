@@ -17,8 +17,7 @@ from .recording import recorder
 from .views import read_only_if_shared
 
 if TYPE_CHECKING:
-    from ..sample_rules.families import SampleRule
-    from ..tensors.tensor import Tensor
+    from .typing import SampleRule, Tensor
 
 __all__ = [
     "NUMPY_FUNCTIONS",
@@ -44,9 +43,9 @@ class Primitive:
     Attributes:
         name: the name in the registry, in messages and in drawings of the graph.
         forward: the function on arrays.
-        rules: the vjp rule of each argument; None for an argument that has no derivative.
-        joint: one rule for all arguments, in place of `rules`.
-        reads: for each argument the names of what its rule reads by value: arguments, or "out".
+        vjps: the vjp rule of each argument; None for an argument that has no derivative.
+        joint: one rule for all arguments, in place of `vjps`.
+        saves: for each argument the names of what its rule reads by value: arguments, or "out".
         variadic: whether the trailing arguments are any number of arrays.
         fresh: whether what a rule returns is always `g` itself or a new array that nobody else holds.
         numpy: the NumPy functions that this op stands for when they are called on a Tensor.
@@ -63,9 +62,9 @@ class Primitive:
         forward: Callable[..., Any],
         *,
         name: str,
-        rules: Sequence[Rule | None],
+        vjps: Sequence[Rule | None],
         joint: Rule | None,
-        reads: Sequence[str] | None,
+        saves: Sequence[str] | None,
         fresh: bool,
         numpy: tuple[Callable[..., Any], ...],
         domain: tuple[float, float],
@@ -76,7 +75,7 @@ class Primitive:
     ) -> None:
         self.forward = forward
         self.name = name
-        self.rules = rules
+        self.vjps = vjps
         self.joint = joint
         self.fresh = fresh
         self.numpy = numpy
@@ -89,20 +88,20 @@ class Primitive:
         parameters = list(self.signature.parameters.values())
         self.variadic: bool = bool(parameters) and parameters[-1].kind is parameters[-1].VAR_POSITIONAL
         self.parameters: list[str] = [p.name for p in parameters]
-        self.reads: list[set[str]] | None = None if reads is None else [set(text.split()) for text in reads]
+        self.saves: list[set[str]] | None = None if saves is None else [set(text.split()) for text in saves]
 
     @property
     def differentiable(self) -> bool:
         """Whether any argument has a rule."""
-        return self.joint is not None or any(self.rules)
+        return self.joint is not None or any(self.vjps)
 
     def saved(self, tracked: tuple[bool, ...]) -> tuple[bool, ...]:
         """Which arguments, and last of all whether the result, the rules of the `tracked` ones read."""
-        if self.reads is None:
+        if self.saves is None:
             return (True,) * (len(tracked) + 1)
         read: set[str] = set()
         last = len(self.parameters) - 1
-        for index, wanted in enumerate(self.reads):
+        for index, wanted in enumerate(self.saves):
             if any(tracked[index:] if self.variadic and index == last else tracked[index : index + 1]):
                 read |= wanted
         surplus = len(tracked) - len(self.parameters)  # more arguments of a variadic op
@@ -243,9 +242,9 @@ def primitive(
         op = Primitive(
             raised(forward if known else _without_views(forward)),
             name=called,
-            rules=[rule and raised(rule) for rule in vjps],
+            vjps=[rule and raised(rule) for rule in vjps],
             joint=joint and raised(joint),
-            reads=saves,
+            saves=saves,
             fresh=fresh,
             numpy=functions,
             domain=domain,

@@ -22,10 +22,10 @@ from .promotion import is_double, is_floating, on_integers, settle
 from .views import View, keep
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
     from .primitives import Primitive
+    from .typing import Tensor
 
-__all__ = ["TensorBase", "lift", "make_tensor", "mode", "pick", "record", "recorder", "require_number"]
+__all__ = ["TensorBase", "array_of", "lift", "make_tensor", "mode", "pick", "record", "recorder", "require_number"]
 
 
 class _Mode(threading.local):
@@ -65,11 +65,16 @@ def make_tensor(array: Any, source: Link | None) -> Tensor:
     return cast("Tensor", tensor)
 
 
+def array_of(value: Any) -> Any:
+    """The array of a tensor; anything else as it is."""
+    return value.array if isinstance(value, TensorBase) else value
+
+
 def recorder(op: Primitive) -> Callable[..., Any]:
     """The function that computes `op` and records the call; ops of one or two arrays have a short way."""
     parameters = op.signature.parameters.values()
     plain = all(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in parameters)
-    if plain and op.reads is not None and all(op.rules) and len(op.rules) == len(parameters):
+    if plain and op.saves is not None and all(op.vjps) and len(op.vjps) == len(parameters):
         ufunc = isinstance(op.numpy[0], np.ufunc) if op.numpy else False
         forward = op.numpy[0] if ufunc else op.forward
         if len(parameters) == 1:
@@ -160,8 +165,8 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
     """`call(*args)` for any op: arguments are filled in, those that are tensors recorded."""
     forward, signature, variadic, is_view = op.forward, op.signature, op.variadic, op.view
     note = _recording_of(op)
-    count, ruled = len(signature.parameters), len(op.rules)
-    has_rule = [op.joint is not None or (i < len(op.rules) and op.rules[i] is not None) for i in range(count)]
+    count, ruled = len(signature.parameters), len(op.vjps)
+    has_rule = [op.joint is not None or (i < len(op.vjps) and op.vjps[i] is not None) for i in range(count)]
     # By the arguments that are tracked, as the bits of a number: which ones no rule reads, and whether the result is.
     plans: dict[int, tuple[list[int], bool]] = {}
 
@@ -268,7 +273,7 @@ def record(
     """The result as a Tensor whose source is a new Node."""
     node = _new(Node)
     node.op = op
-    node.links = links
+    node.inputs = links
     node.args = saved
     node.out = kept
     node.shape = out.shape
@@ -343,14 +348,14 @@ class _Pick:
     def __init__(self, index: int, count: int) -> None:
         self.index = index
         self.count = count
-        self.rules = (lambda g, out, node: Cotangents([g if i == index else None for i in range(count)]),)
+        self.vjps = (lambda g, out, node: Cotangents([g if i == index else None for i in range(count)]),)
 
 
 def pick(node: Node, index: int, out: Any, count: int) -> Tensor:
     """Result number `index` of a node with several results, as a Tensor."""
     pick = _new(Node)
     pick.op = _Pick(index, count)
-    pick.links = pick.args = (node,)
+    pick.inputs = pick.args = (node,)
     pick.out = pick.hooks = None
     pick.shape, pick.dtype, pick.clock = out.shape, out.dtype, node.clock
     return make_tensor(out, pick)
@@ -363,5 +368,5 @@ def lift(node: Node) -> tuple[Any, tuple[Any, ...]]:
         out = tuple(pick(node, index, part, len(out)) for index, part in enumerate(out))
     elif out is not None:
         out = make_tensor(out, node)
-    pairs = zip(node.args or (), node.links, strict=True)
+    pairs = zip(node.args or (), node.inputs, strict=True)
     return out, tuple(v if link is None or v is link else make_tensor(v, link) for v, link in pairs)

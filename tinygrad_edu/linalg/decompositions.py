@@ -17,7 +17,7 @@ from .solving import _solve, check_matrix, failing, require_finite
 from .symmetric import numbers, on_diagonal, reciprocal_gaps
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["QRResult", "SVDResult", "pinv", "pinverse", "qr", "svd", "svdvals"]
 

@@ -14,7 +14,7 @@ from ..ops.arguments import Axes, some_axes
 from .decompositions import svdvals
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["matrix_norm", "norm", "vector_norm"]
 

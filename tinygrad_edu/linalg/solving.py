@@ -22,7 +22,7 @@ from ..sample_rules.families import Custom, core
 from ..sample_rules.ids import Use, collapse, fit
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = [
     "SlogdetResult",
@@ -143,13 +143,13 @@ def _solve_rule(g: Any, out: Any, a: Any, b: Any, needs: Sequence[Any]) -> tuple
     return (None if needs[0] is None else -(for_b @ out.mT)), for_b
 
 
-def _solve_owners(node: Any, owners: Any) -> list[Any]:
+def _solve_owners(node: Any, ids: Any) -> list[Any]:
     """Each column of the right side has a solution of its own, for which every row is needed."""
     rows = len(node.shape) - 2
-    single = collapse(owners, (rows,))
+    single = collapse(ids, (rows,))
     if single is None:
         return [Use.MIXED, Use.MIXED]
-    matrix, right = node.links
+    matrix, right = node.inputs
     by_matrix = None if matrix is None else collapse(single, (rows + 1,))
     return [
         None if matrix is None else Use.SHARED if by_matrix is None else fit(by_matrix, (*matrix.shape[:-2], 1, 1)),

@@ -21,7 +21,7 @@ from ..sample_rules.families import core
 from .solving import _solve, _turn, check_matrix, failing, require_finite
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["EighResult", "cholesky", "eigh", "eigvalsh"]
 

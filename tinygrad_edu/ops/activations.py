@@ -20,7 +20,7 @@ from .special import erfc as quick_erfc
 from .transcendental import erfc
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = [
     "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logaddexp", "logit",

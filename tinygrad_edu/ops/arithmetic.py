@@ -18,7 +18,7 @@ from ..sample_rules.families import elementwise
 from .casting import astype
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = [
     "abs", "absolute", "add", "addcdiv", "addcmul", "div", "divide", "float_power", "floor_divide", "fmod",

@@ -13,7 +13,7 @@ from ..sample_rules.families import elementwise
 from .shape import sizes
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["broadcast_tensors", "broadcast_to", "expand", "expand_as"]
 

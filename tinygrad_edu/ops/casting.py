@@ -13,7 +13,7 @@ from ..errors import DtypeError, foreign
 from ..sample_rules.families import elementwise
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["astype", "clone", "contiguous"]
 

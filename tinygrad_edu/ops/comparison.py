@@ -10,7 +10,7 @@ from ..engine.primitives import Operand, implements, primitive
 from ..engine.recording import TensorBase
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = [
     "allclose", "array_equal", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge",

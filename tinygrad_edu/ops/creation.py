@@ -20,7 +20,7 @@ from .shape import sizes
 
 if TYPE_CHECKING:
     from ..dtypes import Array
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = [
     "arange",

@@ -13,7 +13,7 @@ from .arguments import one_axis
 from .casting import clone
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["diag", "diag_embed", "diagonal", "trace", "tril", "triu"]
 

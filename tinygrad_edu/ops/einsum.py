@@ -21,7 +21,7 @@ from .matmul import _shape
 from .matmul import matmul as _matmul
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["einsum", "tensordot"]
 

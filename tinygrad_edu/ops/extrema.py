@@ -17,7 +17,7 @@ from .piecewise import maximum, minimum
 from .reductions import count, reduction_cases, spread
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["ValuesIndices", "amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
 

@@ -17,7 +17,7 @@ from .indexing import _put_add, _set_item, getitem
 
 if TYPE_CHECKING:
     from ..dtypes import Array
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = [
     "gather",

@@ -22,7 +22,7 @@ from ..sample_rules.ids import NOBODY, Use, of_places, simplify
 
 if TYPE_CHECKING:
     from ..dtypes import Array
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["set_item"]
 
@@ -103,43 +103,43 @@ def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
 class _Reading(Moving):
     """Reading by index: slices and rows have short ways, everything else moves the numbers of the places."""
 
-    def owners_of(self, node: Any, owners: Any) -> Any:
-        x, index = node.links[0], node.args[1]
-        if owners.size > 1:
+    def ids_of(self, node: Any, ids: Any) -> Any:
+        x, index = node.inputs[0], node.args[1]
+        if ids.size > 1:
             parts = index if type(index) is tuple else (index,)
             if all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in parts):
-                return [_owners_of_slices(x.shape, parts, owners)]
+                return [_owners_of_slices(x.shape, parts, ids)]
             whole = isinstance(index, np.ndarray) and index.dtype.kind != "b"
-            if whole and all(n == 1 for n in owners.shape[index.ndim :]):
-                rows = owners.reshape(owners.shape[: index.ndim])
+            if whole and all(n == 1 for n in ids.shape[index.ndim :]):
+                rows = ids.reshape(ids.shape[: index.ndim])
                 found = of_places(rows, index % max(x.shape[0], 1), x.shape[:1])
                 return [found if isinstance(found, Use) else found.reshape(found.shape + (1,) * (len(x.shape) - 1))]
-        return super().owners_of(node, owners)
+        return super().ids_of(node, ids)
 
     def permutes(self, node: Any) -> bool:
         return not may_repeat(node.args[1])
 
     def rows(self, node: Any, argument: int) -> tuple[Any, int]:
-        x, index = node.links[0], node.args[1]
+        x, index = node.inputs[0], node.args[1]
         if isinstance(index, np.ndarray) and index.dtype.kind != "b":
             return index % max(x.shape[0], 1), len(x.shape) - 1
         return positions(x.shape, index).reshape(node.shape), 0
 
 
-def _owners_of_slices(shape: tuple[int, ...], parts: tuple[Any, ...], owners: Any) -> Any:
-    """The owners of an array of `shape`; what is not read belongs to the one who reads beside it."""
+def _owners_of_slices(shape: tuple[int, ...], parts: tuple[Any, ...], ids: Any) -> Any:
+    """The ids of an array of `shape`; what is not read belongs to the one who reads beside it."""
     taken = sum([part is not None and part is not Ellipsis for part in parts])
     filled: list[Any] = []
     for part in parts if Ellipsis in parts else (*parts, Ellipsis):
         filled += [slice(None)] * (len(shape) - taken) if part is Ellipsis else [part]
     # An axis that the index took away comes back, one that it put in goes.
-    owners = owners[tuple([0 if p is None else None if isinstance(p, int) else slice(None) for p in filled])]
+    ids = ids[tuple([0 if p is None else None if isinstance(p, int) else slice(None) for p in filled])]
     for axis, part in enumerate([p for p in filled if p is not None]):
-        if owners.shape[axis] != 1 and part != slice(None):
-            full = np.full((*owners.shape[:axis], shape[axis], *owners.shape[axis + 1 :]), NOBODY)
-            full[(slice(None),) * axis + (part,)] = owners
-            owners = full
-    return owners
+        if ids.shape[axis] != 1 and part != slice(None):
+            full = np.full((*ids.shape[:axis], shape[axis], *ids.shape[axis + 1 :]), NOBODY)
+            full[(slice(None),) * axis + (part,)] = ids
+            ids = full
+    return ids
 
 
 @primitive(
@@ -158,10 +158,10 @@ def _getitem(x: Operand, index: Any) -> Operand:
     return found
 
 
-def _put_add_owners(node: Any, owners: Any) -> list[Any]:
+def _put_add_owners(node: Any, ids: Any) -> list[Any]:
     """Each element went to one place, whatever else was added there."""
-    found = np.asarray(np.broadcast_to(owners, node.shape)[node.args[2]])
-    return [simplify(found.reshape(node.links[0].shape))]
+    found = np.asarray(np.broadcast_to(ids, node.shape)[node.args[2]])
+    return [simplify(found.reshape(node.inputs[0].shape))]
 
 
 @primitive(

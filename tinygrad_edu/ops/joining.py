@@ -18,7 +18,7 @@ from .broadcasting import broadcast_to
 from .shape import _reshape, atleast_1d, atleast_2d, atleast_3d
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = [
     "cat",
@@ -62,27 +62,27 @@ def _concatenate_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence
     return parts
 
 
-def _concatenate_owners(node: Any, owners: Any) -> list[Any]:
+def _concatenate_owners(node: Any, ids: Any) -> list[Any]:
     """Those of each array's own piece; all the same where they do not change along the axis."""
     axis = node.args[0]
     found: list[Any] = [None]
     start = 0
-    for array, link in zip(node.args[1:], node.links[1:], strict=True):
+    for array, link in zip(node.args[1:], node.inputs[1:], strict=True):
         stop = start + array.shape[axis]
-        if owners.shape[axis] != 1:
-            found.append(None if link is None else simplify(owners[(slice(None),) * axis + (slice(start, stop),)]))
+        if ids.shape[axis] != 1:
+            found.append(None if link is None else simplify(ids[(slice(None),) * axis + (slice(start, stop),)]))
         else:
-            found.append(owners)
+            found.append(ids)
         start = stop
     return found
 
 
-def _stack_owners(node: Any, owners: Any) -> list[Any]:
+def _stack_owners(node: Any, ids: Any) -> list[Any]:
     axis = node.args[0]
-    last = owners.shape[axis] - 1
+    last = ids.shape[axis] - 1
     pieces: list[Any] = [None]
-    for i, link in enumerate(node.links[1:]):
-        piece = None if link is None else np.asarray(owners.take(min(i, last), axis))
+    for i, link in enumerate(node.inputs[1:]):
+        piece = None if link is None else np.asarray(ids.take(min(i, last), axis))
         pieces.append(piece if piece is None or not last else simplify(piece))
     return pieces
 

@@ -11,7 +11,7 @@ from .arguments import Axes, some_axes
 from .reductions import reduction_cases
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["all", "any", "count_nonzero"]
 

@@ -14,7 +14,7 @@ from .indexing import _set_item, getitem
 
 if TYPE_CHECKING:
     from ..dtypes import Array
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzero"]
 

@@ -22,7 +22,7 @@ from .arithmetic import mul, times
 from .shape import reshape
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["addmm", "baddbmm", "bmm", "dot", "inner", "kron", "matmul", "mm", "mv", "outer", "vdot"]
 
@@ -78,7 +78,7 @@ def _terms(x: int, y: int) -> Terms:
 
 
 def _terms_of(node: Any) -> Terms:
-    return _terms(*[_ndim(link or value) for link, value in zip(node.links, node.args, strict=True)])
+    return _terms(*[_ndim(link or value) for link, value in zip(node.inputs, node.args, strict=True)])
 
 
 @primitive(

@@ -16,7 +16,7 @@ from ..precision import is_in_range, toward_one
 from ..sample_rules.families import Core, value_of
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["layer_norm", "rms_norm"]
 

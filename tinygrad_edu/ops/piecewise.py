@@ -12,7 +12,7 @@ from ..errors import refuse_mask, require_own
 from ..sample_rules.families import Choosing, elementwise
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["clamp", "clamp_max", "clamp_min", "clip", "maximum", "minimum", "nan_to_num", "where"]
 

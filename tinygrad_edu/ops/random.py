@@ -19,7 +19,7 @@ from .generator import Generator, source
 
 if TYPE_CHECKING:
     from ..dtypes import Array
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = [
     "bernoulli",

@@ -19,7 +19,7 @@ from .indexing import getitem
 from .shape import _reshape, reshape, sizes
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["flip", "fliplr", "flipud", "repeat_interleave", "roll", "tile"]
 

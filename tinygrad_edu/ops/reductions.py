@@ -20,7 +20,7 @@ from .arguments import Axes, some_axes
 from .piecewise import where
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["logsumexp", "mean", "nanmean", "nansum", "prod", "sum"]
 

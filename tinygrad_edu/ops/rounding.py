@@ -11,7 +11,7 @@ from ..sample_rules.families import elementwise
 from .arithmetic import no_change
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["ceil", "fix", "floor", "frac", "round", "sgn", "sign", "trunc"]
 

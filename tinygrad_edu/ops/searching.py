@@ -13,7 +13,7 @@ from ..errors import ShapeError
 from .arguments import one_axis
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["bincount", "bucketize", "searchsorted", "unique"]
 

@@ -15,7 +15,7 @@ from .gather import _integers, _plain
 from .indexing import _put_add, _set_item, check_value, getitem
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["index_add", "index_copy", "index_fill", "index_select", "narrow", "select"]
 

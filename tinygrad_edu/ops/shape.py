@@ -22,7 +22,7 @@ from .arguments import Axes, one_axis, some_axes
 from .casting import contiguous
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = [
     "atleast_1d",
@@ -42,8 +42,8 @@ __all__ = [
 ]
 
 
-def _owners(node: Any, owners: Any) -> Any:
-    return [as_reshaped(owners, node.shape, node.links[0].shape)]
+def _owners(node: Any, ids: Any) -> Any:
+    return [as_reshaped(ids, node.shape, node.inputs[0].shape)]
 
 
 @primitive(

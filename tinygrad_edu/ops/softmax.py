@@ -19,7 +19,7 @@ from ..sample_rules.families import along_axis, reduction
 from .arguments import one_axis
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["log_softmax", "softmax", "softmin"]
 

@@ -18,7 +18,7 @@ from .extrema import ValuesIndices, at, check_any, shared
 from .gather import picking
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["argsort", "kthvalue", "median", "msort", "sort", "topk"]
 

@@ -20,7 +20,7 @@ from .arguments import one_axis
 from .shape import _reshape
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["chunk", "split", "tensor_split", "unbind"]
 
@@ -35,19 +35,19 @@ def _split_rule(g: Any, out: Any, x: Any, cuts: tuple[int, ...], axis: int) -> A
     return np.concatenate(parts, axis)
 
 
-def _split_owners(node: Any, owners: Any) -> list[Any]:
+def _split_owners(node: Any, ids: Any) -> list[Any]:
     """Those of the parts, one after the other; a part that was not used belongs to nobody."""
-    cuts, axis, x = value_of(node, "cuts"), value_of(node, "axis"), node.links[0]
+    cuts, axis, x = value_of(node, "cuts"), value_of(node, "axis"), node.inputs[0]
     edges = (0, *cuts, x.shape[axis])
     ndim = len(x.shape)
     pieces = []
-    for part, (start, stop) in zip(owners, itertools.pairwise(edges), strict=True):
+    for part, (start, stop) in zip(ids, itertools.pairwise(edges), strict=True):
         piece = np.full((1,) * ndim, NOBODY) if part is None else part
         shape = tuple([stop - start if i == axis else n for i, n in enumerate(piece.shape)])
         pieces.append(np.broadcast_to(piece, shape))
     shape = np.broadcast_shapes(*[p.shape[:axis] + (1,) + p.shape[axis + 1 :] for p in pieces])
     full = [np.broadcast_to(p, shape[:axis] + (p.shape[axis],) + shape[axis + 1 :]) for p in pieces]
-    return [simplify(np.concatenate(full, axis)), *[None] * (len(node.links) - 1)]
+    return [simplify(np.concatenate(full, axis)), *[None] * (len(node.inputs) - 1)]
 
 
 @primitive(

@@ -15,7 +15,7 @@ from .arguments import Axes, some_axes
 from .reductions import _mean, count, spread
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["norm", "std", "std_mean", "var", "var_mean"]
 

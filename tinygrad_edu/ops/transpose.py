@@ -14,7 +14,7 @@ from .arguments import Axes, one_axis, some_axes
 from .shape import sizes
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["moveaxis", "movedim", "permute", "swapaxes", "swapdims", "t", "transpose"]
 
@@ -27,8 +27,8 @@ def inverse(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...] | None:
     return tuple(sorted(range(ndim), key=order.__getitem__))
 
 
-def _transpose_owners(node: Any, owners: Any) -> Any:
-    return [np.transpose(owners, inverse(value_of(node, "axes"), len(node.shape)))]
+def _transpose_owners(node: Any, ids: Any) -> Any:
+    return [np.transpose(ids, inverse(value_of(node, "axes"), len(node.shape)))]
 
 
 @primitive(

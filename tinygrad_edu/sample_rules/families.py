@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ..engine.graph import Leaf, Link, Node
-from .ids import NOBODY, Owners, Use, collapse, fit, is_plain, of_places, overwritten, simplify, spread
+from .ids import NOBODY, SampleIds, Use, collapse, fit, is_plain, of_places, overwritten, simplify, spread
 
 if TYPE_CHECKING:
     from ..engine.primitives import Primitive
@@ -49,11 +49,11 @@ __all__ = [
     "value_of",
 ]
 
-Found: TypeAlias = "Owners | Use | None"
+Found: TypeAlias = "SampleIds | Use | None"
 
 
 class SampleRule:
-    """The family of an op. `owners_of(node, owners)` gives the owners of each argument, or how it is used.
+    """The family of an op. `ids_of(node, ids)` gives the ids of each argument, or how it is used.
 
     Attributes:
         mixing: whether samples may meet in such an op, so that its calls keep the line that made them.
@@ -61,19 +61,19 @@ class SampleRule:
 
     mixing = True
 
-    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
-        """For each argument its owners, or a `Use`; None where it has no gradient.
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
+        """For each argument its ids, or a `Use`; None where it has no gradient.
 
-        `owners` are those of the result, a tuple of them (or None) for an op with several results.
+        `ids` are those of the result, a tuple of them (or None) for an op with several results.
         """
         raise NotImplementedError
 
-    def exactly(self, node: Node, owners: Any) -> Sequence[Found]:
-        """As `owners_of`, which may take more for a sample's own, or for shared, than is: if it is simpler.
+    def exactly(self, node: Node, ids: Any) -> Sequence[Found]:
+        """As `ids_of`, which may take more for a sample's own, or for shared, than is: if it is simpler.
 
         Elements that several samples use may belong to the `CROWD`, instead of making all of them `SHARED`.
         """
-        return self.owners_of(node, owners)
+        return self.ids_of(node, ids)
 
     def permutes(self, node: Node) -> bool:
         """Whether each element of the result is an element of the first argument, and no two are the same one."""
@@ -97,11 +97,9 @@ def value_of(node: Node, name: str) -> Any:
 class _Elementwise(Unsummed):
     mixing = False
 
-    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
         shape = node.shape
-        return [
-            None if link is None else owners if link.shape == shape else fit(owners, link.shape) for link in node.links
-        ]
+        return [None if link is None else ids if link.shape == shape else fit(ids, link.shape) for link in node.inputs]
 
 
 class Choosing(_Elementwise):
@@ -110,50 +108,50 @@ class Choosing(_Elementwise):
     def __init__(self, masks: Callable[[Node], Sequence[Any]]) -> None:
         self._masks = masks
 
-    def exactly(self, node: Node, owners: Any) -> Sequence[Found]:
+    def exactly(self, node: Node, ids: Any) -> Sequence[Found]:
         return [
-            None if link is None else fit(np.where(mask, owners, NOBODY), link.shape, node.shape)
-            for link, mask in zip(node.links, self._masks(node), strict=True)
+            None if link is None else fit(np.where(mask, ids, NOBODY), link.shape, node.shape)
+            for link, mask in zip(node.inputs, self._masks(node), strict=True)
         ]
 
 
 class _Reduction(SampleRule):
-    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
-        link = node.links[0]
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
+        link = node.inputs[0]
         ndim = len(link.shape)  # type: ignore[union-attr]
         if len(node.shape) == ndim:
-            return [owners]
+            return [ids]
         names = node.op.parameters
         axis = value_of(node, "axis") if "axis" in names else None
         axes: Any = range(ndim) if axis is None else (axis,) if isinstance(axis, int | np.integer) else axis
-        return [spread(owners, axes, ndim)]
+        return [spread(ids, axes, ndim)]
 
 
 class _AlongAxis(SampleRule):
-    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
         axis = value_of(node, "axis")
-        return [None if x is None else _whole(owners, (axis,), x.shape) for x in node.links]
+        return [None if x is None else _whole(ids, (axis,), x.shape) for x in node.inputs]
 
 
-def _whole(owners: Owners, axes: tuple[int, ...], shape: tuple[int, ...]) -> Owners | Use:
-    """The owners of an argument all of whose elements along `axes` are needed for each result there."""
-    single = collapse(owners, axes)
+def _whole(ids: SampleIds, axes: tuple[int, ...], shape: tuple[int, ...]) -> SampleIds | Use:
+    """The ids of an argument all of whose elements along `axes` are needed for each result there."""
+    single = collapse(ids, axes)
     return Use.MIXED if single is None else fit(single, shape)
 
 
 class Moving(SampleRule):
     """Elements are moved, dropped, repeated or set beside constants, but not computed with."""
 
-    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
-        return self._moved(node, owners, exact=False)
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
+        return self._moved(node, ids, exact=False)
 
-    def exactly(self, node: Node, owners: Any) -> Sequence[Found]:
-        return self._moved(node, owners, exact=True)
+    def exactly(self, node: Node, ids: Any) -> Sequence[Found]:
+        return self._moved(node, ids, exact=True)
 
-    def _moved(self, node: Node, owners: Any, exact: bool) -> Sequence[Found]:
+    def _moved(self, node: Node, ids: Any, exact: bool) -> Sequence[Found]:
         return [
-            None if link is None else _from_places(owners, places, link.shape, exact)
-            for link, places in zip(node.links, self.places(node), strict=True)
+            None if link is None else _from_places(ids, places, link.shape, exact)
+            for link, places in zip(node.inputs, self.places(node), strict=True)
         ]
 
     def rows(self, node: Node, argument: int) -> tuple[Any, int]:
@@ -165,7 +163,7 @@ class Moving(SampleRule):
 
         They are found by having the op itself move the numbers of the places.
         """
-        args, links = node.args or (), node.links
+        args, links = node.args or (), node.inputs
         found: list[Any] = []
         for index, link in enumerate(links):
             if link is None:
@@ -186,10 +184,10 @@ class Moving(SampleRule):
         return args
 
 
-def _from_places(owners: Any, places: Any, shape: tuple[int, ...], exact: bool) -> Found:
-    if not isinstance(owners, tuple):
-        return of_places(owners, places, shape, exact)
-    used = [(o, p) for o, p in zip(owners, places, strict=True) if o is not None]
+def _from_places(ids: Any, places: Any, shape: tuple[int, ...], exact: bool) -> Found:
+    if not isinstance(ids, tuple):
+        return of_places(ids, places, shape, exact)
+    used = [(o, p) for o, p in zip(ids, places, strict=True) if o is not None]
     flat = [np.broadcast_to(o, p.shape).reshape(-1) for o, p in used]
     return of_places(np.concatenate(flat), np.concatenate([p.reshape(-1) for _, p in used]), shape, exact)
 
@@ -205,19 +203,19 @@ def _numbers(shape: tuple[int, ...], counted: bool) -> Any:
 
 
 class _MovingAxis(Moving):
-    """Elements are moved along one axis alone: where the owners do not change along it, they stay."""
+    """Elements are moved along one axis alone: where the ids do not change along it, they stay."""
 
-    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
         axis = value_of(node, "axis")
-        parts = [part for part in owners if part is not None] if isinstance(owners, tuple) else [owners]
+        parts = [part for part in ids if part is not None] if isinstance(ids, tuple) else [ids]
         same = all(part is parts[0] or np.array_equal(part, parts[0]) for part in parts)
         if same and isinstance(axis, int) and parts[0].shape[axis] == 1 and parts[0].ndim == _ndim(node):
-            return [None if link is None else parts[0] for link in node.links]
-        return super().owners_of(node, owners)
+            return [None if link is None else parts[0] for link in node.inputs]
+        return super().ids_of(node, ids)
 
 
 def _ndim(node: Node) -> int:
-    return next(len(link.shape) for link in node.links if link is not None)
+    return next(len(link.shape) for link in node.inputs if link is not None)
 
 
 class Core(Unsummed):
@@ -227,18 +225,18 @@ class Core(Unsummed):
         self._cores = cores
         self.mixing = mixing
 
-    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
         inputs, out = self._cores(node)
-        if isinstance(owners, tuple):
-            outs = [out] * len(owners) if isinstance(out, int) else list(out)
-            parts = [_outer(part, n) for part, n in zip(owners, outs, strict=True) if part is not None]
-            outer: Owners | None = parts[0]
+        if isinstance(ids, tuple):
+            outs = [out] * len(ids) if isinstance(out, int) else list(out)
+            parts = [_outer(part, n) for part, n in zip(ids, outs, strict=True) if part is not None]
+            outer: SampleIds | None = parts[0]
             for part in parts[1:]:
                 outer = None if outer is None or part is None or (outer != part).any() else outer
         else:
-            outer = _outer(owners, out)  # type: ignore[arg-type]
+            outer = _outer(ids, out)  # type: ignore[arg-type]
         found: list[Found] = []
-        for link, n in zip(node.links, (*inputs, *[0] * len(node.links)), strict=False):
+        for link, n in zip(node.inputs, (*inputs, *[0] * len(node.inputs)), strict=False):
             if link is None or outer is None:
                 found.append(None if link is None else Use.MIXED)
                 continue
@@ -249,16 +247,16 @@ class Core(Unsummed):
 
     def full_shape(self, node: Node, argument: int) -> tuple[int, ...]:
         inputs, out = self._cores(node)
-        link = node.links[argument]
+        link = node.inputs[argument]
         before = node.shape[: len(node.shape) - out]  # type: ignore[operator]
         return before + link.shape[len(link.shape) - inputs[argument] :]  # type: ignore[union-attr]
 
 
-def _outer(owners: Owners, core: int) -> Owners | None:
-    """The owners along the axes before the core's; None if they change inside a core."""
+def _outer(ids: SampleIds, core: int) -> SampleIds | None:
+    """The ids along the axes before the core's; None if they change inside a core."""
     if not core:
-        return owners
-    single = collapse(owners, tuple(range(owners.ndim - core, owners.ndim)))
+        return ids
+    single = collapse(ids, tuple(range(ids.ndim - core, ids.ndim)))
     return None if single is None else single.reshape(single.shape[: single.ndim - core])
 
 
@@ -277,7 +275,7 @@ class Terms(NamedTuple):
 
 
 class Contraction(SampleRule):
-    """Sums of products: an argument with all letters along which the owners change belongs to their samples."""
+    """Sums of products: an argument with all letters along which the ids change belongs to their samples."""
 
     def __init__(
         self,
@@ -290,23 +288,23 @@ class Contraction(SampleRule):
         self.mixing = mixing
         self._shared = shared
 
-    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
-        if self._shared and owners.shape[-1] == 1 and is_plain(owners):
-            return [Use.SHARED if i in self._shared else owners for i in range(len(node.links))]
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
+        if self._shared and ids.shape[-1] == 1 and is_plain(ids):
+            return [Use.SHARED if i in self._shared else ids for i in range(len(node.inputs))]
         terms = self.terms(node)
         found: list[Found] = []
-        for link, letters in zip(node.links, terms.inputs, strict=True):
-            found.append(None if link is None or letters is None else _along(letters, link.shape, terms.output, owners))
+        for link, letters in zip(node.inputs, terms.inputs, strict=True):
+            found.append(None if link is None or letters is None else _along(letters, link.shape, terms.output, ids))
         return found
 
 
-def _along(letters: str, shape: tuple[int, ...], output: str, owners: Owners) -> Owners | Use:
-    """The owners of an operand with these letters, from those of the result."""
+def _along(letters: str, shape: tuple[int, ...], output: str, ids: SampleIds) -> SampleIds | Use:
+    """The ids of an operand with these letters, from those of the result."""
     if len(set(letters)) < len(letters):  # a diagonal: the elements beside it belong to nobody
-        return _on_diagonal(letters, shape, output, owners)
+        return _on_diagonal(letters, shape, output, ids)
     size = dict(zip(letters, shape, strict=True))
     missing = tuple([i for i, c in enumerate(output) if c not in size or size[c] == 1])
-    single = collapse(owners, missing)
+    single = collapse(ids, missing)
     if single is None:
         return Use.SHARED
     kept = [c for c in output if c in size]
@@ -315,9 +313,9 @@ def _along(letters: str, shape: tuple[int, ...], output: str, owners: Owners) ->
     return single.transpose(order).reshape([single.shape[kept.index(c)] if c in kept else 1 for c in letters])
 
 
-def _on_diagonal(letters: str, shape: tuple[int, ...], output: str, owners: Owners) -> Owners | Use:
+def _on_diagonal(letters: str, shape: tuple[int, ...], output: str, ids: SampleIds) -> SampleIds | Use:
     once = "".join(dict.fromkeys(letters))
-    own = _along(once, tuple([shape[letters.index(c)] for c in once]), output, owners)
+    own = _along(once, tuple([shape[letters.index(c)] for c in once]), output, ids)
     if isinstance(own, Use):
         return own
     full = np.full(shape, NOBODY)
@@ -336,17 +334,17 @@ class Overwriting(SampleRule):
         self._places = places
         self._value = value
 
-    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
-        return self._parted(node, owners, exact=False)
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
+        return self._parted(node, ids, exact=False)
 
-    def exactly(self, node: Node, owners: Any) -> Sequence[Found]:
-        return self._parted(node, owners, exact=True)
+    def exactly(self, node: Node, ids: Any) -> Sequence[Found]:
+        return self._parted(node, ids, exact=True)
 
-    def _parted(self, node: Node, owners: Any, exact: bool) -> Sequence[Found]:
-        rest, written = overwritten(owners, self._places(node), node.shape)
-        found: list[Found] = [None] * len(node.links)
+    def _parted(self, node: Node, ids: Any, exact: bool) -> Sequence[Found]:
+        rest, written = overwritten(ids, self._places(node), node.shape)
+        found: list[Found] = [None] * len(node.inputs)
         found[0] = rest
-        value = node.links[self._value]
+        value = node.inputs[self._value]
         if value is not None:
             written = written.reshape((1,) * (len(value.shape) - written.ndim) + written.shape)
             own = fit(written, value.shape, written.shape if exact else None)
@@ -362,8 +360,8 @@ class Custom(SampleRule):
     def permutes(self, node: Node) -> bool:
         return self._permutes
 
-    def owners_of(self, node: Node, owners: Any) -> Sequence[Found]:
-        return self._function(node, owners)
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
+        return self._function(node, ids)
 
 
 def core(*inputs: int, out: int | tuple[int, ...], mixing: bool = True) -> SampleRule:

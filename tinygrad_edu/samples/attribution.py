@@ -16,8 +16,8 @@ from .opening.passes import open_losses
 from .results import array_of, tensor_of
 
 if TYPE_CHECKING:
+    from ..engine.typing import Tensor
     from ..nn.module.module import Module
-    from ..tensors.tensor import Tensor
 
 __all__ = ["influence"]
 

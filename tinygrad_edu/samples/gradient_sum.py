@@ -17,8 +17,8 @@ from .noise import NoiseScale
 from .results import array_of
 
 if TYPE_CHECKING:
+    from ..engine.typing import Tensor
     from ..nn.module.module import Module
-    from ..tensors.tensor import Tensor
 
 __all__ = ["GradientSum"]
 

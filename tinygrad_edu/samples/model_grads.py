@@ -19,7 +19,7 @@ from .results import array_of, cosines, root, size_in_words, tensor_of
 from .sample_grads import SampleGrads
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
     from .noise import NoiseScale
 
 __all__ = ["ModelSampleGrads"]

@@ -11,7 +11,7 @@ from .opening.arrays import tracked
 from .opening.open_sum import OpenSum
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["array_of", "centred_squares", "cosines", "root", "size_in_words", "tensor_of"]
 

@@ -19,7 +19,7 @@ from .opening.passes import untouched
 from .results import array_of, centred_squares, cosines, root, size_in_words, tensor_of
 
 if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+    from ..engine.typing import Tensor
     from .explanation import Explanation
     from .opening.passes import Part
 

@@ -18,8 +18,8 @@ from ..engine.callsite import line_of
 from ..engine.recording import TensorBase
 from ..errors import GraphError, spoken
 from ..sample_rules.ids import CROWD, plain
-from .opening.coupling import leaf_owners
-from .opening.propagation import Flow, follow
+from .opening.coupling import leaf_ids
+from .opening.propagation import Propagation, propagate
 from .trial import Batch, Output, Runs, numbers_of
 
 __all__ = ["Separability", "check"]
@@ -153,12 +153,12 @@ def _number_per_sample(results: Sequence[Any], count: int) -> Any:
     return total
 
 
-def _followed(total: Any, count: int) -> tuple[Flow | None, list[str]]:
+def _followed(total: Any, count: int) -> tuple[Propagation | None, list[str]]:
     """The flow from one number for each sample, and what is to be said of it."""
     if total is None:
         return None, ["no output requires a gradient: numbers were compared, and no graph was followed"]
     try:
-        flow = follow(total.source, plain(count), coupled=True)
+        flow = propagate(total.source, plain(count), coupled=True)
     except GraphError as error:
         return None, [f"the graph could not be followed: {error}"]
     return flow, [
@@ -168,7 +168,7 @@ def _followed(total: Any, count: int) -> tuple[Flow | None, list[str]]:
     ]
 
 
-def _meetings(flow: Flow | None) -> list[str]:
+def _meetings(flow: Propagation | None) -> list[str]:
     found = []
     for text in dict.fromkeys(flow.coupled if flow else ()):
         op, _, where = text.partition(", ")
@@ -187,7 +187,7 @@ def _is_free_of_meetings(runs: Runs) -> bool:
 
 def _other_rows(total: Any, inputs: list[Any]) -> list[str]:
     """Where a row of the output is computed from another row of the input alone."""
-    known = leaf_owners(total.source, plain(len(total.array)))
+    known = leaf_ids(total.source, plain(len(total.array)))
     for leaf in inputs:
         rows = plain(leaf.shape[0]).reshape((-1,) + (1,) * (leaf.ndim - 1))
         for found in known.get(leaf.source, ()):

@@ -103,7 +103,7 @@ def _culprit(links: Sequence[Link], came: dict[Link, Any]) -> str:
     """The op that got a gradient of its own dtype and gave on one of a dtype that is not its argument's."""
     for link in links:
         if isinstance(link, Node) and came.get(link, link.dtype) == link.dtype:
-            for source in link.links:
+            for source in link.inputs:
                 if source is not None and came.get(source, source.dtype) != source.dtype:
                     return str(link.op.name)
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn_owners import owners
+from drawn_ids import ids
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,7 +42,7 @@ def test_row_squares_of_float16_and_float64_and_nothing():
     assert row_squares(np.ones((2, 3, 4), np.float32)).tolist() == [[4.0] * 3] * 2
 
 
-@given(owners(), st.sampled_from([(), (1,), (3,), (2, 2), (0,)]), st.booleans())
+@given(ids(), st.sampled_from([(), (1,), (3,), (2, 2), (0,)]), st.booleans())
 def test_segment_sum_adds_equal_owners(case, shape, as_tensor):
     owner, count = case
     owner = np.sort(owner[owner >= 0]) if (owner < 0).any() or (np.diff(owner) < 0).any() else owner
@@ -52,7 +52,7 @@ def test_segment_sum_adds_equal_owners(case, shape, as_tensor):
     close(segment_sum(tg.tensor(values) if as_tensor else values, owner, count), expected)
 
 
-@given(owners())
+@given(ids())
 def test_period_is_how_many_slots_each_sample_has(case):
     owner, count = case
     owner = np.sort(owner[owner >= 0])

@@ -17,14 +17,14 @@ from per_sample import (
     check_open_sum,
     fitted,
     gradient_of,
+    ids_of,
     owners_for,
-    owners_of,
     people,
 )
 
 import tinygrad_edu as tg
 import tinygrad_edu.nn.functional as F
-from tinygrad_edu.engine.backprop import pull
+from tinygrad_edu.engine.backprop import apply_vjp
 from tinygrad_edu.engine.graph import Cotangents
 from tinygrad_edu.engine.primitives import Primitive
 from tinygrad_edu.sample_rules.ids import NOBODY, Use, plain
@@ -57,23 +57,23 @@ def summed(gradients: list[Any]) -> Any:
 def test_a_contribution_is_the_rule_applied_to_each_samples_gradient(op: Primitive) -> None:
     """For every op and argument, whoever the results belong to."""
     for call in calls(op):
-        for owners in owners_for(call):
-            samples = people(owners)
+        for ids in owners_for(call):
+            samples = people(ids)
             if not samples:
                 continue
-            mine = {m: gradient_of(call, owners, m) for m in samples}
-            found = owners_of(call, owners)
-            for argument, link in enumerate(call.node.links):
+            mine = {m: gradient_of(call, ids, m) for m in samples}
+            found = ids_of(call, ids)
+            for argument, link in enumerate(call.node.inputs):
                 if link is None:
                     continue
-                needs = [link if i == argument else None for i in range(len(call.node.links))]
+                needs = [link if i == argument else None for i in range(len(call.node.inputs))]
                 expected = np.zeros((max(samples) + 1, *link.shape))
                 for m in samples:
-                    expected[m] = fitted(pull(call.node, mine[m], needs, None)[argument], link.shape)
-                crossing = Crossing(call.node, argument, owners if call.several else owners[0], found[argument])
+                    expected[m] = fitted(apply_vjp(call.node, mine[m], needs, None)[argument], link.shape)
+                crossing = Crossing(call.node, argument, ids if call.several else ids[0], found[argument])
                 factor = contribution(crossing, summed(list(mine.values())), None)
                 assert (factor.owner[1:] >= factor.owner[:-1]).all()
-                assert_close(written_out(factor, len(expected)), expected, f"argument {argument}, owners {owners}")
+                assert_close(written_out(factor, len(expected)), expected, f"argument {argument}, ids {ids}")
 
 
 # Contractions, whichever operand is shared, and along whichever axis the samples lie
@@ -231,7 +231,7 @@ def test_samples_within_the_rows_of_a_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("owners", "kind"),
+    ("ids", "kind"),
     [
         (np.full((1, 1, 1), 2), Dense),
         (np.array([1, 0]).reshape(2, 1, 1), Rows),
@@ -242,10 +242,10 @@ def test_samples_within_the_rows_of_a_table() -> None:
         (np.full((1, 1, 1), NOBODY), Dense),
     ],
 )
-def test_an_array_whose_elements_each_have_their_sample(owners: np.ndarray, kind: type) -> None:
+def test_an_array_whose_elements_each_have_their_sample(ids: np.ndarray, kind: type) -> None:
     g = normal(2, 3, 4)
-    full = np.broadcast_to(owners, g.shape)
-    factor = own_gradient(np.where(full >= 0, g, 0), owners)
+    full = np.broadcast_to(ids, g.shape)
+    factor = own_gradient(np.where(full >= 0, g, 0), ids)
     assert type(factor) is kind
     expected = np.stack([np.where(full == m, g, 0) for m in range(4)])
     np.testing.assert_array_equal(written_out(factor, 4), expected)
@@ -263,19 +263,19 @@ def test_an_argument_that_the_rule_gives_nothing_for_gets_zeros() -> None:
     w = parameter(3)
     call = call_of(tg.linalg.slogdet(tg.diag(w))[0] * np.ones(2))
     factor = contribution(Crossing(call.node, 0, plain(2), Use.SHARED), np.ones(2), None)
-    assert written_out(factor, 2).shape == (2, *call.node.links[0].shape)
+    assert written_out(factor, 2).shape == (2, *call.node.inputs[0].shape)
 
 
 def test_several_results_that_are_shared_take_a_pass_a_sample() -> None:
     """The singular values and vectors of a parameter, of which each sample uses its own column."""
     w = parameter(3, 3)
     call = call_of(tg.linalg.svd(w))
-    owners = (np.arange(3).reshape(1, 3), None, np.arange(3).reshape(3, 1))
-    found = owners_of(call, owners)[0]
+    ids = (np.arange(3).reshape(1, 3), None, np.arange(3).reshape(3, 1))
+    found = ids_of(call, ids)[0]
     assert found is Use.MIXED
-    gradients = [gradient_of(call, owners, m) for m in range(3)]
-    factor = contribution(Crossing(call.node, 0, owners, found), summed(gradients), None)
-    expected = [pull(call.node, g, call.node.links, None)[0] for g in gradients]
+    gradients = [gradient_of(call, ids, m) for m in range(3)]
+    factor = contribution(Crossing(call.node, 0, ids, found), summed(gradients), None)
+    expected = [apply_vjp(call.node, g, call.node.inputs, None)[0] for g in gradients]
     assert_close(written_out(factor, 3), np.stack(expected), "svd")
     assert isinstance(summed(gradients), Cotangents)
     assert isinstance(factor, Dense)

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from drawn_owners import owners
+from drawn_ids import ids
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,9 +66,9 @@ def written_out(kind, owner, values, sizes, count):
 
 @st.composite
 def cases(draw):
-    """A kind, owners, sizes and numbers for a factor."""
+    """A kind, ids, sizes and numbers for a factor."""
     kind = draw(st.sampled_from(KINDS))
-    owner, count = draw(owners())
+    owner, count = draw(ids())
     sizes = draw(st.integers(1, 3)), draw(st.sampled_from([0, 1, 2, 5, 12])), draw(st.sampled_from([0, 1, 3, 12]))
     if kind == "rows" and not sizes[1]:
         owner = owner[:0]  # a table without rows has no slots

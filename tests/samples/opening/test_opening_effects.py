@@ -44,7 +44,7 @@ def links(tensor: Any) -> list[Any]:
     """Everything in a tensor's graph."""
     found, ready = {tensor.source}, [tensor.source]
     for link in ready:
-        for source in link.links if isinstance(link, Node) else ():
+        for source in link.inputs if isinstance(link, Node) else ():
             if source is not None and source not in found:
                 found.add(source)
                 ready.append(source)
@@ -70,7 +70,7 @@ def broken_rule(x: Any) -> Any:
 
 
 class BadOwners(tg.sample_rules.SampleRule):
-    def owners_of(self, node: Node, owners: Any) -> Any:
+    def ids_of(self, node: Node, ids: Any) -> Any:
         raise LookupError("this sample rule does not work")
 
 

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from per_sample import assert_close, check_open_sum
 
 import tinygrad_edu as tg
-from tinygrad_edu.engine.backprop import pull
+from tinygrad_edu.engine.backprop import apply_vjp
 from tinygrad_edu.engine.graph import Leaf, Node
 from tinygrad_edu.samples.opening.places import Arrange, Move, Place, Region, shadow, shadows
 
@@ -130,8 +130,8 @@ def two_layers() -> tuple[Any, Any, Any, list[Node]]:
     w, v = parameter(2, 3), parameter(3, 2, seed=1)
     product = w.tanh() @ v
     out = product * product.sum()
-    total = out.source.links[1]
-    return w, v, out, [out.source, total, product.source, product.source.links[0]]
+    total = out.source.inputs[1]
+    return w, v, out, [out.source, total, product.source, product.source.inputs[0]]
 
 
 def test_a_region_is_a_backward_walk_for_each_block() -> None:
@@ -225,7 +225,7 @@ def test_a_shadow_keeps_the_call_without_its_hooks() -> None:
     assert copy.hooks is None
     assert copy.op is out.source.op
     assert (copy.shape, copy.dtype) == (out.shape, out.dtype)
-    (part,) = pull(copy, np.ones(3), copy.links, None)
+    (part,) = apply_vjp(copy, np.ones(3), copy.inputs, None)
     np.testing.assert_array_equal(part, out.array)
 
 
@@ -234,9 +234,9 @@ def test_shadows_lead_to_one_another_and_to_the_leaves_themselves() -> None:
     copies = shadows(nodes)
     assert set(copies) == set(nodes)
     out, total, product, tanh = (copies[node] for node in nodes)
-    assert out.links == (product, total)
-    assert total.links == (product,)
-    assert product.links == (tanh, v.source)
-    assert tanh.links == (w.source,)
-    assert isinstance(tanh.links[0], Leaf)
+    assert out.inputs == (product, total)
+    assert total.inputs == (product,)
+    assert product.inputs == (tanh, v.source)
+    assert tanh.inputs == (w.source,)
+    assert isinstance(tanh.inputs[0], Leaf)
     assert total.args[0] is product  # an argument that no rule reads is its link

@@ -22,9 +22,9 @@ def test_each_link_is_visited_once_after_all_that_use_it() -> None:
     def visit(link: Any, uses: list[Crossing]) -> tuple[Any, Any]:
         assert link not in seen
         assert all(edge.node is None or edge.node in seen for edge in uses)
-        wanted = [(n, i) for n in seen if isinstance(n, Node) for i, source in enumerate(n.links) if source is link]
+        wanted = [(n, i) for n in seen if isinstance(n, Node) for i, source in enumerate(n.inputs) if source is link]
         if wanted:
-            assert sorted((id(e.node), e.argument, e.owners, e.found) for e in uses) == sorted(
+            assert sorted((id(e.node), e.argument, e.ids, e.found) for e in uses) == sorted(
                 (id(n), i, n.op.name, (n.op.name, i)) for n, i in wanted
             )
         else:
@@ -33,7 +33,7 @@ def test_each_link_is_visited_once_after_all_that_use_it() -> None:
         return (
             (None, ())
             if isinstance(link, Leaf)
-            else (link.op.name, [(link.op.name, i) for i in range(len(link.links))])
+            else (link.op.name, [(link.op.name, i) for i in range(len(link.inputs))])
         )
 
     visit_links(losses.source, "the losses'", visit)
@@ -54,7 +54,7 @@ def test_several_results_agree_one_by_one() -> None:
     one, other = np.array([0, NOBODY]), np.array([NOBODY, 1])
     np.testing.assert_array_equal(merged(one, other), [0, 1])
     both = merged(Parts((one, None, None)), Parts((other, one, None)))
-    np.testing.assert_array_equal(both.owners[0], [0, 1])
-    assert both.owners[1] is one
-    assert both.owners[2] is None
+    np.testing.assert_array_equal(both.ids[0], [0, 1])
+    assert both.ids[1] is one
+    assert both.ids[2] is None
     assert merged(Parts((one, None)), Parts((np.array([1, 1]), None))) is None

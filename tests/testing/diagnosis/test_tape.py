@@ -107,8 +107,8 @@ def test_values_of_links():
     found = tape(lambda x: tg.split(tg.exp(x), 1, 1)[1] * 2, X)
     of = found.of
     mul = found.calls[-1]
-    np.testing.assert_array_equal(found.value_of(mul.node.links[0], of), np.exp(X)[:, 1:])
-    leaf = found.calls[0].node.links[0]
+    np.testing.assert_array_equal(found.value_of(mul.node.inputs[0], of), np.exp(X)[:, 1:])
+    leaf = found.calls[0].node.inputs[0]
     np.testing.assert_array_equal(found.value_of(leaf, of), X)
 
 

@@ -170,8 +170,8 @@ def test_a_module():
     model = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
 
     tanh = tg.tanh.primitive
-    old = tanh.rules
-    tanh.rules = (lambda g, out, x: g * (1 - out),)
+    old = tanh.vjps
+    tanh.vjps = (lambda g, out, x: g * (1 - out),)
     try:
         with pytest.raises(GradcheckError) as caught:
             check_module(model, np.array([[0.5, -1.0]]))
@@ -182,7 +182,7 @@ def test_a_module():
         )
         same_failure(report, run_here(report.repro[report.repro.index("import numpy") :]))
     finally:
-        tanh.rules = old
+        tanh.vjps = old
 
 
 def test_a_module_that_cannot_be_written_out():

@@ -66,15 +66,15 @@ def _all_parts(g: Cotangents, out: Any, *tensors: Any, needs: Any) -> tuple[Any,
     return g.parts
 
 
-def _boundary_owners(node: Node, owners: Any) -> list[Any]:
+def _boundary_ids(node: Node, ids: Any) -> list[Any]:
     """Those of the results; one that was not used belongs to nobody."""
     return [
         np.full((1,) * len(link.shape), NOBODY) if own is None and link is not None else own
-        for link, own in zip(node.links, owners, strict=True)
+        for link, own in zip(node.inputs, ids, strict=True)
     ]
 
 
-@primitive(joint=_all_parts, saves=(), samples=Custom(_boundary_owners))
+@primitive(joint=_all_parts, saves=(), samples=Custom(_boundary_ids))
 def _boundary(*tensors: Any) -> Any:
     """The same tensors, as the results of one node, where all of their gradients pass at once."""
     return tensors
@@ -151,7 +151,7 @@ def _cross(values: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[int], Node | 
     passed = list(values)
     for i, result in zip(where, results):
         passed[i] = result
-    return tuple(passed), where, results[0].source.links[0]
+    return tuple(passed), where, results[0].source.inputs[0]
 
 
 def _spread(parts: tuple[Any, ...], where: list[int], count: int) -> tuple[Tensor | None, ...]:

@@ -86,7 +86,7 @@ def row_squares(array: Any) -> Any:
 
 
 def segment_sum(values: Any, owner: Any, count: int) -> Any:
-    """Sums over equal owners, which are sorted: (N, …) → (count, …)."""
+    """Sums over equal ids, which are sorted: (N, …) → (count, …)."""
     n = len(owner)
     if n == count and (is_plain(owner) or not n or (owner[0] == 0 and (owner[1:] > owner[:-1]).all())):
         return values

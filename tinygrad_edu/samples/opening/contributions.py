@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.backprop import pull
+from ...engine.backprop import apply_vjp
 from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Cotangents, Lift, Node
 from ...ops.transpose import inverse
 from ...sample_rules.families import Contraction, Moving, Terms, Unsummed
-from ...sample_rules.ids import Owners, Use, is_plain, varies
+from ...sample_rules.ids import SampleIds, Use, is_plain, varies
 from .arrays import tracked
 from .factors import Dense, Factor, Outer, Rows
 from .places import Arrange, Place
@@ -29,41 +29,41 @@ __all__ = ["contribution", "own_gradient"]
 
 def contribution(crossing: Crossing, g: Any, lift: Lift | None) -> Factor:
     """The factor that an edge contributes, given the gradient `g` of its op's result."""
-    node, argument, owners, found = crossing
+    node, argument, ids, found = crossing
     assert node is not None
     rule = node.op.samples
     if isinstance(rule, Contraction) and not (isinstance(found, np.ndarray) and varies(found)):
-        outer = _outer(node, argument, owners, g, rule.terms(node), lift)
+        outer = _outer(node, argument, ids, g, rule.terms(node), lift)
         if outer is not None:
             return outer
-    shape = node.links[argument].shape  # type: ignore[union-attr]
+    shape = node.inputs[argument].shape  # type: ignore[union-attr]
     if isinstance(found, np.ndarray):
         part = _part(node, argument, g, lift)
         return own_gradient(sum_to_shape(part, shape), found)
     if isinstance(rule, Moving):
         rows, axes = rule.rows(node, argument)
-        return _moved(g, owners, rows, shape, axes)
-    if isinstance(rule, Unsummed) and found is Use.SHARED and not isinstance(owners, tuple):
+        return _moved(g, ids, rows, shape, axes)
+    if isinstance(rule, Unsummed) and found is Use.SHARED and not isinstance(ids, tuple):
         part = _part(node, argument, g, lift)
         if part.shape == rule.full_shape(node, argument):
-            return _unsummed(part, owners, shape)
-    return _one_by_one(node, argument, owners, g, lift)
+            return _unsummed(part, ids, shape)
+    return _one_by_one(node, argument, ids, g, lift)
 
 
-def own_gradient(g: Any, owners: Owners) -> Factor:
+def own_gradient(g: Any, ids: SampleIds) -> Factor:
     """The factor of something whose elements each belong to one sample, and have the gradient `g`."""
     shape = g.shape
-    axes = [axis for axis, n in enumerate(owners.shape) if n != 1]
+    axes = [axis for axis, n in enumerate(ids.shape) if n != 1]
     if not axes:
-        return Dense(_place(shape), owners.reshape(1), g.reshape((1, math.prod(shape))))
+        return Dense(_place(shape), ids.reshape(1), g.reshape((1, math.prod(shape))))
     if len(axes) > 1:
         flat = g.reshape((math.prod(shape), 1))
-        owner = np.broadcast_to(owners, shape).reshape(-1)
+        owner = np.broadcast_to(ids, shape).reshape(-1)
         return Rows(_place(shape), owner, flat, np.arange(len(owner)), height=len(owner))
     axis = axes[0]
     rest = [i for i in range(len(shape)) if i != axis]
     values = np.transpose(g, (axis, *rest)).reshape((shape[axis], math.prod([shape[i] for i in rest])))
-    return Rows(_place(shape, (axis, *rest)), owners.reshape(-1), values, np.arange(shape[axis]), height=shape[axis])
+    return Rows(_place(shape, (axis, *rest)), ids.reshape(-1), values, np.arange(shape[axis]), height=shape[axis])
 
 
 def _place(shape: tuple[int, ...], axes: Sequence[int] = ()) -> Place:
@@ -74,19 +74,19 @@ def _place(shape: tuple[int, ...], axes: Sequence[int] = ()) -> Place:
 
 def _part(node: Node, argument: int, g: Any, lift: Lift | None) -> Any:
     """The op's own rule for one argument, before broadcasting is undone."""
-    needs = [link if i == argument else None for i, link in enumerate(node.links)]
-    part = pull(node, g, needs, lift)[argument]
+    needs = [link if i == argument else None for i, link in enumerate(node.inputs)]
+    part = apply_vjp(node, g, needs, lift)[argument]
     return np.zeros(needs[argument].shape, needs[argument].dtype) if part is None else part  # type: ignore[union-attr]
 
 
-def _moved(g: Any, owners: Owners, rows: Any, shape: tuple[int, ...], axes: int) -> Factor:
+def _moved(g: Any, ids: SampleIds, rows: Any, shape: tuple[int, ...], axes: int) -> Factor:
     """Of elements, or rows of so many axes, that were moved: each slot's gradient goes to the row it came from."""
     width = math.prod(shape[len(shape) - axes :])
     slots = g.shape[: len(g.shape) - axes]
-    if any(n != 1 for n in owners.shape[len(slots) :]):  # samples within a row: element by element
+    if any(n != 1 for n in ids.shape[len(slots) :]):  # samples within a row: element by element
         inner = np.arange(width).reshape(shape[len(shape) - axes :])
-        return _moved(g, owners, rows.reshape(rows.shape + (1,) * axes) * width + inner, shape, 0)
-    owner = np.broadcast_to(owners.reshape(owners.shape[: len(slots)]), slots).reshape(-1)
+        return _moved(g, ids, rows.reshape(rows.shape + (1,) * axes) * width + inner, shape, 0)
+    owner = np.broadcast_to(ids.reshape(ids.shape[: len(slots)]), slots).reshape(-1)
     rows = rows.reshape(-1)
     if (rows < 0).any():
         owner = np.where(rows < 0, -1, owner)
@@ -94,21 +94,21 @@ def _moved(g: Any, owners: Owners, rows: Any, shape: tuple[int, ...], axes: int)
     return Rows(_place(shape), owner, g.reshape((math.prod(slots), width)), rows, height=height)
 
 
-def _unsummed(part: Any, owners: Owners, shape: tuple[int, ...]) -> Factor:
+def _unsummed(part: Any, ids: SampleIds, shape: tuple[int, ...]) -> Factor:
     """A gradient that broadcasting will sum: here just over the axes along which the owner stays the same."""
     extra = len(part.shape) - len(shape)
-    owners = owners.reshape(owners.shape + (1,) * (len(part.shape) - owners.ndim))
+    ids = ids.reshape(ids.shape + (1,) * (len(part.shape) - ids.ndim))
     stretched = [*range(extra), *[extra + i for i, n in enumerate(shape) if n == 1]]
-    varying = [axis for axis, n in enumerate(owners.shape) if n != 1]
+    varying = [axis for axis, n in enumerate(ids.shape) if n != 1]
     if any(axis not in stretched for axis in varying):  # partly within the argument: element by element
         rows = np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), part.shape)
-        return _moved(part, owners, rows, shape, 0)
+        return _moved(part, ids, rows, shape, 0)
     summed = tuple([axis for axis in stretched if axis not in varying and part.shape[axis] != 1])
     if summed:
         part = part.sum(axis=summed, keepdims=True, dtype=np.float64).astype(part.dtype)  # time steps may cancel
     rest = [axis for axis in range(len(part.shape)) if axis not in varying]
     ordered = np.transpose(part, (*varying, *rest)) if varying != list(range(len(varying))) else part
-    return Dense(_place(shape), owners.reshape(-1), ordered.reshape((owners.size, math.prod(shape))))
+    return Dense(_place(shape), ids.reshape(-1), ordered.reshape((ids.size, math.prod(shape))))
 
 
 class _Recipe(NamedTuple):
@@ -163,11 +163,11 @@ def _recipe(
     )
 
 
-def _outer(node: Node, argument: int, owners: Owners, g: Any, terms: Terms, lift: Lift | None) -> Factor | None:
+def _outer(node: Node, argument: int, ids: SampleIds, g: Any, terms: Terms, lift: Lift | None) -> Factor | None:
     """The factor of a contraction's argument; None where it is not made of outer products."""
     own, output = terms.inputs[argument], terms.output
     partners = terms.partners[argument]
-    link = node.links[argument]
+    link = node.inputs[argument]
     others = tuple([(terms.inputs[i] or "", np.shape(node.args[i])) for i in partners])  # type: ignore[index]
     assert own is not None
     assert link is not None
@@ -175,11 +175,11 @@ def _outer(node: Node, argument: int, owners: Owners, g: Any, terms: Terms, lift
     if recipe is None:
         return None
     order, slots, (c, n, o, i), wanted, full, place = recipe
-    if any(m != 1 for axis, m in enumerate(owners.shape) if axis not in slots):
+    if any(m != 1 for axis, m in enumerate(ids.shape) if axis not in slots):
         return None
-    owner = owners
-    if owners.size != n or not is_plain(owners):
-        by_slot = owners.reshape([owners.shape[axis] for axis in slots])
+    owner = ids
+    if ids.size != n or not is_plain(ids):
+        by_slot = ids.reshape([ids.shape[axis] for axis in slots])
         owner = np.broadcast_to(by_slot, [node.shape[axis] for axis in slots])
     delta = (g if order is None else np.transpose(g, order)).reshape((c, n, o))
     if not partners:
@@ -206,28 +206,24 @@ def _partner(
     return x if x.shape == full else np.broadcast_to(x, full)
 
 
-def _one_by_one(node: Node, argument: int, owners: Any, g: Any, lift: Lift | None) -> Factor:
+def _one_by_one(node: Node, argument: int, ids: Any, g: Any, lift: Lift | None) -> Factor:
     """For any op: its rule once for each sample, with the gradient of that sample's elements alone."""
-    shape = node.links[argument].shape  # type: ignore[union-attr]
+    shape = node.inputs[argument].shape  # type: ignore[union-attr]
     parts, samples = [], []
-    every = (
-        np.concatenate([part.reshape(-1) for part in owners if part is not None])
-        if isinstance(owners, tuple)
-        else owners
-    )
+    every = np.concatenate([part.reshape(-1) for part in ids if part is not None]) if isinstance(ids, tuple) else ids
     for m in np.unique(every[every >= 0]):
-        part = _part(node, argument, _only(g, owners, m), lift)
+        part = _part(node, argument, _only(g, ids, m), lift)
         part = sum_to_shape(part, shape)
         parts.append(part.reshape(math.prod(shape)))
         samples.append(m)
-    dtype = node.links[argument].dtype  # type: ignore[union-attr]
+    dtype = node.inputs[argument].dtype  # type: ignore[union-attr]
     rows = np.stack(parts) if parts else np.zeros((0, math.prod(shape)), dtype)
     return Dense(_place(shape), np.array(samples, np.intp), rows)
 
 
-def _only(g: Any, owners: Any, m: int) -> Any:
+def _only(g: Any, ids: Any, m: int) -> Any:
     """A gradient without the elements of other samples."""
     if isinstance(g, Cotangents):
-        return Cotangents([None if p is None else _only(p, o, m) for p, o in zip(g.parts, owners, strict=True)])
-    mine = owners == m
+        return Cotangents([None if p is None else _only(p, o, m) for p, o in zip(g.parts, ids, strict=True)])
+    mine = ids == m
     return g * mine.astype(g.dtype) if tracked(g) else np.where(mine, g, g.dtype.type(0))

@@ -1,7 +1,7 @@
 """Whether the samples of a batch are coupled, asked element by element once a tensor is used in ways that differ.
 
 A computed tensor that some use takes sample by sample, and another across samples, is *suspect*. Each of its
-elements is then one sample's, or `CROWD`'s (several use it, nobody alone), or `BOTH`'s. These two are owners like
+elements is then one sample's, or `CROWD`'s (several use it, nobody alone), or `BOTH`'s. These two are ids like
 any other: sample rules carry them on to the arguments, and each argument is judged by itself. So a row of zeros,
 or one that all samples share, may stand in a tensor beside the samples' own rows. Where the suspicion reaches
 a leaf, or something shared by all, it has become certain: the samples are coupled.
@@ -18,26 +18,26 @@ from ...engine.callsite import line_of
 from ...engine.graph import Leaf, Link, Node
 from ...errors import SampleCouplingError, spoken
 from ...ops.indexing import may_repeat
-from ...sample_rules.ids import BOTH, CROWD, NOBODY, Owners, Use, collapse, merge, simplify, varies
+from ...sample_rules.ids import BOTH, CROWD, NOBODY, SampleIds, Use, collapse, merge, simplify, varies
 from .uses import Crossing, Parts, merged, visit_links
 
-__all__ = ["couplings", "leaf_owners"]
+__all__ = ["couplings", "leaf_ids"]
 
 _STRUCTURE = ("transpose", "reshape", "broadcast_to", "getitem", "clone", "astype", "pick")
 _JOINS = ("set_item", "overwrite", "concatenate", "stack", "split")
 
 
-def couplings(root: Link, owners: Owners) -> list[SampleCouplingError]:
+def couplings(root: Link, ids: SampleIds) -> list[SampleCouplingError]:
     """What couples the samples, to which the elements of the losses `root` belong: first what is nearest to them."""
     search = _Search()
-    visit_links(root, owners, search.visit)
+    visit_links(root, ids, search.visit)
     return [error for error in search.suspicions if error in search.certain]
 
 
-def leaf_owners(root: Link, owners: Owners) -> dict[Leaf, list[Owners]]:
+def leaf_ids(root: Link, ids: SampleIds) -> dict[Leaf, list[SampleIds]]:
     """For each leaf, and each use of it of which that is known, whose each element is."""
     search = _Search()
-    visit_links(root, owners, search.visit)
+    visit_links(root, ids, search.visit)
     return {leaf: [part for use in uses for part in _arrays(use.found)] for leaf, uses in search.leaves.items()}
 
 
@@ -61,7 +61,7 @@ class _Search:
         self.lookups: set[Any] = set()
 
     def visit(self, link: Link, uses: list[Crossing]) -> tuple[Any, Sequence[Any]]:
-        """The owners of a node, None where it is shared, and how it uses its arguments."""
+        """The ids of a node, None where it is shared, and how it uses its arguments."""
         if isinstance(link, Leaf):
             self.leaves[link] = uses
             return None, ()
@@ -70,15 +70,15 @@ class _Search:
         rule = getattr(link.op, "samples", None)
         found: Sequence[Any]
         if isinstance(own, Use):
-            found = [own] * len(link.links)
+            found = [own] * len(link.inputs)
         elif rule is not None:
             found = rule.exactly(link, own)
         else:
-            found = [Parts.of(link, own) if link.op.name == "pick" else Use.UNKNOWN] * len(link.links)
+            found = [Parts.of(link, own) if link.op.name == "pick" else Use.UNKNOWN] * len(link.inputs)
         shared = _is_shared(own)
         if why is not None and self._is_certain(link, found, why):
             self.certain.append(why)
-            found = [Use.SHARED] * len(link.links)
+            found = [Use.SHARED] * len(link.inputs)
         elif shared and why is None:  # an op that mixes the elements of what is shared mixes no samples
             found = [Use.SHARED if part is Use.MIXED else part for part in found]
         if self._is_lookup(link, found, uses):
@@ -86,7 +86,7 @@ class _Search:
         return None if shared else own, found
 
     def _meet(self, link: Node, uses: Sequence[Crossing]) -> tuple[Any, SampleCouplingError | None]:
-        """The owners of a node by all of its uses, or how it is shared; and why it is suspect, if it is."""
+        """The ids of a node by all of its uses, or how it is shared; and why it is suspect, if it is."""
         total: Any = None
         clash: Crossing | None = None
         whole: list[Crossing] = []
@@ -102,12 +102,12 @@ class _Search:
             why = _coupling(link, culprit, split, self.via)
             self.suspicions.append(why)
         if any(isinstance(edge.found, Parts) for edge in uses):
-            return (Use.SHARED if total is None else total.owners), why
+            return (Use.SHARED if total is None else total.ids), why
         if not whole and clash is None and culprit is None:
             return total, why
         return self._claims(link, uses, CROWD if why is None else BOTH), why
 
-    def _claims(self, link: Node, uses: Sequence[Crossing], met: int) -> Owners:
+    def _claims(self, link: Node, uses: Sequence[Crossing], met: int) -> SampleIds:
         """Whose each element is: `met`'s where uses do not agree."""
         own = np.full((1,) * len(link.shape), NOBODY)
         for edge in uses:
@@ -121,7 +121,7 @@ class _Search:
 
     def _is_certain(self, link: Node, found: Sequence[Any], why: SampleCouplingError) -> bool:
         """Whether a suspect couples the samples itself: else it is a matter of its arguments, or of constants."""
-        parts = [(source, part) for source, part in zip(link.links, found, strict=False) if source is not None]
+        parts = [(source, part) for source, part in zip(link.inputs, found, strict=False) if source is not None]
         if any(isinstance(source, Node) and _is_suspect(part) for source, part in parts):
             self.suspects[link] = why
             return False
@@ -129,7 +129,7 @@ class _Search:
 
     def _meeting(self, uses: Sequence[Crossing], clash: Crossing | None) -> tuple[Crossing | None, Crossing | None]:
         """The use of a tensor that takes it across samples, if one does, and one that takes it by samples."""
-        split, owners = self._split(uses)
+        split, ids = self._split(uses)
         for edge in uses:
             if edge.found is Use.MIXED and edge.node not in self.lookups:
                 return edge, split
@@ -138,12 +138,12 @@ class _Search:
         for edge in uses:
             if _is_shared(edge.found) and edge.found is not Use.UNKNOWN:
                 return edge, split
-        others = [e for e in uses if not isinstance(e.found, Use) and merged(owners, e.found) is None]
+        others = [e for e in uses if not isinstance(e.found, Use) and merged(ids, e.found) is None]
         culprit = others[0] if others else clash
         return culprit, split
 
     def _split(self, uses: Sequence[Crossing]) -> tuple[Crossing | None, Any]:
-        """A use that shows that each sample has elements of its own, and the owners by it.
+        """A use that shows that each sample has elements of its own, and the ids by it.
 
         Parts that samples take one by one show it if together they are all of it, and each part is one sample's.
         """
@@ -167,7 +167,7 @@ class _Search:
 
         A row that just one sample read is not that sample's own, and what is computed along such rows mixes no samples.
         """
-        if node.op.name == "getitem" and isinstance(node.links[0], Node):
+        if node.op.name == "getitem" and isinstance(node.inputs[0], Node):
             if may_repeat(node.args[1]) and _leaves_rows(found[0]):  # type: ignore[index]
                 return True
         if not self.lookups:
@@ -186,11 +186,11 @@ def _leaves_rows(found: Any) -> bool:
     return bool((found == NOBODY).any())
 
 
-def _arrays(found: Any) -> list[Owners]:
-    """The owners in what is found of an argument, or of a node: one array, or one for each of several results."""
+def _arrays(found: Any) -> list[SampleIds]:
+    """The ids in what is found of an argument, or of a node: one array, or one for each of several results."""
     if isinstance(found, np.ndarray):
         return [found]
-    parts = found.owners if isinstance(found, Parts) else found if isinstance(found, tuple) else ()
+    parts = found.ids if isinstance(found, Parts) else found if isinstance(found, tuple) else ()
     return [part for part in parts if part is not None]
 
 
@@ -219,14 +219,14 @@ def _mixing(node: Node | None) -> bool:
 
 def _coupling(link: Node, edge: Crossing, split: Crossing | None, via: dict[Any, Crossing]) -> SampleCouplingError:
     """What to say of a computed tensor that couples the samples by its use in `edge`."""
-    owners = None if split is None else _by_rows(split.found)
-    chain, ends = _chain(edge, owners, via)
+    ids = None if split is None else _by_rows(split.found)
+    chain, ends = _chain(edge, ids, via)
     if split is not None and not _is_shared(edge.found) and any(map(varies, _arrays(edge.found))):
         swapped = _by_rows(edge.found)  # each has its samples: what is to be named is the one that moves them
         back, back_ends = _chain(split, swapped, via)
         if (not back_ends, not _mixing(split.node), len(back)) < (not ends, not _mixing(edge.node), len(chain)):
-            edge, split, owners, chain = split, edge, swapped, back
-    culprit = _culprit(chain, owners)
+            edge, split, ids, chain = split, edge, swapped, back
+    culprit = _culprit(chain, ids)
     nodes = [other.node for other in chain if other.node is not None]
     called = next((node for node in [culprit, *nodes] if hasattr(node, "where")), None)
     before = called or _before(culprit)
@@ -246,52 +246,52 @@ def _coupling(link: Node, edge: Crossing, split: Crossing | None, via: dict[Any,
     )
 
 
-def _chain(edge: Crossing, owners: Any, via: dict[Any, Crossing]) -> tuple[list[Crossing], bool]:
+def _chain(edge: Crossing, ids: Any, via: dict[Any, Crossing]) -> tuple[list[Crossing], bool]:
     """The uses from `edge` towards the losses, and whether they end where samples come together."""
     chain = [edge]
-    apart = None if _is_shared(edge.found) else owners
+    apart = None if _is_shared(edge.found) else ids
     while edge.node in via:
         apart = _still_apart(edge, apart)
-        if edge.owners is not None and apart is None:
+        if edge.ids is not None and apart is None:
             return chain, True  # here the samples use what is shared, or are moved
         edge = via[edge.node]
         chain.append(edge)
     return chain, False
 
 
-def _by_rows(owners: Any) -> Any:
-    """The owners as they lie along one axis, if they do: of some columns nobody may make use."""
-    if isinstance(owners, np.ndarray):
-        for axis in range(owners.ndim):
-            rows = collapse(owners, tuple([i for i in range(owners.ndim) if i != axis]))
+def _by_rows(ids: Any) -> Any:
+    """The ids as they lie along one axis, if they do: of some columns nobody may make use."""
+    if isinstance(ids, np.ndarray):
+        for axis in range(ids.ndim):
+            rows = collapse(ids, tuple([i for i in range(ids.ndim) if i != axis]))
             if rows is not None and (rows != NOBODY).all():
                 return rows
-    return owners
+    return ids
 
 
-def _culprit(chain: Sequence[Crossing], owners: Any) -> Node:
-    """Of a chain of uses the op in which the samples, whose elements had these owners before it, come together."""
+def _culprit(chain: Sequence[Crossing], ids: Any) -> Node:
+    """Of a chain of uses the op in which the samples, whose elements had these ids before it, come together."""
     nodes: list[Node] = [edge.node for edge in chain if edge.node is not None]
     for edge in chain[: len(nodes) - 1]:
-        owners = _still_apart(edge, owners)
-        if owners is None:
+        ids = _still_apart(edge, ids)
+        if ids is None:
             break
         nodes.pop(0)
     computing = [node for node in nodes if node.op.name not in _STRUCTURE + _JOINS] or nodes[-1:]
     return next((node for node in computing if _mixing(node)), computing[0])
 
 
-def _still_apart(edge: Crossing, owners: Any) -> Owners | None:
-    """The owners of an op's result that give an argument these `owners`, if in both the samples lie along one axis."""
+def _still_apart(edge: Crossing, ids: Any) -> SampleIds | None:
+    """The ids of an op's result that give an argument these `ids`, if in both the samples lie along one axis."""
     node = edge.node
     rule = getattr(node.op, "samples", None) if node is not None else None
-    axes = [axis for axis, n in enumerate(owners.shape) if n != 1] if isinstance(owners, np.ndarray) else []
+    axes = [axis for axis, n in enumerate(ids.shape) if n != 1] if isinstance(ids, np.ndarray) else []
     if node is None or rule is None or len(axes) != 1:
         return None
     for axis, n in enumerate(node.shape):
-        if n == owners.size:
-            result: Owners = owners.reshape([-1 if i == axis else 1 for i in range(len(node.shape))])
-            if np.array_equal(rule.owners_of(node, result)[edge.argument], owners):
+        if n == ids.size:
+            result: SampleIds = ids.reshape([-1 if i == axis else 1 for i in range(len(node.shape))])
+            if np.array_equal(rule.ids_of(node, result)[edge.argument], ids):
                 return result
     return None
 
@@ -302,7 +302,7 @@ def _before(node: Node) -> Node | None:
     for other in ready:
         if hasattr(other, "where"):
             return other
-        sources = [link for link in other.links if isinstance(link, Node) and link not in seen]
+        sources = [link for link in other.inputs if isinstance(link, Node) and link not in seen]
         ready += dict.fromkeys(sources)
         seen.update(sources)
     return None

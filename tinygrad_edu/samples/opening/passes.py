@@ -14,7 +14,7 @@ from ...autograd import running as autograd
 from ...autograd.modes import no_grad
 from ...autograd.tallies import tally_of, unknown
 from ...engine import versions
-from ...engine.backprop import backward as walk
+from ...engine.backprop import backpropagate
 from ...engine.graph import Leaf, Lift, Link, Node
 from ...engine.recording import TensorBase, lift
 from ...errors import GraphError, ShapeError
@@ -23,10 +23,10 @@ from .contributions import contribution, own_gradient
 from .factors import Dense, Factor
 from .open_sum import OpenSum
 from .places import Arrange, Move, Place, Region, shadows
-from .propagation import Crossing, Flow, follow
+from .propagation import Crossing, Propagation, propagate
 
 if TYPE_CHECKING:
-    from ...tensors.tensor import Tensor
+    from ...engine.typing import Tensor
 
 __all__ = ["Keep", "Part", "Pass", "altered_since", "backward", "open_losses", "untouched"]
 
@@ -49,7 +49,7 @@ class Pass:
         coupled: what couples the samples, where that was allowed.
     """
 
-    def __init__(self, count: int, weights: Any, keep: Keep, flow: Flow) -> None:
+    def __init__(self, count: int, weights: Any, keep: Keep, flow: Propagation) -> None:
         self.number: int = next(_numbers)
         self.count = count
         self.weights = weights
@@ -163,14 +163,14 @@ def open_losses(losses: Tensor, weights: Any = None, *, coupled: bool = False) -
     seed = _weights(losses, weights)
     run, opening = _open(source, losses, seed, "factors", False, coupled)
     with opening, no_grad():
-        walk([(source, autograd.seed(losses, seed, False))], retain_graph=True)
+        backpropagate([(source, autograd.seed(losses, seed, False))], retain_graph=True)
     parts = opening.parts(run)
     return {leaf: OpenSum(part.factors or [], run.count, leaf.shape, leaf.dtype) for leaf, part in parts.items()}
 
 
 def _open(source: Link, losses: Tensor, weights: Any, keep: Keep, create: bool, coupled: bool) -> tuple[Pass, _Opening]:
     count = losses.array.shape[0]
-    flow = follow(source, plain(count), coupled)
+    flow = propagate(source, plain(count), coupled)
     return Pass(count, weights, keep, flow), _Opening(flow, lift if create else None, keep)
 
 
@@ -212,7 +212,7 @@ def _weights(losses: Tensor, weights: Any) -> Any:
 class _Opening:
     """Watches one walk: at each crossing edge it takes the factor before the walk frees what it is made of."""
 
-    def __init__(self, flow: Flow, lift: Lift | None, keep: Keep) -> None:
+    def __init__(self, flow: Propagation, lift: Lift | None, keep: Keep) -> None:
         self._flow = flow
         self._lift = lift
         self._keep = keep
@@ -240,14 +240,14 @@ class _Opening:
         shared = any(node.hooks for node in self._flow.shared)
         leaves = [link for link in self._flow.crossings if isinstance(link, Leaf)]
         for node in self._flow.shared:
-            leaves += [link for link in node.links if isinstance(link, Leaf)]
+            leaves += [link for link in node.inputs if isinstance(link, Leaf)]
         return {leaf for leaf in leaves if shared or leaf.hooks or leaf.after}
 
     def _watcher(self, crossings: list[tuple[Link, Crossing]]) -> Callable[[Any, Any], Any]:
         def take(_: Any, g: Any) -> Any:
             for link, crossing in crossings:
                 if crossing.node is None:
-                    factor = own_gradient(g, crossing.owners)
+                    factor = own_gradient(g, crossing.ids)
                 else:
                     factor = contribution(crossing, g, self._lift)
                 self._factors.setdefault(link, []).append(factor)
@@ -282,13 +282,13 @@ class _Opening:
         if not factors:
             return
         rule = getattr(node.op, "samples", None)
-        source = node.links[0]
+        source = node.inputs[0]
         if rule is not None and source is not None and rule.permutes(self._copies[node]):
             for factor in factors:
                 self._factors.setdefault(source, []).append(_moved(factor, self._copies[node]))
             return
         nodes = self._below(node)
-        for leaf in dict.fromkeys(link for n in nodes for link in n.links if isinstance(link, Leaf)):
+        for leaf in dict.fromkeys(link for n in nodes for link in n.inputs if isinstance(link, Leaf)):
             region = Region(nodes, leaf, self._lift)
             for factor in factors:
                 self._factors.setdefault(leaf, []).append(factor.placed(factor.place.through(region)))
@@ -300,7 +300,7 @@ class _Opening:
         for other in self._flow.shared[self._flow.shared.index(node) :]:
             if other in reached:
                 nodes.append(self._copies[other])
-                reached.update(link for link in other.links if link is not None)
+                reached.update(link for link in other.inputs if link is not None)
         return nodes
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.backprop import pull
+from ...engine.backprop import apply_vjp
 from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Leaf, Lift, Link, Node, check_walkable
 from ...ops.transpose import inverse
@@ -56,12 +56,12 @@ class Move:
         self.node: Node = shadow(node)
         rest = node.args[1:]  # type: ignore[index]
         alike = repr(rest) if _plain(rest) else id(self.node)
-        self.key: Any = (node.op.name, node.links[0].shape, alike)  # type: ignore[union-attr]
+        self.key: Any = (node.op.name, node.inputs[0].shape, alike)  # type: ignore[union-attr]
 
     def forth(self, blocks: Any) -> Any:
         """The blocks' elements where they came from."""
         check_walkable(self.node)
-        return _stack([pull(self.node, block, self.node.links, None)[0] for block in blocks], self.node.links[0])
+        return _stack([apply_vjp(self.node, block, self.node.inputs, None)[0] for block in blocks], self.node.inputs[0])
 
     def back(self, array: Any) -> Any:
         """What the op made of the parameter, it makes of `array`."""
@@ -96,7 +96,7 @@ class Region:
             g = pending.pop(node, None)
             if g is None:
                 continue
-            for source, part in zip(node.links, pull(node, g, node.links, self.lift)):
+            for source, part in zip(node.inputs, apply_vjp(node, g, node.inputs, self.lift)):
                 if source is not None and part is not None:
                     part = sum_to_shape(part, source.shape)
                     pending[source] = pending[source] + part if source in pending else part
@@ -145,8 +145,8 @@ def shadow(node: Node, copies: Mapping[Link, Node] | None = None) -> Node:
         setattr(copy, name, getattr(node, name))
     copy.hooks = None
     copies = copies or {}
-    copy.links = tuple([None if link is None else copies.get(link, link) for link in node.links])
-    pairs = zip(node.args or (), node.links, copy.links, strict=True)  # an unread argument is its link
+    copy.inputs = tuple([None if link is None else copies.get(link, link) for link in node.inputs])
+    pairs = zip(node.args or (), node.inputs, copy.inputs, strict=True)  # an unread argument is its link
     copy.args = tuple([mine if value is link and link is not None else value for value, link, mine in pairs])
     return copy
 

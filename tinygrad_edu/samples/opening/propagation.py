@@ -16,14 +16,14 @@ import numpy as np
 
 from ...engine.graph import Leaf, Link, Node
 from ...errors import spoken
-from ...sample_rules.ids import Owners, Use
+from ...sample_rules.ids import SampleIds, Use
 from .coupling import couplings
 from .uses import Crossing, Parts, merged, visit_links
 
-__all__ = ["Crossing", "Flow", "follow"]
+__all__ = ["Crossing", "Propagation", "propagate"]
 
 
-class Flow:
+class Propagation:
     """What following a graph has found.
 
     Attributes:
@@ -41,7 +41,7 @@ class Flow:
         self._met = False  # whether a computed tensor is used in ways that do not agree
 
     def _visit(self, link: Link, uses: list[Crossing]) -> tuple[Any, Sequence[Any]]:
-        """The owners of a node, None where it is shared, and how it uses its arguments."""
+        """The ids of a node, None where it is shared, and how it uses its arguments."""
         if isinstance(link, Leaf):
             self.crossings[link] = self._crossings(uses)
             return None, ()
@@ -51,7 +51,7 @@ class Flow:
         rule = getattr(link.op, "samples", None)
         if not isinstance(own, Use):
             if rule is not None:
-                return own, rule.owners_of(link, own)
+                return own, rule.ids_of(link, own)
             if link.op.name == "pick":
                 return own, [Parts.of(link, own)]
             self.unruled.append(link.op.name)
@@ -59,10 +59,10 @@ class Flow:
         self.shared.append(link)
         if crossings:
             self.crossings[link] = crossings
-        return None, [own if isinstance(own, Use) else Use.UNKNOWN] * len(link.links)
+        return None, [own if isinstance(own, Use) else Use.UNKNOWN] * len(link.inputs)
 
     def _meet(self, uses: Sequence[Crossing]) -> Any:
-        """The owners of a node that all of its uses agree on; else the kind of sharing."""
+        """The ids of a node that all of its uses agree on; else the kind of sharing."""
         total: Any = None
         whole = [edge for edge in uses if isinstance(edge.found, Use)]
         clash = False
@@ -71,7 +71,7 @@ class Flow:
                 total = edge.found if total is None else merged(total, edge.found)
                 clash = total is None
         if not whole and not clash:
-            return total.owners if isinstance(total, Parts) else total
+            return total.ids if isinstance(total, Parts) else total
         if clash or len(whole) < len(uses) or any(edge.found is Use.MIXED for edge in whole):
             self._met = True
         return Use.SHARED if clash or any(edge.found is not Use.UNKNOWN for edge in whole) else Use.UNKNOWN
@@ -83,29 +83,29 @@ class Flow:
             if isinstance(edge.found, Parts):
                 assert isinstance(edge.node, Node)
                 self.shared.append(edge.node)
-                self.crossings[edge.node] = [Crossing(None, 0, edge.owners, edge.owners)]
-            elif edge.node is None or edge.owners is not None:
-                owners = edge.found if edge.node is None else edge.owners
-                found.append(Crossing(edge.node, edge.argument, owners, edge.found))
+                self.crossings[edge.node] = [Crossing(None, 0, edge.ids, edge.ids)]
+            elif edge.node is None or edge.ids is not None:
+                ids = edge.found if edge.node is None else edge.ids
+                found.append(Crossing(edge.node, edge.argument, ids, edge.found))
         return found
 
 
-def follow(root: Link, owners: Owners, coupled: bool = False) -> Flow:
-    """Follow the graph from the losses `root`, whose elements belong to `owners`.
+def propagate(root: Link, ids: SampleIds, coupled: bool = False) -> Propagation:
+    """Follow the graph from the losses `root`, whose elements belong to `ids`.
 
     Args:
         root: where the losses came from.
-        owners: those of the losses.
+        ids: those of the losses.
         coupled: whether samples may be coupled.
 
     Raises:
         SampleCouplingError: if they are, but may not.
         GraphError: if the graph was freed.
     """
-    flow = Flow()
-    visit_links(root, owners, flow._visit)
+    flow = Propagation()
+    visit_links(root, ids, flow._visit)
     if flow._met:
-        errors = couplings(root, owners)
+        errors = couplings(root, ids)
         if errors and not coupled:
             raise errors[0]
         flow.coupled = [f"{spoken(error.op)}, {error.where}" for error in errors]

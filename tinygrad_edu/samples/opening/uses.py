@@ -19,50 +19,50 @@ class Crossing(NamedTuple):
     Attributes:
         node: the op whose result belongs to the samples; None where the losses themselves are the shared thing.
         argument: which of its arguments is meant.
-        owners: those of the op's result; None while edges are followed, where the op itself is shared.
-        found: those of the argument, where this edge alone would have given it owners; else how it is used.
+        ids: those of the op's result; None while edges are followed, where the op itself is shared.
+        found: those of the argument, where this edge alone would have given it ids; else how it is used.
     """
 
     node: Node | None
     argument: int
-    owners: Any
+    ids: Any
     found: Any
 
 
 class Parts(NamedTuple):
-    """The owners of the results of an op with several: None where one is not used."""
+    """The ids of the results of an op with several: None where one is not used."""
 
-    owners: tuple[Any, ...]
+    ids: tuple[Any, ...]
 
     @staticmethod
-    def of(pick: Node, owners: Any) -> Parts:
-        """The owners of all results where the one that `pick` takes has these."""
-        return Parts(tuple([owners if i == pick.op.index else None for i in range(pick.op.count)]))
+    def of(pick: Node, ids: Any) -> Parts:
+        """The ids of all results where the one that `pick` takes has these."""
+        return Parts(tuple([ids if i == pick.op.index else None for i in range(pick.op.count)]))
 
 
 Visit: TypeAlias = Callable[[Link, list[Crossing]], tuple[Any, Sequence[Any]]]
 
 
-def visit_links(root: Link, owners: Any, visit: Visit) -> None:
+def visit_links(root: Link, ids: Any, visit: Visit) -> None:
     """Visit all that `root` depends on, each link after all that use it.
 
     Args:
         root: where the losses came from.
-        owners: those of the losses.
-        visit: is given a link and its uses; for a node it returns its owners, and what it finds of each argument.
+        ids: those of the losses.
+        visit: is given a link and its uses; for a node it returns its ids, and what it finds of each argument.
 
     Raises:
         GraphError: if the graph was freed.
     """
     waiting = count_uses([root])
-    edges: dict[Link, list[Crossing]] = {root: [Crossing(None, 0, None, owners)]}
+    edges: dict[Link, list[Crossing]] = {root: [Crossing(None, 0, None, ids)]}
     ready: list[Link] = [root]
     while ready:
         link = ready.pop()
         own, found = visit(link, edges.pop(link))
         if isinstance(link, Leaf):
             continue
-        for argument, source in enumerate(link.links):
+        for argument, source in enumerate(link.inputs):
             if source is None:
                 continue
             edge = Crossing(link, argument, own, found[argument])
@@ -76,11 +76,11 @@ def visit_links(root: Link, owners: Any, visit: Visit) -> None:
 
 
 def merged(one: Any, other: Any) -> Any:
-    """The owners from two uses; None if they disagree."""
+    """The ids from two uses; None if they disagree."""
     if isinstance(one, np.ndarray):
         return merge(one, other)
     parts = []
-    for a, b in zip(one.owners, other.owners, strict=True):
+    for a, b in zip(one.ids, other.ids, strict=True):
         both = b if a is None else a if b is None else merge(a, b)
         if both is None and a is not None:
             return None

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..report import Finding
 from ..subject import Foreign, Subject
-from .lost import lost, together
+from .detached import detached, together
 from .rule_check import check_call, in_float64
 from .sums import wrong_sum
 from .tape import Call, Tape, same, tape_of
@@ -65,7 +65,7 @@ def blame(
     calls = [call for call in first.calls if call.node in reached]
     chosen = _chosen(calls)
     text = _first_wrong(chosen, rng, rtol, convention)
-    text = text or lost(subject, arrays, findings, first) or wrong_sum(first, order, of, rng, findings)
+    text = text or detached(subject, arrays, findings, first) or wrong_sum(first, order, of, rng, findings)
     text = text or together(subject, arrays, findings, first, rng)
     if text:
         return text

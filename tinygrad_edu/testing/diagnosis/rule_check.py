@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...dtypes import Array
-from ...engine.backprop import pull
+from ...engine.backprop import apply_vjp
 from ...engine.graph import Cotangents
 from ..differences.cotangents import cotangents_for
 from ..differences.numeric import Slope, richardson, scale_of
@@ -45,7 +45,7 @@ def check_call(call: Call, rng: np.random.Generator, rtol: float = 1e-8, *, conv
     g = Cotangents(parts) if call.several else parts[0]
     try:
         with np.errstate(all="ignore"):
-            found = pull(call.node, g, call.node.links, None)
+            found = apply_vjp(call.node, g, call.node.inputs, None)
     except Exception as error:
         return f"the rule of {call}\n  it raised {type(error).__name__}: {error}"
     if not all(same(a, b) for a, b in zip(parts, kept, strict=True)):
@@ -55,7 +55,7 @@ def check_call(call: Call, rng: np.random.Generator, rtol: float = 1e-8, *, conv
     first, second = _copied(found), _pulled(call, parts)
     if not all(same(a, b, close=True) for a, b in zip(first, second, strict=True)):
         return f"the rule of {call}\n  it gives another gradient each time it is asked"
-    for index, (link, part) in enumerate(zip(call.node.links, found, strict=False)):
+    for index, (link, part) in enumerate(zip(call.node.inputs, found, strict=False)):
         if link is not None and index < len(call.operands) and is_floating(call.operands[index]):
             text = _Argument(call, index, kept, part, rng, rtol, convention).verdict()
             if text:
@@ -73,7 +73,7 @@ def _pulled(call: Call, parts: Sequence[Any]) -> list[Any]:
     """Copies of what the rules of a call give for these gradients of its results."""
     with np.errstate(all="ignore"):
         g = Cotangents(parts) if call.several else np.array(parts[0])
-        return _copied(pull(call.node, g, call.node.links, None))
+        return _copied(apply_vjp(call.node, g, call.node.inputs, None))
 
 
 def _copied(parts: Sequence[Any]) -> list[Any]:
@@ -273,7 +273,7 @@ class _Argument:
             parts: list[Any] = [None if g is None else np.zeros(g.shape) for g in self.cotangents]
             parts[k] = np.zeros(found.shape)
             parts[k][index] = 1.0
-            part = pull(node, Cotangents(parts) if self.call.several else parts[k], node.links, None)[self.index]
+            part = apply_vjp(node, Cotangents(parts) if self.call.several else parts[k], node.inputs, None)[self.index]
             found[index] = 0.0 if part is None else unbroadcast(part, self.x.shape)[at]
         return found
 

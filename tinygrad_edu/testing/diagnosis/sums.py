@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine import backprop as walk
+from ...engine import backprop
 from ...engine.graph import Cotangents, Leaf, Link, Node
 from ...engine.recording import TensorBase
 from ..report import Finding
@@ -40,13 +40,13 @@ def wrong_sum(
         mine, stretched, text = _totals(roots, order, of)
         if text and any(not np.isfinite(f.analytic[f.wrong]).all() for f in findings):
             return text
-        _, engines = walk.backward([(link, g.copy()) for link, g in roots], retain_graph=True, wanted=order)
+        _, engines = backprop.backpropagate([(link, g.copy()) for link, g in roots], retain_graph=True, wanted=order)
     for link in reversed(order):
         if not same(engines.get(link), mine.get(link), close=True):
             who = _who(link, tape, of)
             if link.hooks:
                 return f"a hook changes the gradient of {who}"
-            uses = sum(1 for other in order if isinstance(other, Node) for source in other.links if source is link)
+            uses = sum(1 for other in order if isinstance(other, Node) for source in other.inputs if source is link)
             if uses > 1:
                 return f"the backward walk is wrong, though every rule is right: the sum over the {uses} uses of {who}"
             what = "the sum over the axes along which an op broadcasts" if link in stretched else "the gradient of"
@@ -58,7 +58,7 @@ def uses_of(tape: Tape, order: Sequence[Link], place: int) -> int:
     """How many links lead to input number `place`."""
     leaf = getattr(tape.leaves[place], "source", None)
     return sum(
-        1 for link in order if isinstance(link, Node) for source in link.links if source is leaf and leaf is not None
+        1 for link in order if isinstance(link, Node) for source in link.inputs if source is leaf and leaf is not None
     )
 
 
@@ -77,8 +77,8 @@ def _totals(
         g = total.get(link)
         if not isinstance(link, Node) or g is None:
             continue
-        parts = walk.pull(link, _copy(g), link.links, None)
-        for i, (source, part) in enumerate(zip(link.links, parts, strict=False)):
+        parts = backprop.apply_vjp(link, _copy(g), link.inputs, None)
+        for i, (source, part) in enumerate(zip(link.inputs, parts, strict=False)):
             if source is None or part is None:
                 continue
             if not isinstance(part, Cotangents) and part.shape != source.shape:

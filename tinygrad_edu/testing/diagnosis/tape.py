@@ -94,7 +94,7 @@ class Tape:
                 found[link] = None
             elif link not in found:
                 stack.append((link, True))
-                sources = link.links if isinstance(link, Node) else ()
+                sources = link.inputs if isinstance(link, Node) else ()
                 stack.extend([(source, False) for source in sources if source is not None and source not in found])
         return list(found)
 
@@ -105,7 +105,7 @@ class Tape:
         if link in of:
             return of[link].outs[0]
         index = getattr(link.op, "index", None)  # one of several results
-        made = of.get(link.links[0]) if index is not None and link.links[0] is not None else None
+        made = of.get(link.inputs[0]) if index is not None and link.inputs[0] is not None else None
         return None if made is None or index is None or index >= len(made.outs) else made.outs[index]
 
 
@@ -119,7 +119,7 @@ def tape_of(subject: Subject, arrays: Sequence[Any]) -> Tape:
             frame = frame.f_back
         given = _given(frame)
         operands = tuple(
-            [_kept(value, link) for value, link in zip(given, [*node.links, *[None] * len(given)], strict=False)]
+            [_kept(value, link) for value, link in zip(given, [*node.inputs, *[None] * len(given)], strict=False)]
         )
         tracked = tuple([isinstance(value, TensorBase) and value.source is not None for value in given])
         outs = tuple([np.array(part, order="K") for part in (out if isinstance(out, tuple) else (out,))])

@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu.testing import GradcheckError, gradcheck
-from tinygrad_edu.testing.diagnosis.lost import lost
+from tinygrad_edu.testing.diagnosis.detached import detached
 from tinygrad_edu.testing.diagnosis.tape import tape_of
 from tinygrad_edu.testing.subject import of_function
 
@@ -16,7 +16,7 @@ X, W = np.array([0.5, -1.0, 2.0]), np.array([1.5, 0.25, -0.75])
 
 def found(f, *inputs):
     subject = of_function(f, inputs)
-    return lost(subject, subject.arrays(), (), tape_of(subject, subject.arrays()))
+    return detached(subject, subject.arrays(), (), tape_of(subject, subject.arrays()))
 
 
 def no_grad_inside(x):

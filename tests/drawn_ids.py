@@ -1,4 +1,4 @@
-"""Owners of slots, for tests: regular, ragged, shuffled, with samples that have none and slots of nobody."""
+"""SampleIds of slots, for tests: regular, ragged, shuffled, with samples that have none and slots of nobody."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tinygrad_edu.sample_rules.ids import plain
 
 
 @st.composite
-def owners(draw):
+def ids(draw):
     """The owner of each slot, and how many samples there are."""
     count = draw(st.integers(0, 5))
     form = draw(st.sampled_from(["one each", "regular", "ragged", "shuffled", "with nobody"]))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...dtypes import Array
-from ...engine.backprop import pull
+from ...engine.backprop import apply_vjp
 from ...engine.graph import Cotangents, Link, Node
 from ...engine.recording import TensorBase
 from ..differences.numeric import scale_of
@@ -18,13 +18,13 @@ from ..subject import Subject, numbers
 from .sums import unbroadcast
 from .tape import Call, Tape, argument_name, same, tape_of
 
-__all__ = ["lost", "together"]
+__all__ = ["detached", "together"]
 
 _STEP = 1e-4
 _WAYS = "detach(), .numpy(), .item() or no_grad()"
 
 
-def lost(subject: Subject, arrays: Sequence[Any], findings: Sequence[Finding], tape: Tape) -> str:
+def detached(subject: Subject, arrays: Sequence[Any], findings: Sequence[Finding], tape: Tape) -> str:
     """Where the graph is left, found by computing once more with one element of an input moved.
 
     Args:
@@ -82,7 +82,7 @@ def _adds_up(call: Call, above: Call, below: Call, step: float, rng: np.random.G
     """Whether the result changes as the rules say, while the operands go from those of one call to those of another."""
     parts = [rng.uniform(0.5, 1.5, out.shape) if out.dtype.kind == "f" else None for out in call.outs]
     with np.errstate(all="ignore"):
-        found = pull(call.node, Cotangents(parts) if call.several else parts[0], call.node.links, None)
+        found = apply_vjp(call.node, Cotangents(parts) if call.several else parts[0], call.node.inputs, None)
     ours, theirs, size, bend = 0.0, 0.0, 0.0, 0.0
     for g, a, b, centre in zip(parts, above.outs, below.outs, call.outs, strict=True):
         if g is not None and a.shape == b.shape == g.shape:
@@ -119,7 +119,7 @@ def _left(tape: Tape, other: Tape, reached: set[Link], who: str) -> str:
         if call.node not in reached:
             continue
         changed = [not same(a, b) for a, b in zip(call.operands, moved.operands, strict=False)]
-        links = [*call.node.links, *[None] * len(changed)]
+        links = [*call.node.inputs, *[None] * len(changed)]
         for i, is_changed in enumerate(changed):
             if is_changed and links[i] is None and _matters(call, i, moved.operands[i]):
                 name = argument_name(call.node.op, i)
@@ -182,7 +182,7 @@ def _changed_between(tape: Tape, of: Mapping[Link, Call], reached: set[Link]) ->
     for call in tape.calls:
         if call.node not in reached:
             continue
-        for i, (link, value) in enumerate(zip(call.node.links, call.operands, strict=False)):
+        for i, (link, value) in enumerate(zip(call.node.inputs, call.operands, strict=False)):
             made = None if link is None else tape.value_of(link, of)
             if made is not None and isinstance(value, np.ndarray) and not same(made, value):
                 made_by = f"\n  it was made by {of[link]}" if isinstance(link, Node) and link in of else ""
