@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tinygrad_edu"
 LISTED = Path(__file__).with_suffix(".toml")
-ENGINE = ("graph", "backprop", "recording", "primitives", "promotion", "versions", "broadcasting")
+ENGINE = ("graph", "backprop", "observing", "recording", "op", "primitives", "promotion", "versions", "broadcasting")
 FILES = [*(f"engine/{name}.py" for name in ENGINE), "autograd/running.py"] + [
     f"optim/{path.name}" for path in sorted((PACKAGE / "optim").glob("*.py")) if path.name != "__init__.py"
 ]

@@ -42,6 +42,21 @@ def test_as_decorators() -> None:
     assert records()
 
 
+def test_as_decorators_without_parentheses() -> None:
+    @tg.no_grad
+    def inside(x: int, *, y: int) -> tuple[int, bool]:
+        """What it does."""
+        return x + y, records()
+
+    assert inside(1, y=2) == (3, False)
+    assert (inside.__name__, inside.__doc__) == ("inside", "What it does.")
+    assert tg.inference_mode(records)() is False
+    assert tg.autograd.enable_grad(records)() is True
+    with tg.no_grad():
+        assert tg.enable_grad(records)() is True
+    assert records()
+
+
 def test_one_object_used_twice_and_within_itself() -> None:
     off = tg.no_grad()
     with off:

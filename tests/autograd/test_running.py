@@ -136,24 +136,18 @@ def test_after_a_pass_calls_are_recorded_as_before(create_graph: bool) -> None:
     def fail(g, out, x):
         raise RuntimeError("no")
 
-    def watch(node, out):
-        seen.append(node)
-
     broken = tg.primitive(vjps=(fail,), name="tried")(lambda x: x + 0)
     x, seen = leaf(3.0), []
-    mode.recording = watch
-    try:
+    with tg.autograd.observing(lambda node, operands, out: seen.append(node)):
         for differentiate in (tg.autograd.backward, lambda y, **how: tg.autograd.grad(y, x, **how)):
             y, bad = x * x, broken(x)
             del seen[:]
             differentiate(y, create_graph=create_graph)
             assert bool(seen) == create_graph
-            assert mode.recording is watch
+            assert mode.recording is True
             with pytest.raises(RuntimeError, match="no"):
                 differentiate(bad, create_graph=create_graph)
-            assert mode.recording is watch
-    finally:
-        mode.recording = True
+            assert mode.recording is True
 
 
 def test_what_is_to_be_called_after_a_pass_finds_all_gradients() -> None:

@@ -37,21 +37,6 @@ def test_it_keeps_name_docstring_and_signature() -> None:
     assert PRIMITIVES["exp"] is tg.exp.primitive
 
 
-def described(function, **more):
-    return Primitive(
-        function,
-        name="tried",
-        vjps=(),
-        joint=None,
-        saves=None,
-        fresh=True,
-        numpy=(),
-        domain=(0, 1),
-        cases=None,
-        **more,
-    )
-
-
 def test_it_keeps_all_that_it_was_told() -> None:
     def rule(g, out, x):
         return g
@@ -76,28 +61,6 @@ def test_it_keeps_all_that_it_was_told() -> None:
     assert (call.__name__, call.__qualname__, call.__doc__) == ("tried", "tried", "What it does.")
     assert (call.__module__, call.__wrapped__) == (tried.__module__, tried)
     assert PRIMITIVES["tried"] is op
-
-
-def test_what_it_was_not_told() -> None:
-    op = tg.primitive()(lambda *x: x).primitive
-    assert (list(op.vjps), op.joint, op.saves, op.fresh, op.numpy) == ([], None, None, False, ())
-    assert (op.domain, op.cases, op.symmetric, op.samples, op.variadic) == ((-2.0, 2.0), None, False, None, True)
-    assert op.view is False
-    assert (described(len).symmetric, described(len).samples, described(len).view) == (False, None, False)
-    assert described(len, view=True).view
-    assert not described(lambda: 1).variadic
-    assert described(lambda first, *more: first).variadic
-
-
-def test_it_is_differentiable_if_any_argument_has_a_rule() -> None:
-    rule = lambda g, out, *args: g
-    for rules, joint, expected in [
-        ((), None, False),
-        ((None,), None, False),
-        ((None, rule), None, True),
-        ((), rule, True),
-    ]:
-        assert tg.primitive(vjps=rules, joint=joint)(lambda x, y: x).primitive.differentiable is expected
 
 
 def test_the_name_is_the_one_given_or_that_of_the_function() -> None:
@@ -209,39 +172,6 @@ def test_a_users_op_may_be_defined_again() -> None:
             assert x.grad.tolist() == [factor]
         finally:
             del PRIMITIVES["times"]
-
-
-def test_what_is_read_by_value_goes_by_the_arguments_that_are_tracked() -> None:
-    def saved(function, saves, *tracked):
-        return tg.primitive(vjps=(lambda g, out, *args: g,), saves=saves, name="tried")(function).primitive.saved(
-            tracked
-        )
-
-    three = lambda x, y, z: x
-    assert saved(three, None, True, False) == (True, True, True)
-    assert saved(three, ("y", "x out", ""), True, False, False) == (False, True, False, False)
-    assert saved(three, ("y", "x out", ""), False, True, False) == (True, False, False, True)
-    assert saved(three, ("y", "x out", ""), False, False, True) == (False, False, False, False)
-    assert saved(three, ("y", "x out", "z"), True, True) == (True, True, True)  # the last one was left out
-
-
-def test_more_arrays_of_a_variadic_op_are_read_as_its_last_parameter_says() -> None:
-    product = tg.primitive(
-        joint=lambda g, out, *x, needs: [g * np.prod(x[:i] + x[i + 1 :], axis=0) for i in range(len(x))],
-        saves=("x",),
-        name="product",
-    )(lambda *x: np.prod(x, axis=0))
-    x, constants = tg.tensor(np.array([2.0]), requires_grad=True), (np.array([3.0]), np.array([5.0]))
-    for arguments in ((x, *constants), (*constants, x), (constants[0], x, constants[1])):
-        x.grad = None
-        product(*arguments).backward()
-        assert x.grad.tolist() == [15.0]
-    assert product.primitive.saved((False, False, True)) == (True, True, True, False)
-    assert product.primitive.saved((False, False)) == (False, False, False)
-    first = tg.primitive(vjps=(lambda g, out, *x: g,) * 2, saves=("a", "x"), name="first")(lambda a, *x: a).primitive
-    assert first.saved((False, True)) == (False, True, False)
-    assert first.saved((False, False, True)) == (False, True, True, False)
-    assert first.saved((True, False, False)) == (True, False, False, False)
 
 
 @pytest.mark.parametrize("joint", [False, True])

@@ -1,5 +1,6 @@
 """Automatic differentiation: backward passes, modes of recording, and ops of the user's own, as in `torch.autograd`."""
 
+from ..engine.observing import observing as observing
 from .anomaly import *
 from .function import *
 from .modes import *

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ContextDecorator
-from types import FrameType, TracebackType
+from contextlib import ContextDecorator, ExitStack
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from ..engine.callsite import line_of, users_frame
-from ..engine.graph import Cotangents, Node
-from ..engine.recording import TensorBase, mode
+from ..engine.graph import Cotangents, Node, array_of
+from ..engine.observing import observing
 from ..errors import AnomalyError
 
 __all__ = ["detect_anomaly"]
@@ -41,33 +41,29 @@ class detect_anomaly(ContextDecorator):
     """
 
     def __init__(self) -> None:
-        self._before: list[Any] = []
+        self._inside: list[ExitStack] = []
 
     def __enter__(self) -> None:
-        quiet = np.errstate(all="ignore")  # NumPy's warnings would only come before the error
-        quiet.__enter__()
-        self._before.append((mode.recording, quiet))
-        mode.recording = mode.recording and _watch
+        inside = ExitStack()
+        inside.enter_context(np.errstate(all="ignore"))  # NumPy's warnings would only come before the error
+        inside.enter_context(observing(_look_at))
+        self._inside.append(inside)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        mode.recording, quiet = self._before.pop()
-        quiet.__exit__(kind, error, trace)
+        self._inside.pop().close()
 
 
-def _watch(node: Node, out: Any) -> None:
-    """Called for each new node: remember its line, look at its result, and have its gradients looked at."""
-    call = sys._getframe(1)
-    while call.f_back is not None and call.f_code.co_name.startswith("record"):
-        call = call.f_back
-    node.where = line_of(users_frame(call))
+def _look_at(node: Node, operands: tuple[Any, ...], out: Any) -> None:
+    """Remember the line that made a node, look at its result, and have its gradients looked at."""
+    node.where = line_of(users_frame(sys._getframe(1)))
     for part in out if isinstance(out, tuple) else (out,):
         problem = _problem(part)
-        if problem == "inf" and any(np.isinf(value).any() for value in _inputs(call, out)):
+        if problem == "inf" and any(np.isinf(value).any() for value in _numbers(operands)):
             continue
         if problem:
-            given = any(np.isnan(value).any() for value in _inputs(call, out))
+            given = any(np.isnan(value).any() for value in _numbers(operands))
             hint = "\n  one of its arguments has NaN already: look at the data" if problem == "nan" and given else ""
             raise AnomalyError(
                 f"{node.op.name}: the first {problem} is in its result, {_place(part)}\n  made at {node.where}{hint}"
@@ -107,31 +103,25 @@ class _Watched:
         )
 
 
-def _numbers(value: Any) -> Any:
-    return value.array if isinstance(value, TensorBase) else value
-
-
 def _problem(value: Any) -> str:
     """Which of "nan" and "inf" stands in an array or tensor; empty if neither does."""
-    array = _numbers(value)
+    array = array_of(value)
     if getattr(getattr(array, "dtype", None), "kind", "") != "f" or np.isfinite(array).all():
         return ""
     return "nan" if np.isnan(array).any() else "inf"
 
 
 def _place(value: Any) -> str:
-    array = _numbers(value)
+    array = array_of(value)
     test: Callable[[Any], Any] = np.isnan if np.isnan(array).any() else np.isinf
     index = tuple(int(i) for i in np.argwhere(test(array))[0])
     return f"at index {index} of shape {array.shape}" if index else "a 0-d tensor"
 
 
-def _inputs(call: FrameType, out: Any) -> Iterator[Any]:
-    """The floating numbers that a call was given: what stands in its frame, but for the result."""
-    results = out if isinstance(out, tuple) else (out,)
-    for local in list(call.f_locals.values()):
-        for value in local if isinstance(local, tuple) else (local,):
-            array = _numbers(value)
-            real = isinstance(array, float) or (isinstance(array, np.ndarray) and array.dtype.kind == "f")
-            if real and not any(array is result for result in results):
+def _numbers(operands: tuple[Any, ...]) -> Iterator[Any]:
+    """The floating numbers among what a call was given."""
+    for operand in operands:
+        for value in operand if isinstance(operand, tuple | list) else (operand,):
+            array = array_of(value)
+            if isinstance(array, float) or (isinstance(array, np.ndarray) and array.dtype.kind == "f"):
                 yield array

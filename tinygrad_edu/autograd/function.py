@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 
 from ..engine.broadcasting import sum_to_shape
-from ..engine.graph import Leaf, Link
-from ..engine.recording import TensorBase, make_tensor, mode, pick, record
+from ..engine.graph import Link, Unread
+from ..engine.observing import mode, tell_of, watched
+from ..engine.recording import TensorBase, make_tensor, picks, record
 from ..engine.views import read_only_if_shared
 from ..errors import GraphError, ShapeError
 from .modes import no_grad
@@ -150,7 +151,7 @@ class Function:
         ]
         if True in ctx.needs_input_grad and places:
             call = _Call(cls, ctx, args, outputs, places)
-            recorded = call.record(args, links, [outputs[i] for i in places], recording)
+            recorded = call.record(args, links, [outputs[i] for i in places])
         else:
             recorded = ()
             places = []
@@ -170,7 +171,7 @@ class _Call:
     """
 
     fresh = False
-    rules = ()
+    vjps = ()
 
     def __init__(
         self,
@@ -188,9 +189,9 @@ class _Call:
         self.recorded = [(i, outputs[i].array.shape, outputs[i].array.dtype) for i in places]
         self.saved: list[tuple[str, int] | None] = []  # where each saved tensor is kept
 
-    def record(self, args: tuple[Any, ...], links: tuple[Link | None, ...], outputs: list[Any], recording: Any) -> Any:
+    def record(self, args: tuple[Any, ...], links: tuple[Link | None, ...], outputs: list[Any]) -> Any:
         """Make the node, and return its results as tensors."""
-        kept: list[Any] = [link or Leaf((), np.dtype(float)) for link in links]
+        kept: list[Any] = [link or Unread((), np.dtype(float)) for link in links]
         extra: list[Any] = []
         result = None
         arrays = tuple([out.array for out in outputs])
@@ -210,13 +211,11 @@ class _Call:
         self.ctx._to_save = ()
         links, saved = (*links, *[None] * len(extra)), (*kept, *extra)
         if len(arrays) == 1:
-            one = None if result is None else arrays[0]
-            return (record(self, arrays[0], links, saved, one, recording),)  # type: ignore[arg-type]
-        node = record(self, arrays[0], links, saved, result, True).source  # type: ignore[arg-type]
-        node.shape = ()
-        if recording is not True:
-            recording(node, arrays)
-        return tuple([pick(node, index, array, len(arrays)) for index, array in enumerate(arrays)])
+            tensor = record(self, arrays[0], links, saved, None if result is None else arrays[0])
+            if watched:
+                tell_of(tensor.source, args, arrays[0])
+            return (tensor,)
+        return picks(record(self, arrays[0], links, saved, result).source, args, arrays)
 
     def joint(self, g: Any, out: Any, *args: Any, needs: Sequence[Any]) -> list[Any]:
         """The gradients of all arguments, by the user's `backward`."""

@@ -7,12 +7,11 @@ import inspect
 from collections.abc import Callable, Generator
 from contextlib import ContextDecorator
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast, overload
 
 import numpy as np
 
-from ..engine.graph import Node
-from ..engine.recording import mode
+from ..engine.observing import mode
 
 __all__ = ["enable_grad", "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
@@ -24,11 +23,11 @@ class _Recording(ContextDecorator):
 
     def __init__(self, enabled: bool) -> None:
         self.enabled = enabled
-        self._before: list[bool | Callable[[Node, Any], None]] = []
+        self._before: list[bool] = []
 
     def __enter__(self) -> None:
         self._before.append(mode.recording)
-        _switch(self.enabled)
+        mode.recording = self.enabled
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -66,11 +65,6 @@ class _Recording(ContextDecorator):
         return _Recording(self.enabled)  # each call has its own: calls may overlap in several threads
 
 
-def _switch(enabled: bool) -> None:
-    # An anomaly detector that is at work stays at work: it is a way of recording.
-    mode.recording = (mode.recording or True) if enabled else False
-
-
 class set_grad_enabled(_Recording):
     """Record the graph, or do not, as `enabled` says: a function, a context manager and a decorator.
 
@@ -87,13 +81,13 @@ class set_grad_enabled(_Recording):
     def __init__(self, enabled: bool) -> None:
         if not isinstance(enabled, bool | np.bool_):
             raise TypeError(f"set_grad_enabled() takes True or False, got {enabled!r}")
-        super().__init__(enabled)
-        self._at_start: list[bool | Callable[[Node, Any], None]] = [mode.recording]
-        _switch(enabled)
+        super().__init__(bool(enabled))
+        self._at_start: list[bool] = [mode.recording]
+        mode.recording = bool(enabled)
 
     def __enter__(self) -> None:
         self._before.append(self._at_start.pop() if self._at_start else mode.recording)
-        _switch(self.enabled)
+        mode.recording = self.enabled
 
     def __call__(self, func: F) -> F:
         """Decorate a function; outside of it nothing changes."""
@@ -102,8 +96,24 @@ class set_grad_enabled(_Recording):
         return super().__call__(func)
 
 
-class no_grad(_Recording):
-    """Context manager and decorator: compute without recording the graph.
+class _Fixed(_Recording):
+    """One that says itself what holds inside. As a decorator it may be written without parentheses."""
+
+    _inside = True
+
+    @overload
+    def __new__(cls, func: F) -> F: ...  # type: ignore[misc]
+    @overload
+    def __new__(cls) -> Self: ...
+    def __new__(cls, func: Any = None) -> Any:
+        return super().__new__(cls) if func is None else cls()(func)
+
+    def __init__(self, func: Any = None) -> None:
+        super().__init__(self._inside)
+
+
+class no_grad(_Fixed):
+    """Context manager and decorator (with parentheses or without): compute without recording the graph.
 
     Leaves may be changed in place inside, as an optimizer does.
 
@@ -116,8 +126,7 @@ class no_grad(_Recording):
     tensor([0.8, 1.6], requires_grad=True)
     """
 
-    def __init__(self) -> None:
-        super().__init__(False)
+    _inside = False
 
 
 class inference_mode(no_grad):
@@ -131,7 +140,7 @@ class inference_mode(no_grad):
     """
 
 
-class enable_grad(_Recording):
+class enable_grad(_Fixed):
     """Context manager and decorator: record the graph again, inside `no_grad`.
 
     >>> import tinygrad_edu as tg
@@ -141,9 +150,6 @@ class enable_grad(_Recording):
     True
     """
 
-    def __init__(self) -> None:
-        super().__init__(True)
-
 
 def is_grad_enabled() -> bool:
     """Whether computations on tensors that require a gradient are being recorded.
@@ -152,4 +158,4 @@ def is_grad_enabled() -> bool:
     >>> tg.is_grad_enabled()
     True
     """
-    return bool(mode.recording)
+    return mode.recording

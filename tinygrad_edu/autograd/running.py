@@ -65,7 +65,7 @@ def run(
     `finish` is called when the gradients are known, before that.
     """
     before = mode.recording
-    mode.recording = (before or True) if create_graph else False
+    mode.recording = create_graph
     try:
         leaves, _ = backpropagate(roots, retain_graph=retain, lift=lift if create_graph else None)
         if finish is not None:
@@ -132,7 +132,7 @@ def grad(
 
     check = None if allow_unused else all_used
     before = mode.recording
-    mode.recording = (before or True) if create_graph else False
+    mode.recording = create_graph
     try:
         _, found = backpropagate(
             roots, retain_graph=retain, lift=lift if create_graph else None, wanted=sources, check=check

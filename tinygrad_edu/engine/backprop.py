@@ -7,11 +7,13 @@ where the backward pass is itself to be differentiated.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from ..errors import ShapeError
 from .broadcasting import sum_to_shape
-from .graph import Leaf, Lift, Link, Node, count_uses, leading_to
+from .graph import Leaf, Lift, Link, Node, Unread, count_uses, leading_to
+from .observing import computed, watched
 
 __all__ = ["apply_vjp", "backpropagate"]
 
@@ -97,22 +99,30 @@ def apply_vjp(node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | Non
     if lift is not None:
         out, args = lift(node)
     try:
-        if op.joint is not None:
-            return op.joint(g, out, *args, needs=needs)  # type: ignore[no-any-return,misc]
-        # One and two arguments are written out: a call with * costs as much as a small sum.
-        rules = op.vjps
-        if len(args) == 2:  # type: ignore[arg-type]
-            x, y = args  # type: ignore[misc]
-            first = None if needs[0] is None else rules[0](g, out, x, y)
-            return first, None if needs[1] is None else rules[1](g, out, x, y)
-        if len(args) == 1:  # type: ignore[arg-type]
-            return (rules[0](g, out, args[0]),)  # type: ignore[index]
-        return [None if link is None else rule(g, out, *args) for link, rule in zip(needs, rules)]  # type: ignore[misc]
+        if watched:
+            fn = partial(_by_rules, op, needs)
+            return computed("backward", op, fn, (g, out, *args))  # type: ignore[no-any-return,misc]
+        if op.joint is None:
+            # One and two arguments are written out: a call with * costs as much as a small sum.
+            rules = op.vjps
+            if len(args) == 2:  # type: ignore[arg-type]
+                x, y = args  # type: ignore[misc]
+                first = None if needs[0] is None else rules[0](g, out, x, y)
+                return first, None if needs[1] is None else rules[1](g, out, x, y)
+            if len(args) == 1:  # type: ignore[arg-type]
+                return (rules[0](g, out, args[0]),)  # type: ignore[index]
+        return _by_rules(op, needs, g, out, *args)  # type: ignore[misc]
     except Exception as error:
-        unread = any(isinstance(value, Node | Leaf) for value in args or ())
+        unread = any(isinstance(value, Node | Leaf | Unread) for value in args or ())
         hint = ". Of arguments that saves= does not name, a rule finds only shape and dtype" if unread else ""
         error.add_note(f"in a rule of {op.name!r}, during the backward pass{hint}")
         raise
+
+
+def _by_rules(op: Any, needs: Sequence[Link | None], g: Any, out: Any, *args: Any) -> Sequence[Any]:
+    if op.joint is not None:
+        return op.joint(g, out, *args, needs=needs)  # type: ignore[no-any-return]
+    return [None if link is None else rule(g, out, *args) for link, rule in zip(needs, op.vjps)]
 
 
 def _add(held: Any, part: Any, owned: bool, plain: bool) -> tuple[Any, bool]:

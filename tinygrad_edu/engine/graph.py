@@ -1,8 +1,9 @@
 """The graph of a computation: what is recorded of it, and in what order it can be walked.
 
-Two kinds of object make up a graph. A `Node` is one application of an op; its inputs lead to where the
-op's arguments came from. A `Leaf` is where a gradient is kept: that of a parameter, or of any tensor that
-asked for one. Links point backwards only, from results to inputs, so a graph nobody holds is freed at once.
+Two kinds of object make up a graph, and are called links. A `Node` is one application of an op; its inputs are
+the links that the op's arguments came from. A `Leaf` is where a gradient is kept: that of a parameter, or of any
+tensor that asked for one. Inputs point backwards only, so a graph nobody holds is freed at once. A tensor is
+an array and the link that it came from.
 """
 
 from __future__ import annotations
@@ -15,7 +16,20 @@ import numpy as np
 from ..errors import GraphError
 from . import versions
 
-__all__ = ["Cotangents", "Hook", "Leaf", "Lift", "Link", "Node", "check_walkable", "count_uses", "leading_to"]
+__all__ = [
+    "Cotangents",
+    "Hook",
+    "Leaf",
+    "Lift",
+    "Link",
+    "Node",
+    "TensorBase",
+    "Unread",
+    "array_of",
+    "check_walkable",
+    "count_uses",
+    "leading_to",
+]
 
 
 class Leaf:
@@ -40,8 +54,8 @@ class Node:
         op: the op, with `name`, `vjps` (one per argument, called as rule(g, out, *args)) or `joint`
             (one for all, called as joint(g, out, *args, needs=...)), and `fresh`.
         inputs: for each argument the Node or Leaf it came from; None where no gradient is wanted.
-        args: for each argument what the rules read: its value, or merely its link (which has a shape
-            and a dtype) where no rule reads the value. None once the graph was freed.
+        args: for each argument what the rules read: its value, or where no rule reads that, just its link or
+            `Unread`, which have its shape and dtype. None once the graph was freed.
         out: the op's result, if a rule reads it.
         shape, dtype: those of the result.
         clock: the time on the clock of in-place changes when the arguments were saved.
@@ -64,6 +78,35 @@ class Node:
     grad: Any
     where: Any
     mark: Any
+
+
+class Unread:
+    """In the place of an array that no rule reads: its shape and dtype alone."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape: tuple[int, ...] = shape
+        self.dtype: np.dtype[Any] = dtype
+
+
+class TensorBase:
+    """What the engine knows of a tensor: its array, and where it came from.
+
+    `source` is the Node that computed it, the Leaf that keeps its gradient, or None for a constant.
+    `view_` says with whom it shares its memory (see views.py), and is left unset where nobody else looked at it.
+    """
+
+    __slots__ = ("__weakref__", "array", "source", "view_")
+
+    array: Any
+    source: Link | None
+    view_: Any
+
+
+def array_of(value: Any) -> Any:
+    """The array of a tensor; anything else as it is."""
+    return value.array if isinstance(value, TensorBase) else value
 
 
 Link: TypeAlias = Node | Leaf

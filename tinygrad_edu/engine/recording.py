@@ -1,13 +1,12 @@
 """How a call of an op becomes a tensor with a node behind it.
 
-This is what every operation passes through, so that what is done here is done a thousand times a step:
-the two short ways, for ops of one and of two arrays, are written out for that reason.
+This is what every operation passes through, so that what is done here is done a thousand times a step. Ops of one
+and of two arrays therefore have a short way, for what is common; whatever is not goes the long way.
 """
 
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,39 +16,27 @@ from ..dtypes import float64
 from ..errors import GraphError, explain, require_own
 from . import versions
 from .callsite import PACKAGE
-from .graph import Cotangents, Leaf, Link, Node
+from .graph import Cotangents, Link, Node, TensorBase, Unread, array_of
+from .observing import computed, mode, tell_of, watched
+from .op import Primitive
 from .promotion import is_double, is_floating, on_integers, settle
-from .views import View, keep
+from .views import keep
 
 if TYPE_CHECKING:
-    from .primitives import Primitive
     from .typing import Tensor
 
-__all__ = ["TensorBase", "array_of", "lift", "make_tensor", "mode", "pick", "record", "recorder", "require_number"]
-
-
-class _Mode(threading.local):
-    """Whether calls are recorded, thread by thread: True, False, or a function that each node is shown to."""
-
-    recording: bool | Callable[[Node, Any], None] = True
-
-
-mode: _Mode = _Mode()
-
-
-class TensorBase:
-    """What the engine knows of a tensor: its array, and where it came from.
-
-    `source` is the Node that computed it, the Leaf that keeps its gradient, or None for a constant.
-    `view_` says with whom it shares its memory, and is left unset where nobody else looked at it.
-    """
-
-    __slots__ = ("__weakref__", "array", "source", "view_")
-
-    array: Any
-    source: Link | None
-    view_: View
-
+__all__ = [
+    "TensorBase",
+    "array_of",
+    "lift",
+    "make_tensor",
+    "mode",
+    "pick",
+    "picks",
+    "record",
+    "recorder",
+    "require_number",
+]
 
 tensor_type: type[Any] = TensorBase  # tensor.py puts Tensor here
 _new = object.__new__
@@ -65,11 +52,6 @@ def make_tensor(array: Any, source: Link | None) -> Tensor:
     return cast("Tensor", tensor)
 
 
-def array_of(value: Any) -> Any:
-    """The array of a tensor; anything else as it is."""
-    return value.array if isinstance(value, TensorBase) else value
-
-
 def recorder(op: Primitive) -> Callable[..., Any]:
     """The function that computes `op` and records the call; ops of one or two arrays have a short way."""
     parameters = op.signature.parameters.values()
@@ -78,47 +60,47 @@ def recorder(op: Primitive) -> Callable[..., Any]:
         ufunc = isinstance(op.numpy[0], np.ufunc) if op.numpy else False
         forward = op.numpy[0] if ufunc else op.forward
         if len(parameters) == 1:
-            return _record_unary(op, forward)
+            return _short_unary(op, forward)
         if len(parameters) == 2:
-            return _record_binary(op, forward)
-    return _record_any(op)
+            return _short_binary(op, forward)
+    return _long_way(op, op.forward)
 
 
-def _record_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _short_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """`call(x)` for an op of one array. The two short ways are written out: they are what a step is made of."""
     keep_x, keep_out = op.saved((True,))
     note = _recording_of(op)
+    long = _long_way(op, forward)
 
     def call(x: Any, /) -> Any:
         if not isinstance(x, TensorBase):
             return forward(x) if type(x) is ndarray else _on_anything(op, forward, x)
         array = x.array
-        source = x.source
+        if watched or array.dtype.kind != "f":
+            return long(x)
         try:
-            if source is None and array.dtype.kind != "f":
-                out = on_integers(forward, (array,), (True,))
-            else:
-                out = forward(array)
+            out = forward(array)
         except Exception as error:
             raise explain(op.name, (array,), error) from error
+        source = x.source
         if type(out) is not ndarray or (out.dtype is float64 and array.dtype is not float64):
             if type(out) is tuple:
-                return _several(op, out, (array,), (source,))
+                return _several(op, out, (array,), (source,), (x,))
             out = settle(op.name, out, (array,))
-        recording = mode.recording
-        if source is None or not recording:
+        if source is None or not mode.recording:
             return make_tensor(out, None)
-        return note(op, out, (source,), (array if keep_x else source,), out if keep_out else None, recording)
+        return note(op, out, (source,), (array if keep_x else source,), out if keep_out else None)
 
     return call
 
 
-def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _short_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """`call(x, y)` for an op of two arrays."""
     keep_x_for_x, keep_y_for_x, keep_out_for_x = op.saved((True, False))
     keep_x_for_y, keep_y_for_y, keep_out_for_y = op.saved((False, True))
     keep_x, keep_y, keep_out = op.saved((True, True))
     note = _recording_of(op)
+    long = _long_way(op, forward)
 
     def call(x: Any, y: Any, /) -> Any:
         a, b, from_x, from_y = x, y, None, None
@@ -130,22 +112,20 @@ def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callabl
             from_y = y.source
         elif a is x:
             return forward(x, y) if type(x) is ndarray else _on_anything(op, forward, x, y)
+        if watched or (from_x is from_y is None and not (is_floating(a) or is_floating(b))):
+            return long(x, y)
         try:
-            if from_x is from_y is None and not (is_floating(a) or is_floating(b)):
-                out = on_integers(forward, (a, b), (True, True))
-            else:
-                out = forward(a, b)
+            out = forward(a, b)
         except Exception as error:
             raise explain(op.name, (a, b), error) from error
         if type(out) is not ndarray or (out.dtype is float64 and not (is_double(a) and is_double(b))):
             if type(out) is tuple:
-                return _several(op, out, (a, b), (from_x, from_y))
+                return _several(op, out, (a, b), (from_x, from_y), (x, y))
             out = settle(op.name, out, (a, b))
             if from_x is not None or from_y is not None:
                 a, from_x = _alike(a, from_x, out.dtype)
                 b, from_y = _alike(b, from_y, out.dtype)
-        recording = mode.recording
-        if from_x is from_y is None or not recording:
+        if from_x is from_y is None or not mode.recording:
             return make_tensor(out, None)
         if from_y is None:
             saved = (a if keep_x_for_x else from_x, b if keep_y_for_x else None)
@@ -156,14 +136,14 @@ def _record_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callabl
         else:
             saved = (a if keep_x else from_x, b if keep_y else from_y)
             kept = out if keep_out else None
-        return note(op, out, (from_x, from_y), saved, kept, recording)
+        return note(op, out, (from_x, from_y), saved, kept)
 
     return call
 
 
-def _record_any(op: Primitive) -> Callable[..., Any]:
-    """`call(*args)` for any op: arguments are filled in, those that are tensors recorded."""
-    forward, signature, variadic, is_view = op.forward, op.signature, op.variadic, op.view
+def _long_way(op: Primitive, forward: Callable[..., Any]) -> Callable[..., Any]:
+    """`call(*args)` for any op, any arguments, and where somebody watches."""
+    signature, variadic, is_view = op.signature, op.variadic, op.view
     note = _recording_of(op)
     count, ruled = len(signature.parameters), len(op.vjps)
     has_rule = [op.joint is not None or (i < len(op.vjps) and op.vjps[i] is not None) for i in range(count)]
@@ -194,7 +174,10 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
                     elif min(i, count - 1) >= ruled > 0:  # behind the last rule there are options
                         require_number(op.name, op.parameters[min(i, count - 1)], value)
         try:
-            out = forward(*values) if tracked or not tensors else on_integers(forward, values, has_rule)
+            if watched and tensors:
+                out = computed("forward", op, compute, tuple(values))
+            else:
+                out = forward(*values) if tracked or not tensors else on_integers(forward, values, has_rule)
         except Exception as error:
             raise explain(op.name, values, error) from error
         if not tensors:
@@ -202,7 +185,7 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
                 require_own(op.name, out)
             return out
         if type(out) is tuple:
-            parts = _several(op, out, values, links)
+            parts = _several(op, out, values, links, args)
             if is_view:
                 for piece, part in enumerate(parts):
                     keep(part, args[0], call, args[1:], piece)
@@ -213,8 +196,7 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
                 for i, value in enumerate(values):
                     if links[i] is not None or (op.joint is None and has_rule[i if i < count else -1]):
                         values[i], links[i] = _alike(value, links[i], out.dtype)
-        recording = mode.recording
-        if not tracked or not recording:
+        if not tracked or not mode.recording:
             result = make_tensor(out, None)
         else:
             plan = plans.get(tracked)
@@ -222,10 +204,19 @@ def _record_any(op: Primitive) -> Callable[..., Any]:
                 plan = plans[tracked] = _plan(op, links)
             unread, reads_result = plan
             _let_go(values, links, unread)
-            result = note(op, out, tuple(links), tuple(values), out if reads_result else None, recording)
+            result = note(op, out, tuple(links), tuple(values), out if reads_result else None)
+            if watched:
+                tell_of(result.source, args, out)
         if is_view:
             keep(result, args[0], call, args[1:])
         return result
+
+    def compute(*values: Any) -> Any:
+        """All that a call computes on arrays."""
+        out = on_integers(forward, values, has_rule)
+        if type(out) is tuple:
+            return tuple([settle(op.name, part, values) for part in out])
+        return settle(op.name, out, values)
 
     return call
 
@@ -264,12 +255,10 @@ def _let_go(values: list[Any], links: Sequence[Link | None], unread: Sequence[in
     for i in unread:
         value = values[i]
         if hasattr(value, "dtype"):
-            values[i] = links[i] or Leaf(value.shape, value.dtype)
+            values[i] = links[i] or Unread(value.shape, value.dtype)
 
 
-def record(
-    op: Primitive, out: Any, links: tuple[Link | None, ...], saved: tuple[Any, ...], kept: Any, recording: Any
-) -> Any:
+def record(op: Any, out: Any, links: tuple[Link | None, ...], saved: tuple[Any, ...], kept: Any) -> Any:
     """The result as a Tensor whose source is a new Node."""
     node = _new(Node)
     node.op = op
@@ -280,8 +269,6 @@ def record(
     node.dtype = out.dtype
     node.clock = versions.now
     node.hooks = None
-    if recording is not True:
-        recording(node, out)
     tensor = _new(tensor_type)
     tensor.array = out
     tensor.source = node
@@ -290,14 +277,14 @@ def record(
 
 def _recording_of(op: Primitive) -> Callable[..., Any]:
     """How its calls are recorded: with their line, if op is one in which the samples of a batch may meet."""
-    return record if op.samples is None or not op.samples.mixing else record_with_line
+    return record if op.samples is None or not op.samples.mixing else _record_with_line
 
 
-def record_with_line(
-    op: Primitive, out: Any, links: tuple[Link | None, ...], saved: tuple[Any, ...], kept: Any, recording: Any
+def _record_with_line(
+    op: Primitive, out: Any, links: tuple[Link | None, ...], saved: tuple[Any, ...], kept: Any
 ) -> Any:
     """As `record`, and the node keeps which instruction of the user's code called the op."""
-    tensor = record(op, out, links, saved, kept, recording)
+    tensor = record(op, out, links, saved, kept)
     frame: Any = _getframe(2)
     while frame.f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
         frame = frame.f_back
@@ -311,7 +298,7 @@ def _alike(value: Any, link: Link | None, dtype: np.dtype[Any]) -> tuple[Any, Li
     Integers and NumPy numbers would make float32 gradients float64. What has a gradient itself is
     converted by an op, which gives its gradient back in its own dtype.
     """
-    if type(value) is ndarray and value.dtype == dtype:
+    if isinstance(value, ndarray) and value.dtype == dtype:
         return value, link
     if link is not None:
         tensor: Any = make_tensor(value, link)
@@ -319,22 +306,32 @@ def _alike(value: Any, link: Link | None, dtype: np.dtype[Any]) -> tuple[Any, Li
         return tensor.array, tensor.source
     if value is None or (isinstance(value, float | int) and not isinstance(value, np.generic)):
         return value, None
-    return np.asarray(value, dtype), None
+    return np.asanyarray(value, dtype), None
 
 
-def _several(op: Primitive, out: tuple[Any, ...], values: Sequence[Any], links: Sequence[Link | None]) -> Any:
+def _several(
+    op: Primitive,
+    out: tuple[Any, ...],
+    values: Sequence[Any],
+    links: Sequence[Link | None],
+    operands: tuple[Any, ...],
+) -> Any:
     """Several results as Tensors, each picked out of one new Node."""
     out = tuple([settle(op.name, part, values) for part in out])
-    recording = mode.recording
-    if not recording or all(link is None for link in links):
+    if not mode.recording or all(link is None for link in links):
         return tuple([make_tensor(part, None) for part in out])
     unread, reads_result = _plan(op, links)
     kept = list(values)
     _let_go(kept, links, unread)
-    node = _recording_of(op)(op, out[0], tuple(links), tuple(kept), out if reads_result else None, True).source
+    node = _recording_of(op)(op, out[0], tuple(links), tuple(kept), out if reads_result else None).source
+    return picks(node, operands, out)
+
+
+def picks(node: Node, operands: tuple[Any, ...], out: tuple[Any, ...]) -> Any:
+    """The results of a new node as Tensors; from then on it is a node with several."""
     node.shape = ()
-    if recording is not True:
-        recording(node, out)
+    if watched:
+        tell_of(node, operands, out)
     return tuple([pick(node, index, part, len(out)) for index, part in enumerate(out)])
 
 
@@ -353,12 +350,7 @@ class _Pick:
 
 def pick(node: Node, index: int, out: Any, count: int) -> Tensor:
     """Result number `index` of a node with several results, as a Tensor."""
-    pick = _new(Node)
-    pick.op = _Pick(index, count)
-    pick.inputs = pick.args = (node,)
-    pick.out = pick.hooks = None
-    pick.shape, pick.dtype, pick.clock = out.shape, out.dtype, node.clock
-    return make_tensor(out, pick)
+    return cast("Tensor", record(_Pick(index, count), out, (node,), (node,), None))
 
 
 def lift(node: Node) -> tuple[Any, tuple[Any, ...]]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .recording import TensorBase
+from .graph import TensorBase
 
 __all__ = ["Look", "Memory", "View", "keep", "leave", "read_only_if_shared", "share", "view_of"]
 

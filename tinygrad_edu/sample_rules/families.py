@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..engine.graph import Leaf, Link, Node
+from ..engine.graph import Leaf, Link, Node, Unread
 from .ids import NOBODY, SampleIds, Use, collapse, fit, is_plain, of_places, overwritten, simplify, spread
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _from_places(ids: Any, places: Any, shape: tuple[int, ...], exact: bool) -> 
 
 def _is_array(value: Any, link: Link | None) -> bool:
     """Whether an argument is one whose elements are moved: it is tracked, or what was kept of it is its shape."""
-    return link is not None or isinstance(value, Leaf | Node)
+    return link is not None or isinstance(value, Leaf | Node | Unread)
 
 
 def _numbers(shape: tuple[int, ...], counted: bool) -> Any:

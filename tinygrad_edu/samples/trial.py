@@ -14,7 +14,8 @@ import numpy as np
 from ..autograd.modes import enable_grad
 from ..engine.callsite import Site, call_site
 from ..engine.graph import Leaf, Node
-from ..engine.recording import TensorBase, make_tensor, mode
+from ..engine.observing import observing
+from ..engine.recording import TensorBase, make_tensor
 from ..engine.versions import mark_changed
 from ..errors import ShapeError
 from ..ops.generator import get_rng_state, set_rng_state
@@ -135,30 +136,26 @@ class Runs:
         """All ops of a run on what is tracked, in their order: name, the line that called it, result."""
         trace: list[tuple[str, Site | None, Any]] = []
 
-        def note(node: Node, out: Any) -> None:
+        def note(node: Node, operands: tuple[Any, ...], out: Any) -> None:
             trace.append((node.op.name, call_site(), out))
 
-        self(arrays, note)
+        with observing(note):
+            self(arrays)
         return trace
 
-    def __call__(self, arrays: list[Any], watch: Callable[[Node, Any], None] | None = None) -> Output:
-        """The output for these arrays; `watch` is shown each op on what is tracked."""
+    def __call__(self, arrays: list[Any]) -> Output:
+        """The output for these arrays."""
         values: list[Any] = []
         inputs: list[Any] = []
         given: list[Any] = []
         with unchanged(self._model), enable_grad():
-            recording = mode.recording
-            mode.recording = watch or recording
-            try:
-                for i, array in enumerate(arrays):
-                    values.append(self.batch.as_given(i, array.copy()))
-                    if self._tracked and array.dtype.kind == "f":
-                        inputs.append(make_tensor(array.copy(), Leaf(array.shape, array.dtype)))
-                        given.append(inputs[-1].clone())  # leaves cannot couple samples, what is computed can
-                        values[-1] = make_tensor(given[-1].array, given[-1].source)
-                results = flatten(self.batch.call(self._model, values))[0]
-            finally:
-                mode.recording = recording
+            for i, array in enumerate(arrays):
+                values.append(self.batch.as_given(i, array.copy()))
+                if self._tracked and array.dtype.kind == "f":
+                    inputs.append(make_tensor(array.copy(), Leaf(array.shape, array.dtype)))
+                    given.append(inputs[-1].clone())  # leaves cannot couple samples, what is computed can
+                    values[-1] = make_tensor(given[-1].array, given[-1].source)
+            results = flatten(self.batch.call(self._model, values))[0]
         results = [result for result in results if isinstance(result, TensorBase | np.ndarray)]
         _check_rows(results, self.batch.count)
         return Output(results, inputs, given)

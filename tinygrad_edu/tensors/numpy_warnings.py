@@ -18,7 +18,10 @@ import warnings
 from types import FrameType
 from typing import Any
 
+from ..engine import backprop, recording
 from ..engine.callsite import PACKAGE, beyond_numpy, users_frame, warn
+from ..engine.graph import Node
+from ..engine.op import Primitive
 
 __all__ = ["install"]
 
@@ -27,10 +30,7 @@ _ABOUT_NUMBERS = re.compile(
     r"((divide by zero|overflow|underflow|invalid value) encountered in \w+"
     r"|Mean of empty slice\.?|Degrees of freedom <= 0 for slice\.?)$"
 )
-
-
-_WALK = os.path.join("engine", "backprop.py")
-_RECORDING = os.path.join("engine", "recording.py")
+_OPTIM = os.path.join(PACKAGE, "optim")
 
 
 class _Hook:
@@ -51,15 +51,15 @@ def _where(frame: FrameType | None) -> str:
     """Which op, or step of an optimizer, runs in a frame of the library."""
     found = ""
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        file = frame.f_code.co_filename[len(PACKAGE) :]
-        op = frame.f_locals.get("op")
-        name = getattr(op, "name", op)
-        if file == _WALK and isinstance(name, str):
-            return f"in the backward of {name}"
-        if not found and file == _RECORDING and isinstance(name, str):
-            found = f"in the op {name}"
-        elif not found and file.startswith("optim") and frame.f_code.co_name == "step":
-            found = f"in {type(frame.f_locals.get('self')).__name__}.step()"
+        file, values = frame.f_code.co_filename, frame.f_locals.values()
+        if file == backprop.__file__:
+            for node in values:
+                if isinstance(node, Node):
+                    return f"in the backward of {node.op.name}"
+        elif not found and file == recording.__file__:
+            found = next((f"in the op {op.name}" for op in values if isinstance(op, Primitive)), "")
+        elif not found and file.startswith(_OPTIM) and frame.f_code.co_name == "step":
+            found = f"in {type(frame.f_locals[frame.f_code.co_varnames[0]]).__name__}.step()"
         frame = beyond_numpy(frame.f_back)
     return found or "in tinygrad_edu"
 

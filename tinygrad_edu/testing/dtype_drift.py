@@ -11,7 +11,8 @@ import numpy as np
 from ..dtypes import Array
 from ..engine.callsite import line_of, users_frame
 from ..engine.graph import Link, Node, count_uses
-from ..engine.recording import TensorBase, mode
+from ..engine.observing import observing
+from ..engine.recording import TensorBase
 from .subject import Subject, numbers
 
 __all__ = ["gradient_drift", "output_drift"]
@@ -41,20 +42,14 @@ def _first(subject: Subject, arrays: Sequence[Any], sought: Callable[[np.dtype[A
     """The first op whose result has a dtype that is sought, and the line that called it."""
     found: list[str] = []
 
-    def watch(node: Node, out: Any) -> None:
+    def look_at(node: Node, operands: tuple[Any, ...], out: Any) -> None:
         if not found and node.dtype.kind == "f" and sought(node.dtype):
-            call = sys._getframe(1)
-            while call.f_back is not None and call.f_code.co_name.startswith("record"):
-                call = call.f_back
-            found.append(f"{node.dtype} comes from {node.op.name!r} at {line_of(users_frame(call))}")
+            line = line_of(users_frame(sys._getframe(1)))
+            found.append(f"{node.dtype} comes from {node.op.name!r} at {line}")
 
     def observed(*given: Any) -> Any:
-        before = mode.recording
-        mode.recording = watch
-        try:
+        with observing(look_at):
             return subject.function(*given)
-        finally:
-            mode.recording = before
 
     Subject(subject.name, observed, subject.inputs, subject.kind, subject.used).outputs(arrays)
     return found[0] if found else ""

@@ -13,8 +13,9 @@ import numpy as np
 from ...autograd.modes import no_grad
 from ...dtypes import Array
 from ...engine.callsite import line_of, users_frame
-from ...engine.graph import Cotangents, Leaf, Link, Node
-from ...engine.recording import TensorBase, make_tensor, mode
+from ...engine.graph import Cotangents, Leaf, Link, Node, TensorBase, array_of
+from ...engine.observing import observing
+from ...engine.recording import make_tensor
 from ...nn.module.module import Module
 from ..subject import Subject, tracked
 
@@ -113,53 +114,36 @@ def tape_of(subject: Subject, arrays: Sequence[Any]) -> Tape:
     """Compute a subject's outputs, and write down every call of an op on the way."""
     tape = Tape(names=[given.name for given in subject.inputs])
 
-    def watch(node: Node, out: Any) -> None:
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_code.co_name.startswith(("record", "_several")):
-            frame = frame.f_back
-        given = _given(frame)
+    def write_down(node: Node, given: tuple[Any, ...], out: Any) -> None:
+        frame = users_frame(sys._getframe(1))
         operands = tuple(
             [_kept(value, link) for value, link in zip(given, [*node.inputs, *[None] * len(given)], strict=False)]
         )
         tracked = tuple([isinstance(value, TensorBase) and value.source is not None for value in given])
         outs = tuple([np.array(part, order="K") for part in (out if isinstance(out, tuple) else (out,))])
-        where = line_of(users_frame(frame))
-        tape.calls.append(Call(node, operands, outs, tracked, where, _layer(frame), isinstance(out, tuple)))
+        tape.calls.append(Call(node, operands, outs, tracked, line_of(frame), _layer(), isinstance(out, tuple)))
 
-    before = mode.recording
-    mode.recording = watch
-    try:
-        with np.errstate(all="ignore"):
-            tape.results, tape.leaves = subject.outputs(arrays)
-    finally:
-        mode.recording = before
+    with observing(write_down), np.errstate(all="ignore"):
+        tape.results, tape.leaves = subject.outputs(arrays)
     return tape
-
-
-def _given(frame: FrameType | None) -> tuple[Any, ...]:
-    """The operands of a call, from the frame of the function that computed it; see recording.py."""
-    found = {} if frame is None else frame.f_locals
-    if "array" in found:
-        return (found.get("x", found["array"]),)
-    if "a" in found and "b" in found:
-        return found.get("x", found["a"]), found.get("y", found["b"])
-    return tuple(found.get("args", ()))
 
 
 def _kept(value: Any, link: Link | None) -> Any:
     """A copy of an operand's array; in the dtype that the op really got, where it was converted to that of others."""
-    array = value.array if isinstance(value, TensorBase) else value
+    array = array_of(value)
     if not isinstance(array, np.ndarray):
         return array
     return np.array(array, array.dtype if link is None else link.dtype, order="K")
 
 
-def _layer(frame: FrameType | None) -> str:
+def _layer() -> str:
     """The innermost module whose forward is running, by its path in the outermost one."""
     running: list[Module] = []
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if frame.f_code.co_name == "forward":
-            owner = frame.f_locals.get("self")
+        code = frame.f_code
+        if code.co_name == "forward" and code.co_argcount:
+            owner = frame.f_locals.get(code.co_varnames[0])
             if isinstance(owner, Module):
                 running.append(owner)
         frame = frame.f_back
