@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TextIO
 
 from ..errors import BenchError
-from ..results import Result, load
+from ..loading import load
+from ..results import Result
 from . import table
 from .differences import differences
 from .kinds import KINDS, answers_of, by_kind, pictures_of, tables_of

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ...training.result import AtBatchSize, TrainResult
-from ...training.summary import RATES, regime, remark, waits
+from ...training.result import RATES, AtBatchSize, TrainResult, regime, remark, waits
 from ...units import NOTHING, about, amount, batch, number, rate, seconds
 from ..table import Answer, Table
 
