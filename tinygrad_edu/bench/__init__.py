@@ -1,5 +1,6 @@
 """Benchmarks of a user's own training: which batch size to use, and why."""
 
+from .. import absent as _absent
 from . import report
 from .advice.advice import Advice
 from .advice.advise import advise
@@ -24,3 +25,5 @@ __all__ = [
     "speed",
     "train",
 ]
+
+_absent.explain_names(__name__)
