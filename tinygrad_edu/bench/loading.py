@@ -10,10 +10,11 @@ from .latency.result import SpeedResult
 from .results import Result
 from .training.result import TrainResult
 
-__all__ = ["KINDS", "load"]
+__all__ = ["KINDS", "NAMES", "files_in", "load"]
 
 # All that there are: importing a class is what lets `Result.from_json` read its kind.
 KINDS = (Advice, SpeedResult, TrainResult)
+NAMES = [f"{kind.kind}.json" for kind in KINDS]  # of files in a folder
 
 
 def load(path: str | Path) -> Result:
@@ -33,12 +34,17 @@ def load(path: str | Path) -> Result:
         raise BenchError(f"{path}: {error}") from error
 
 
+def files_in(folder: Path) -> list[Path]:
+    """The files of all results in a folder."""
+    return [folder / name for name in NAMES if (folder / name).exists()]
+
+
 def _only(folder: Path) -> Path:
     """The file of the only result in a folder."""
-    names = [f"{kind.kind}.json" for kind in KINDS]
-    found = [name for name in names if (folder / name).exists()]
+    found = files_in(folder)
     if not found:
-        raise BenchError(f"{folder}: there is no result in it, which would be {', '.join(names)}")
+        raise BenchError(f"{folder}: there is no result in it, which would be {', '.join(NAMES)}")
     if len(found) > 1:
-        raise BenchError(f"{folder}: there are several results: give one of {', '.join(found)}")
-    return folder / found[0]
+        names = ", ".join(file.name for file in found)
+        raise BenchError(f"{folder}: there are several results: give one of {names}")
+    return found[0]

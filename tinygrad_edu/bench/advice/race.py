@@ -125,9 +125,7 @@ class _Trials:
     def _train(self, rate: float, seed: int, limit: int) -> Reached:
         self.tried.add(rate)
         run = self.lab.start(self.size, rate, seed)
-        begin = self.lab.clock.wall()
-        run.loss()
-        look = self.lab.clock.wall() - begin
+        look = self.lab.clock.took(run.loss)
         expected = self.best if math.isfinite(self.best) else limit / 2
         # Looks at the loss shall take about a fifth of the time, but be 8 at the least.
         every = min(max(expected / LOOKS, 4 * look / self.step_seconds), expected / 8)

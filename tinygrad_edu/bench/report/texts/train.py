@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ...training.result import RATES, AtBatchSize, TrainResult, regime, remark, waits
 from ...units import NOTHING, about, amount, batch, number, rate, seconds
 from ..table import Answer, Table
+from .noise import noise_table
 
 __all__ = ["answer", "tables"]
 
@@ -144,13 +145,8 @@ def _steps_or_not(row: AtBatchSize, value: float) -> str:
 
 
 def _noise(result: TrainResult) -> Table:
-    headings = ("step", "loss", "tr Σ", "|G|²", "smoothed noise scale")
-    rows = [
-        (number(mark.step), number(mark.loss), number(mark.trace), number(mark.signal), number(mark.smoothed))
-        for mark in result.noise.checkpoints
-    ]
     note = f"Along a training with a batch size of {batch(result.noise.batch_size)}, rate {rate(result.noise.rate)}."
-    return Table("Noise scale along a training", headings, rows, note, long=True)
+    return noise_table("Noise scale along a training", result.noise.checkpoints, note)
 
 
 def _interval(interval: tuple[float, float | None]) -> str:
