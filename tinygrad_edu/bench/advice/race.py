@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..runs.rates import Climb
-from ..runs.target import Reached, until
+from ..runs.target import LOOKS, Reached, until
 from ..timing.clock import Budget
 from ..timing.line import StepCost
 from .lab import Lab
 
 __all__ = ["Lane", "RaceNoise", "fitted_noise", "race_sizes", "run_lane"]
 
-LOOKS = 40  # at the loss, on the way to the target
 SCATTER = 0.1  # of the steps to a target, for the seeds and the rates that were tried
 NEAR = 1.05  # of the fewest steps: of rates that do as well, the lowest is taken, the farthest from where they fail
 LOSING = 1.2  # a rate that takes so many times the best one's steps is given up

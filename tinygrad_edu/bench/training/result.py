@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -57,6 +57,16 @@ class AtBatchSize:
     seconds: float
     regime: str
     reason: str
+
+    @property
+    def train_loss(self) -> float:
+        """At the end, mean over the runs that have one; NaN if none has."""
+        return _mean(run.train_loss for run in self.runs)
+
+    @property
+    def test_loss(self) -> float:
+        """Likewise over samples that were held out."""
+        return _mean(run.test_loss for run in self.runs)
 
 
 @dataclass
@@ -198,7 +208,7 @@ def _table(result: TrainResult) -> list[str]:
             row.steps,
             row.samples,
             row.seconds,
-            _test_loss(row),
+            row.test_loss,
         ]
         rows.append([str(row.batch_size), *map(number, numbers), "; ".join(filter(None, [regime(row), remark(row)]))])
     widths = [max(map(len, column)) for column in zip(*rows)]
@@ -210,9 +220,9 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([*(cell.rjust(width) for cell, width in zip(numbers, widths)), words]).rstrip()
 
 
-def _test_loss(row: AtBatchSize) -> float:
-    losses = [run.test_loss for run in row.runs if math.isfinite(run.test_loss)]
-    return sum(losses) / len(losses) if losses else math.nan
+def _mean(values: Iterable[float]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    return sum(finite) / len(finite) if finite else math.nan
 
 
 def _findings(result: TrainResult) -> list[str]:
