@@ -36,7 +36,8 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
     "linalg": ("Linear algebra", "`tinygrad_edu.linalg`.", [("tinygrad_edu.linalg", ("",))]),
     "autograd": (
         "Gradients",
-        "Running a backward pass, switching recording on and off, transforms of functions, your own ops.",
+        "Running a backward pass, switching recording on and off, your own ops, and transforms of functions, which "
+        "`tinygrad_edu.func` has under the same names.",
         [("tinygrad_edu", ("",)), ("tinygrad_edu.autograd", ("",))],
     ),
     "samples": (
@@ -143,12 +144,9 @@ def public_names(package: str) -> dict[str, Any]:
         if error.name != package:
             raise
         return {}
-    listed = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
-    found = {name: getattr(module, name) for name in listed}
+    found = {name: getattr(module, name) for name in module.__all__}
     return {
-        name: value
-        for name, value in found.items()
-        if not inspect.ismodule(value) and name != "annotations" and _home(name, value) is not None
+        name: value for name, value in found.items() if not inspect.ismodule(value) and _home(name, value) is not None
     }
 
 

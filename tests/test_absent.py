@@ -18,6 +18,21 @@ from tinygrad_edu.nn import functional as F
         (tg, "sofmax", r"module 'tinygrad_edu' has no attribute 'sofmax'\. Did you mean softmax\?"),
         (tg, "Linear", r"Did you mean linear or tg\.nn\.Linear\?"),
         (tg, "svd", r"Did you mean tg\.linalg\.svd\?"),
+        (tg, "GradientSum", r"Did you mean tg\.samples\.GradientSum\?"),
+        (tg, "gradient_property", r"Did you mean tg\.testing\.gradient_property\?"),
+        (tg, "advise", r"Did you mean tg\.bench\.advise\?"),
+        (nn, "optim", r"Did you mean tg\.optim\?"),
+        (tg, "Any", r"Did you mean any\?"),
+        (tg, "gradcheck", r"'gradcheck', which PyTorch has\. Use tg\.testing\.gradcheck and"),
+        (tg, "functional", r"Use tg\.nn\.functional, or tg\.func for grad, vjp"),
+        (tg.autograd, "functional", r"Use tg\.nn\.functional, or tg\.func for grad, vjp"),
+        (tg.func, "jacrev", r"Use tg\.func\.jacobian$"),
+        (tg.func, "grad_and_value", r"Use tg\.func\.value_and_grad, which returns the value first$"),
+        (tg.func, "vmap", r"Every function takes a batch of samples as it is"),
+        (tg.testing, "gradchek", r"'tinygrad_edu\.testing' has no attribute 'gradchek'\. Did you mean gradcheck\?"),
+        (tg.samples, "Gradientsum", r"Did you mean GradientSum\?"),
+        (tg.bench, "report_", r"Did you mean report\?"),
+        (tg.sample_rules, "elementwize", r"Did you mean elementwise\?"),
         (tg, "DataLoader", r"Did you mean tg\.data\.DataLoader\?"),
         (nn, "Lineer", r"module 'tinygrad_edu\.nn' has no attribute 'Lineer'\. Did you mean Linear\?"),
         (nn, "relu", r"Did you mean ReLU or tg\.nn\.functional\.relu\?"),
@@ -62,11 +77,11 @@ def test_pytorchs_names_in_the_table_are_really_not_here() -> None:
     for names in absent._INSTEAD:
         for name in names.split():
             assert not hasattr(tg.Tensor, name) or name not in vars(tg)
-            for place in (tg, nn, F, optim, optim.lr_scheduler, data, linalg):
+            for place in (tg, nn, F, optim, optim.lr_scheduler, data, linalg, tg.autograd, tg.func, tg.samples):
                 assert isinstance(vars(place).get(name, tg), ModuleType), (place, name)
 
 
-@pytest.mark.parametrize("name", ["testing", "cli"])
+@pytest.mark.parametrize("name", ["demo", "cli"])
 def test_a_part_that_is_not_imported_yet(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     importlib.import_module(f"tinygrad_edu.{name}")
     monkeypatch.delattr(tg, name)  # some other test may have imported it

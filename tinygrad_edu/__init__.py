@@ -1,15 +1,16 @@
 """tinygrad_edu: deep learning on NumPy, where a batch gradient is a sum over samples that you can open.
 
 The names here are PyTorch's and mean what PyTorch's mean: tensors and the functions on them, `nn`, `optim`,
-`data`, `linalg` and `autograd`. Each file of `ops` lists in `__all__` what it adds to this namespace.
+`data`, `linalg`, `autograd` and `func`. Each file of `ops` lists in `__all__` what it adds to this namespace.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import typing as _typing
 
 from . import absent as _absent
 from . import autograd as autograd
 from . import data as data
+from . import errors as errors
+from . import func as func
 from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
@@ -67,15 +68,13 @@ from .tensors import numpy_warnings as _numpy_warnings
 from .tensors.creation import *
 from .tensors.tensor import Tensor as Tensor
 
-if TYPE_CHECKING:
+_PARTS = ("autograd", "bench", "data", "errors", "func", "linalg", "nn", "optim", "sample_rules", "samples", "testing")
+
+if _typing.TYPE_CHECKING:  # most programs do without: imported when they are first asked for
     from . import bench as bench
     from . import samples as samples
+    from . import testing as testing
 
 _numpy_warnings.install()
-
-
-def __getattr__(name: str) -> Any:
-    """Parts that most programs do without are imported when they are first asked for."""
-    if name in ("bench", "samples"):
-        return importlib.import_module(f".{name}", __name__)
-    raise _absent.unknown(f"module {__name__!r}", name, lambda: globals())
+_absent.explain_names(errors.__name__)
+_absent.explain_names(__name__, *_PARTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -19,9 +20,11 @@ _INSTEAD = {
     "compile jit fx export": "There is nothing to compile: leave it out",
     "amp autocast GradScaler bfloat16": "There is no mixed precision: leave it out",
     "DataParallel parallel distributed": "Gradients are sums, so add those of the workers: tg.samples.GradientSum",
-    "func functional": "The functions tg.grad, tg.vjp, tg.jvp, tg.jacobian and tg.hessian stand in tg itself",
+    "functional": "Use tg.nn.functional, or tg.func for grad, vjp, jvp, jacobian and hessian",
+    "jacrev jacfwd": "Use tg.func.jacobian",
+    "grad_and_value": "Use tg.func.value_and_grad, which returns the value first",
     "vmap": "Every function takes a batch of samples as it is, and losses.backward(per_sample=True) tells them apart",
-    "gradcheck gradgradcheck": "Write from tinygrad_edu.testing import gradcheck, gradgradcheck",
+    "gradcheck gradgradcheck": "Use tg.testing.gradcheck and tg.testing.gradgradcheck",
     "utils": "Use tg.data for Dataset and DataLoader, tg.nn.utils for the rest",
     "Size": "A shape is a tuple",
     "dtype finfo iinfo set_printoptions inf nan pi e newaxis": "Use NumPy's",
@@ -59,7 +62,10 @@ _INSTEAD = {
 _MEANT = {"array": "tg.tensor", "asarray": "tg.as_tensor", "ndarray": "tg.Tensor"}
 
 # Where a name may be that was looked for in the wrong place.
-_PLACES = ("nn", "nn.functional", "nn.init", "optim", "optim.lr_scheduler", "data", "linalg", "autograd", "samples")
+_PLACES = (
+    *("nn", "nn.functional", "nn.init", "optim", "optim.lr_scheduler", "data", "linalg", "autograd", "func"),
+    *("samples", "testing", "bench", "sample_rules"),
+)
 _PACKAGE = __name__.rpartition(".")[0]
 
 
@@ -105,29 +111,38 @@ def _suggestion(name: str, known: Iterable[str]) -> str:
     if name in _MEANT:
         return f". Did you mean {_MEANT[name]}?"
     found = [other for other in names if other.lower() == name.lower()]
-    found += [f"tg.{place}.{name}" for place in _PLACES if _has(f"{_PACKAGE}.{place}", name)]
-    if not found and _has(_PACKAGE, name):
+    found += [f"tg.{place}.{name}" for place in _PLACES if _has(import_module(f"{_PACKAGE}.{place}"), name)]
+    if not found and _has(sys.modules[_PACKAGE], name):
         found = [f"tg.{name}"]
     found = found or difflib.get_close_matches(name, names, 1)
     return f". Did you mean {' or '.join(found[:2])}?" if found else ""
 
 
-def _has(module: str, name: str) -> bool:
-    value = getattr(sys.modules.get(module), "__dict__", {}).get(name)
-    return value is not None and not isinstance(value, ModuleType)
+def _has(module: ModuleType, name: str) -> bool:
+    return name in getattr(module, "__all__", ())
 
 
-def explain_names(module: str) -> None:
-    """Let a package say what to write for a name that it lacks, or when one of its files is called like a class."""
+def explain_names(module: str, *parts: str) -> None:
+    """Let a package show what is public in it, and say what to write for a name that it lacks.
+
+    It says so too when one of its files is called like a class.
+
+    Args:
+        module: the package, once all is in it.
+        parts: the packages in it that are public. Those that it has not imported are, when they are first asked for.
+    """
     package: Any = sys.modules[module]
-
-    def names() -> list[str]:
-        return [other for other, value in vars(package).items() if not isinstance(value, ModuleType)]
+    if "__all__" not in vars(package):
+        own = [name for name, value in vars(package).items() if name[0] != "_" and not isinstance(value, ModuleType)]
+        package.__all__ = [*own, *parts]
 
     def missing(name: str) -> Any:
-        raise unknown(f"module {module!r}", name, names)
+        if name in parts:
+            return import_module(f"{module}.{name}")
+        raise unknown(f"module {module!r}", name, lambda: package.__all__)
 
     package.__getattr__ = missing
+    package.__dir__ = lambda: sorted(package.__all__)
     for name, value in vars(package).items():
         if isinstance(value, ModuleType) and value.__name__ == f"{module}.{name}" and _class_of(package, name):
             value.__class__ = _File

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from ticking import ticking as ticking
 
+from tinygrad_edu.bench.loading import load
 from tinygrad_edu.bench.problem.run import Run
-from tinygrad_edu.bench.results import load
 from tinygrad_edu.cli.command import main
 
 NET = """

@@ -1,12 +1,14 @@
 """Benchmarks of a user's own training: which batch size to use, and why."""
 
+from .. import absent as _absent
+from . import report
 from .advice.advice import Advice
 from .advice.advise import advise
 from .comparison import Comparison, compare
 from .errors import BenchError
 from .latency.result import SpeedResult
 from .latency.speed import speed
-from .results import load
+from .loading import load
 from .training.result import TrainResult
 from .training.train import train
 
@@ -19,6 +21,9 @@ __all__ = [
     "advise",
     "compare",
     "load",
+    "report",
     "speed",
     "train",
 ]
+
+_absent.explain_names(__name__)

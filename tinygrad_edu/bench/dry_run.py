@@ -32,39 +32,25 @@ def dry_run(
     loss_fn: Any,
     data: Any,
     *,
-    optimizer: Any,
-    test_data: Any = None,
     batch_sizes: Sequence[int] | None = None,
-    threads: int | None = None,
-    memory_limit: int | None = None,
-    budget: float | None = None,
-    seed: int = 0,
-    names: dict[str, str] | None = None,
     seeds: int = 3,
     max_epochs: float = 50,
-    **rest: Any,
+    target_loss: float | None = None,
+    lr_rule: str = "tune",
+    **more: Any,
 ) -> str:
     """Say what `advise`, `speed` or `train` would do with these arguments, after a few steps to see what they cost.
 
     Args:
         word: "advise", "speed" or "train".
-        rest: what the other arguments would be; not looked at.
+        model, loss_fn, data, more: as for `session`.
+        batch_sizes, seeds, max_epochs: as for `train`.
+        target_loss, lr_rule: not looked at: what they change is not known before.
 
     Raises:
         BenchError: if what was given does not fit together.
     """
-    with session(
-        model,
-        loss_fn,
-        data,
-        optimizer=optimizer,
-        test_data=test_data,
-        budget=budget,
-        threads=threads,
-        memory_limit=memory_limit,
-        seed=seed,
-        names=names,
-    ) as now:
+    with session(model, loss_fn, data, **more) as now:
         count = len(now.problem.train)
         sizes = now.sizes(batch_sizes) or _usual_sizes(word, count, now.largest)
         cost = _glance(now, sizes)

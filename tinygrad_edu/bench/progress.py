@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TextIO
 
-__all__ = ["Tell", "progress"]
+__all__ = ["Tell", "progress", "silent"]
 
 Tell = Callable[[str, float], None]  # what is being done, and the share of the budget that is spent
 
@@ -33,7 +33,7 @@ def progress(seconds: float | None = None, file: TextIO | None = None) -> Iterat
     """
     file = sys.stderr if file is None else file
     if not file.isatty() or find_spec("rich") is None:
-        yield _silent
+        yield silent
         return
     from rich.console import Console
     from rich.markup import escape
@@ -53,7 +53,7 @@ def progress(seconds: float | None = None, file: TextIO | None = None) -> Iterat
         yield tell
 
 
-def _silent(text: str, spent: float) -> None:
+def silent(text: str, spent: float) -> None:
     """Tells nobody."""
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import math
 import os
 import types
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, Union
 
@@ -16,12 +16,9 @@ import numpy as np
 
 from .errors import BenchError
 
-__all__ = ["SCHEMA", "Result", "load"]
+__all__ = ["SCHEMA", "Result"]
 
 SCHEMA = 1
-
-# Where the class of a kind is, which has to be imported before a file of that kind can be read.
-HOMES = {"advise": ".advice.advice", "speed": ".latency.result", "train": ".training.result"}
 
 R = TypeVar("R", bound="Result")
 _KINDS: dict[str, type[Result]] = {}
@@ -41,6 +38,7 @@ class Result:
     """
 
     kind: ClassVar[str] = ""
+    in_notebooks: ClassVar[Callable[[Any], str]]  # its HTML; `report`, which knows all kinds, puts it here
 
     problem: dict[str, Any]
     settings: dict[str, Any]
@@ -98,9 +96,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         """The answer and its first picture, for a notebook."""
-        from .report import fragment  # which knows all kinds of results
-
-        return fragment(self)
+        return self.in_notebooks()
 
     def save(self, folder: str | Path) -> Path:
         """Write it into a folder, which is made if need be, as ``KIND.json``; returns the file.
@@ -118,39 +114,10 @@ class Result:
         return path
 
 
-def load(path: str | Path) -> Result:
-    """The result in a file, or the only one in a folder.
-
-    Raises:
-        BenchError: if it cannot be read, or holds no result of this schema; if a folder has none, or several.
-    """
-    path = Path(path)
-    if path.is_dir():
-        path = _only(path)
-    try:
-        return Result.from_json(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise BenchError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, BenchError) as error:  # ValueError: no UTF-8
-        raise BenchError(f"{path}: {error}") from error
-
-
-def _only(folder: Path) -> Path:
-    """The file of the only result in a folder."""
-    names = [f"{kind}.json" for kind in HOMES]
-    found = [name for name in names if (folder / name).exists()]
-    if not found:
-        raise BenchError(f"{folder}: there is no result in it, which would be {', '.join(names)}")
-    if len(found) > 1:
-        raise BenchError(f"{folder}: there are several results: give one of {', '.join(found)}")
-    return folder / found[0]
-
-
 def _class_of(kind: str) -> type[Result]:
-    if kind not in _KINDS and kind in HOMES:
-        importlib.import_module(HOMES[kind], __package__)
     if kind not in _KINDS:
-        raise BenchError(f"a result of {kind!r}, which this version does not know: it knows {', '.join(HOMES)}")
+        known = ", ".join(sorted(_KINDS))
+        raise BenchError(f"a result of {kind!r}, which this version does not know: it knows {known}")
     return _KINDS[kind]
 
 

@@ -67,19 +67,16 @@ def session(
     loss_fn: Any,
     data: Any,
     *,
-    optimizer: Any,
-    test_data: Any = None,
-    hold_out: bool = True,
     budget: float | None = None,
     threads: int | None = None,
     memory_limit: int | None = None,
     seed: int = 0,
-    names: dict[str, str] | None = None,
+    **more: Any,
 ) -> Iterator[Session]:
     """Read what the user gave; afterwards generators and thread limits are as they were.
 
     Args:
-        model, loss_fn, data, optimizer, test_data, hold_out, seed, names: as for `Problem.of`.
+        model, loss_fn, data, seed, more: as for `Problem.of`.
         budget: seconds; None for as many as it takes.
         threads: of the BLAS library; None keeps what is set.
         memory_limit: bytes that a training may take; None for as much as it takes.
@@ -97,16 +94,7 @@ def session(
         )
     running = Budget(check_budget(budget))
     with limited(threads), preserved():
-        problem = Problem.of(
-            model,
-            loss_fn,
-            data,
-            optimizer=optimizer,
-            test_data=test_data,
-            hold_out=hold_out,
-            seed=seed,
-            names=names,
-        )
+        problem = Problem.of(model, loss_fn, data, seed=seed, **more)
         count = threads_in_use()
         clock = Clock.for_threads(count if not problem.train.workers else count + problem.train.workers)
         largest, notes = _fitting(problem, memory_limit, running, seed)

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ..bench.errors import BenchError
+from ..bench.loading import load
 from ..bench.problem.builtin import DATA, MODELS
 from ..bench.problem.chosen import OPTIMIZERS, Chosen
 from ..bench.problem.sizes import parse_sizes
-from ..bench.results import Result, load
+from ..bench.results import Result
 from ..bench.timing.clock import Budget
 
 __all__ = ["WORDS", "add_bench", "bench"]

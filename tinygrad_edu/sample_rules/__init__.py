@@ -1,3 +1,6 @@
 """Sample rules: how the samples of a batch stay apart in an op. For the authors of ops."""
 
+from .. import absent as _absent
 from .families import *
+
+_absent.explain_names(__name__)

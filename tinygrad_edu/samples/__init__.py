@@ -1,5 +1,6 @@
 """Opening the sum: the gradient of each sample of a batch, at the price of one backward pass."""
 
+from .. import absent as _absent
 from .attribution import influence as influence
 from .cost import Cost as Cost
 from .explanation import Explanation as Explanation
@@ -11,3 +12,5 @@ from .noise_meter import noise_scale as noise_scale
 from .sample_grads import SampleGrads as SampleGrads
 from .separability import Separability as Separability
 from .separability import check as check
+
+_absent.explain_names(__name__)

@@ -1,5 +1,6 @@
 """Testing gradients: ours, and those of your own functions and modules."""
 
+from .. import absent as _absent
 from .checks import gradcheck as gradcheck
 from .checks import gradcheck_vjp as gradcheck_vjp
 from .checks import gradgradcheck as gradgradcheck
@@ -13,3 +14,5 @@ from .modules import check_module as check_module
 from .property import gradient_property as gradient_property
 from .report import GradcheckError as GradcheckError
 from .report import Report as Report
+
+_absent.explain_names(__name__)

@@ -10,6 +10,12 @@ import pytest
 from tinygrad_edu.bench.advice.noise import Checkpoint, weighted_noise
 
 
+def test_the_noise_scale_of_a_moment_alone() -> None:
+    assert Checkpoint(0, 1.0, 6.0, 2.0).alone == 3.0
+    assert math.isnan(Checkpoint(0, 1.0, 6.0, 0.0).alone)
+    assert math.isnan(Checkpoint(0, 1.0, 6.0, -1.0).alone)
+
+
 def test_it_is_the_weighted_mean_of_what_the_checkpoints_say():
     far = [Checkpoint(step, 1.0, 1.0, 1 / 10) for step in range(40)]
     late = [Checkpoint(step, 0.1, 1.0, 1 / 1000) for step in range(40, 80)]

@@ -15,8 +15,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def draw(on: Canvas) -> None:
-    on.sizes([1, 4096])
-    on.label("samples in a batch", "<b>$x$</b> & more")
+    on.sizes([1, 4096], "<b>$x$</b> & more")
     on.logarithmic([1e-4, 3e-2], lambda value: f"{value:g} s")
     on.line([1, 64, 4096], [1e-4, 1e-3, 3e-2], "predicted")
     on.dots([1, 64], [2e-4, 1e-3], "measured")

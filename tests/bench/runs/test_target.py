@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_edu.bench.runs.target import crossing, until
+from tinygrad_edu.bench.runs.target import crossing, obstacle, until
 from tinygrad_edu.bench.timing.clock import Budget
 
 
@@ -93,3 +93,19 @@ def test_a_loss_that_explodes_before_the_first_look_ends_it_though_it_would_come
     assert end.why == "diverged"
     assert spike <= end.taken <= spike + 3
     assert end.curve[-1] == (end.taken, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("first", "target", "said"),
+    [
+        (math.nan, None, "is not a finite number: there is nothing to compare"),
+        (math.inf, 0.1, "is not a finite number"),
+        (2.0, 2.0, "The target, 2, is no lower than the loss before any training, 2."),
+        (2.0, 1.9, ""),
+        (2.0, None, ""),
+    ],
+)
+def test_why_a_target_says_nothing(first: float, target: float | None, said: str) -> None:
+    found = obstacle(first, target)
+    assert said in found
+    assert bool(said) == bool(found)

@@ -14,9 +14,14 @@ def test_a_budget_is_spent_on_the_wall() -> None:
     machine = Machine()
     budget = Budget(3.0, machine.clock.wall)
     machine.work(2.0)
-    assert (budget.left, budget.spent) == (1.0, 2.0)
+    assert (budget.left, budget.spent, budget.share) == (1.0, 2.0, 2 / 3)
     machine.work(2.0)
-    assert (budget.left, budget.spent) == (0.0, 4.0)
+    assert (budget.left, budget.spent, budget.share) == (0.0, 4.0, 1.0)
+
+
+def test_a_call_is_timed_on_the_wall() -> None:
+    machine = Machine()
+    assert machine.clock.took(lambda: machine.work(3.0)) == 3.0
 
 
 def test_no_budget_is_never_spent() -> None:
@@ -24,6 +29,7 @@ def test_no_budget_is_never_spent() -> None:
     budget = Budget(None, machine.clock.wall)
     machine.work(1e9)
     assert budget.left == math.inf
+    assert budget.share == 0.0
 
 
 def test_budgets_that_may_be_given() -> None:

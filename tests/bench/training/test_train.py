@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
 from tinygrad_edu.bench import BenchError, train
+from tinygrad_edu.bench.loading import load
 from tinygrad_edu.bench.problem import Run
-from tinygrad_edu.bench.results import Result, load
+from tinygrad_edu.bench.results import Result
 from tinygrad_edu.bench.timing import clock
 from tinygrad_edu.bench.timing.clock import Budget
 from tinygrad_edu.bench.training.plan import Plan

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ...optim import SGD
 from ..errors import BenchError
 from ..problem import TIMING_RATE, Problem, Run
+from ..progress import Tell, silent
 from ..session import Session, session
 from .advice import Advice
 from .findings import Findings
@@ -37,7 +38,7 @@ def advise(
     memory_limit: int | None = None,
     seed: int = 0,
     names: dict[str, str] | None = None,
-    tell: Callable[[str, float], None] | None = None,
+    tell: Tell | None = None,
 ) -> Advice:
     """Which batch size reaches a training loss soonest, at which learning rate, and why.
 
@@ -91,7 +92,6 @@ def advise(
         names=names,
     ) as now:
         problem, allowed = _affordable(now), now.sizes(batch_sizes)
-        options = {} if tell is None else {"tell": tell}
         lab = Lab(
             functools.partial(Run, problem),
             now.largest,
@@ -100,7 +100,7 @@ def advise(
             now.budget,
             seed,
             allowed,
-            **options,
+            tell or silent,
         )
         found = Findings(now.largest, problem.gradual, allowed, threads=now.environment["threads"])
         stopped = ""
@@ -129,9 +129,7 @@ def advise(
 def _affordable(now: Session) -> Problem:
     """The problem, with fewer samples to compare losses over where a look at all of them takes long."""
     run, count = Run(now.problem, 1, TIMING_RATE, 0), len(now.problem.judged[1])
-    begin = now.clock.wall()
-    run.loss()
-    took = now.clock.wall() - begin
+    took = now.clock.took(run.loss)
     most = count if took <= LOOK * now.budget.seconds else int(count * LOOK * now.budget.seconds / took)
     if most >= count or count <= FEWEST:
         return now.problem

@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..problem.sizes import powers_of_two
+
 __all__ = ["excess", "near_sizes", "optimum", "relative_time", "within"]
 
 HALF_WAY = 0.6  # octaves from B*: the formula cannot tell a size so far from one that is 0.4 away on the other side
@@ -91,7 +93,7 @@ def near_sizes(best: float, count: int, allowed: Sequence[int] | None = None) ->
     """
     if not allowed and best >= count:
         return [count]
-    sizes = list(allowed) if allowed else [2**k for k in range(count.bit_length())]
+    sizes = list(allowed) if allowed else powers_of_two(count)
     far = {size: abs(math.log2(size / best)) for size in sizes if size <= count}
     nearest, *others = sorted(far, key=far.__getitem__)
     return [nearest, *[size for size in others if far[size] <= HALF_WAY]]

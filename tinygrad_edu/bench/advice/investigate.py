@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from ..problem import TIMING_RATE
-from ..runs.rates import Climb
+from ..runs.rates import none_works
+from ..runs.target import obstacle
 from ..timing.clock import Budget
 from .findings import Findings
 from .lab import Lab
@@ -30,7 +31,7 @@ def investigate(lab: Lab, found: Findings, target: float | None) -> None:
     lab.say("timing steps")
     found.cost = step_cost(lab)
     climb, first = first_rate(lab, found.cost)
-    found.obstacle = _obstacle(climb, first, target)
+    found.obstacle = obstacle(first, target) or ("" if math.isfinite(climb.best) else _no_rate(climb.costs))
     if not found.obstacle:
         found.probing = probe_training(lab, found.cost, climb.best, target)
         _set_target(found, target)
@@ -38,17 +39,6 @@ def investigate(lab: Lab, found: Findings, target: float | None) -> None:
         _race(lab, found)
         _further(lab, found)
         _final_rate(lab, found)
-
-
-def _obstacle(climb: Climb, first: float, target: float | None) -> str:
-    """Why there can be no answer, as far as the search for a rate shows; empty if there can."""
-    if not math.isfinite(first):
-        return "The loss of the new model is not a finite number: there is nothing to compare."
-    if target is not None and target >= first:
-        return f"The target, {target:g}, is no lower than the loss before any training, {first:.4g}."
-    if not math.isfinite(climb.best):
-        return _no_rate(climb.costs)
-    return ""
 
 
 def _no_rate(costs: dict[float, float]) -> str:
@@ -60,10 +50,7 @@ def _no_rate(costs: dict[float, float]) -> str:
             f"None of the learning rates that there was time for, {tried[0]:.2g} to {tried[-1]:.2g}, lowered the "
             "training loss: give it a larger budget, or check that the model can learn from these data."
         )
-    return (
-        f"No learning rate from {tried[0]:.2g} to {tried[-1]:.2g} lowered the training loss with this optimizer: check "
-        "that the model can learn from these data, and that its losses stay finite."
-    )
+    return none_works(tried)
 
 
 def _set_target(found: Findings, target: float | None) -> None:

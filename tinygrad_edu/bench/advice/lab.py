@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ...samples.noise import NoiseScale
+from ..progress import Tell, silent
 from ..runs.target import Trainable
 from ..timing.clock import Budget, Clock
 
@@ -27,10 +28,6 @@ class Learner(Trainable, Protocol):
 
     def coupling(self) -> str:
         """The layer that makes samples depend on one another; empty where none can be named."""
-
-
-def _silent(stage: str, share: float) -> None:
-    """Progress that nobody looks at."""
 
 
 @dataclass
@@ -55,11 +52,11 @@ class Lab:
     budget: Budget
     seed: int = 0
     allowed: list[int] = field(default_factory=list)
-    tell: Callable[[str, float], None] = _silent
+    tell: Tell = silent
 
     def say(self, stage: str) -> None:
         """Tell what is being done now."""
-        self.tell(stage, min(1.0, self.budget.spent / self.budget.seconds))
+        self.tell(stage, self.budget.share)
 
     def part(self, share: float) -> Budget:
         """A budget of its own for a stage: this share of the whole, or what is left."""

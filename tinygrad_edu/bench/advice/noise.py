@@ -31,6 +31,11 @@ class Checkpoint:
     signal: float
     smoothed: float = math.nan
 
+    @property
+    def alone(self) -> float:
+        """The noise scale, not smoothed; NaN where the noise hides the gradient."""
+        return self.trace / self.signal if self.signal > 0 else math.nan
+
 
 def smoothed(checkpoints: Sequence[Checkpoint]) -> tuple[np.ndarray, np.ndarray]:
     """tr Σ and |G|² of each checkpoint, as means over it and up to three neighbours on either side.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ...errors import SampleCouplingError, TinygradError
 from ..problem import TIMING_RATE
+from ..problem.sizes import powers_of_two
 from ..runs.rates import FIRST_RATE, Climb
 from ..runs.target import Reached, until
 from ..timing.clock import Budget
@@ -62,7 +63,7 @@ def step_cost(lab: Lab, sizes: list[int] | None = None, known: StepCost | None =
     budget = lab.part(0.1)
     learner = lab.start(lab.usual, TIMING_RATE, lab.seed)
     runs: dict[int, Learner] = {}
-    for size in sizes or _doubling(lab):
+    for size in sizes or powers_of_two(min(lab.count, max([LARGEST, *lab.allowed]))):
         run = learner.sized(size)
         try:
             run.step()
@@ -71,9 +72,8 @@ def step_cost(lab: Lab, sizes: list[int] | None = None, known: StepCost | None =
                 raise
             continue
         runs[size] = run
-        begin = lab.clock.wall()
-        run.step()
-        if len(runs) > 2 and (lab.clock.wall() - begin) * ROUNDS > budget.seconds / 4:
+        took = lab.clock.took(run.step)
+        if len(runs) > 2 and took * ROUNDS > budget.seconds / 4:
             break  # twice as large would take the time that others need
     timings = side_by_side(
         {size: run.step for size, run in runs.items()},
@@ -84,12 +84,6 @@ def step_cost(lab: Lab, sizes: list[int] | None = None, known: StepCost | None =
         seed=lab.seed,
     )
     return fit_line(timings, known)
-
-
-def _doubling(lab: Lab) -> list[int]:
-    """1, 2, 4, …; up to 1024, to the data or to the largest size allowed."""
-    most = min(lab.count, max([LARGEST, *lab.allowed]))
-    return [2**k for k in range(most.bit_length())]
 
 
 def first_rate(lab: Lab, cost: StepCost) -> tuple[Climb, float]:

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..runs.rates import Climb
-from ..runs.target import Reached, until
+from ..runs.target import LOOKS, Reached, until
 from ..timing.clock import Budget
 from ..timing.line import StepCost
 from .lab import Lab
 
 __all__ = ["Lane", "RaceNoise", "fitted_noise", "race_sizes", "run_lane"]
 
-LOOKS = 40  # at the loss, on the way to the target
 SCATTER = 0.1  # of the steps to a target, for the seeds and the rates that were tried
 NEAR = 1.05  # of the fewest steps: of rates that do as well, the lowest is taken, the farthest from where they fail
 LOSING = 1.2  # a rate that takes so many times the best one's steps is given up
@@ -125,9 +124,7 @@ class _Trials:
     def _train(self, rate: float, seed: int, limit: int) -> Reached:
         self.tried.add(rate)
         run = self.lab.start(self.size, rate, seed)
-        begin = self.lab.clock.wall()
-        run.loss()
-        look = self.lab.clock.wall() - begin
+        look = self.lab.clock.took(run.loss)
         expected = self.best if math.isfinite(self.best) else limit / 2
         # Looks at the loss shall take about a fifth of the time, but be 8 at the least.
         every = min(max(expected / LOOKS, 4 * look / self.step_seconds), expected / 8)

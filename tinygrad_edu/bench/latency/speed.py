@@ -137,7 +137,7 @@ def time_steps(
 
     def say(stage: str) -> None:
         if tell is not None:
-            tell(stage, min(1.0, budget.spent / budget.seconds))
+            tell(stage, budget.share)
 
     try:
         say("measuring memory")

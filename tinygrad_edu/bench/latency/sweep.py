@@ -100,7 +100,7 @@ class Sweep:
             try:
                 run = self._training(size)
                 run.step()
-                self._took[size] = (self._wall(run.step), self._try_norms(run, size))
+                self._took[size] = (self._clock.took(run.step), self._try_norms(run, size))
                 self.runs[size] = run
             except TinygradError as error:
                 problem = error
@@ -139,17 +139,12 @@ class Sweep:
         """A new training."""
         return self._start(self._problem, size, TIMING_RATE, self._seed, even=True)
 
-    def _wall(self, work: Work) -> float:
-        begin = self._clock.wall()
-        work()
-        return self._clock.wall() - begin
-
     def _try_norms(self, run: Steps, size: int) -> float:
         """Seconds of a step with norms; NaN where there is none."""
         if self.norms_absent:
             return math.nan
         try:
-            return self._wall(with_norms(run))
+            return self._clock.took(with_norms(run))
         except TinygradError as error:
             self.norms_absent = " ".join(str(error).split())
             return math.nan

@@ -21,6 +21,7 @@ from ...data import (
     default_collate,
 )
 from ...dtypes import Array
+from ...engine.recording import array_of
 from ...errors import TinygradError, describe, foreign, refuse_mask, type_name
 from ...tensors.creation import as_tensor
 from ...tensors.tensor import Tensor
@@ -139,8 +140,7 @@ def _array(value: Any, part: str, name: str) -> Array:
         raise BenchError(f"{where} is {foreign(value)}")
     if hasattr(value, "toarray"):
         raise BenchError(f"{where} is a sparse {type_name(value)}, layers take dense arrays: {part}.toarray()")
-    if isinstance(value, Tensor):
-        value = value.array
+    value = array_of(value)
     if hasattr(value, "to_numpy"):  # a table of pandas or the like
         value = value.to_numpy()
     try:

@@ -12,6 +12,7 @@ import numpy as np
 from ...autograd.modes import no_grad
 from ...data import TensorDataset
 from ...dtypes import Array
+from ...engine.recording import array_of
 from ...errors import TinygradError, describe
 from ...tensors.tensor import Tensor
 from ...trees import flatten
@@ -146,7 +147,7 @@ def _check_broadcast(terms: Any, output: Any, y: Any, losses: SampleLosses) -> N
 
 def _check_finite(values: Any, part: str, samples: Samples, numbers: Array) -> None:
     for leaf in flatten(values)[0]:
-        array = leaf.array if isinstance(leaf, Tensor) else leaf
+        array = array_of(leaf)
         if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or np.isfinite(array).all():
             continue
         bad = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(1))
@@ -171,7 +172,7 @@ def _check_classes(output: Any, y: Any, losses: SampleLosses, samples: Samples) 
             f"{losses.name} needs one class for each row of outputs {output.shape}, y has the shape {tuple(y.shape)}: "
             f"{drop}"
         )
-    found = y.array if isinstance(y, Tensor) else np.asarray(y)
+    found = np.asarray(array_of(y))
     if type(samples.dataset) is TensorDataset:  # all of them at once
         found = samples.dataset.tensors[1].array[samples.numbers]
     found = found[found != losses.ignored]

@@ -79,14 +79,14 @@ class Canvas:
             verticalalignment="top",
         )
 
-    def sizes(self, sizes: Sequence[float], label: str = "samples in a batch", pad: float = 1.25) -> None:
-        """An axis of batch sizes, with a tick at powers of two."""
+    def sizes(self, sizes: Sequence[float], values: str, pad: float = 1.25) -> None:
+        """An axis of batch sizes, with a tick at powers of two; and what the other one shows."""
         low, high = min(sizes) / pad, max(sizes) * pad
         self.axes.set_xscale("log", base=2)
         self.axes.set_xlim(low, high)
         ticks = powers_of_two(low, high, 14 if self.wide else 9) or [float(sizes[0])]
         self._ticks("x", ticks, [_short(tick) for tick in ticks])
-        self.axes.set_xlabel(label, color=SOFT, fontsize=self._text, labelpad=5)
+        self.label("samples in a batch", values)
 
     def logarithmic(
         self, values: Sequence[float], text: Callable[[float], str], axis: str = "y", *, base: int = 10

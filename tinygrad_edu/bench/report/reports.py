@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TextIO
 
 from ..errors import BenchError
-from ..results import Result, load
+from ..loading import NAMES, files_in, load
+from ..results import Result
 from . import table
 from .differences import differences
 from .kinds import KINDS, answers_of, by_kind, pictures_of, tables_of
@@ -107,9 +108,8 @@ def _in(folder: Path) -> list[Result]:
         raise BenchError(f"{folder}: this is a file; give the folder that it is in, {folder.parent}")
     if not folder.exists():
         raise BenchError(f"{folder}: there is no such folder; tinygrad-edu bench -o {folder} makes it")
-    files = [folder / f"{kind}.json" for kind in KINDS]
-    found = [load(file) for file in files if file.exists()]
+    found = [load(file) for file in files_in(folder)]
     if not found:
-        names = ", ".join(file.name for file in files)
+        names = ", ".join(NAMES)
         raise BenchError(f"{folder}: there is no result, which would be {names}; run tinygrad-edu bench -o {folder}")
     return found

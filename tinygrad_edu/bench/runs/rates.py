@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-__all__ = ["FIRST_RATE", "Climb"]
+__all__ = ["FIRST_RATE", "Climb", "none_works"]
 
 FIRST_RATE = {True: 0.1, False: 0.003}  # where a search with nothing to go by begins: plain SGD, others
+
+
+def none_works(tried: Collection[float]) -> str:
+    """That no rate lowers the loss, after a search that tried these to its end."""
+    return (
+        f"No learning rate from {min(tried):.2g} to {max(tried):.2g} lowered the training loss with this optimizer: "
+        "check that the model can learn from these data, and that its losses stay finite."
+    )
 
 
 class Climb:

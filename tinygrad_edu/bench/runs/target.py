@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ..timing.clock import Budget
 
-__all__ = ["Reached", "Trainable", "crossing", "until"]
+__all__ = ["Reached", "Trainable", "crossing", "obstacle", "until"]
 
 LOOKS = 40  # how often the loss is looked at on the way to a target
 HOPELESS = 20.0  # a loss so many times the first one does not come back in time
@@ -51,6 +51,15 @@ class Reached:
     def finished(self) -> bool:
         """Whether the target was reached."""
         return not self.why
+
+
+def obstacle(first: float, target: float | None) -> str:
+    """Why a target says nothing, by the loss of the new model; empty if it does."""
+    if not math.isfinite(first):
+        return "The loss of the new model is not a finite number: there is nothing to compare."
+    if target is not None and target >= first:
+        return f"The target, {target:g}, is no lower than the loss before any training, {first:.4g}."
+    return ""
 
 
 def until(

@@ -30,6 +30,12 @@ class Clock:
     busy: Callable[[], float] = field(default_factory=lambda: time.perf_counter)
     unit: str = "wall"
 
+    def took(self, work: Callable[[], object]) -> float:
+        """Seconds on the wall that a call takes."""
+        begin = self.wall()
+        work()
+        return self.wall() - begin
+
     @classmethod
     def for_threads(cls, threads: int) -> Clock:
         """Steps in CPU time for one thread, which other programs on the core do not lengthen; else in wall time.
@@ -64,6 +70,11 @@ class Budget:
     def spent(self) -> float:
         """Seconds since the start."""
         return self._wall() - self._begin
+
+    @property
+    def share(self) -> float:
+        """How much of it is spent, from 0 to 1."""
+        return min(1.0, self.spent / self.seconds)
 
     @property
     def left(self) -> float:

@@ -14,11 +14,9 @@ from .result import AtBatchSize, NoiseAlong, Predicted, TrainResult
 from .rules import rule_in_words
 from .sweep import Found
 from .tradeoff import TradeOff, fit_tradeoff
-from .trainings import Training, Trainings
+from .trainings import LATE, Training, Trainings
 
 __all__ = ["conclude"]
-
-WORDS = {"diverged": "diverged", "steps": "ran out of steps", "budget": "ran out of time"}
 
 
 def conclude(trainings: Trainings, found: Found, *, stopped: str, complete: bool, **about: Any) -> TrainResult:
@@ -110,7 +108,7 @@ def _reason(found: Found, size: int, runs: list[Training]) -> str:
         return f"none of the {len(found.tuned[size].rates)} rates that were tried came near the target"
     if not runs:
         return "" if found.reason else "not run yet"
-    counts = Counter(WORDS[run.why] for run in runs if run.why)
+    counts = Counter(LATE[run.why] for run in runs if run.why)
     return ", ".join(f"{count} of {len(runs)} {why}" for why, count in sorted(counts.items()))
 
 

@@ -15,6 +15,9 @@ from ...errors import SampleCouplingError
 from ..advice.lab import Learner
 from ..advice.noise import Checkpoint, weighted_noise
 from ..problem import TIMING_RATE
+from ..progress import Tell
+from ..runs.rates import none_works
+from ..runs.target import obstacle
 from ..timing.clock import Budget, Clock
 from ..timing.rounds import Timing, side_by_side
 from .plan import Plan
@@ -30,8 +33,6 @@ TIMING_SECONDS = 30.0  # at the utmost
 ROUNDS = 21
 CALLS = 5  # of a step before there is a time for it
 CHECKPOINTS = 45  # along a training
-
-Tell = Callable[[str, float], None]
 
 
 @dataclass
@@ -93,12 +94,7 @@ def sweep(
         OutOfTime: if the budget is spent.
     """
     plan = found.plan
-    if not math.isfinite(found.first_loss):
-        found.reason = "The loss of the new model is not a finite number: there is nothing to compare."
-    elif plan.target is not None and plan.target >= found.first_loss:
-        found.reason = (
-            f"The target, {plan.target:g}, is no lower than the loss before any training, {found.first_loss:.4g}."
-        )
+    found.reason = obstacle(found.first_loss, plan.target)
     if found.reason:
         return
     if not found.timings:
@@ -129,9 +125,7 @@ def _timed(trainings: Trainings, plan: Plan, clock: Clock, budget: Budget) -> di
         if len(contenders) > 1 and CALLS * took * size / last > own.left:
             break  # what is left would not do for it: its time is that of the line through the others
         contenders[size] = learner.sized(size).step
-        begin = clock.wall()
-        contenders[size]()
-        last, took = size, clock.wall() - begin
+        last, took = size, clock.took(contenders[size])
     return side_by_side(contenders, clock=clock, rounds=ROUNDS, budget=own, seed=plan.seed)
 
 
@@ -141,11 +135,7 @@ def _base(trainings: Trainings, found: Found) -> bool:
     climb = first_rate(trainings, plan)
     found.base = Tuned(climb.best, math.nan)
     if not math.isfinite(climb.best):
-        tried = sorted(climb.costs)
-        found.reason = (
-            f"No learning rate from {tried[0]:.2g} to {tried[-1]:.2g} lowered the training loss with this optimizer: "
-            "check that the model can learn from these data, and that its losses stay finite."
-        )
+        found.reason = none_works(climb.costs)
         return False
     expected: float | None = plan.short
     found.target = climb.costs[climb.best] if plan.target is None else plan.target

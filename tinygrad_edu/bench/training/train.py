@@ -10,6 +10,7 @@ from typing import Any
 from ...optim import SGD
 from ..errors import BenchError, needed
 from ..problem import TIMING_RATE, Problem, Run
+from ..progress import Tell, silent
 from ..session import session
 from ..timing.clock import Budget, Clock
 from ..timing.rounds import Timing
@@ -17,7 +18,7 @@ from .conclusion import conclude
 from .plan import Plan
 from .result import TrainResult
 from .resume import check_same
-from .sweep import Found, Tell, sweep
+from .sweep import Found, sweep
 from .trainings import OutOfTime, Start, Trainings
 
 __all__ = ["train", "train_with"]
@@ -171,7 +172,7 @@ def train_with(
     trainings = Trainings(start, budget, resume.trainings if resume is not None else (), keep)
     stopped = ""
     try:
-        sweep(trainings, found, clock=clock, budget=budget, tell=tell or (lambda stage, share: None), keep=keep)
+        sweep(trainings, found, clock=clock, budget=budget, tell=tell or silent, keep=keep)
     except KeyboardInterrupt:
         stopped = "interrupt"
     except OutOfTime:

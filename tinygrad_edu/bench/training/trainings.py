@@ -10,7 +10,10 @@ from ..advice.lab import Learner
 from ..runs.target import until
 from ..timing.clock import Budget
 
-__all__ = ["OutOfTime", "Training", "Trainings"]
+__all__ = ["LATE", "OutOfTime", "Training", "Trainings"]
+
+# Why a training did not reach the target, in words.
+LATE = {"diverged": "diverged", "steps": "ran out of steps", "budget": "ran out of time"}
 
 Start = Callable[[int, float, int], Learner]
 

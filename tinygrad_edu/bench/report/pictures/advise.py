@@ -22,7 +22,7 @@ def pictures(advice: Advice) -> list[Picture]:
     if advice.step_cost is not None and advice.step_cost.sizes:
         steps = _steps(advice.step_cost)
         found += [throughput(steps), latency(steps)]
-    found.append(_noise(advice))
+    found.append(target.noise_along(advice.checkpoints, _or_nan(advice.noise), _or_nan(advice.batch_size)))
     found += _trends(advice)
     return [picture for picture in found if picture is not None]
 
@@ -57,8 +57,7 @@ def time_to_target(advice: Advice) -> Picture | None:
     text = seconds if unit == "seconds" else _times
 
     def draw(canvas: Canvas) -> None:
-        canvas.sizes(sizes, pad=1.12)
-        canvas.label("samples in a batch", f"time to {_goal(advice)}{'' if unit == 'seconds' else ', least = 1'}")
+        canvas.sizes(sizes, f"time to {_goal(advice)}{'' if unit == 'seconds' else ', least = 1'}", pad=1.12)
         values = [*y, *(lane.seconds for lane in reached)]
         canvas.logarithmic([*values, min(values) / 1.5], text)
         if advice.low and advice.high and curve is not None:
@@ -139,14 +138,6 @@ def _least(advice: Advice) -> float:
     ends = [lane.steps / (1 + scale / lane.batch_size) for lane in advice.race if math.isfinite(lane.steps)]
     ends = [end for end in ends if math.isfinite(end) and end > 0]
     return math.exp(sum(map(math.log, ends)) / len(ends)) if ends else math.nan
-
-
-def _noise(advice: Advice) -> Picture | None:
-    marks = advice.checkpoints
-    raw = [mark.trace / mark.signal if mark.signal > 0 else math.nan for mark in marks]
-    smoothed = [mark.smoothed for mark in marks]
-    steps = [mark.step for mark in marks]
-    return target.noise(steps, smoothed, raw, _or_nan(advice.noise), _or_nan(advice.batch_size))
 
 
 def _tried(advice: Advice) -> list[target.Tried]:

@@ -67,8 +67,7 @@ def latency(steps: Steps) -> Picture:
     """Seconds of a step, with its quartiles and the line."""
 
     def draw(canvas: Canvas) -> None:
-        canvas.sizes(steps.sizes)
-        canvas.label("samples in a batch", "time of a step")
+        canvas.sizes(steps.sizes, "time of a step")
         canvas.logarithmic([*steps.lows, *steps.highs], seconds)
         canvas.axes.fill_between(
             steps.sizes, steps.lows, steps.highs, color=SECOND, alpha=0.18, linewidth=0, label="middle half"
@@ -99,8 +98,7 @@ def throughput(steps: Steps) -> Picture:
     top = 1 / steps.per_sample if steps.per_sample > 0 else math.nan
 
     def draw(canvas: Canvas) -> None:
-        canvas.sizes(steps.sizes)
-        canvas.label("samples in a batch", "samples a second")
+        canvas.sizes(steps.sizes, "samples a second")
         highest = max(*rates, top if math.isfinite(top) else 0.0)
         canvas.logarithmic([*rates, highest * 1.3], short)
         canvas.line(steps.sizes, ideal, "linear", SOFT, linewidth=1.2, dashes=(4, 3))
@@ -143,8 +141,7 @@ def memory(
     ends = [*sizes, largest] if math.isfinite(largest) else list(sizes)
 
     def draw(canvas: Canvas) -> None:
-        canvas.sizes(ends)
-        canvas.label("samples in a batch", "peak memory of a step")
+        canvas.sizes(ends, "peak memory of a step")
         canvas.logarithmic([*peaks, *([limit * 1.4] if math.isfinite(limit) else [])], bytes_, base=2)
         if math.isfinite(fixed):
             x = points(ends)

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import variance
 
+from ...advice.noise import Checkpoint
 from ...units import amount, batch, number, rate, short
 from ..canvas import Canvas
 from ..colours import ACCENT, PAPER, SECOND, SOFT, THIRD
 from ..picture import Picture
 from .step import points
 
-__all__ = ["Tried", "crosses", "losses", "noise", "rates", "to_target"]
+__all__ = ["Tried", "crosses", "losses", "noise", "noise_along", "rates", "to_target"]
 
 LEFT, RIGHT = 0.02, 0.98  # ends of a picture
 SHARE = 4.0  # a regime ends where a training takes 1/SHARE more samples, or steps, than the fewest
@@ -56,8 +57,7 @@ def to_target(
     curve = math.isfinite(noise_scale) and math.isfinite(least) and noise_scale > 0
 
     def draw(canvas: Canvas) -> None:
-        canvas.sizes(sizes)
-        canvas.label("samples in a batch", "to the target")
+        canvas.sizes(sizes, "to the target")
         both = [*y, *samples]
         canvas.logarithmic([*both, max(both) * (max(both) / min(both)) ** 0.16], short)
         if curve:
@@ -163,6 +163,13 @@ def noise(
     return Picture("noise", "Noise along the training", caption, alternative, draw)
 
 
+def noise_along(checkpoints: Sequence[Checkpoint], scale: float, batch_size: float) -> Picture | None:
+    """`noise` of the checkpoints of a training."""
+    marks = [(mark.step, mark.smoothed, mark.alone) for mark in checkpoints]
+    steps, smoothed, raw = zip(*marks) if marks else ((), (), ())
+    return noise(steps, smoothed, raw, scale, batch_size)
+
+
 def _clear(steps: Sequence[float], values: Sequence[float], level: float, under: bool) -> float:
     """At which end of a level there is room for a word beside it: where the line is farther away."""
     end, height = max(steps), level / 1.15 if under else level * 1.15
@@ -196,8 +203,7 @@ def rates(tried: Sequence[Tried]) -> Picture | None:
     every = [value for entry in tried for value in (*entry.costs, entry.best) if value > 0]
 
     def draw(canvas: Canvas) -> None:
-        canvas.sizes([entry.size for entry in tried])
-        canvas.label("samples in a batch", "learning rate")
+        canvas.sizes([entry.size for entry in tried], "learning rate")
         canvas.logarithmic(every, rate)
         reached = [(e.size, r) for e in tried for r, cost in e.costs.items() if math.isfinite(cost)]
         failed = [(e.size, r) for e in tried for r, cost in e.costs.items() if not math.isfinite(cost)]
@@ -249,8 +255,7 @@ def losses(sizes: Sequence[int], train: Sequence[Sequence[float]], test: Sequenc
     def draw(canvas: Canvas) -> None:
         values = [value for _, _, one, other in pairs for value in (one, other)]
         room = 0.12 * (max(values) - min(values)) or 0.1 * max(values)
-        canvas.sizes(sizes)
-        canvas.label("samples in a batch", "mean loss a sample")
+        canvas.sizes(sizes, "mean loss a sample")
         canvas.linear(min(values) - room, max(values) + room, number)
         x = [place for _, place, _, _ in pairs]
         for _, place, one, other in pairs:

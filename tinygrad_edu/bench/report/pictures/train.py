@@ -49,8 +49,7 @@ def time_to_target(result: TrainResult) -> Picture | None:
     curve = [(line[0] + line[1] * size) * fit.steps(size) for size in grid] if line is not None else []
 
     def draw(canvas: Canvas) -> None:
-        canvas.sizes(grid)
-        canvas.label("samples in a batch", f"time to a loss of {number(result.target_loss)}")
+        canvas.sizes(grid, f"time to a loss of {number(result.target_loss)}")
         values = [*(value for _, value in seeds), *curve]
         canvas.logarithmic([*values, min(values) / 1.4], seconds)
         if curve:
@@ -111,14 +110,8 @@ def _steps(result: TrainResult) -> Steps:
 
 
 def _noise(result: TrainResult) -> Picture | None:
-    marks, best = result.noise.checkpoints, result.predicted.fastest
-    return target.noise(
-        [mark.step for mark in marks],
-        [mark.smoothed for mark in marks],
-        [mark.trace / mark.signal if mark.signal > 0 else math.nan for mark in marks],
-        result.noise.value,
-        math.nan if best is None else float(best),
-    )
+    best = result.predicted.fastest
+    return target.noise_along(result.noise.checkpoints, result.noise.value, math.nan if best is None else float(best))
 
 
 def _trade_off(result: TrainResult) -> Picture | None:

@@ -7,6 +7,7 @@ import math
 from ...advice.advice import Advice
 from ...units import amount, batch, number, percent, rate, seconds
 from ..table import Answer, Table
+from .noise import noise_table
 
 __all__ = ["answer", "tables"]
 
@@ -102,13 +103,8 @@ def _rates(advice: Advice) -> Table:
 
 
 def _noise(advice: Advice) -> Table:
-    headings = ("step", "loss", "tr Σ", "|G|²", "smoothed noise scale")
-    rows = [
-        (number(mark.step), number(mark.loss), number(mark.trace), number(mark.signal), number(mark.smoothed))
-        for mark in advice.checkpoints
-    ]
     note = f"Along a training with a batch size of {batch(advice.probe_batch)} and a rate of {rate(advice.probe_rate)}."
-    return Table("Noise scale along the training", headings, rows, note, long=True)
+    return noise_table("Noise scale along the training", advice.checkpoints, note)
 
 
 def _between(interval: tuple[float, float]) -> str:

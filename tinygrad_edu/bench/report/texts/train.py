@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
-from ...training.result import AtBatchSize, TrainResult
-from ...training.summary import RATES, regime, remark, waits
+from ...training.result import RATES, AtBatchSize, TrainResult, regime, remark, waits
+from ...training.trainings import LATE
 from ...units import NOTHING, about, amount, batch, number, rate, seconds
 from ..table import Answer, Table
+from .noise import noise_table
 
 __all__ = ["answer", "tables"]
-
-LATE = {"diverged": "diverged", "steps": "ran out of steps", "budget": "ran out of time"}
 
 
 def answer(result: TrainResult) -> Answer:
@@ -93,8 +91,8 @@ def _sizes(result: TrainResult) -> Table:
         "samples": [amount(row.samples) for row in rows],
         "time to target": [seconds(row.seconds) for row in rows],
         "time of a step": [seconds(row.latency) for row in rows],
-        "training loss": [number(_mean(run.train_loss for run in row.runs)) for row in rows],
-        "held-out loss": [number(_mean(run.test_loss for run in row.runs)) for row in rows],
+        "training loss": [number(row.train_loss) for row in rows],
+        "held-out loss": [number(row.test_loss) for row in rows],
         "regime": [regime(row) or NOTHING for row in rows],
         "remark": [remark(row) for row in rows],
     }
@@ -145,13 +143,8 @@ def _steps_or_not(row: AtBatchSize, value: float) -> str:
 
 
 def _noise(result: TrainResult) -> Table:
-    headings = ("step", "loss", "tr Σ", "|G|²", "smoothed noise scale")
-    rows = [
-        (number(mark.step), number(mark.loss), number(mark.trace), number(mark.signal), number(mark.smoothed))
-        for mark in result.noise.checkpoints
-    ]
     note = f"Along a training with a batch size of {batch(result.noise.batch_size)}, rate {rate(result.noise.rate)}."
-    return Table("Noise scale along a training", headings, rows, note, long=True)
+    return noise_table("Noise scale along a training", result.noise.checkpoints, note)
 
 
 def _interval(interval: tuple[float, float | None]) -> str:
@@ -164,11 +157,6 @@ def _interval(interval: tuple[float, float | None]) -> str:
     if high is None:
         return f"from {batch(low)}" if low else "any size"
     return f"{batch(low)}–{batch(high)}" if low else f"up to {batch(high)}"
-
-
-def _mean(values: Iterable[float]) -> float:
-    finite = [value for value in values if math.isfinite(value)]
-    return sum(finite) / len(finite) if finite else math.nan
 
 
 def _sentence(text: str) -> str:

@@ -11,7 +11,7 @@ from bench.training.simulated import Machine
 from tinygrad_edu.bench import TrainResult
 from tinygrad_edu.bench.timing.clock import Budget
 from tinygrad_edu.bench.training.plan import Plan
-from tinygrad_edu.bench.training.summary import summary
+from tinygrad_edu.bench.training.result import summary
 from tinygrad_edu.bench.training.train import train_with
 
 pytest.importorskip("scipy")
