@@ -13,7 +13,8 @@ import numpy as np
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import LinAlgError
 from ..sample_rules.families import core
-from .solving import _solve, check_matrix, failing, require_finite
+from .checks import check_matrix, failing, require_finite
+from .solving import _solve
 from .symmetric import numbers, on_diagonal, reciprocal_gaps
 
 if TYPE_CHECKING:

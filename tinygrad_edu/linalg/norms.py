@@ -9,7 +9,7 @@ import numpy as np
 
 from ..engine.primitives import Operand, implements
 from ..errors import ShapeError
-from ..ops import statistics
+from ..ops import norms
 from ..ops.arguments import Axes, some_axes
 from .decompositions import svdvals
 
@@ -47,7 +47,7 @@ def vector_norm(
     >>> tg.linalg.vector_norm(tg.tensor([3.0, 4.0]))
     tensor(5.)
     """
-    total: Tensor = statistics.norm(x, ord, dim, keepdim, axis=axis, keepdims=keepdims)
+    total: Tensor = norms.norm(x, ord, dim, keepdim, axis=axis, keepdims=keepdims)
     return total
 
 

@@ -18,7 +18,8 @@ from ..engine.recording import TensorBase
 from ..errors import LinAlgError
 from ..ops.transpose import matrix_transpose
 from ..sample_rules.families import core
-from .solving import _solve, _turn, check_matrix, failing, require_finite
+from .checks import check_matrix, failing, require_finite
+from .solving import _solve, _turn
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor

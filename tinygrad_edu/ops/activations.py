@@ -1,4 +1,4 @@
-"""Activation functions, and `logaddexp`, whose derivative is one; each stable for inputs of any size.
+"""Activation functions, each stable for inputs of any size.
 
 Each is one op with one rule, rather than a composition, so that nothing is kept that the rule does not
 read. At a kink the derivative is PyTorch's: that of the left side unless the docstring says otherwise.
@@ -16,16 +16,14 @@ from ..engine.primitives import Operand, primitive
 from ..engine.recording import TensorBase
 from ..precision import by_float64
 from ..sample_rules.families import elementwise
-from .special import erfc as quick_erfc
-from .transcendental import erfc
+from .special import approximate_erfc, erfc
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
 __all__ = [
-    "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logaddexp", "logit",
-    "logsigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign",
-    "tanhshrink", "threshold",
+    "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish",
+    "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign", "tanhshrink", "threshold",
 ]  # fmt: skip
 
 _ROOT_2_BY_PI = math.sqrt(2 / math.pi)
@@ -188,29 +186,6 @@ def sigmoid(x: Operand) -> Operand:
     return _sigmoid(x)
 
 
-def _share(out: Any, part: Any, other: Any) -> Any:
-    """exp(part - out), by the difference of the two parts: in `out` their digits are lost where they are large."""
-    return sigmoid(part - np.where(out == -math.inf, np.zeros_like(out), other))  # where both are -inf it is 0
-
-
-@primitive(
-    vjps=(lambda g, out, x, y: g * _share(out, x, y), lambda g, out, x, y: g * _share(out, y, x)),
-    saves=("out x y", "out x y"),
-    fresh=True,
-    single=True,
-    numpy=np.logaddexp,
-    samples=elementwise,
-)
-def logaddexp(x: Operand, y: Operand) -> Operand:
-    """log(exp(x) + exp(y)), without overflow. The shapes broadcast, or it is a ShapeError.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.logaddexp(tg.tensor([1000.0]), tg.tensor([0.0]))
-    tensor([1000.])
-    """
-    return np.logaddexp(x, y)
-
-
 @primitive(vjps=(lambda g, out, x: g * sigmoid(-x),), saves=("x",), fresh=True, single=True, samples=elementwise)
 def logsigmoid(x: Operand) -> Operand:
     """log(sigmoid(x)), to full precision for x of either sign. Any shape; integers become the default dtype.
@@ -220,24 +195,6 @@ def logsigmoid(x: Operand) -> Operand:
     tensor([-1000.,     0.])
     """
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
-
-
-@primitive(
-    vjps=(lambda g, out, x: g / (x * (1 - x)),),
-    saves=("x",),
-    fresh=True,
-    single=True,
-    domain=(0.1, 0.9),
-    samples=elementwise,
-)
-def logit(x: Operand) -> Operand:
-    """log(x / (1 - x)): the inverse of the sigmoid. Any shape; integers become the default dtype.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.logit(tg.tensor([0.5]))
-    tensor([0.])
-    """
-    return np.log(x) - np.log1p(np.negative(x))
 
 
 def _softplus_rule(g: Any, out: Any, x: Any, beta: float, threshold: float) -> Any:
@@ -276,7 +233,7 @@ def _gelu_rule(g: Any, out: Any, x: Any) -> Any:
 def _share_below(x: Any) -> Any:
     """Phi(x); of arrays by the approximation in their own dtype, which takes half of the time of the op `erfc`."""
     z = -_ROOT_HALF * x
-    return 0.5 * (erfc(z) if isinstance(z, TensorBase) else quick_erfc(z))
+    return 0.5 * (erfc(z) if isinstance(z, TensorBase) else approximate_erfc(z))
 
 
 @primitive(vjps=(_gelu_rule,), saves=("x",), fresh=True, single=True, samples=elementwise)

@@ -9,7 +9,7 @@ import numpy as np
 from ..dtypes import DType, bool_, float16, float32, float64, int8, int16, int32, int64, uint8
 from ..engine.primitives import Operand, implements, primitive
 from ..engine.recording import TensorBase, make_tensor
-from ..errors import DtypeError, foreign
+from ..errors import DtypeError, foreign, require_own
 from ..sample_rules.families import elementwise
 
 if TYPE_CHECKING:
@@ -108,6 +108,17 @@ def contiguous(x: Operand) -> Tensor:
 def is_contiguous(x: Operand) -> bool:
     """Whether the numbers lie in memory in their order."""
     return bool((x.array if isinstance(x, TensorBase) else x).flags.c_contiguous)
+
+
+def converted(x: Any, dtype: DType) -> Any:
+    """x in the dtype asked for; unsigned integers, which NumPy would sum to uint64, as int64."""
+    if dtype is not None:
+        return x.astype(dtype)
+    try:
+        return x.astype(int64) if getattr(x, "dtype", int64).kind == "u" else x
+    except AttributeError:
+        require_own("a reduction", x)
+        raise
 
 
 def to(

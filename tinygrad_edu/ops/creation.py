@@ -33,8 +33,6 @@ __all__ = [
     "logspace",
     "ones",
     "ones_like",
-    "tril_indices",
-    "triu_indices",
     "zeros",
     "zeros_like",
 ]
@@ -347,28 +345,6 @@ def eye(
     check_device(device, "eye")
     rows, columns = size_of("eye", (n, n if m is None else m), None)
     return made(np.eye(rows, columns, dtype=_dtype("eye", dtype)), requires_grad, "eye")
-
-
-def tril_indices(row: int, col: int | None = None, offset: int = 0) -> Tensor:
-    """The places on and below diagonal `offset` of a (row, col) matrix: int64 of shape (2, count).
-
-    >>> import tinygrad_edu as tg
-    >>> tg.tril_indices(2)
-    tensor([[0, 1, 1],
-            [0, 0, 1]])
-    """
-    return make_tensor(np.stack(np.tril_indices(row, offset, col)), None)
-
-
-def triu_indices(row: int, col: int | None = None, offset: int = 0) -> Tensor:
-    """The places on and above diagonal `offset` of a (row, col) matrix: int64 of shape (2, count).
-
-    >>> import tinygrad_edu as tg
-    >>> tg.triu_indices(2)
-    tensor([[0, 0, 1],
-            [0, 1, 1]])
-    """
-    return make_tensor(np.stack(np.triu_indices(row, offset, col)), None)
 
 
 def new_zeros(x: Any, *shape: Any, size: Any = None, dtype: DType = None, requires_grad: bool = False) -> Tensor:

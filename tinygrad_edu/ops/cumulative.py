@@ -11,10 +11,8 @@ from ..dtypes import DType, float64
 from ..engine.primitives import Operand, implements, primitive
 from ..sample_rules.families import along_axis, moving_axis
 from .arguments import one_axis
-from .casting import clone
-from .extrema import ValuesIndices
-from .gather import picking
-from .reductions import converted
+from .casting import clone, converted
+from .picking import ValuesIndices, picking
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
+from ..engine.recording import make_tensor
 from ..errors import ShapeError
 from ..sample_rules.families import elementwise, moving
 from .arguments import one_axis
@@ -15,7 +16,7 @@ from .casting import clone
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["diag", "diag_embed", "diagonal", "trace", "tril", "triu"]
+__all__ = ["diag", "diag_embed", "diagonal", "trace", "tril", "tril_indices", "triu", "triu_indices"]
 
 
 @primitive(
@@ -234,3 +235,25 @@ def _two_axes(op: str, x: Any, dim1: int, dim2: int) -> tuple[int, int]:
     if rows == columns:
         raise ShapeError(f"{op}: dim1={dim1} and dim2={dim2} are the same axis")
     return rows, columns
+
+
+def tril_indices(row: int, col: int | None = None, offset: int = 0) -> Tensor:
+    """The places on and below diagonal `offset` of a (row, col) matrix: int64 of shape (2, count).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tril_indices(2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
+    return make_tensor(np.stack(np.tril_indices(row, offset, col)), None)
+
+
+def triu_indices(row: int, col: int | None = None, offset: int = 0) -> Tensor:
+    """The places on and above diagonal `offset` of a (row, col) matrix: int64 of shape (2, count).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.triu_indices(2)
+    tensor([[0, 0, 1],
+            [0, 1, 1]])
+    """
+    return make_tensor(np.stack(np.triu_indices(row, offset, col)), None)

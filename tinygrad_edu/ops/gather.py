@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..engine.primitives import Operand, implements, primitive
+from ..engine.primitives import Operand, implements
 from ..engine.promotion import beside
 from ..engine.recording import TensorBase
 from ..errors import DtypeError, ShapeError
-from ..sample_rules.families import along_axis
 from .arguments import one_axis
 from .indexing import _put_add, _set_item, getitem
 
@@ -35,36 +33,6 @@ def along(shape: tuple[int, ...], indices: Array, axis: int) -> tuple[Array, ...
     grid = [np.arange(n).reshape((-1,) + (1,) * (depth - 1 - i)) for i, n in enumerate(indices.shape)]
     grid[axis] = indices
     return tuple(grid)
-
-
-def _picked_rule(g: Any, out: Any, x: Any, indices: Any, axis: int) -> Any:
-    return _put_add(g, x.shape, along(x.shape, indices, axis))
-
-
-def picking(name: str) -> Callable[[Operand, Operand, int], Tensor]:
-    """The op `name`, which takes elements along an axis from places found by comparing all elements along it.
-
-    To read by index is another thing in one respect: here each element of the result depends, by its place,
-    on all elements along the axis, so that samples which lie along it meet.
-    """
-
-    @primitive(
-        vjps=(_picked_rule, None, None),
-        saves=("indices",),
-        fresh=True,
-        name=name,
-        cases=lambda draw: [
-            (draw(2, 3), np.array([[2, 0, 1], [1, 2, 0]]), 1),
-            (draw(2, 3), np.array([[1, 1, 0]]), 0),
-            (draw(4), np.array([0, 3, 3]), 0),
-            (draw(0, 2), np.zeros((0, 2), np.intp), 0),
-        ],
-        samples=along_axis,
-    )
-    def picked(x: Operand, indices: Operand, axis: int) -> Operand:
-        return x[along(x.shape, indices, axis)]
-
-    return picked
 
 
 @implements(np.take_along_axis)
@@ -243,12 +211,13 @@ def _np_take(a: Operand, indices: Operand, axis: int | None = None, out: Any = N
 # What the arguments must be
 
 
-def _plain(x: Any) -> Any:
+def plain(x: Any) -> Any:
+    """The array of a tensor, or of what becomes one."""
     return x.array if isinstance(x, TensorBase) else np.asarray(x)
 
 
 def _integers(op: str, index: Any) -> Array:
-    places = _plain(index)
+    places = plain(index)
     if places.dtype.kind not in "iu":
         if places.size:
             raise DtypeError(f"{op}: index has dtype {places.dtype}; places are integers: use .long()")

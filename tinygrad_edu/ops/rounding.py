@@ -13,7 +13,7 @@ from .arithmetic import no_change
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["ceil", "fix", "floor", "frac", "round", "sgn", "sign", "trunc"]
+__all__ = ["ceil", "fix", "floor", "frac", "round", "sgn", "sign", "signbit", "trunc"]
 
 
 @primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.sign, samples=elementwise)
@@ -25,6 +25,17 @@ def sign(x: Operand) -> Operand:
     tensor([-1.,  0.,  1.])
     """
     return np.sign(x)
+
+
+@primitive(saves=(), numpy=np.signbit)
+def signbit(x: Operand) -> Operand:
+    """Whether the sign of x is minus; that of -0.0 is. Any shape; the result is boolean.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.signbit(tg.tensor([-0.0, 0.0]))
+    tensor([ True, False])
+    """
+    return np.signbit(x)
 
 
 @primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.floor, samples=elementwise)

@@ -1,8 +1,8 @@
-"""Which numbers there are, how often, and where they belong among sorted ones. None has a gradient."""
+"""Which numbers there are and where, how often, and their places among sorted ones. None has a gradient."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -15,9 +15,54 @@ from .arguments import one_axis
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["bincount", "bucketize", "searchsorted", "unique"]
+__all__ = ["argwhere", "bincount", "bucketize", "nonzero", "searchsorted", "unique"]
 
 _np_unique: Any = np.unique  # its types ask for constants where we pass on what was asked for
+
+
+def nonzero(x: Operand, *, as_tuple: bool = False) -> Any:
+    """Where `x` is not zero.
+
+    Args:
+        x: tensor of any shape.
+        as_tuple: give one vector of places for each axis, as `np.nonzero` of a Tensor does.
+
+    Returns:
+        int64 Tensor of shape (count, number of axes); or the tuple.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nonzero(tg.tensor([0.0, 5.0, 6.0]))
+    tensor([[1],
+            [2]])
+    """
+    if as_tuple:
+        return tuple(make_tensor(places, None) for places in np.nonzero(np.atleast_1d(_plain(x))))
+    return make_tensor(np.argwhere(_plain(x)), None)
+
+
+@implements(np.nonzero)
+def _np_nonzero(a: Operand) -> Any:
+    return nonzero(a, as_tuple=True)
+
+
+@implements(np.argwhere)
+def argwhere(a: Operand) -> Tensor:
+    """The same as `nonzero`. An int64 tensor of shape (count, axes).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.argwhere(tg.tensor([False, True]))
+    tensor([[1]])
+    """
+    return cast("Tensor", nonzero(a))
+
+
+@implements(np.flatnonzero)
+def _np_flatnonzero(a: Operand) -> Tensor:
+    return make_tensor(np.flatnonzero(_plain(a)), None)
+
+
+def _plain(x: Any) -> Any:
+    return x.array if isinstance(x, TensorBase) else np.asarray(x)
 
 
 def unique(

@@ -14,8 +14,8 @@ from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
 from ..sample_rules.families import reduction
 from .arguments import one_axis
-from .extrema import ValuesIndices, at, check_any, shared
-from .gather import picking
+from .extrema import check_any, shared
+from .picking import ValuesIndices, at, picking
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor

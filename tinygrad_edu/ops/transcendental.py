@@ -1,24 +1,23 @@
-"""Elementary functions of one or two numbers: exponentials, logarithms, angles, and the error function."""
+"""Elementary functions of one or two numbers: exponentials, logarithms and angles."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ..engine.primitives import Operand, primitive
-from ..precision import by_float64
 from ..sample_rules.families import elementwise
-from . import special as error_function
+from .activations import sigmoid
 
 __all__ = [
-    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin",
-    "asinh", "atan", "atan2", "atanh", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "hypot", "log",
-    "log10", "log1p", "log2", "sin", "sinh", "tan", "tanh", "xlogy",
+    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh",
+    "atan", "atan2", "atanh", "cos", "cosh", "exp", "exp2", "expm1", "hypot", "log", "log10", "log1p", "log2",
+    "logaddexp", "sin", "sinh", "tan", "tanh", "xlogy",
 ]  # fmt: skip
 
 _LN2, _LN10 = math.log(2), math.log(10)
-_TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
 
 
 @primitive(vjps=(lambda g, out, x: g * out,), saves=("out",), fresh=True, numpy=np.exp, samples=elementwise)
@@ -124,6 +123,29 @@ def log1p(x: Operand) -> Operand:
 def _safe_log(y: Operand, used: Operand, one: Operand = 1) -> Operand:
     """log(y) where it is used, else log(one) = 0, without a warning about the log of 0."""
     return np.log(np.where(used, y, one))
+
+
+def _share(out: Any, part: Any, other: Any) -> Any:
+    """exp(part - out), by the difference of the two parts: in `out` their digits are lost where they are large."""
+    return sigmoid(part - np.where(out == -math.inf, np.zeros_like(out), other))  # where both are -inf it is 0
+
+
+@primitive(
+    vjps=(lambda g, out, x, y: g * _share(out, x, y), lambda g, out, x, y: g * _share(out, y, x)),
+    saves=("out x y", "out x y"),
+    fresh=True,
+    single=True,
+    numpy=np.logaddexp,
+    samples=elementwise,
+)
+def logaddexp(x: Operand, y: Operand) -> Operand:
+    """log(exp(x) + exp(y)), without overflow. The shapes broadcast, or it is a ShapeError.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.logaddexp(tg.tensor([1000.0]), tg.tensor([0.0]))
+    tensor([1000.])
+    """
+    return np.logaddexp(x, y)
 
 
 @primitive(
@@ -362,36 +384,6 @@ def hypot(x: Operand, y: Operand) -> Operand:
     tensor([5.])
     """
     return np.hypot(x, y)
-
-
-@primitive(
-    vjps=(lambda g, out, x: g * (_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True, samples=elementwise
-)
-def erf(x: Operand) -> Operand:
-    """The error function: 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
-
-    Any shape; integers become the default dtype.
-
-    Computed by the approximations of Cody (1969), in float64 to about 1e-16; see `ops/erf.py`.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.erf(tg.tensor([0.0, 100.0]))
-    tensor([0., 1.])
-    """
-    return by_float64(error_function.erf, x)
-
-
-@primitive(
-    vjps=(lambda g, out, x: g * (-_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True, samples=elementwise
-)
-def erfc(x: Operand) -> Operand:
-    """1 - erf(x), to full relative precision where that is small. Any shape; integers become the default dtype.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.erfc(tg.tensor([0.0, 100.0]))
-    tensor([1., 0.])
-    """
-    return by_float64(error_function.erfc, x)
 
 
 # NumPy's names, which PyTorch has too.

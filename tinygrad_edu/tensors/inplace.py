@@ -13,7 +13,6 @@ from ..engine.primitives import Operand
 from ..engine.recording import TensorBase
 from ..errors import ShapeError
 from ..ops import gather, random
-from ..ops import mask as masks
 from ..ops import piecewise as choice
 from ..ops import selecting as slices
 from ..ops.arithmetic import times
@@ -55,11 +54,11 @@ class InplaceMethods(TensorMethods):
 
     def masked_fill_(self, mask: Operand, value: Operand) -> Self:
         """Put one number where `mask`, which broadcasts to this shape, is true."""
-        return replace(self, "masked_fill_", masks.masked_fill, mask, value)
+        return replace(self, "masked_fill_", slices.masked_fill, mask, value)
 
     def masked_scatter_(self, mask: Operand, source: Operand) -> Self:
         """Put the elements of `source`, in their order, where `mask` is true."""
-        return replace(self, "masked_scatter_", masks.masked_scatter, mask, source)
+        return replace(self, "masked_scatter_", slices.masked_scatter, mask, source)
 
     def index_fill_(self, dim: int, index: Operand, value: Operand) -> Self:
         """Put one number in the slices of axis `dim` at the places `index`."""

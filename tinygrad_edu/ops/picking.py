@@ -1,0 +1,73 @@
+"""Elements picked along an axis by comparing all that lie along it, and their places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..engine.primitives import Operand, primitive
+from ..sample_rules.families import along_axis
+from .gather import along
+from .indexing import _put_add
+
+if TYPE_CHECKING:
+    from ..engine.typing import Tensor
+
+__all__ = ["ValuesIndices"]
+
+
+class ValuesIndices(NamedTuple):
+    """Elements of a tensor, and their places along the axis that they were taken from.
+
+    Attributes:
+        values: tensor, of the dtype of the one they are from.
+        indices: int64 tensor of the same shape.
+
+    >>> import tinygrad_edu as tg
+    >>> values, indices = tg.max(tg.tensor([1.0, 5.0, 3.0]), dim=0)
+    >>> values, indices
+    (tensor(5.), tensor(1))
+    """
+
+    values: Tensor
+    indices: Tensor
+
+
+def _picked_rule(g: Any, out: Any, x: Any, indices: Any, axis: int) -> Any:
+    return _put_add(g, x.shape, along(x.shape, indices, axis))
+
+
+def picking(name: str) -> Callable[[Operand, Operand, int], Tensor]:
+    """The op `name`, which takes elements along an axis from places found by comparing all elements along it.
+
+    To read by index is another thing in one respect: here each element of the result depends, by its place,
+    on all elements along the axis, so that samples which lie along it meet.
+    """
+
+    @primitive(
+        vjps=(_picked_rule, None, None),
+        saves=("indices",),
+        fresh=True,
+        name=name,
+        cases=lambda draw: [
+            (draw(2, 3), np.array([[2, 0, 1], [1, 2, 0]]), 1),
+            (draw(2, 3), np.array([[1, 1, 0]]), 0),
+            (draw(4), np.array([0, 3, 3]), 0),
+            (draw(0, 2), np.zeros((0, 2), np.intp), 0),
+        ],
+        samples=along_axis,
+    )
+    def picked(x: Operand, indices: Operand, axis: int) -> Operand:
+        return x[along(x.shape, indices, axis)]
+
+    return picked
+
+
+def at(pick: Callable[..., Tensor], x: Any, indices: Any, axis: int, keepdims: bool) -> ValuesIndices:
+    """What `pick` takes from `indices` (whose axis has size 1), and the indices, with or without that axis."""
+    values: Any = pick(x, indices, axis)
+    if not keepdims:
+        values, indices = values.squeeze(axis=axis), indices.squeeze(axis=axis)
+    return ValuesIndices(values, indices)
