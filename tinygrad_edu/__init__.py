@@ -22,7 +22,7 @@ from .dtypes import *
 from .engine.primitives import PRIMITIVES as PRIMITIVES
 from .engine.primitives import primitive as primitive
 from .errors import *
-from .func.transforms import *
+from .func import *
 from .linalg.decompositions import pinverse as pinverse
 from .linalg.determinants import det as det
 from .linalg.determinants import logdet as logdet
