@@ -10,7 +10,7 @@ import numpy as np
 from ..engine.primitives import Operand, implements
 from ..errors import ShapeError
 from ..ops import norms
-from ..ops.arguments import Axes, some_axes
+from ..ops.arguments import Axes, each_axis, some_axes
 from .decompositions import svdvals
 
 if TYPE_CHECKING:
@@ -138,9 +138,7 @@ def norm(
     keep = keepdim or keepdims
     if ord is None:
         return vector_norm(x, 2, axes, keep)
-    if axes is None:
-        axes = tuple(range(len(x.shape)))
-    axes = (axes,) if isinstance(axes, int) else axes
+    axes = each_axis(axes, len(x.shape))
     if len(axes) == 1 and not isinstance(ord, str):
         return vector_norm(x, ord, axes[0], keep)
     if len(axes) != 2:

@@ -79,18 +79,14 @@ def relu6(x: Operand) -> Operand:
     cases=_cases(-1.0, 1.0),
     samples=elementwise,
 )
-def _hardtanh(x: Operand, min_val: float, max_val: float) -> Operand:
-    return np.minimum(np.maximum(x, min_val), max_val)
-
-
-def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Operand:
     """x between `min_val` and `max_val`, and the nearer of them outside; the derivative at both is 0. Any shape.
 
     >>> import tinygrad_edu as tg
     >>> tg.hardtanh(tg.tensor([-2.0, 0.5]))
     tensor([-1. ,  0.5])
     """
-    return _hardtanh(x, min_val, max_val)
+    return np.minimum(np.maximum(x, min_val), max_val)
 
 
 @primitive(
@@ -382,18 +378,14 @@ def tanhshrink(x: Operand) -> Operand:
     cases=_cases(0.5, 0.2),
     samples=elementwise,
 )
-def _threshold(x: Operand, threshold: float, value: float) -> Operand:
-    return np.where(np.less_equal(x, threshold), value, x)
-
-
-def threshold(x: Operand, threshold: float, value: float) -> Tensor:
+def threshold(x: Operand, threshold: float, value: float) -> Operand:
     """x where it is above the threshold, else `value`; NaN stays NaN. Any shape.
 
     >>> import tinygrad_edu as tg
     >>> tg.threshold(tg.tensor([1.0, 2.0]), 1.5, 0.0)
     tensor([0., 2.])
     """
-    return _threshold(x, threshold, value)
+    return np.where(np.less_equal(x, threshold), value, x)
 
 
 @primitive(
@@ -403,18 +395,14 @@ def threshold(x: Operand, threshold: float, value: float) -> Tensor:
     cases=_cases(0.5),
     samples=elementwise,
 )
-def _hardshrink(x: Operand, lambd: float) -> Operand:
-    return np.where(np.abs(x) <= lambd, 0, x)
-
-
-def hardshrink(x: Operand, lambd: float = 0.5) -> Tensor:
+def hardshrink(x: Operand, lambd: float = 0.5) -> Operand:
     """x where |x| is above `lambd`, else 0. Any shape; the dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.hardshrink(tg.tensor([-1.0, 0.2]))
     tensor([-1.,  0.])
     """
-    return _hardshrink(x, lambd)
+    return np.where(np.abs(x) <= lambd, 0, x)
 
 
 @primitive(
@@ -424,15 +412,11 @@ def hardshrink(x: Operand, lambd: float = 0.5) -> Tensor:
     cases=_cases(0.5),
     samples=elementwise,
 )
-def _softshrink(x: Operand, lambd: float) -> Operand:
-    return np.sign(x) * np.maximum(np.abs(x) - lambd, 0)
-
-
-def softshrink(x: Operand, lambd: float = 0.5) -> Tensor:
+def softshrink(x: Operand, lambd: float = 0.5) -> Operand:
     """x moved towards 0 by `lambd`, and 0 where it would cross. Any shape; integers become the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.softshrink(tg.tensor([-1.0, 0.2]))
     tensor([-0.5,  0. ])
     """
-    return _softshrink(x, lambd)
+    return np.sign(x) * np.maximum(np.abs(x) - lambd, 0)

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
 from ..errors import ShapeError, axis_error, axis_kind_error
 
-__all__ = ["Axes", "ndim_of", "one_axis", "shape_of", "some_axes"]
+__all__ = ["Axes", "Shaped", "each_axis", "ndim_of", "one_axis", "shape_of", "some_axes"]
 
 Axes: TypeAlias = int | Sequence[int] | None
 """One axis, several, or (None) all of them."""
@@ -28,6 +28,16 @@ def ndim_of(x: Any) -> int:
     return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
 
 
+class Shaped(NamedTuple):
+    """What an axis is counted in, where there is no tensor of that shape yet."""
+
+    shape: tuple[int, ...]
+
+
+@overload
+def one_axis(op: str, x: Any, dim: int) -> int: ...
+@overload
+def one_axis(op: str, x: Any, dim: int | None, axis: int | None = None) -> int | None: ...
 def one_axis(op: str, x: Any, dim: int | None, axis: int | None = None) -> int | None:
     """The axis asked for as `dim` or `axis`, counted from 0; None if neither was given."""
     dim = _either(op, dim, axis)
@@ -46,6 +56,13 @@ def some_axes(op: str, x: Any, dim: Axes, axis: Axes = None) -> int | tuple[int,
     if len(set(axes)) < len(axes):
         raise ShapeError(f"{op}: dim={tuple(dim)} names an axis of shape {shape} twice")
     return axes
+
+
+def each_axis(axes: Axes, ndim: int) -> tuple[int, ...]:
+    """One or more axes as a tuple; None stands for all `ndim` of them."""
+    if axes is None:
+        return tuple(range(ndim))
+    return tuple(axes) if isinstance(axes, Sequence) else (axes,)
 
 
 def _either(op: str, dim: Any, axis: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..dtypes import DType, bool_, float16, float32, float64, int8, int16, int32, int64, uint8
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.recording import TensorBase, array_of, make_tensor
 from ..errors import DtypeError, foreign, require_own
 from ..sample_rules.families import elementwise
 
@@ -101,13 +101,13 @@ def contiguous(x: Operand) -> Tensor:
     >>> tg.zeros(2, 3).t().contiguous().is_contiguous()
     True
     """
-    array = x.array if isinstance(x, TensorBase) else x
+    array = array_of(x)
     return cast("Tensor", x) if array.flags.c_contiguous else _clone(x, "C")
 
 
 def is_contiguous(x: Operand) -> bool:
     """Whether the numbers lie in memory in their order."""
-    return bool((x.array if isinstance(x, TensorBase) else x).flags.c_contiguous)
+    return bool(array_of(x).flags.c_contiguous)
 
 
 def converted(x: Any, dtype: DType) -> Any:

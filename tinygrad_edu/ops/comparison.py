@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import TensorBase
+from ..engine.recording import array_of
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -173,7 +173,7 @@ def allclose(x: Operand, y: Operand, rtol: float = 1e-5, atol: float = 1e-8, equ
     >>> tg.allclose(tg.tensor([1.0, 2.0]), tg.tensor([1.0, 2.0000001]))
     True
     """
-    return bool(np.all(_array(_isclose(x, y, rtol, atol, equal_nan))))
+    return bool(np.all(array_of(_isclose(x, y, rtol, atol, equal_nan))))
 
 
 @implements(np.array_equal)
@@ -184,11 +184,7 @@ def equal(x: Operand, y: Operand) -> bool:
     >>> tg.equal(tg.tensor([1, 2]), tg.tensor([1, 2])), tg.equal(tg.tensor([1]), tg.tensor([1, 1]))
     (True, False)
     """
-    return bool(np.array_equal(_array(x), _array(y)))
-
-
-def _array(x: Tensor | Any) -> Any:
-    return x.array if isinstance(x, TensorBase) else x
+    return bool(np.array_equal(array_of(x), array_of(y)))
 
 
 # The same functions under their other names.

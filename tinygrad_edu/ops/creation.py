@@ -13,7 +13,7 @@ import numpy as np
 from ..dtypes import DType, get_default_dtype, int64, require_float
 from ..engine.graph import Leaf
 from ..engine.primitives import Operand, implements
-from ..engine.recording import TensorBase, make_tensor, require_number
+from ..engine.recording import array_of, make_tensor, require_number
 from ..errors import DtypeError, ShapeError, refuse_mask
 from .casting import as_dtype, check_device
 from .shape import sizes
@@ -137,7 +137,7 @@ def full(
     """
     check_device(device, "full")
     require_number("full", "fill_value", fill_value)
-    value = fill_value.array if isinstance(fill_value, TensorBase) else fill_value
+    value = array_of(fill_value)
     own = getattr(value, "dtype", None)
     default = own or (np.dtype(bool) if isinstance(value, bool) else int64 if isinstance(value, int) else None)
     return made(np.full(size_of("full", (size,), None), value, _dtype("full", dtype, default)), requires_grad, "full")
@@ -146,7 +146,7 @@ def full(
 def _like(op: str, x: Operand, dtype: DType, requires_grad: bool, device: Any, fill: Any) -> Tensor:
     check_device(device, op)
     refuse_mask(x, op)
-    array = x.array if isinstance(x, TensorBase) else np.asarray(x)
+    array = np.asarray(array_of(x))
     wanted = _dtype(op, dtype, array.dtype)
     # Never in the strides of an expanded `x`: every place gets memory of its own.
     new = np.empty(array.shape, wanted) if fill is None else np.full(array.shape, fill, wanted)
@@ -183,7 +183,7 @@ def full_like(
     tensor([7., 7.])
     """
     require_number("full_like", "fill_value", fill_value)
-    value = fill_value.array if isinstance(fill_value, TensorBase) else fill_value
+    value = array_of(fill_value)
     return _like("full_like", x, dtype, requires_grad, device, value)
 
 
@@ -370,7 +370,7 @@ def new_full(x: Any, size: Any, fill_value: Any, *, dtype: DType = None, require
 def new_tensor(x: Any, data: Any, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """A new tensor with a copy of `data`, of the dtype of `x`."""
     refuse_mask(data, "new_tensor")
-    numbers = data.array if isinstance(data, TensorBase) else data
+    numbers = array_of(data)
     return made(np.array(numbers, dtype=as_dtype(dtype or x.dtype, "new_tensor")), requires_grad, "new_tensor")
 
 

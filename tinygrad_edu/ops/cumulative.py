@@ -9,6 +9,7 @@ import numpy as np
 
 from ..dtypes import DType, float64
 from ..engine.primitives import Operand, implements, primitive
+from ..engine.recording import array_of
 from ..sample_rules.families import along_axis, moving_axis
 from .arguments import one_axis
 from .casting import clone, converted
@@ -161,7 +162,7 @@ def _log_running_sum_rule(g: Any, out: Any, x: Any, axis: int) -> Any:
     """
     dtype = g.dtype
     g, x = (v.astype(float64) for v in (g, x))
-    level: Any = np.maximum.accumulate(getattr(x, "array", x), axis=axis)
+    level: Any = np.maximum.accumulate(array_of(x), axis=axis)
     level = np.where(level == -math.inf, 0, level)
     rise = np.exp(np.minimum(level - shifted(level, axis, -1, math.inf), 0))  # to the next place
     terms = np.exp(x - level)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from ..engine.primitives import Operand, implements, primitive
 from ..engine.recording import make_tensor
 from ..errors import ShapeError
 from ..sample_rules.families import elementwise, moving
-from .arguments import one_axis
+from .arguments import Shaped, one_axis
 from .casting import clone
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def diag_embed(x: Operand, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
         raise ShapeError("diag_embed: needs at least 1 axis, got a 0-d tensor")
     side = x.shape[-1] + abs(offset)
     depth = len(x.shape) + 1
-    rows, columns = _two_axes("diag_embed", _Shaped((0,) * depth), dim1, dim2)
+    rows, columns = _two_axes("diag_embed", Shaped((0,) * depth), dim1, dim2)
     others = iter(x.shape[:-1])
     shape = tuple(side if i in (rows, columns) else next(others) for i in range(depth))
     return _put_diagonal(x, shape, offset, rows, columns)
@@ -219,11 +219,6 @@ def _np_trace(a: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Te
     return diagonal(a, offset, axis1, axis2).sum(-1)
 
 
-class _Shaped:
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.shape = shape
-
-
 def _matrices(op: str, x: Any) -> Any:
     if len(x.shape) < 2:
         raise ShapeError(f"{op}: needs at least 2 axes, got shape {x.shape}")
@@ -231,7 +226,7 @@ def _matrices(op: str, x: Any) -> Any:
 
 
 def _two_axes(op: str, x: Any, dim1: int, dim2: int) -> tuple[int, int]:
-    rows, columns = cast(int, one_axis(op, x, dim1)), cast(int, one_axis(op, x, dim2))
+    rows, columns = one_axis(op, x, dim1), one_axis(op, x, dim2)
     if rows == columns:
         raise ShapeError(f"{op}: dim1={dim1} and dim2={dim2} are the same axis")
     return rows, columns

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engine.primitives import Operand, implements
 from ..engine.promotion import beside
-from ..engine.recording import TensorBase
+from ..engine.recording import array_of
 from ..errors import DtypeError, ShapeError
 from .arguments import one_axis
 from .indexing import _put_add, _set_item, getitem
@@ -56,10 +56,10 @@ def take_along_axis(arr: Operand, indices: Operand, axis: int | None = -1) -> Te
     >>> tg.take_along_axis(x, np.array([[1, 2, 0]]), axis=1)
     tensor([[10., 20., 30.]])
     """
-    places = indices.array if isinstance(indices, TensorBase) else np.asarray(indices)
+    places = np.asarray(array_of(indices))
     if axis is None:
         return getitem(arr.reshape(-1), places)
-    place = cast(int, one_axis("take_along_axis", arr, axis))
+    place = one_axis("take_along_axis", arr, axis)
     if len(places.shape) != len(arr.shape):
         raise ShapeError(
             f"take_along_axis: indices of shape {places.shape} and a tensor of shape {arr.shape} must have "
@@ -204,33 +204,33 @@ def _np_take(a: Operand, indices: Operand, axis: int | None = None, out: Any = N
         raise TypeError("np.take of a Tensor does not take the arguments out= and mode=")
     if axis is None:
         return take(a, indices)
-    place = cast(int, one_axis("take", a, axis))
+    place = one_axis("take", a, axis)
     return getitem(a, (*(slice(None),) * place, _integers("take", indices)))
 
 
 # What the arguments must be
 
 
-def plain(x: Any) -> Any:
-    """The array of a tensor, or of what becomes one."""
-    return x.array if isinstance(x, TensorBase) else np.asarray(x)
-
-
 def _integers(op: str, index: Any) -> Array:
-    places = plain(index)
+    places = np.asarray(array_of(index))
     if places.dtype.kind not in "iu":
         if places.size:
             raise DtypeError(f"{op}: index has dtype {places.dtype}; places are integers: use .long()")
         places = places.astype(np.intp)
-    return cast("Array", places)
+    return places
+
+
+def axis_and_places(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> tuple[int, Array]:
+    """The axis, and the places along it as an array."""
+    place = one_axis(op, x, dim, axis)
+    if place is None or index is None:
+        raise TypeError(f"{op}: pass dim= and index=")
+    return place, _integers(op, index)
 
 
 def _aligned(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> tuple[int, Array]:
     """The axis, and the places as an array that fits `x` along all other axes."""
-    place = one_axis(op, x, dim, axis)
-    if place is None or index is None:
-        raise TypeError(f"{op}: pass dim= and index=")
-    places = _integers(op, index)
+    place, places = axis_and_places(op, x, dim, axis, index)
     shape = x.shape
     if len(places.shape) != len(shape):
         raise ShapeError(f"{op}: index of shape {places.shape} must have as many axes as the tensor of shape {shape}")

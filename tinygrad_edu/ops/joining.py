@@ -12,7 +12,7 @@ from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError, describe, require_own
 from ..sample_rules.families import Custom
 from ..sample_rules.ids import simplify
-from .arguments import one_axis, shape_of
+from .arguments import Shaped, one_axis, shape_of
 from .shape import atleast_1d, atleast_2d, atleast_3d
 
 if TYPE_CHECKING:
@@ -199,20 +199,13 @@ def stack(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | Non
     for i, shape in enumerate(shapes):
         if shape != shapes[0]:
             raise ShapeError(f"stack: tensor {i} has shape {shape} and tensor 0 has shape {shapes[0]}; all must agree")
-    place = one_axis("stack", _OneMore(shapes[0]), dim, axis) or 0
+    place = one_axis("stack", Shaped((0, *shapes[0])), dim, axis) or 0
     return _stack(place, *many)
 
 
 @implements(np.stack)
 def _np_stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
     return stack(arrays, axis)
-
-
-class _OneMore:
-    """What an axis of a stack is checked against: the shape of a part, with one more axis."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.shape = (0, *shape)
 
 
 @implements(np.hstack)

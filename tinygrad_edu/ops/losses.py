@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.primitives import Operand, primitive
+from ..engine.recording import array_of
 from ..sample_rules.families import core, elementwise
 
 __all__ = ["softmax_cross_entropy"]
@@ -50,7 +51,7 @@ def _largest(rows: Any) -> Any:
 def _cross_entropy_rule(g: Any, losses: Any, logits: Any, targets: Any) -> Any:
     """Each sample's gradient is its probabilities, less 1 at its target, times the gradient of its loss."""
     rows = np.arange(logits.shape[0])
-    largest = _largest(getattr(logits, "array", logits))
+    largest = _largest(array_of(logits))
     p = np.exp(
         logits - largest
     )  # not by the loss, the logarithm of their sum: large logits leave it few digits below 1

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..dtypes import DType, float32, float64, get_default_dtype, int64
 from ..engine.primitives import Operand
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.recording import array_of, make_tensor
 from ..errors import DtypeError, ShapeError
 from .casting import as_dtype, check_device
 from .creation import made, size_of
@@ -212,7 +212,7 @@ def normal(
     ((2, 3), (4,))
     """
     check_device(device, "normal")
-    centre, spread = _plain(mean), _plain(std)
+    centre, spread = array_of(mean), array_of(std)
     if np.any(np.asarray(spread) < 0):
         raise ValueError("normal: std must not be negative")
     shape = (
@@ -242,7 +242,7 @@ def bernoulli(input: Operand, p: float | None = None, *, generator: Generator | 
     >>> tg.bernoulli(tg.tensor([0.0, 1.0]))
     tensor([0., 1.])
     """
-    chances = _plain(input)
+    chances = array_of(input)
     return make_tensor(bernoulli_array(chances.shape, chances.dtype, chances if p is None else p, generator), None)
 
 
@@ -276,7 +276,7 @@ def multinomial(
     >>> tg.multinomial(tg.tensor([0.0, 3.0, 0.0]), 1)
     tensor([1])
     """
-    weights = _plain(input)
+    weights = array_of(input)
     if weights.ndim not in (1, 2):
         raise ShapeError(f"multinomial: weights have shape (n,) or (rows, n), got {weights.shape}")
     if num_samples <= 0:
@@ -343,7 +343,3 @@ def randint_like(
     tensor([1., 1.])
     """
     return randint(low, high, x.shape, generator=generator, dtype=dtype or x.dtype)
-
-
-def _plain(x: Any) -> Any:
-    return x.array if isinstance(x, TensorBase) else x

@@ -15,7 +15,7 @@ from ..dtypes import DType
 from ..engine.primitives import Operand, implements, primitive
 from ..precision import add_up
 from ..sample_rules.families import reduction
-from .arguments import Axes, some_axes
+from .arguments import Axes, each_axis, some_axes
 from .casting import converted
 from .cumulative import products_of_others
 from .piecewise import where
@@ -30,8 +30,7 @@ def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """Put back the axes that a reduction took away, each of size 1, so that `g` broadcasts against `x`."""
     if keepdims or (axis is None and not x.shape):
         return g
-    axes = range(len(x.shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    axes = {a % len(x.shape) for a in axes}
+    axes = {a % len(x.shape) for a in each_axis(axis, len(x.shape))}
     return g.reshape(tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
 
 
@@ -42,8 +41,7 @@ def without(x: Any, axis: Any, keepdims: bool) -> Any:
 
 def count(x: Any, axis: Any) -> int:
     """How many elements of `x` each element of a reduction over `axis` stands for."""
-    axes = range(len(x.shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    return math.prod([x.shape[a] for a in axes])
+    return math.prod([x.shape[a] for a in each_axis(axis, len(x.shape))])
 
 
 def reduction_cases(draw: Any) -> list[tuple[Any, ...]]:
@@ -235,7 +233,7 @@ def prod(
     if axes is None:
         whole = _prod(x.reshape(-1), 0, False)
         return whole.reshape((1,) * len(x.shape)) if keep else whole
-    for place in sorted((axes,) if isinstance(axes, int) else axes, reverse=True):
+    for place in sorted(each_axis(axes, len(x.shape)), reverse=True):
         x = _prod(x, place, keep)
     return x  # type: ignore[no-any-return]
 
@@ -292,7 +290,7 @@ def _logsumexp(x: Operand, axis: Any, keepdims: bool) -> Operand:
     largest = np.where(np.isfinite(largest), largest, 0)
     with np.errstate(divide="ignore", over="ignore"):  # the log of 0 is -inf, as it should be
         out = np.log(add_up(np.exp(x - largest), axis, True)) + largest
-    return out if keepdims else np.squeeze(out, axis=tuple(range(x.ndim)) if axis is None else axis)
+    return without(out, axis, keepdims)
 
 
 def logsumexp(

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..dtypes import float64
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.recording import TensorBase, array_of, make_tensor
 from ..errors import ShapeError
 from .arguments import one_axis
 
@@ -36,8 +36,8 @@ def nonzero(x: Operand, *, as_tuple: bool = False) -> Any:
             [2]])
     """
     if as_tuple:
-        return tuple(make_tensor(places, None) for places in np.nonzero(np.atleast_1d(_plain(x))))
-    return make_tensor(np.argwhere(_plain(x)), None)
+        return tuple(make_tensor(places, None) for places in np.nonzero(np.atleast_1d(array_of(x))))
+    return make_tensor(np.argwhere(array_of(x)), None)
 
 
 @implements(np.nonzero)
@@ -58,11 +58,7 @@ def argwhere(a: Operand) -> Tensor:
 
 @implements(np.flatnonzero)
 def _np_flatnonzero(a: Operand) -> Tensor:
-    return make_tensor(np.flatnonzero(_plain(a)), None)
-
-
-def _plain(x: Any) -> Any:
-    return x.array if isinstance(x, TensorBase) else np.asarray(x)
+    return make_tensor(np.flatnonzero(array_of(a)), None)
 
 
 def unique(
@@ -95,7 +91,7 @@ def unique(
     (tensor([1, 3]), tensor([1, 2]))
     """
     place = one_axis("unique", x, dim, axis)
-    found: Any = _np_unique(_array(x), return_inverse=return_inverse, return_counts=return_counts, axis=place)
+    found: Any = _np_unique(array_of(x), return_inverse=return_inverse, return_counts=return_counts, axis=place)
     if isinstance(found, tuple):
         return tuple(_like(x, part) for part in found)
     return _like(x, found)
@@ -111,7 +107,7 @@ def _unique_numpy(
     *,
     equal_nan: bool = True,
 ) -> Any:
-    found: Any = _np_unique(_array(ar), return_index, return_inverse, return_counts, axis, equal_nan=equal_nan)
+    found: Any = _np_unique(array_of(ar), return_index, return_inverse, return_counts, axis, equal_nan=equal_nan)
     return tuple(_like(ar, part) for part in found) if isinstance(found, tuple) else _like(ar, found)
 
 
@@ -190,10 +186,10 @@ def searchsorted(sorted_sequence: Operand, values: Operand, *, right: bool = Fal
     tensor([1, 2])
     """
     rows = sorted_sequence.shape[:-1]
-    if rows and rows != np.shape(_array(values))[:-1]:
+    if rows and rows != np.shape(array_of(values))[:-1]:
         raise ShapeError(
             f"searchsorted: sequences of shape {sorted_sequence.shape} and values of shape "
-            f"{np.shape(_array(values))}: all axes but the last must be equal"
+            f"{np.shape(array_of(values))}: all axes but the last must be equal"
         )
     return _searchsorted(sorted_sequence, values, right or side == "right")
 
@@ -219,10 +215,6 @@ def bucketize(x: Operand, boundaries: Operand, *, right: bool = False) -> Tensor
     tensor([0, 1, 2])
     """
     return searchsorted(boundaries, x, right=right)
-
-
-def _array(x: Any) -> Any:
-    return x.array if isinstance(x, TensorBase) else x
 
 
 def _like(x: Any, array: Any) -> Any:

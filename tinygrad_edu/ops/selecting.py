@@ -8,11 +8,12 @@ import numpy as np
 
 from ..engine.primitives import Operand, primitive
 from ..engine.promotion import beside
+from ..engine.recording import array_of
 from ..errors import DtypeError, ShapeError, broadcast_clash
 from ..sample_rules.families import Choosing
 from .arguments import one_axis
 from .arithmetic import times
-from .gather import _integers, plain
+from .gather import axis_and_places
 from .indexing import _put_add, _set_item, check_value, getitem
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def index_add(
     """
     place, where = _slices("index_add", x, dim, axis, index)
     wanted = (*x.shape[:place], len(where[place]), *x.shape[place + 1 :])
-    check_value(plain(x), where, source, "index_add")
+    check_value(array_of(x), where, source, "index_add")
     source = np.broadcast_to(beside(x, source), wanted)
     return cast("Tensor", x + _put_add(times(source, alpha), tuple(x.shape), where))
 
@@ -175,7 +176,7 @@ def index_copy(
     tensor([2., 0., 1.])
     """
     _, where = _slices("index_copy", x, dim, axis, index)
-    check_value(plain(x), where, source, "index_copy")
+    check_value(array_of(x), where, source, "index_copy")
     return _set_item(x, where, source)
 
 
@@ -208,10 +209,8 @@ def index_fill(
 
 def _slices(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> tuple[int, tuple[Any, ...]]:
     """The axis, and the index that selects its slices at the places `index`."""
-    place = one_axis(op, x, dim, axis)
-    if place is None or index is None:
-        raise TypeError(f"{op}: pass dim= and index=")
-    places = np.atleast_1d(_integers(op, index))
+    place, places = axis_and_places(op, x, dim, axis, index)
+    places = np.atleast_1d(places)
     if places.ndim != 1:
         raise ShapeError(f"{op}: index must be a vector, got shape {places.shape}")
     return place, (*(slice(None),) * place, places)
@@ -289,12 +288,12 @@ def masked_select(x: Operand, mask: Operand) -> Tensor:
     >>> tg.masked_select(x, tg.tensor([True, False, True]))
     tensor([1., 3.])
     """
-    where = plain(mask)
+    where = np.asarray(array_of(mask))
     clash = broadcast_clash([x.shape, where.shape])
     if clash:
         raise ShapeError(f"masked_select: {clash}")
     shape = np.broadcast_shapes(x.shape, where.shape)
-    where = _mask("masked_select", plain(np.broadcast_to(plain(x), shape)), mask)
+    where = _mask("masked_select", np.broadcast_to(array_of(x), shape), mask)
     return getitem(x if x.shape == shape else np.broadcast_to(x, shape), np.broadcast_to(where, shape))
 
 
@@ -325,7 +324,7 @@ def masked_scatter(x: Operand, mask: Operand, source: Operand) -> Tensor:
 
 
 def _mask(op: str, x: Any, mask: Any) -> Array:
-    where = plain(mask)
+    where = np.asarray(array_of(mask))
     if where.dtype.kind != "b":
         raise DtypeError(
             f"{op}: the mask has dtype {where.dtype}; it must be of booleans: use mask.bool() or mask != 0"
@@ -335,4 +334,4 @@ def _mask(op: str, x: Any, mask: Any) -> Array:
         or any(n not in (1, m) for n, m in zip(where.shape[::-1], x.shape[::-1], strict=False))
     ):
         raise ShapeError(f"{op}: the mask of shape {where.shape} does not broadcast to the tensor's shape {x.shape}")
-    return cast("Array", where)
+    return where

@@ -277,6 +277,4 @@ def _median_numpy(a: Operand, axis: int | None = None, *, keepdims: bool = False
 
 
 def _axis(op: str, x: Any, dim: int, axis: int | None) -> int:
-    place = one_axis(op, x, dim if axis is None else axis)
-    assert place is not None
-    return place
+    return one_axis(op, x, dim if axis is None else axis)

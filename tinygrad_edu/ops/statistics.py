@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
+from ..engine.recording import array_of
 from ..precision import add_up, is_in_range, toward_one
 from ..sample_rules.families import reduction
 from .arguments import Axes, some_axes
@@ -33,10 +34,10 @@ def _deviation(x: Any, axis: Any) -> tuple[Any, Any]:
     """x minus its mean, times a power of two, and that power: 1, unless a sum or a difference is too large without."""
     with np.errstate(over="ignore", invalid="ignore"):
         deviation = x - _mean(x, axis, True)
-    plain = getattr(deviation, "array", deviation)
+    plain = array_of(deviation)
     if np.isfinite(plain).all():
         return deviation, 1
-    factor = toward_one(getattr(x, "array", x), axis) / 2  # to leave room for the difference
+    factor = toward_one(array_of(x), axis) / 2  # to leave room for the difference
     x = x * factor
     return x - _mean(x, axis, True), factor
 

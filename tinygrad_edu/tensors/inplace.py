@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..engine.primitives import Operand
-from ..engine.recording import TensorBase
+from ..engine.recording import array_of
 from ..errors import ShapeError
 from ..ops import gather, random
 from ..ops import piecewise as choice
@@ -258,7 +258,7 @@ class InplaceMethods(TensorMethods):
 
     def bernoulli_(self, p: Operand = 0.5, *, generator: Generator | None = None) -> Self:
         """Fill with ones, with probability `p`, and zeros."""
-        chances = p.array if isinstance(p, TensorBase) else p
+        chances = array_of(p)
         numbers = random.bernoulli_array(self.array.shape, self.array.dtype, chances, generator)
         return assign(self, ..., numbers, "bernoulli_")
 

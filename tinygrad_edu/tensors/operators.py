@@ -10,7 +10,7 @@ from ..ops import arithmetic, comparison, indexing, logical, transpose
 from ..ops import matmul as matrices
 
 if TYPE_CHECKING:
-    from .tensor import Tensor
+    from ..engine.typing import Tensor
 
 __all__ = ["TensorOperators"]
 

@@ -15,7 +15,7 @@ from ..dtypes import Array, DType, get_default_dtype, require_float
 from ..engine import recording
 from ..engine.graph import Leaf, Link, Node
 from ..engine.primitives import Operand
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.recording import TensorBase, array_of, make_tensor
 from ..engine.versions import mark_changed
 from ..engine.views import leave, share
 from ..errors import DtypeError, GraphError, ShapeError, refuse_mask
@@ -433,7 +433,7 @@ class Tensor(InplaceMethods):
         return (self[i] for i in range(self.shape[0]))
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self.array == (value.array if isinstance(value, Tensor) else value)).any())
+        return bool((self.array == array_of(value)).any())
 
     def __repr__(self) -> str:
         numbers = np.array2string(self.array, separator=", ", prefix="tensor(")
