@@ -223,7 +223,7 @@ def max(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None 
     if isinstance(dim, TensorBase | np.ndarray):
         return maximum(x, dim)
     place = one_axis("max", x, dim, axis)
-    return amax(x) if place is None else at(_max_at, x, argmax(x, place, True), place, keepdim or keepdims)
+    return amax(x) if place is None else at(_max_at, x, argmax(x, place, keepdim or keepdims), place)
 
 
 def min(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Any:
@@ -250,7 +250,7 @@ def min(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None 
     if isinstance(dim, TensorBase | np.ndarray):
         return minimum(x, dim)
     place = one_axis("min", x, dim, axis)
-    return amin(x) if place is None else at(_min_at, x, argmin(x, place, True), place, keepdim or keepdims)
+    return amin(x) if place is None else at(_min_at, x, argmin(x, place, keepdim or keepdims), place)
 
 
 def _axes(op: str, x: Any, dim: Axes, axis: Axes) -> Any:

@@ -28,11 +28,10 @@ __all__ = [
 
 
 def along(shape: tuple[int, ...], indices: Array, axis: int) -> tuple[Array, ...]:
-    """The index that reads, at each place of `indices`, that element of axis `axis`."""
-    depth = len(shape)
+    """The index that reads, at each place of `indices`, that element of axis `axis`, which `indices` may lack."""
+    depth = len(indices.shape)
     grid = [np.arange(n).reshape((-1,) + (1,) * (depth - 1 - i)) for i, n in enumerate(indices.shape)]
-    grid[axis] = indices
-    return tuple(grid)
+    return (*grid[:axis], indices, *grid[axis + 1 if depth == len(shape) else axis :])
 
 
 @implements(np.take_along_axis)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..engine.primitives import Operand, primitive
-from ..sample_rules.families import along_axis
+from ..sample_rules.families import Custom, along_axis, reduction
 from .gather import along
 from .indexing import _put_add
 
@@ -39,8 +39,15 @@ def _picked_rule(g: Any, out: Any, x: Any, indices: Any, axis: int) -> Any:
     return _put_add(g, x.shape, along(x.shape, indices, axis))
 
 
+def _picked_ids(node: Any, ids: Any) -> Any:
+    family = along_axis if len(node.shape) == len(node.inputs[0].shape) else reduction
+    return family.ids_of(node, ids)
+
+
 def picking(name: str) -> Callable[[Operand, Operand, int], Tensor]:
     """The op `name`, which takes elements along an axis from places found by comparing all elements along it.
+
+    Where the places lack the axis, one element is taken, and the result lacks the axis, too.
 
     To read by index is another thing in one respect: here each element of the result depends, by its place,
     on all elements along the axis, so that samples which lie along it meet.
@@ -55,9 +62,10 @@ def picking(name: str) -> Callable[[Operand, Operand, int], Tensor]:
             (draw(2, 3), np.array([[2, 0, 1], [1, 2, 0]]), 1),
             (draw(2, 3), np.array([[1, 1, 0]]), 0),
             (draw(4), np.array([0, 3, 3]), 0),
+            (draw(2, 3), np.array([2, 0]), 1),
             (draw(0, 2), np.zeros((0, 2), np.intp), 0),
         ],
-        samples=along_axis,
+        samples=Custom(_picked_ids),
     )
     def picked(x: Operand, indices: Operand, axis: int) -> Operand:
         return x[along(x.shape, indices, axis)]
@@ -65,9 +73,8 @@ def picking(name: str) -> Callable[[Operand, Operand, int], Tensor]:
     return picked
 
 
-def at(pick: Callable[..., Tensor], x: Any, indices: Any, axis: int, keepdims: bool) -> ValuesIndices:
-    """What `pick` takes from `indices` (whose axis has size 1), and the indices, with or without that axis."""
-    values: Any = pick(x, indices, axis)
+def at(pick: Callable[..., Tensor], x: Any, indices: Any, axis: int, keepdims: bool = True) -> ValuesIndices:
+    """What `pick` takes from `indices`, and these: without the axis, which has one place then, unless it is kept."""
     if not keepdims:
-        values, indices = values.squeeze(axis=axis), indices.squeeze(axis=axis)
-    return ValuesIndices(values, indices)
+        indices = indices.squeeze(axis=axis)
+    return ValuesIndices(pick(x, indices, axis), indices)

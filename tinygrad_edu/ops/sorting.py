@@ -86,8 +86,7 @@ def sort(
     (tensor([3., 2., 1.]), tensor([0, 2, 1]))
     """
     place = _axis("sort", x, dim, axis)
-    indices = _argsort(x, place, descending)
-    return ValuesIndices(_sort_at(x, indices, place), indices)
+    return at(_sort_at, x, _argsort(x, place, descending), place)
 
 
 def msort(x: Operand) -> Tensor:
@@ -160,8 +159,7 @@ def topk(
     place = _axis("topk", x, dim, axis)
     if not 0 <= k <= x.shape[place]:
         raise ShapeError(f"topk: k={k} of axis {place} of shape {x.shape}: use 0 to {x.shape[place]}")
-    indices = _largest(x, k, place, largest, sorted)
-    return ValuesIndices(_topk_at(x, indices, place), indices)
+    return at(_topk_at, x, _largest(x, k, place, largest, sorted), place)
 
 
 def kthvalue(
