@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_edu
+from tinygrad_edu import ops
 from tinygrad_edu.sample_rules.families import SampleRule
 from tinygrad_edu.testing import LAWS
 
@@ -29,8 +30,9 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
     ),
     "ops": (
         "Ops",
-        "The functions on tensors, by family. Each takes tensors, arrays and numbers. The method of a tensor "
-        "that has the same name is the same function. See also [the table of primitives](../primitives.md).",
+        "The functions on tensors, by family. The method of a tensor that has the same name is the same function. "
+        "See also [the table of primitives](../primitives.md).\n\n"
+        + (inspect.getdoc(ops) or "").partition("\n\n")[2],  # what holds of all of them
         [("tinygrad_edu", ("ops", "linalg"))],
     ),
     "linalg": ("Linear algebra", "`tinygrad_edu.linalg`.", [("tinygrad_edu.linalg", ("",))]),

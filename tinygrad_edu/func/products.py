@@ -18,7 +18,7 @@ from .running import Tree, fitting, in_order, require_function, start
 __all__ = ["hvp", "jvp", "vjp"]
 
 
-def vjp(f: Callable[..., Any], *primals: Tree) -> tuple[Any, Callable[..., tuple[Any, ...]]]:
+def vjp(f: Callable[..., Any], *primals: Tree) -> tuple[Tree, Callable[[Tree], tuple[Tree, ...]]]:
     """The value of `f`, and the function that pulls gradients of the value back to the arguments.
 
     Args:
@@ -40,7 +40,7 @@ def vjp(f: Callable[..., Any], *primals: Tree) -> tuple[Any, Callable[..., tuple
     run, build = start("vjp", f, primals, {}, range(len(primals)))
     outputs = run.read("vjp", run.result)
 
-    def pull(gradient: Tree) -> tuple[Any, ...]:
+    def pull(gradient: Tree) -> tuple[Tree, ...]:
         seeds = fitting("vjp", "gradient", gradient, outputs)
         create = is_grad_enabled() and (run.create_graph or any(seed.source is not None for seed in seeds))
         return tuple(build(run.pull(seeds, create)))
@@ -48,7 +48,7 @@ def vjp(f: Callable[..., Any], *primals: Tree) -> tuple[Any, Callable[..., tuple
     return run.outside(run.result), pull
 
 
-def jvp(f: Callable[..., Any], primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple[Any, Any]:
+def jvp(f: Callable[..., Any], primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple[Tree, Tree]:
     """The value of `f`, and how it changes when the arguments move along `tangents`.
 
     This is the product of the Jacobian with a vector, where a backward pass gives that of a vector with the
@@ -89,7 +89,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Tree], tangents: Sequence[Tree]
     return run.outside(run.result), run.rebuild(moved)
 
 
-def hvp(f: Callable[..., Any], primals: Sequence[Tree], vectors: Sequence[Tree]) -> tuple[Any, Any]:
+def hvp(f: Callable[..., Any], primals: Sequence[Tree], vectors: Sequence[Tree]) -> tuple[Tree, tuple[Tree, ...]]:
     """The value of `f`, and the product of its Hessian with a vector, without the Hessian.
 
     Args:

@@ -39,12 +39,28 @@ def _entrance(x: Operand) -> Operand:
 
 
 class Run:
-    """One run of a function, with the tensors that went in and those that came out."""
+    """One run of a function, with the tensors that went in and those that came out.
+
+    Attributes:
+        outer: whether calls were recorded where the transform was called.
+        inputs: the tensors that the function is differentiated with respect to.
+        result: what it returned.
+        outputs: the tensors in that, once `read` has looked.
+        rebuild: makes of a list like `outputs` what is structured like them.
+        create_graph: whether something beside the inputs may want a derivative of what comes out.
+    """
+
+    outer: bool
+    inputs: list[Tensor]
+    result: Any
+    outputs: list[Tensor]
+    rebuild: Callable[[list[Any]], Any]
+    create_graph: bool
 
     def __init__(self, name: str, f: Callable[..., Any], args: Sequence[Any], places: Sequence[int]) -> None:
         if not callable(f):
             raise _no_function(name, f)
-        inputs: list[Tensor] = []
+        self.inputs = []
         self.outer = is_grad_enabled()
 
         def enter(index: int) -> Callable[[Any], Tensor]:
@@ -59,7 +75,7 @@ class Run:
                     tensor = make_tensor(tensor.array, Leaf(tensor.shape, tensor.dtype))
                 else:
                     tensor = _entrance(tensor)
-                inputs.append(tensor)
+                self.inputs.append(tensor)
                 return tensor
 
             return make
@@ -74,7 +90,6 @@ class Run:
                 if clash := _does_not_take(f, entered):
                     raise TypeError(f"{name}(): the function {clash}{_HOW_TO_CALL.get(name, '')}") from error
                 raise
-        self.inputs = inputs
 
     def read(self, name: str, result: Any) -> list[Tensor]:
         """The tensors in `result`, which the function returned."""
@@ -89,7 +104,6 @@ class Run:
                 )
             if output.array.dtype.kind != "f":
                 raise DtypeError(f"{name}(): the function returned dtype {output.array.dtype}, which has no derivative")
-        # Whether something other than the inputs may want a derivative of what comes out.
         sources = [t.source for t in self.outputs if t.source is not None]
         self.create_graph = self.outer and self._reaches_out(sources)
         return self.outputs

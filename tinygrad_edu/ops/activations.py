@@ -1,4 +1,4 @@
-"""Activation functions, each stable for inputs of any size.
+"""Activation functions, each stable for inputs of any size. Integers become the default dtype.
 
 Each is one op with one rule, rather than a composition, so that nothing is kept that the rule does not
 read. At a kink the derivative is PyTorch's: that of the left side unless the docstring says otherwise.
@@ -42,7 +42,7 @@ def _cases(*more: Any) -> Callable[..., list[tuple[Any, ...]]]:
 
 @primitive(vjps=(lambda g, out, x: g * (out > 0),), saves=("out",), fresh=True, samples=elementwise)
 def relu(x: Operand) -> Operand:
-    """max(x, 0); the derivative at 0 is 0. Any shape; the dtype is kept.
+    """max(x, 0); the derivative at 0 is 0. The dtype is kept.
 
     Source: Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines" (2010).
 
@@ -61,7 +61,7 @@ def relu(x: Operand) -> Operand:
     samples=elementwise,
 )
 def relu6(x: Operand) -> Operand:
-    """min(max(x, 0), 6); the derivative at 0 and at 6 is 0. Any shape; the dtype is kept.
+    """min(max(x, 0), 6); the derivative at 0 and at 6 is 0. The dtype is kept.
 
     Source: Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10" (2010).
 
@@ -80,7 +80,7 @@ def relu6(x: Operand) -> Operand:
     samples=elementwise,
 )
 def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Operand:
-    """x between `min_val` and `max_val`, and the nearer of them outside; the derivative at both is 0. Any shape.
+    """x between `min_val` and `max_val`, and the nearer of them outside; the derivative at both is 0.
 
     >>> import tinygrad_edu as tg
     >>> tg.hardtanh(tg.tensor([-2.0, 0.5]))
@@ -102,7 +102,7 @@ def _leaky_relu(x: Operand, negative_slope: float) -> Operand:
 
 
 def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
-    """x where it is positive, else `negative_slope` times x. Any shape; integers become the default dtype.
+    """x where it is positive, else `negative_slope` times x.
 
     Source: Maas et al., "Rectifier Nonlinearities Improve Neural Network Acoustic Models" (2013).
 
@@ -124,7 +124,7 @@ def _elu(x: Operand, alpha: float, scale: float, rate: float) -> Operand:
 
 
 def elu(x: Operand, alpha: float = 1.0) -> Tensor:
-    """x where it is positive, else alpha (exp(x) - 1). Any shape; integers become the default dtype.
+    """x where it is positive, else alpha (exp(x) - 1).
 
     Source: Clevert et al., "Fast and Accurate Deep Network Learning by Exponential Linear Units" (2015).
 
@@ -138,8 +138,6 @@ def elu(x: Operand, alpha: float = 1.0) -> Tensor:
 def selu(x: Operand) -> Tensor:
     """1.0507 elu(x, 1.6733), which keeps mean 0 and variance 1 from layer to layer.
 
-    Any shape; integers become the default dtype.
-
     Source: Klambauer et al., "Self-Normalizing Neural Networks" (2017).
 
     >>> import tinygrad_edu as tg
@@ -151,8 +149,6 @@ def selu(x: Operand) -> Tensor:
 
 def celu(x: Operand, alpha: float = 1.0) -> Tensor:
     """x where it is positive, else alpha (exp(x / alpha) - 1): an ELU with a continuous derivative.
-
-    Any shape; integers become the default dtype.
 
     Source: Barron, "Continuously Differentiable Exponential Linear Units" (2017).
 
@@ -173,7 +169,7 @@ def _sigmoid(x: Any) -> Any:
     vjps=(lambda g, out, x: g * (out * (1 - out)),), saves=("out",), fresh=True, single=True, samples=elementwise
 )
 def sigmoid(x: Operand) -> Operand:
-    """1 / (1 + exp(-x)). Any shape; integers become the default dtype.
+    """1 / (1 + exp(-x)).
 
     >>> import tinygrad_edu as tg
     >>> tg.sigmoid(tg.tensor([-1000.0, 0.0, 1000.0]))
@@ -184,7 +180,7 @@ def sigmoid(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * sigmoid(-x),), saves=("x",), fresh=True, single=True, samples=elementwise)
 def logsigmoid(x: Operand) -> Operand:
-    """log(sigmoid(x)), to full precision for x of either sign. Any shape; integers become the default dtype.
+    """log(sigmoid(x)), to full precision for x of either sign.
 
     >>> import tinygrad_edu as tg
     >>> tg.logsigmoid(tg.tensor([-1000.0, 1000.0]))
@@ -207,8 +203,6 @@ def _softplus(x: Operand, beta: float, threshold: float) -> Operand:
 
 def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta x)) / beta, a smooth relu; x itself where beta x is above `threshold`.
-
-    Any shape; integers become the default dtype.
 
     Source: Dugas et al., "Incorporating Second-Order Functional Knowledge for Better Option Pricing" (2001).
 
@@ -279,7 +273,7 @@ def _silu_rule(g: Any, out: Any, x: Any) -> Any:
 
 @primitive(vjps=(_silu_rule,), saves=("x",), fresh=True, single=True, samples=elementwise)
 def silu(x: Operand) -> Operand:
-    """x sigmoid(x), also called swish. Any shape; integers become the default dtype.
+    """x sigmoid(x), also called swish.
 
     Source: Elfwing et al., "Sigmoid-Weighted Linear Units for Neural Network Function Approximation" (2017).
 
@@ -297,7 +291,7 @@ def _mish_rule(g: Any, out: Any, x: Any) -> Any:
 
 @primitive(vjps=(_mish_rule,), saves=("x",), fresh=True, single=True, samples=elementwise)
 def mish(x: Operand) -> Operand:
-    """x tanh(softplus(x)). Any shape; integers become the default dtype.
+    """x tanh(softplus(x)).
 
     Source: Misra, "Mish: A Self Regularized Non-Monotonic Activation Function" (2019).
 
@@ -319,8 +313,6 @@ def mish(x: Operand) -> Operand:
 def hardsigmoid(x: Operand) -> Operand:
     """x / 6 + 1/2, but not below 0 nor above 1; the derivative at both ends is 0.
 
-    Any shape; integers become the default dtype.
-
     Source: Howard et al., "Searching for MobileNetV3" (2019).
 
     >>> import tinygrad_edu as tg
@@ -336,7 +328,7 @@ def _hardswish_rule(g: Any, out: Any, x: Any) -> Any:
 
 @primitive(vjps=(_hardswish_rule,), saves=("x",), fresh=True, single=True, domain=(-5.0, 5.0), samples=elementwise)
 def hardswish(x: Operand) -> Operand:
-    """x hardsigmoid(x); the derivative is 0 at -3 and 1 at 3. Any shape; integers become the default dtype.
+    """x hardsigmoid(x); the derivative is 0 at -3 and 1 at 3.
 
     Source: Howard et al., "Searching for MobileNetV3" (2019).
 
@@ -351,7 +343,7 @@ def hardswish(x: Operand) -> Operand:
     vjps=(lambda g, out, x: g / (1 + np.abs(x)) ** 2,), saves=("x",), fresh=True, single=True, samples=elementwise
 )
 def softsign(x: Operand) -> Operand:
-    """x / (1 + |x|). Any shape; integers become the default dtype.
+    """x / (1 + |x|).
 
     >>> import tinygrad_edu as tg
     >>> tg.softsign(tg.tensor([-1.0, 3.0]))
@@ -362,7 +354,7 @@ def softsign(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * np.tanh(x) ** 2,), saves=("x",), fresh=True, single=True, samples=elementwise)
 def tanhshrink(x: Operand) -> Operand:
-    """x - tanh(x). Any shape; integers become the default dtype.
+    """x - tanh(x).
 
     >>> import tinygrad_edu as tg
     >>> tg.tanhshrink(tg.tensor([0.0]))
@@ -379,7 +371,7 @@ def tanhshrink(x: Operand) -> Operand:
     samples=elementwise,
 )
 def threshold(x: Operand, threshold: float, value: float) -> Operand:
-    """x where it is above the threshold, else `value`; NaN stays NaN. Any shape.
+    """x where it is above the threshold, else `value`; NaN stays NaN.
 
     >>> import tinygrad_edu as tg
     >>> tg.threshold(tg.tensor([1.0, 2.0]), 1.5, 0.0)
@@ -396,7 +388,7 @@ def threshold(x: Operand, threshold: float, value: float) -> Operand:
     samples=elementwise,
 )
 def hardshrink(x: Operand, lambd: float = 0.5) -> Operand:
-    """x where |x| is above `lambd`, else 0. Any shape; the dtype is kept.
+    """x where |x| is above `lambd`, else 0. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.hardshrink(tg.tensor([-1.0, 0.2]))
@@ -413,7 +405,7 @@ def hardshrink(x: Operand, lambd: float = 0.5) -> Operand:
     samples=elementwise,
 )
 def softshrink(x: Operand, lambd: float = 0.5) -> Operand:
-    """x moved towards 0 by `lambd`, and 0 where it would cross. Any shape; integers become the default dtype.
+    """x moved towards 0 by `lambd`, and 0 where it would cross.
 
     >>> import tinygrad_edu as tg
     >>> tg.softshrink(tg.tensor([-1.0, 0.2]))

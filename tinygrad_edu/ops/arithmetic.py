@@ -1,7 +1,8 @@
 """Arithmetic and powers, element by element.
 
-A rule reads as the derivative does on paper. Where a function has a kink, the rule takes PyTorch's
-choice, and the docstring says which.
+Shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype, and integers alone become the
+default dtype where their results need not be whole. A rule reads as the derivative does on paper. Where a function
+has a kink, the rule takes PyTorch's choice, and the docstring says which.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def no_change(g: Any, out: Any, *args: Any) -> Any:
 
 @primitive(vjps=(lambda g, out, x, y: g, lambda g, out, x, y: g), saves=("", ""), numpy=np.add, samples=elementwise)
 def add(x: Operand, y: Operand) -> Operand:
-    """x + y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+    """x + y, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.add(tg.tensor([1.0, 2.0]), 10)
@@ -47,7 +48,7 @@ def add(x: Operand, y: Operand) -> Operand:
     vjps=(lambda g, out, x, y: g, lambda g, out, x, y: -g), saves=("", ""), numpy=np.subtract, samples=elementwise
 )
 def sub(x: Operand, y: Operand) -> Operand:
-    """x - y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+    """x - y, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.sub(tg.tensor([1.0, 2.0]), 10)
@@ -64,7 +65,7 @@ def sub(x: Operand, y: Operand) -> Operand:
     samples=elementwise,
 )
 def mul(x: Operand, y: Operand) -> Operand:
-    """x * y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+    """x * y, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.mul(tg.tensor([1.0, 2.0]), tg.tensor([[3.0], [4.0]]))
@@ -83,7 +84,7 @@ def mul(x: Operand, y: Operand) -> Operand:
     samples=elementwise,
 )
 def div(x: Operand, y: Operand) -> Operand:
-    """x / y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+    """x / y, with broadcasting.
 
     Integers alone become the default dtype.
 
@@ -96,7 +97,7 @@ def div(x: Operand, y: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: -g,), saves=("",), fresh=True, numpy=np.negative, samples=elementwise)
 def neg(x: Operand) -> Operand:
-    """-x. Any shape; the dtype is kept; booleans are a DtypeError.
+    """-x. The dtype is kept; booleans are a DtypeError.
 
     >>> import tinygrad_edu as tg
     >>> tg.neg(tg.tensor([1, -2]))
@@ -115,8 +116,6 @@ def neg(x: Operand) -> Operand:
 def remainder(x: Operand, y: Operand) -> Operand:
     """x - floor(x / y) * y, the operator `%`: the result has the sign of `y`.
 
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
-
     >>> import tinygrad_edu as tg
     >>> tg.remainder(tg.tensor([-3.0, 3.0]), 2)
     tensor([1., 1.])
@@ -133,8 +132,6 @@ def remainder(x: Operand, y: Operand) -> Operand:
 )
 def fmod(x: Operand, y: Operand) -> Operand:
     """x - trunc(x / y) * y, C's remainder: the result has the sign of `x`.
-
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.fmod(tg.tensor([-3.0, 3.0]), 2)
@@ -153,8 +150,6 @@ def fmod(x: Operand, y: Operand) -> Operand:
 )
 def floor_divide(x: Operand, y: Operand) -> Operand:
     """floor(x / y), the operator `//`. Its gradient is zero.
-
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([-3, 3]) // 2
@@ -197,8 +192,6 @@ def _power_by_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
 def pow(x: Operand, y: Operand) -> Operand:
     """x to the power y, with broadcasting; 0 to the power 0 is 1.
 
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
-
     The derivative with respect to `x` is 0 where `y` is 0. That with respect to `y` is, where `x` is 0, 0 or (where
     `y` is negative) -inf; and NaN where `x` is negative.
 
@@ -230,7 +223,7 @@ def float_power(x: Operand, y: Operand) -> Tensor:
     samples=elementwise,
 )
 def reciprocal(x: Operand) -> Operand:
-    """1 / x. Any shape; integers become the default dtype.
+    """1 / x.
 
     >>> import tinygrad_edu as tg
     >>> tg.reciprocal(tg.tensor([2.0, 4.0]))
@@ -247,7 +240,7 @@ def _np_reciprocal(x: Operand) -> Tensor:
 
 @primitive(vjps=(lambda g, out, x: 2 * g * x,), saves=("x",), fresh=True, numpy=np.square, samples=elementwise)
 def square(x: Operand) -> Operand:
-    """x * x. Any shape; the dtype is kept.
+    """x * x. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.square(tg.tensor([2.0, -3.0]))
@@ -265,7 +258,7 @@ def square(x: Operand) -> Operand:
     samples=elementwise,
 )
 def sqrt(x: Operand) -> Operand:
-    """The square root; its derivative at 0 is infinite. Any shape; integers become the default dtype.
+    """The square root; its derivative at 0 is infinite.
 
     >>> import tinygrad_edu as tg
     >>> tg.sqrt(tg.tensor([4.0, 9.0]))
@@ -282,7 +275,7 @@ def sqrt(x: Operand) -> Operand:
     samples=elementwise,
 )
 def rsqrt(x: Operand) -> Operand:
-    """1 / sqrt(x). Any shape; integers become the default dtype.
+    """1 / sqrt(x).
 
     >>> import tinygrad_edu as tg
     >>> tg.rsqrt(tg.tensor([4.0, 16.0]))
@@ -299,7 +292,7 @@ def rsqrt(x: Operand) -> Operand:
     samples=elementwise,
 )
 def abs(x: Operand) -> Operand:
-    """|x|; the derivative at 0 is 0. Any shape; the dtype is kept.
+    """|x|; the derivative at 0 is 0. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([-1.5, 2.0]).abs()
@@ -326,8 +319,6 @@ def abs(x: Operand) -> Operand:
 def lerp(x: Operand, end: Operand, weight: Operand) -> Operand:
     """x + weight * (end - x): on the way from `x` to `end`.
 
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
-
     >>> import tinygrad_edu as tg
     >>> tg.lerp(tg.tensor([0.0, 10.0]), tg.tensor([4.0, 20.0]), 0.25)
     tensor([ 1. , 12.5])
@@ -336,7 +327,7 @@ def lerp(x: Operand, end: Operand, weight: Operand) -> Operand:
 
 
 def addcmul(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Tensor:
-    """x + value * a * b. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+    """x + value * a * b, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.addcmul(tg.tensor([1.0]), tg.tensor([2.0]), tg.tensor([3.0]), value=10)
@@ -346,7 +337,7 @@ def addcmul(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Tensor:
 
 
 def addcdiv(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Tensor:
-    """x + value * a / b. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+    """x + value * a / b, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.addcdiv(tg.tensor([1.0]), tg.tensor([6.0]), tg.tensor([3.0]))
@@ -362,7 +353,7 @@ def times(x: Any, factor: Operand) -> Any:
 
 @implements(np.positive)
 def positive(x: Operand) -> Tensor:
-    """x itself. Any shape; the dtype is kept.
+    """x itself. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.positive(tg.tensor([1.0, -2.0]))

@@ -78,7 +78,7 @@ def _np_astype(x: Operand, dtype: DType, *, copy: bool = True) -> Tensor:
 
 
 def clone(x: Operand) -> Tensor:
-    """A copy of `x`, through which gradients flow back to `x`. Any shape; dtype and order in memory are kept.
+    """A copy of `x`, through which gradients flow back to `x`. Dtype and order in memory are kept.
 
     >>> import tinygrad_edu as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -95,7 +95,7 @@ def _np_copy(a: Operand, order: str = "K", subok: bool = False) -> Tensor:
 
 
 def contiguous(x: Operand) -> Tensor:
-    """`x` in memory order: `x` itself if it is so already, else a copy. Any shape; the dtype is kept.
+    """`x` in memory order: `x` itself if it is so already, else a copy. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.zeros(2, 3).t().contiguous().is_contiguous()

@@ -1,4 +1,7 @@
-"""Comparisons: with each other, with NaN and the infinities. The results are booleans, which have no gradient."""
+"""Comparisons: with each other, with NaN and the infinities.
+
+Shapes broadcast, or it is a ShapeError; the results are booleans, which have no gradient.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ __all__ = [
 
 @primitive(saves=(), numpy=np.equal)
 def eq(x: Operand, y: Operand) -> Operand:
-    """x == y, element by element. The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """x == y, element by element, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1, 2]) == tg.tensor([1, 3])
@@ -31,7 +34,7 @@ def eq(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.not_equal)
 def ne(x: Operand, y: Operand) -> Operand:
-    """x != y, element by element. The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """x != y, element by element, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1, 2]) != tg.tensor([1, 3])
@@ -42,7 +45,7 @@ def ne(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.less)
 def lt(x: Operand, y: Operand) -> Operand:
-    """x < y, element by element. The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """x < y, element by element, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1.0, 2.0]) < 2
@@ -53,7 +56,7 @@ def lt(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.less_equal)
 def le(x: Operand, y: Operand) -> Operand:
-    """x <= y, element by element. The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """x <= y, element by element, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1.0, 2.0]) <= 1
@@ -64,7 +67,7 @@ def le(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.greater)
 def gt(x: Operand, y: Operand) -> Operand:
-    """x > y, element by element. The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """x > y, element by element, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([-1.0, 2.0]) > 0
@@ -75,7 +78,7 @@ def gt(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.greater_equal)
 def ge(x: Operand, y: Operand) -> Operand:
-    """x >= y, element by element. The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """x >= y, element by element, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1.0, 2.0]) >= 2
@@ -86,7 +89,7 @@ def ge(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.isnan)
 def isnan(x: Operand) -> Operand:
-    """Whether x is not a number. Any shape; the result is boolean.
+    """Whether x is not a number.
 
     >>> import tinygrad_edu as tg
     >>> tg.isnan(tg.tensor([1.0, float("nan")]))
@@ -97,7 +100,7 @@ def isnan(x: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.isinf)
 def isinf(x: Operand) -> Operand:
-    """Whether x is infinite, of either sign. Any shape; the result is boolean.
+    """Whether x is infinite, of either sign.
 
     >>> import tinygrad_edu as tg
     >>> tg.isinf(tg.tensor([1.0, float("-inf")]))
@@ -108,7 +111,7 @@ def isinf(x: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.isposinf)
 def isposinf(x: Operand) -> Operand:
-    """Whether x is plus infinity. Any shape; the result is boolean.
+    """Whether x is plus infinity.
 
     >>> import tinygrad_edu as tg
     >>> tg.isposinf(tg.tensor([float("inf"), float("-inf")]))
@@ -119,7 +122,7 @@ def isposinf(x: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.isneginf)
 def isneginf(x: Operand) -> Operand:
-    """Whether x is minus infinity. Any shape; the result is boolean.
+    """Whether x is minus infinity.
 
     >>> import tinygrad_edu as tg
     >>> tg.isneginf(tg.tensor([float("inf"), float("-inf")]))
@@ -130,7 +133,7 @@ def isneginf(x: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.isfinite)
 def isfinite(x: Operand) -> Operand:
-    """Whether x is neither infinite nor NaN. Any shape; the result is boolean.
+    """Whether x is neither infinite nor NaN.
 
     >>> import tinygrad_edu as tg
     >>> tg.isfinite(tg.tensor([1.0, float("inf"), float("nan")]))
@@ -167,7 +170,7 @@ def isclose(x: Operand, y: Operand, rtol: float = 1e-5, atol: float = 1e-8, equa
 
 @implements(np.allclose)
 def allclose(x: Operand, y: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
-    """Whether all elements are close, in the sense of `isclose`. The shapes broadcast, or it is a ShapeError.
+    """Whether all elements are close, in the sense of `isclose`, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.allclose(tg.tensor([1.0, 2.0]), tg.tensor([1.0, 2.0000001]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -11,11 +11,12 @@ from ..engine.recording import TensorBase
 from ..errors import ShapeError
 from ..sample_rules.families import reduction
 from .arguments import Axes, one_axis, some_axes
-from .picking import at, picking
+from .picking import ValuesIndices, at, picking
 from .piecewise import maximum, minimum
 from .reductions import count, reduction_cases, spread
 
 if TYPE_CHECKING:
+    from ..dtypes import Array
     from ..engine.typing import Tensor
 
 __all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
@@ -87,7 +88,7 @@ def amin(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = No
 
 def aminmax(
     x: Operand, *, dim: int | None = None, keepdim: bool = False, axis: int | None = None, keepdims: bool = False
-) -> tuple[Any, Any]:
+) -> tuple[Tensor, Tensor]:
     """The smallest and the largest element, as a pair.
 
     Args:
@@ -195,6 +196,14 @@ def argmin(
     return _argmin(x, place, keepdim or keepdims)
 
 
+@overload
+def max(x: Operand, dim: None = None, keepdim: bool = False, *, keepdims: bool = False) -> Tensor: ...
+@overload
+def max(x: Operand, dim: int, keepdim: bool = False, *, keepdims: bool = False) -> ValuesIndices: ...
+@overload
+def max(x: Operand, *, keepdim: bool = False, axis: int, keepdims: bool = False) -> ValuesIndices: ...
+@overload
+def max(x: Operand, dim: Tensor | Array) -> Tensor: ...
 def max(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Any:
     """The largest element: of all, along one axis, or of two tensors, as the arguments say.
 
@@ -226,6 +235,14 @@ def max(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None 
     return amax(x) if place is None else at(_max_at, x, argmax(x, place, keepdim or keepdims), place)
 
 
+@overload
+def min(x: Operand, dim: None = None, keepdim: bool = False, *, keepdims: bool = False) -> Tensor: ...
+@overload
+def min(x: Operand, dim: int, keepdim: bool = False, *, keepdims: bool = False) -> ValuesIndices: ...
+@overload
+def min(x: Operand, *, keepdim: bool = False, axis: int, keepdims: bool = False) -> ValuesIndices: ...
+@overload
+def min(x: Operand, dim: Tensor | Array) -> Tensor: ...
 def min(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Any:
     """The smallest element: of all, along one axis, or of two tensors, as the arguments say.
 

@@ -44,7 +44,7 @@ def _linear_terms(ndim: int) -> Terms:
     cases=_linear_cases,
     samples=Contraction(lambda node: _linear_terms(len(node.shape)), mixing=False, shared=(1, 2)),
 )
-def linear(x: Operand, weight: Operand, bias: Operand = None) -> Any:
+def linear(x: Operand, weight: Operand, bias: Operand = None) -> Operand:
     """x @ weight.T + bias: each vector along the last axis of `x` times the matrix `weight`.
 
     The gradient of the weight is where the sum over samples is taken: row by row, the product of a

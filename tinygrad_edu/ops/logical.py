@@ -1,4 +1,7 @@
-"""Logic: of booleans, element by element and of many at once, and of the bits of integers."""
+"""Logic: of booleans, element by element and of many at once, and of the bits of integers.
+
+Shapes broadcast, or it is a ShapeError; there is no gradient.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def _bits(draw: Any) -> list[tuple[Any, ...]]:
 
 @primitive(saves=(), numpy=np.logical_and)
 def logical_and(x: Operand, y: Operand) -> Operand:
-    """Whether x and y are both true (not 0). The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """Whether x and y are both true (not 0), with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.logical_and(tg.tensor([0, 1, 2]), True)
@@ -46,7 +49,7 @@ def logical_and(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.logical_or)
 def logical_or(x: Operand, y: Operand) -> Operand:
-    """Whether x or y is true (not 0). The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """Whether x or y is true (not 0), with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.logical_or(tg.tensor([0, 1]), tg.tensor([0, 0]))
@@ -57,7 +60,7 @@ def logical_or(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.logical_xor)
 def logical_xor(x: Operand, y: Operand) -> Operand:
-    """Whether just one of x and y is true (not 0). The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """Whether just one of x and y is true (not 0), with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.logical_xor(tg.tensor([0, 1]), tg.tensor([1, 2]))
@@ -68,7 +71,7 @@ def logical_xor(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.logical_not)
 def logical_not(x: Operand) -> Operand:
-    """Whether x is false (0). Any shape; the result is boolean.
+    """Whether x is false (0).
 
     >>> import tinygrad_edu as tg
     >>> tg.logical_not(tg.tensor([0, 3]))
@@ -81,7 +84,7 @@ def logical_not(x: Operand) -> Operand:
 def bitwise_and(x: Operand, y: Operand) -> Operand:
     """x & y, of booleans or of the bits of integers.
 
-    The shapes broadcast, or it is a ShapeError; floats are a DtypeError.
+    Floats are a DtypeError.
 
     >>> import tinygrad_edu as tg
     >>> x = tg.tensor([1.0, 2.0, 3.0])
@@ -95,7 +98,7 @@ def bitwise_and(x: Operand, y: Operand) -> Operand:
 def bitwise_or(x: Operand, y: Operand) -> Operand:
     """x | y, of booleans or of the bits of integers.
 
-    The shapes broadcast, or it is a ShapeError; floats are a DtypeError.
+    Floats are a DtypeError.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1, 2]) | 4
@@ -108,7 +111,7 @@ def bitwise_or(x: Operand, y: Operand) -> Operand:
 def bitwise_xor(x: Operand, y: Operand) -> Operand:
     """x ^ y, of booleans or of the bits of integers.
 
-    The shapes broadcast, or it is a ShapeError; floats are a DtypeError.
+    Floats are a DtypeError.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1, 2]) ^ 3
@@ -119,7 +122,7 @@ def bitwise_xor(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.invert, cases=lambda draw: [(a,) for a, _ in _bits(draw)])
 def bitwise_not(x: Operand) -> Operand:
-    """~x, of booleans or of the bits of integers. Any shape; floats are a DtypeError.
+    """~x, of booleans or of the bits of integers. Floats are a DtypeError.
 
     >>> import tinygrad_edu as tg
     >>> ~tg.tensor([True, False])

@@ -74,7 +74,7 @@ def _cross_entropy_rule(g: Any, losses: Any, logits: Any, targets: Any) -> Any:
     ],
     samples=core(1, 0, out=0, mixing=False),
 )
-def softmax_cross_entropy(logits: Operand, targets: Operand) -> Any:
+def softmax_cross_entropy(logits: Operand, targets: Operand) -> Operand:
     """-log softmax(logits)[target] for each row, without overflow at any size of logits.
 
     Args:

@@ -1,4 +1,7 @@
-"""Choosing between numbers, element by element: the larger, those within bounds, as a condition says."""
+"""Choosing between numbers, element by element: the larger, those within bounds, as a condition says.
+
+Shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +35,6 @@ def _larger(g: Any, x: Any, y: Any) -> Any:
 def maximum(x: Operand, y: Operand) -> Operand:
     """The larger of x and y; NaN if either is. Where they tie, each gets half of the gradient.
 
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
-
     >>> import tinygrad_edu as tg
     >>> tg.maximum(tg.tensor([1.0, 5.0]), tg.tensor([3.0, 2.0]))
     tensor([3., 5.])
@@ -50,8 +51,6 @@ def maximum(x: Operand, y: Operand) -> Operand:
 )
 def minimum(x: Operand, y: Operand) -> Operand:
     """The smaller of x and y; NaN if either is. Where they tie, each gets half of the gradient.
-
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.minimum(tg.tensor([1.0, 5.0]), tg.tensor([3.0, 2.0]))
@@ -130,8 +129,6 @@ def _clip_numpy(
 def clamp_min(x: Operand, min: Operand) -> Tensor:
     """x, but not below `min`: `clamp` with one bound.
 
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
-
     >>> import tinygrad_edu as tg
     >>> tg.clamp_min(tg.tensor([-1.0, 2.0]), 0)
     tensor([0., 2.])
@@ -141,8 +138,6 @@ def clamp_min(x: Operand, min: Operand) -> Tensor:
 
 def clamp_max(x: Operand, max: Operand) -> Tensor:
     """x, but not above `max`: `clamp` with one bound.
-
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.clamp_max(tg.tensor([-1.0, 2.0]), 0)
@@ -235,7 +230,7 @@ def _nan_to_num(x: Operand, nan: float, posinf: float | None, neginf: float | No
 def nan_to_num(x: Operand, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """x with NaN and the infinities replaced; by default, by 0 and the largest numbers of the dtype.
 
-    Any shape; the dtype is kept.
+    The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.nan_to_num(tg.tensor([1.0, float("nan")]))

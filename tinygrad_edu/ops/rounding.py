@@ -18,7 +18,7 @@ __all__ = ["ceil", "fix", "floor", "frac", "round", "sgn", "sign", "signbit", "t
 
 @primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.sign, samples=elementwise)
 def sign(x: Operand) -> Operand:
-    """-1, 0 or 1: the sign of x. Any shape; the dtype is kept.
+    """-1, 0 or 1: the sign of x. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.sign(tg.tensor([-2.5, 0.0, 3.0]))
@@ -29,7 +29,7 @@ def sign(x: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.signbit)
 def signbit(x: Operand) -> Operand:
-    """Whether the sign of x is minus; that of -0.0 is. Any shape; the result is boolean.
+    """Whether the sign of x is minus; that of -0.0 is.
 
     >>> import tinygrad_edu as tg
     >>> tg.signbit(tg.tensor([-0.0, 0.0]))
@@ -40,7 +40,7 @@ def signbit(x: Operand) -> Operand:
 
 @primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.floor, samples=elementwise)
 def floor(x: Operand) -> Operand:
-    """The largest integer that is not above x. Any shape; the dtype is kept.
+    """The largest integer that is not above x. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.floor(tg.tensor([-1.5, 1.5]))
@@ -51,7 +51,7 @@ def floor(x: Operand) -> Operand:
 
 @primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.ceil, samples=elementwise)
 def ceil(x: Operand) -> Operand:
-    """The smallest integer that is not below x. Any shape; the dtype is kept.
+    """The smallest integer that is not below x. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.ceil(tg.tensor([-1.5, 1.5]))
@@ -62,7 +62,7 @@ def ceil(x: Operand) -> Operand:
 
 @primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.trunc, samples=elementwise)
 def trunc(x: Operand) -> Operand:
-    """x without its fraction: rounded towards 0. Any shape; the dtype is kept.
+    """x without its fraction: rounded towards 0. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.trunc(tg.tensor([-1.5, 1.5]))
@@ -73,7 +73,7 @@ def trunc(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g,), saves=("",), samples=elementwise)
 def frac(x: Operand) -> Operand:
-    """The fraction of x, with its sign: x - trunc(x). Its derivative is 1. Any shape; the dtype is kept.
+    """The fraction of x, with its sign: x - trunc(x). Its derivative is 1. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.frac(tg.tensor([-1.5, 1.25]))
@@ -95,7 +95,7 @@ def _round(x: Operand, decimals: int) -> Operand:
 
 @implements(np.round, np.around)
 def round(x: Operand, decimals: int = 0) -> Tensor:
-    """x rounded to so many decimals; halves go to the even neighbour. Any shape; the dtype is kept.
+    """x rounded to so many decimals; halves go to the even neighbour. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.round(tg.tensor([0.5, 1.5, 2.4]))

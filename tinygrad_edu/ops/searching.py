@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -20,6 +20,10 @@ __all__ = ["argwhere", "bincount", "bucketize", "nonzero", "searchsorted", "uniq
 _np_unique: Any = np.unique  # its types ask for constants where we pass on what was asked for
 
 
+@overload
+def nonzero(x: Operand, *, as_tuple: Literal[False] = False) -> Tensor: ...
+@overload
+def nonzero(x: Operand, *, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
 def nonzero(x: Operand, *, as_tuple: bool = False) -> Any:
     """Where `x` is not zero.
 
@@ -53,7 +57,7 @@ def argwhere(a: Operand) -> Tensor:
     >>> tg.argwhere(tg.tensor([False, True]))
     tensor([[1]])
     """
-    return cast("Tensor", nonzero(a))
+    return nonzero(a)
 
 
 @implements(np.flatnonzero)

@@ -133,7 +133,7 @@ view_as = reshape_as
 
 
 def ravel(x: Operand) -> Tensor:
-    """All elements along one axis; a view of a contiguous tensor, else a copy. Any shape; the dtype is kept.
+    """All elements along one axis; a view of a contiguous tensor, else a copy. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]).ravel()

@@ -6,7 +6,7 @@ just those elements. NaN counts as the largest number, as in PyTorch and NumPy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -224,6 +224,12 @@ def _lower_median(x: Operand) -> Operand:
     return flat[_middle(flat, ((flat.size - 1) // 2,), 0)].reshape(())
 
 
+@overload
+def median(x: Operand, dim: None = None, keepdim: bool = False, *, keepdims: bool = False) -> Tensor: ...
+@overload
+def median(x: Operand, dim: int, keepdim: bool = False, *, keepdims: bool = False) -> ValuesIndices: ...
+@overload
+def median(x: Operand, *, keepdim: bool = False, axis: int, keepdims: bool = False) -> ValuesIndices: ...
 def median(
     x: Operand,
     dim: int | None = None,

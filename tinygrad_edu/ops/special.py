@@ -1,4 +1,4 @@
-"""Special functions, which NumPy does not have: the error function, and the logit.
+"""Special functions, which NumPy does not have: the error function, and the logit. Integers become the default dtype.
 
 The approximations of the error function are the rational ones of W. J. Cody, "Rational Chebyshev Approximations for
 the Error Function", Mathematics of Computation 23 (1969) 631-637: one for |x| <= 0.46875, one up to 4, one beyond.
@@ -140,7 +140,7 @@ def _ratio(t: Any, coefficients: tuple[Sequence[float], Sequence[float]]) -> Any
     samples=elementwise,
 )
 def logit(x: Operand) -> Operand:
-    """log(x / (1 - x)): the inverse of the sigmoid. Any shape; integers become the default dtype.
+    """log(x / (1 - x)): the inverse of the sigmoid.
 
     >>> import tinygrad_edu as tg
     >>> tg.logit(tg.tensor([0.5]))
@@ -155,8 +155,6 @@ def logit(x: Operand) -> Operand:
 def erf(x: Operand) -> Operand:
     """The error function: 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 
-    Any shape; integers become the default dtype.
-
     Computed by the approximations of Cody (1969), in float64 to about 1e-16.
 
     >>> import tinygrad_edu as tg
@@ -170,7 +168,7 @@ def erf(x: Operand) -> Operand:
     vjps=(lambda g, out, x: g * (-_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True, samples=elementwise
 )
 def erfc(x: Operand) -> Operand:
-    """1 - erf(x), to full relative precision where that is small. Any shape; integers become the default dtype.
+    """1 - erf(x), to full relative precision where that is small.
 
     >>> import tinygrad_edu as tg
     >>> tg.erfc(tg.tensor([0.0, 100.0]))

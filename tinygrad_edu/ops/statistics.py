@@ -181,7 +181,7 @@ def var_mean(
     correction: float | None = None,
     axis: Axes = None,
     keepdims: bool = False,
-) -> tuple[Any, Any]:
+) -> tuple[Tensor, Tensor]:
     """The variance and the mean, as a pair. The arguments are those of `var`. Shapes, dtypes and errors, too.
 
     >>> import tinygrad_edu as tg
@@ -201,7 +201,7 @@ def std_mean(
     correction: float | None = None,
     axis: Axes = None,
     keepdims: bool = False,
-) -> tuple[Any, Any]:
+) -> tuple[Tensor, Tensor]:
     """The standard deviation and the mean, as a pair. The arguments are those of `var`. Shapes, dtypes and errors, too.
 
     >>> import tinygrad_edu as tg

@@ -1,4 +1,7 @@
-"""Elementary functions of one or two numbers: exponentials, logarithms and angles."""
+"""Elementary functions of one or two numbers: exponentials, logarithms and angles.
+
+Shapes broadcast, or it is a ShapeError; integers become the default dtype.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _LN2, _LN10 = math.log(2), math.log(10)
 
 @primitive(vjps=(lambda g, out, x: g * out,), saves=("out",), fresh=True, numpy=np.exp, samples=elementwise)
 def exp(x: Operand) -> Operand:
-    """e to the power x. Any shape; integers become the default dtype.
+    """e to the power x.
 
     >>> import tinygrad_edu as tg
     >>> tg.exp(tg.tensor([0.0]))
@@ -33,7 +36,7 @@ def exp(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * out * _LN2,), saves=("out",), fresh=True, numpy=np.exp2, samples=elementwise)
 def exp2(x: Operand) -> Operand:
-    """2 to the power x. Any shape; integers become the default dtype.
+    """2 to the power x.
 
     >>> import tinygrad_edu as tg
     >>> tg.exp2(tg.tensor([3.0]))
@@ -44,7 +47,7 @@ def exp2(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * (out + 1),), saves=("out",), fresh=True, numpy=np.expm1, samples=elementwise)
 def expm1(x: Operand) -> Operand:
-    """exp(x) - 1, to full precision where x is small. Any shape; integers become the default dtype.
+    """exp(x) - 1, to full precision where x is small.
 
     >>> import tinygrad_edu as tg
     >>> tg.expm1(tg.tensor([0.0, 1e-10]))
@@ -57,7 +60,7 @@ def expm1(x: Operand) -> Operand:
     vjps=(lambda g, out, x: g / x,), saves=("x",), fresh=True, numpy=np.log, domain=(0.2, 3.0), samples=elementwise
 )
 def log(x: Operand) -> Operand:
-    """The natural logarithm. Any shape; integers become the default dtype.
+    """The natural logarithm.
 
     >>> import tinygrad_edu as tg
     >>> tg.log(tg.tensor([1.0]))
@@ -75,7 +78,7 @@ def log(x: Operand) -> Operand:
     samples=elementwise,
 )
 def log2(x: Operand) -> Operand:
-    """The logarithm to the base 2. Any shape; integers become the default dtype.
+    """The logarithm to the base 2.
 
     >>> import tinygrad_edu as tg
     >>> tg.log2(tg.tensor([8.0]))
@@ -93,7 +96,7 @@ def log2(x: Operand) -> Operand:
     samples=elementwise,
 )
 def log10(x: Operand) -> Operand:
-    """The logarithm to the base 10. Any shape; integers become the default dtype.
+    """The logarithm to the base 10.
 
     >>> import tinygrad_edu as tg
     >>> tg.log10(tg.tensor([1.0, 10.0]))
@@ -111,7 +114,7 @@ def log10(x: Operand) -> Operand:
     samples=elementwise,
 )
 def log1p(x: Operand) -> Operand:
-    """log(1 + x), to full precision where x is small. Any shape; integers become the default dtype.
+    """log(1 + x), to full precision where x is small.
 
     >>> import tinygrad_edu as tg
     >>> tg.log1p(tg.tensor([1e-10]))
@@ -139,7 +142,7 @@ def _share(out: Any, part: Any, other: Any) -> Any:
     samples=elementwise,
 )
 def logaddexp(x: Operand, y: Operand) -> Operand:
-    """log(exp(x) + exp(y)), without overflow. The shapes broadcast, or it is a ShapeError.
+    """log(exp(x) + exp(y)), without overflow, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.logaddexp(tg.tensor([1000.0]), tg.tensor([0.0]))
@@ -159,7 +162,7 @@ def logaddexp(x: Operand, y: Operand) -> Operand:
     samples=elementwise,
 )
 def xlogy(x: Operand, y: Operand) -> Operand:
-    """x log(y), and 0 where x is 0, whatever y is: the term of an entropy. The shapes broadcast, or it is a ShapeError.
+    """x log(y), and 0 where x is 0, whatever y is: the term of an entropy, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.xlogy(tg.tensor([0.0, 2.0]), tg.tensor([0.0, 1.0]))
@@ -170,7 +173,7 @@ def xlogy(x: Operand, y: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * np.cos(x),), saves=("x",), fresh=True, numpy=np.sin, samples=elementwise)
 def sin(x: Operand) -> Operand:
-    """The sine of x, in radians. Any shape; integers become the default dtype.
+    """The sine of x, in radians.
 
     >>> import tinygrad_edu as tg
     >>> tg.sin(tg.tensor([0.0]))
@@ -181,7 +184,7 @@ def sin(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: -g * np.sin(x),), saves=("x",), fresh=True, numpy=np.cos, samples=elementwise)
 def cos(x: Operand) -> Operand:
-    """The cosine of x, in radians. Any shape; integers become the default dtype.
+    """The cosine of x, in radians.
 
     >>> import tinygrad_edu as tg
     >>> tg.cos(tg.tensor([0.0]))
@@ -199,7 +202,7 @@ def cos(x: Operand) -> Operand:
     samples=elementwise,
 )
 def tan(x: Operand) -> Operand:
-    """The tangent of x, in radians. Any shape; integers become the default dtype.
+    """The tangent of x, in radians.
 
     >>> import tinygrad_edu as tg
     >>> tg.tan(tg.tensor([0.0]))
@@ -217,7 +220,7 @@ def tan(x: Operand) -> Operand:
     samples=elementwise,
 )
 def asin(x: Operand) -> Operand:
-    """The angle in [-pi/2, pi/2] whose sine is x. Any shape; integers become the default dtype.
+    """The angle in [-pi/2, pi/2] whose sine is x.
 
     >>> import tinygrad_edu as tg
     >>> tg.asin(tg.tensor([0.0]))
@@ -235,7 +238,7 @@ def asin(x: Operand) -> Operand:
     samples=elementwise,
 )
 def acos(x: Operand) -> Operand:
-    """The angle in [0, pi] whose cosine is x. Any shape; integers become the default dtype.
+    """The angle in [0, pi] whose cosine is x.
 
     >>> import tinygrad_edu as tg
     >>> tg.acos(tg.tensor([1.0]))
@@ -246,7 +249,7 @@ def acos(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g / (1 + x * x),), saves=("x",), fresh=True, numpy=np.arctan, samples=elementwise)
 def atan(x: Operand) -> Operand:
-    """The angle in [-pi/2, pi/2] whose tangent is x. Any shape; integers become the default dtype.
+    """The angle in [-pi/2, pi/2] whose tangent is x.
 
     >>> import tinygrad_edu as tg
     >>> tg.atan(tg.tensor([0.0]))
@@ -271,8 +274,6 @@ def _square_length(x: Operand, y: Operand) -> Operand:
 def atan2(y: Operand, x: Operand) -> Operand:
     """The angle in [-pi, pi] of the point (x, y). At the origin both derivatives are 0, as in PyTorch.
 
-    The shapes broadcast, or it is a ShapeError.
-
     >>> import tinygrad_edu as tg
     >>> tg.atan2(tg.tensor([0.0]), tg.tensor([1.0]))
     tensor([0.])
@@ -282,7 +283,7 @@ def atan2(y: Operand, x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * np.cosh(x),), saves=("x",), fresh=True, numpy=np.sinh, samples=elementwise)
 def sinh(x: Operand) -> Operand:
-    """The hyperbolic sine. Any shape; integers become the default dtype.
+    """The hyperbolic sine.
 
     >>> import tinygrad_edu as tg
     >>> tg.sinh(tg.tensor([0.0]))
@@ -293,7 +294,7 @@ def sinh(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g * np.sinh(x),), saves=("x",), fresh=True, numpy=np.cosh, samples=elementwise)
 def cosh(x: Operand) -> Operand:
-    """The hyperbolic cosine. Any shape; integers become the default dtype.
+    """The hyperbolic cosine.
 
     >>> import tinygrad_edu as tg
     >>> tg.cosh(tg.tensor([0.0]))
@@ -306,7 +307,7 @@ def cosh(x: Operand) -> Operand:
     vjps=(lambda g, out, x: g * (1 - out * out),), saves=("out",), fresh=True, numpy=np.tanh, samples=elementwise
 )
 def tanh(x: Operand) -> Operand:
-    """The hyperbolic tangent. Any shape; integers become the default dtype.
+    """The hyperbolic tangent.
 
     >>> import tinygrad_edu as tg
     >>> tg.tanh(tg.tensor([0.0, 1000.0]))
@@ -319,7 +320,7 @@ def tanh(x: Operand) -> Operand:
     vjps=(lambda g, out, x: g / np.hypot(x, 1),), saves=("x",), fresh=True, numpy=np.arcsinh, samples=elementwise
 )
 def asinh(x: Operand) -> Operand:
-    """The inverse of the hyperbolic sine. Any shape; integers become the default dtype.
+    """The inverse of the hyperbolic sine.
 
     >>> import tinygrad_edu as tg
     >>> tg.asinh(tg.tensor([0.0]))
@@ -337,7 +338,7 @@ def asinh(x: Operand) -> Operand:
     samples=elementwise,
 )
 def acosh(x: Operand) -> Operand:
-    """The inverse of the hyperbolic cosine, not negative. Any shape; integers become the default dtype.
+    """The inverse of the hyperbolic cosine, not negative.
 
     >>> import tinygrad_edu as tg
     >>> tg.acosh(tg.tensor([1.0]))
@@ -355,7 +356,7 @@ def acosh(x: Operand) -> Operand:
     samples=elementwise,
 )
 def atanh(x: Operand) -> Operand:
-    """The inverse of the hyperbolic tangent. Any shape; integers become the default dtype.
+    """The inverse of the hyperbolic tangent.
 
     >>> import tinygrad_edu as tg
     >>> tg.atanh(tg.tensor([0.0]))
@@ -377,7 +378,7 @@ def _part_of(g: Operand, x: Operand, length: Operand) -> Operand:
     samples=elementwise,
 )
 def hypot(x: Operand, y: Operand) -> Operand:
-    """sqrt(x^2 + y^2), without overflow. The gradient at (0, 0) is 0. The shapes broadcast, or it is a ShapeError.
+    """sqrt(x^2 + y^2), without overflow. The gradient at (0, 0) is 0, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.hypot(tg.tensor([3.0]), tg.tensor([4.0]))
