@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.primitives import Operand, primitive
+from ..engine.primitives import Operand
 from ..engine.recording import TensorBase
 from ..precision import by_float64
-from ..sample_rules.families import elementwise
+from .pointwise import pointwise
 from .special import approximate_erfc, erfc
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _cases(*more: Any) -> Callable[..., list[tuple[Any, ...]]]:
     return lambda draw: [(draw(3, 4), *more), (draw(), *more), (draw(0, 2), *more)]
 
 
-@primitive(vjps=(lambda g, out, x: g * (out > 0),), saves=("out",), fresh=True, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * (out > 0),), saves=("out",))
 def relu(x: Operand) -> Operand:
     """max(x, 0); the derivative at 0 is 0. The dtype is kept.
 
@@ -53,13 +53,7 @@ def relu(x: Operand) -> Operand:
     return np.maximum(x, 0)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * ((out > 0) & (out < 6)),),
-    saves=("out",),
-    fresh=True,
-    domain=(-2.0, 8.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g * ((out > 0) & (out < 6)),), saves=("out",), domain=(-2.0, 8.0))
 def relu6(x: Operand) -> Operand:
     """min(max(x, 0), 6); the derivative at 0 and at 6 is 0. The dtype is kept.
 
@@ -72,12 +66,10 @@ def relu6(x: Operand) -> Operand:
     return np.minimum(np.maximum(x, 0), 6)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, x, min_val, max_val: g * ((out > min_val) & (out < max_val)),),
     saves=("out",),
-    fresh=True,
     cases=_cases(-1.0, 1.0),
-    samples=elementwise,
 )
 def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Operand:
     """x between `min_val` and `max_val`, and the nearer of them outside; the derivative at both is 0.
@@ -89,13 +81,11 @@ def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Operand
     return np.minimum(np.maximum(x, min_val), max_val)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, x, negative_slope: np.where(x > 0, g, negative_slope * g),),
     saves=("x",),
-    fresh=True,
     single=True,
     cases=_cases(0.1),
-    samples=elementwise,
 )
 def _leaky_relu(x: Operand, negative_slope: float) -> Operand:
     return np.where(np.greater(x, 0), x, np.multiply(x, negative_slope))
@@ -117,7 +107,7 @@ def _elu_rule(g: Any, out: Any, x: Any, alpha: float, scale: float, rate: float)
     return np.where(x > 0, g * scale, g * (scale * alpha * rate * np.exp(rate * np.minimum(x, 0))))
 
 
-@primitive(vjps=(_elu_rule,), saves=("x",), fresh=True, single=True, cases=_cases(1.3, 1.1, 0.7), samples=elementwise)
+@pointwise(vjps=(_elu_rule,), saves=("x",), single=True, cases=_cases(1.3, 1.1, 0.7))
 def _elu(x: Operand, alpha: float, scale: float, rate: float) -> Operand:
     """scale * x above 0, scale * alpha * (exp(rate * x) - 1) below."""
     return scale * np.where(np.greater(x, 0), x, alpha * by_float64(np.expm1, rate * np.minimum(x, 0)))
@@ -165,9 +155,7 @@ def _sigmoid(x: Any) -> Any:
     return np.where(np.greater_equal(x, 0), 1, e) / (1 + e)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * (out * (1 - out)),), saves=("out",), fresh=True, single=True, samples=elementwise
-)
+@pointwise(vjps=(lambda g, out, x: g * (out * (1 - out)),), saves=("out",), single=True)
 def sigmoid(x: Operand) -> Operand:
     """1 / (1 + exp(-x)).
 
@@ -178,7 +166,7 @@ def sigmoid(x: Operand) -> Operand:
     return _sigmoid(x)
 
 
-@primitive(vjps=(lambda g, out, x: g * sigmoid(-x),), saves=("x",), fresh=True, single=True, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * sigmoid(-x),), saves=("x",), single=True)
 def logsigmoid(x: Operand) -> Operand:
     """log(sigmoid(x)), to full precision for x of either sign.
 
@@ -194,7 +182,7 @@ def _softplus_rule(g: Any, out: Any, x: Any, beta: float, threshold: float) -> A
     return np.where(scaled > threshold, g, g * sigmoid(scaled))
 
 
-@primitive(vjps=(_softplus_rule,), saves=("x",), fresh=True, single=True, cases=_cases(1.5, 20.0), samples=elementwise)
+@pointwise(vjps=(_softplus_rule,), saves=("x",), single=True, cases=_cases(1.5, 20.0))
 def _softplus(x: Operand, beta: float, threshold: float) -> Operand:
     scaled = np.multiply(x, beta)
     smooth = (np.maximum(scaled, 0) + np.log1p(np.exp(-np.abs(scaled)))) / beta
@@ -226,7 +214,7 @@ def _share_below(x: Any) -> Any:
     return 0.5 * (erfc(z) if isinstance(z, TensorBase) else approximate_erfc(z))
 
 
-@primitive(vjps=(_gelu_rule,), saves=("x",), fresh=True, single=True, samples=elementwise)
+@pointwise(vjps=(_gelu_rule,), saves=("x",), single=True)
 def _gelu(x: Operand) -> Operand:
     return x * _share_below(x)
 
@@ -239,7 +227,7 @@ def _gelu_tanh_rule(g: Any, out: Any, x: Any) -> Any:
     return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope)
 
 
-@primitive(vjps=(_gelu_tanh_rule,), saves=("x",), fresh=True, single=True, samples=elementwise)
+@pointwise(vjps=(_gelu_tanh_rule,), saves=("x",), single=True)
 def _gelu_tanh(x: Operand) -> Operand:
     near = np.clip(x, -_FAR, _FAR)
     return 0.5 * x * (1 + np.tanh(_ROOT_2_BY_PI * near * (1 + 0.044715 * (near * near))))
@@ -271,7 +259,7 @@ def _silu_rule(g: Any, out: Any, x: Any) -> Any:
     return g * (s * (1 + x * (1 - s)))
 
 
-@primitive(vjps=(_silu_rule,), saves=("x",), fresh=True, single=True, samples=elementwise)
+@pointwise(vjps=(_silu_rule,), saves=("x",), single=True)
 def silu(x: Operand) -> Operand:
     """x sigmoid(x), also called swish.
 
@@ -289,7 +277,7 @@ def _mish_rule(g: Any, out: Any, x: Any) -> Any:
     return g * (t + x * (1 - t * t) * sigmoid(x))
 
 
-@primitive(vjps=(_mish_rule,), saves=("x",), fresh=True, single=True, samples=elementwise)
+@pointwise(vjps=(_mish_rule,), saves=("x",), single=True)
 def mish(x: Operand) -> Operand:
     """x tanh(softplus(x)).
 
@@ -302,14 +290,7 @@ def mish(x: Operand) -> Operand:
     return np.multiply(x, np.tanh(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))))
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * ((out > 0) & (out < 1)) / 6,),
-    saves=("out",),
-    fresh=True,
-    single=True,
-    domain=(-5.0, 5.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g * ((out > 0) & (out < 1)) / 6,), saves=("out",), single=True, domain=(-5.0, 5.0))
 def hardsigmoid(x: Operand) -> Operand:
     """x / 6 + 1/2, but not below 0 nor above 1; the derivative at both ends is 0.
 
@@ -326,7 +307,7 @@ def _hardswish_rule(g: Any, out: Any, x: Any) -> Any:
     return np.where(x <= -3, 0, np.where(x < 3, g * (x / 3 + 0.5), g))
 
 
-@primitive(vjps=(_hardswish_rule,), saves=("x",), fresh=True, single=True, domain=(-5.0, 5.0), samples=elementwise)
+@pointwise(vjps=(_hardswish_rule,), saves=("x",), single=True, domain=(-5.0, 5.0))
 def hardswish(x: Operand) -> Operand:
     """x hardsigmoid(x); the derivative is 0 at -3 and 1 at 3.
 
@@ -339,9 +320,7 @@ def hardswish(x: Operand) -> Operand:
     return np.multiply(x, np.minimum(np.maximum(np.add(x, 3), 0), 6) / 6)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (1 + np.abs(x)) ** 2,), saves=("x",), fresh=True, single=True, samples=elementwise
-)
+@pointwise(vjps=(lambda g, out, x: g / (1 + np.abs(x)) ** 2,), saves=("x",), single=True)
 def softsign(x: Operand) -> Operand:
     """x / (1 + |x|).
 
@@ -352,7 +331,7 @@ def softsign(x: Operand) -> Operand:
     return np.divide(x, 1 + np.abs(x))
 
 
-@primitive(vjps=(lambda g, out, x: g * np.tanh(x) ** 2,), saves=("x",), fresh=True, single=True, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * np.tanh(x) ** 2,), saves=("x",), single=True)
 def tanhshrink(x: Operand) -> Operand:
     """x - tanh(x).
 
@@ -363,12 +342,8 @@ def tanhshrink(x: Operand) -> Operand:
     return np.subtract(x, np.tanh(x))
 
 
-@primitive(
-    vjps=(lambda g, out, x, threshold, value: np.where(x <= threshold, 0, g),),
-    saves=("x",),
-    fresh=True,
-    cases=_cases(0.5, 0.2),
-    samples=elementwise,
+@pointwise(
+    vjps=(lambda g, out, x, threshold, value: np.where(x <= threshold, 0, g),), saves=("x",), cases=_cases(0.5, 0.2)
 )
 def threshold(x: Operand, threshold: float, value: float) -> Operand:
     """x where it is above the threshold, else `value`; NaN stays NaN.
@@ -380,13 +355,7 @@ def threshold(x: Operand, threshold: float, value: float) -> Operand:
     return np.where(np.less_equal(x, threshold), value, x)
 
 
-@primitive(
-    vjps=(lambda g, out, x, lambd: g * (np.abs(x) > lambd),),
-    saves=("x",),
-    fresh=True,
-    cases=_cases(0.5),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x, lambd: g * (np.abs(x) > lambd),), saves=("x",), cases=_cases(0.5))
 def hardshrink(x: Operand, lambd: float = 0.5) -> Operand:
     """x where |x| is above `lambd`, else 0. The dtype is kept.
 
@@ -397,13 +366,7 @@ def hardshrink(x: Operand, lambd: float = 0.5) -> Operand:
     return np.where(np.abs(x) <= lambd, 0, x)
 
 
-@primitive(
-    vjps=(lambda g, out, x, lambd: g * (np.abs(x) > lambd),),
-    saves=("x",),
-    fresh=True,
-    cases=_cases(0.5),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x, lambd: g * (np.abs(x) > lambd),), saves=("x",), cases=_cases(0.5))
 def softshrink(x: Operand, lambd: float = 0.5) -> Operand:
     """x moved towards 0 by `lambd`, and 0 where it would cross.
 

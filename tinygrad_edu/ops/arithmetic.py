@@ -17,6 +17,7 @@ from ..engine.primitives import Operand, implements, primitive
 from ..engine.recording import make_tensor
 from ..sample_rules.families import elementwise
 from .casting import astype
+from .pointwise import pointwise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -57,13 +58,7 @@ def sub(x: Operand, y: Operand) -> Operand:
     return np.subtract(x, y)
 
 
-@primitive(
-    vjps=(lambda g, out, x, y: g * y, lambda g, out, x, y: g * x),
-    saves=("y", "x"),
-    fresh=True,
-    numpy=np.multiply,
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x, y: g * y, lambda g, out, x, y: g * x), saves=("y", "x"), numpy=np.multiply)
 def mul(x: Operand, y: Operand) -> Operand:
     """x * y, with broadcasting.
 
@@ -75,13 +70,11 @@ def mul(x: Operand, y: Operand) -> Operand:
     return np.multiply(x, y)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y),
     saves=("y", "out y"),
-    fresh=True,
     numpy=(np.divide, np.true_divide),
     domain=(0.5, 2.0),
-    samples=elementwise,
 )
 def div(x: Operand, y: Operand) -> Operand:
     """x / y, with broadcasting.
@@ -95,7 +88,7 @@ def div(x: Operand, y: Operand) -> Operand:
     return np.divide(x, y)
 
 
-@primitive(vjps=(lambda g, out, x: -g,), saves=("",), fresh=True, numpy=np.negative, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: -g,), saves=("",), numpy=np.negative)
 def neg(x: Operand) -> Operand:
     """-x. The dtype is kept; booleans are a DtypeError.
 
@@ -140,14 +133,7 @@ def fmod(x: Operand, y: Operand) -> Operand:
     return np.fmod(x, y)
 
 
-@primitive(
-    vjps=(no_change, no_change),
-    saves=("", ""),
-    fresh=True,
-    numpy=np.floor_divide,
-    domain=(0.5, 2.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(no_change, no_change), saves=("", ""), numpy=np.floor_divide, domain=(0.5, 2.0))
 def floor_divide(x: Operand, y: Operand) -> Operand:
     """floor(x / y), the operator `//`. Its gradient is zero.
 
@@ -181,14 +167,7 @@ def _power_by_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
     return np.where(x < 0, math.nan, g * out * log)
 
 
-@primitive(
-    vjps=(_power_by_base, _power_by_exponent),
-    saves=("x y", "out x"),
-    fresh=True,
-    numpy=np.power,
-    domain=(0.3, 2.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(_power_by_base, _power_by_exponent), saves=("x y", "out x"), numpy=np.power, domain=(0.3, 2.0))
 def pow(x: Operand, y: Operand) -> Operand:
     """x to the power y, with broadcasting; 0 to the power 0 is 1.
 
@@ -215,13 +194,7 @@ def float_power(x: Operand, y: Operand) -> Tensor:
     return pow(*[astype(value, float64) if hasattr(value, "dtype") else value for value in (x, y)])
 
 
-@primitive(
-    vjps=(lambda g, out, x: -g * out * out,),
-    saves=("out",),
-    fresh=True,
-    domain=(0.4, 2.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: -g * out * out,), saves=("out",), domain=(0.4, 2.0))
 def reciprocal(x: Operand) -> Operand:
     """1 / x.
 
@@ -238,7 +211,7 @@ def _np_reciprocal(x: Operand) -> Tensor:
     return reciprocal(x) if x.dtype.kind == "f" else make_tensor(np.reciprocal(x.array), None)
 
 
-@primitive(vjps=(lambda g, out, x: 2 * g * x,), saves=("x",), fresh=True, numpy=np.square, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: 2 * g * x,), saves=("x",), numpy=np.square)
 def square(x: Operand) -> Operand:
     """x * x. The dtype is kept.
 
@@ -249,14 +222,7 @@ def square(x: Operand) -> Operand:
     return np.square(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: 0.5 * g / out,),
-    saves=("out",),
-    fresh=True,
-    numpy=np.sqrt,
-    domain=(0.3, 3.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: 0.5 * g / out,), saves=("out",), numpy=np.sqrt, domain=(0.3, 3.0))
 def sqrt(x: Operand) -> Operand:
     """The square root; its derivative at 0 is infinite.
 
@@ -267,13 +233,7 @@ def sqrt(x: Operand) -> Operand:
     return np.sqrt(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: -0.5 * g * out * out * out,),
-    saves=("out",),
-    fresh=True,
-    domain=(0.4, 3.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: -0.5 * g * out * out * out,), saves=("out",), domain=(0.4, 3.0))
 def rsqrt(x: Operand) -> Operand:
     """1 / sqrt(x).
 
@@ -284,13 +244,7 @@ def rsqrt(x: Operand) -> Operand:
     return np.divide(1, np.sqrt(x))
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * np.sign(x),),
-    saves=("x",),
-    fresh=True,
-    numpy=(np.absolute, np.fabs),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g * np.sign(x),), saves=("x",), numpy=(np.absolute, np.fabs))
 def abs(x: Operand) -> Operand:
     """|x|; the derivative at 0 is 0. The dtype is kept.
 
@@ -301,20 +255,18 @@ def abs(x: Operand) -> Operand:
     return np.absolute(x)
 
 
-@primitive(
+@pointwise(
     vjps=(
         lambda g, out, x, end, weight: g * (1 - weight),
         lambda g, out, x, end, weight: g * weight,
         lambda g, out, x, end, weight: g * (end - x),
     ),
     saves=("weight", "weight", "x end"),
-    fresh=True,
     cases=lambda draw: [
         (draw(2, 3), draw(3), 0.25),
         (draw(2), draw(2), draw(2, 1)),
         (draw(), draw(), draw(2)),
     ],
-    samples=elementwise,
 )
 def lerp(x: Operand, end: Operand, weight: Operand) -> Operand:
     """x + weight * (end - x): on the way from `x` to `end`.

@@ -9,9 +9,10 @@ import numpy as np
 from ..engine.primitives import Operand, implements, primitive
 from ..engine.recording import make_tensor
 from ..errors import ShapeError
-from ..sample_rules.families import elementwise, moving
+from ..sample_rules.families import moving
 from .arguments import Shaped, one_axis
 from .casting import clone
+from .pointwise import pointwise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -19,25 +20,21 @@ if TYPE_CHECKING:
 __all__ = ["diag", "diag_embed", "diagonal", "trace", "tril", "tril_indices", "triu", "triu_indices"]
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, m, k: np.tril(g, k),),
     saves=("",),
-    fresh=True,
     numpy=np.tril,
     cases=lambda draw: [(draw(3, 4), 0), (draw(2, 3, 3), -1), (draw(2, 3), 1), (draw(0, 2), 0)],
-    samples=elementwise,
 )
 def _tril(m: Operand, k: int = 0) -> Operand:
     return np.tril(m, k)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, m, k: np.triu(g, k),),
     saves=("",),
-    fresh=True,
     numpy=np.triu,
     cases=lambda draw: [(draw(3, 4), 0), (draw(2, 3, 3), -1), (draw(2, 3), 1), (draw(0, 2), 0)],
-    samples=elementwise,
 )
 def _triu(m: Operand, k: int = 0) -> Operand:
     return np.triu(m, k)

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..engine.primitives import Operand, primitive
 from ..engine.recording import array_of
-from ..sample_rules.families import core, elementwise
+from ..sample_rules.families import core
+from .pointwise import pointwise
 
 __all__ = ["softmax_cross_entropy"]
 
@@ -25,16 +26,14 @@ def _log_of_rest(p: Any) -> Any:
         return np.maximum(np.log1p(-p), _FLOOR)
 
 
-@primitive(
+@pointwise(
     vjps=(
         lambda g, out, p, target: g * (p - target) / np.maximum(p * (1 - p), 1e-12),
         lambda g, out, p, target: g * (_log_of_rest(p) - _log(p)),
     ),
     saves=("p target", "p"),
-    fresh=True,
     single=True,
     domain=(0.1, 0.9),
-    samples=elementwise,
 )
 def binary_cross_entropy(p: Operand, target: Operand) -> Operand:
     """-target log(p) - (1 - target) log(1 - p), with logarithms of at least -100."""

@@ -9,6 +9,7 @@ import numpy as np
 from ..engine.primitives import Operand, implements, primitive
 from ..sample_rules.families import elementwise
 from .arithmetic import no_change
+from .pointwise import pointwise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ceil", "fix", "floor", "frac", "round", "sgn", "sign", "signbit", "trunc"]
 
 
-@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.sign, samples=elementwise)
+@pointwise(vjps=(no_change,), saves=("",), numpy=np.sign)
 def sign(x: Operand) -> Operand:
     """-1, 0 or 1: the sign of x. The dtype is kept.
 
@@ -38,7 +39,7 @@ def signbit(x: Operand) -> Operand:
     return np.signbit(x)
 
 
-@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.floor, samples=elementwise)
+@pointwise(vjps=(no_change,), saves=("",), numpy=np.floor)
 def floor(x: Operand) -> Operand:
     """The largest integer that is not above x. The dtype is kept.
 
@@ -49,7 +50,7 @@ def floor(x: Operand) -> Operand:
     return np.floor(x)
 
 
-@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.ceil, samples=elementwise)
+@pointwise(vjps=(no_change,), saves=("",), numpy=np.ceil)
 def ceil(x: Operand) -> Operand:
     """The smallest integer that is not below x. The dtype is kept.
 
@@ -60,7 +61,7 @@ def ceil(x: Operand) -> Operand:
     return np.ceil(x)
 
 
-@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.trunc, samples=elementwise)
+@pointwise(vjps=(no_change,), saves=("",), numpy=np.trunc)
 def trunc(x: Operand) -> Operand:
     """x without its fraction: rounded towards 0. The dtype is kept.
 
@@ -82,13 +83,7 @@ def frac(x: Operand) -> Operand:
     return np.subtract(x, np.trunc(x))
 
 
-@primitive(
-    vjps=(no_change,),
-    saves=("",),
-    fresh=True,
-    cases=lambda draw: [(draw(2, 3), 0), (draw(), 1), (draw(0, 2), 0)],
-    samples=elementwise,
-)
+@pointwise(vjps=(no_change,), saves=("",), cases=lambda draw: [(draw(2, 3), 0), (draw(), 1), (draw(0, 2), 0)])
 def _round(x: Operand, decimals: int) -> Operand:
     return np.round(x, decimals)
 

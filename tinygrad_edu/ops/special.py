@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.primitives import Operand, primitive
+from ..engine.primitives import Operand
 from ..precision import by_float64
-from ..sample_rules.families import elementwise
+from .pointwise import pointwise
 
 __all__ = ["erf", "erfc", "logit"]
 
@@ -131,14 +131,7 @@ def _ratio(t: Any, coefficients: tuple[Sequence[float], Sequence[float]]) -> Any
     return numerator
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (x * (1 - x)),),
-    saves=("x",),
-    fresh=True,
-    single=True,
-    domain=(0.1, 0.9),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g / (x * (1 - x)),), saves=("x",), single=True, domain=(0.1, 0.9))
 def logit(x: Operand) -> Operand:
     """log(x / (1 - x)): the inverse of the sigmoid.
 
@@ -149,9 +142,7 @@ def logit(x: Operand) -> Operand:
     return np.log(x) - np.log1p(np.negative(x))
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * (_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True, samples=elementwise
-)
+@pointwise(vjps=(lambda g, out, x: g * (_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",))
 def erf(x: Operand) -> Operand:
     """The error function: 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 
@@ -164,9 +155,7 @@ def erf(x: Operand) -> Operand:
     return by_float64(approximate_erf, x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * (-_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True, samples=elementwise
-)
+@pointwise(vjps=(lambda g, out, x: g * (-_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",))
 def erfc(x: Operand) -> Operand:
     """1 - erf(x), to full relative precision where that is small.
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.primitives import Operand, primitive
-from ..sample_rules.families import elementwise
+from ..engine.primitives import Operand
 from .activations import sigmoid
+from .pointwise import pointwise
 
 __all__ = [
     "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh",
@@ -23,7 +23,7 @@ __all__ = [
 _LN2, _LN10 = math.log(2), math.log(10)
 
 
-@primitive(vjps=(lambda g, out, x: g * out,), saves=("out",), fresh=True, numpy=np.exp, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * out,), saves=("out",), numpy=np.exp)
 def exp(x: Operand) -> Operand:
     """e to the power x.
 
@@ -34,7 +34,7 @@ def exp(x: Operand) -> Operand:
     return np.exp(x)
 
 
-@primitive(vjps=(lambda g, out, x: g * out * _LN2,), saves=("out",), fresh=True, numpy=np.exp2, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * out * _LN2,), saves=("out",), numpy=np.exp2)
 def exp2(x: Operand) -> Operand:
     """2 to the power x.
 
@@ -45,7 +45,7 @@ def exp2(x: Operand) -> Operand:
     return np.exp2(x)
 
 
-@primitive(vjps=(lambda g, out, x: g * (out + 1),), saves=("out",), fresh=True, numpy=np.expm1, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * (out + 1),), saves=("out",), numpy=np.expm1)
 def expm1(x: Operand) -> Operand:
     """exp(x) - 1, to full precision where x is small.
 
@@ -56,9 +56,7 @@ def expm1(x: Operand) -> Operand:
     return np.expm1(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / x,), saves=("x",), fresh=True, numpy=np.log, domain=(0.2, 3.0), samples=elementwise
-)
+@pointwise(vjps=(lambda g, out, x: g / x,), saves=("x",), numpy=np.log, domain=(0.2, 3.0))
 def log(x: Operand) -> Operand:
     """The natural logarithm.
 
@@ -69,14 +67,7 @@ def log(x: Operand) -> Operand:
     return np.log(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (x * _LN2),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.log2,
-    domain=(0.2, 3.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g / (x * _LN2),), saves=("x",), numpy=np.log2, domain=(0.2, 3.0))
 def log2(x: Operand) -> Operand:
     """The logarithm to the base 2.
 
@@ -87,14 +78,7 @@ def log2(x: Operand) -> Operand:
     return np.log2(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (x * _LN10),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.log10,
-    domain=(0.2, 3.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g / (x * _LN10),), saves=("x",), numpy=np.log10, domain=(0.2, 3.0))
 def log10(x: Operand) -> Operand:
     """The logarithm to the base 10.
 
@@ -105,14 +89,7 @@ def log10(x: Operand) -> Operand:
     return np.log10(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (1 + x),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.log1p,
-    domain=(-0.7, 2.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g / (1 + x),), saves=("x",), numpy=np.log1p, domain=(-0.7, 2.0))
 def log1p(x: Operand) -> Operand:
     """log(1 + x), to full precision where x is small.
 
@@ -133,13 +110,11 @@ def _share(out: Any, part: Any, other: Any) -> Any:
     return sigmoid(part - np.where(out == -math.inf, np.zeros_like(out), other))  # where both are -inf it is 0
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, x, y: g * _share(out, x, y), lambda g, out, x, y: g * _share(out, y, x)),
     saves=("out x y", "out x y"),
-    fresh=True,
     single=True,
     numpy=np.logaddexp,
-    samples=elementwise,
 )
 def logaddexp(x: Operand, y: Operand) -> Operand:
     """log(exp(x) + exp(y)), without overflow, with broadcasting.
@@ -151,15 +126,13 @@ def logaddexp(x: Operand, y: Operand) -> Operand:
     return np.logaddexp(x, y)
 
 
-@primitive(
+@pointwise(
     vjps=(
         lambda g, out, x, y: g * _safe_log(y, (x != 0) | (y > 0), np.ones_like(x)),
         lambda g, out, x, y: g * x / y,
     ),
     saves=("x y", "x y"),
-    fresh=True,
     domain=(0.2, 3.0),
-    samples=elementwise,
 )
 def xlogy(x: Operand, y: Operand) -> Operand:
     """x log(y), and 0 where x is 0, whatever y is: the term of an entropy, with broadcasting.
@@ -171,7 +144,7 @@ def xlogy(x: Operand, y: Operand) -> Operand:
     return np.multiply(x, _safe_log(y, np.not_equal(x, 0)))
 
 
-@primitive(vjps=(lambda g, out, x: g * np.cos(x),), saves=("x",), fresh=True, numpy=np.sin, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * np.cos(x),), saves=("x",), numpy=np.sin)
 def sin(x: Operand) -> Operand:
     """The sine of x, in radians.
 
@@ -182,7 +155,7 @@ def sin(x: Operand) -> Operand:
     return np.sin(x)
 
 
-@primitive(vjps=(lambda g, out, x: -g * np.sin(x),), saves=("x",), fresh=True, numpy=np.cos, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: -g * np.sin(x),), saves=("x",), numpy=np.cos)
 def cos(x: Operand) -> Operand:
     """The cosine of x, in radians.
 
@@ -193,14 +166,7 @@ def cos(x: Operand) -> Operand:
     return np.cos(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * (1 + out * out),),
-    saves=("out",),
-    fresh=True,
-    numpy=np.tan,
-    domain=(-1.2, 1.2),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g * (1 + out * out),), saves=("out",), numpy=np.tan, domain=(-1.2, 1.2))
 def tan(x: Operand) -> Operand:
     """The tangent of x, in radians.
 
@@ -211,14 +177,7 @@ def tan(x: Operand) -> Operand:
     return np.tan(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / np.sqrt(1 - x * x),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.arcsin,
-    domain=(-0.9, 0.9),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g / np.sqrt(1 - x * x),), saves=("x",), numpy=np.arcsin, domain=(-0.9, 0.9))
 def asin(x: Operand) -> Operand:
     """The angle in [-pi/2, pi/2] whose sine is x.
 
@@ -229,14 +188,7 @@ def asin(x: Operand) -> Operand:
     return np.arcsin(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: -g / np.sqrt(1 - x * x),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.arccos,
-    domain=(-0.9, 0.9),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: -g / np.sqrt(1 - x * x),), saves=("x",), numpy=np.arccos, domain=(-0.9, 0.9))
 def acos(x: Operand) -> Operand:
     """The angle in [0, pi] whose cosine is x.
 
@@ -247,7 +199,7 @@ def acos(x: Operand) -> Operand:
     return np.arccos(x)
 
 
-@primitive(vjps=(lambda g, out, x: g / (1 + x * x),), saves=("x",), fresh=True, numpy=np.arctan, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g / (1 + x * x),), saves=("x",), numpy=np.arctan)
 def atan(x: Operand) -> Operand:
     """The angle in [-pi/2, pi/2] whose tangent is x.
 
@@ -264,12 +216,10 @@ def _square_length(x: Operand, y: Operand) -> Operand:
     return np.where(total == 0, 1, total)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, y, x: g * x / _square_length(x, y), lambda g, out, y, x: -g * y / _square_length(x, y)),
     saves=("x y", "x y"),
-    fresh=True,
     numpy=np.arctan2,
-    samples=elementwise,
 )
 def atan2(y: Operand, x: Operand) -> Operand:
     """The angle in [-pi, pi] of the point (x, y). At the origin both derivatives are 0, as in PyTorch.
@@ -281,7 +231,7 @@ def atan2(y: Operand, x: Operand) -> Operand:
     return np.arctan2(y, x)
 
 
-@primitive(vjps=(lambda g, out, x: g * np.cosh(x),), saves=("x",), fresh=True, numpy=np.sinh, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * np.cosh(x),), saves=("x",), numpy=np.sinh)
 def sinh(x: Operand) -> Operand:
     """The hyperbolic sine.
 
@@ -292,7 +242,7 @@ def sinh(x: Operand) -> Operand:
     return np.sinh(x)
 
 
-@primitive(vjps=(lambda g, out, x: g * np.sinh(x),), saves=("x",), fresh=True, numpy=np.cosh, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * np.sinh(x),), saves=("x",), numpy=np.cosh)
 def cosh(x: Operand) -> Operand:
     """The hyperbolic cosine.
 
@@ -303,9 +253,7 @@ def cosh(x: Operand) -> Operand:
     return np.cosh(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * (1 - out * out),), saves=("out",), fresh=True, numpy=np.tanh, samples=elementwise
-)
+@pointwise(vjps=(lambda g, out, x: g * (1 - out * out),), saves=("out",), numpy=np.tanh)
 def tanh(x: Operand) -> Operand:
     """The hyperbolic tangent.
 
@@ -316,9 +264,7 @@ def tanh(x: Operand) -> Operand:
     return np.tanh(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / np.hypot(x, 1),), saves=("x",), fresh=True, numpy=np.arcsinh, samples=elementwise
-)
+@pointwise(vjps=(lambda g, out, x: g / np.hypot(x, 1),), saves=("x",), numpy=np.arcsinh)
 def asinh(x: Operand) -> Operand:
     """The inverse of the hyperbolic sine.
 
@@ -329,13 +275,8 @@ def asinh(x: Operand) -> Operand:
     return np.arcsinh(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.arccosh,
-    domain=(1.3, 4.0),
-    samples=elementwise,
+@pointwise(
+    vjps=(lambda g, out, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)),), saves=("x",), numpy=np.arccosh, domain=(1.3, 4.0)
 )
 def acosh(x: Operand) -> Operand:
     """The inverse of the hyperbolic cosine, not negative.
@@ -347,14 +288,7 @@ def acosh(x: Operand) -> Operand:
     return np.arccosh(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (1 - x * x),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.arctanh,
-    domain=(-0.9, 0.9),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g / (1 - x * x),), saves=("x",), numpy=np.arctanh, domain=(-0.9, 0.9))
 def atanh(x: Operand) -> Operand:
     """The inverse of the hyperbolic tangent.
 
@@ -369,13 +303,11 @@ def _part_of(g: Operand, x: Operand, length: Operand) -> Operand:
     return g * x / np.where(length == 0, 1, length)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, x, y: _part_of(g, x, out), lambda g, out, x, y: _part_of(g, y, out)),
     saves=("out x", "out y"),
-    fresh=True,
     numpy=np.hypot,
     domain=(0.3, 2.0),
-    samples=elementwise,
 )
 def hypot(x: Operand, y: Operand) -> Operand:
     """sqrt(x^2 + y^2), without overflow. The gradient at (0, 0) is 0, with broadcasting.
