@@ -277,7 +277,7 @@ def returns_tensor(
 
 def public_bases(app: Any, name: str, obj: Any, options: Any, bases: list[Any]) -> None:
     """Show the nearest base class that has a public name."""
-    hidden = ("TensorBase", "TensorMethods", "InplaceMethods")
+    hidden = ("TensorBase", "TensorOperators", "TensorMethods", "InplaceMethods")
     for i, base in enumerate(bases):
         if inspect.isclass(base):  # and not Dataset[T]
             bases[i] = next((c for c in base.__mro__ if c.__name__[0] != "_" and c.__name__ not in hidden), object)

@@ -1,11 +1,13 @@
-"""Operators on tensors, each of which is an op, and indexing."""
+"""What Python itself asks of a tensor: operators, each of which is an op, indexing, its truth and its length."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from ..engine.primitives import Operand
-from ..engine.recording import TensorBase
+from ..engine.recording import TensorBase, array_of
+from ..errors import ShapeError
 from ..ops import arithmetic, comparison, indexing, logical, transpose
 from ..ops import matmul as matrices
 
@@ -16,7 +18,7 @@ __all__ = ["TensorOperators"]
 
 
 class TensorOperators(TensorBase):
-    """What Python writes with signs and brackets: `x + y`, `x[i]`, `x.T`."""
+    """What Python writes with signs, brackets and words: `x + y`, `x[i]`, `len(x)`, `if x`; and `x.T`."""
 
     __slots__ = ()
 
@@ -130,3 +132,27 @@ class TensorOperators(TensorBase):
     def mT(self) -> Tensor:
         """With the last two axes swapped; a view."""
         return transpose.matrix_transpose(self)
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise ShapeError(
+                f"the truth of a tensor of shape {self.array.shape} is ambiguous: use .any() or .all(), "
+                "and `is None` to ask whether there is one"
+            )
+        return bool(self.array.item())
+
+    def __index__(self) -> int:
+        return self.array.__index__()  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        if not self.array.shape:
+            raise TypeError("len() of a 0-d tensor, which has no axis")
+        return self.array.shape[0]  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.shape:
+            raise TypeError("iteration over a 0-d tensor, which has no axis")
+        return (self[i] for i in range(self.array.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.array == array_of(value)).any())
