@@ -272,7 +272,11 @@ def returns_tensor(
     app: Any, what: str, name: str, obj: Any, options: Any, signature: str | None, returned: str | None
 ) -> tuple[str | None, str | None] | None:
     """An op is annotated for the arrays that it computes with; what a caller gets is a Tensor."""
-    return (signature, "Tensor") if hasattr(obj, "primitive") and returned in ("Operand", "Any") else None
+    if not hasattr(obj, "primitive"):
+        return None
+    named = signature and re.sub(r"(~?typing\.)?\bAny\b", "Operand", signature)  # the alias, not what it stands for
+    plain = (returned or "").rpartition(".")[2] in ("Operand", "Any")
+    return named, "Tensor" if plain else returned
 
 
 def public_bases(app: Any, name: str, obj: Any, options: Any, bases: list[Any]) -> None:
