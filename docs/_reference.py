@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_edu
+from tinygrad_edu import ops
 from tinygrad_edu.sample_rules.families import SampleRule
 from tinygrad_edu.testing import LAWS
 
@@ -29,8 +30,9 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
     ),
     "ops": (
         "Ops",
-        "The functions on tensors, by family. Each takes tensors, arrays and numbers. The method of a tensor "
-        "that has the same name is the same function. See also [the table of primitives](../primitives.md).",
+        "The functions on tensors, by family. The method of a tensor that has the same name is the same function. "
+        "See also [the table of primitives](../primitives.md).\n\n"
+        + (inspect.getdoc(ops) or "").partition("\n\n")[2],  # what holds of all of them
         [("tinygrad_edu", ("ops", "linalg"))],
     ),
     "linalg": ("Linear algebra", "`tinygrad_edu.linalg`.", [("tinygrad_edu.linalg", ("",))]),
@@ -268,12 +270,16 @@ def returns_tensor(
     app: Any, what: str, name: str, obj: Any, options: Any, signature: str | None, returned: str | None
 ) -> tuple[str | None, str | None] | None:
     """An op is annotated for the arrays that it computes with; what a caller gets is a Tensor."""
-    return (signature, "Tensor") if hasattr(obj, "primitive") and returned in ("Operand", "Any") else None
+    if not hasattr(obj, "primitive"):
+        return None
+    named = signature and re.sub(r"(~?typing\.)?\bAny\b", "Operand", signature)  # the alias, not what it stands for
+    plain = (returned or "").rpartition(".")[2] in ("Operand", "Any")
+    return named, "Tensor" if plain else returned
 
 
 def public_bases(app: Any, name: str, obj: Any, options: Any, bases: list[Any]) -> None:
     """Show the nearest base class that has a public name."""
-    hidden = ("TensorBase", "TensorMethods", "InplaceMethods")
+    hidden = ("TensorBase", "TensorOperators", "TensorMethods", "InplaceMethods")
     for i, base in enumerate(bases):
         if inspect.isclass(base):  # and not Dataset[T]
             bases[i] = next((c for c in base.__mro__ if c.__name__[0] != "_" and c.__name__ not in hidden), object)

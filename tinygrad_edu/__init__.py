@@ -23,13 +23,13 @@ from .dtypes import *
 from .engine.primitives import PRIMITIVES as PRIMITIVES
 from .engine.primitives import primitive as primitive
 from .errors import *
-from .func.transforms import *
+from .func import *
 from .linalg.decompositions import pinverse as pinverse
-from .linalg.solving import det as det
+from .linalg.determinants import det as det
+from .linalg.determinants import logdet as logdet
+from .linalg.determinants import slogdet as slogdet
+from .linalg.products import matrix_power as matrix_power
 from .linalg.solving import inverse as inverse
-from .linalg.solving import logdet as logdet
-from .linalg.solving import matrix_power as matrix_power
-from .linalg.solving import slogdet as slogdet
 from .linalg.symmetric import cholesky as cholesky
 from .ops.activations import *
 from .ops.arithmetic import *
@@ -47,9 +47,11 @@ from .ops.indexing import *
 from .ops.joining import *
 from .ops.linear import *
 from .ops.logical import *
-from .ops.mask import *
+from .ops.losses import *
 from .ops.matmul import *
 from .ops.normalization import *
+from .ops.norms import *
+from .ops.picking import *
 from .ops.piecewise import *
 from .ops.random import *
 from .ops.rearranging import *
@@ -60,6 +62,7 @@ from .ops.selecting import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.sorting import *
+from .ops.special import *
 from .ops.splitting import *
 from .ops.statistics import *
 from .ops.transcendental import *

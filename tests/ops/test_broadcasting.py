@@ -1,4 +1,4 @@
-"""ops/expand.py: broadcasting as an op."""
+"""ops/broadcasting.py: broadcasting as an op, and grids."""
 
 from __future__ import annotations
 
@@ -44,3 +44,18 @@ def test_broadcast_tensors() -> None:
     assert d.shape == (2, 3)
     with pytest.raises(tg.ShapeError, match="axis -1 is 2 against 3"):
         tg.broadcast_tensors(tg.ones(2), tg.ones(3))
+
+
+@pytest.mark.parametrize("indexing", ["ij", "xy"])
+def test_meshgrid(indexing: str) -> None:
+    x, y = np.arange(2.0), np.arange(3.0)
+    for result in (
+        tg.meshgrid(tg.tensor(x), tg.tensor(y), indexing=indexing),
+        np.meshgrid(tg.tensor(x), tg.tensor(y), indexing=indexing),
+    ):
+        for ours, theirs in zip(result, np.meshgrid(x, y, indexing=indexing), strict=True):
+            np.testing.assert_array_equal(ours.array, theirs)
+    with pytest.raises(ValueError, match="'ij' or 'xy'"):
+        tg.meshgrid(tg.tensor(x), indexing="yx")
+    with pytest.raises(tg.ShapeError, match="must be a vector"):
+        tg.meshgrid(tg.zeros(2, 3))

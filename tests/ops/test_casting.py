@@ -1,4 +1,4 @@
-"""ops/cast.py: dtypes, devices and copies."""
+"""ops/casting.py: dtypes, devices and copies."""
 
 from __future__ import annotations
 

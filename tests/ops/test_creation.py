@@ -1,4 +1,4 @@
-"""ops/create.py: PyTorch's call forms, dtypes, leaves."""
+"""ops/creation.py: PyTorch's call forms, dtypes, leaves."""
 
 from __future__ import annotations
 

@@ -87,3 +87,12 @@ def test_nothing_to_choose_from(name):
 def test_wrong_axis():
     with pytest.raises(tg.ShapeError, match=r"max: dim=2 is out of range for shape \(2, 3\)"):
         tg.tensor(X).max(2)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("pick", ["max", "min", "median"])
+def test_what_is_picked_shows_the_op_that_picked_it(pick, keep):
+    x = tg.tensor([[1.0, 5.0, 3.0], [4.0, 2.0, 6.0]], requires_grad=True)
+    values, _ = getattr(x, pick)(1, keepdim=keep)
+    assert values.grad_fn.op.name == pick
+    assert values.shape == ((2, 1) if keep else (2,))

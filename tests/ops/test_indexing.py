@@ -1,4 +1,4 @@
-"""ops/index.py: whatever NumPy takes between brackets, and its gradient: an addition at the places read."""
+"""ops/indexing.py: whatever NumPy takes between brackets, and its gradient: an addition at the places read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ops/join.py: concatenating and stacking."""
+"""ops/joining.py: concatenating and stacking."""
 
 from __future__ import annotations
 
@@ -68,21 +68,6 @@ def test_numpy_s_stacks() -> None:
         np.testing.assert_array_equal(function([tg.tensor(v), w]).array, function([v, w]))
         np.testing.assert_array_equal(function([tg.tensor(A), A]).array, function([A, A]))
     assert tg.hstack([tg.tensor(A), tg.tensor(A)]).shape == (2, 6)
-
-
-@pytest.mark.parametrize("indexing", ["ij", "xy"])
-def test_meshgrid(indexing: str) -> None:
-    x, y = np.arange(2.0), np.arange(3.0)
-    for result in (
-        tg.meshgrid(tg.tensor(x), tg.tensor(y), indexing=indexing),
-        np.meshgrid(tg.tensor(x), tg.tensor(y), indexing=indexing),
-    ):
-        for ours, theirs in zip(result, np.meshgrid(x, y, indexing=indexing), strict=True):
-            np.testing.assert_array_equal(ours.array, theirs)
-    with pytest.raises(ValueError, match="'ij' or 'xy'"):
-        tg.meshgrid(tg.tensor(x), indexing="yx")
-    with pytest.raises(tg.ShapeError, match="must be a vector"):
-        tg.meshgrid(tg.tensor(A))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""ops/rearrange.py: flip, roll, tile, repeat, pad."""
+"""ops/rearranging.py: flip, roll, tile, repeat, pad."""
 
 from __future__ import annotations
 

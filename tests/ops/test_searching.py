@@ -52,3 +52,11 @@ def test_errors():
         tg.bincount(tg.tensor([-1, 2]))
     with pytest.raises(tg.ShapeError, match=r"searchsorted: sequences of shape \(2, 2\) and values of shape \(3, 1\)"):
         tg.searchsorted(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([[1.0]] * 3))
+
+
+def test_nonzero_both_ways() -> None:
+    x = tg.tensor([[0.0, 2.0], [3.0, 0.0]])
+    assert x.nonzero().tolist() == tg.argwhere(x).tolist() == [[0, 1], [1, 0]]
+    assert [p.tolist() for p in np.nonzero(x)] == [p.tolist() for p in x.nonzero(as_tuple=True)] == [[0, 1], [1, 0]]
+    assert np.flatnonzero(x).tolist() == [1, 2]
+    assert np.argwhere(tg.tensor([True, False, True])).tolist() == [[0], [2]]

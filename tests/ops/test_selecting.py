@@ -1,4 +1,4 @@
-"""ops/slices.py: slices of an axis, by their places."""
+"""ops/selecting.py: slices of an axis, by their places, and what a mask of booleans selects."""
 
 from __future__ import annotations
 
@@ -58,3 +58,59 @@ def test_a_factor_that_is_1_has_a_gradient():
     alpha = tg.tensor(1.0, requires_grad=True)
     tg.zeros(3).index_add(0, tg.tensor([0, 0]), tg.tensor([1.0, 2.0]), alpha=alpha).backward()
     assert alpha.grad.item() == 3.0
+
+
+NUMBERS = np.arange(6.0).reshape(2, 3) + 1
+MASK = np.array([True, False, True])
+
+
+def test_masked_fill_stops_the_gradient_where_it_fills() -> None:
+    x, value = tg.tensor(NUMBERS, requires_grad=True), tg.tensor(7.0, requires_grad=True)
+    result = x.masked_fill(tg.tensor(MASK), value)
+    np.testing.assert_array_equal(result.array, np.where(MASK, 7.0, NUMBERS))
+    (result * NUMBERS).sum().backward()
+    np.testing.assert_array_equal(x.grad.array, np.where(MASK, 0.0, NUMBERS))
+    assert float(value.grad) == NUMBERS[:, MASK].sum()
+
+
+def test_a_number_that_is_not_finite_makes_no_nan_in_the_gradient() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = x.masked_fill(np.array([True, False]), float("-inf"))
+    assert y.dtype == tg.float32
+    y.exp().sum().backward()
+    np.testing.assert_allclose(x.grad.array, [0.0, np.exp(2.0)], rtol=1e-6)
+
+
+def test_masked_select_and_scatter() -> None:
+    x = tg.tensor(NUMBERS, requires_grad=True)
+    picked = x.masked_select(MASK)
+    np.testing.assert_array_equal(picked.array, NUMBERS[:, MASK].ravel())
+    (picked * np.arange(4.0)).sum().backward()
+    np.testing.assert_array_equal(x.grad.array, [[0, 0, 1], [2, 0, 3]])
+    source = tg.tensor([10.0, 20.0, 30.0, 40.0, 50.0], requires_grad=True)
+    result = tg.masked_scatter(tg.tensor(NUMBERS), MASK, source)
+    np.testing.assert_array_equal(result.array, [[10, 2, 20], [30, 5, 40]])
+    result.sum().backward()
+    np.testing.assert_array_equal(source.grad.array, [1, 1, 1, 1, 0])
+
+
+def test_a_mask_that_does_not_broadcast_is_a_shape_error() -> None:
+    with pytest.raises(tg.ShapeError, match=r"masked_select: shapes \(3,\) and \(2,\) do not broadcast"):
+        tg.ones(3).masked_select(tg.tensor([True, False]))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda x: x.masked_fill(np.array([1, 0, 1]), 0), tg.DtypeError, ["int64", "mask != 0"]),
+        (lambda x: x.masked_fill(np.array([True, False]), 0), tg.ShapeError, ["(2,)", "(2, 3)"]),
+        (lambda x: x.masked_fill(np.ones((1, 2, 3), bool), 0), tg.ShapeError, ["(1, 2, 3)"]),
+        (lambda x: x.masked_fill(MASK, np.zeros(3)), tg.ShapeError, ["(3,)", "0-d"]),
+        (lambda x: x.masked_scatter(MASK, tg.ones(3)), tg.ShapeError, ["4 true", "only 3"]),
+    ],
+)
+def test_masks_that_do_not_fit(call: object, error: type[Exception], words: list[str]) -> None:
+    with pytest.raises(error) as caught:
+        call(tg.tensor(NUMBERS))  # type: ignore[operator]
+    for word in words:
+        assert word in str(caught.value)

@@ -1,4 +1,4 @@
-"""ops/split.py: parts along an axis, in PyTorch's terms and in NumPy's."""
+"""ops/splitting.py: parts along an axis, in PyTorch's terms and in NumPy's."""
 
 from __future__ import annotations
 

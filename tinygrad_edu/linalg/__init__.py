@@ -6,8 +6,10 @@ from .. import absent as _absent
 from ..errors import LinAlgError
 from ..ops.matmul import matmul
 from .decompositions import QRResult, SVDResult, pinv, qr, svd, svdvals
+from .determinants import SlogdetResult, det, slogdet
 from .norms import matrix_norm, norm, vector_norm
-from .solving import SlogdetResult, det, inv, matrix_power, multi_dot, slogdet, solve
+from .products import matrix_power, multi_dot
+from .solving import inv, solve
 from .symmetric import EighResult, cholesky, eigh, eigvalsh
 
 __all__ = [

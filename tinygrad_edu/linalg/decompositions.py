@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
+from ..engine.recording import array_of
 from ..errors import LinAlgError
 from ..sample_rules.families import core
-from .solving import _solve, check_matrix, failing, require_finite
-from .symmetric import numbers, on_diagonal, reciprocal_gaps
+from .checks import check_matrix, failing, require_finite
+from .solving import _solve
+from .symmetric import on_diagonal, reciprocal_gaps
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -68,7 +70,7 @@ def _svd_rule(g: Any, out: Any, a: Any, full_matrices: bool, name: str) -> Any:
     m, n, k = a.shape[-2], a.shape[-1], s.shape[-1]
     if full_matrices and m != n:
         for part in (None if by_u is None else by_u[..., k:], None if by_vh is None else by_vh[..., k:, :]):
-            if part is not None and numbers(part).any():
+            if part is not None and array_of(part).any():
                 raise LinAlgError(
                     f"svd: of {m} x {n} matrices, the vectors after the first {k} are an arbitrary basis "
                     "and have no gradient: use full_matrices=False"
@@ -95,7 +97,7 @@ def _svd_rule(g: Any, out: Any, a: Any, full_matrices: bool, name: str) -> Any:
 
 
 def _positive(s: Any) -> Any:
-    if not numbers(s).all():
+    if not array_of(s).all():
         raise LinAlgError("svd: a singular value is zero, and then its vectors are not unique and have no gradient")
     return s
 

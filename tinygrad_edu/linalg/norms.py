@@ -9,8 +9,8 @@ import numpy as np
 
 from ..engine.primitives import Operand, implements
 from ..errors import ShapeError
-from ..ops import statistics
-from ..ops.arguments import Axes, some_axes
+from ..ops import norms
+from ..ops.arguments import Axes, each_axis, some_axes
 from .decompositions import svdvals
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def vector_norm(
     >>> tg.linalg.vector_norm(tg.tensor([3.0, 4.0]))
     tensor(5.)
     """
-    total: Tensor = statistics.norm(x, ord, dim, keepdim, axis=axis, keepdims=keepdims)
+    total: Tensor = norms.norm(x, ord, dim, keepdim, axis=axis, keepdims=keepdims)
     return total
 
 
@@ -138,9 +138,7 @@ def norm(
     keep = keepdim or keepdims
     if ord is None:
         return vector_norm(x, 2, axes, keep)
-    if axes is None:
-        axes = tuple(range(len(x.shape)))
-    axes = (axes,) if isinstance(axes, int) else axes
+    axes = each_axis(axes, len(x.shape))
     if len(axes) == 1 and not isinstance(ord, str):
         return vector_norm(x, ord, axes[0], keep)
     if len(axes) != 2:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import TensorBase
+from ..engine.recording import array_of
 from ..errors import LinAlgError
 from ..ops.transpose import matrix_transpose
 from ..sample_rules.families import core
-from .solving import _solve, _turn, check_matrix, failing, require_finite
+from .checks import check_matrix, failing, require_finite
+from .solving import _solve, _turn
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -43,11 +44,6 @@ class EighResult(NamedTuple):
     eigenvectors: Tensor
 
 
-def numbers(x: Any) -> Any:
-    """The array of a tensor, or the array itself."""
-    return x.array if isinstance(x, TensorBase) else x
-
-
 def _symmetric(x: Any) -> Any:
     return (x + x.mT) / 2
 
@@ -61,7 +57,7 @@ def reciprocal_gaps(op: str, values: Any, what: str) -> Any:
     """The matrix of 1 / (values[j] - values[i]), with zeros on the diagonal."""
     gaps = np.expand_dims(values, -2) - np.expand_dims(values, -1)
     identity = np.eye(values.shape[-1], dtype=values.dtype)
-    if not (numbers(gaps) + identity).all():
+    if not (array_of(gaps) + identity).all():
         raise LinAlgError(
             f"{op}: two {what} are equal, and then their vectors are not unique and have no gradient. "
             f"Use the {what} alone, or make the matrix generic with a little noise"

@@ -1,4 +1,4 @@
-"""Activation functions, and `logaddexp`, whose derivative is one; each stable for inputs of any size.
+"""Activation functions, each stable for inputs of any size. Integers become the default dtype.
 
 Each is one op with one rule, rather than a composition, so that nothing is kept that the rule does not
 read. At a kink the derivative is PyTorch's: that of the left side unless the docstring says otherwise.
@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.primitives import Operand, primitive
+from ..engine.primitives import Operand
 from ..engine.recording import TensorBase
 from ..precision import by_float64
-from ..sample_rules.families import elementwise
-from .special import erfc as quick_erfc
-from .transcendental import erfc
+from .pointwise import pointwise
+from .special import approximate_erfc, erfc
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
 __all__ = [
-    "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logaddexp", "logit",
-    "logsigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign",
-    "tanhshrink", "threshold",
+    "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish",
+    "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign", "tanhshrink", "threshold",
 ]  # fmt: skip
 
 _ROOT_2_BY_PI = math.sqrt(2 / math.pi)
@@ -42,9 +40,9 @@ def _cases(*more: Any) -> Callable[..., list[tuple[Any, ...]]]:
     return lambda draw: [(draw(3, 4), *more), (draw(), *more), (draw(0, 2), *more)]
 
 
-@primitive(vjps=(lambda g, out, x: g * (out > 0),), saves=("out",), fresh=True, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * (out > 0),), saves=("out",))
 def relu(x: Operand) -> Operand:
-    """max(x, 0); the derivative at 0 is 0. Any shape; the dtype is kept.
+    """max(x, 0); the derivative at 0 is 0. The dtype is kept.
 
     Source: Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines" (2010).
 
@@ -55,15 +53,9 @@ def relu(x: Operand) -> Operand:
     return np.maximum(x, 0)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * ((out > 0) & (out < 6)),),
-    saves=("out",),
-    fresh=True,
-    domain=(-2.0, 8.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g * ((out > 0) & (out < 6)),), saves=("out",), domain=(-2.0, 8.0))
 def relu6(x: Operand) -> Operand:
-    """min(max(x, 0), 6); the derivative at 0 and at 6 is 0. Any shape; the dtype is kept.
+    """min(max(x, 0), 6); the derivative at 0 and at 6 is 0. The dtype is kept.
 
     Source: Krizhevsky, "Convolutional Deep Belief Networks on CIFAR-10" (2010).
 
@@ -74,41 +66,33 @@ def relu6(x: Operand) -> Operand:
     return np.minimum(np.maximum(x, 0), 6)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, x, min_val, max_val: g * ((out > min_val) & (out < max_val)),),
     saves=("out",),
-    fresh=True,
     cases=_cases(-1.0, 1.0),
-    samples=elementwise,
 )
-def _hardtanh(x: Operand, min_val: float, max_val: float) -> Operand:
-    return np.minimum(np.maximum(x, min_val), max_val)
-
-
-def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
-    """x between `min_val` and `max_val`, and the nearer of them outside; the derivative at both is 0. Any shape.
+def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Operand:
+    """x between `min_val` and `max_val`, and the nearer of them outside; the derivative at both is 0.
 
     >>> import tinygrad_edu as tg
     >>> tg.hardtanh(tg.tensor([-2.0, 0.5]))
     tensor([-1. ,  0.5])
     """
-    return _hardtanh(x, min_val, max_val)
+    return np.minimum(np.maximum(x, min_val), max_val)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, x, negative_slope: np.where(x > 0, g, negative_slope * g),),
     saves=("x",),
-    fresh=True,
     single=True,
     cases=_cases(0.1),
-    samples=elementwise,
 )
 def _leaky_relu(x: Operand, negative_slope: float) -> Operand:
     return np.where(np.greater(x, 0), x, np.multiply(x, negative_slope))
 
 
 def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Tensor:
-    """x where it is positive, else `negative_slope` times x. Any shape; integers become the default dtype.
+    """x where it is positive, else `negative_slope` times x.
 
     Source: Maas et al., "Rectifier Nonlinearities Improve Neural Network Acoustic Models" (2013).
 
@@ -123,14 +107,14 @@ def _elu_rule(g: Any, out: Any, x: Any, alpha: float, scale: float, rate: float)
     return np.where(x > 0, g * scale, g * (scale * alpha * rate * np.exp(rate * np.minimum(x, 0))))
 
 
-@primitive(vjps=(_elu_rule,), saves=("x",), fresh=True, single=True, cases=_cases(1.3, 1.1, 0.7), samples=elementwise)
+@pointwise(vjps=(_elu_rule,), saves=("x",), single=True, cases=_cases(1.3, 1.1, 0.7))
 def _elu(x: Operand, alpha: float, scale: float, rate: float) -> Operand:
     """scale * x above 0, scale * alpha * (exp(rate * x) - 1) below."""
     return scale * np.where(np.greater(x, 0), x, alpha * by_float64(np.expm1, rate * np.minimum(x, 0)))
 
 
 def elu(x: Operand, alpha: float = 1.0) -> Tensor:
-    """x where it is positive, else alpha (exp(x) - 1). Any shape; integers become the default dtype.
+    """x where it is positive, else alpha (exp(x) - 1).
 
     Source: Clevert et al., "Fast and Accurate Deep Network Learning by Exponential Linear Units" (2015).
 
@@ -144,8 +128,6 @@ def elu(x: Operand, alpha: float = 1.0) -> Tensor:
 def selu(x: Operand) -> Tensor:
     """1.0507 elu(x, 1.6733), which keeps mean 0 and variance 1 from layer to layer.
 
-    Any shape; integers become the default dtype.
-
     Source: Klambauer et al., "Self-Normalizing Neural Networks" (2017).
 
     >>> import tinygrad_edu as tg
@@ -157,8 +139,6 @@ def selu(x: Operand) -> Tensor:
 
 def celu(x: Operand, alpha: float = 1.0) -> Tensor:
     """x where it is positive, else alpha (exp(x / alpha) - 1): an ELU with a continuous derivative.
-
-    Any shape; integers become the default dtype.
 
     Source: Barron, "Continuously Differentiable Exponential Linear Units" (2017).
 
@@ -175,11 +155,9 @@ def _sigmoid(x: Any) -> Any:
     return np.where(np.greater_equal(x, 0), 1, e) / (1 + e)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * (out * (1 - out)),), saves=("out",), fresh=True, single=True, samples=elementwise
-)
+@pointwise(vjps=(lambda g, out, x: g * (out * (1 - out)),), saves=("out",), single=True)
 def sigmoid(x: Operand) -> Operand:
-    """1 / (1 + exp(-x)). Any shape; integers become the default dtype.
+    """1 / (1 + exp(-x)).
 
     >>> import tinygrad_edu as tg
     >>> tg.sigmoid(tg.tensor([-1000.0, 0.0, 1000.0]))
@@ -188,32 +166,9 @@ def sigmoid(x: Operand) -> Operand:
     return _sigmoid(x)
 
 
-def _share(out: Any, part: Any, other: Any) -> Any:
-    """exp(part - out), by the difference of the two parts: in `out` their digits are lost where they are large."""
-    return sigmoid(part - np.where(out == -math.inf, np.zeros_like(out), other))  # where both are -inf it is 0
-
-
-@primitive(
-    vjps=(lambda g, out, x, y: g * _share(out, x, y), lambda g, out, x, y: g * _share(out, y, x)),
-    saves=("out x y", "out x y"),
-    fresh=True,
-    single=True,
-    numpy=np.logaddexp,
-    samples=elementwise,
-)
-def logaddexp(x: Operand, y: Operand) -> Operand:
-    """log(exp(x) + exp(y)), without overflow. The shapes broadcast, or it is a ShapeError.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.logaddexp(tg.tensor([1000.0]), tg.tensor([0.0]))
-    tensor([1000.])
-    """
-    return np.logaddexp(x, y)
-
-
-@primitive(vjps=(lambda g, out, x: g * sigmoid(-x),), saves=("x",), fresh=True, single=True, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * sigmoid(-x),), saves=("x",), single=True)
 def logsigmoid(x: Operand) -> Operand:
-    """log(sigmoid(x)), to full precision for x of either sign. Any shape; integers become the default dtype.
+    """log(sigmoid(x)), to full precision for x of either sign.
 
     >>> import tinygrad_edu as tg
     >>> tg.logsigmoid(tg.tensor([-1000.0, 1000.0]))
@@ -222,30 +177,12 @@ def logsigmoid(x: Operand) -> Operand:
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (x * (1 - x)),),
-    saves=("x",),
-    fresh=True,
-    single=True,
-    domain=(0.1, 0.9),
-    samples=elementwise,
-)
-def logit(x: Operand) -> Operand:
-    """log(x / (1 - x)): the inverse of the sigmoid. Any shape; integers become the default dtype.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.logit(tg.tensor([0.5]))
-    tensor([0.])
-    """
-    return np.log(x) - np.log1p(np.negative(x))
-
-
 def _softplus_rule(g: Any, out: Any, x: Any, beta: float, threshold: float) -> Any:
     scaled = beta * x
     return np.where(scaled > threshold, g, g * sigmoid(scaled))
 
 
-@primitive(vjps=(_softplus_rule,), saves=("x",), fresh=True, single=True, cases=_cases(1.5, 20.0), samples=elementwise)
+@pointwise(vjps=(_softplus_rule,), saves=("x",), single=True, cases=_cases(1.5, 20.0))
 def _softplus(x: Operand, beta: float, threshold: float) -> Operand:
     scaled = np.multiply(x, beta)
     smooth = (np.maximum(scaled, 0) + np.log1p(np.exp(-np.abs(scaled)))) / beta
@@ -254,8 +191,6 @@ def _softplus(x: Operand, beta: float, threshold: float) -> Operand:
 
 def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta x)) / beta, a smooth relu; x itself where beta x is above `threshold`.
-
-    Any shape; integers become the default dtype.
 
     Source: Dugas et al., "Incorporating Second-Order Functional Knowledge for Better Option Pricing" (2001).
 
@@ -276,10 +211,10 @@ def _gelu_rule(g: Any, out: Any, x: Any) -> Any:
 def _share_below(x: Any) -> Any:
     """Phi(x); of arrays by the approximation in their own dtype, which takes half of the time of the op `erfc`."""
     z = -_ROOT_HALF * x
-    return 0.5 * (erfc(z) if isinstance(z, TensorBase) else quick_erfc(z))
+    return 0.5 * (erfc(z) if isinstance(z, TensorBase) else approximate_erfc(z))
 
 
-@primitive(vjps=(_gelu_rule,), saves=("x",), fresh=True, single=True, samples=elementwise)
+@pointwise(vjps=(_gelu_rule,), saves=("x",), single=True)
 def _gelu(x: Operand) -> Operand:
     return x * _share_below(x)
 
@@ -292,7 +227,7 @@ def _gelu_tanh_rule(g: Any, out: Any, x: Any) -> Any:
     return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * slope)
 
 
-@primitive(vjps=(_gelu_tanh_rule,), saves=("x",), fresh=True, single=True, samples=elementwise)
+@pointwise(vjps=(_gelu_tanh_rule,), saves=("x",), single=True)
 def _gelu_tanh(x: Operand) -> Operand:
     near = np.clip(x, -_FAR, _FAR)
     return 0.5 * x * (1 + np.tanh(_ROOT_2_BY_PI * near * (1 + 0.044715 * (near * near))))
@@ -324,9 +259,9 @@ def _silu_rule(g: Any, out: Any, x: Any) -> Any:
     return g * (s * (1 + x * (1 - s)))
 
 
-@primitive(vjps=(_silu_rule,), saves=("x",), fresh=True, single=True, samples=elementwise)
+@pointwise(vjps=(_silu_rule,), saves=("x",), single=True)
 def silu(x: Operand) -> Operand:
-    """x sigmoid(x), also called swish. Any shape; integers become the default dtype.
+    """x sigmoid(x), also called swish.
 
     Source: Elfwing et al., "Sigmoid-Weighted Linear Units for Neural Network Function Approximation" (2017).
 
@@ -342,9 +277,9 @@ def _mish_rule(g: Any, out: Any, x: Any) -> Any:
     return g * (t + x * (1 - t * t) * sigmoid(x))
 
 
-@primitive(vjps=(_mish_rule,), saves=("x",), fresh=True, single=True, samples=elementwise)
+@pointwise(vjps=(_mish_rule,), saves=("x",), single=True)
 def mish(x: Operand) -> Operand:
-    """x tanh(softplus(x)). Any shape; integers become the default dtype.
+    """x tanh(softplus(x)).
 
     Source: Misra, "Mish: A Self Regularized Non-Monotonic Activation Function" (2019).
 
@@ -355,18 +290,9 @@ def mish(x: Operand) -> Operand:
     return np.multiply(x, np.tanh(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))))
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * ((out > 0) & (out < 1)) / 6,),
-    saves=("out",),
-    fresh=True,
-    single=True,
-    domain=(-5.0, 5.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g * ((out > 0) & (out < 1)) / 6,), saves=("out",), single=True, domain=(-5.0, 5.0))
 def hardsigmoid(x: Operand) -> Operand:
     """x / 6 + 1/2, but not below 0 nor above 1; the derivative at both ends is 0.
-
-    Any shape; integers become the default dtype.
 
     Source: Howard et al., "Searching for MobileNetV3" (2019).
 
@@ -381,9 +307,9 @@ def _hardswish_rule(g: Any, out: Any, x: Any) -> Any:
     return np.where(x <= -3, 0, np.where(x < 3, g * (x / 3 + 0.5), g))
 
 
-@primitive(vjps=(_hardswish_rule,), saves=("x",), fresh=True, single=True, domain=(-5.0, 5.0), samples=elementwise)
+@pointwise(vjps=(_hardswish_rule,), saves=("x",), single=True, domain=(-5.0, 5.0))
 def hardswish(x: Operand) -> Operand:
-    """x hardsigmoid(x); the derivative is 0 at -3 and 1 at 3. Any shape; integers become the default dtype.
+    """x hardsigmoid(x); the derivative is 0 at -3 and 1 at 3.
 
     Source: Howard et al., "Searching for MobileNetV3" (2019).
 
@@ -394,11 +320,9 @@ def hardswish(x: Operand) -> Operand:
     return np.multiply(x, np.minimum(np.maximum(np.add(x, 3), 0), 6) / 6)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (1 + np.abs(x)) ** 2,), saves=("x",), fresh=True, single=True, samples=elementwise
-)
+@pointwise(vjps=(lambda g, out, x: g / (1 + np.abs(x)) ** 2,), saves=("x",), single=True)
 def softsign(x: Operand) -> Operand:
-    """x / (1 + |x|). Any shape; integers become the default dtype.
+    """x / (1 + |x|).
 
     >>> import tinygrad_edu as tg
     >>> tg.softsign(tg.tensor([-1.0, 3.0]))
@@ -407,9 +331,9 @@ def softsign(x: Operand) -> Operand:
     return np.divide(x, 1 + np.abs(x))
 
 
-@primitive(vjps=(lambda g, out, x: g * np.tanh(x) ** 2,), saves=("x",), fresh=True, single=True, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * np.tanh(x) ** 2,), saves=("x",), single=True)
 def tanhshrink(x: Operand) -> Operand:
-    """x - tanh(x). Any shape; integers become the default dtype.
+    """x - tanh(x).
 
     >>> import tinygrad_edu as tg
     >>> tg.tanhshrink(tg.tensor([0.0]))
@@ -418,64 +342,36 @@ def tanhshrink(x: Operand) -> Operand:
     return np.subtract(x, np.tanh(x))
 
 
-@primitive(
-    vjps=(lambda g, out, x, threshold, value: np.where(x <= threshold, 0, g),),
-    saves=("x",),
-    fresh=True,
-    cases=_cases(0.5, 0.2),
-    samples=elementwise,
+@pointwise(
+    vjps=(lambda g, out, x, threshold, value: np.where(x <= threshold, 0, g),), saves=("x",), cases=_cases(0.5, 0.2)
 )
-def _threshold(x: Operand, threshold: float, value: float) -> Operand:
-    return np.where(np.less_equal(x, threshold), value, x)
-
-
-def threshold(x: Operand, threshold: float, value: float) -> Tensor:
-    """x where it is above the threshold, else `value`; NaN stays NaN. Any shape.
+def threshold(x: Operand, threshold: float, value: float) -> Operand:
+    """x where it is above the threshold, else `value`; NaN stays NaN.
 
     >>> import tinygrad_edu as tg
     >>> tg.threshold(tg.tensor([1.0, 2.0]), 1.5, 0.0)
     tensor([0., 2.])
     """
-    return _threshold(x, threshold, value)
+    return np.where(np.less_equal(x, threshold), value, x)
 
 
-@primitive(
-    vjps=(lambda g, out, x, lambd: g * (np.abs(x) > lambd),),
-    saves=("x",),
-    fresh=True,
-    cases=_cases(0.5),
-    samples=elementwise,
-)
-def _hardshrink(x: Operand, lambd: float) -> Operand:
-    return np.where(np.abs(x) <= lambd, 0, x)
-
-
-def hardshrink(x: Operand, lambd: float = 0.5) -> Tensor:
-    """x where |x| is above `lambd`, else 0. Any shape; the dtype is kept.
+@pointwise(vjps=(lambda g, out, x, lambd: g * (np.abs(x) > lambd),), saves=("x",), cases=_cases(0.5))
+def hardshrink(x: Operand, lambd: float = 0.5) -> Operand:
+    """x where |x| is above `lambd`, else 0. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.hardshrink(tg.tensor([-1.0, 0.2]))
     tensor([-1.,  0.])
     """
-    return _hardshrink(x, lambd)
+    return np.where(np.abs(x) <= lambd, 0, x)
 
 
-@primitive(
-    vjps=(lambda g, out, x, lambd: g * (np.abs(x) > lambd),),
-    saves=("x",),
-    fresh=True,
-    cases=_cases(0.5),
-    samples=elementwise,
-)
-def _softshrink(x: Operand, lambd: float) -> Operand:
-    return np.sign(x) * np.maximum(np.abs(x) - lambd, 0)
-
-
-def softshrink(x: Operand, lambd: float = 0.5) -> Tensor:
-    """x moved towards 0 by `lambd`, and 0 where it would cross. Any shape; integers become the default dtype.
+@pointwise(vjps=(lambda g, out, x, lambd: g * (np.abs(x) > lambd),), saves=("x",), cases=_cases(0.5))
+def softshrink(x: Operand, lambd: float = 0.5) -> Operand:
+    """x moved towards 0 by `lambd`, and 0 where it would cross.
 
     >>> import tinygrad_edu as tg
     >>> tg.softshrink(tg.tensor([-1.0, 0.2]))
     tensor([-0.5,  0. ])
     """
-    return _softshrink(x, lambd)
+    return np.sign(x) * np.maximum(np.abs(x) - lambd, 0)

@@ -1,22 +1,47 @@
-"""Which axes an op is asked to work along: `dim` and `axis` are two spellings of one argument."""
+"""What an op is asked: of which shape an argument is, and along which axes to work.
+
+`dim` and `axis` are two spellings of one argument.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, overload
+
+import numpy as np
 
 from ..errors import ShapeError, axis_error, axis_kind_error
 
-__all__ = ["Axes", "one_axis", "some_axes"]
+__all__ = ["Axes", "Shaped", "each_axis", "ndim_of", "one_axis", "shape_of", "some_axes"]
 
 Axes: TypeAlias = int | Sequence[int] | None
 """One axis, several, or (None) all of them."""
 
 
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of a tensor, an array, a number or a nested list."""
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+
+
+def ndim_of(x: Any) -> int:
+    """The number of axes of a tensor, an array, a number or a nested list."""
+    return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
+
+
+class Shaped(NamedTuple):
+    """What an axis is counted in, where there is no tensor of that shape yet."""
+
+    shape: tuple[int, ...]
+
+
+@overload
+def one_axis(op: str, x: Any, dim: int) -> int: ...
+@overload
+def one_axis(op: str, x: Any, dim: int | None, axis: int | None = None) -> int | None: ...
 def one_axis(op: str, x: Any, dim: int | None, axis: int | None = None) -> int | None:
     """The axis asked for as `dim` or `axis`, counted from 0; None if neither was given."""
     dim = _either(op, dim, axis)
-    return None if dim is None else _from_zero(op, dim, _shape(x))
+    return None if dim is None else _from_zero(op, dim, shape_of(x))
 
 
 def some_axes(op: str, x: Any, dim: Axes, axis: Axes = None) -> int | tuple[int, ...] | None:
@@ -24,13 +49,20 @@ def some_axes(op: str, x: Any, dim: Axes, axis: Axes = None) -> int | tuple[int,
     dim = _either(op, dim, axis)
     if dim is None:
         return None
-    shape = _shape(x)
+    shape = shape_of(x)
     if type(dim) in (int, str) or not isinstance(dim, Sequence):
         return _from_zero(op, dim, shape)
     axes = tuple(_from_zero(op, d, shape) for d in dim)
     if len(set(axes)) < len(axes):
         raise ShapeError(f"{op}: dim={tuple(dim)} names an axis of shape {shape} twice")
     return axes
+
+
+def each_axis(axes: Axes, ndim: int) -> tuple[int, ...]:
+    """One or more axes as a tuple; None stands for all `ndim` of them."""
+    if axes is None:
+        return tuple(range(ndim))
+    return tuple(axes) if isinstance(axes, Sequence) else (axes,)
 
 
 def _either(op: str, dim: Any, axis: Any) -> Any:
@@ -47,11 +79,3 @@ def _from_zero(op: str, axis: Any, shape: tuple[int, ...]) -> int:
     if not -len(shape) <= index < len(shape):
         raise axis_error(op, index, shape)
     return int(index % len(shape))
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    if hasattr(x, "shape"):
-        return tuple(x.shape)
-    import numpy as np
-
-    return np.shape(x)

@@ -1,7 +1,8 @@
 """Arithmetic and powers, element by element.
 
-A rule reads as the derivative does on paper. Where a function has a kink, the rule takes PyTorch's
-choice, and the docstring says which.
+Shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype, and integers alone become the
+default dtype where their results need not be whole. A rule reads as the derivative does on paper. Where a function
+has a kink, the rule takes PyTorch's choice, and the docstring says which.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..engine.primitives import Operand, implements, primitive
 from ..engine.recording import make_tensor
 from ..sample_rules.families import elementwise
 from .casting import astype
+from .pointwise import pointwise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -34,7 +36,7 @@ def no_change(g: Any, out: Any, *args: Any) -> Any:
 
 @primitive(vjps=(lambda g, out, x, y: g, lambda g, out, x, y: g), saves=("", ""), numpy=np.add, samples=elementwise)
 def add(x: Operand, y: Operand) -> Operand:
-    """x + y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+    """x + y, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.add(tg.tensor([1.0, 2.0]), 10)
@@ -47,7 +49,7 @@ def add(x: Operand, y: Operand) -> Operand:
     vjps=(lambda g, out, x, y: g, lambda g, out, x, y: -g), saves=("", ""), numpy=np.subtract, samples=elementwise
 )
 def sub(x: Operand, y: Operand) -> Operand:
-    """x - y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+    """x - y, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.sub(tg.tensor([1.0, 2.0]), 10)
@@ -56,15 +58,9 @@ def sub(x: Operand, y: Operand) -> Operand:
     return np.subtract(x, y)
 
 
-@primitive(
-    vjps=(lambda g, out, x, y: g * y, lambda g, out, x, y: g * x),
-    saves=("y", "x"),
-    fresh=True,
-    numpy=np.multiply,
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x, y: g * y, lambda g, out, x, y: g * x), saves=("y", "x"), numpy=np.multiply)
 def mul(x: Operand, y: Operand) -> Operand:
-    """x * y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+    """x * y, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.mul(tg.tensor([1.0, 2.0]), tg.tensor([[3.0], [4.0]]))
@@ -74,16 +70,14 @@ def mul(x: Operand, y: Operand) -> Operand:
     return np.multiply(x, y)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y),
     saves=("y", "out y"),
-    fresh=True,
     numpy=(np.divide, np.true_divide),
     domain=(0.5, 2.0),
-    samples=elementwise,
 )
 def div(x: Operand, y: Operand) -> Operand:
-    """x / y. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+    """x / y, with broadcasting.
 
     Integers alone become the default dtype.
 
@@ -94,9 +88,9 @@ def div(x: Operand, y: Operand) -> Operand:
     return np.divide(x, y)
 
 
-@primitive(vjps=(lambda g, out, x: -g,), saves=("",), fresh=True, numpy=np.negative, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: -g,), saves=("",), numpy=np.negative)
 def neg(x: Operand) -> Operand:
-    """-x. Any shape; the dtype is kept; booleans are a DtypeError.
+    """-x. The dtype is kept; booleans are a DtypeError.
 
     >>> import tinygrad_edu as tg
     >>> tg.neg(tg.tensor([1, -2]))
@@ -115,8 +109,6 @@ def neg(x: Operand) -> Operand:
 def remainder(x: Operand, y: Operand) -> Operand:
     """x - floor(x / y) * y, the operator `%`: the result has the sign of `y`.
 
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
-
     >>> import tinygrad_edu as tg
     >>> tg.remainder(tg.tensor([-3.0, 3.0]), 2)
     tensor([1., 1.])
@@ -134,8 +126,6 @@ def remainder(x: Operand, y: Operand) -> Operand:
 def fmod(x: Operand, y: Operand) -> Operand:
     """x - trunc(x / y) * y, C's remainder: the result has the sign of `x`.
 
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
-
     >>> import tinygrad_edu as tg
     >>> tg.fmod(tg.tensor([-3.0, 3.0]), 2)
     tensor([-1.,  1.])
@@ -143,18 +133,9 @@ def fmod(x: Operand, y: Operand) -> Operand:
     return np.fmod(x, y)
 
 
-@primitive(
-    vjps=(no_change, no_change),
-    saves=("", ""),
-    fresh=True,
-    numpy=np.floor_divide,
-    domain=(0.5, 2.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(no_change, no_change), saves=("", ""), numpy=np.floor_divide, domain=(0.5, 2.0))
 def floor_divide(x: Operand, y: Operand) -> Operand:
     """floor(x / y), the operator `//`. Its gradient is zero.
-
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([-3, 3]) // 2
@@ -186,18 +167,9 @@ def _power_by_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
     return np.where(x < 0, math.nan, g * out * log)
 
 
-@primitive(
-    vjps=(_power_by_base, _power_by_exponent),
-    saves=("x y", "out x"),
-    fresh=True,
-    numpy=np.power,
-    domain=(0.3, 2.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(_power_by_base, _power_by_exponent), saves=("x y", "out x"), numpy=np.power, domain=(0.3, 2.0))
 def pow(x: Operand, y: Operand) -> Operand:
     """x to the power y, with broadcasting; 0 to the power 0 is 1.
-
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     The derivative with respect to `x` is 0 where `y` is 0. That with respect to `y` is, where `x` is 0, 0 or (where
     `y` is negative) -inf; and NaN where `x` is negative.
@@ -222,15 +194,9 @@ def float_power(x: Operand, y: Operand) -> Tensor:
     return pow(*[astype(value, float64) if hasattr(value, "dtype") else value for value in (x, y)])
 
 
-@primitive(
-    vjps=(lambda g, out, x: -g * out * out,),
-    saves=("out",),
-    fresh=True,
-    domain=(0.4, 2.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: -g * out * out,), saves=("out",), domain=(0.4, 2.0))
 def reciprocal(x: Operand) -> Operand:
-    """1 / x. Any shape; integers become the default dtype.
+    """1 / x.
 
     >>> import tinygrad_edu as tg
     >>> tg.reciprocal(tg.tensor([2.0, 4.0]))
@@ -245,9 +211,9 @@ def _np_reciprocal(x: Operand) -> Tensor:
     return reciprocal(x) if x.dtype.kind == "f" else make_tensor(np.reciprocal(x.array), None)
 
 
-@primitive(vjps=(lambda g, out, x: 2 * g * x,), saves=("x",), fresh=True, numpy=np.square, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: 2 * g * x,), saves=("x",), numpy=np.square)
 def square(x: Operand) -> Operand:
-    """x * x. Any shape; the dtype is kept.
+    """x * x. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.square(tg.tensor([2.0, -3.0]))
@@ -256,16 +222,9 @@ def square(x: Operand) -> Operand:
     return np.square(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: 0.5 * g / out,),
-    saves=("out",),
-    fresh=True,
-    numpy=np.sqrt,
-    domain=(0.3, 3.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: 0.5 * g / out,), saves=("out",), numpy=np.sqrt, domain=(0.3, 3.0))
 def sqrt(x: Operand) -> Operand:
-    """The square root; its derivative at 0 is infinite. Any shape; integers become the default dtype.
+    """The square root; its derivative at 0 is infinite.
 
     >>> import tinygrad_edu as tg
     >>> tg.sqrt(tg.tensor([4.0, 9.0]))
@@ -274,15 +233,9 @@ def sqrt(x: Operand) -> Operand:
     return np.sqrt(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: -0.5 * g * out * out * out,),
-    saves=("out",),
-    fresh=True,
-    domain=(0.4, 3.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: -0.5 * g * out * out * out,), saves=("out",), domain=(0.4, 3.0))
 def rsqrt(x: Operand) -> Operand:
-    """1 / sqrt(x). Any shape; integers become the default dtype.
+    """1 / sqrt(x).
 
     >>> import tinygrad_edu as tg
     >>> tg.rsqrt(tg.tensor([4.0, 16.0]))
@@ -291,15 +244,9 @@ def rsqrt(x: Operand) -> Operand:
     return np.divide(1, np.sqrt(x))
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * np.sign(x),),
-    saves=("x",),
-    fresh=True,
-    numpy=(np.absolute, np.fabs),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g * np.sign(x),), saves=("x",), numpy=(np.absolute, np.fabs))
 def abs(x: Operand) -> Operand:
-    """|x|; the derivative at 0 is 0. Any shape; the dtype is kept.
+    """|x|; the derivative at 0 is 0. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([-1.5, 2.0]).abs()
@@ -308,25 +255,21 @@ def abs(x: Operand) -> Operand:
     return np.absolute(x)
 
 
-@primitive(
+@pointwise(
     vjps=(
         lambda g, out, x, end, weight: g * (1 - weight),
         lambda g, out, x, end, weight: g * weight,
         lambda g, out, x, end, weight: g * (end - x),
     ),
     saves=("weight", "weight", "x end"),
-    fresh=True,
     cases=lambda draw: [
         (draw(2, 3), draw(3), 0.25),
         (draw(2), draw(2), draw(2, 1)),
         (draw(), draw(), draw(2)),
     ],
-    samples=elementwise,
 )
 def lerp(x: Operand, end: Operand, weight: Operand) -> Operand:
     """x + weight * (end - x): on the way from `x` to `end`.
-
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.lerp(tg.tensor([0.0, 10.0]), tg.tensor([4.0, 20.0]), 0.25)
@@ -336,7 +279,7 @@ def lerp(x: Operand, end: Operand, weight: Operand) -> Operand:
 
 
 def addcmul(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Tensor:
-    """x + value * a * b. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+    """x + value * a * b, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.addcmul(tg.tensor([1.0]), tg.tensor([2.0]), tg.tensor([3.0]), value=10)
@@ -346,7 +289,7 @@ def addcmul(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Tensor:
 
 
 def addcdiv(x: Operand, a: Operand, b: Operand, *, value: float = 1) -> Tensor:
-    """x + value * a / b. The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+    """x + value * a / b, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.addcdiv(tg.tensor([1.0]), tg.tensor([6.0]), tg.tensor([3.0]))
@@ -362,7 +305,7 @@ def times(x: Any, factor: Operand) -> Any:
 
 @implements(np.positive)
 def positive(x: Operand) -> Tensor:
-    """x itself. Any shape; the dtype is kept.
+    """x itself. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.positive(tg.tensor([1.0, -2.0]))

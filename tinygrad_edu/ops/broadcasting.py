@@ -1,7 +1,8 @@
-"""Repeating without copying: NumPy's broadcasting as an op, whose derivative sums over the copies."""
+"""Repeating without copying: NumPy's broadcasting, whose derivative sums over the copies, and grids."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,13 @@ import numpy as np
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError, broadcast_clash
 from ..sample_rules.families import elementwise
-from .shape import sizes
+from .arguments import shape_of
+from .shape import _reshape, sizes
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["broadcast_tensors", "broadcast_to", "expand", "expand_as"]
+__all__ = ["broadcast_tensors", "broadcast_to", "expand", "expand_as", "meshgrid"]
 
 
 @primitive(
@@ -121,3 +123,48 @@ def broadcast_tensors(*tensors: Operand) -> tuple[Tensor, ...]:
 @implements(np.broadcast_arrays)
 def _np_broadcast_arrays(*args: Operand, subok: bool = False) -> tuple[Tensor, ...]:
     return broadcast_tensors(*args)
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """For vectors, tensors of one common shape in which each varies along its own axis.
+
+    Args:
+        tensors: vectors (or numbers), or one list of them.
+        indexing: ``"ij"``: result axis i is that of vector i; ``"xy"``: the first two axes are swapped
+            (what `np.meshgrid` does unless told otherwise).
+
+    Returns:
+        Tuple with a Tensor for each of them; views.
+
+    Raises:
+        ShapeError: if one has more than one axis.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.meshgrid(tg.arange(2), tg.arange(3), indexing="ij")[1]
+    tensor([[0, 1, 2],
+            [0, 1, 2]])
+    """
+    if indexing not in ("ij", "xy"):
+        raise ValueError(f"meshgrid: indexing must be 'ij' or 'xy', got {indexing!r}")
+    many = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors
+    for i, x in enumerate(many):
+        if len(shape_of(x)) > 1:
+            raise ShapeError(f"meshgrid: tensor {i} has shape {x.shape}; each must be a vector")
+    lengths = [math.prod(shape_of(x)) for x in many]
+    axes = list(range(len(many)))
+    if indexing == "xy" and len(many) > 1:
+        axes[:2] = [1, 0]
+    shape = [lengths[i] for i in axes]
+    grids = []
+    for i, x in enumerate(many):
+        alone = [1] * len(many)
+        alone[axes[i]] = lengths[i]
+        grids.append(broadcast_to(_reshape(x, tuple(alone)), shape))
+    return tuple(grids)
+
+
+@implements(np.meshgrid)
+def _np_meshgrid(*xi: Operand, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Tensor, ...]:
+    if sparse:
+        raise TypeError("np.meshgrid of a Tensor does not take the argument sparse=; broadcasting does the same")
+    return meshgrid(*xi, indexing=indexing)

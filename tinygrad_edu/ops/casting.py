@@ -8,8 +8,8 @@ import numpy as np
 
 from ..dtypes import DType, bool_, float16, float32, float64, int8, int16, int32, int64, uint8
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import TensorBase, make_tensor
-from ..errors import DtypeError, foreign
+from ..engine.recording import TensorBase, array_of, make_tensor
+from ..errors import DtypeError, foreign, require_own
 from ..sample_rules.families import elementwise
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _np_astype(x: Operand, dtype: DType, *, copy: bool = True) -> Tensor:
 
 
 def clone(x: Operand) -> Tensor:
-    """A copy of `x`, through which gradients flow back to `x`. Any shape; dtype and order in memory are kept.
+    """A copy of `x`, through which gradients flow back to `x`. Dtype and order in memory are kept.
 
     >>> import tinygrad_edu as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -95,19 +95,30 @@ def _np_copy(a: Operand, order: str = "K", subok: bool = False) -> Tensor:
 
 
 def contiguous(x: Operand) -> Tensor:
-    """`x` in memory order: `x` itself if it is so already, else a copy. Any shape; the dtype is kept.
+    """`x` in memory order: `x` itself if it is so already, else a copy. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.zeros(2, 3).t().contiguous().is_contiguous()
     True
     """
-    array = x.array if isinstance(x, TensorBase) else x
+    array = array_of(x)
     return cast("Tensor", x) if array.flags.c_contiguous else _clone(x, "C")
 
 
 def is_contiguous(x: Operand) -> bool:
     """Whether the numbers lie in memory in their order."""
-    return bool((x.array if isinstance(x, TensorBase) else x).flags.c_contiguous)
+    return bool(array_of(x).flags.c_contiguous)
+
+
+def converted(x: Any, dtype: DType) -> Any:
+    """x in the dtype asked for; unsigned integers, which NumPy would sum to uint64, as int64."""
+    if dtype is not None:
+        return x.astype(dtype)
+    try:
+        return x.astype(int64) if getattr(x, "dtype", int64).kind == "u" else x
+    except AttributeError:
+        require_own("a reduction", x)
+        raise
 
 
 def to(

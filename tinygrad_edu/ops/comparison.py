@@ -1,33 +1,29 @@
-"""Comparisons, tests and logic: results of booleans, which have no gradient."""
+"""Comparisons: with each other, with NaN and the infinities.
+
+Shapes broadcast, or it is a ShapeError; the results are booleans, which have no gradient.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import TensorBase
+from ..engine.recording import array_of
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
 __all__ = [
-    "allclose", "array_equal", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge",
-    "greater", "greater_equal", "gt", "isclose", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "le",
-    "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "not_equal",
-    "signbit",
+    "allclose", "array_equal", "eq", "equal", "ge", "greater", "greater_equal", "gt", "isclose", "isfinite",
+    "isinf", "isnan", "isneginf", "isposinf", "le", "less", "less_equal", "lt", "ne", "not_equal",
 ]  # fmt: skip
-
-
-def _bits(draw: Any) -> list[tuple[Any, ...]]:
-    """Test cases of booleans and integers."""
-    return [(draw(2, 3) > 0, draw(3) > 0), (np.arange(4), np.array(6))]
 
 
 @primitive(saves=(), numpy=np.equal)
 def eq(x: Operand, y: Operand) -> Operand:
-    """x == y, element by element. The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """x == y, element by element, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1, 2]) == tg.tensor([1, 3])
@@ -38,7 +34,7 @@ def eq(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.not_equal)
 def ne(x: Operand, y: Operand) -> Operand:
-    """x != y, element by element. The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """x != y, element by element, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1, 2]) != tg.tensor([1, 3])
@@ -49,7 +45,7 @@ def ne(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.less)
 def lt(x: Operand, y: Operand) -> Operand:
-    """x < y, element by element. The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """x < y, element by element, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1.0, 2.0]) < 2
@@ -60,7 +56,7 @@ def lt(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.less_equal)
 def le(x: Operand, y: Operand) -> Operand:
-    """x <= y, element by element. The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """x <= y, element by element, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1.0, 2.0]) <= 1
@@ -71,7 +67,7 @@ def le(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.greater)
 def gt(x: Operand, y: Operand) -> Operand:
-    """x > y, element by element. The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """x > y, element by element, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([-1.0, 2.0]) > 0
@@ -82,7 +78,7 @@ def gt(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.greater_equal)
 def ge(x: Operand, y: Operand) -> Operand:
-    """x >= y, element by element. The shapes broadcast, or it is a ShapeError; the result is boolean.
+    """x >= y, element by element, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1.0, 2.0]) >= 2
@@ -93,7 +89,7 @@ def ge(x: Operand, y: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.isnan)
 def isnan(x: Operand) -> Operand:
-    """Whether x is not a number. Any shape; the result is boolean.
+    """Whether x is not a number.
 
     >>> import tinygrad_edu as tg
     >>> tg.isnan(tg.tensor([1.0, float("nan")]))
@@ -104,7 +100,7 @@ def isnan(x: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.isinf)
 def isinf(x: Operand) -> Operand:
-    """Whether x is infinite, of either sign. Any shape; the result is boolean.
+    """Whether x is infinite, of either sign.
 
     >>> import tinygrad_edu as tg
     >>> tg.isinf(tg.tensor([1.0, float("-inf")]))
@@ -115,7 +111,7 @@ def isinf(x: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.isposinf)
 def isposinf(x: Operand) -> Operand:
-    """Whether x is plus infinity. Any shape; the result is boolean.
+    """Whether x is plus infinity.
 
     >>> import tinygrad_edu as tg
     >>> tg.isposinf(tg.tensor([float("inf"), float("-inf")]))
@@ -126,7 +122,7 @@ def isposinf(x: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.isneginf)
 def isneginf(x: Operand) -> Operand:
-    """Whether x is minus infinity. Any shape; the result is boolean.
+    """Whether x is minus infinity.
 
     >>> import tinygrad_edu as tg
     >>> tg.isneginf(tg.tensor([float("inf"), float("-inf")]))
@@ -137,119 +133,13 @@ def isneginf(x: Operand) -> Operand:
 
 @primitive(saves=(), numpy=np.isfinite)
 def isfinite(x: Operand) -> Operand:
-    """Whether x is neither infinite nor NaN. Any shape; the result is boolean.
+    """Whether x is neither infinite nor NaN.
 
     >>> import tinygrad_edu as tg
     >>> tg.isfinite(tg.tensor([1.0, float("inf"), float("nan")]))
     tensor([ True, False, False])
     """
     return np.isfinite(x)
-
-
-@primitive(saves=(), numpy=np.signbit)
-def signbit(x: Operand) -> Operand:
-    """Whether the sign of x is minus; that of -0.0 is. Any shape; the result is boolean.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.signbit(tg.tensor([-0.0, 0.0]))
-    tensor([ True, False])
-    """
-    return np.signbit(x)
-
-
-@primitive(saves=(), numpy=np.logical_and)
-def logical_and(x: Operand, y: Operand) -> Operand:
-    """Whether x and y are both true (not 0). The shapes broadcast, or it is a ShapeError; the result is boolean.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.logical_and(tg.tensor([0, 1, 2]), True)
-    tensor([False,  True,  True])
-    """
-    return np.logical_and(x, y)
-
-
-@primitive(saves=(), numpy=np.logical_or)
-def logical_or(x: Operand, y: Operand) -> Operand:
-    """Whether x or y is true (not 0). The shapes broadcast, or it is a ShapeError; the result is boolean.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.logical_or(tg.tensor([0, 1]), tg.tensor([0, 0]))
-    tensor([False,  True])
-    """
-    return np.logical_or(x, y)
-
-
-@primitive(saves=(), numpy=np.logical_xor)
-def logical_xor(x: Operand, y: Operand) -> Operand:
-    """Whether just one of x and y is true (not 0). The shapes broadcast, or it is a ShapeError; the result is boolean.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.logical_xor(tg.tensor([0, 1]), tg.tensor([1, 2]))
-    tensor([ True, False])
-    """
-    return np.logical_xor(x, y)
-
-
-@primitive(saves=(), numpy=np.logical_not)
-def logical_not(x: Operand) -> Operand:
-    """Whether x is false (0). Any shape; the result is boolean.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.logical_not(tg.tensor([0, 3]))
-    tensor([ True, False])
-    """
-    return np.logical_not(x)
-
-
-@primitive(saves=(), numpy=np.bitwise_and, cases=_bits)
-def bitwise_and(x: Operand, y: Operand) -> Operand:
-    """x & y, of booleans or of the bits of integers.
-
-    The shapes broadcast, or it is a ShapeError; floats are a DtypeError.
-
-    >>> import tinygrad_edu as tg
-    >>> x = tg.tensor([1.0, 2.0, 3.0])
-    >>> (x > 1) & (x < 3)
-    tensor([False,  True, False])
-    """
-    return np.bitwise_and(x, y)
-
-
-@primitive(saves=(), numpy=np.bitwise_or, cases=_bits)
-def bitwise_or(x: Operand, y: Operand) -> Operand:
-    """x | y, of booleans or of the bits of integers.
-
-    The shapes broadcast, or it is a ShapeError; floats are a DtypeError.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.tensor([1, 2]) | 4
-    tensor([5, 6])
-    """
-    return np.bitwise_or(x, y)
-
-
-@primitive(saves=(), numpy=np.bitwise_xor, cases=_bits)
-def bitwise_xor(x: Operand, y: Operand) -> Operand:
-    """x ^ y, of booleans or of the bits of integers.
-
-    The shapes broadcast, or it is a ShapeError; floats are a DtypeError.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.tensor([1, 2]) ^ 3
-    tensor([2, 1])
-    """
-    return np.bitwise_xor(x, y)
-
-
-@primitive(saves=(), numpy=np.invert, cases=lambda draw: [(a,) for a, _ in _bits(draw)])
-def bitwise_not(x: Operand) -> Operand:
-    """~x, of booleans or of the bits of integers. Any shape; floats are a DtypeError.
-
-    >>> import tinygrad_edu as tg
-    >>> ~tg.tensor([True, False])
-    tensor([False,  True])
-    """
-    return np.invert(x)
 
 
 @primitive(saves=(), cases=lambda draw: [(draw(2, 3), draw(3), 0.1, 0.1, True)])
@@ -280,13 +170,13 @@ def isclose(x: Operand, y: Operand, rtol: float = 1e-5, atol: float = 1e-8, equa
 
 @implements(np.allclose)
 def allclose(x: Operand, y: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
-    """Whether all elements are close, in the sense of `isclose`. The shapes broadcast, or it is a ShapeError.
+    """Whether all elements are close, in the sense of `isclose`, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.allclose(tg.tensor([1.0, 2.0]), tg.tensor([1.0, 2.0000001]))
     True
     """
-    return bool(np.all(_array(_isclose(x, y, rtol, atol, equal_nan))))
+    return bool(np.all(array_of(_isclose(x, y, rtol, atol, equal_nan))))
 
 
 @implements(np.array_equal)
@@ -297,11 +187,7 @@ def equal(x: Operand, y: Operand) -> bool:
     >>> tg.equal(tg.tensor([1, 2]), tg.tensor([1, 2])), tg.equal(tg.tensor([1]), tg.tensor([1, 1]))
     (True, False)
     """
-    return bool(np.array_equal(_array(x), _array(y)))
-
-
-def _array(x: Tensor | Any) -> Any:
-    return x.array if isinstance(x, TensorBase) else x
+    return bool(np.array_equal(array_of(x), array_of(y)))
 
 
 # The same functions under their other names.

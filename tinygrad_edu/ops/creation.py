@@ -13,7 +13,7 @@ import numpy as np
 from ..dtypes import DType, get_default_dtype, int64, require_float
 from ..engine.graph import Leaf
 from ..engine.primitives import Operand, implements
-from ..engine.recording import TensorBase, make_tensor, require_number
+from ..engine.recording import array_of, make_tensor, require_number
 from ..errors import DtypeError, ShapeError, refuse_mask
 from .casting import as_dtype, check_device
 from .shape import sizes
@@ -33,8 +33,6 @@ __all__ = [
     "logspace",
     "ones",
     "ones_like",
-    "tril_indices",
-    "triu_indices",
     "zeros",
     "zeros_like",
 ]
@@ -58,7 +56,8 @@ def size_of(op: str, shape: tuple[Any, ...], size: Any) -> tuple[int, ...]:
     return wanted
 
 
-def _dtype(op: str, dtype: DType, default: np.dtype[Any] | None = None) -> np.dtype[Any]:
+def dtype_for(op: str, dtype: DType, default: np.dtype[Any] | None = None) -> np.dtype[Any]:
+    """The dtype asked for; if none was, `default`, or else the default dtype."""
     return (default or get_default_dtype()) if dtype is None else as_dtype(dtype, op)
 
 
@@ -86,7 +85,7 @@ def zeros(
             [0., 0., 0.]])
     """
     check_device(device, "zeros")
-    return made(np.zeros(size_of("zeros", shape, size), _dtype("zeros", dtype)), requires_grad, "zeros")
+    return made(np.zeros(size_of("zeros", shape, size), dtype_for("zeros", dtype)), requires_grad, "zeros")
 
 
 def ones(*shape: Any, size: Any = None, dtype: DType = None, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -97,7 +96,7 @@ def ones(*shape: Any, size: Any = None, dtype: DType = None, requires_grad: bool
     tensor([1., 1., 1.])
     """
     check_device(device, "ones")
-    return made(np.ones(size_of("ones", shape, size), _dtype("ones", dtype)), requires_grad, "ones")
+    return made(np.ones(size_of("ones", shape, size), dtype_for("ones", dtype)), requires_grad, "ones")
 
 
 def empty(
@@ -110,7 +109,7 @@ def empty(
     (2, 3)
     """
     check_device(device, "empty")
-    return made(np.empty(size_of("empty", shape, size), _dtype("empty", dtype)), requires_grad, "empty")
+    return made(np.empty(size_of("empty", shape, size), dtype_for("empty", dtype)), requires_grad, "empty")
 
 
 def full(
@@ -139,17 +138,19 @@ def full(
     """
     check_device(device, "full")
     require_number("full", "fill_value", fill_value)
-    value = fill_value.array if isinstance(fill_value, TensorBase) else fill_value
+    value = array_of(fill_value)
     own = getattr(value, "dtype", None)
     default = own or (np.dtype(bool) if isinstance(value, bool) else int64 if isinstance(value, int) else None)
-    return made(np.full(size_of("full", (size,), None), value, _dtype("full", dtype, default)), requires_grad, "full")
+    return made(
+        np.full(size_of("full", (size,), None), value, dtype_for("full", dtype, default)), requires_grad, "full"
+    )
 
 
 def _like(op: str, x: Operand, dtype: DType, requires_grad: bool, device: Any, fill: Any) -> Tensor:
     check_device(device, op)
     refuse_mask(x, op)
-    array = x.array if isinstance(x, TensorBase) else np.asarray(x)
-    wanted = _dtype(op, dtype, array.dtype)
+    array = np.asarray(array_of(x))
+    wanted = dtype_for(op, dtype, array.dtype)
     # Never in the strides of an expanded `x`: every place gets memory of its own.
     new = np.empty(array.shape, wanted) if fill is None else np.full(array.shape, fill, wanted)
     return made(new, requires_grad, op)
@@ -185,7 +186,7 @@ def full_like(
     tensor([7., 7.])
     """
     require_number("full_like", "fill_value", fill_value)
-    value = fill_value.array if isinstance(fill_value, TensorBase) else fill_value
+    value = array_of(fill_value)
     return _like("full_like", x, dtype, requires_grad, device, value)
 
 
@@ -255,7 +256,7 @@ def arange(
     if by == 0 or (last - first) / by < 0:
         raise ValueError(f"arange: step={by} does not lead from {first} to {last}")
     whole = all(isinstance(n, int) for n in bounds)
-    wanted = _dtype("arange", dtype, int64 if whole else None)
+    wanted = dtype_for("arange", dtype, int64 if whole else None)
     if wanted.kind == "f":  # computed in float64: float32 would drift, and could miss the end
         return made(np.arange(float(first), last, by).astype(wanted), requires_grad, "arange")
     return made(np.arange(first, last, by).astype(wanted, copy=False), requires_grad, "arange")
@@ -292,7 +293,7 @@ def linspace(
     """
     check_device(device, "linspace")
     array = np.linspace(_number(start), _number(end), _steps("linspace", steps))
-    return made(array.astype(_dtype("linspace", dtype)), requires_grad, "linspace")
+    return made(array.astype(dtype_for("linspace", dtype)), requires_grad, "linspace")
 
 
 def logspace(
@@ -328,7 +329,7 @@ def logspace(
     """
     check_device(device, "logspace")
     array = np.logspace(_number(start), _number(end), _steps("logspace", steps), base=base)
-    return made(array.astype(_dtype("logspace", dtype)), requires_grad, "logspace")
+    return made(array.astype(dtype_for("logspace", dtype)), requires_grad, "logspace")
 
 
 def eye(
@@ -346,29 +347,7 @@ def eye(
     """
     check_device(device, "eye")
     rows, columns = size_of("eye", (n, n if m is None else m), None)
-    return made(np.eye(rows, columns, dtype=_dtype("eye", dtype)), requires_grad, "eye")
-
-
-def tril_indices(row: int, col: int | None = None, offset: int = 0) -> Tensor:
-    """The places on and below diagonal `offset` of a (row, col) matrix: int64 of shape (2, count).
-
-    >>> import tinygrad_edu as tg
-    >>> tg.tril_indices(2)
-    tensor([[0, 1, 1],
-            [0, 0, 1]])
-    """
-    return make_tensor(np.stack(np.tril_indices(row, offset, col)), None)
-
-
-def triu_indices(row: int, col: int | None = None, offset: int = 0) -> Tensor:
-    """The places on and above diagonal `offset` of a (row, col) matrix: int64 of shape (2, count).
-
-    >>> import tinygrad_edu as tg
-    >>> tg.triu_indices(2)
-    tensor([[0, 0, 1],
-            [0, 1, 1]])
-    """
-    return make_tensor(np.stack(np.triu_indices(row, offset, col)), None)
+    return made(np.eye(rows, columns, dtype=dtype_for("eye", dtype)), requires_grad, "eye")
 
 
 def new_zeros(x: Any, *shape: Any, size: Any = None, dtype: DType = None, requires_grad: bool = False) -> Tensor:
@@ -394,7 +373,7 @@ def new_full(x: Any, size: Any, fill_value: Any, *, dtype: DType = None, require
 def new_tensor(x: Any, data: Any, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
     """A new tensor with a copy of `data`, of the dtype of `x`."""
     refuse_mask(data, "new_tensor")
-    numbers = data.array if isinstance(data, TensorBase) else data
+    numbers = array_of(data)
     return made(np.array(numbers, dtype=as_dtype(dtype or x.dtype, "new_tensor")), requires_grad, "new_tensor")
 
 

@@ -9,12 +9,11 @@ import numpy as np
 
 from ..dtypes import DType, float64
 from ..engine.primitives import Operand, implements, primitive
+from ..engine.recording import array_of
 from ..sample_rules.families import along_axis, moving_axis
 from .arguments import one_axis
-from .casting import clone
-from .extrema import ValuesIndices
-from .gather import picking
-from .reductions import converted
+from .casting import clone, converted
+from .picking import ValuesIndices, at, picking
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -163,7 +162,7 @@ def _log_running_sum_rule(g: Any, out: Any, x: Any, axis: int) -> Any:
     """
     dtype = g.dtype
     g, x = (v.astype(float64) for v in (g, x))
-    level: Any = np.maximum.accumulate(getattr(x, "array", x), axis=axis)
+    level: Any = np.maximum.accumulate(array_of(x), axis=axis)
     level = np.where(level == -math.inf, 0, level)
     rise = np.exp(np.minimum(level - shifted(level, axis, -1, math.inf), 0))  # to the next place
     terms = np.exp(x - level)
@@ -285,8 +284,7 @@ def cummax(x: Operand, dim: int | None = None, *, axis: int | None = None) -> Va
     ValuesIndices(values=tensor([1., 3., 3.]), indices=tensor([0, 1, 1]))
     """
     place = _axis("cummax", x, dim, axis)
-    indices = _last_met(x, np.maximum.accumulate, place)
-    return ValuesIndices(_cummax_at(x, indices, place), indices)
+    return at(_cummax_at, x, _last_met(x, np.maximum.accumulate, place), place)
 
 
 def cummin(x: Operand, dim: int | None = None, *, axis: int | None = None) -> ValuesIndices:
@@ -308,8 +306,7 @@ def cummin(x: Operand, dim: int | None = None, *, axis: int | None = None) -> Va
     ValuesIndices(values=tensor([3., 1., 1.]), indices=tensor([0, 1, 1]))
     """
     place = _axis("cummin", x, dim, axis)
-    indices = _last_met(x, np.minimum.accumulate, place)
-    return ValuesIndices(_cummin_at(x, indices, place), indices)
+    return at(_cummin_at, x, _last_met(x, np.minimum.accumulate, place), place)
 
 
 @primitive(saves=(), cases=lambda draw: [(draw(2, 3), np.maximum.accumulate, 1), (draw(4), np.minimum.accumulate, 0)])

@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
+from ..engine.recording import make_tensor
 from ..errors import ShapeError
-from ..sample_rules.families import elementwise, moving
-from .arguments import one_axis
+from ..sample_rules.families import moving
+from .arguments import Shaped, one_axis
 from .casting import clone
+from .pointwise import pointwise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["diag", "diag_embed", "diagonal", "trace", "tril", "triu"]
+__all__ = ["diag", "diag_embed", "diagonal", "trace", "tril", "tril_indices", "triu", "triu_indices"]
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, m, k: np.tril(g, k),),
     saves=("",),
-    fresh=True,
     numpy=np.tril,
     cases=lambda draw: [(draw(3, 4), 0), (draw(2, 3, 3), -1), (draw(2, 3), 1), (draw(0, 2), 0)],
-    samples=elementwise,
 )
 def _tril(m: Operand, k: int = 0) -> Operand:
     return np.tril(m, k)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, m, k: np.triu(g, k),),
     saves=("",),
-    fresh=True,
     numpy=np.triu,
     cases=lambda draw: [(draw(3, 4), 0), (draw(2, 3, 3), -1), (draw(2, 3), 1), (draw(0, 2), 0)],
-    samples=elementwise,
 )
 def _triu(m: Operand, k: int = 0) -> Operand:
     return np.triu(m, k)
@@ -170,7 +168,7 @@ def diag_embed(x: Operand, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
         raise ShapeError("diag_embed: needs at least 1 axis, got a 0-d tensor")
     side = x.shape[-1] + abs(offset)
     depth = len(x.shape) + 1
-    rows, columns = _two_axes("diag_embed", _Shaped((0,) * depth), dim1, dim2)
+    rows, columns = _two_axes("diag_embed", Shaped((0,) * depth), dim1, dim2)
     others = iter(x.shape[:-1])
     shape = tuple(side if i in (rows, columns) else next(others) for i in range(depth))
     return _put_diagonal(x, shape, offset, rows, columns)
@@ -218,11 +216,6 @@ def _np_trace(a: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Te
     return diagonal(a, offset, axis1, axis2).sum(-1)
 
 
-class _Shaped:
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.shape = shape
-
-
 def _matrices(op: str, x: Any) -> Any:
     if len(x.shape) < 2:
         raise ShapeError(f"{op}: needs at least 2 axes, got shape {x.shape}")
@@ -230,7 +223,29 @@ def _matrices(op: str, x: Any) -> Any:
 
 
 def _two_axes(op: str, x: Any, dim1: int, dim2: int) -> tuple[int, int]:
-    rows, columns = cast(int, one_axis(op, x, dim1)), cast(int, one_axis(op, x, dim2))
+    rows, columns = one_axis(op, x, dim1), one_axis(op, x, dim2)
     if rows == columns:
         raise ShapeError(f"{op}: dim1={dim1} and dim2={dim2} are the same axis")
     return rows, columns
+
+
+def tril_indices(row: int, col: int | None = None, offset: int = 0) -> Tensor:
+    """The places on and below diagonal `offset` of a (row, col) matrix: int64 of shape (2, count).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tril_indices(2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
+    return make_tensor(np.stack(np.tril_indices(row, offset, col)), None)
+
+
+def triu_indices(row: int, col: int | None = None, offset: int = 0) -> Tensor:
+    """The places on and above diagonal `offset` of a (row, col) matrix: int64 of shape (2, count).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.triu_indices(2)
+    tensor([[0, 0, 1],
+            [0, 1, 1]])
+    """
+    return make_tensor(np.stack(np.triu_indices(row, offset, col)), None)

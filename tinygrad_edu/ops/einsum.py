@@ -1,4 +1,4 @@
-"""Einstein summation: products and sums of tensors, written with one letter per axis.
+"""Einstein summation: sums of products, written with one letter per axis; and what else sums over chosen axes.
 
 `einsum` first writes the whole expression out: every axis a letter, the output's letters given. In that
 form the derivative is an einsum again: in place of the operand stands the gradient of the result.
@@ -17,13 +17,14 @@ import numpy as np
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError, axis_error, require_own
 from ..sample_rules.families import Contraction, Terms
-from .matmul import _shape
-from .matmul import matmul as _matmul
+from .arguments import ndim_of, shape_of
+from .arithmetic import mul
+from .matmul import matmul
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["einsum", "tensordot"]
+__all__ = ["einsum", "inner", "tensordot"]
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -60,7 +61,7 @@ def einsum(subscripts: Any, *operands: Any) -> Tensor:
     elif len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
     require_own("einsum", *operands)
-    return _einsum(spell_out(subscripts, tuple([_shape(x) for x in operands])), *operands)
+    return _einsum(spell_out(subscripts, tuple([shape_of(x) for x in operands])), *operands)
 
 
 @implements(np.einsum)
@@ -245,7 +246,7 @@ def _contract(terms: Sequence[str], output: str, arrays: Sequence[Any]) -> Any:
             b = y.transpose([right.index(c) for c in (*batch, *shared, *columns)])
             m, k, n = (math.prod(sizes[c] for c in group) for group in (rows, shared, columns))
             lead = tuple(sizes[c] for c in batch)
-            product: Any = _matmul(a.reshape((*lead, m, k)), b.reshape((*lead, k, n)))
+            product: Any = matmul(a.reshape((*lead, m, k)), b.reshape((*lead, k, n)))
             have = [*batch, *rows, *columns]
             shaped = product.reshape([sizes[c] for c in have])
             return shaped.transpose([have.index(c) for c in output])
@@ -277,7 +278,7 @@ def tensordot(x: Operand, y: Operand, dims: Any = 2, *, axes: Any = None) -> Ten
             [14., 20.]])
     """
     dims = dims if axes is None else axes
-    a, b = _shape(x), _shape(y)
+    a, b = shape_of(x), shape_of(y)
     if isinstance(dims, int | np.integer):
         if not 0 <= dims <= min(len(a), len(b)):
             raise ShapeError(
@@ -307,3 +308,42 @@ def tensordot(x: Operand, y: Operand, dims: Any = 2, *, axes: Any = None) -> Ten
 @implements(np.tensordot)
 def _np_tensordot(a: Operand, b: Operand, axes: Any = 2) -> Any:
     return tensordot(a, b, axes)
+
+
+def inner(x: Operand, y: Operand) -> Tensor:
+    """The sums of products over the last axes of both operands.
+
+    Args:
+        x: tensor (..., k); a 0-d one multiplies.
+        y: tensor (..., k).
+
+    Returns:
+        Tensor whose shape is that of `x` without its last axis, and then that of `y` without its last.
+
+    Raises:
+        ShapeError: if the last axes differ in size.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.inner(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([1.0, 1.0]))
+    tensor([3., 7.])
+    """
+    from .einsum import tensordot
+
+    if not ndim_of(x) or not ndim_of(y):
+        return mul(x, y)
+    return tensordot(x, y, ([-1], [-1]))
+
+
+@implements(np.dot)
+def _np_dot(a: Operand, b: Operand) -> Any:
+    """NumPy's dot: for more than two axes, the outer products of both stacks."""
+    from .einsum import tensordot
+
+    if not ndim_of(a) or not ndim_of(b):
+        return mul(a, b)
+    if ndim_of(a) <= 2 and ndim_of(b) <= 2:
+        return matmul(a, b)
+    return tensordot(a, b, ([-1], [-2 if ndim_of(b) > 1 else -1]))
+
+
+implements(np.inner)(inner)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -12,31 +11,15 @@ from ..engine.recording import TensorBase
 from ..errors import ShapeError
 from ..sample_rules.families import reduction
 from .arguments import Axes, one_axis, some_axes
-from .gather import picking
+from .picking import ValuesIndices, at, picking
 from .piecewise import maximum, minimum
 from .reductions import count, reduction_cases, spread
 
 if TYPE_CHECKING:
+    from ..dtypes import Array
     from ..engine.typing import Tensor
 
-__all__ = ["ValuesIndices", "amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
-
-
-class ValuesIndices(NamedTuple):
-    """Elements of a tensor, and their places along the axis that they were taken from.
-
-    Attributes:
-        values: tensor, of the dtype of the one they are from.
-        indices: int64 tensor of the same shape.
-
-    >>> import tinygrad_edu as tg
-    >>> values, indices = tg.max(tg.tensor([1.0, 5.0, 3.0]), dim=0)
-    >>> values, indices
-    (tensor(5.), tensor(1))
-    """
-
-    values: Tensor
-    indices: Tensor
+__all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
 
 
 def shared(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -105,7 +88,7 @@ def amin(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = No
 
 def aminmax(
     x: Operand, *, dim: int | None = None, keepdim: bool = False, axis: int | None = None, keepdims: bool = False
-) -> tuple[Any, Any]:
+) -> tuple[Tensor, Tensor]:
     """The smallest and the largest element, as a pair.
 
     Args:
@@ -213,6 +196,14 @@ def argmin(
     return _argmin(x, place, keepdim or keepdims)
 
 
+@overload
+def max(x: Operand, dim: None = None, keepdim: bool = False, *, keepdims: bool = False) -> Tensor: ...
+@overload
+def max(x: Operand, dim: int, keepdim: bool = False, *, keepdims: bool = False) -> ValuesIndices: ...
+@overload
+def max(x: Operand, *, keepdim: bool = False, axis: int, keepdims: bool = False) -> ValuesIndices: ...
+@overload
+def max(x: Operand, dim: Tensor | Array) -> Tensor: ...
 def max(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Any:
     """The largest element: of all, along one axis, or of two tensors, as the arguments say.
 
@@ -241,9 +232,17 @@ def max(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None 
     if isinstance(dim, TensorBase | np.ndarray):
         return maximum(x, dim)
     place = one_axis("max", x, dim, axis)
-    return amax(x) if place is None else at(_max_at, x, argmax(x, place, True), place, keepdim or keepdims)
+    return amax(x) if place is None else at(_max_at, x, argmax(x, place, keepdim or keepdims), place)
 
 
+@overload
+def min(x: Operand, dim: None = None, keepdim: bool = False, *, keepdims: bool = False) -> Tensor: ...
+@overload
+def min(x: Operand, dim: int, keepdim: bool = False, *, keepdims: bool = False) -> ValuesIndices: ...
+@overload
+def min(x: Operand, *, keepdim: bool = False, axis: int, keepdims: bool = False) -> ValuesIndices: ...
+@overload
+def min(x: Operand, dim: Tensor | Array) -> Tensor: ...
 def min(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None = None, keepdims: bool = False) -> Any:
     """The smallest element: of all, along one axis, or of two tensors, as the arguments say.
 
@@ -268,15 +267,7 @@ def min(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None 
     if isinstance(dim, TensorBase | np.ndarray):
         return minimum(x, dim)
     place = one_axis("min", x, dim, axis)
-    return amin(x) if place is None else at(_min_at, x, argmin(x, place, True), place, keepdim or keepdims)
-
-
-def at(pick: Callable[..., Tensor], x: Any, indices: Any, axis: int, keepdims: bool) -> ValuesIndices:
-    """What `pick` takes from `indices` (whose axis has size 1), and the indices, with or without that axis."""
-    values: Any = pick(x, indices, axis)
-    if not keepdims:
-        values, indices = values.squeeze(axis=axis), indices.squeeze(axis=axis)
-    return ValuesIndices(values, indices)
+    return amin(x) if place is None else at(_min_at, x, argmin(x, place, keepdim or keepdims), place)
 
 
 def _axes(op: str, x: Any, dim: Axes, axis: Axes) -> Any:

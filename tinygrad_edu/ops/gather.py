@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..engine.primitives import Operand, implements, primitive
+from ..engine.primitives import Operand, implements
 from ..engine.promotion import beside
-from ..engine.recording import TensorBase
+from ..engine.recording import array_of
 from ..errors import DtypeError, ShapeError
-from ..sample_rules.families import along_axis
 from .arguments import one_axis
 from .indexing import _put_add, _set_item, getitem
 
@@ -30,41 +28,10 @@ __all__ = [
 
 
 def along(shape: tuple[int, ...], indices: Array, axis: int) -> tuple[Array, ...]:
-    """The index that reads, at each place of `indices`, that element of axis `axis`."""
-    depth = len(shape)
+    """The index that reads, at each place of `indices`, that element of axis `axis`, which `indices` may lack."""
+    depth = len(indices.shape)
     grid = [np.arange(n).reshape((-1,) + (1,) * (depth - 1 - i)) for i, n in enumerate(indices.shape)]
-    grid[axis] = indices
-    return tuple(grid)
-
-
-def _picked_rule(g: Any, out: Any, x: Any, indices: Any, axis: int) -> Any:
-    return _put_add(g, x.shape, along(x.shape, indices, axis))
-
-
-def picking(name: str) -> Callable[[Operand, Operand, int], Tensor]:
-    """The op `name`, which takes elements along an axis from places found by comparing all elements along it.
-
-    To read by index is another thing in one respect: here each element of the result depends, by its place,
-    on all elements along the axis, so that samples which lie along it meet.
-    """
-
-    @primitive(
-        vjps=(_picked_rule, None, None),
-        saves=("indices",),
-        fresh=True,
-        name=name,
-        cases=lambda draw: [
-            (draw(2, 3), np.array([[2, 0, 1], [1, 2, 0]]), 1),
-            (draw(2, 3), np.array([[1, 1, 0]]), 0),
-            (draw(4), np.array([0, 3, 3]), 0),
-            (draw(0, 2), np.zeros((0, 2), np.intp), 0),
-        ],
-        samples=along_axis,
-    )
-    def picked(x: Operand, indices: Operand, axis: int) -> Operand:
-        return x[along(x.shape, indices, axis)]
-
-    return picked
+    return (*grid[:axis], indices, *grid[axis + 1 if depth == len(shape) else axis :])
 
 
 @implements(np.take_along_axis)
@@ -88,10 +55,10 @@ def take_along_axis(arr: Operand, indices: Operand, axis: int | None = -1) -> Te
     >>> tg.take_along_axis(x, np.array([[1, 2, 0]]), axis=1)
     tensor([[10., 20., 30.]])
     """
-    places = indices.array if isinstance(indices, TensorBase) else np.asarray(indices)
+    places = np.asarray(array_of(indices))
     if axis is None:
         return getitem(arr.reshape(-1), places)
-    place = cast(int, one_axis("take_along_axis", arr, axis))
+    place = one_axis("take_along_axis", arr, axis)
     if len(places.shape) != len(arr.shape):
         raise ShapeError(
             f"take_along_axis: indices of shape {places.shape} and a tensor of shape {arr.shape} must have "
@@ -236,32 +203,33 @@ def _np_take(a: Operand, indices: Operand, axis: int | None = None, out: Any = N
         raise TypeError("np.take of a Tensor does not take the arguments out= and mode=")
     if axis is None:
         return take(a, indices)
-    place = cast(int, one_axis("take", a, axis))
+    place = one_axis("take", a, axis)
     return getitem(a, (*(slice(None),) * place, _integers("take", indices)))
 
 
 # What the arguments must be
 
 
-def _plain(x: Any) -> Any:
-    return x.array if isinstance(x, TensorBase) else np.asarray(x)
-
-
 def _integers(op: str, index: Any) -> Array:
-    places = _plain(index)
+    places = np.asarray(array_of(index))
     if places.dtype.kind not in "iu":
         if places.size:
             raise DtypeError(f"{op}: index has dtype {places.dtype}; places are integers: use .long()")
         places = places.astype(np.intp)
-    return cast("Array", places)
+    return places
+
+
+def axis_and_places(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> tuple[int, Array]:
+    """The axis, and the places along it as an array."""
+    place = one_axis(op, x, dim, axis)
+    if place is None or index is None:
+        raise TypeError(f"{op}: pass dim= and index=")
+    return place, _integers(op, index)
 
 
 def _aligned(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> tuple[int, Array]:
     """The axis, and the places as an array that fits `x` along all other axes."""
-    place = one_axis(op, x, dim, axis)
-    if place is None or index is None:
-        raise TypeError(f"{op}: pass dim= and index=")
-    places = _integers(op, index)
+    place, places = axis_and_places(op, x, dim, axis, index)
     shape = x.shape
     if len(places.shape) != len(shape):
         raise ShapeError(f"{op}: index of shape {places.shape} must have as many axes as the tensor of shape {shape}")

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..dtypes import float16, float32
 from ..engine.primitives import Operand, primitive
-from ..engine.recording import TensorBase
+from ..engine.recording import TensorBase, array_of
 from ..errors import ShapeError, refuse_mask
 from ..sample_rules.families import Custom, Moving, Overwriting
 from ..sample_rules.ids import NOBODY, Use, of_places, simplify
@@ -314,5 +314,5 @@ def set_item(x: Operand, index: Any, value: Operand) -> Tensor:
     tensor([1., 9., 3.])
     """
     index = plain_index(index)
-    check_value(x.array if isinstance(x, TensorBase) else x, index, value, "set_item")
+    check_value(array_of(x), index, value, "set_item")
     return _set_item(x, index, value)

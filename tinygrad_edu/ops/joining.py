@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -13,24 +12,13 @@ from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError, describe, require_own
 from ..sample_rules.families import Custom
 from ..sample_rules.ids import simplify
-from .arguments import one_axis
-from .broadcasting import broadcast_to
-from .shape import _reshape, atleast_1d, atleast_2d, atleast_3d
+from .arguments import Shaped, one_axis, shape_of
+from .shape import atleast_1d, atleast_2d, atleast_3d
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = [
-    "cat",
-    "column_stack",
-    "concat",
-    "concatenate",
-    "dstack",
-    "hstack",
-    "meshgrid",
-    "stack",
-    "vstack",
-]
+__all__ = ["cat", "column_stack", "concat", "concatenate", "dstack", "hstack", "stack", "vstack"]
 
 
 P = ParamSpec("P")
@@ -124,7 +112,7 @@ def cat(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | None 
     require_own("cat", *many)  # NumPy would make arrays of them, and no tensor would come out
     if not many:
         raise ShapeError("cat: needs at least one tensor, got an empty list")
-    shapes = [_shape(x) for x in many]
+    shapes = [shape_of(x) for x in many]
     if () in shapes:
         raise ShapeError("cat: a 0-d tensor has no axis to join along. Use tg.stack, which makes one")
     place = one_axis("cat", many[0], dim, axis) or 0
@@ -207,24 +195,17 @@ def stack(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | Non
     require_own("stack", *many)  # NumPy would make arrays of them, and no tensor would come out
     if not many:
         raise ShapeError("stack: needs at least one tensor, got an empty list")
-    shapes = [_shape(x) for x in many]
+    shapes = [shape_of(x) for x in many]
     for i, shape in enumerate(shapes):
         if shape != shapes[0]:
             raise ShapeError(f"stack: tensor {i} has shape {shape} and tensor 0 has shape {shapes[0]}; all must agree")
-    place = one_axis("stack", _OneMore(shapes[0]), dim, axis) or 0
+    place = one_axis("stack", Shaped((0, *shapes[0])), dim, axis) or 0
     return _stack(place, *many)
 
 
 @implements(np.stack)
 def _np_stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
     return stack(arrays, axis)
-
-
-class _OneMore:
-    """What an axis of a stack is checked against: the shape of a part, with one more axis."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.shape = (0, *shape)
 
 
 @implements(np.hstack)
@@ -286,52 +267,3 @@ def column_stack(tup: Sequence[Operand]) -> Tensor:
     (3, 3)
     """
     return cat([x.reshape(-1, 1) if len(x.shape) < 2 else x for x in tup], 1)
-
-
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """For vectors, tensors of one common shape in which each varies along its own axis.
-
-    Args:
-        tensors: vectors (or numbers), or one list of them.
-        indexing: ``"ij"``: result axis i is that of vector i; ``"xy"``: the first two axes are swapped
-            (what `np.meshgrid` does unless told otherwise).
-
-    Returns:
-        Tuple with a Tensor for each of them; views.
-
-    Raises:
-        ShapeError: if one has more than one axis.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.meshgrid(tg.arange(2), tg.arange(3), indexing="ij")[1]
-    tensor([[0, 1, 2],
-            [0, 1, 2]])
-    """
-    if indexing not in ("ij", "xy"):
-        raise ValueError(f"meshgrid: indexing must be 'ij' or 'xy', got {indexing!r}")
-    many = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors
-    for i, x in enumerate(many):
-        if len(_shape(x)) > 1:
-            raise ShapeError(f"meshgrid: tensor {i} has shape {x.shape}; each must be a vector")
-    lengths = [math.prod(_shape(x)) for x in many]
-    axes = list(range(len(many)))
-    if indexing == "xy" and len(many) > 1:
-        axes[:2] = [1, 0]
-    shape = [lengths[i] for i in axes]
-    grids = []
-    for i, x in enumerate(many):
-        alone = [1] * len(many)
-        alone[axes[i]] = lengths[i]
-        grids.append(broadcast_to(_reshape(x, tuple(alone)), shape))
-    return tuple(grids)
-
-
-@implements(np.meshgrid)
-def _np_meshgrid(*xi: Operand, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Tensor, ...]:
-    if sparse:
-        raise TypeError("np.meshgrid of a Tensor does not take the argument sparse=; broadcasting does the same")
-    return meshgrid(*xi, indexing=indexing)
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return tuple(x.shape if hasattr(x, "shape") else np.shape(x))

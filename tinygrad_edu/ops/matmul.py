@@ -18,21 +18,14 @@ from numpy import ndarray
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError, broadcast_clash, refuse_mask, require_own
 from ..sample_rules.families import Contraction, Terms
+from .arguments import ndim_of, shape_of
 from .arithmetic import mul, times
 from .shape import reshape
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["addmm", "baddbmm", "bmm", "dot", "inner", "kron", "matmul", "mm", "mv", "outer", "vdot"]
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
-
-
-def _ndim(x: Any) -> int:
-    return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
+__all__ = ["addmm", "baddbmm", "bmm", "dot", "kron", "matmul", "mm", "mv", "outer", "vdot"]
 
 
 def _turned(x: Any) -> Any:
@@ -46,7 +39,7 @@ def _rows(x: Any) -> Any:
 
 
 def _left_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
-    left, right = len(x.shape), _ndim(y)
+    left, right = len(x.shape), ndim_of(y)
     if right == 1:
         return np.expand_dims(g, -1) * y
     if left == 1:
@@ -57,7 +50,7 @@ def _left_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
 
 
 def _right_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
-    left, right = _ndim(x), len(y.shape)
+    left, right = ndim_of(x), len(y.shape)
     if left == 1:
         return np.expand_dims(g, -1) * x if right == 1 else np.expand_dims(x, -1) * np.expand_dims(g, -2)
     if right == 1:
@@ -78,7 +71,7 @@ def _terms(x: int, y: int) -> Terms:
 
 
 def _terms_of(node: Any) -> Terms:
-    return _terms(*[_ndim(link or value) for link, value in zip(node.inputs, node.args, strict=True)])
+    return _terms(*[ndim_of(link or value) for link, value in zip(node.inputs, node.args, strict=True)])
 
 
 @primitive(
@@ -159,9 +152,9 @@ implements(np.matmul)(matmul)
 
 def _check_ndim(op: str, operands: Sequence[Any], wanted: Sequence[int]) -> None:
     for index, (operand, ndim) in enumerate(zip(operands, wanted, strict=True)):
-        if _ndim(operand) != ndim:
+        if ndim_of(operand) != ndim:
             raise ShapeError(
-                f"{op}: operand {index} must have {ndim} axes, got shape {_shape(operand)}: "
+                f"{op}: operand {index} must have {ndim} axes, got shape {shape_of(operand)}: "
                 "tg.matmul takes any number of axes"
             )
 
@@ -205,8 +198,8 @@ def bmm(x: Operand, y: Operand) -> Tensor:
     tensor([[[11.]]])
     """
     _check_ndim("bmm", (x, y), (3, 3))
-    if _shape(x)[0] != _shape(y)[0]:
-        raise ShapeError(f"bmm: shapes {_shape(x)} and {_shape(y)}: axis 0 must be of one size")
+    if shape_of(x)[0] != shape_of(y)[0]:
+        raise ShapeError(f"bmm: shapes {shape_of(x)} and {shape_of(y)}: axis 0 must be of one size")
     return matmul(x, y)
 
 
@@ -276,30 +269,6 @@ def _outer(x: Operand, y: Operand) -> Tensor:
     return products
 
 
-def inner(x: Operand, y: Operand) -> Tensor:
-    """The sums of products over the last axes of both operands.
-
-    Args:
-        x: tensor (..., k); a 0-d one multiplies.
-        y: tensor (..., k).
-
-    Returns:
-        Tensor whose shape is that of `x` without its last axis, and then that of `y` without its last.
-
-    Raises:
-        ShapeError: if the last axes differ in size.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.inner(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([1.0, 1.0]))
-    tensor([3., 7.])
-    """
-    from .einsum import tensordot
-
-    if not _ndim(x) or not _ndim(y):
-        return mul(x, y)
-    return tensordot(x, y, ([-1], [-1]))
-
-
 def kron(x: Operand, y: Operand) -> Tensor:
     """The Kronecker product: every element of `x` times all of `y`, block by block. Any two shapes.
 
@@ -314,11 +283,11 @@ def kron(x: Operand, y: Operand) -> Tensor:
     >>> tg.kron(tg.tensor([1.0, 10.0]), tg.tensor([1.0, 2.0]))
     tensor([ 1.,  2., 10., 20.])
     """
-    if not _ndim(x) or not _ndim(y):
+    if not ndim_of(x) or not ndim_of(y):
         return mul(x, y)
-    depth = max(_ndim(x), _ndim(y))
-    left = (1,) * (depth - _ndim(x)) + _shape(x)
-    right = (1,) * (depth - _ndim(y)) + _shape(y)
+    depth = max(ndim_of(x), ndim_of(y))
+    left = (1,) * (depth - ndim_of(x)) + shape_of(x)
+    right = (1,) * (depth - ndim_of(y)) + shape_of(y)
     x = reshape(x, tuple(size for m in left for size in (m, 1)))
     y = reshape(y, tuple(size for k in right for size in (1, k)))
     return reshape(x * y, tuple(m * k for m, k in zip(left, right, strict=True)))
@@ -358,18 +327,6 @@ def _scaled(x: Any, product: Tensor, beta: float, alpha: float) -> Any:
     return times(x, beta) + times(product, alpha)
 
 
-@implements(np.dot)
-def _np_dot(a: Operand, b: Operand) -> Any:
-    """NumPy's dot: for more than two axes, the outer products of both stacks."""
-    from .einsum import tensordot
-
-    if not _ndim(a) or not _ndim(b):
-        return mul(a, b)
-    if _ndim(a) <= 2 and _ndim(b) <= 2:
-        return matmul(a, b)
-    return tensordot(a, b, ([-1], [-2 if _ndim(b) > 1 else -1]))
-
-
 @implements(np.vdot)
 def _np_vdot(a: Operand, b: Operand, /) -> Any:
     return matmul(np.ravel(a), np.ravel(b))
@@ -380,5 +337,4 @@ def _np_outer(a: Operand, b: Operand) -> Any:
     return _outer(np.ravel(a), np.ravel(b))
 
 
-implements(np.inner)(inner)
 implements(np.kron)(kron)

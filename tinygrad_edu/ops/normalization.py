@@ -10,7 +10,7 @@ import numpy as np
 
 from ..dtypes import float16, float32
 from ..engine.primitives import Operand, primitive
-from ..engine.recording import require_number
+from ..engine.recording import array_of, require_number
 from ..errors import DtypeError, ShapeError
 from ..precision import is_in_range, toward_one
 from ..sample_rules.families import Core, value_of
@@ -37,7 +37,7 @@ def _by_its_rms(x: Any, count: int, eps: float) -> tuple[Any, Any]:
     if is_in_range(square, 1):
         root = np.sqrt(square)
         return x / root, 1 / root
-    factor = toward_one(getattr(x, "array", x), _last(count), at_least=math.sqrt(eps))
+    factor = toward_one(array_of(x), _last(count), at_least=math.sqrt(eps))
     x = x * factor
     root = np.sqrt(_mean(x * x, count) + eps * factor * factor)
     return x / root, factor / root

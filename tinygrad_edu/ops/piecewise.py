@@ -1,4 +1,7 @@
-"""Choosing between numbers, element by element: the larger, those within bounds, as a condition says."""
+"""Choosing between numbers, element by element: the larger, those within bounds, as a condition says.
+
+Shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ import numpy as np
 from ..engine.primitives import Operand, implements, primitive
 from ..engine.recording import TensorBase, make_tensor
 from ..errors import refuse_mask, require_own
-from ..sample_rules.families import Choosing, elementwise
+from ..sample_rules.families import Choosing
+from .pointwise import pointwise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -22,17 +26,13 @@ def _larger(g: Any, x: Any, y: Any) -> Any:
     return np.where(x == y, 0.5 * g, np.where(x < y, 0, g))
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, x, y: _larger(g, x, y), lambda g, out, x, y: _larger(g, y, x)),
     saves=("x y", "x y"),
-    fresh=True,
     numpy=np.maximum,
-    samples=elementwise,
 )
 def maximum(x: Operand, y: Operand) -> Operand:
     """The larger of x and y; NaN if either is. Where they tie, each gets half of the gradient.
-
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.maximum(tg.tensor([1.0, 5.0]), tg.tensor([3.0, 2.0]))
@@ -41,17 +41,13 @@ def maximum(x: Operand, y: Operand) -> Operand:
     return np.maximum(x, y)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, x, y: _larger(g, y, x), lambda g, out, x, y: _larger(g, x, y)),
     saves=("x y", "x y"),
-    fresh=True,
     numpy=np.minimum,
-    samples=elementwise,
 )
 def minimum(x: Operand, y: Operand) -> Operand:
     """The smaller of x and y; NaN if either is. Where they tie, each gets half of the gradient.
-
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.minimum(tg.tensor([1.0, 5.0]), tg.tensor([3.0, 2.0]))
@@ -77,10 +73,9 @@ def _by_high(g: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
     return np.where(x > high if low is None else (x > high) | (high < low), g, 0)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, x, low, high: _inside(g, x, low, high), _by_low, _by_high),
     saves=("x low high",) * 3,
-    fresh=True,
     cases=lambda draw: [
         (draw(2, 3), -0.5, 1.0),
         (draw(4), None, 0.3),
@@ -88,7 +83,6 @@ def _by_high(g: Any, out: Any, x: Any, low: Any, high: Any) -> Any:
         (draw(3, 4), draw(4, low=-1.0, high=-0.2), draw(3, 1, low=0.1, high=1.0)),
         (draw(0, 3), 0.0, 1.0),
     ],
-    samples=elementwise,
 )
 def _clip(x: Operand, low: Operand, high: Operand) -> Operand:
     if low is None:
@@ -130,8 +124,6 @@ def _clip_numpy(
 def clamp_min(x: Operand, min: Operand) -> Tensor:
     """x, but not below `min`: `clamp` with one bound.
 
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
-
     >>> import tinygrad_edu as tg
     >>> tg.clamp_min(tg.tensor([-1.0, 2.0]), 0)
     tensor([0., 2.])
@@ -141,8 +133,6 @@ def clamp_min(x: Operand, min: Operand) -> Tensor:
 
 def clamp_max(x: Operand, max: Operand) -> Tensor:
     """x, but not above `max`: `clamp` with one bound.
-
-    The shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.clamp_max(tg.tensor([-1.0, 2.0]), 0)
@@ -220,12 +210,10 @@ def where_method(x: Operand, condition: Operand, other: Operand) -> Tensor:
     return where(condition, x, other)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, x, nan, posinf, neginf: np.where(np.isfinite(x), g, 0),),
     saves=("x",),
-    fresh=True,
     cases=lambda draw: [(draw(2, 3), 0.0, None, None), (draw(), 1.0, 2.0, 3.0)],
-    samples=elementwise,
 )
 def _nan_to_num(x: Operand, nan: float, posinf: float | None, neginf: float | None) -> Operand:
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
@@ -235,7 +223,7 @@ def _nan_to_num(x: Operand, nan: float, posinf: float | None, neginf: float | No
 def nan_to_num(x: Operand, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """x with NaN and the infinities replaced; by default, by 0 and the largest numbers of the dtype.
 
-    Any shape; the dtype is kept.
+    The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.nan_to_num(tg.tensor([1.0, float("nan")]))

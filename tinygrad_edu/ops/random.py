@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import DType, float32, float64, get_default_dtype, int64
+from ..dtypes import DType, float32, float64, int64
 from ..engine.primitives import Operand
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.recording import array_of, make_tensor
 from ..errors import DtypeError, ShapeError
-from .casting import as_dtype, check_device
-from .creation import made, size_of
+from .casting import check_device
+from .creation import dtype_for, made, size_of
 from .generator import Generator, source
 
 if TYPE_CHECKING:
@@ -39,22 +39,19 @@ def uniform_array(shape: tuple[int, ...], dtype: np.dtype[Any], generator: Gener
     """Numbers from [0, 1)."""
     if dtype.kind != "f":
         raise DtypeError(f"random numbers from [0, 1) have a floating dtype, not {dtype}")
-    draw: Any = source(generator)
-    numbers = draw.random(shape, dtype=dtype if dtype in (float32, float64) else float32)
-    return np.asarray(numbers).astype(dtype, copy=False)
+    return _drawn(source(generator).random, shape, dtype)
 
 
 def normal_array(shape: tuple[int, ...], dtype: np.dtype[Any], generator: Generator | None) -> Array:
     """Numbers from the standard normal distribution."""
     if dtype.kind != "f":
         raise DtypeError(f"normally distributed numbers have a floating dtype, not {dtype}")
-    draw: Any = source(generator)
-    numbers = draw.standard_normal(shape, dtype=dtype if dtype in (float32, float64) else float32)
+    return _drawn(source(generator).standard_normal, shape, dtype)
+
+
+def _drawn(draw: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    numbers = draw(shape, dtype=dtype if dtype in (float32, float64) else float32)
     return np.asarray(numbers).astype(dtype, copy=False)
-
-
-def _dtype(op: str, dtype: DType) -> np.dtype[Any]:
-    return get_default_dtype() if dtype is None else as_dtype(dtype, op)
 
 
 def rand(
@@ -83,7 +80,7 @@ def rand(
     (2, 3)
     """
     check_device(device, "rand")
-    return made(uniform_array(size_of("rand", shape, size), _dtype("rand", dtype), generator), requires_grad, "rand")
+    return made(uniform_array(size_of("rand", shape, size), dtype_for("rand", dtype), generator), requires_grad, "rand")
 
 
 def randn(
@@ -103,7 +100,9 @@ def randn(
     True
     """
     check_device(device, "randn")
-    return made(normal_array(size_of("randn", shape, size), _dtype("randn", dtype), generator), requires_grad, "randn")
+    return made(
+        normal_array(size_of("randn", shape, size), dtype_for("randn", dtype), generator), requires_grad, "randn"
+    )
 
 
 def randint(
@@ -149,7 +148,7 @@ def randint(
     if low >= high:
         raise ValueError(f"randint: there is no integer from {low} up to, and without, {high}")
     numbers = source(generator).integers(low, high, size_of("randint", (size,), None))
-    wanted = int64 if dtype is None else as_dtype(dtype, "randint")
+    wanted = dtype_for("randint", dtype, int64)
     return made(np.asarray(numbers).astype(wanted, copy=False), requires_grad, "randint")
 
 
@@ -175,7 +174,7 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: DType = None,
     check_device(device, "randperm")
     if n < 0:
         raise ShapeError(f"randperm: n={n} must not be negative")
-    wanted = int64 if dtype is None else as_dtype(dtype, "randperm")
+    wanted = dtype_for("randperm", dtype, int64)
     return make_tensor(source(generator).permutation(n).astype(wanted, copy=False), None)
 
 
@@ -212,14 +211,14 @@ def normal(
     ((2, 3), (4,))
     """
     check_device(device, "normal")
-    centre, spread = _plain(mean), _plain(std)
+    centre, spread = array_of(mean), array_of(std)
     if np.any(np.asarray(spread) < 0):
         raise ValueError("normal: std must not be negative")
     shape = (
         np.broadcast_shapes(np.shape(centre), np.shape(spread)) if size is None else size_of("normal", (size,), None)
     )
     given = [a.dtype for a in (centre, spread) if hasattr(a, "dtype") and a.dtype.kind == "f"]
-    wanted = np.result_type(*given) if dtype is None and given else _dtype("normal", dtype)
+    wanted = np.result_type(*given) if dtype is None and given else dtype_for("normal", dtype)
     numbers = normal_array(shape, wanted, generator) * spread + centre
     return made(np.asarray(numbers).astype(wanted, copy=False), requires_grad, "normal")
 
@@ -242,7 +241,7 @@ def bernoulli(input: Operand, p: float | None = None, *, generator: Generator | 
     >>> tg.bernoulli(tg.tensor([0.0, 1.0]))
     tensor([0., 1.])
     """
-    chances = _plain(input)
+    chances = array_of(input)
     return make_tensor(bernoulli_array(chances.shape, chances.dtype, chances if p is None else p, generator), None)
 
 
@@ -276,7 +275,7 @@ def multinomial(
     >>> tg.multinomial(tg.tensor([0.0, 3.0, 0.0]), 1)
     tensor([1])
     """
-    weights = _plain(input)
+    weights = array_of(input)
     if weights.ndim not in (1, 2):
         raise ShapeError(f"multinomial: weights have shape (n,) or (rows, n), got {weights.shape}")
     if num_samples <= 0:
@@ -343,7 +342,3 @@ def randint_like(
     tensor([1., 1.])
     """
     return randint(low, high, x.shape, generator=generator, dtype=dtype or x.dtype)
-
-
-def _plain(x: Any) -> Any:
-    return x.array if isinstance(x, TensorBase) else x

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import TensorBase
+from ..engine.recording import array_of
 from ..errors import ShapeError
 from ..sample_rules.families import moving, moving_axis
 from .arguments import Axes, one_axis, some_axes
@@ -245,7 +245,7 @@ def repeat_interleave(
     place = one_axis("repeat_interleave", x, dim, axis)
     if place is None:
         x, place = reshape(x, x.shape if len(x.shape) == 1 else (int(np.prod(x.shape)),)), 0
-    times = np.asarray(repeats.array if isinstance(repeats, TensorBase) else repeats)
+    times = np.asarray(array_of(repeats))
     if times.size == 1:
         n = int(times.reshape(()))
         shape = x.shape

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import DType, int64
+from ..dtypes import DType
 from ..engine.primitives import Operand, implements, primitive
-from ..errors import require_own
 from ..precision import add_up
 from ..sample_rules.families import reduction
-from .arguments import Axes, some_axes
+from .arguments import Axes, each_axis, some_axes
+from .casting import converted
+from .cumulative import products_of_others
 from .piecewise import where
 
 if TYPE_CHECKING:
@@ -29,15 +30,18 @@ def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """Put back the axes that a reduction took away, each of size 1, so that `g` broadcasts against `x`."""
     if keepdims or (axis is None and not x.shape):
         return g
-    axes = range(len(x.shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    axes = {a % len(x.shape) for a in axes}
+    axes = {a % len(x.shape) for a in each_axis(axis, len(x.shape))}
     return g.reshape(tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+
+
+def without(x: Any, axis: Any, keepdims: bool) -> Any:
+    """A reduction's result, that has kept its axes, in the shape that was asked for."""
+    return x if keepdims else np.squeeze(x, tuple(range(x.ndim)) if axis is None else axis)
 
 
 def count(x: Any, axis: Any) -> int:
     """How many elements of `x` each element of a reduction over `axis` stands for."""
-    axes = range(len(x.shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    return math.prod([x.shape[a] for a in axes])
+    return math.prod([x.shape[a] for a in each_axis(axis, len(x.shape))])
 
 
 def reduction_cases(draw: Any) -> list[tuple[Any, ...]]:
@@ -116,17 +120,6 @@ def _sum_numpy(a: Operand, axis: Axes = None, dtype: DType = None, *, keepdims: 
     return _sum(converted(a, dtype), some_axes("np.sum", a, axis), keepdims)
 
 
-def converted(x: Any, dtype: DType) -> Any:
-    """x in the dtype asked for; unsigned integers, which NumPy would sum to uint64, as int64."""
-    if dtype is not None:
-        return x.astype(dtype)
-    try:
-        return x.astype(int64) if getattr(x, "dtype", int64).kind == "u" else x
-    except AttributeError:
-        require_own("a reduction", x)
-        raise
-
-
 def _mean_rule(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return np.broadcast_to(spread(g, x, axis, keepdims) / (count(x, axis) or 1), x.shape)
 
@@ -183,8 +176,6 @@ def _prod_rule(g: Any, out: Any, x: Any, axis: int, keepdims: bool) -> Any:
     g = spread(g, x, axis, keepdims)
     if (x != 0).all():
         return g * spread(out, x, axis, keepdims) / x
-    from .cumulative import products_of_others  # scans imports from here
-
     return g * products_of_others(x, axis)
 
 
@@ -242,7 +233,7 @@ def prod(
     if axes is None:
         whole = _prod(x.reshape(-1), 0, False)
         return whole.reshape((1,) * len(x.shape)) if keep else whole
-    for place in sorted((axes,) if isinstance(axes, int) else axes, reverse=True):
+    for place in sorted(each_axis(axes, len(x.shape)), reverse=True):
         x = _prod(x, place, keep)
     return x  # type: ignore[no-any-return]
 
@@ -299,7 +290,7 @@ def _logsumexp(x: Operand, axis: Any, keepdims: bool) -> Operand:
     largest = np.where(np.isfinite(largest), largest, 0)
     with np.errstate(divide="ignore", over="ignore"):  # the log of 0 is -inf, as it should be
         out = np.log(add_up(np.exp(x - largest), axis, True)) + largest
-    return out if keepdims else np.squeeze(out, axis=tuple(range(x.ndim)) if axis is None else axis)
+    return without(out, axis, keepdims)
 
 
 def logsumexp(

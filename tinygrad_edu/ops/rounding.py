@@ -9,16 +9,17 @@ import numpy as np
 from ..engine.primitives import Operand, implements, primitive
 from ..sample_rules.families import elementwise
 from .arithmetic import no_change
+from .pointwise import pointwise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["ceil", "fix", "floor", "frac", "round", "sgn", "sign", "trunc"]
+__all__ = ["ceil", "fix", "floor", "frac", "round", "sgn", "sign", "signbit", "trunc"]
 
 
-@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.sign, samples=elementwise)
+@pointwise(vjps=(no_change,), saves=("",), numpy=np.sign)
 def sign(x: Operand) -> Operand:
-    """-1, 0 or 1: the sign of x. Any shape; the dtype is kept.
+    """-1, 0 or 1: the sign of x. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.sign(tg.tensor([-2.5, 0.0, 3.0]))
@@ -27,9 +28,20 @@ def sign(x: Operand) -> Operand:
     return np.sign(x)
 
 
-@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.floor, samples=elementwise)
+@primitive(saves=(), numpy=np.signbit)
+def signbit(x: Operand) -> Operand:
+    """Whether the sign of x is minus; that of -0.0 is.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.signbit(tg.tensor([-0.0, 0.0]))
+    tensor([ True, False])
+    """
+    return np.signbit(x)
+
+
+@pointwise(vjps=(no_change,), saves=("",), numpy=np.floor)
 def floor(x: Operand) -> Operand:
-    """The largest integer that is not above x. Any shape; the dtype is kept.
+    """The largest integer that is not above x. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.floor(tg.tensor([-1.5, 1.5]))
@@ -38,9 +50,9 @@ def floor(x: Operand) -> Operand:
     return np.floor(x)
 
 
-@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.ceil, samples=elementwise)
+@pointwise(vjps=(no_change,), saves=("",), numpy=np.ceil)
 def ceil(x: Operand) -> Operand:
-    """The smallest integer that is not below x. Any shape; the dtype is kept.
+    """The smallest integer that is not below x. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.ceil(tg.tensor([-1.5, 1.5]))
@@ -49,9 +61,9 @@ def ceil(x: Operand) -> Operand:
     return np.ceil(x)
 
 
-@primitive(vjps=(no_change,), saves=("",), fresh=True, numpy=np.trunc, samples=elementwise)
+@pointwise(vjps=(no_change,), saves=("",), numpy=np.trunc)
 def trunc(x: Operand) -> Operand:
-    """x without its fraction: rounded towards 0. Any shape; the dtype is kept.
+    """x without its fraction: rounded towards 0. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.trunc(tg.tensor([-1.5, 1.5]))
@@ -62,7 +74,7 @@ def trunc(x: Operand) -> Operand:
 
 @primitive(vjps=(lambda g, out, x: g,), saves=("",), samples=elementwise)
 def frac(x: Operand) -> Operand:
-    """The fraction of x, with its sign: x - trunc(x). Its derivative is 1. Any shape; the dtype is kept.
+    """The fraction of x, with its sign: x - trunc(x). Its derivative is 1. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.frac(tg.tensor([-1.5, 1.25]))
@@ -71,20 +83,14 @@ def frac(x: Operand) -> Operand:
     return np.subtract(x, np.trunc(x))
 
 
-@primitive(
-    vjps=(no_change,),
-    saves=("",),
-    fresh=True,
-    cases=lambda draw: [(draw(2, 3), 0), (draw(), 1), (draw(0, 2), 0)],
-    samples=elementwise,
-)
+@pointwise(vjps=(no_change,), saves=("",), cases=lambda draw: [(draw(2, 3), 0), (draw(), 1), (draw(0, 2), 0)])
 def _round(x: Operand, decimals: int) -> Operand:
     return np.round(x, decimals)
 
 
 @implements(np.round, np.around)
 def round(x: Operand, decimals: int = 0) -> Tensor:
-    """x rounded to so many decimals; halves go to the even neighbour. Any shape; the dtype is kept.
+    """x rounded to so many decimals; halves go to the even neighbour. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.round(tg.tensor([0.5, 1.5, 2.4]))

@@ -1,23 +1,68 @@
-"""Which numbers there are, how often, and where they belong among sorted ones. None has a gradient."""
+"""Which numbers there are and where, how often, and their places among sorted ones. None has a gradient."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from ..dtypes import float64
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.recording import TensorBase, array_of, make_tensor
 from ..errors import ShapeError
 from .arguments import one_axis
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["bincount", "bucketize", "searchsorted", "unique"]
+__all__ = ["argwhere", "bincount", "bucketize", "nonzero", "searchsorted", "unique"]
 
 _np_unique: Any = np.unique  # its types ask for constants where we pass on what was asked for
+
+
+@overload
+def nonzero(x: Operand, *, as_tuple: Literal[False] = False) -> Tensor: ...
+@overload
+def nonzero(x: Operand, *, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
+def nonzero(x: Operand, *, as_tuple: bool = False) -> Any:
+    """Where `x` is not zero.
+
+    Args:
+        x: tensor of any shape.
+        as_tuple: give one vector of places for each axis, as `np.nonzero` of a Tensor does.
+
+    Returns:
+        int64 Tensor of shape (count, number of axes); or the tuple.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nonzero(tg.tensor([0.0, 5.0, 6.0]))
+    tensor([[1],
+            [2]])
+    """
+    if as_tuple:
+        return tuple(make_tensor(places, None) for places in np.nonzero(np.atleast_1d(array_of(x))))
+    return make_tensor(np.argwhere(array_of(x)), None)
+
+
+@implements(np.nonzero)
+def _np_nonzero(a: Operand) -> Any:
+    return nonzero(a, as_tuple=True)
+
+
+@implements(np.argwhere)
+def argwhere(a: Operand) -> Tensor:
+    """The same as `nonzero`. An int64 tensor of shape (count, axes).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.argwhere(tg.tensor([False, True]))
+    tensor([[1]])
+    """
+    return nonzero(a)
+
+
+@implements(np.flatnonzero)
+def _np_flatnonzero(a: Operand) -> Tensor:
+    return make_tensor(np.flatnonzero(array_of(a)), None)
 
 
 def unique(
@@ -50,7 +95,7 @@ def unique(
     (tensor([1, 3]), tensor([1, 2]))
     """
     place = one_axis("unique", x, dim, axis)
-    found: Any = _np_unique(_array(x), return_inverse=return_inverse, return_counts=return_counts, axis=place)
+    found: Any = _np_unique(array_of(x), return_inverse=return_inverse, return_counts=return_counts, axis=place)
     if isinstance(found, tuple):
         return tuple(_like(x, part) for part in found)
     return _like(x, found)
@@ -66,7 +111,7 @@ def _unique_numpy(
     *,
     equal_nan: bool = True,
 ) -> Any:
-    found: Any = _np_unique(_array(ar), return_index, return_inverse, return_counts, axis, equal_nan=equal_nan)
+    found: Any = _np_unique(array_of(ar), return_index, return_inverse, return_counts, axis, equal_nan=equal_nan)
     return tuple(_like(ar, part) for part in found) if isinstance(found, tuple) else _like(ar, found)
 
 
@@ -145,10 +190,10 @@ def searchsorted(sorted_sequence: Operand, values: Operand, *, right: bool = Fal
     tensor([1, 2])
     """
     rows = sorted_sequence.shape[:-1]
-    if rows and rows != np.shape(_array(values))[:-1]:
+    if rows and rows != np.shape(array_of(values))[:-1]:
         raise ShapeError(
             f"searchsorted: sequences of shape {sorted_sequence.shape} and values of shape "
-            f"{np.shape(_array(values))}: all axes but the last must be equal"
+            f"{np.shape(array_of(values))}: all axes but the last must be equal"
         )
     return _searchsorted(sorted_sequence, values, right or side == "right")
 
@@ -174,10 +219,6 @@ def bucketize(x: Operand, boundaries: Operand, *, right: bool = False) -> Tensor
     tensor([0, 1, 2])
     """
     return searchsorted(boundaries, x, right=right)
-
-
-def _array(x: Any) -> Any:
-    return x.array if isinstance(x, TensorBase) else x
 
 
 def _like(x: Any, array: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Whole slices of an axis, read and written at given places."""
+"""Reading and writing whole slices of an axis at given places, and elements where a mask is true."""
 
 from __future__ import annotations
 
@@ -6,18 +6,31 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..engine.primitives import Operand
+from ..engine.primitives import Operand, primitive
 from ..engine.promotion import beside
-from ..errors import ShapeError
+from ..engine.recording import array_of
+from ..errors import DtypeError, ShapeError, broadcast_clash
+from ..sample_rules.families import Choosing
 from .arguments import one_axis
 from .arithmetic import times
-from .gather import _integers, _plain
+from .gather import axis_and_places
 from .indexing import _put_add, _set_item, check_value, getitem
 
 if TYPE_CHECKING:
+    from ..dtypes import Array
     from ..engine.typing import Tensor
 
-__all__ = ["index_add", "index_copy", "index_fill", "index_select", "narrow", "select"]
+__all__ = [
+    "index_add",
+    "index_copy",
+    "index_fill",
+    "index_select",
+    "masked_fill",
+    "masked_scatter",
+    "masked_select",
+    "narrow",
+    "select",
+]
 
 
 def index_select(x: Operand, dim: int | None = None, index: Operand = None, *, axis: int | None = None) -> Tensor:
@@ -129,7 +142,7 @@ def index_add(
     """
     place, where = _slices("index_add", x, dim, axis, index)
     wanted = (*x.shape[:place], len(where[place]), *x.shape[place + 1 :])
-    check_value(_plain(x), where, source, "index_add")
+    check_value(array_of(x), where, source, "index_add")
     source = np.broadcast_to(beside(x, source), wanted)
     return cast("Tensor", x + _put_add(times(source, alpha), tuple(x.shape), where))
 
@@ -163,7 +176,7 @@ def index_copy(
     tensor([2., 0., 1.])
     """
     _, where = _slices("index_copy", x, dim, axis, index)
-    check_value(_plain(x), where, source, "index_copy")
+    check_value(array_of(x), where, source, "index_copy")
     return _set_item(x, where, source)
 
 
@@ -196,10 +209,129 @@ def index_fill(
 
 def _slices(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> tuple[int, tuple[Any, ...]]:
     """The axis, and the index that selects its slices at the places `index`."""
-    place = one_axis(op, x, dim, axis)
-    if place is None or index is None:
-        raise TypeError(f"{op}: pass dim= and index=")
-    places = np.atleast_1d(_integers(op, index))
+    place, places = axis_and_places(op, x, dim, axis, index)
+    places = np.atleast_1d(places)
     if places.ndim != 1:
         raise ShapeError(f"{op}: index must be a vector, got shape {places.shape}")
     return place, (*(slice(None),) * place, places)
+
+
+def _taken(node: Any) -> tuple[Any, Any, Any]:
+    """Of which elements of x, and of the value, the result is made."""
+    mask = np.asarray(node.args[1], bool)
+    return ~mask, None, mask
+
+
+@primitive(
+    vjps=(
+        lambda g, out, x, mask, value: np.where(mask, 0.0, g),
+        None,
+        lambda g, out, x, mask, value: g * mask,
+    ),
+    saves=("mask", "", "mask"),
+    name="masked_fill",
+    cases=lambda draw: [
+        (draw(2, 3), np.array([True, False, True]), 0.5),
+        (draw(2, 2), np.array([[True, False], [False, True]]), draw()),
+        (draw(), np.array(True), 1.0),
+        (draw(0), np.zeros(0, bool), 1.0),
+    ],
+    samples=Choosing(_taken),
+)
+def _masked_fill(x: Operand, mask: Operand, value: Operand) -> Operand:
+    return np.where(mask, value, x)
+
+
+def masked_fill(x: Operand, mask: Operand, value: Operand) -> Tensor:
+    """`x` with `value` where `mask` is true.
+
+    Args:
+        x: tensor of any shape.
+        mask: booleans that broadcast to the shape of `x`.
+        value: number, or tensor of one element.
+
+    Returns:
+        Tensor of the shape and dtype of `x`. No gradient flows to `x` where the mask is true.
+
+    Raises:
+        DtypeError: if the mask is not of booleans.
+        ShapeError: if it does not broadcast to the shape of `x`.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.tensor([1.0, 2.0]).masked_fill(tg.tensor([True, False]), -1)
+    tensor([-1.,  2.])
+    """
+    where = _mask("masked_fill", x, mask)
+    if hasattr(value, "dtype"):
+        if value.shape:
+            raise ShapeError(f"masked_fill: value must be a number or a 0-d tensor, got shape {value.shape}")
+        value = value.astype(x.dtype)
+    return _masked_fill(x, where, value)
+
+
+def masked_select(x: Operand, mask: Operand) -> Tensor:
+    """The elements of `x` where `mask` is true, one after the other; both broadcast.
+
+    Args:
+        x: tensor of any shape.
+        mask: booleans that broadcast against `x`.
+
+    Returns:
+        Tensor of shape (count,), of the dtype of `x`.
+
+    Raises:
+        DtypeError: if the mask is not of booleans.
+        ShapeError: if the shapes do not broadcast.
+
+    >>> import tinygrad_edu as tg
+    >>> x = tg.tensor([1.0, 2.0, 3.0])
+    >>> tg.masked_select(x, tg.tensor([True, False, True]))
+    tensor([1., 3.])
+    """
+    where = np.asarray(array_of(mask))
+    clash = broadcast_clash([x.shape, where.shape])
+    if clash:
+        raise ShapeError(f"masked_select: {clash}")
+    shape = np.broadcast_shapes(x.shape, where.shape)
+    where = _mask("masked_select", np.broadcast_to(array_of(x), shape), mask)
+    return getitem(x if x.shape == shape else np.broadcast_to(x, shape), np.broadcast_to(where, shape))
+
+
+def masked_scatter(x: Operand, mask: Operand, source: Operand) -> Tensor:
+    """A copy of `x` with the elements of `source`, in their order, where `mask` is true.
+
+    Args:
+        x: tensor of any shape.
+        mask: booleans that broadcast to the shape of `x`.
+        source: tensor of at least as many elements as are true.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Raises:
+        DtypeError: if the mask is not of booleans.
+        ShapeError: if `source` is too short, or the mask does not broadcast.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.zeros(3).masked_scatter(tg.tensor([True, False, True]), tg.tensor([1.0, 2.0]))
+    tensor([1., 0., 2.])
+    """
+    where = np.broadcast_to(_mask("masked_scatter", x, mask), x.shape)
+    count, flat = int(where.sum()), source.reshape(-1)
+    if flat.shape[0] < count:
+        raise ShapeError(f"masked_scatter: the mask has {count} true elements, source only {flat.shape[0]}")
+    return _set_item(x, where, flat[:count])
+
+
+def _mask(op: str, x: Any, mask: Any) -> Array:
+    where = np.asarray(array_of(mask))
+    if where.dtype.kind != "b":
+        raise DtypeError(
+            f"{op}: the mask has dtype {where.dtype}; it must be of booleans: use mask.bool() or mask != 0"
+        )
+    if where.shape != x.shape and (
+        len(where.shape) > len(x.shape)
+        or any(n not in (1, m) for n, m in zip(where.shape[::-1], x.shape[::-1], strict=False))
+    ):
+        raise ShapeError(f"{op}: the mask of shape {where.shape} does not broadcast to the tensor's shape {x.shape}")
+    return where

@@ -18,7 +18,7 @@ from ..engine.views import view_of
 from ..errors import ShapeError
 from ..sample_rules.families import Custom
 from ..sample_rules.ids import reshape as as_reshaped
-from .arguments import Axes, one_axis, some_axes
+from .arguments import Axes, each_axis, one_axis, shape_of, some_axes
 from .casting import contiguous
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def reshape(x: Operand, *shape: Any) -> Tensor:
             [3, 4, 5]])
     """
     wanted = sizes("reshape", shape)
-    have = np.shape(x) if not hasattr(x, "shape") else x.shape
+    have = shape_of(x)
     count, known = math.prod(have), math.prod(n for n in wanted if n != -1)
     guesses = wanted.count(-1)
     if guesses > 1:
@@ -133,7 +133,7 @@ view_as = reshape_as
 
 
 def ravel(x: Operand) -> Tensor:
-    """All elements along one axis; a view of a contiguous tensor, else a copy. Any shape; the dtype is kept.
+    """All elements along one axis; a view of a contiguous tensor, else a copy. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]]).ravel()
@@ -169,8 +169,7 @@ def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """
     if not x.shape:
         return _reshape(x, (1,))
-    first = cast(int, one_axis("flatten", x, start_dim))
-    last = cast(int, one_axis("flatten", x, end_dim))
+    first, last = one_axis("flatten", x, start_dim), one_axis("flatten", x, end_dim)
     if first > last:
         raise ShapeError(f"flatten: start_dim={start_dim} comes after end_dim={end_dim} in shape {x.shape}")
     return _reshape(x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
@@ -226,8 +225,7 @@ def squeeze(x: Operand, dim: Axes = None, *, axis: Axes = None) -> Tensor:
     >>> tg.zeros(1, 3, 1).squeeze().shape, tg.zeros(1, 3, 1).squeeze(0).shape
     ((3,), (3, 1))
     """
-    axes = some_axes("squeeze", x, dim, axis)
-    looked = range(len(x.shape)) if axes is None else (axes,) if isinstance(axes, int) else axes
+    looked = each_axis(some_axes("squeeze", x, dim, axis), len(x.shape))
     return _reshape(x, tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in looked))
 
 
@@ -282,7 +280,7 @@ def expand_dims(x: Operand, axis: int | Sequence[int]) -> Tensor:
 
 
 def _at_least(x: Operand, ndim: int) -> Tensor:
-    shape = np.shape(x) if not hasattr(x, "shape") else x.shape
+    shape = shape_of(x)
     if len(shape) >= ndim:
         return cast("Tensor", x)
     fill = {1: (1,), 2: (1, *shape, 1)[-2:] if not shape else (1, *shape)}
@@ -341,7 +339,7 @@ def size(x: Operand, dim: int | None = None) -> Any:
     >>> tg.zeros(2, 3).size(), tg.zeros(2, 3).size(-1)
     ((2, 3), 3)
     """
-    return x.shape if dim is None else x.shape[cast(int, one_axis("size", x, dim))]
+    return x.shape if dim is None else x.shape[one_axis("size", x, dim)]
 
 
 def numel(x: Operand) -> int:

@@ -6,7 +6,7 @@ just those elements. NaN counts as the largest number, as in PyTorch and NumPy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
 from ..sample_rules.families import reduction
 from .arguments import one_axis
-from .extrema import ValuesIndices, at, check_any, shared
-from .gather import picking
+from .extrema import check_any, shared
+from .picking import ValuesIndices, at, picking
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -86,8 +86,7 @@ def sort(
     (tensor([3., 2., 1.]), tensor([0, 2, 1]))
     """
     place = _axis("sort", x, dim, axis)
-    indices = _argsort(x, place, descending)
-    return ValuesIndices(_sort_at(x, indices, place), indices)
+    return at(_sort_at, x, _argsort(x, place, descending), place)
 
 
 def msort(x: Operand) -> Tensor:
@@ -160,8 +159,7 @@ def topk(
     place = _axis("topk", x, dim, axis)
     if not 0 <= k <= x.shape[place]:
         raise ShapeError(f"topk: k={k} of axis {place} of shape {x.shape}: use 0 to {x.shape[place]}")
-    indices = _largest(x, k, place, largest, sorted)
-    return ValuesIndices(_topk_at(x, indices, place), indices)
+    return at(_topk_at, x, _largest(x, k, place, largest, sorted), place)
 
 
 def kthvalue(
@@ -226,6 +224,12 @@ def _lower_median(x: Operand) -> Operand:
     return flat[_middle(flat, ((flat.size - 1) // 2,), 0)].reshape(())
 
 
+@overload
+def median(x: Operand, dim: None = None, keepdim: bool = False, *, keepdims: bool = False) -> Tensor: ...
+@overload
+def median(x: Operand, dim: int, keepdim: bool = False, *, keepdims: bool = False) -> ValuesIndices: ...
+@overload
+def median(x: Operand, *, keepdim: bool = False, axis: int, keepdims: bool = False) -> ValuesIndices: ...
 def median(
     x: Operand,
     dim: int | None = None,
@@ -277,6 +281,4 @@ def _median_numpy(a: Operand, axis: int | None = None, *, keepdims: bool = False
 
 
 def _axis(op: str, x: Any, dim: int, axis: int | None) -> int:
-    place = one_axis(op, x, dim if axis is None else axis)
-    assert place is not None
-    return place
+    return one_axis(op, x, dim if axis is None else axis)

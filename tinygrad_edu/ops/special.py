@@ -1,7 +1,7 @@
-"""The error function on arrays, which NumPy does not have.
+"""Special functions, which NumPy does not have: the error function, and the logit. Integers become the default dtype.
 
-The approximations are the rational ones of W. J. Cody, "Rational Chebyshev Approximations for the Error
-Function", Mathematics of Computation 23 (1969) 631-637: one for |x| <= 0.46875, one up to 4, one beyond.
+The approximations of the error function are the rational ones of W. J. Cody, "Rational Chebyshev Approximations for
+the Error Function", Mathematics of Computation 23 (1969) 631-637: one for |x| <= 0.46875, one up to 4, one beyond.
 Their relative error is below 1e-16; what remains is the rounding of the arithmetic.
 """
 
@@ -12,7 +12,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["erf", "erfc"]
+from ..engine.primitives import Operand
+from ..precision import by_float64
+from .pointwise import pointwise
+
+__all__ = ["erf", "erfc", "logit"]
 
 _NEAR, _FAR = 0.46875, 4.0
 _NOTHING_LEFT = 27.5  # beyond it erfc is 0, even in float64
@@ -50,26 +54,27 @@ _LARGE = (
     ),
 )  # fmt: skip
 _ONE_BY_ROOT_PI = 5.6418958354775628695e-1
+_TWO_BY_ROOT_PI = 2 * _ONE_BY_ROOT_PI
 
 
-def erf(x: Any) -> Any:
-    """erf(x) = 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+def approximate_erf(x: Any) -> Any:
+    """erf(x) of an array, in its own dtype.
 
     Args:
         x: array or number; float32 stays float32.
 
     >>> import numpy as np
-    >>> erf(np.array([0.0, 1.0, -np.inf])).round(4).tolist()
+    >>> approximate_erf(np.array([0.0, 1.0, -np.inf])).round(4).tolist()
     [0.0, 0.8427, -1.0]
     """
     return _evaluate(x, complement=False)
 
 
-def erfc(x: Any) -> Any:
-    """1 - erf(x), to full relative precision where that is small.
+def approximate_erfc(x: Any) -> Any:
+    """1 - erf(x) of an array, to full relative precision where that is small.
 
     >>> import numpy as np
-    >>> f"{erfc(np.float64(10.0)):.3e}"
+    >>> f"{approximate_erfc(np.float64(10.0)):.3e}"
     '2.088e-45'
     """
     return _evaluate(x, complement=True)
@@ -124,3 +129,38 @@ def _ratio(t: Any, coefficients: tuple[Sequence[float], Sequence[float]]) -> Any
         denominator += c
     numerator /= denominator
     return numerator
+
+
+@pointwise(vjps=(lambda g, out, x: g / (x * (1 - x)),), saves=("x",), single=True, domain=(0.1, 0.9))
+def logit(x: Operand) -> Operand:
+    """log(x / (1 - x)): the inverse of the sigmoid.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.logit(tg.tensor([0.5]))
+    tensor([0.])
+    """
+    return np.log(x) - np.log1p(np.negative(x))
+
+
+@pointwise(vjps=(lambda g, out, x: g * (_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",))
+def erf(x: Operand) -> Operand:
+    """The error function: 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+
+    Computed by the approximations of Cody (1969), in float64 to about 1e-16.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.erf(tg.tensor([0.0, 100.0]))
+    tensor([0., 1.])
+    """
+    return by_float64(approximate_erf, x)
+
+
+@pointwise(vjps=(lambda g, out, x: g * (-_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",))
+def erfc(x: Operand) -> Operand:
+    """1 - erf(x), to full relative precision where that is small.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.erfc(tg.tensor([0.0, 100.0]))
+    tensor([1., 0.])
+    """
+    return by_float64(approximate_erfc, x)

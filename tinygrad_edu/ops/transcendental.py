@@ -1,29 +1,31 @@
-"""Elementary functions of one or two numbers: exponentials, logarithms, angles, and the error function."""
+"""Elementary functions of one or two numbers: exponentials, logarithms and angles.
+
+Shapes broadcast, or it is a ShapeError; integers become the default dtype.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
-from ..engine.primitives import Operand, primitive
-from ..precision import by_float64
-from ..sample_rules.families import elementwise
-from . import special as error_function
+from ..engine.primitives import Operand
+from .activations import sigmoid
+from .pointwise import pointwise
 
 __all__ = [
-    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin",
-    "asinh", "atan", "atan2", "atanh", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "hypot", "log",
-    "log10", "log1p", "log2", "sin", "sinh", "tan", "tanh", "xlogy",
+    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh",
+    "atan", "atan2", "atanh", "cos", "cosh", "exp", "exp2", "expm1", "hypot", "log", "log10", "log1p", "log2",
+    "logaddexp", "sin", "sinh", "tan", "tanh", "xlogy",
 ]  # fmt: skip
 
 _LN2, _LN10 = math.log(2), math.log(10)
-_TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
 
 
-@primitive(vjps=(lambda g, out, x: g * out,), saves=("out",), fresh=True, numpy=np.exp, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * out,), saves=("out",), numpy=np.exp)
 def exp(x: Operand) -> Operand:
-    """e to the power x. Any shape; integers become the default dtype.
+    """e to the power x.
 
     >>> import tinygrad_edu as tg
     >>> tg.exp(tg.tensor([0.0]))
@@ -32,9 +34,9 @@ def exp(x: Operand) -> Operand:
     return np.exp(x)
 
 
-@primitive(vjps=(lambda g, out, x: g * out * _LN2,), saves=("out",), fresh=True, numpy=np.exp2, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * out * _LN2,), saves=("out",), numpy=np.exp2)
 def exp2(x: Operand) -> Operand:
-    """2 to the power x. Any shape; integers become the default dtype.
+    """2 to the power x.
 
     >>> import tinygrad_edu as tg
     >>> tg.exp2(tg.tensor([3.0]))
@@ -43,9 +45,9 @@ def exp2(x: Operand) -> Operand:
     return np.exp2(x)
 
 
-@primitive(vjps=(lambda g, out, x: g * (out + 1),), saves=("out",), fresh=True, numpy=np.expm1, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * (out + 1),), saves=("out",), numpy=np.expm1)
 def expm1(x: Operand) -> Operand:
-    """exp(x) - 1, to full precision where x is small. Any shape; integers become the default dtype.
+    """exp(x) - 1, to full precision where x is small.
 
     >>> import tinygrad_edu as tg
     >>> tg.expm1(tg.tensor([0.0, 1e-10]))
@@ -54,11 +56,9 @@ def expm1(x: Operand) -> Operand:
     return np.expm1(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / x,), saves=("x",), fresh=True, numpy=np.log, domain=(0.2, 3.0), samples=elementwise
-)
+@pointwise(vjps=(lambda g, out, x: g / x,), saves=("x",), numpy=np.log, domain=(0.2, 3.0))
 def log(x: Operand) -> Operand:
-    """The natural logarithm. Any shape; integers become the default dtype.
+    """The natural logarithm.
 
     >>> import tinygrad_edu as tg
     >>> tg.log(tg.tensor([1.0]))
@@ -67,16 +67,9 @@ def log(x: Operand) -> Operand:
     return np.log(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (x * _LN2),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.log2,
-    domain=(0.2, 3.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g / (x * _LN2),), saves=("x",), numpy=np.log2, domain=(0.2, 3.0))
 def log2(x: Operand) -> Operand:
-    """The logarithm to the base 2. Any shape; integers become the default dtype.
+    """The logarithm to the base 2.
 
     >>> import tinygrad_edu as tg
     >>> tg.log2(tg.tensor([8.0]))
@@ -85,16 +78,9 @@ def log2(x: Operand) -> Operand:
     return np.log2(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (x * _LN10),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.log10,
-    domain=(0.2, 3.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g / (x * _LN10),), saves=("x",), numpy=np.log10, domain=(0.2, 3.0))
 def log10(x: Operand) -> Operand:
-    """The logarithm to the base 10. Any shape; integers become the default dtype.
+    """The logarithm to the base 10.
 
     >>> import tinygrad_edu as tg
     >>> tg.log10(tg.tensor([1.0, 10.0]))
@@ -103,16 +89,9 @@ def log10(x: Operand) -> Operand:
     return np.log10(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (1 + x),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.log1p,
-    domain=(-0.7, 2.0),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g / (1 + x),), saves=("x",), numpy=np.log1p, domain=(-0.7, 2.0))
 def log1p(x: Operand) -> Operand:
-    """log(1 + x), to full precision where x is small. Any shape; integers become the default dtype.
+    """log(1 + x), to full precision where x is small.
 
     >>> import tinygrad_edu as tg
     >>> tg.log1p(tg.tensor([1e-10]))
@@ -126,18 +105,37 @@ def _safe_log(y: Operand, used: Operand, one: Operand = 1) -> Operand:
     return np.log(np.where(used, y, one))
 
 
-@primitive(
+def _share(out: Any, part: Any, other: Any) -> Any:
+    """exp(part - out), by the difference of the two parts: in `out` their digits are lost where they are large."""
+    return sigmoid(part - np.where(out == -math.inf, np.zeros_like(out), other))  # where both are -inf it is 0
+
+
+@pointwise(
+    vjps=(lambda g, out, x, y: g * _share(out, x, y), lambda g, out, x, y: g * _share(out, y, x)),
+    saves=("out x y", "out x y"),
+    single=True,
+    numpy=np.logaddexp,
+)
+def logaddexp(x: Operand, y: Operand) -> Operand:
+    """log(exp(x) + exp(y)), without overflow, with broadcasting.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.logaddexp(tg.tensor([1000.0]), tg.tensor([0.0]))
+    tensor([1000.])
+    """
+    return np.logaddexp(x, y)
+
+
+@pointwise(
     vjps=(
         lambda g, out, x, y: g * _safe_log(y, (x != 0) | (y > 0), np.ones_like(x)),
         lambda g, out, x, y: g * x / y,
     ),
     saves=("x y", "x y"),
-    fresh=True,
     domain=(0.2, 3.0),
-    samples=elementwise,
 )
 def xlogy(x: Operand, y: Operand) -> Operand:
-    """x log(y), and 0 where x is 0, whatever y is: the term of an entropy. The shapes broadcast, or it is a ShapeError.
+    """x log(y), and 0 where x is 0, whatever y is: the term of an entropy, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.xlogy(tg.tensor([0.0, 2.0]), tg.tensor([0.0, 1.0]))
@@ -146,9 +144,9 @@ def xlogy(x: Operand, y: Operand) -> Operand:
     return np.multiply(x, _safe_log(y, np.not_equal(x, 0)))
 
 
-@primitive(vjps=(lambda g, out, x: g * np.cos(x),), saves=("x",), fresh=True, numpy=np.sin, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * np.cos(x),), saves=("x",), numpy=np.sin)
 def sin(x: Operand) -> Operand:
-    """The sine of x, in radians. Any shape; integers become the default dtype.
+    """The sine of x, in radians.
 
     >>> import tinygrad_edu as tg
     >>> tg.sin(tg.tensor([0.0]))
@@ -157,9 +155,9 @@ def sin(x: Operand) -> Operand:
     return np.sin(x)
 
 
-@primitive(vjps=(lambda g, out, x: -g * np.sin(x),), saves=("x",), fresh=True, numpy=np.cos, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: -g * np.sin(x),), saves=("x",), numpy=np.cos)
 def cos(x: Operand) -> Operand:
-    """The cosine of x, in radians. Any shape; integers become the default dtype.
+    """The cosine of x, in radians.
 
     >>> import tinygrad_edu as tg
     >>> tg.cos(tg.tensor([0.0]))
@@ -168,16 +166,9 @@ def cos(x: Operand) -> Operand:
     return np.cos(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * (1 + out * out),),
-    saves=("out",),
-    fresh=True,
-    numpy=np.tan,
-    domain=(-1.2, 1.2),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g * (1 + out * out),), saves=("out",), numpy=np.tan, domain=(-1.2, 1.2))
 def tan(x: Operand) -> Operand:
-    """The tangent of x, in radians. Any shape; integers become the default dtype.
+    """The tangent of x, in radians.
 
     >>> import tinygrad_edu as tg
     >>> tg.tan(tg.tensor([0.0]))
@@ -186,16 +177,9 @@ def tan(x: Operand) -> Operand:
     return np.tan(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / np.sqrt(1 - x * x),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.arcsin,
-    domain=(-0.9, 0.9),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g / np.sqrt(1 - x * x),), saves=("x",), numpy=np.arcsin, domain=(-0.9, 0.9))
 def asin(x: Operand) -> Operand:
-    """The angle in [-pi/2, pi/2] whose sine is x. Any shape; integers become the default dtype.
+    """The angle in [-pi/2, pi/2] whose sine is x.
 
     >>> import tinygrad_edu as tg
     >>> tg.asin(tg.tensor([0.0]))
@@ -204,16 +188,9 @@ def asin(x: Operand) -> Operand:
     return np.arcsin(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: -g / np.sqrt(1 - x * x),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.arccos,
-    domain=(-0.9, 0.9),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: -g / np.sqrt(1 - x * x),), saves=("x",), numpy=np.arccos, domain=(-0.9, 0.9))
 def acos(x: Operand) -> Operand:
-    """The angle in [0, pi] whose cosine is x. Any shape; integers become the default dtype.
+    """The angle in [0, pi] whose cosine is x.
 
     >>> import tinygrad_edu as tg
     >>> tg.acos(tg.tensor([1.0]))
@@ -222,9 +199,9 @@ def acos(x: Operand) -> Operand:
     return np.arccos(x)
 
 
-@primitive(vjps=(lambda g, out, x: g / (1 + x * x),), saves=("x",), fresh=True, numpy=np.arctan, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g / (1 + x * x),), saves=("x",), numpy=np.arctan)
 def atan(x: Operand) -> Operand:
-    """The angle in [-pi/2, pi/2] whose tangent is x. Any shape; integers become the default dtype.
+    """The angle in [-pi/2, pi/2] whose tangent is x.
 
     >>> import tinygrad_edu as tg
     >>> tg.atan(tg.tensor([0.0]))
@@ -239,17 +216,13 @@ def _square_length(x: Operand, y: Operand) -> Operand:
     return np.where(total == 0, 1, total)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, y, x: g * x / _square_length(x, y), lambda g, out, y, x: -g * y / _square_length(x, y)),
     saves=("x y", "x y"),
-    fresh=True,
     numpy=np.arctan2,
-    samples=elementwise,
 )
 def atan2(y: Operand, x: Operand) -> Operand:
     """The angle in [-pi, pi] of the point (x, y). At the origin both derivatives are 0, as in PyTorch.
-
-    The shapes broadcast, or it is a ShapeError.
 
     >>> import tinygrad_edu as tg
     >>> tg.atan2(tg.tensor([0.0]), tg.tensor([1.0]))
@@ -258,9 +231,9 @@ def atan2(y: Operand, x: Operand) -> Operand:
     return np.arctan2(y, x)
 
 
-@primitive(vjps=(lambda g, out, x: g * np.cosh(x),), saves=("x",), fresh=True, numpy=np.sinh, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * np.cosh(x),), saves=("x",), numpy=np.sinh)
 def sinh(x: Operand) -> Operand:
-    """The hyperbolic sine. Any shape; integers become the default dtype.
+    """The hyperbolic sine.
 
     >>> import tinygrad_edu as tg
     >>> tg.sinh(tg.tensor([0.0]))
@@ -269,9 +242,9 @@ def sinh(x: Operand) -> Operand:
     return np.sinh(x)
 
 
-@primitive(vjps=(lambda g, out, x: g * np.sinh(x),), saves=("x",), fresh=True, numpy=np.cosh, samples=elementwise)
+@pointwise(vjps=(lambda g, out, x: g * np.sinh(x),), saves=("x",), numpy=np.cosh)
 def cosh(x: Operand) -> Operand:
-    """The hyperbolic cosine. Any shape; integers become the default dtype.
+    """The hyperbolic cosine.
 
     >>> import tinygrad_edu as tg
     >>> tg.cosh(tg.tensor([0.0]))
@@ -280,11 +253,9 @@ def cosh(x: Operand) -> Operand:
     return np.cosh(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g * (1 - out * out),), saves=("out",), fresh=True, numpy=np.tanh, samples=elementwise
-)
+@pointwise(vjps=(lambda g, out, x: g * (1 - out * out),), saves=("out",), numpy=np.tanh)
 def tanh(x: Operand) -> Operand:
-    """The hyperbolic tangent. Any shape; integers become the default dtype.
+    """The hyperbolic tangent.
 
     >>> import tinygrad_edu as tg
     >>> tg.tanh(tg.tensor([0.0, 1000.0]))
@@ -293,11 +264,9 @@ def tanh(x: Operand) -> Operand:
     return np.tanh(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / np.hypot(x, 1),), saves=("x",), fresh=True, numpy=np.arcsinh, samples=elementwise
-)
+@pointwise(vjps=(lambda g, out, x: g / np.hypot(x, 1),), saves=("x",), numpy=np.arcsinh)
 def asinh(x: Operand) -> Operand:
-    """The inverse of the hyperbolic sine. Any shape; integers become the default dtype.
+    """The inverse of the hyperbolic sine.
 
     >>> import tinygrad_edu as tg
     >>> tg.asinh(tg.tensor([0.0]))
@@ -306,16 +275,11 @@ def asinh(x: Operand) -> Operand:
     return np.arcsinh(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.arccosh,
-    domain=(1.3, 4.0),
-    samples=elementwise,
+@pointwise(
+    vjps=(lambda g, out, x: g / (np.sqrt(x - 1) * np.sqrt(x + 1)),), saves=("x",), numpy=np.arccosh, domain=(1.3, 4.0)
 )
 def acosh(x: Operand) -> Operand:
-    """The inverse of the hyperbolic cosine, not negative. Any shape; integers become the default dtype.
+    """The inverse of the hyperbolic cosine, not negative.
 
     >>> import tinygrad_edu as tg
     >>> tg.acosh(tg.tensor([1.0]))
@@ -324,16 +288,9 @@ def acosh(x: Operand) -> Operand:
     return np.arccosh(x)
 
 
-@primitive(
-    vjps=(lambda g, out, x: g / (1 - x * x),),
-    saves=("x",),
-    fresh=True,
-    numpy=np.arctanh,
-    domain=(-0.9, 0.9),
-    samples=elementwise,
-)
+@pointwise(vjps=(lambda g, out, x: g / (1 - x * x),), saves=("x",), numpy=np.arctanh, domain=(-0.9, 0.9))
 def atanh(x: Operand) -> Operand:
-    """The inverse of the hyperbolic tangent. Any shape; integers become the default dtype.
+    """The inverse of the hyperbolic tangent.
 
     >>> import tinygrad_edu as tg
     >>> tg.atanh(tg.tensor([0.0]))
@@ -346,52 +303,20 @@ def _part_of(g: Operand, x: Operand, length: Operand) -> Operand:
     return g * x / np.where(length == 0, 1, length)
 
 
-@primitive(
+@pointwise(
     vjps=(lambda g, out, x, y: _part_of(g, x, out), lambda g, out, x, y: _part_of(g, y, out)),
     saves=("out x", "out y"),
-    fresh=True,
     numpy=np.hypot,
     domain=(0.3, 2.0),
-    samples=elementwise,
 )
 def hypot(x: Operand, y: Operand) -> Operand:
-    """sqrt(x^2 + y^2), without overflow. The gradient at (0, 0) is 0. The shapes broadcast, or it is a ShapeError.
+    """sqrt(x^2 + y^2), without overflow. The gradient at (0, 0) is 0, with broadcasting.
 
     >>> import tinygrad_edu as tg
     >>> tg.hypot(tg.tensor([3.0]), tg.tensor([4.0]))
     tensor([5.])
     """
     return np.hypot(x, y)
-
-
-@primitive(
-    vjps=(lambda g, out, x: g * (_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True, samples=elementwise
-)
-def erf(x: Operand) -> Operand:
-    """The error function: 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
-
-    Any shape; integers become the default dtype.
-
-    Computed by the approximations of Cody (1969), in float64 to about 1e-16; see `ops/erf.py`.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.erf(tg.tensor([0.0, 100.0]))
-    tensor([0., 1.])
-    """
-    return by_float64(error_function.erf, x)
-
-
-@primitive(
-    vjps=(lambda g, out, x: g * (-_TWO_BY_ROOT_PI * np.exp(-x * x)),), saves=("x",), fresh=True, samples=elementwise
-)
-def erfc(x: Operand) -> Operand:
-    """1 - erf(x), to full relative precision where that is small. Any shape; integers become the default dtype.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.erfc(tg.tensor([0.0, 100.0]))
-    tensor([1., 0.])
-    """
-    return by_float64(error_function.erfc, x)
 
 
 # NumPy's names, which PyTorch has too.

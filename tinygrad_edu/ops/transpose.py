@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
 from ..sample_rules.families import Custom, value_of
-from .arguments import Axes, one_axis, some_axes
+from .arguments import Axes, each_axis, one_axis, some_axes
 from .shape import sizes
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def transpose(x: Operand, dim0: int, dim1: int) -> Tensor:
     """
     a, b = one_axis("transpose", x, dim0), one_axis("transpose", x, dim1)
     order = list(range(len(x.shape)))
-    order[cast(int, a)], order[cast(int, b)] = cast(int, b), cast(int, a)
+    order[a], order[b] = b, a
     return _transpose(x, tuple(order))
 
 
@@ -111,7 +111,7 @@ def permute(x: Operand, *places: Any, dims: Axes = None, axis: Axes = None) -> T
     (4, 2, 3)
     """
     axes = some_axes("permute", x, sizes("permute", places) if places or dims is axis is None else dims, axis)
-    order = (axes,) if isinstance(axes, int) else axes or ()
+    order = () if axes is None else each_axis(axes, len(x.shape))
     if len(order) != len(x.shape):
         raise ShapeError(f"permute: dims {order} must name each axis of shape {x.shape} once")
     return _transpose(x, order)
@@ -128,10 +128,8 @@ def moveaxis(x: Operand, source: int | Sequence[int], destination: int | Sequenc
     >>> tg.zeros(2, 3, 4).moveaxis(0, -1).shape
     (3, 4, 2)
     """
-    start = some_axes("moveaxis", x, source)
-    end = some_axes("moveaxis", x, destination)
-    start = (start,) if isinstance(start, int) else start or ()
-    end = (end,) if isinstance(end, int) else end or ()
+    start = each_axis(some_axes("moveaxis", x, source), len(x.shape))
+    end = each_axis(some_axes("moveaxis", x, destination), len(x.shape))
     if len(start) != len(end):
         raise ShapeError(f"moveaxis: {len(start)} axes {start} cannot go to {len(end)} places {end}")
     order = [i for i in range(len(x.shape)) if i not in start]

@@ -10,12 +10,9 @@ from typing import Any, Self
 import numpy as np
 
 from ..engine.primitives import Operand
-from ..engine.recording import TensorBase
+from ..engine.recording import array_of
 from ..errors import ShapeError
-from ..ops import gather, random
-from ..ops import mask as masks
-from ..ops import piecewise as choice
-from ..ops import selecting as slices
+from ..ops import activations, gather, piecewise, random, selecting
 from ..ops.arithmetic import times
 from ..ops.generator import Generator, source
 from .methods import TensorMethods
@@ -55,23 +52,23 @@ class InplaceMethods(TensorMethods):
 
     def masked_fill_(self, mask: Operand, value: Operand) -> Self:
         """Put one number where `mask`, which broadcasts to this shape, is true."""
-        return replace(self, "masked_fill_", masks.masked_fill, mask, value)
+        return replace(self, "masked_fill_", selecting.masked_fill, mask, value)
 
     def masked_scatter_(self, mask: Operand, source: Operand) -> Self:
         """Put the elements of `source`, in their order, where `mask` is true."""
-        return replace(self, "masked_scatter_", masks.masked_scatter, mask, source)
+        return replace(self, "masked_scatter_", selecting.masked_scatter, mask, source)
 
     def index_fill_(self, dim: int, index: Operand, value: Operand) -> Self:
         """Put one number in the slices of axis `dim` at the places `index`."""
-        return replace(self, "index_fill_", slices.index_fill, dim, index, value)
+        return replace(self, "index_fill_", selecting.index_fill, dim, index, value)
 
     def index_copy_(self, dim: int, index: Operand, source: Operand) -> Self:
         """Put the slices of `source` at the places `index` of axis `dim`."""
-        return replace(self, "index_copy_", slices.index_copy, dim, index, source)
+        return replace(self, "index_copy_", selecting.index_copy, dim, index, source)
 
     def index_add_(self, dim: int, index: Operand, source: Operand, *, alpha: float = 1) -> Self:
         """Add the slices of `source`, times `alpha`, at the places `index` of axis `dim`."""
-        return replace(self, "index_add_", slices.index_add, dim, index, times(source, alpha))
+        return replace(self, "index_add_", selecting.index_add, dim, index, times(source, alpha))
 
     def scatter_(self, dim: int, index: Operand, src: Operand = None, *, value: Any = None, reduce: Any = None) -> Self:
         """Put the elements of `src` where `gather` with this `index` would read."""
@@ -156,7 +153,7 @@ class InplaceMethods(TensorMethods):
 
     def clamp_(self, min: Operand = None, max: Operand = None) -> Self:
         """Keep within `min` and `max`."""
-        return replace(self, "clamp_", choice.clamp, min, max)
+        return replace(self, "clamp_", piecewise.clamp, min, max)
 
     clip_ = clamp_
 
@@ -202,9 +199,7 @@ class InplaceMethods(TensorMethods):
 
     def relu_(self) -> Self:
         """Put 0 in place of what is negative."""
-        from ..ops.activations import relu
-
-        return replace(self, "relu_", relu)
+        return replace(self, "relu_", activations.relu)
 
     def round_(self) -> Self:
         """Round to the nearest integer, halves to the even one."""
@@ -212,9 +207,7 @@ class InplaceMethods(TensorMethods):
 
     def sigmoid_(self) -> Self:
         """Take 1 / (1 + exp(-x))."""
-        from ..ops.activations import sigmoid
-
-        return replace(self, "sigmoid_", sigmoid)
+        return replace(self, "sigmoid_", activations.sigmoid)
 
     def sign_(self) -> Self:
         """Take the sign: -1, 0 or 1."""
@@ -259,7 +252,7 @@ class InplaceMethods(TensorMethods):
 
     def bernoulli_(self, p: Operand = 0.5, *, generator: Generator | None = None) -> Self:
         """Fill with ones, with probability `p`, and zeros."""
-        chances = p.array if isinstance(p, TensorBase) else p
+        chances = array_of(p)
         numbers = random.bernoulli_array(self.array.shape, self.array.dtype, chances, generator)
         return assign(self, ..., numbers, "bernoulli_")
 

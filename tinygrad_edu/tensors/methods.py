@@ -1,471 +1,378 @@
-"""The ops as methods: operators, the functions of `ops` under the same names, and changes in place."""
+"""The functions of `ops` and `linalg` as methods, under the same names.
+
+A file that has the name of one of its functions goes by another name here: in the class, its own is the method's.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from ..engine.primitives import Operand
-from ..engine.recording import TensorBase
-from ..linalg import decompositions as de
-from ..linalg import solving as la
-from ..linalg import symmetric as sy
-from ..ops import activations as act
-from ..ops import arithmetic as e
-from ..ops import broadcasting as ex
-from ..ops import casting as c
-from ..ops import comparison as cmp
-from ..ops import creation as cr
-from ..ops import cumulative as sc
-from ..ops import diagonal as d
-from ..ops import extrema as x
-from ..ops import gather as ga
-from ..ops import indexing as i
-from ..ops import logical as truth
-from ..ops import mask as mk
-from ..ops import matmul as mat
-from ..ops import piecewise as ch
-from ..ops import random as rnd
-from ..ops import rearranging as re
-from ..ops import reductions as r
-from ..ops import rounding as rd
-from ..ops import searching as ct
-from ..ops import selecting as sl
-from ..ops import shape as s
-from ..ops import softmax as sm
-from ..ops import sorting as o
-from ..ops import splitting as sp
-from ..ops import statistics as st
-from ..ops import transcendental as el
-from ..ops import transpose as tr
-
-if TYPE_CHECKING:
-    from .tensor import Tensor
+from ..linalg import decompositions, determinants, products, solving, symmetric
+from ..ops import (
+    activations,
+    arithmetic,
+    broadcasting,
+    casting,
+    comparison,
+    creation,
+    cumulative,
+    einsum,
+    extrema,
+    logical,
+    norms,
+    piecewise,
+    random,
+    rearranging,
+    reductions,
+    rounding,
+    searching,
+    selecting,
+    shape,
+    sorting,
+    special,
+    splitting,
+    statistics,
+    transcendental,
+    transpose,
+)
+from ..ops import diagonal as diagonals
+from ..ops import gather as gathering
+from ..ops import matmul as matrices
+from ..ops import softmax as softmaxes
+from .operators import TensorOperators
 
 __all__ = ["TensorMethods"]
 
 
-class TensorMethods(TensorBase):
+class TensorMethods(TensorOperators):
     """What a Tensor can be asked to compute. A method is the function of the same name."""
 
     __slots__ = ()
 
-    def __add__(self, other: Operand) -> Tensor:
-        return e.add(self, other)
-
-    def __radd__(self, other: Operand) -> Tensor:
-        return e.add(other, self)
-
-    def __sub__(self, other: Operand) -> Tensor:
-        return e.sub(self, other)
-
-    def __rsub__(self, other: Operand) -> Tensor:
-        return e.sub(other, self)
-
-    def __mul__(self, other: Operand) -> Tensor:
-        return e.mul(self, other)
-
-    def __rmul__(self, other: Operand) -> Tensor:
-        return e.mul(other, self)
-
-    def __truediv__(self, other: Operand) -> Tensor:
-        return e.div(self, other)
-
-    def __rtruediv__(self, other: Operand) -> Tensor:
-        return e.div(other, self)
-
-    def __neg__(self) -> Tensor:
-        return e.neg(self)
-
-    def __floordiv__(self, other: Operand) -> Tensor:
-        return e.floor_divide(self, other)
-
-    def __rfloordiv__(self, other: Operand) -> Tensor:
-        return e.floor_divide(other, self)
-
-    def __mod__(self, other: Operand) -> Tensor:
-        return e.remainder(self, other)
-
-    def __rmod__(self, other: Operand) -> Tensor:
-        return e.remainder(other, self)
-
-    def __pow__(self, other: Operand) -> Tensor:
-        return e.pow(self, other)
-
-    def __rpow__(self, other: Operand) -> Tensor:
-        return e.pow(other, self)
-
-    def __pos__(self) -> Tensor:
-        return self  # type: ignore[return-value]
-
-    def __abs__(self) -> Tensor:
-        return e.abs(self)
-
-    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return NotImplemented if other is None or isinstance(other, str) else cmp.eq(self, other)
-
-    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return NotImplemented if other is None or isinstance(other, str) else cmp.ne(self, other)
-
-    __hash__: Final = object.__hash__
-
-    def __lt__(self, other: Operand) -> Tensor:
-        return cmp.lt(self, other)
-
-    def __le__(self, other: Operand) -> Tensor:
-        return cmp.le(self, other)
-
-    def __gt__(self, other: Operand) -> Tensor:
-        return cmp.gt(self, other)
-
-    def __ge__(self, other: Operand) -> Tensor:
-        return cmp.ge(self, other)
-
-    def __and__(self, other: Operand) -> Tensor:
-        return cmp.bitwise_and(self, other)
-
-    def __rand__(self, other: Operand) -> Tensor:
-        return cmp.bitwise_and(other, self)
-
-    def __or__(self, other: Operand) -> Tensor:
-        return cmp.bitwise_or(self, other)
-
-    def __ror__(self, other: Operand) -> Tensor:
-        return cmp.bitwise_or(other, self)
-
-    def __xor__(self, other: Operand) -> Tensor:
-        return cmp.bitwise_xor(self, other)
-
-    def __rxor__(self, other: Operand) -> Tensor:
-        return cmp.bitwise_xor(other, self)
-
-    def __invert__(self) -> Tensor:
-        return cmp.bitwise_not(self)
-
-    def __matmul__(self, other: Operand) -> Tensor:
-        return mat.matmul(self, other)
-
-    def __rmatmul__(self, other: Operand) -> Tensor:
-        return mat.matmul(other, self)
-
-    # ops/elementwise.py
-    abs: Final = e.abs
-    absolute: Final = e.absolute
-    add: Final = e.add
-    addcdiv: Final = e.addcdiv
-    addcmul: Final = e.addcmul
-    div: Final = e.div
-    divide: Final = e.divide
-    float_power: Final = e.float_power
-    floor_divide: Final = e.floor_divide
-    fmod: Final = e.fmod
-    lerp: Final = e.lerp
-    mul: Final = e.mul
-    multiply: Final = e.multiply
-    neg: Final = e.neg
-    negative: Final = e.negative
-    positive: Final = e.positive
-    pow: Final = e.pow
-    reciprocal: Final = e.reciprocal
-    remainder: Final = e.remainder
-    rsqrt: Final = e.rsqrt
-    sqrt: Final = e.sqrt
-    square: Final = e.square
-    sub: Final = e.sub
-    subtract: Final = e.subtract
-    true_divide: Final = e.true_divide
+    # ops/arithmetic.py
+    abs: Final = arithmetic.abs
+    absolute: Final = arithmetic.absolute
+    add: Final = arithmetic.add
+    addcdiv: Final = arithmetic.addcdiv
+    addcmul: Final = arithmetic.addcmul
+    div: Final = arithmetic.div
+    divide: Final = arithmetic.divide
+    float_power: Final = arithmetic.float_power
+    floor_divide: Final = arithmetic.floor_divide
+    fmod: Final = arithmetic.fmod
+    lerp: Final = arithmetic.lerp
+    mul: Final = arithmetic.mul
+    multiply: Final = arithmetic.multiply
+    neg: Final = arithmetic.neg
+    negative: Final = arithmetic.negative
+    positive: Final = arithmetic.positive
+    pow: Final = arithmetic.pow
+    reciprocal: Final = arithmetic.reciprocal
+    remainder: Final = arithmetic.remainder
+    rsqrt: Final = arithmetic.rsqrt
+    sqrt: Final = arithmetic.sqrt
+    square: Final = arithmetic.square
+    sub: Final = arithmetic.sub
+    subtract: Final = arithmetic.subtract
+    true_divide: Final = arithmetic.true_divide
 
     # ops/rounding.py
-    ceil: Final = rd.ceil
-    fix: Final = rd.fix
-    floor: Final = rd.floor
-    frac: Final = rd.frac
-    round: Final = rd.round
-    sgn: Final = rd.sgn
-    sign: Final = rd.sign
-    trunc: Final = rd.trunc
+    ceil: Final = rounding.ceil
+    fix: Final = rounding.fix
+    floor: Final = rounding.floor
+    frac: Final = rounding.frac
+    round: Final = rounding.round
+    sgn: Final = rounding.sgn
+    sign: Final = rounding.sign
+    signbit: Final = rounding.signbit
+    trunc: Final = rounding.trunc
 
-    # ops/choice.py
-    clamp: Final = ch.clamp
-    clamp_max: Final = ch.clamp_max
-    clamp_min: Final = ch.clamp_min
-    clip: Final = ch.clip
-    maximum: Final = ch.maximum
-    minimum: Final = ch.minimum
-    nan_to_num: Final = ch.nan_to_num
-    where: Final = ch.where_method
+    # ops/piecewise.py
+    clamp: Final = piecewise.clamp
+    clamp_max: Final = piecewise.clamp_max
+    clamp_min: Final = piecewise.clamp_min
+    clip: Final = piecewise.clip
+    maximum: Final = piecewise.maximum
+    minimum: Final = piecewise.minimum
+    nan_to_num: Final = piecewise.nan_to_num
+    where: Final = piecewise.where_method
 
-    # ops/compare.py
-    allclose: Final = cmp.allclose
-    array_equal: Final = cmp.array_equal
-    bitwise_and: Final = cmp.bitwise_and
-    bitwise_not: Final = cmp.bitwise_not
-    bitwise_or: Final = cmp.bitwise_or
-    bitwise_xor: Final = cmp.bitwise_xor
-    eq: Final = cmp.eq
-    equal: Final = cmp.equal
-    ge: Final = cmp.ge
-    greater: Final = cmp.greater
-    greater_equal: Final = cmp.greater_equal
-    gt: Final = cmp.gt
-    isclose: Final = cmp.isclose
-    isfinite: Final = cmp.isfinite
-    isinf: Final = cmp.isinf
-    isnan: Final = cmp.isnan
-    isneginf: Final = cmp.isneginf
-    isposinf: Final = cmp.isposinf
-    le: Final = cmp.le
-    less: Final = cmp.less
-    less_equal: Final = cmp.less_equal
-    logical_and: Final = cmp.logical_and
-    logical_not: Final = cmp.logical_not
-    logical_or: Final = cmp.logical_or
-    logical_xor: Final = cmp.logical_xor
-    lt: Final = cmp.lt
-    ne: Final = cmp.ne
-    not_equal: Final = cmp.not_equal
-    signbit: Final = cmp.signbit
+    # ops/comparison.py
+    allclose: Final = comparison.allclose
+    array_equal: Final = comparison.array_equal
+    eq: Final = comparison.eq
+    equal: Final = comparison.equal
+    ge: Final = comparison.ge
+    greater: Final = comparison.greater
+    greater_equal: Final = comparison.greater_equal
+    gt: Final = comparison.gt
+    isclose: Final = comparison.isclose
+    isfinite: Final = comparison.isfinite
+    isinf: Final = comparison.isinf
+    isnan: Final = comparison.isnan
+    isneginf: Final = comparison.isneginf
+    isposinf: Final = comparison.isposinf
+    le: Final = comparison.le
+    less: Final = comparison.less
+    less_equal: Final = comparison.less_equal
+    lt: Final = comparison.lt
+    ne: Final = comparison.ne
+    not_equal: Final = comparison.not_equal
 
-    # ops/elementary.py
-    acos: Final = el.acos
-    acosh: Final = el.acosh
-    arccos: Final = el.arccos
-    arccosh: Final = el.arccosh
-    arcsin: Final = el.arcsin
-    arcsinh: Final = el.arcsinh
-    arctan: Final = el.arctan
-    arctan2: Final = el.arctan2
-    arctanh: Final = el.arctanh
-    asin: Final = el.asin
-    asinh: Final = el.asinh
-    atan: Final = el.atan
-    atan2: Final = el.atan2
-    atanh: Final = el.atanh
-    cos: Final = el.cos
-    cosh: Final = el.cosh
-    erf: Final = el.erf
-    erfc: Final = el.erfc
-    exp: Final = el.exp
-    exp2: Final = el.exp2
-    expm1: Final = el.expm1
-    hypot: Final = el.hypot
-    log: Final = el.log
-    log10: Final = el.log10
-    log1p: Final = el.log1p
-    log2: Final = el.log2
-    logaddexp: Final = act.logaddexp
-    sin: Final = el.sin
-    sinh: Final = el.sinh
-    tan: Final = el.tan
-    tanh: Final = el.tanh
-    xlogy: Final = el.xlogy
+    # ops/logical.py
+    all: Final = logical.all
+    any: Final = logical.any
+    bitwise_and: Final = logical.bitwise_and
+    bitwise_not: Final = logical.bitwise_not
+    bitwise_or: Final = logical.bitwise_or
+    bitwise_xor: Final = logical.bitwise_xor
+    count_nonzero: Final = logical.count_nonzero
+    logical_and: Final = logical.logical_and
+    logical_not: Final = logical.logical_not
+    logical_or: Final = logical.logical_or
+    logical_xor: Final = logical.logical_xor
+
+    # ops/transcendental.py
+    acos: Final = transcendental.acos
+    acosh: Final = transcendental.acosh
+    arccos: Final = transcendental.arccos
+    arccosh: Final = transcendental.arccosh
+    arcsin: Final = transcendental.arcsin
+    arcsinh: Final = transcendental.arcsinh
+    arctan: Final = transcendental.arctan
+    arctan2: Final = transcendental.arctan2
+    arctanh: Final = transcendental.arctanh
+    asin: Final = transcendental.asin
+    asinh: Final = transcendental.asinh
+    atan: Final = transcendental.atan
+    atan2: Final = transcendental.atan2
+    atanh: Final = transcendental.atanh
+    cos: Final = transcendental.cos
+    cosh: Final = transcendental.cosh
+    exp: Final = transcendental.exp
+    exp2: Final = transcendental.exp2
+    expm1: Final = transcendental.expm1
+    hypot: Final = transcendental.hypot
+    log: Final = transcendental.log
+    log10: Final = transcendental.log10
+    log1p: Final = transcendental.log1p
+    log2: Final = transcendental.log2
+    logaddexp: Final = transcendental.logaddexp
+    sin: Final = transcendental.sin
+    sinh: Final = transcendental.sinh
+    tan: Final = transcendental.tan
+    tanh: Final = transcendental.tanh
+    xlogy: Final = transcendental.xlogy
+
+    # ops/special.py
+    erf: Final = special.erf
+    erfc: Final = special.erfc
+    logit: Final = special.logit
 
     # ops/activations.py
-    celu: Final = act.celu
-    elu: Final = act.elu
-    gelu: Final = act.gelu
-    hardshrink: Final = act.hardshrink
-    hardsigmoid: Final = act.hardsigmoid
-    hardswish: Final = act.hardswish
-    hardtanh: Final = act.hardtanh
-    leaky_relu: Final = act.leaky_relu
-    logit: Final = act.logit
-    logsigmoid: Final = act.logsigmoid
-    mish: Final = act.mish
-    relu: Final = act.relu
-    relu6: Final = act.relu6
-    selu: Final = act.selu
-    sigmoid: Final = act.sigmoid
-    silu: Final = act.silu
-    softplus: Final = act.softplus
-    softshrink: Final = act.softshrink
-    softsign: Final = act.softsign
-    tanhshrink: Final = act.tanhshrink
-    threshold: Final = act.threshold
+    celu: Final = activations.celu
+    elu: Final = activations.elu
+    gelu: Final = activations.gelu
+    hardshrink: Final = activations.hardshrink
+    hardsigmoid: Final = activations.hardsigmoid
+    hardswish: Final = activations.hardswish
+    hardtanh: Final = activations.hardtanh
+    leaky_relu: Final = activations.leaky_relu
+    logsigmoid: Final = activations.logsigmoid
+    mish: Final = activations.mish
+    relu: Final = activations.relu
+    relu6: Final = activations.relu6
+    selu: Final = activations.selu
+    sigmoid: Final = activations.sigmoid
+    silu: Final = activations.silu
+    softplus: Final = activations.softplus
+    softshrink: Final = activations.softshrink
+    softsign: Final = activations.softsign
+    tanhshrink: Final = activations.tanhshrink
+    threshold: Final = activations.threshold
 
-    # ops/counting.py
-    bincount: Final = ct.bincount
-    bucketize: Final = ct.bucketize
-    unique: Final = ct.unique
+    # ops/searching.py
+    argwhere: Final = searching.argwhere
+    bincount: Final = searching.bincount
+    bucketize: Final = searching.bucketize
+    nonzero: Final = searching.nonzero
+    unique: Final = searching.unique
 
-    # ops/extremes.py
-    amax: Final = x.amax
-    amin: Final = x.amin
-    aminmax: Final = x.aminmax
-    argmax: Final = x.argmax
-    argmin: Final = x.argmin
-    max: Final = x.max
-    min: Final = x.min
+    # ops/extrema.py
+    amax: Final = extrema.amax
+    amin: Final = extrema.amin
+    aminmax: Final = extrema.aminmax
+    argmax: Final = extrema.argmax
+    argmin: Final = extrema.argmin
+    max: Final = extrema.max
+    min: Final = extrema.min
 
-    # ops/order.py
-    argsort: Final = o.argsort
-    kthvalue: Final = o.kthvalue
-    median: Final = o.median
-    msort: Final = o.msort
-    sort: Final = o.sort
-    topk: Final = o.topk
+    # ops/sorting.py
+    argsort: Final = sorting.argsort
+    kthvalue: Final = sorting.kthvalue
+    median: Final = sorting.median
+    msort: Final = sorting.msort
+    sort: Final = sorting.sort
+    topk: Final = sorting.topk
 
-    # ops/truth.py
-    all: Final = truth.all
-    any: Final = truth.any
-    count_nonzero: Final = truth.count_nonzero
+    # ops/reductions.py
+    logsumexp: Final = reductions.logsumexp
+    mean: Final = reductions.mean
+    nanmean: Final = reductions.nanmean
+    nansum: Final = reductions.nansum
+    prod: Final = reductions.prod
+    sum: Final = reductions.sum
 
-    # ops/reduce.py
-    logsumexp: Final = r.logsumexp
-    mean: Final = r.mean
-    nanmean: Final = r.nanmean
-    nansum: Final = r.nansum
-    prod: Final = r.prod
-    sum: Final = r.sum
-
-    # ops/scans.py
-    cummax: Final = sc.cummax
-    cummin: Final = sc.cummin
-    cumprod: Final = sc.cumprod
-    cumsum: Final = sc.cumsum
-    diff: Final = sc.diff
-    logcumsumexp: Final = sc.logcumsumexp
+    # ops/cumulative.py
+    cummax: Final = cumulative.cummax
+    cummin: Final = cumulative.cummin
+    cumprod: Final = cumulative.cumprod
+    cumsum: Final = cumulative.cumsum
+    diff: Final = cumulative.diff
+    logcumsumexp: Final = cumulative.logcumsumexp
 
     # ops/softmax.py
-    log_softmax: Final = sm.log_softmax
-    softmax: Final = sm.softmax
-    softmin: Final = sm.softmin
+    log_softmax: Final = softmaxes.log_softmax
+    softmax: Final = softmaxes.softmax
+    softmin: Final = softmaxes.softmin
+
+    # ops/norms.py
+    norm: Final = norms.norm
 
     # ops/statistics.py
-    norm: Final = st.norm
-    std: Final = st.std
-    std_mean: Final = st.std_mean
-    var: Final = st.var
-    var_mean: Final = st.var_mean
+    std: Final = statistics.std
+    std_mean: Final = statistics.std_mean
+    var: Final = statistics.var
+    var_mean: Final = statistics.var_mean
 
-    def __getitem__(self, index: Any) -> Tensor:
-        return i.getitem(self, index)
+    # ops/broadcasting.py
+    broadcast_to: Final = broadcasting.broadcast_to
+    expand: Final = broadcasting.expand
+    expand_as: Final = broadcasting.expand_as
 
-    # ops/shape.py and ops/expand.py
-    broadcast_to: Final = ex.broadcast_to
-    expand: Final = ex.expand
-    expand_as: Final = ex.expand_as
-    expand_dims: Final = s.expand_dims
-    flatten: Final = s.flatten
-    ravel: Final = s.ravel
-    reshape: Final = s.reshape
-    reshape_as: Final = s.reshape_as
-    squeeze: Final = s.squeeze
-    unflatten: Final = s.unflatten
-    unsqueeze: Final = s.unsqueeze
-    view: Final = s.view
-    view_as: Final = s.view_as
-    dim: Final = s.dim
-    ndimension: Final = s.dim
-    nelement: Final = s.numel
-    numel: Final = s.numel
-    size: Final = s.size
+    # ops/shape.py
+    dim: Final = shape.dim
+    expand_dims: Final = shape.expand_dims
+    flatten: Final = shape.flatten
+    ndimension: Final = shape.dim
+    nelement: Final = shape.numel
+    numel: Final = shape.numel
+    ravel: Final = shape.ravel
+    reshape: Final = shape.reshape
+    reshape_as: Final = shape.reshape_as
+    size: Final = shape.size
+    squeeze: Final = shape.squeeze
+    unflatten: Final = shape.unflatten
+    unsqueeze: Final = shape.unsqueeze
+    view: Final = shape.view
+    view_as: Final = shape.view_as
 
     # ops/transpose.py
-    moveaxis: Final = tr.moveaxis
-    movedim: Final = tr.movedim
-    permute: Final = tr.permute
-    swapaxes: Final = tr.swapaxes
-    swapdims: Final = tr.swapdims
-    t: Final = tr.t
-    transpose: Final = tr.transpose
+    moveaxis: Final = transpose.moveaxis
+    movedim: Final = transpose.movedim
+    permute: Final = transpose.permute
+    swapaxes: Final = transpose.swapaxes
+    swapdims: Final = transpose.swapdims
+    t: Final = transpose.t
+    transpose: Final = transpose.transpose
 
-    @property
-    def T(self) -> Tensor:
-        """With the axes in reverse order; a view."""
-        return tr.reverse_axes(self)
+    # ops/splitting.py
+    chunk: Final = splitting.chunk
+    split: Final = splitting.split
+    tensor_split: Final = splitting.tensor_split
+    unbind: Final = splitting.unbind
 
-    @property
-    def mT(self) -> Tensor:
-        """With the last two axes swapped; a view."""
-        return tr.matrix_transpose(self)
-
-    # ops/split.py
-    chunk: Final = sp.chunk
-    split: Final = sp.split
-    tensor_split: Final = sp.tensor_split
-    unbind: Final = sp.unbind
-
-    # ops/rearrange.py
-    flip: Final = re.flip
-    fliplr: Final = re.fliplr
-    flipud: Final = re.flipud
-    repeat: Final = re.repeat
-    repeat_interleave: Final = re.repeat_interleave
-    roll: Final = re.roll
-    tile: Final = re.tile
+    # ops/rearranging.py
+    flip: Final = rearranging.flip
+    fliplr: Final = rearranging.fliplr
+    flipud: Final = rearranging.flipud
+    repeat: Final = rearranging.repeat
+    repeat_interleave: Final = rearranging.repeat_interleave
+    roll: Final = rearranging.roll
+    tile: Final = rearranging.tile
 
     # ops/diagonal.py
-    diag: Final = d.diag
-    diag_embed: Final = d.diag_embed
-    diagonal: Final = d.diagonal
-    trace: Final = d.trace
-    tril: Final = d.tril
-    triu: Final = d.triu
+    diag: Final = diagonals.diag
+    diag_embed: Final = diagonals.diag_embed
+    diagonal: Final = diagonals.diagonal
+    trace: Final = diagonals.trace
+    tril: Final = diagonals.tril
+    triu: Final = diagonals.triu
 
-    # ops/gather.py, ops/mask.py and ops/slices.py
-    argwhere: Final = mk.argwhere
-    gather: Final = ga.gather
-    index_add: Final = sl.index_add
-    index_copy: Final = sl.index_copy
-    index_fill: Final = sl.index_fill
-    index_select: Final = sl.index_select
-    masked_fill: Final = mk.masked_fill
-    masked_scatter: Final = mk.masked_scatter
-    masked_select: Final = mk.masked_select
-    narrow: Final = sl.narrow
-    nonzero: Final = mk.nonzero
-    scatter: Final = ga.scatter
-    scatter_add: Final = ga.scatter_add
-    select: Final = sl.select
-    take: Final = ga.take
-    take_along_dim: Final = ga.take_along_dim
+    # ops/gather.py
+    gather: Final = gathering.gather
+    scatter: Final = gathering.scatter
+    scatter_add: Final = gathering.scatter_add
+    take: Final = gathering.take
+    take_along_dim: Final = gathering.take_along_dim
+
+    # ops/selecting.py
+    index_add: Final = selecting.index_add
+    index_copy: Final = selecting.index_copy
+    index_fill: Final = selecting.index_fill
+    index_select: Final = selecting.index_select
+    masked_fill: Final = selecting.masked_fill
+    masked_scatter: Final = selecting.masked_scatter
+    masked_select: Final = selecting.masked_select
+    narrow: Final = selecting.narrow
+    select: Final = selecting.select
 
     # ops/random.py
-    bernoulli: Final = rnd.bernoulli
-    multinomial: Final = rnd.multinomial
+    bernoulli: Final = random.bernoulli
+    multinomial: Final = random.multinomial
 
-    # ops/cast.py
-    astype: Final = c.astype
-    clone: Final = c.clone
-    contiguous: Final = c.contiguous
-    copy: Final = c.clone
-    cpu: Final = c.on_cpu
-    is_contiguous: Final = c.is_contiguous
-    to: Final = c.to
-    type_as: Final = c.type_as
-    half: Final = c.to_float16
-    float: Final = c.to_float32
-    double: Final = c.to_float64
-    int: Final = c.to_int32
-    long: Final = c.to_int64
-    bool: Final = c.to_bool
-    type: Final = c.type_
+    # ops/casting.py
+    astype: Final = casting.astype
+    bool: Final = casting.to_bool
+    clone: Final = casting.clone
+    contiguous: Final = casting.contiguous
+    copy: Final = casting.clone
+    cpu: Final = casting.on_cpu
+    double: Final = casting.to_float64
+    float: Final = casting.to_float32
+    half: Final = casting.to_float16
+    int: Final = casting.to_int32
+    is_contiguous: Final = casting.is_contiguous
+    long: Final = casting.to_int64
+    to: Final = casting.to
+    type: Final = casting.type_
+    type_as: Final = casting.type_as
 
-    # ops/create.py
-    new_empty: Final = cr.new_empty
-    new_full: Final = cr.new_full
-    new_ones: Final = cr.new_ones
-    new_tensor: Final = cr.new_tensor
-    new_zeros: Final = cr.new_zeros
+    # ops/creation.py
+    new_empty: Final = creation.new_empty
+    new_full: Final = creation.new_full
+    new_ones: Final = creation.new_ones
+    new_tensor: Final = creation.new_tensor
+    new_zeros: Final = creation.new_zeros
 
     # ops/matmul.py
-    addmm: Final = mat.addmm
-    baddbmm: Final = mat.baddbmm
-    bmm: Final = mat.bmm
-    dot: Final = mat.dot
-    inner: Final = mat.inner
-    kron: Final = mat.kron
-    matmul: Final = mat.matmul
-    mm: Final = mat.mm
-    mv: Final = mat.mv
-    outer: Final = mat.outer
-    vdot: Final = mat.vdot
+    addmm: Final = matrices.addmm
+    baddbmm: Final = matrices.baddbmm
+    bmm: Final = matrices.bmm
+    dot: Final = matrices.dot
+    kron: Final = matrices.kron
+    matmul: Final = matrices.matmul
+    mm: Final = matrices.mm
+    mv: Final = matrices.mv
+    outer: Final = matrices.outer
+    vdot: Final = matrices.vdot
 
-    # ops/linalg.py, ops/decompositions.py, ops/symmetric.py
-    cholesky: Final = sy.cholesky
-    det: Final = la.det
-    inverse: Final = la.inverse
-    logdet: Final = la.logdet
-    matrix_power: Final = la.matrix_power
-    pinverse: Final = de.pinverse
-    slogdet: Final = la.slogdet
+    # ops/einsum.py
+    inner: Final = einsum.inner
+
+    # linalg/symmetric.py
+    cholesky: Final = symmetric.cholesky
+
+    # linalg/determinants.py
+    det: Final = determinants.det
+    logdet: Final = determinants.logdet
+    slogdet: Final = determinants.slogdet
+
+    # linalg/solving.py
+    inverse: Final = solving.inverse
+
+    # linalg/products.py
+    matrix_power: Final = products.matrix_power
+
+    # linalg/decompositions.py
+    pinverse: Final = decompositions.pinverse

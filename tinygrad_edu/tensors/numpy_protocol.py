@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine import versions
 from ..engine.primitives import NUMPY_FUNCTIONS
-from ..engine.recording import TensorBase, mode
+from ..engine.recording import TensorBase, array_of, mode
 from ..errors import DtypeError, GraphError
 
 __all__ = ["call_function", "call_ufunc"]
@@ -73,8 +73,8 @@ def _into(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], out: Any, kwarg
             f"np.{ufunc.__name__}(…, out=…) would overwrite an array where a gradient is wanted. "
             "Use the result instead of out=, or do it inside no_grad()"
         )
-    arrays = [t.array if isinstance(t, TensorBase) else t for t in inputs]
-    target = out.array if isinstance(out, TensorBase) else out
+    arrays = [array_of(t) for t in inputs]
+    target = array_of(out)
     getattr(ufunc, method)(*arrays, out=target, **kwargs)
     versions.mark_changed(target)
     return out

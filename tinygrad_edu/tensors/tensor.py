@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from ..autograd import running as autograd
-from ..autograd.retained import keep, retain, retains
+from ..autograd.retained import retain, retains
 from ..dtypes import Array, DType, get_default_dtype, require_float
 from ..engine import recording
 from ..engine.graph import Leaf, Link, Node
@@ -21,6 +20,7 @@ from ..engine.views import leave, share
 from ..errors import DtypeError, GraphError, ShapeError, refuse_mask
 from . import numpy_protocol
 from .conversion import as_array, is_python
+from .hooks import RemovableHandle, add_after, add_hook
 from .inplace import InplaceMethods
 
 if TYPE_CHECKING:
@@ -324,43 +324,14 @@ class Tensor(InplaceMethods):
         tensor([30., 30.])
         >>> handle.remove()
         """
-        source = self._require_source("register_hook()")
-
-        def run(link: Any, g: Any) -> Any:
-            own = g.clone() if isinstance(g, Tensor) else make_tensor(g.copy(), None)  # others may hold g, too
-            result = hook(own)
-            if result is None:
-                result = own  # which the hook may have changed in place
-            elif not isinstance(result, Tensor):
-                raise TypeError(f"a hook must return a Tensor or None, not {type(result).__name__}")
-            if result.dtype != link.dtype:
-                result = result.astype(link.dtype)
-            if result.shape != link.shape:
-                raise ShapeError(
-                    f"a hook returned a gradient of shape {result.shape} for a tensor of shape {link.shape}"
-                )
-            return result if isinstance(g, Tensor) else result.array
-
-        hooks = source.hooks if source.hooks is not None else []
-        hooks.insert(len(hooks) - (keep in hooks), run)  # what is retained is what the hooks returned
-        source.hooks = hooks
-        return RemovableHandle(hooks, run)
+        return add_hook(self._require_source("register_hook()"), hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
         """Call `hook` with this leaf whenever a backward pass has added to its `.grad`."""
         source = self._require_source("register_post_accumulate_grad_hook()")
         if not isinstance(source, Leaf):
             raise GraphError("register_post_accumulate_grad_hook() is for leaves: use register_hook() here")
-        reference = weakref.ref(self)  # the leaf must not keep its tensor alive
-
-        def run() -> None:
-            tensor = reference()
-            if tensor is not None:
-                hook(tensor)
-
-        source.after = source.after if source.after is not None else []
-        source.after.append(run)
-        return RemovableHandle(source.after, run)
+        return add_after(source, self, hook)
 
     def _require_source(self, caller: str) -> Node | Leaf:
         if self.source is None:
@@ -405,35 +376,11 @@ class Tensor(InplaceMethods):
         """
         return self.array.tolist()
 
-    def __bool__(self) -> bool:
-        if self.array.size != 1:
-            raise ShapeError(
-                f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all(), "
-                "and `is None` to ask whether there is one"
-            )
-        return bool(self.array.item())
-
     def __float__(self) -> float:
         return float(self.item())
 
     def __int__(self) -> int:
         return int(self.item())
-
-    def __index__(self) -> int:
-        return self.array.__index__()  # type: ignore[no-any-return]
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("len() of a 0-d tensor, which has no axis")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self.shape:
-            raise TypeError("iteration over a 0-d tensor, which has no axis")
-        return (self[i] for i in range(self.shape[0]))
-
-    def __contains__(self, value: Any) -> bool:
-        return bool((self.array == (value.array if isinstance(value, Tensor) else value)).any())
 
     def __repr__(self) -> str:
         numbers = np.array2string(self.array, separator=", ", prefix="tensor(")
@@ -475,19 +422,6 @@ class Tensor(InplaceMethods):
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return numpy_protocol.call_function(function, args, kwargs)
-
-
-class RemovableHandle:
-    """What registering a hook returns: `remove()` takes the hook away again."""
-
-    def __init__(self, hooks: list[Any], hook: Any) -> None:
-        self._hooks = hooks
-        self._hook = hook
-
-    def remove(self) -> None:
-        """Take the hook away; a second time does nothing."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
 
 
 def _rebuild(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:

@@ -22,7 +22,7 @@ from ..autograd.retained import follow
 from ..dtypes import Array
 from ..engine.graph import Leaf
 from ..engine.primitives import Operand
-from ..engine.recording import TensorBase, make_tensor, mode
+from ..engine.recording import TensorBase, array_of, make_tensor, mode
 from ..engine.versions import mark_changed
 from ..engine.views import Look, view_of
 from ..errors import DtypeError, GraphError, ShapeError, explain, refuse_mask
@@ -122,7 +122,7 @@ def change(x: T, label: str, function: np.ufunc, *others: Operand) -> T:
     if _recorded(x, others, label):
         _take_over(x, function(x, *others), label)
         return x
-    values = [y.array if isinstance(y, TensorBase) else y for y in others]
+    values = [array_of(y) for y in others]
     try:
         function(array, *values, out=array, casting="same_kind")
     except TypeError as error:
@@ -175,7 +175,7 @@ def assign(x: T, key: Any, value: Operand, label: str) -> T:
         if mode.recording and any(isinstance(v, TensorBase) and v.source is not None for v in value):
             value = join.stack(value)
         else:
-            value = np.asarray([v.array if isinstance(v, TensorBase) else v for v in value])
+            value = np.asarray([array_of(v) for v in value])
     array, recorded = _writable(x, (value,), label), _recorded(x, (value,), label)
     try:
         if recorded:
@@ -184,7 +184,7 @@ def assign(x: T, key: Any, value: Operand, label: str) -> T:
             index.check_value(array, key, value, label)
             _take_over(x, index._set_item(x, key, value), label)
             return x
-        array[key] = value.array if isinstance(value, TensorBase) else value
+        array[key] = array_of(value)
     except (TypeError, ValueError, IndexError) as error:
         if not isinstance(error, ShapeError) and not isinstance(error, IndexError):
             index.check_value(array, key, value, label)

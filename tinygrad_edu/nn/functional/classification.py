@@ -17,7 +17,7 @@ from ...engine.primitives import Operand
 from ...engine.recording import TensorBase, require_number
 from ...errors import DtypeError, ShapeError, refuse_mask
 from ...ops.indexing import _put_add, getitem
-from ...ops.linear import softmax_cross_entropy
+from ...ops.losses import softmax_cross_entropy
 from ...ops.softmax import log_softmax
 from ...tensors.tensor import Tensor
 from .reduction import check_reduction, comes_from, floating, reduce_losses

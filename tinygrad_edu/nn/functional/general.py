@@ -12,9 +12,9 @@ from ...errors import DtypeError, ShapeError
 from ...ops.arithmetic import mul
 from ...ops.broadcasting import broadcast_tensors
 from ...ops.generator import Generator, source
+from ...ops.norms import norm
 from ...ops.piecewise import clamp_min, maximum
 from ...ops.rearranging import pad as numpy_pad
-from ...ops.statistics import norm
 from ...tensors.tensor import Tensor
 from ..checks import probability
 
