@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from inspect import Parameter
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -147,11 +148,16 @@ def _long_way(op: Primitive, forward: Callable[..., Any]) -> Callable[..., Any]:
     note = _recording_of(op)
     count, ruled = len(signature.parameters), len(op.vjps)
     has_rule = [op.joint is not None or (i < len(op.vjps) and op.vjps[i] is not None) for i in range(count)]
+    parameters = signature.parameters.values()
+    defaults = tuple([p.default for p in parameters])
+    required = defaults.count(Parameter.empty) if all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters) else count
     # By the arguments that are tracked, as the bits of a number: which ones no rule reads, and whether the result is.
     plans: dict[int, tuple[list[int], bool]] = {}
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or (len(args) != count and not variadic):
+        if not kwargs and required <= len(args) < count:  # binding takes as long as a whole op
+            args += defaults[len(args) :]
+        elif kwargs or (len(args) != count and not variadic):
             try:
                 bound = signature.bind(*args, **kwargs)
             except TypeError as error:

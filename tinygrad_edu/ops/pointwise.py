@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from ..engine.primitives import Cases, Rule, primitive
+from ..engine.op import Cases, Rule
+from ..engine.primitives import primitive
 from ..sample_rules.families import elementwise
 
 if TYPE_CHECKING:
