@@ -4,16 +4,16 @@ from .. import absent as _absent
 from . import functional as functional
 from . import init as init
 from . import utils as utils
-from .activation import *
+from .activations.rectifiers import *
+from .activations.smooth import *
 from .containers import *
 from .dropout import *
 from .embedding import *
 from .linear import *
-from .loss import *
+from .losses.loss import *
 from .module.module import *
 from .normalization import *
 from .parameter import *
-from .rectifier import *
 from .shape import *
 
 _absent.explain_names(__name__)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ... import optim
-from ...nn import loss as modules
-from ...nn.functional import classification, probability, regression
+from ...nn.losses import classification, probability, regression
+from ...nn.losses import loss as modules
 from ...scripts import ScriptError, loaded, named, split
 from ..errors import BenchError
 from .builtin import DATA, MODELS

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.primitives import Operand
-from ...engine.recording import TensorBase, make_tensor
-from ...errors import DtypeError, ShapeError
-from ...ops.einsum import einsum
-from ...ops.indexing import getitem
-from ...ops.linear import linear
-from ...ops.piecewise import where
-from ...tensors.tensor import Tensor
+from ..engine.primitives import Operand
+from ..engine.recording import TensorBase, make_tensor
+from ..errors import DtypeError, ShapeError
+from ..ops.einsum import einsum
+from ..ops.indexing import getitem
+from ..ops.linear import linear
+from ..ops.piecewise import where
+from ..tensors.tensor import Tensor
 
 __all__ = ["bilinear", "embedding", "linear", "one_hot"]
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ops import activations as a
-from ..ops.softmax import log_softmax, softmax, softmin
-from ..ops.transcendental import tanh
-from ..tensors.tensor import Tensor
-from . import functional as F
-from .module.module import Module
+from ...ops import activations as a
+from ...ops.softmax import log_softmax, softmax, softmin
+from ...ops.transcendental import tanh
+from ...tensors.tensor import Tensor
+from .. import functional as F
+from ..module.module import Module
 
 __all__ = [
     "GELU",

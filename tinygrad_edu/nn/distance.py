@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...engine.primitives import Operand
-from ...engine.recording import make_tensor
-from ...errors import DtypeError, ShapeError
-from ...ops.arithmetic import mul
-from ...ops.broadcasting import broadcast_tensors
-from ...ops.generator import Generator, source
-from ...ops.piecewise import clamp_min, maximum
-from ...ops.rearranging import pad as numpy_pad
-from ...ops.statistics import norm
-from ...tensors.tensor import Tensor
-from ..checks import probability
+from ..engine.primitives import Operand
+from ..engine.recording import make_tensor
+from ..errors import DtypeError, ShapeError
+from ..ops.arithmetic import mul
+from ..ops.broadcasting import broadcast_tensors
+from ..ops.generator import Generator, source
+from ..ops.piecewise import clamp_min, maximum
+from ..ops.rearranging import pad as numpy_pad
+from ..ops.statistics import norm
+from ..tensors.tensor import Tensor
+from .checks import probability
 
 __all__ = ["cosine_similarity", "dropout", "normalize", "pad", "pairwise_distance"]
 

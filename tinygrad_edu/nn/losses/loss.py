@@ -5,10 +5,10 @@ The default reduction is "sum": a batch's cost is the sum of its samples' losses
 
 from __future__ import annotations
 
-from ..tensors.tensor import Tensor
-from . import functional as F
-from .functional.reduction import REDUCTIONS, check_reduction
-from .module.module import Module
+from ...tensors.tensor import Tensor
+from .. import functional as F
+from ..module.module import Module
+from .reduction import REDUCTIONS, check_reduction
 
 __all__ = [
     "BCELoss",

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..dtypes import DType
-from ..ops import activations as a
-from ..ops.casting import check_device
-from ..tensors.tensor import Tensor
-from . import functional as F
-from .activation import _Activation
-from .checks import count
-from .init import constant_, new_parameter
-from .module.module import Module
-from .parameter import Parameter
-from .widening import watched
+from ...dtypes import DType
+from ...ops import activations as a
+from ...ops.casting import check_device
+from ...tensors.tensor import Tensor
+from .. import functional as F
+from ..checks import count
+from ..init import constant_, new_parameter
+from ..module.module import Module
+from ..parameter import Parameter
+from ..widening import watched
+from .smooth import _Activation
 
 __all__ = [
     "CELU",

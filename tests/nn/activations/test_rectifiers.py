@@ -10,7 +10,7 @@ import tinygrad_edu as tg
 from tinygrad_edu import nn
 
 
-@pytest.mark.parametrize("name", nn.rectifier.__all__)
+@pytest.mark.parametrize("name", nn.activations.rectifiers.__all__)
 def test_default_options_give_a_finite_result_and_gradient(name: str) -> None:
     options: dict[str, Any] = {"threshold": 0.1, "value": 5.0} if name == "Threshold" else {}
     module = getattr(nn, name)(**options)

@@ -1,0 +1,1 @@
+"""Losses: the functions and the modules."""
