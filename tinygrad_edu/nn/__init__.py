@@ -1,16 +1,19 @@
-"""Modules: parts of models in PyTorch's terms, their starting values, and losses that sum by default."""
+"""Modules: parts of models in PyTorch's terms, their starting values, and losses that sum by default.
+
+A file holds a subject, the functions and the modules; what it lists in `__all__` are the modules, which stand here. The
+functions stand in `functional`.
+"""
 
 from .. import absent as _absent
 from . import functional as functional
 from . import init as init
 from . import utils as utils
-from .activations.rectifiers import *
-from .activations.smooth import *
+from .activations import *
 from .containers import *
 from .dropout import *
 from .embedding import *
 from .linear import *
-from .losses.loss import *
+from .losses import *
 from .module.module import *
 from .normalization import *
 from .parameter import *

@@ -1,1 +1,5 @@
-"""Activations as modules."""
+"""Activations: each file exports the modules, and holds the functions beside them."""
+
+from .prelu import *
+from .rectifiers import *
+from .smooth import *

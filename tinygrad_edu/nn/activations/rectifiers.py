@@ -1,42 +1,20 @@
-"""The activations that are made of pieces, ReLU and its kin, as modules.
-
-`inplace` is accepted where PyTorch has it; the result is always a new tensor.
-"""
+"""The activations that are made of pieces, ReLU and its kin."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Final
 
-from ...dtypes import DType
-from ...ops import activations as a
-from ...ops.casting import check_device
-from ...tensors.tensor import Tensor
-from .. import functional as F
-from ..checks import count
-from ..init import constant_, new_parameter
-from ..module.module import Module
-from ..parameter import Parameter
-from ..widening import watched
-from .smooth import _Activation
+from ...ops import activations as ops
+from ..op_module import OpModule, function_of, module_of
 
 __all__ = [
-    "CELU",
-    "ELU",
-    "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "LeakyReLU",
-    "PReLU",
-    "ReLU",
-    "ReLU6",
-    "SELU",
-    "Softshrink",
-    "Threshold",
-]
+    "CELU", "ELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU", "ReLU", "ReLU6", "SELU",
+    "Softshrink", "Threshold",
+]  # fmt: skip
 
 
-class ReLU(_Activation):
+@module_of(ops.relu)
+class ReLU(OpModule):
     """max(x, 0).
 
     Shape: any; the dtype is kept.
@@ -48,15 +26,14 @@ class ReLU(_Activation):
     tensor([0., 2.])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.relu(x)
+    inplace: bool = False
 
 
-class ReLU6(_Activation):
+relu: Final = function_of(ReLU)
+
+
+@module_of(ops.relu6)
+class ReLU6(OpModule):
     """min(max(x, 0), 6).
 
     Shape: any; the dtype is kept.
@@ -68,15 +45,14 @@ class ReLU6(_Activation):
     tensor([0., 2.])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.relu6(x)
+    inplace: bool = False
 
 
-class LeakyReLU(_Activation):
+relu6: Final = function_of(ReLU6)
+
+
+@module_of(ops.leaky_relu)
+class LeakyReLU(OpModule):
     """x where it is positive, else `negative_slope` times x.
 
     Shape: any; integers become the default dtype.
@@ -88,61 +64,15 @@ class LeakyReLU(_Activation):
     tensor([-0.1,  2. ])
     """
 
-    negative_slope: float
-
-    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        super().__init__(negative_slope=negative_slope, inplace=inplace)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.leaky_relu(x, self.negative_slope)
+    negative_slope: float = 0.01
+    inplace: bool = False
 
 
-class PReLU(Module):
-    """x where it is positive, else x times a learnt weight.
-
-    Args:
-        num_parameters: 1, or the number of channels (axis 1) for one weight each.
-        init: the weights' starting value.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
-        dtype: that of the weight; default, the default dtype.
-
-    Shape: (N, C, *), or any for a single weight; unchanged.
-
-    Raises:
-        ShapeError: when called with an input that has not as many channels as there are weights.
-
-    Source: He et al., "Delving Deep into Rectifiers" (2015).
-
-    >>> import tinygrad_edu as tg
-    >>> tg.nn.PReLU()(tg.tensor([-1.0, 2.0])).detach()
-    tensor([-0.25,  2.  ])
-    """
-
-    weight: Parameter
-
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: DType = None) -> None:
-        super().__init__()
-        check_device(device, "PReLU")
-        self.num_parameters: int = count("PReLU", "num_parameters", num_parameters, least=1)
-        self.init = init
-        self.weight = new_parameter((self.num_parameters,), dtype)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Set the weights to their starting value."""
-        constant_(self.weight, self.init)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return watched(self, self.weight, F.prelu(x, self.weight), x)
-
-    def extra_repr(self) -> str:
-        """The number of weights."""
-        return f"num_parameters={self.num_parameters}"
+leaky_relu: Final = function_of(LeakyReLU)
 
 
-class ELU(_Activation):
+@module_of(ops.elu)
+class ELU(OpModule):
     """x where it is positive, else alpha (exp(x) - 1).
 
     Shape: any; integers become the default dtype.
@@ -154,17 +84,15 @@ class ELU(_Activation):
     tensor([-0.6321,  2.    ])
     """
 
-    alpha: float
-
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(alpha=alpha, inplace=inplace)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.elu(x, self.alpha)
+    alpha: float = 1.0
+    inplace: bool = False
 
 
-class SELU(_Activation):
+elu: Final = function_of(ELU)
+
+
+@module_of(ops.selu)
+class SELU(OpModule):
     """1.0507 elu(x, 1.6733), which keeps mean 0 and variance 1 from layer to layer.
 
     Shape: any; integers become the default dtype.
@@ -176,15 +104,14 @@ class SELU(_Activation):
     tensor([-1.1113,  2.1014])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.selu(x)
+    inplace: bool = False
 
 
-class CELU(_Activation):
+selu: Final = function_of(SELU)
+
+
+@module_of(ops.celu)
+class CELU(OpModule):
     """x where it is positive, else alpha (exp(x / alpha) - 1).
 
     Shape: any; integers become the default dtype.
@@ -196,17 +123,15 @@ class CELU(_Activation):
     tensor([-0.6321,  2.    ])
     """
 
-    alpha: float
-
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(alpha=alpha, inplace=inplace)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.celu(x, self.alpha)
+    alpha: float = 1.0
+    inplace: bool = False
 
 
-class Hardtanh(_Activation):
+celu: Final = function_of(CELU)
+
+
+@module_of(ops.hardtanh)
+class Hardtanh(OpModule):
     """x, held between `min_val` and `max_val`.
 
     Shape: any, unchanged.
@@ -216,18 +141,16 @@ class Hardtanh(_Activation):
     tensor([-1.,  1.])
     """
 
-    min_val: float
-    max_val: float
-
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(min_val=min_val, max_val=max_val, inplace=inplace)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.hardtanh(x, self.min_val, self.max_val)
+    min_val: float = -1.0
+    max_val: float = 1.0
+    inplace: bool = False
 
 
-class Hardsigmoid(_Activation):
+hardtanh: Final = function_of(Hardtanh)
+
+
+@module_of(ops.hardsigmoid)
+class Hardsigmoid(OpModule):
     """x / 6 + 1/2, held between 0 and 1.
 
     Shape: any; integers become the default dtype.
@@ -239,15 +162,14 @@ class Hardsigmoid(_Activation):
     tensor([0.25, 1.  ])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.hardsigmoid(x)
+    inplace: bool = False
 
 
-class Hardswish(_Activation):
+hardsigmoid: Final = function_of(Hardsigmoid)
+
+
+@module_of(ops.hardswish)
+class Hardswish(OpModule):
     """x hardsigmoid(x).
 
     Shape: any; integers become the default dtype.
@@ -259,15 +181,14 @@ class Hardswish(_Activation):
     tensor([-0.375,  5.   ])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.hardswish(x)
+    inplace: bool = False
 
 
-class Threshold(_Activation):
+hardswish: Final = function_of(Hardswish)
+
+
+@module_of(ops.threshold)
+class Threshold(OpModule):
     """x where it is above the threshold, else `value`.
 
     Shape: any, unchanged.
@@ -279,16 +200,14 @@ class Threshold(_Activation):
 
     threshold: float
     value: float
-
-    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
-        super().__init__(threshold=threshold, value=value, inplace=inplace)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.threshold(x, self.threshold, self.value)
+    inplace: bool = False
 
 
-class Hardshrink(_Activation):
+threshold: Final = function_of(Threshold)
+
+
+@module_of(ops.hardshrink)
+class Hardshrink(OpModule):
     """x where |x| is above `lambd`, else 0.
 
     Shape: any; the dtype is kept.
@@ -298,17 +217,11 @@ class Hardshrink(_Activation):
     tensor([-1.,  2.])
     """
 
-    lambd: float
-
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__(lambd=lambd)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.hardshrink(x, self.lambd)
+    lambd: float = 0.5
 
 
-class Softshrink(_Activation):
+@module_of(ops.softshrink)
+class Softshrink(OpModule):
     """x moved towards 0 by `lambd`, and 0 where it would cross.
 
     Shape: any; integers become the default dtype.
@@ -318,11 +231,4 @@ class Softshrink(_Activation):
     tensor([-0.5,  1.5])
     """
 
-    lambd: float
-
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__(lambd=lambd)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.softshrink(x, self.lambd)
+    lambd: float = 0.5

@@ -6,9 +6,11 @@ from ...engine.primitives import Operand
 from ...ops.arithmetic import abs, square
 from ...ops.piecewise import where
 from ...tensors.tensor import Tensor
+from ..op_module import module_of
+from .loss import Loss
 from .reduction import check_reduction, pair, reduce_losses
 
-__all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
+__all__ = ["HuberLoss", "L1Loss", "MSELoss", "SmoothL1Loss"]
 
 
 def mse_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tensor:
@@ -36,6 +38,20 @@ def mse_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tens
     return reduce_losses("mse_loss", square(x - t), reduction, x)
 
 
+@module_of(mse_loss)
+class MSELoss(Loss):
+    """(input - target)²; see `functional.mse_loss`.
+
+    Shape: any, twice the same; to (), or that shape with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.MSELoss()(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
+    tensor(5.)
+    """
+
+    reduction: str = "sum"
+
+
 def l1_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tensor:
     """|input - target|, the absolute error; its derivative at 0 is 0.
 
@@ -58,6 +74,20 @@ def l1_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tenso
     check_reduction("l1_loss", reduction)
     x, t = pair("l1_loss", input, target)
     return reduce_losses("l1_loss", abs(x - t), reduction, x)
+
+
+@module_of(l1_loss)
+class L1Loss(Loss):
+    """|input - target|; see `functional.l1_loss`.
+
+    Shape: any, twice the same; to (), or that shape with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.L1Loss()(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
+    tensor(3.)
+    """
+
+    reduction: str = "sum"
 
 
 def smooth_l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", beta: float = 1.0) -> Tensor:
@@ -93,6 +123,21 @@ def smooth_l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", b
     return reduce_losses("smooth_l1_loss", losses, reduction, x)
 
 
+@module_of(smooth_l1_loss)
+class SmoothL1Loss(Loss):
+    """A parabola for errors below `beta`, straight lines beyond; see `functional.smooth_l1_loss`.
+
+    Shape: any, twice the same; to (), or that shape with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.SmoothL1Loss()(tg.tensor([0.5, 3.0]), tg.tensor([0.0, 0.0]))
+    tensor(2.625)
+    """
+
+    reduction: str = "sum"
+    beta: float = 1.0
+
+
 def huber_loss(input: Operand, target: Operand, *, reduction: str = "sum", delta: float = 1.0) -> Tensor:
     """d² / 2 for errors d up to delta, delta (|d| - delta / 2) for larger ones.
 
@@ -122,3 +167,18 @@ def huber_loss(input: Operand, target: Operand, *, reduction: str = "sum", delta
     d = abs(x - t)
     losses = where(d.detach() <= delta, d * d * 0.5, (d - 0.5 * delta) * delta)
     return reduce_losses("huber_loss", losses, reduction, x)
+
+
+@module_of(huber_loss)
+class HuberLoss(Loss):
+    """A parabola for errors up to `delta`, straight lines beyond; see `functional.huber_loss`.
+
+    Shape: any, twice the same; to (), or that shape with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.HuberLoss(delta=2.0)(tg.tensor([0.5, 3.0]), tg.tensor([0.0, 0.0]))
+    tensor(4.125)
+    """
+
+    reduction: str = "sum"
+    delta: float = 1.0
