@@ -42,7 +42,7 @@ class OpModule(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The function of x."""
-        out: Tensor = self._function(x, **self._arguments())
+        out: Tensor = self._function(x, **self._arguments()) if self._options else self._function(x)
         return out
 
     def _arguments(self) -> dict[str, Any]:
@@ -73,7 +73,9 @@ def function_of(kind: Callable[P, OpModule]) -> Callable[Concatenate[Operand, P]
     op, last = module._function, len(module._options)
 
     def function(input: Operand, *options: Any, inplace: bool = False, **named: Any) -> Tensor:
-        out: Tensor = op(input, *options[:last], *options[last + 1 :], **named)  # all but `inplace`
+        if len(options) > last:  # leave out `inplace`; what is behind it is one too many for the op
+            options = options[:last] + options[last + 1 :]
+        out: Tensor = op(input, *options, **named)
         return out
 
     first = inspect.Parameter("input", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="Operand")
