@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
-from .optimizer import Optimizer, Params
+from .groups import Params
+from .optimizer import Optimizer
 from .options import require_between
 
 __all__ = ["Adadelta"]

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..dtypes import Array
 from ..engine.versions import mark_changed
-from .optimizer import Optimizer, Params
+from .groups import Params
+from .optimizer import Optimizer
 from .options import require_between
 
 __all__ = ["SGD"]
