@@ -73,3 +73,11 @@ def test_the_state_is_a_copy_and_has_no_functions():
 def test_a_schedule_without_a_rate():
     with pytest.raises(NotImplementedError, match="Empty does not define rate"):
         type("Empty", (lr_scheduler.LRScheduler,), {})(with_rates(1.0))
+
+
+def test_what_is_no_optimizer_is_named():
+    with pytest.raises(TypeError, match="ExponentialLR: needs the optimizer whose rates it sets, got float$"):
+        lr_scheduler.ExponentialLR(0.1, 0.5)
+    foreign = type("SGD", (), {"__module__": "torch.optim.sgd"})()
+    with pytest.raises(TypeError, match="got something of torch"):
+        lr_scheduler.ReduceLROnPlateau(foreign)

@@ -11,9 +11,12 @@ from ..errors import foreign, type_name
 from ..tensors.tensor import Tensor
 from .options import require_between, require_order
 
-__all__ = ["ParameterGroups", "Params"]
+__all__ = ["Group", "ParameterGroups", "Params"]
 
-Params: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
+Group: TypeAlias = dict[str, Any]
+"""Parameters under "params", and the options that are theirs."""
+
+Params: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
 """Tensors, (name, tensor) pairs, or parameter groups: dicts with "params" and options of their own."""
 
 # Keys that a group may have besides "params" and the options: a label, and what a scheduler notes down.
@@ -25,7 +28,7 @@ class ParameterGroups:
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
-        self.param_groups: list[dict[str, Any]] = []
+        self.param_groups: list[Group] = []
         name = type(self).__name__
         self._check(defaults, name)
         given: Any = params
@@ -48,7 +51,7 @@ class ParameterGroups:
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raise ValueError if an option has a wrong value; a subclass adds its own."""
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: Group) -> None:
         """Add a group of parameters with options of their own.
 
         Args:
@@ -109,7 +112,7 @@ class ParameterGroups:
                 require_between(name, options, key)
         self.check_options(options)
 
-    def _check_params(self, name: str, group: dict[str, Any]) -> None:
+    def _check_params(self, name: str, group: Group) -> None:
         known = {id(p): "another group" for p in self._parameters()}
         for index, p in enumerate(group["params"]):
             label = repr(group["param_names"][index]) if "param_names" in group else str(index)

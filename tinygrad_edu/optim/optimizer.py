@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,10 +20,13 @@ from ..engine.versions import mark_changed
 from ..errors import ShapeError, StateError, describe
 from ..tensors.tensor import Tensor
 from .counting import warn_of_count
-from .groups import ParameterGroups, Params
+from .groups import Group, ParameterGroups, Params
 from .options import number, sample_count
 
-__all__ = ["Optimizer"]
+__all__ = ["Optimizer", "State"]
+
+State: TypeAlias = dict[str, Any]
+"""What is remembered of one parameter, by name: numbers and arrays."""
 
 # Options of PyTorch's that say how a step is computed, and nothing of what comes out.
 _HOW = {"capturable", "differentiable", "foreach", "fused"}
@@ -65,15 +68,13 @@ class Optimizer(ParameterGroups):
     overwrites_gradient = False  # whether `update` computes in `g`, which is a copy then
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
-        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.state: dict[Tensor, State] = {}
         self._arenas: dict[Any, list[Array]] = {}
         self._views: dict[Tensor, tuple[Array, Array, Array]] = {}
         self._warned: set[str] = set()
         super().__init__(params, defaults)
 
-    def update(
-        self, p: Array, g: Array, state: dict[str, Any], lr: float, group: dict[str, Any], scratch: Array
-    ) -> None:
+    def update(self, p: Array, g: Array, state: State, lr: float, group: Group, scratch: Array) -> None:
         """Change one parameter in place; a subclass writes this.
 
         Args:
@@ -147,7 +148,7 @@ class Optimizer(ParameterGroups):
             self._step_group(group, lr, count)
         return loss
 
-    def _step_group(self, group: dict[str, Any], lr: float, count: float) -> None:
+    def _step_group(self, group: Group, lr: float, count: float) -> None:
         divisor = -count if group.get("maximize") else count
         decay = 0.0 if self.decoupled_decay else group.get("weight_decay", 0.0)
         for p in group["params"]:
@@ -181,7 +182,7 @@ class Optimizer(ParameterGroups):
             held = self._views[p] = (array, views[0], views[1])
         return held
 
-    def _rate(self, index: int, group: dict[str, Any]) -> float:
+    def _rate(self, index: int, group: Group) -> float:
         """The learning rate of a group as a Python number, which keeps float32 from turning into float64."""
         lr = group["lr"]
         if type(lr) is not float:
@@ -241,7 +242,7 @@ class Optimizer(ParameterGroups):
                 f"{name}: the groups have {have} parameters, those in the state {got}: "
                 "make the optimizer with the same groups before loading"
             )
-        groups: list[dict[str, Any]] = []
+        groups: list[Group] = []
         for mine, theirs in zip(self.param_groups, saved):
             where = f"{name}, group {len(groups)}"
             missing = [key for key in self.defaults if key not in theirs]
@@ -271,7 +272,7 @@ class Optimizer(ParameterGroups):
         self.param_groups[:] = groups
         self.state = state
 
-    def _rehearse(self, what: str, p: Tensor, state: Mapping[str, Any], group: dict[str, Any]) -> None:
+    def _rehearse(self, what: str, p: Tensor, state: State, group: Group) -> None:
         """Raise ValueError if `update` cannot go on from `state`: tried on copies."""
         trial = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in state.items()}
         array = p.array.copy()
