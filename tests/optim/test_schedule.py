@@ -76,7 +76,7 @@ def test_a_schedule_without_a_rate():
 
 
 def test_what_is_no_optimizer_is_named():
-    with pytest.raises(TypeError, match="ExponentialLR: needs the optimizer whose rates it sets, got float$"):
+    with pytest.raises(TypeError, match=r"ExponentialLR: needs the optimizer whose rates it sets, got float$"):
         lr_scheduler.ExponentialLR(0.1, 0.5)
     foreign = type("SGD", (), {"__module__": "torch.optim.sgd"})()
     with pytest.raises(TypeError, match="got something of torch"):

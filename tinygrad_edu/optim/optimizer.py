@@ -15,7 +15,7 @@ import numpy as np
 from ..autograd.modes import enable_grad
 from ..autograd.running import clear
 from ..dtypes import Array
-from ..engine.recording import TensorBase
+from ..engine.recording import array_of
 from ..engine.versions import mark_changed
 from ..errors import ShapeError, StateError, describe
 from ..tensors.tensor import Tensor
@@ -300,7 +300,7 @@ def _loaded(what: str, key: str, value: Any, p: Tensor) -> Any:
         if not number(value) >= 0:
             raise ValueError(f"{what} is {value!r}, it must be a number of steps: nothing was loaded")
         return int(value)
-    array = value.array if isinstance(value, TensorBase) else value
+    array = array_of(value)
     if not isinstance(array, np.ndarray):
         return array
     if array.shape != p.array.shape:

@@ -76,9 +76,7 @@ def cross_entropy(
         return _soft_cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
     classes = _Classes.read("cross_entropy", x, places, weight, ignore_index)
     rows = classes.rows(x)
-    losses = softmax_cross_entropy(rows, classes.targets)
-    if classes.weights is not None:
-        losses = losses * classes.weights[classes.targets]
+    losses = classes.weighted(softmax_cross_entropy(rows, classes.targets))
     if label_smoothing:
         everywhere = log_softmax(rows, 1)
         if classes.weights is not None:
@@ -162,9 +160,7 @@ def nll_loss(
     losses = -getitem(rows, (np.arange(rows.shape[0]), classes.targets))
     if not comes_from(x, "log_softmax") and losses.array.size and np.minimum.reduce(losses.array) < -0.01:
         warn("nll_loss: input is positive, so it is no logarithm of probabilities: use log_softmax, or cross_entropy")
-    if classes.weights is not None:
-        losses = losses * classes.weights[classes.targets]
-    return classes.reduce(losses, reduction, x)
+    return classes.reduce(classes.weighted(losses), reduction, x)
 
 
 @module_of(nll_loss)
@@ -230,6 +226,10 @@ class _Classes:
         elif len(shape) > 2:
             x = x.movedim(1, -1).reshape(-1, shape[1])
         return x if self.counts is None else getitem(x, self.counts)
+
+    def weighted(self, losses: Tensor) -> Tensor:
+        """Each loss times the weight of its class."""
+        return losses if self.weights is None else losses * self.weights[self.targets]
 
     def reduce(self, losses: Tensor, reduction: str, x: Tensor) -> Tensor:
         """Reduce the losses of the rows that count; the mean divides by their weights."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...engine.recording import array_of
 from ...engine.versions import mark_changed
 from ...errors import StateError, refuse_mask, type_name
 from ...tensors.tensor import Tensor
@@ -44,7 +45,7 @@ def load_state_dict(module: ModuleTree[Any], state: Mapping[str, Any], strict: b
         if name in state:
             value = state[name]
             refuse_mask(value, f"load_state_dict(): {name}")
-            arrays[name] = array = value.array if isinstance(value, Tensor) else np.asarray(value)
+            arrays[name] = array = np.asarray(array_of(value))
             if array.shape != target.shape:
                 misfits.append(f"{name}: shape {array.shape} in the state_dict, {target.shape} in the module")
             elif not np.can_cast(array.dtype, target.dtype, "same_kind"):
