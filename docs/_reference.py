@@ -103,6 +103,8 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
 }
 # Tables that are public: the file that defines and documents each.
 DATA = {"PRIMITIVES": "engine.primitives", "NUMPY_FUNCTIONS": "engine.primitives", "LAWS": "testing.laws.call"}
+# Base classes that stand in a file of their own, but are half of the one class that is made of them.
+HALVES = ("ModuleTree", "ParameterGroups")
 # The order in which pages take their names; the ones with particular tastes choose first.
 ORDER = [
     "errors",
@@ -197,7 +199,8 @@ def _title(home: str) -> str:
 
 def _entry(package: str, name: str, value: Any) -> str:
     if inspect.isclass(value):
-        return f".. autoclass:: {package}.{name}"
+        halves = any(base.__name__ in HALVES for base in value.__bases__)
+        return f".. autoclass:: {package}.{name}" + "\n   :inherited-members:" * halves
     if callable(value):
         return f".. autofunction:: {package}.{name}"
     if isinstance(value, np.dtype):
@@ -280,9 +283,13 @@ def returns_tensor(
 def public_bases(app: Any, name: str, obj: Any, options: Any, bases: list[Any]) -> None:
     """Show the nearest base class that has a public name."""
     hidden = ("TensorBase", "TensorOperators", "TensorMethods", "InplaceMethods")
+    hidden += ("OpModule", "Layer", "Loss", "WeightedLoss", *HALVES)
     for i, base in enumerate(bases):
         if inspect.isclass(base):  # and not Dataset[T]
-            bases[i] = next((c for c in base.__mro__ if c.__name__[0] != "_" and c.__name__ not in hidden), object)
+            public = [c for c in base.__mro__ if c.__name__[0] != "_" and c.__name__ not in (*hidden, "Generic")]
+            bases[i] = public[0]
+        elif getattr(base, "__origin__", object).__name__ in HALVES:
+            bases[i] = object
 
 
 def skip(app: Any, what: str, name: str, obj: Any, skipped: bool, options: Any) -> bool | None:

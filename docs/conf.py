@@ -37,7 +37,9 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-autodoc_type_aliases = {name: name for name in ("Array", "Axes", "DType", "Operand", "Params", "Shape")}
+autodoc_type_aliases = {
+    name: name for name in ("Array", "Axes", "DType", "Group", "Operand", "Params", "Shape", "State")
+}
 default_role = "code"
 add_module_names = False
 napoleon_google_docstring = True

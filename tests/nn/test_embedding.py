@@ -1,4 +1,4 @@
-"""Embedding: lookups, padding, and indices that are out of range."""
+"""Embedding: lookups, padding, and indices that are out of range; one_hot."""
 
 from __future__ import annotations
 
@@ -53,3 +53,16 @@ def test_from_pretrained() -> None:
 
 def test_an_empty_batch() -> None:
     assert nn.Embedding(4, 2)(tg.zeros(0, dtype=tg.int64)).shape == (0, 2)
+
+
+def test_one_hot() -> None:
+    assert nn.functional.one_hot(tg.tensor([[1, 0]])).tolist() == [[[0, 1], [1, 0]]]
+    assert nn.functional.one_hot(tg.zeros(0, dtype=tg.int64), 3).shape == (0, 3)
+    with pytest.raises(ValueError, match=r"the index at \[1\] is 3, with num_classes=3 it must be from 0 to 2"):
+        nn.functional.one_hot(tg.tensor([0, 3]), 3)
+    with pytest.raises(ValueError, match=r"the index at \[0\] is -1"):
+        nn.functional.one_hot(tg.tensor([-1, 3]))
+    with pytest.raises(ValueError, match="pass num_classes"):
+        nn.functional.one_hot(tg.zeros(0, dtype=tg.int64))
+    with pytest.raises(tg.DtypeError, match="one_hot takes integer class indices, got dtype float32"):
+        nn.functional.one_hot(tg.tensor([1.0]))

@@ -64,3 +64,10 @@ def test_misfits(module: nn.Module, shape: tuple[int, ...], message: str) -> Non
 def test_options_are_checked(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         nn.LayerNorm(**options)
+
+
+def test_normalize_of_zero_vectors_has_finite_gradients() -> None:
+    x = tg.tensor([[0.0, 0.0], [3.0, 4.0]], requires_grad=True)
+    nn.functional.normalize(x).sum().backward()
+    assert x.grad is not None
+    assert np.isfinite(x.grad.array).all()

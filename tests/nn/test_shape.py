@@ -1,6 +1,8 @@
-"""Flatten and Unflatten."""
+"""Flatten, Unflatten and pad."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
@@ -22,3 +24,24 @@ def test_unflatten_undoes_it() -> None:
     assert nn.Flatten()(out).tolist() == x.tolist()
     with pytest.raises(tg.ShapeError):
         nn.Unflatten(1, (5, 5))(x)
+
+
+def test_pad_begins_with_the_last_axis() -> None:
+    out = nn.functional.pad(tg.ones(1, 2), (1, 2, 3, 0), value=9.0)
+    assert out.shape == (4, 5)
+    assert out.tolist()[3] == [9.0, 1.0, 1.0, 9.0, 9.0]
+    assert out.tolist()[0] == [9.0] * 5
+
+
+@pytest.mark.parametrize(
+    ("args", "kind", "message"),
+    [
+        (((1, 2, 3),), tg.ShapeError, r"\(1, 2, 3\) has 3 numbers; a tensor of shape \(1, 2\) takes pairs"),
+        (((1,) * 6,), tg.ShapeError, r"has 6 numbers; .* at most 2, beginning with the last axis"),
+        (((1, 1), "mirror"), ValueError, "unknown mode 'mirror': use 'constant', 'reflect', 'replicate', 'circular'"),
+        (((1, 1), "reflect", 2.0), ValueError, "value=2.0 is for mode='constant', not for 'reflect'"),
+    ],
+)
+def test_pad_misfits(args: tuple[Any, ...], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        nn.functional.pad(tg.ones(1, 2), *args)

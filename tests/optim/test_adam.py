@@ -2,24 +2,20 @@
 
 import numpy as np
 import pytest
+from made import leaf
 
-import tinygrad_edu as tg
 from tinygrad_edu.optim import Adam, AdamW
 
 
-def parameter(*values):
-    return tg.tensor(list(values), requires_grad=True, dtype="float64")
-
-
 def test_the_first_step_has_length_lr_whatever_the_gradient():
-    w = parameter(0.0, 0.0, 0.0)
+    w = leaf(0.0, 0.0, 0.0)
     w.grad = [1e-4, -1.0, 1e4]
     Adam([w], lr=0.1, eps=0.0).step()
     np.testing.assert_allclose(w.array, [-0.1, 0.1, -0.1], rtol=1e-12)
 
 
 def test_a_constant_gradient_gives_steps_of_length_lr():
-    w = parameter(0.0)
+    w = leaf(0.0)
     optimizer = Adam([w], lr=0.1, eps=0.0)
     for _ in range(5):
         w.grad = [3.0]
@@ -29,7 +25,7 @@ def test_a_constant_gradient_gives_steps_of_length_lr():
 
 
 def test_coupled_decay_goes_through_the_gradient_and_decoupled_decay_does_not():
-    coupled, decoupled = parameter(8.0), parameter(8.0)
+    coupled, decoupled = leaf(8.0), leaf(8.0)
     coupled.grad, decoupled.grad = [0.0], [0.0]
     Adam([coupled], lr=0.5, weight_decay=0.5, eps=0.0).step()
     AdamW([decoupled], lr=0.5, weight_decay=0.5, eps=1e-8).step()
@@ -40,7 +36,7 @@ def test_coupled_decay_goes_through_the_gradient_and_decoupled_decay_does_not():
 def test_amsgrad_does_not_forget_a_large_gradient():
     steps = {}
     for amsgrad in (False, True):
-        w = parameter(0.0)
+        w = leaf(0.0)
         optimizer = Adam([w], lr=0.1, betas=(0.0, 0.5), eps=0.0, amsgrad=amsgrad)
         for g in (100.0, 1.0, 1.0, 1.0, 1.0):
             before = w.item()
@@ -52,7 +48,7 @@ def test_amsgrad_does_not_forget_a_large_gradient():
 
 def walked(kind, gradients, **options):
     """Where a parameter that starts at (1, -2) is after each of the gradients."""
-    w = parameter(1.0, -2.0)
+    w = leaf(1.0, -2.0)
     optimizer = kind([w], **options)
     positions = []
     for g in gradients:
@@ -95,7 +91,7 @@ def test_every_step_is_that_of_the_formula(kind, amsgrad, maximize, decay):
 
 @pytest.mark.parametrize(("kind", "decay"), [(Adam, 0.0), (AdamW, 1e-2)])
 def test_options_that_are_not_given_are_pytorchs(kind, decay):
-    w = parameter(1.0)
+    w = leaf(1.0)
     assert kind([w]).defaults == {
         "lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": decay, "amsgrad": False, "maximize": False,
     }  # fmt: skip
@@ -104,7 +100,7 @@ def test_options_that_are_not_given_are_pytorchs(kind, decay):
 
 
 def test_the_largest_mean_is_remembered_only_for_amsgrad():
-    w = parameter(1.0)
+    w = leaf(1.0)
     w.grad = [1.0]
     for amsgrad in (False, True):
         optimizer = Adam([w], amsgrad=amsgrad)
@@ -114,7 +110,7 @@ def test_the_largest_mean_is_remembered_only_for_amsgrad():
 
 @pytest.mark.parametrize("kind", [Adam, AdamW])
 def test_options_out_of_range(kind):
-    w = parameter(1.0)
+    w = leaf(1.0)
     for allowed in ({"betas": [0.0, 0.0]}, {"betas": (0.999, 0.5)}, {"eps": 0.0}, {"weight_decay": 0.0}):
         kind([w], **allowed)
     for betas in ((1.0, 0.5), (-0.125, 0.5), (float("nan"), 0.5)):

@@ -3,17 +3,14 @@
 import math
 
 import pytest
+from optimizers import with_rates
 
 import tinygrad_edu as tg
 from tinygrad_edu.optim import SGD, lr_scheduler
 
 
-def optimizer(*rates):
-    return SGD([{"params": tg.tensor([1.0], requires_grad=True), "lr": lr} for lr in rates])
-
-
 def rates(make, epochs, *first):
-    schedule = make(optimizer(*(first or (1.0,))))
+    schedule = make(with_rates(*(first or (1.0,))))
     seen = []
     for _ in range(epochs):
         seen.append(schedule.get_last_lr())
@@ -55,7 +52,7 @@ def test_the_rates_reach_the_steps():
 
 
 def test_a_plateau():
-    o = optimizer(1.0)
+    o = with_rates(1.0)
     schedule = lr_scheduler.ReduceLROnPlateau(o, factor=0.5, patience=1, cooldown=1, min_lr=0.3)
     seen = []
     for loss in [5.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 1.0, 1.0, tg.tensor(1.0)]:
@@ -68,23 +65,6 @@ def test_a_plateau():
     assert o.param_groups[0]["lr"] == 0.3
     up.step(2.0)
     assert o.param_groups[0]["lr"] == pytest.approx(0.03)
-
-
-def test_saving_and_loading():
-    first = optimizer(1.0)
-    schedule = lr_scheduler.StepLR(first, 2, gamma=0.5)
-    for _ in range(3):
-        schedule.step()
-    second = optimizer(9.0)
-    twin = lr_scheduler.StepLR(second, 7)
-    second.load_state_dict(first.state_dict())
-    twin.load_state_dict(schedule.state_dict())
-    assert twin.get_last_lr() == [0.5]
-    for s in (schedule, twin):
-        s.step()
-    assert twin.get_last_lr() == schedule.get_last_lr() == [0.25]
-    with pytest.raises(ValueError, match=r"ExponentialLR\.load_state_dict\(\): the state has .*step_size"):
-        lr_scheduler.ExponentialLR(first, 0.5).load_state_dict(schedule.state_dict())
 
 
 @pytest.mark.parametrize(
@@ -105,7 +85,7 @@ def test_saving_and_loading():
 )
 def test_wrong_arguments(make, error, message):
     with pytest.raises(error, match=message):
-        make(optimizer(1.0))
+        make(with_rates(1.0))
 
 
 @pytest.mark.parametrize("wrong", [None, "fast", [0.1]])
@@ -117,17 +97,6 @@ def test_a_function_that_returns_no_number(wrong):
     with pytest.raises(TypeError, match="for epoch 1"):
         schedule.step()
     assert (schedule.last_epoch, schedule.get_last_lr()) == (0, [4.0])
-
-
-def test_a_rate_that_is_no_number():
-    class Forgetful(lr_scheduler.LRScheduler):
-        def rate(self, base, epoch, group):
-            base / (1 + epoch)
-
-    sgd = SGD([tg.tensor([1.0])], lr=8.0)
-    with pytest.raises(TypeError, match=r"Forgetful\.rate\(\) returned None .* Does it end without a return\?"):
-        Forgetful(sgd)
-    assert sgd.param_groups[0]["lr"] == 8.0
 
 
 # ---- values, ends of ranges, defaults ----
@@ -149,7 +118,7 @@ def test_a_rate_that_is_no_number():
     ],
 )
 def test_the_rate_of_every_epoch(make, rate):
-    schedule = make(optimizer(8.0))
+    schedule = make(with_rates(8.0))
     assert schedule.last_epoch == 0
     for epoch in range(9):
         assert schedule.last_epoch == epoch
@@ -157,29 +126,7 @@ def test_the_rate_of_every_epoch(make, rate):
         assert type(lr) is float
         assert lr == pytest.approx(rate(epoch), rel=1e-12, abs=1e-12)
         schedule.step()
-    assert make(optimizer(8.0, 4.0)).base_lrs == [8.0, 4.0]
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda o, **more: lr_scheduler.StepLR(o, 2, 0.5, **more),
-        lambda o, **more: lr_scheduler.MultiStepLR(o, [2, 3], 0.5, **more),
-        lambda o, **more: lr_scheduler.ExponentialLR(o, 0.5, **more),
-        lambda o, **more: lr_scheduler.LinearLR(o, 0.5, **more),
-        lambda o, **more: lr_scheduler.CosineAnnealingLR(o, 5, **more),
-        lambda o, **more: lr_scheduler.LambdaLR(o, lambda t: 0.5**t, **more),
-    ],
-)
-def test_going_on_after_an_epoch(make):
-    first = optimizer(8.0)
-    schedule = make(first)
-    for _ in range(3):
-        schedule.step()
-    second = optimizer(1.0)
-    second.param_groups[0]["initial_lr"] = 8.0
-    assert make(second, last_epoch=2).get_last_lr() == schedule.get_last_lr()
-    assert first.param_groups[0]["initial_lr"] == 8.0
+    assert make(with_rates(8.0, 4.0)).base_lrs == [8.0, 4.0]
 
 
 @pytest.mark.parametrize(
@@ -198,38 +145,25 @@ def test_going_on_after_an_epoch(make):
     ],
 )
 def test_just_out_of_range(make):
-    sgd = optimizer(1.0)
+    sgd = with_rates(1.0)
     with pytest.raises(ValueError, match="must be"):
         make(sgd)
     assert sgd.param_groups[0]["lr"] == 1.0
 
 
-def test_the_state_is_a_copy_and_has_no_functions():
-    schedule = lr_scheduler.MultiStepLR(optimizer(8.0), [3, 1], gamma=0.5)
-    state = schedule.state_dict()
-    assert state == {"milestones": [1, 3], "gamma": 0.5, "base_lrs": [8.0], "last_epoch": 0}
-    state["milestones"].append(9)
-    assert schedule.milestones == [1, 3]
-    schedule.load_state_dict(state)
-    state["milestones"].append(10)
-    assert schedule.milestones == [1, 3, 9]
-    factors = lr_scheduler.LambdaLR(optimizer(8.0), lambda t: 1.0).state_dict()
-    assert factors == {"base_lrs": [8.0], "last_epoch": 0}
-
-
 def test_a_plateau_as_it_begins():
     for mode, best in (("min", math.inf), ("max", -math.inf)):
-        assert lr_scheduler.ReduceLROnPlateau(optimizer(8.0), mode).state_dict() == {
+        assert lr_scheduler.ReduceLROnPlateau(with_rates(8.0), mode).state_dict() == {
             "mode": mode, "factor": 0.1, "patience": 10, "threshold": 1e-4, "cooldown": 0, "min_lr": 0.0,
             "best": best, "num_bad_epochs": 0, "cooldown_counter": 0,
         }  # fmt: skip
-    given = lr_scheduler.ReduceLROnPlateau(optimizer(8.0), "max", 0.5, 3, 0.25, cooldown=2, min_lr=0.125)
+    given = lr_scheduler.ReduceLROnPlateau(with_rates(8.0), "max", 0.5, 3, 0.25, cooldown=2, min_lr=0.125)
     assert [given.factor, given.patience, given.threshold, given.cooldown, given.min_lr] == [0.5, 3, 0.25, 2, 0.125]
 
 
 @pytest.mark.parametrize(("mode", "sign"), [("min", 1.0), ("max", -1.0)])
 def test_what_is_better_by_the_threshold_is_better(mode, sign):
-    schedule = lr_scheduler.ReduceLROnPlateau(optimizer(8.0), mode, 0.5, 1, threshold=0.25)
+    schedule = lr_scheduler.ReduceLROnPlateau(with_rates(8.0), mode, 0.5, 1, threshold=0.25)
     seen = []
     # From 8, better is less than 6 (or more than 10): what is just that is no better.
     for value in (8.0, 8.0 - sign * 2.0, 8.0 - sign * 2.5, 8.0 - sign * 2.5):
@@ -241,7 +175,7 @@ def test_what_is_better_by_the_threshold_is_better(mode, sign):
 
 
 def test_epochs_of_a_cooldown_do_not_count():
-    sgd = optimizer(8.0, 4.0)
+    sgd = with_rates(8.0, 4.0)
     schedule = lr_scheduler.ReduceLROnPlateau(sgd, factor=0.5, patience=0, cooldown=2, min_lr=1.5)
     seen = []
     for _ in range(8):
@@ -257,8 +191,3 @@ def test_epochs_of_a_cooldown_do_not_count():
         (2.0, 1.5, 0, 0),
         (1.5, 1.5, 2, 0),
     ]
-
-
-def test_a_schedule_without_a_rate():
-    with pytest.raises(NotImplementedError, match="Empty does not define rate"):
-        type("Empty", (lr_scheduler.LRScheduler,), {})(optimizer(1.0))

@@ -6,19 +6,17 @@ import itertools
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from ..dtypes import Array
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.recording import array_of, make_tensor
 from ..errors import ShapeError
+from ..ops.generator import AnyGenerator
 from ..tensors.creation import as_tensor
 from ..tensors.tensor import Tensor
 from .sampler import permutation
-
-if TYPE_CHECKING:
-    from ..ops.generator import AnyGenerator
 
 __all__ = ["ConcatDataset", "Dataset", "Subset", "TensorDataset", "random_split"]
 
@@ -81,7 +79,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
             )
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
-        index = index.array if isinstance(index, TensorBase) else index
+        index = array_of(index)
         try:
             return tuple([_rows(t, index) for t in self.tensors])
         except IndexError as error:

@@ -13,7 +13,7 @@ from ..engine.recording import TensorBase, make_tensor
 from ..errors import ShapeError, refuse_mask
 from ..ops.generator import AnyGenerator, source
 from .dataset import batch_reader
-from .sampler import BatchSampler, RandomSampler, SequentialSampler
+from .sampler import BatchSampler, RandomSampler, SequentialSampler, is_count, require_count
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -81,7 +81,7 @@ class DataLoader:
             )
         if not hasattr(dataset, "__getitem__"):
             raise TypeError(f"DataLoader: a {type(dataset).__name__} has no samples: dataset[i] must give sample i")
-        if not _is_count(num_workers) or num_workers < 0:
+        if not is_count(num_workers) or num_workers < 0:
             raise ValueError(f"DataLoader: num_workers={num_workers!r} must be an integer >= 0")
         if sampler is not None and shuffle:
             raise ValueError("DataLoader: shuffle=True with a sampler, which decides the order itself: drop one")
@@ -99,8 +99,8 @@ class DataLoader:
         elif batch_size is None:
             if drop_last:
                 raise ValueError("DataLoader: drop_last=True with batch_size=None: there are no batches to drop")
-        elif not _is_count(batch_size) or batch_size <= 0:
-            raise ValueError(f"DataLoader: batch_size={batch_size!r} must be a positive integer")
+        else:
+            require_count("DataLoader", "batch_size", batch_size)
         self.dataset: Any = dataset
         self.batch_size = batch_size
         self.num_workers = num_workers
@@ -215,10 +215,6 @@ def _stack(tensors: Sequence[Any]) -> Any:
     if any(t.source is not None for t in tensors):
         return np.stack(list(tensors))  # the op of this library
     return make_tensor(np.stack(arrays), None)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _entry(sample: Any, key: Any, index: int) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from ..engine.recording import TensorBase
+from ..engine.recording import array_of
 from ..ops.generator import AnyGenerator, source
 
 __all__ = [
@@ -87,7 +87,7 @@ class RandomSampler(Sampler[int]):
         generator: AnyGenerator | None = None,
     ) -> None:
         if num_samples is not None:
-            _require_count("RandomSampler", "num_samples", num_samples)
+            require_count("RandomSampler", "num_samples", num_samples)
         self.data_source = data_source
         self.replacement = replacement
         source(generator)  # an error now, not in the first loop
@@ -163,8 +163,8 @@ class WeightedRandomSampler(Sampler[int]):
         replacement: bool = True,
         generator: AnyGenerator | None = None,
     ) -> None:
-        _require_count("WeightedRandomSampler", "num_samples", num_samples)
-        odds = np.asarray(weights.array if isinstance(weights, TensorBase) else weights, dtype=np.float64)
+        require_count("WeightedRandomSampler", "num_samples", num_samples)
+        odds = np.asarray(array_of(weights), dtype=np.float64)
         if odds.ndim != 1:
             raise ValueError(f"WeightedRandomSampler: weights have shape {odds.shape}: give one number per sample")
         wrong = np.flatnonzero(~(np.isfinite(odds) & (odds >= 0)))
@@ -212,7 +212,7 @@ class BatchSampler(Sampler[list[int]]):
     """
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool = False) -> None:
-        _require_count("BatchSampler", "batch_size", batch_size)
+        require_count("BatchSampler", "batch_size", batch_size)
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last
@@ -233,6 +233,12 @@ def permutation(size: int, generator: AnyGenerator | None) -> list[int]:
     return source(generator).permutation(size).tolist()  # type: ignore[no-any-return]
 
 
-def _require_count(owner: str, argument: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value <= 0:
+def is_count(value: Any) -> bool:
+    """Whether `value` is an integer."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def require_count(owner: str, argument: str, value: Any) -> None:
+    """Raise ValueError unless `value` is a positive integer."""
+    if not is_count(value) or value <= 0:
         raise ValueError(f"{owner}: {argument}={value!r} must be a positive integer")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -64,30 +63,22 @@ def open_gradient(model: Module, images: Tensor, digits: Tensor) -> OpenedGradie
     model.double().eval()
     model.zero_grad()
     layer = [module for module in model.modules() if isinstance(module, Linear)][-1]
-    kept: list[Tensor] = []
-
-    def keep(module: Module, inputs: Any, output: Tensor) -> None:
-        output.retain_grad()  # so that backward() leaves δ here
-        kept.extend((inputs[0], output))
-
-    handle = layer.register_forward_hook(keep)
     logits = model(images.double())
-    handle.remove()
-    cross_entropy(logits, digits).backward()
-    x, output = kept
-    assert layer.weight.grad is not None
-    assert output.grad is not None
+    cross_entropy(logits, digits, reduction="none").backward(per_sample=True)
 
-    pull = np.abs(output.grad.numpy()).T @ np.abs(x.detach().numpy())  # per weight, Σ |x·δ|
+    opened = layer.weight.sample_grads
+    pull = np.abs(opened.materialize().numpy()).sum(0)  # of each weight, Σ |x·δ|
     row, column = (int(i) for i in np.unravel_index(pull.argmax(), pull.shape))
-    opened = OpenedGradient(
+    explanation = opened.explain((row, column))
+    terms = sorted(explanation.rows)  # by the sample's number
+    found = OpenedGradient(
         output=row,
         unit=column,
         digits=digits.numpy(),
         probabilities=softmax(logits.detach(), 1).numpy()[:, row],
-        x=x.detach().numpy()[:, column],
-        delta=output.grad.numpy()[:, row],
-        gradient=layer.weight.grad[row, column].item(),
+        x=np.array([term.x for term in terms]),
+        delta=np.array([term.delta for term in terms]),
+        gradient=explanation.total,
     )
-    np.testing.assert_allclose(opened.total, opened.gradient, rtol=0, atol=1e-12 * np.abs(opened.terms).sum())
-    return opened
+    np.testing.assert_allclose(found.total, found.gradient, rtol=0, atol=1e-12 * np.abs(found.terms).sum())
+    return found

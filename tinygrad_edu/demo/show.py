@@ -57,10 +57,10 @@ layer, these images pull hardest at the one from hidden unit {unit} to the outpu
 is a sum with one term per image:
 """
 WHERE_FROM = """
-x is what unit {unit} sends out for an image; a forward hook on the layer kept it. δ is the derivative of
-that image's own cost with respect to the layer's output; output.retain_grad() kept it. For cross-entropy it is
-p({output}), the probability that the model gives to {output}, minus 1 where the image does show {article}
-{output}.
+x is what unit {unit} sends out for an image. δ is the derivative of that image's own cost with respect to the
+layer's output. backward(per_sample=True) kept both; weight.sample_grads.explain(({output}, {unit})) reads them off.
+For cross-entropy δ is p({output}), the probability that the model gives to {output}, minus 1 where the image does
+show {article} {output}.
 """
 ALL_ZERO = """
 Every term is zero: no unit of the hidden layer answers to these images any more. Steps that are too large do

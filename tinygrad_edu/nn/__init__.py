@@ -1,19 +1,22 @@
-"""Modules: parts of models in PyTorch's terms, their starting values, and losses that sum by default."""
+"""Modules: parts of models in PyTorch's terms, their starting values, and losses that sum by default.
+
+A file holds a subject, the functions and the modules; what it lists in `__all__` are the modules, which stand here. The
+functions stand in `functional`.
+"""
 
 from .. import absent as _absent
 from . import functional as functional
 from . import init as init
 from . import utils as utils
-from .activation import *
+from .activations import *
 from .containers import *
 from .dropout import *
 from .embedding import *
 from .linear import *
-from .loss import *
+from .losses import *
 from .module.module import *
 from .normalization import *
 from .parameter import *
-from .rectifier import *
 from .shape import *
 
 _absent.explain_names(__name__, "functional", "init", "utils")

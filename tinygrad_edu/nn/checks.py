@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import describe
 from ..tensors.tensor import Tensor
 
-__all__ = ["count", "probability", "refuse_data"]
+__all__ = ["count", "first_place", "probability", "refuse_data"]
 
 
 def count(module: str, name: str, value: Any, least: int = 0) -> int:
@@ -29,6 +29,11 @@ def probability(name: str, p: Any) -> float:
     if not 0 <= p <= 1:
         raise ValueError(f"{name}: p={p} is not a probability: it must be between 0 and 1")
     return float(p)
+
+
+def first_place(wrong: Any) -> tuple[int, ...]:
+    """The index of the first True in an array of booleans that has one."""
+    return tuple(int(i) for i in np.argwhere(wrong)[0])
 
 
 def refuse_data(kind: type, args: tuple[Any, ...]) -> None:

@@ -28,10 +28,12 @@ class _Numbered(Module, Generic[T]):
         return [part for _, part in self._members(self._kind)]
 
     def _rebuild(self, parts: Iterable[T]) -> None:
+        """Hold these parts instead: those that have a name keep it, the others are numbered."""
+        names = {id(part): name for name, part in self._members(self._kind) if not name.isdigit()}
         for name in self._names():
             delattr(self, name)
         for index, part in enumerate(parts):
-            self._add(str(index), part)
+            self._add(names.get(id(part), str(index)), part)
 
     def _add(self, name: str, part: Any) -> None:
         if not isinstance(part, Module):
@@ -59,9 +61,12 @@ class _Numbered(Module, Generic[T]):
     def __getitem__(self, index: slice) -> Self: ...
     def __getitem__(self, index: int | slice) -> T | Self:
         if isinstance(index, slice):
+            chosen = self._names()[index]
+            named = any(not name.isdigit() for name in chosen)
             part = type(self).__new__(type(self))
             Module.__init__(part)
-            part._rebuild(self._parts()[index])
+            for i, name in enumerate(chosen):
+                part._add(name if named else str(i), self.__dict__[name])
             return part
         return self.__dict__[self._name(index.__index__())]  # type: ignore[no-any-return]
 
@@ -128,23 +133,7 @@ class Sequential(_Numbered[Module]):
             for index, part in enumerate(args):
                 self._add(str(index), part)
 
-    def _rebuild(self, parts: Iterable[Module]) -> None:
-        names = {id(part): name for name, part in self._members("module") if not name.isdigit()}
-        for name in self._names():
-            delattr(self, name)
-        for index, part in enumerate(parts):
-            self._add(names.get(id(part), str(index)), part)
-
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            chosen = self._names()[index]
-            named = any(not name.isdigit() for name in chosen)
-            modules = [self.__dict__[name] for name in chosen]
-            part = type(self).__new__(type(self))
-            Module.__init__(part)
-            for i, (name, module) in enumerate(zip(chosen, modules)):
-                part._add(name if named else str(i), module)
-            return part
         return super().__getitem__(index)
 
     def __add__(self, other: Sequential) -> Sequential:

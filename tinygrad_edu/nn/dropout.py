@@ -2,12 +2,57 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ..engine.primitives import Operand
+from ..engine.recording import make_tensor
+from ..errors import DtypeError
+from ..ops.arithmetic import mul
+from ..ops.generator import Generator, source
 from ..tensors.tensor import Tensor
-from . import functional as F
 from .checks import probability
 from .module.module import Module
 
 __all__ = ["Dropout"]
+
+
+def dropout(
+    input: Operand,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Set each number to 0 with probability `p`, and divide the others by 1 - p, so that the mean stays.
+
+    Args:
+        input: floating tensor of any shape.
+        p: the probability with which a number is dropped.
+        training: if False, the result is the input.
+        inplace: accepted for PyTorch's sake; the result is always a new tensor.
+        generator: where the random numbers come from; default, the default generator.
+
+    Returns:
+        Tensor of the shape of `input`.
+
+    Raises:
+        ValueError: if `p` is not between 0 and 1.
+        DtypeError: if `input` is not floating.
+
+    Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting" (2014).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.dropout(tg.ones(3), p=1.0)
+    tensor([0., 0., 0.])
+    """
+    p = probability("dropout", p)
+    if input.dtype.kind != "f":
+        raise DtypeError(f"dropout: input has dtype {input.dtype}, it must be floating-point: use .float()")
+    if not training or p == 0:
+        return input  # type: ignore[no-any-return]
+    kept = source(generator).random(input.shape, np.float32) >= p
+    scale = np.multiply(kept, 1 / (1 - p) if p < 1 else 0.0, dtype=input.dtype)
+    return mul(input, make_tensor(np.asarray(scale), None))
 
 
 class Dropout(Module):
@@ -38,7 +83,7 @@ class Dropout(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x, in part silenced when in training."""
-        return F.dropout(x, self.p, self.training)
+        return dropout(x, self.p, self.training)
 
     def extra_repr(self) -> str:
         """The probability."""

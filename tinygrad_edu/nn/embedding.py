@@ -1,23 +1,109 @@
-"""Embedding: a learnt vector for each of a number of things."""
+"""Embedding: a learnt vector for each of a number of things; and one_hot, the embedding of no weight."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..dtypes import DType
-from ..errors import ShapeError
-from ..ops.casting import check_device
+from ..engine.primitives import Operand
+from ..engine.recording import array_of, make_tensor
+from ..errors import DtypeError, ShapeError
+from ..ops.indexing import getitem
+from ..ops.piecewise import where
 from ..tensors.tensor import Tensor
-from . import functional as F
 from . import init
-from .checks import count
-from .module.module import Module
+from .checks import count, first_place
+from .layer import Layer
 from .parameter import Parameter
 
 __all__ = ["Embedding"]
 
 
-class Embedding(Module):
+def embedding(input: Operand, weight: Operand, padding_idx: int | None = None) -> Tensor:
+    """The rows of `weight` at the given indices.
+
+    Args:
+        input: integers of shape (*), each from 0 to num_embeddings - 1.
+        weight: tensor of shape (num_embeddings, embedding_dim).
+        padding_idx: an index whose row gets no gradient.
+
+    Returns:
+        Tensor of shape (*, embedding_dim). A row that is read several times gets the sum of the gradients.
+
+    Raises:
+        DtypeError: if the indices are not integers.
+        IndexError: if one is out of range; the message says which, and where.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.embedding(tg.tensor([1, 1]), tg.tensor([[0.0, 1.0], [2.0, 3.0]]))
+    tensor([[2., 3.],
+            [2., 3.]])
+    """
+    index = _integers(input, "Embedding takes integer indices")
+    if len(weight.shape) != 2:
+        raise ShapeError(f"embedding: weight has shape {weight.shape}, not (num_embeddings, embedding_dim)")
+    size = weight.shape[0]
+    if index.size and (index.min() < 0 or index.max() >= size):
+        place = first_place((index < 0) | (index >= size))
+        shown = f"[{', '.join(map(str, place))}]" if place else ""
+        raise IndexError(
+            f"Embedding has num_embeddings={size}, so indices go from 0 to {size - 1}, "
+            f"but index{shown} is {int(index[place])}"
+        )
+    rows = getitem(weight, index)
+    if padding_idx is not None and isinstance(rows, Tensor):
+        is_padding = (index == padding_idx % size)[..., None]
+        if is_padding.any():
+            rows = where(make_tensor(is_padding, None), rows.detach(), rows)
+    return rows
+
+
+def one_hot(tensor: Operand, num_classes: int = -1) -> Tensor:
+    """For each class index a vector of zeros with a one at that place.
+
+    Args:
+        tensor: integers of shape (*), each 0 or more.
+        num_classes: size of the new last axis; -1 for one more than the largest index.
+
+    Returns:
+        Tensor of int64, of shape (*, num_classes).
+
+    Raises:
+        DtypeError: if the indices are not integers.
+        ValueError: if one is out of range, or there is none to tell `num_classes` by.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.one_hot(tg.tensor([0, 2]), 3)
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
+    index = _integers(tensor, "one_hot takes integer class indices")
+    if num_classes == -1:
+        if not index.size:
+            raise ValueError("one_hot of no indices cannot tell how many classes there are: pass num_classes")
+        num_classes = int(index.max()) + 1
+    wrong = (index < 0) | (index >= num_classes)
+    if wrong.any():
+        place = first_place(wrong)
+        raise ValueError(
+            f"one_hot: the index at {list(place)} is {int(index[place])}, with num_classes={num_classes} "
+            f"it must be from 0 to {num_classes - 1}"
+        )
+    out = np.zeros((*index.shape, num_classes), np.int64)
+    np.put_along_axis(out, index[..., None], 1, axis=-1)
+    return make_tensor(out, None)
+
+
+def _integers(given: Operand, what: str) -> Any:
+    index: Any = np.asarray(array_of(given))
+    if index.dtype.kind not in "iu":
+        raise DtypeError(f"{what}, got dtype {index.dtype}: use .long()")
+    return index
+
+
+class Embedding(Layer):
     """Row `i` of the weight for each index `i`.
 
     The weight starts normally distributed with mean 0 and deviation 1, and 0 at `padding_idx`. PyTorch's
@@ -55,14 +141,12 @@ class Embedding(Module):
         dtype: DType = None,
     ) -> None:
         super().__init__()
-        check_device(device, "Embedding")
         self.num_embeddings: int = count("Embedding", "num_embeddings", num_embeddings)
         self.embedding_dim: int = count("Embedding", "embedding_dim", embedding_dim)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(f"Embedding: padding_idx={padding_idx} is out of range for {num_embeddings} embeddings")
         self.padding_idx: int | None = None if padding_idx is None else padding_idx % num_embeddings
-        self.weight = init.new_parameter((self.num_embeddings, self.embedding_dim), dtype)
-        self.reset_parameters()
+        self._make_parameters(device, dtype, weight=(self.num_embeddings, self.embedding_dim))
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
@@ -97,7 +181,7 @@ class Embedding(Module):
 
     def forward(self, index: Tensor) -> Tensor:
         """The vectors of the indices."""
-        return F.embedding(index, self.weight, self.padding_idx)
+        return embedding(index, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         """The sizes."""

@@ -7,13 +7,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..dtypes import DType, get_default_dtype
 from ..engine.versions import mark_changed
 from ..errors import DtypeError, ShapeError
-from ..ops.casting import as_dtype
 from ..ops.generator import Generator, source
 from ..tensors.tensor import Tensor
-from .parameter import Parameter
 
 __all__ = [
     "calculate_gain",
@@ -32,12 +29,6 @@ __all__ = [
 ]
 
 T = TypeVar("T", bound=Tensor)
-
-
-def new_parameter(shape: tuple[int, ...], dtype: DType = None) -> Parameter:
-    """A Parameter of zeros, of the default dtype unless another is given."""
-    wanted = get_default_dtype() if dtype is None else as_dtype(dtype, "Parameter")
-    return Parameter(np.zeros(shape, wanted))
 
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> T:

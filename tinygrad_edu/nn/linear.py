@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import DType
+from ..engine.primitives import Operand
 from ..errors import ShapeError
-from ..ops.casting import check_device
+from ..ops.einsum import einsum
 from ..ops.linear import linear
 from ..tensors.tensor import Tensor
-from . import functional as F
 from . import init
 from .checks import count
+from .layer import Layer
 from .module.module import Module
 from .parameter import Parameter
 from .widening import watched
@@ -22,7 +23,7 @@ from .widening import watched
 __all__ = ["Bilinear", "Identity", "Linear"]
 
 
-class Linear(Module):
+class Linear(Layer):
     """x @ weight.T + bias, along the last axis.
 
     Weight and bias start uniform between plus and minus 1/sqrt(in_features), as PyTorch's do.
@@ -55,12 +56,10 @@ class Linear(Module):
         self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: DType = None
     ) -> None:
         super().__init__()
-        check_device(device, "Linear")
         self.in_features: int = count("Linear", "in_features", in_features)
         self.out_features: int = count("Linear", "out_features", out_features)
-        self.weight = init.new_parameter((self.out_features, self.in_features), dtype)
-        self.register_parameter("bias", init.new_parameter((self.out_features,), dtype) if bias else None)
-        self.reset_parameters()
+        out = (self.out_features,)
+        self._make_parameters(device, dtype, weight=(*out, self.in_features), bias=out if bias else None)
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew."""
@@ -102,7 +101,37 @@ def _way_out(shape: tuple[int, ...], wanted: int) -> str:
     return f"axis -1 is {shape[-1]}. Set in_features={shape[-1]}?"
 
 
-class Bilinear(Module):
+def bilinear(input1: Operand, input2: Operand, weight: Operand, bias: Operand = None) -> Tensor:
+    """input1 @ weight[k] @ input2 + bias[k], for each output feature k.
+
+    Args:
+        input1: tensor of shape (*, in1_features).
+        input2: tensor of shape (*, in2_features).
+        weight: tensor of shape (out_features, in1_features, in2_features).
+        bias: tensor of shape (out_features,), or None.
+
+    Returns:
+        Tensor of shape (*, out_features).
+
+    Raises:
+        ShapeError: if the sizes do not fit.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.bilinear(tg.ones(1, 2), tg.ones(1, 3), tg.ones(1, 2, 3))
+    tensor([[6.]])
+    """
+    wanted = weight.shape[1:]
+    have = (*input1.shape[-1:], *input2.shape[-1:])
+    if len(weight.shape) != 3 or have != wanted or input1.shape[:-1] != input2.shape[:-1]:
+        raise ShapeError(
+            f"bilinear: inputs of shapes {input1.shape} and {input2.shape} do not fit a weight of shape "
+            f"{weight.shape}: it takes (*, weight.shape[1]) and (*, weight.shape[2]), with the same axes in front"
+        )
+    out = einsum("...i,kij,...j->...k", input1, weight, input2)
+    return out if bias is None else out + bias
+
+
+class Bilinear(Layer):
     """x1 @ weight[k] @ x2 + bias[k], for each output feature k.
 
     Args:
@@ -136,13 +165,11 @@ class Bilinear(Module):
         dtype: DType = None,
     ) -> None:
         super().__init__()
-        check_device(device, "Bilinear")
         self.in1_features: int = count("Bilinear", "in1_features", in1_features, least=1)
         self.in2_features: int = count("Bilinear", "in2_features", in2_features, least=1)
         self.out_features: int = count("Bilinear", "out_features", out_features)
-        self.weight = init.new_parameter((self.out_features, self.in1_features, self.in2_features), dtype)
-        self.register_parameter("bias", init.new_parameter((self.out_features,), dtype) if bias else None)
-        self.reset_parameters()
+        out, ins = (self.out_features,), (self.in1_features, self.in2_features)
+        self._make_parameters(device, dtype, weight=(*out, *ins), bias=out if bias else None)
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew."""
@@ -152,7 +179,7 @@ class Bilinear(Module):
 
     def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
         """One number for each output feature."""
-        return watched(self, self.weight, F.bilinear(x1, x2, self.weight, self.bias), x1, x2)
+        return watched(self, self.weight, bilinear(x1, x2, self.weight, self.bias), x1, x2)
 
     def extra_repr(self) -> str:
         """The sizes, and whether there is a bias."""

@@ -1,54 +1,78 @@
-"""LayerNorm and RMSNorm."""
+"""LayerNorm, RMSNorm, and vectors of length 1."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..dtypes import DType
+from ..engine.primitives import Operand
 from ..errors import ShapeError
-from ..ops.casting import check_device
 from ..ops.normalization import layer_norm, rms_norm
+from ..ops.norms import norm
+from ..ops.piecewise import clamp_min
 from ..tensors.tensor import Tensor
 from . import init
 from .checks import count
-from .module.module import Module
+from .layer import Layer
 from .parameter import Parameter
 from .widening import watched
 
 __all__ = ["LayerNorm", "RMSNorm"]
 
 
-class _Norm(Module):
+def normalize(input: Operand, p: float = 2.0, dim: int = 1, eps: float = 1e-12, *, axis: int | None = None) -> Tensor:
+    """Divided by the p-norm along an axis, or by `eps` where the norm is smaller.
+
+    Args:
+        input: floating tensor of one axis or more.
+        p: which norm.
+        dim: the axis along which the vectors lie.
+        eps: the least norm that is divided by.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor of the shape of `input`.
+
+    Raises:
+        ShapeError: if there is no such axis.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.normalize(tg.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    tensor([[0.6, 0.8],
+            [0. , 0. ]])
+    """
+    dim = dim if axis is None else axis
+    return input / clamp_min(norm(input, p, dim, keepdim=True), eps)  # type: ignore[no-any-return]
+
+
+class _Norm(Layer):
     """What both have: the trailing shape, and a weight that starts at 1."""
 
     weight: Parameter | None
 
-    def __init__(
-        self,
-        normalized_shape: int | Sequence[int],
-        eps: float | None,
-        elementwise_affine: bool,
-        device: Any,
-        dtype: DType,
-    ) -> None:
+    def __init__(self, normalized_shape: int | Sequence[int], eps: float | None, elementwise_affine: bool) -> None:
         super().__init__()
         name = type(self).__name__
-        check_device(device, name)
         sizes = normalized_shape if isinstance(normalized_shape, Sequence) else (normalized_shape,)
         self.normalized_shape: tuple[int, ...] = tuple(count(name, "normalized_shape", n, least=1) for n in sizes)
         if eps is not None and not eps >= 0:
             raise ValueError(f"{name}: eps must be 0 or more, got {eps}")
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        self.register_parameter(
-            "weight", init.new_parameter(self.normalized_shape, dtype) if elementwise_affine else None
-        )
 
     def reset_parameters(self) -> None:
         """Set the weight to 1, and the bias to 0."""
         if self.weight is not None:
             init.ones_(self.weight)
+
+    def _normalized(self, norm: Callable[..., Tensor], x: Tensor, *parameters: Parameter | None) -> Tensor:
+        """What the op `norm` gives; its errors name the module."""
+        try:
+            out = norm(x, self.normalized_shape, *parameters, self.eps)
+        except ShapeError as error:
+            raise ShapeError(str(error).replace(norm.__name__, type(self).__name__, 1)) from error
+        return watched(self, self.weight, out, x)
 
     def extra_repr(self) -> str:
         """The shape and the options."""
@@ -90,10 +114,9 @@ class LayerNorm(_Norm):
         device: Any = None,
         dtype: DType = None,
     ) -> None:
-        super().__init__(normalized_shape, eps, elementwise_affine, device, dtype)
-        has_bias = elementwise_affine and bias
-        self.register_parameter("bias", init.new_parameter(self.normalized_shape, dtype) if has_bias else None)
-        self.reset_parameters()
+        super().__init__(normalized_shape, eps, elementwise_affine)
+        shape = self.normalized_shape if elementwise_affine else None
+        self._make_parameters(device, dtype, weight=shape, bias=shape if bias else None)
 
     def reset_parameters(self) -> None:
         """Set the weight to 1, and the bias to 0."""
@@ -103,11 +126,7 @@ class LayerNorm(_Norm):
 
     def forward(self, x: Tensor) -> Tensor:
         """x, normalised."""
-        try:
-            out = layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
-        except ShapeError as error:
-            raise ShapeError(str(error).replace("layer_norm", "LayerNorm", 1)) from error
-        return watched(self, self.weight, out, x)
+        return self._normalized(layer_norm, x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """The shape and the options, and whether there is a bias."""
@@ -144,13 +163,9 @@ class RMSNorm(_Norm):
         device: Any = None,
         dtype: DType = None,
     ) -> None:
-        super().__init__(normalized_shape, eps, elementwise_affine, device, dtype)
-        self.reset_parameters()
+        super().__init__(normalized_shape, eps, elementwise_affine)
+        self._make_parameters(device, dtype, weight=self.normalized_shape if elementwise_affine else None)
 
     def forward(self, x: Tensor) -> Tensor:
         """x, divided by its root mean square."""
-        try:
-            out = rms_norm(x, self.normalized_shape, self.weight, self.eps)
-        except ShapeError as error:
-            raise ShapeError(str(error).replace("rms_norm", "RMSNorm", 1)) from error
-        return watched(self, self.weight, out, x)
+        return self._normalized(rms_norm, x, self.weight)

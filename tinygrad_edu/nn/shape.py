@@ -1,17 +1,22 @@
-"""Flatten and Unflatten."""
+"""Flatten, Unflatten, and numbers put around."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..engine.primitives import Operand
+from ..errors import ShapeError
 from ..ops import shape as s
+from ..ops.rearranging import pad as numpy_pad
 from ..tensors.tensor import Tensor
 from .module.module import Module
+from .op_module import OpModule, module_of
 
 __all__ = ["Flatten", "Unflatten"]
 
 
-class Flatten(Module):
+@module_of(s.flatten)
+class Flatten(OpModule):
     """Merge the axes from `start_dim` to `end_dim` into one; by default all but the first, the sample axis.
 
     Raises:
@@ -22,18 +27,8 @@ class Flatten(Module):
     (5, 64)
     """
 
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        super().__init__()
-        self.start_dim = start_dim
-        self.end_dim = end_dim
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x with the axes merged."""
-        return s.flatten(x, self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        """The first and the last axis."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+    start_dim: int = 1
+    end_dim: int = -1
 
 
 class Unflatten(Module):
@@ -59,3 +54,42 @@ class Unflatten(Module):
     def extra_repr(self) -> str:
         """The axis and its new sizes."""
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
+def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
+    """With numbers put around, in PyTorch's call form: pairs from the last axis backwards.
+
+    Args:
+        input: tensor of any shape.
+        pad: how many before and after: (last axis before, after, axis before that before, after, …).
+            Negative numbers crop: after an axis was reflected or replicated, but before it is made circular or
+            constants are put around.
+        mode: "constant", "reflect", "replicate" or "circular".
+        value: the number put there, for "constant"; default 0.
+
+    Returns:
+        Tensor, longer along each padded axis.
+
+    Raises:
+        ShapeError: if there are more pairs than axes, or not pairs at all.
+        ValueError: for an unknown mode, or a value where it is not used.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.pad(tg.tensor([[1.0, 2.0]]), (1, 0, 0, 1))
+    tensor([[0., 1., 2.],
+            [0., 0., 0.]])
+    """
+    names = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+    if mode not in names:
+        raise ValueError(f"pad: unknown mode {mode!r}: use {', '.join(map(repr, names))}")
+    if mode != "constant" and value is not None:
+        raise ValueError(f"pad: value={value} is for mode='constant', not for {mode!r}")
+    depth = len(input.shape)
+    if len(pad) % 2 or len(pad) > 2 * depth:
+        raise ShapeError(
+            f"pad: {tuple(pad)} has {len(pad)} numbers; a tensor of shape {input.shape} takes pairs "
+            f"(before, after), at most {depth}, beginning with the last axis"
+        )
+    pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)][::-1]
+    widths = [(0, 0)] * (depth - len(pairs)) + pairs
+    return numpy_pad(input, widths, names[mode], 0.0 if value is None else value)

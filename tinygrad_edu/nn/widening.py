@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakSet
 
 from ..dtypes import float32, float64
 from ..engine.callsite import PACKAGE, warn
 from ..tensors.tensor import Tensor
+from .module.module import Module
 from .parameter import Parameter
-
-if TYPE_CHECKING:
-    from .module.module import Module
 
 __all__ = ["watched"]
 
@@ -52,8 +50,6 @@ def _tell(layer: Module, inputs: tuple[Any, ...]) -> None:
 
 def _outermost(layer: Module) -> Module | None:
     """The model in whose call the layer is called; None in a check of gradients, where float64 is what is wanted."""
-    from .module.module import Module
-
     call, model = Module.__call__.__code__, layer
     frame = sys._getframe(1)
     while frame.f_back is not None:

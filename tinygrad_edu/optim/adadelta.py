@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
-from .optimizer import Optimizer, Params
+from .averages import average_square
+from .groups import Group, Params
+from .optimizer import Optimizer, State
 from .options import require_between
 
 __all__ = ["Adadelta"]
@@ -62,28 +64,20 @@ class Adadelta(Optimizer):
         if not 0.0 <= options["rho"] <= 1.0:
             raise ValueError(f"Adadelta: rho={options['rho']!r} must be >= 0 and <= 1")
 
-    def update(
-        self, p: Array, g: Array, state: dict[str, Any], lr: float, group: dict[str, Any], scratch: Array
-    ) -> None:
+    def update(self, p: Array, g: Array, state: State, lr: float, group: Group, scratch: Array) -> None:
         """Move by the gradient in units of past steps."""
         if not state:
             state.update(step=0, square_avg=np.zeros_like(p), acc_delta=np.zeros_like(p))
         state["step"] += 1
         rho, eps = group["rho"], group["eps"]
         square, steps = state["square_avg"], state["acc_delta"]
-        np.multiply(g, g, scratch)
-        scratch *= 1.0 - rho
-        square *= rho
-        square += scratch
+        average_square(square, g, rho, scratch)
         np.add(steps, eps, scratch)
         np.sqrt(scratch, scratch)
         scratch *= g
         np.add(square, eps, g)
         np.sqrt(g, g)
         scratch /= g  # the step Δ
-        np.multiply(scratch, scratch, g)
-        g *= 1.0 - rho
-        steps *= rho
-        steps += g
+        average_square(steps, scratch, rho, g)
         scratch *= lr
         p -= scratch

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
-from .optimizer import Optimizer, Params
+from .groups import Group, Params
+from .optimizer import Optimizer, State
 from .options import require_between
 
 __all__ = ["Adagrad"]
@@ -70,9 +71,7 @@ class Adagrad(Optimizer):
         for key in ("lr_decay", "initial_accumulator_value", "eps"):
             require_between("Adagrad", options, key)
 
-    def update(
-        self, p: Array, g: Array, state: dict[str, Any], lr: float, group: dict[str, Any], scratch: Array
-    ) -> None:
+    def update(self, p: Array, g: Array, state: State, lr: float, group: Group, scratch: Array) -> None:
         """Move by the gradient over the root of the sum of its squares."""
         if not state:
             state.update(step=0, sum=np.full_like(p, group["initial_accumulator_value"]))

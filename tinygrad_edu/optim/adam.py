@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
-from .optimizer import Optimizer, Params
+from .averages import average, average_square
+from .groups import Group, Params
+from .optimizer import Optimizer, State
 from .options import require_between
 
 __all__ = ["Adam", "AdamW"]
@@ -77,9 +79,7 @@ class Adam(Optimizer):
             if not 0.0 <= beta < 1.0:
                 raise ValueError(f"{name}: betas={betas!r}: betas[{index}] must be >= 0 and < 1")
 
-    def update(
-        self, p: Array, g: Array, state: dict[str, Any], lr: float, group: dict[str, Any], scratch: Array
-    ) -> None:
+    def update(self, p: Array, g: Array, state: State, lr: float, group: Group, scratch: Array) -> None:
         """Move by the ratio of the running means."""
         if not state:
             state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
@@ -90,13 +90,8 @@ class Adam(Optimizer):
         mean, square = state["exp_avg"], state["exp_avg_sq"]
         if self.decoupled_decay and group["weight_decay"]:
             p *= 1.0 - lr * group["weight_decay"]
-        np.subtract(g, mean, scratch)
-        scratch *= 1.0 - beta1
-        mean += scratch
-        np.multiply(g, g, scratch)
-        scratch *= 1.0 - beta2
-        square *= beta2
-        square += scratch
+        average(mean, g, beta1, scratch)
+        average_square(square, g, beta2, scratch)
         if group["amsgrad"]:
             square = np.maximum(state["max_exp_avg_sq"], square, out=state["max_exp_avg_sq"])
         np.sqrt(square, scratch)

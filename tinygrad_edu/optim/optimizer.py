@@ -1,4 +1,4 @@
-"""What every optimizer does: parameter groups, their options and state, and the step over all of them.
+"""What every optimizer does: the step over all parameters, and what is remembered of each.
 
 A gradient is kept as a sum over samples, so a step may be told how many samples that sum stands for:
 `step(samples=n)` divides by n, once, at the very end. Micro-batches, uneven batches and workers just add.
@@ -7,35 +7,32 @@ A gradient is kept as a sum over samples, so a step may be told how many samples
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..autograd.modes import enable_grad
 from ..autograd.running import clear
-from ..dtypes import Array, require_float
-from ..engine.recording import TensorBase
+from ..dtypes import Array
+from ..engine.recording import array_of
 from ..engine.versions import mark_changed
-from ..errors import ShapeError, StateError, describe, foreign, type_name
+from ..errors import ShapeError, StateError, describe
+from ..tensors.tensor import Tensor
 from .counting import warn_of_count
-from .options import number, require_between, require_order, sample_count
+from .groups import Group, ParameterGroups, Params
+from .options import number, sample_count
 
-if TYPE_CHECKING:
-    from ..tensors.tensor import Tensor
+__all__ = ["Optimizer", "State"]
 
-__all__ = ["Optimizer", "Params"]
+State: TypeAlias = dict[str, Any]
+"""What is remembered of one parameter, by name: numbers and arrays."""
 
-Params: TypeAlias = "Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]"
-"""Tensors, (name, tensor) pairs, or parameter groups: dicts with "params" and options of their own."""
-
-# Keys that a group may have besides "params" and the options: a label, and what a scheduler notes down.
-_NOTES = {"initial_lr", "name", "param_names"}
 # Options of PyTorch's that say how a step is computed, and nothing of what comes out.
 _HOW = {"capturable", "differentiable", "foreach", "fused"}
 
 
-class Optimizer:
+class Optimizer(ParameterGroups):
     """Base class of the optimizers.
 
     A subclass writes `update`, which changes one parameter, and passes the defaults of its options:
@@ -71,34 +68,13 @@ class Optimizer:
     overwrites_gradient = False  # whether `update` computes in `g`, which is a copy then
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
-        self.defaults = defaults
-        self.param_groups: list[dict[str, Any]] = []
-        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.state: dict[Tensor, State] = {}
         self._arenas: dict[Any, list[Array]] = {}
         self._views: dict[Tensor, tuple[Array, Array, Array]] = {}
         self._warned: set[str] = set()
-        name = type(self).__name__
-        self._check(defaults, name)
-        given: Any = params
-        if isinstance(given, TensorBase):
-            raise TypeError(f"{name}: params is one tensor, not an iterable of tensors: pass [tensor]")
-        if hasattr(given, "parameters") or isinstance(given, dict) or not isinstance(given, Iterable):
-            hint = "its .parameters()" if hasattr(given, "parameters") else "a list of tensors or of groups"
-            hint = "what it returns: call it, with ()" if callable(given) and hint[0] == "a" else hint
-            raise TypeError(f"{name}: params is a {type(given).__name__}: pass {hint}")
-        require_order(name, given)
-        given = list(given)
-        if not given:
-            raise ValueError(
-                f"{name}: params is empty, there is nothing to optimize. "
-                "Has the model parameters, and was its generator used up by an earlier loop?"
-            )
-        for group in given if isinstance(given[0], dict) else [{"params": given}]:
-            self.add_param_group(group)
+        super().__init__(params, defaults)
 
-    def update(
-        self, p: Array, g: Array, state: dict[str, Any], lr: float, group: dict[str, Any], scratch: Array
-    ) -> None:
+    def update(self, p: Array, g: Array, state: State, lr: float, group: Group, scratch: Array) -> None:
         """Change one parameter in place; a subclass writes this.
 
         Args:
@@ -111,48 +87,6 @@ class Optimizer:
             scratch: an array like `p` to compute in, which the next parameter computes in as well.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define update(), which changes one parameter")
-
-    def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raise ValueError if an option has a wrong value; a subclass adds its own."""
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group of parameters with options of their own.
-
-        Args:
-            param_group: "params" (a tensor, tensors, or (name, tensor) pairs) and any of the options.
-
-        Raises:
-            ValueError: for no parameters, one that is computed or there already, an unknown or wrong option.
-            DtypeError: for a parameter that is not floating-point.
-            TypeError: for something that is no tensor.
-
-        >>> import tinygrad_edu as tg
-        >>> w, b = tg.tensor([1.0], requires_grad=True), tg.tensor([0.0], requires_grad=True)
-        >>> optimizer = tg.optim.SGD([w], lr=0.1)
-        >>> optimizer.add_param_group({"params": b, "lr": 0.01})
-        >>> [group["lr"] for group in optimizer.param_groups]
-        [0.1, 0.01]
-        """
-        name = f"{type(self).__name__}, group {len(self.param_groups)}"
-        if not isinstance(param_group, dict):
-            raise TypeError(f"{name}: a parameter group is a dict with 'params', got {type(param_group).__name__}")
-        if "params" not in param_group:
-            raise ValueError(f"{name}: the group has no 'params', only {', '.join(param_group)}")
-        params = param_group["params"]
-        require_order(name, params)
-        entries: list[Any] = [params] if isinstance(params, TensorBase) else list(params)
-        if not entries:
-            raise ValueError(f"{name}: 'params' is empty, there is nothing to optimize")
-        named = [entry for entry in entries if isinstance(entry, tuple)]
-        if named and len(named) != len(entries):
-            raise ValueError(f"{name}: {len(named)} of {len(entries)} parameters have a name: give all or none one")
-        group = {**self.defaults, **param_group}
-        group["params"] = [entry[1] for entry in entries] if named else entries
-        if named:
-            group["param_names"] = [entry[0] for entry in entries]
-        self._check_params(name, group)
-        self._check(group, name)
-        self.param_groups.append(group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients.
@@ -214,7 +148,7 @@ class Optimizer:
             self._step_group(group, lr, count)
         return loss
 
-    def _step_group(self, group: dict[str, Any], lr: float, count: float) -> None:
+    def _step_group(self, group: Group, lr: float, count: float) -> None:
         divisor = -count if group.get("maximize") else count
         decay = 0.0 if self.decoupled_decay else group.get("weight_decay", 0.0)
         for p in group["params"]:
@@ -248,7 +182,7 @@ class Optimizer:
             held = self._views[p] = (array, views[0], views[1])
         return held
 
-    def _rate(self, index: int, group: dict[str, Any]) -> float:
+    def _rate(self, index: int, group: Group) -> float:
         """The learning rate of a group as a Python number, which keeps float32 from turning into float64."""
         lr = group["lr"]
         if type(lr) is not float:
@@ -308,7 +242,7 @@ class Optimizer:
                 f"{name}: the groups have {have} parameters, those in the state {got}: "
                 "make the optimizer with the same groups before loading"
             )
-        groups: list[dict[str, Any]] = []
+        groups: list[Group] = []
         for mine, theirs in zip(self.param_groups, saved):
             where = f"{name}, group {len(groups)}"
             missing = [key for key in self.defaults if key not in theirs]
@@ -338,7 +272,7 @@ class Optimizer:
         self.param_groups[:] = groups
         self.state = state
 
-    def _rehearse(self, what: str, p: Tensor, state: Mapping[str, Any], group: dict[str, Any]) -> None:
+    def _rehearse(self, what: str, p: Tensor, state: State, group: Group) -> None:
         """Raise ValueError if `update` cannot go on from `state`: tried on copies."""
         trial = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in state.items()}
         array = p.array.copy()
@@ -350,52 +284,6 @@ class Optimizer:
             raise ValueError(f"{what} lacks {error}, it has {have}. Nothing was loaded") from error
         except (TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{what} does not suit {type(self).__name__} ({error}). Nothing was loaded") from error
-
-    def __repr__(self) -> str:
-        lines = [f"{type(self).__name__} ("]
-        for index, group in enumerate(self.param_groups):
-            lines.append(f"  group {index}: {len(group['params'])} parameters")
-            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key not in ("params", "param_names")]
-        return "\n".join([*lines, ")"])
-
-    def _parameters(self) -> list[Tensor]:
-        return [p for group in self.param_groups for p in group["params"]]
-
-    # Checks
-
-    def _check(self, options: Mapping[str, Any], name: str) -> None:
-        """Check the names and values of the options of the group called `name`."""
-        unknown = options.keys() - self.defaults.keys() - _NOTES - {"params"}
-        if unknown:
-            raise ValueError(
-                f"{name}: unknown option {sorted(unknown)[0]!r} of a group: it may have {', '.join(self.defaults)}"
-            )
-        for key in ("lr", "weight_decay"):
-            if key in options:
-                require_between(name, options, key)
-        self.check_options(options)
-
-    def _check_params(self, name: str, group: dict[str, Any]) -> None:
-        known = {id(p): "another group" for p in self._parameters()}
-        for index, p in enumerate(group["params"]):
-            label = repr(group["param_names"][index]) if "param_names" in group else str(index)
-            if not isinstance(p, TensorBase):
-                hint = ", not a Tensor: pass a dict for every group" if isinstance(p, dict) else ", not a Tensor"
-                raise TypeError(f"{name}: parameter {label} is {foreign(p) or f'a {type_name(p)}{hint}'}")
-            require_float(p.array.dtype, f"{name}: parameter {label}")
-            if not p.is_leaf:  # type: ignore[attr-defined]
-                raise ValueError(
-                    f"{name}: parameter {label}, of shape {p.array.shape}, was computed from others, "
-                    "and changing it would not change those: pass what it was made of, or .detach() it"
-                )
-            if not p.array.flags.writeable:
-                raise ValueError(f"{name}: the memory of parameter {label} is read-only: pass a copy, tg.tensor(...)")
-            if id(p) in known:
-                raise ValueError(
-                    f"{name}: parameter {label}, of shape {p.array.shape}, is also in {known[id(p)]}: "
-                    "it would be changed twice in a step"
-                )
-            known[id(p)] = "this group, a second time"
 
 
 def _no_closure(owner: str, given: Any) -> TypeError:
@@ -412,7 +300,7 @@ def _loaded(what: str, key: str, value: Any, p: Tensor) -> Any:
         if not number(value) >= 0:
             raise ValueError(f"{what} is {value!r}, it must be a number of steps: nothing was loaded")
         return int(value)
-    array = value.array if isinstance(value, TensorBase) else value
+    array = array_of(value)
     if not isinstance(array, np.ndarray):
         return array
     if array.shape != p.array.shape:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
-from .optimizer import Optimizer, Params
+from .averages import average, average_square
+from .groups import Group, Params
+from .optimizer import Optimizer, State
 from .options import require_between
 
 __all__ = ["RMSprop"]
@@ -75,9 +77,7 @@ class RMSprop(Optimizer):
         require_between("RMSprop", options, "eps")
         require_between("RMSprop", options, "momentum")
 
-    def update(
-        self, p: Array, g: Array, state: dict[str, Any], lr: float, group: dict[str, Any], scratch: Array
-    ) -> None:
+    def update(self, p: Array, g: Array, state: State, lr: float, group: Group, scratch: Array) -> None:
         """Move by the gradient over the root of its running mean square."""
         if not state:
             state.update(step=0, square_avg=np.zeros_like(p))
@@ -87,15 +87,10 @@ class RMSprop(Optimizer):
             state["grad_avg"] = np.zeros_like(p)
         state["step"] += 1
         alpha, square = group["alpha"], state["square_avg"]
-        np.multiply(g, g, scratch)
-        scratch *= 1.0 - alpha
-        square *= alpha
-        square += scratch
+        average_square(square, g, alpha, scratch)
         if group["centered"]:
             mean = state["grad_avg"]
-            np.subtract(g, mean, scratch)
-            scratch *= 1.0 - alpha
-            mean += scratch
+            average(mean, g, alpha, scratch)
             np.multiply(mean, mean, scratch)
             np.subtract(square, scratch, scratch)
             np.sqrt(scratch, scratch)

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..dtypes import Array
 from ..engine.versions import mark_changed
-from .optimizer import Optimizer, Params
+from .groups import Group, Params
+from .optimizer import Optimizer, State
 from .options import require_between
 
 __all__ = ["SGD"]
@@ -78,7 +79,7 @@ class SGD(Optimizer):
                 ": it needs momentum > 0 and no dampening"
             )
 
-    def _step_group(self, group: dict[str, Any], lr: float, count: float) -> None:
+    def _step_group(self, group: Group, lr: float, count: float) -> None:
         if group["momentum"] or group["weight_decay"]:
             super()._step_group(group, lr, count)
             return
@@ -94,9 +95,7 @@ class SGD(Optimizer):
             subtract(array, scratch, array)
             mark_changed(array)
 
-    def update(
-        self, p: Array, g: Array, state: dict[str, Any], lr: float, group: dict[str, Any], scratch: Array
-    ) -> None:
+    def update(self, p: Array, g: Array, state: State, lr: float, group: Group, scratch: Array) -> None:
         """Move against the gradient, or against the buffer of gradients."""
         momentum = group["momentum"]
         direction = g

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from ... import optim
-from ...nn import loss as modules
-from ...nn.functional import classification, probability, regression
+from ...nn import functional, losses
 from ...scripts import ScriptError, loaded, named, split
 from ..errors import BenchError
 from .builtin import DATA, MODELS
@@ -33,7 +32,10 @@ OPTIMIZERS: dict[str, Any] = {
     "adadelta": optim.Adadelta,
 }
 LOSSES: dict[str, Any] = {
-    name: getattr(place, name) for place in (classification, regression, probability, modules) for name in place.__all__
+    name: value
+    for place in (functional, losses)
+    for name, value in vars(place).items()
+    if getattr(value, "__module__", "").startswith(losses.__name__)
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,10 +15,7 @@ from ...sample_rules.families import Custom
 from ...sample_rules.ids import NOBODY
 from ...tensors.tensor import Tensor
 
-if TYPE_CHECKING:
-    from .module import Module
-
-__all__ = ["Hooks", "call"]
+__all__ = ["Entry", "Hooks"]
 
 Entry: TypeAlias = tuple[Callable[..., Any], bool]  # a hook, and whether it wants the keyword arguments
 
@@ -31,35 +28,38 @@ class Hooks:
         self.after: list[Entry] = []
         self.backward: list[Entry] = []
 
+    def around(self, module: object, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call `forward` of `module` with the hooks around it."""
+        for hook, with_kwargs in tuple(self.before):
+            result = hook(module, args, kwargs) if with_kwargs else hook(module, args)
+            if result is not None and with_kwargs:
+                args, kwargs = _args_and_kwargs(module, result)
+            elif result is not None:
+                args = _as_tuple(result)
+        watch = _BackwardWatch(module, self.backward) if self.backward else None
+        if watch is not None:
+            args = watch.enter(args)
+        out = forward(*args, **kwargs)
+        if watch is not None:
+            out = watch.leave(out)
+        for hook, with_kwargs in tuple(self.after):
+            result = hook(module, args, kwargs, out) if with_kwargs else hook(module, args, out)
+            if result is not None:
+                out = result
+        return out
 
-def call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call `module.forward` with its hooks around it."""
-    hooks: Hooks = module._hooks
-    for hook, with_kwargs in tuple(hooks.before):
-        if with_kwargs:
-            result = hook(module, args, kwargs)
-            if result is not None:
-                if not (isinstance(result, tuple) and len(result) == 2):
-                    raise TypeError(
-                        f"a forward pre-hook with_kwargs of {type(module).__name__} returns None or (args, kwargs), "
-                        f"got {type(result).__name__}"
-                    )
-                args, kwargs = result
-        else:
-            result = hook(module, args)
-            if result is not None:
-                args = result if isinstance(result, tuple) else (result,)
-    watch = _BackwardWatch(module, hooks.backward) if hooks.backward else None
-    if watch is not None:
-        args = watch.enter(args)
-    out = module.forward(*args, **kwargs)
-    if watch is not None:
-        out = watch.leave(out)
-    for hook, with_kwargs in tuple(hooks.after):
-        result = hook(module, args, kwargs, out) if with_kwargs else hook(module, args, out)
-        if result is not None:
-            out = result
-    return out
+
+def _args_and_kwargs(module: object, result: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if isinstance(result, tuple) and len(result) == 2:
+        return result
+    raise TypeError(
+        f"a forward pre-hook with_kwargs of {type(module).__name__} returns None or (args, kwargs), "
+        f"got {type(result).__name__}"
+    )
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _all_parts(g: Cotangents, out: Any, *tensors: Any, needs: Any) -> tuple[Any, ...]:
@@ -83,7 +83,7 @@ def _boundary(*tensors: Any) -> Any:
 class _BackwardWatch:
     """One call of a module with backward hooks: catches the gradients at its outputs and at its inputs."""
 
-    def __init__(self, module: Module, hooks: list[Entry]) -> None:
+    def __init__(self, module: object, hooks: list[Entry]) -> None:
         self.module = module
         self.hooks = tuple(hooks)
         self.grad_output: tuple[Tensor | None, ...] = ()
@@ -104,8 +104,7 @@ class _BackwardWatch:
         return passed
 
     def leave(self, out: Any) -> Any:
-        several = isinstance(out, tuple)
-        outs = out if several else (out,)
+        outs = _as_tuple(out)
         passed, where, node = _cross(outs)
         if node is None:
             return out
@@ -117,7 +116,7 @@ class _BackwardWatch:
             return g
 
         node.hooks = [outside]
-        return passed if several else passed[0]
+        return passed if isinstance(out, tuple) else passed[0]
 
     def _run(self, parts: tuple[Any, ...], where: list[int]) -> list[Any]:
         """Call the hooks with the gradients with respect to the arguments; returns those of the tracked ones."""
@@ -126,7 +125,7 @@ class _BackwardWatch:
             result = hook(self.module, grads, self.grad_output)
             if result is None:
                 continue
-            result = result if isinstance(result, tuple) else (result,)
+            result = _as_tuple(result)
             shapes = [None if g is None else g.shape for g in grads]
             wrong = len(result) != len(grads) or any(
                 new is not None and old is not None and new.shape != old for new, old in zip(result, shapes)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ...autograd.running import clear
 from ...dtypes import float16, float32, float64
-from ...tensors.tensor import RemovableHandle, Tensor
+from ...tensors.hooks import RemovableHandle
+from ...tensors.tensor import Tensor
 from ..checks import refuse_data
-from . import hooks, state
+from . import state
 from .convert import convert_tensor, wanted_dtype
+from .hooks import Entry, Hooks
 from .paths import explain_call, locate
 from .tree import ModuleTree
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Module"]
 
 
-class Module(ModuleTree):
+class Module(ModuleTree["Module"]):
     """Base class of all models and of their parts.
 
     A subclass calls ``super().__init__()`` first, assigns its parameters and modules to attributes, which
@@ -51,7 +53,7 @@ class Module(ModuleTree):
     """
 
     training: bool
-    _hooks: Any = None  # a hooks.Hooks, once there is one
+    _hooks: Hooks | None = None  # once there is one
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """A new module; its options come first, and the data when it is called."""
@@ -73,7 +75,7 @@ class Module(ModuleTree):
         try:
             if self._hooks is None:
                 return self.forward(*args, **kwargs)
-            return hooks.call(self, args, kwargs)
+            return self._hooks.around(self, self.forward, args, kwargs)
         except Exception as error:
             clearer = explain_call(error, self, args)
             locate(clearer or error, self)
@@ -145,8 +147,8 @@ class Module(ModuleTree):
 
     def _add_hook(self, when: str, hook: Callable[..., Any], prepend: bool, with_kwargs: bool) -> RemovableHandle:
         if self._hooks is None:
-            self._hooks = hooks.Hooks()
-        entries: list[hooks.Entry] = getattr(self._hooks, when)
+            self._hooks = Hooks()
+        entries: list[Entry] = getattr(self._hooks, when)
         entry = (hook, with_kwargs)
         entries.insert(0 if prepend else len(entries), entry)
         return RemovableHandle(entries, entry)

@@ -6,17 +6,15 @@ the path; so does each module around it, until the error reaches somebody who ha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import NOTHING, DtypeError, TinygradError, foreign
-
-if TYPE_CHECKING:
-    from .module import Module
+from .tree import ModuleTree
 
 __all__ = ["explain_call", "locate"]
 
 
-def explain_call(error: Exception, module: Module, args: tuple[Any, ...]) -> Exception | None:
+def explain_call(error: Exception, module: ModuleTree[Any], args: tuple[Any, ...]) -> Exception | None:
     """A clearer error for a call of `module` with what is not a tensor; None if `error` says enough."""
     if isinstance(error, TinygradError) or hasattr(error, "_place"):
         return None
@@ -32,7 +30,7 @@ def explain_call(error: Exception, module: Module, args: tuple[Any, ...]) -> Exc
     return None
 
 
-def locate(error: Exception, module: Module) -> None:
+def locate(error: Exception, module: ModuleTree[Any]) -> None:
     """Write into `error`, on its way out of a call of `module`, where it arose.
 
     A message that starts with the name of the module's class gets the path behind that name; another
@@ -54,7 +52,7 @@ def locate(error: Exception, module: Module) -> None:
 class _Place:
     """The module in which an error arose, and its path within the outermost module that it has left."""
 
-    def __init__(self, error: Exception, module: Module) -> None:
+    def __init__(self, error: Exception, module: ModuleTree[Any]) -> None:
         self.outermost = module
         self.path = ""
         self.kind = type(module).__name__

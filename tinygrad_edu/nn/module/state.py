@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...engine.recording import array_of
 from ...engine.versions import mark_changed
 from ...errors import StateError, refuse_mask, type_name
 from ...tensors.tensor import Tensor
-
-if TYPE_CHECKING:
-    from .module import Module
+from .tree import ModuleTree
 
 __all__ = ["IncompatibleKeys", "load_state_dict", "state_dict"]
 
@@ -26,14 +25,14 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
-def state_dict(module: Module, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
+def state_dict(module: ModuleTree[Any], prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
     """The parameters and persistent buffers of `module` by their paths."""
     return OrderedDict(
         (name, value if keep_vars else value.detach()) for name, value in _persistent(module, prefix).items()
     )
 
 
-def load_state_dict(module: Module, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+def load_state_dict(module: ModuleTree[Any], state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
     """Copy the numbers of `state` into `module`: all of them, or (after an error) none."""
     if not isinstance(state, Mapping):
         raise _no_mapping(state)
@@ -46,7 +45,7 @@ def load_state_dict(module: Module, state: Mapping[str, Any], strict: bool = Tru
         if name in state:
             value = state[name]
             refuse_mask(value, f"load_state_dict(): {name}")
-            arrays[name] = array = value.array if isinstance(value, Tensor) else np.asarray(value)
+            arrays[name] = array = np.asarray(array_of(value))
             if array.shape != target.shape:
                 misfits.append(f"{name}: shape {array.shape} in the state_dict, {target.shape} in the module")
             elif not np.can_cast(array.dtype, target.dtype, "same_kind"):
@@ -76,7 +75,7 @@ def _no_mapping(given: Any) -> TypeError:
     return TypeError(f"load_state_dict() needs a mapping of names to tensors, got {type_name(given)}{hint}")
 
 
-def _persistent(module: Module, prefix: str) -> dict[str, Tensor]:
+def _persistent(module: ModuleTree[Any], prefix: str) -> dict[str, Tensor]:
     """What a state_dict holds, by path: a tensor that is used in several places under each of its names."""
     found: dict[str, Tensor] = {}
     for path, part in module.named_modules(remove_duplicate=False):

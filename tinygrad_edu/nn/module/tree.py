@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 from ...absent import instead
 from ...engine.callsite import warn
@@ -17,16 +17,14 @@ from ...errors import foreign
 from ...tensors.tensor import Tensor
 from ..parameter import Parameter
 
-if TYPE_CHECKING:
-    from .module import Module
-
 __all__ = ["Kind", "ModuleTree"]
 
 Kind: TypeAlias = Literal["parameter", "buffer", "module"]
+M = TypeVar("M", bound="ModuleTree[Any]")
 
 
-class ModuleTree:
-    """The registration of parts, and the walks over them."""
+class ModuleTree(Generic[M]):
+    """The registration of parts, and the walks over them; the modules that are met are of the type M, `Module`."""
 
     _kinds: dict[str, Kind]  # the registered names in order, and what each of them is
     _transient: set[str]  # the buffers that a state_dict leaves out
@@ -112,7 +110,7 @@ class ModuleTree:
         if not persistent:
             self._transient.add(name)
 
-    def register_module(self, name: str, module: Module | None) -> None:
+    def register_module(self, name: str, module: M | None) -> None:
         """Add a module under `name`; the same as `add_module`.
 
         Raises:
@@ -123,7 +121,7 @@ class ModuleTree:
             raise TypeError(f"register_module({name!r}) needs a Module or None, got {type(module).__name__}")
         self._register(name, "module", module)
 
-    def add_module(self, name: str, module: Module | None) -> None:
+    def add_module(self, name: str, module: M | None) -> None:
         """Add a module under `name`; the same as `register_module`."""
         self.register_module(name, module)
 
@@ -149,7 +147,7 @@ class ModuleTree:
 
     def _named(self, kind: Kind, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
-        here = cast("Module", self)
+        here = cast("M", self)
         modules = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, here)]
         for path, module in modules:
             for name, value in module._members(kind):
@@ -160,8 +158,8 @@ class ModuleTree:
                 yield (f"{path}.{name}" if path else name), value
 
     def named_modules(
-        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Module]]:
+        self, memo: set[M] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, M]]:
         """This module and all modules inside it, each with its path, parents before their children.
 
         Args:
@@ -173,7 +171,7 @@ class ModuleTree:
         >>> [path for path, _ in nn.Sequential(nn.Sequential(nn.Tanh()), nn.Tanh()).named_modules()]
         ['', '0', '0.0', '1']
         """
-        here = cast("Module", self)
+        here = cast("M", self)
         memo = set() if memo is None else memo
         if here in memo:
             return
@@ -183,11 +181,11 @@ class ModuleTree:
         for name, module in self._members("module"):
             yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
-    def modules(self) -> Iterator[Module]:
+    def modules(self) -> Iterator[M]:
         """This module and all modules inside it, each once."""
         return (module for _, module in self.named_modules())
 
-    def named_children(self) -> Iterator[tuple[str, Module]]:
+    def named_children(self) -> Iterator[tuple[str, M]]:
         """The modules directly inside, each once, with their names."""
         seen: set[int] = set()
         for name, module in self._members("module"):
@@ -195,7 +193,7 @@ class ModuleTree:
                 seen.add(id(module))
                 yield name, module
 
-    def children(self) -> Iterator[Module]:
+    def children(self) -> Iterator[M]:
         """The modules directly inside, each once."""
         return (module for _, module in self.named_children())
 
@@ -229,7 +227,7 @@ class ModuleTree:
         """The buffers, each once."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
-    def get_submodule(self, target: str) -> Module:
+    def get_submodule(self, target: str) -> M:
         """The module at the path `target`, such as ``"encoder.0"``; this one for ``""``.
 
         Raises:
@@ -246,7 +244,7 @@ class ModuleTree:
                 )
             walked.append(name)
             module = module.__dict__[name]
-        return cast("Module", module)
+        return cast("M", module)
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at the path `target`, such as ``"encoder.0.weight"``.
@@ -290,7 +288,7 @@ def _warn_of_lost(what: str, value: Any) -> None:
         warn(f"{what} requires a gradient, but is no parameter of the module: wrap it in nn.Parameter(…)")
 
 
-def _require_assignable(module: ModuleTree, name: str, kind: Kind, value: Any) -> None:
+def _require_assignable(module: ModuleTree[Any], name: str, kind: Kind, value: Any) -> None:
     """Raise if a plain `value` may not take the place of what is registered as `name`."""
     if value is None or (kind == "buffer" and isinstance(value, Tensor)):
         return

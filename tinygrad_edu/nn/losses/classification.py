@@ -14,15 +14,18 @@ import numpy as np
 
 from ...engine.callsite import warn
 from ...engine.primitives import Operand
-from ...engine.recording import TensorBase, require_number
+from ...engine.recording import array_of, require_number
 from ...errors import DtypeError, ShapeError, refuse_mask
 from ...ops.indexing import _put_add, getitem
 from ...ops.losses import softmax_cross_entropy
 from ...ops.softmax import log_softmax
 from ...tensors.tensor import Tensor
+from ..checks import first_place
+from ..op_module import module_of
+from .loss import WeightedLoss
 from .reduction import check_reduction, comes_from, floating, reduce_losses
 
-__all__ = ["cross_entropy", "nll_loss"]
+__all__ = ["CrossEntropyLoss", "NLLLoss"]
 
 
 def cross_entropy(
@@ -68,20 +71,53 @@ def cross_entropy(
     refuse_mask(target, "cross_entropy: target")
     if comes_from(x, "softmax"):
         warn("cross_entropy: input comes from softmax, but it takes scores and makes the softmax itself: leave it out")
-    places: Any = target.array if isinstance(target, TensorBase) else np.asarray(target)
+    places: Any = np.asarray(array_of(target))
     if places.dtype.kind == "f":
         return _soft_cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
     classes = _Classes.read("cross_entropy", x, places, weight, ignore_index)
     rows = classes.rows(x)
-    losses = softmax_cross_entropy(rows, classes.targets)
-    if classes.weights is not None:
-        losses = losses * classes.weights[classes.targets]
+    losses = classes.weighted(softmax_cross_entropy(rows, classes.targets))
     if label_smoothing:
         everywhere = log_softmax(rows, 1)
         if classes.weights is not None:
             everywhere = everywhere * classes.weights
         losses = (1 - label_smoothing) * losses - (label_smoothing / rows.shape[1]) * everywhere.sum(1)
     return classes.reduce(losses, reduction, x)
+
+
+@module_of(cross_entropy)
+class CrossEntropyLoss(WeightedLoss):
+    """-log softmax(input)[target]; see `functional.cross_entropy`.
+
+    Args:
+        weight: how much each class counts, of shape (C,).
+        ignore_index: a target of this value counts nothing.
+        reduction: "sum", "mean" or "none".
+        label_smoothing: how much of each target is spread evenly over all classes.
+
+    Shape: (N, C) and (N,), or more axes behind; to (), or that of the targets with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.CrossEntropyLoss()(tg.zeros(2, 10), tg.tensor([3, 9])).round(decimals=4)
+    tensor(4.6052)
+    """
+
+    weight: Tensor | None
+    ignore_index: int
+    reduction: str
+    label_smoothing: float
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        *,
+        ignore_index: int = -100,
+        reduction: str = "sum",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"CrossEntropyLoss: label_smoothing={label_smoothing} must be between 0 and 1")
 
 
 def nll_loss(
@@ -118,15 +154,37 @@ def nll_loss(
     check_reduction("nll_loss", reduction)
     x = floating("nll_loss", "input", input)
     refuse_mask(target, "nll_loss: target")
-    places: Any = target.array if isinstance(target, TensorBase) else np.asarray(target)
+    places: Any = np.asarray(array_of(target))
     classes = _Classes.read("nll_loss", x, places, weight, ignore_index)
     rows = classes.rows(x)
     losses = -getitem(rows, (np.arange(rows.shape[0]), classes.targets))
     if not comes_from(x, "log_softmax") and losses.array.size and np.minimum.reduce(losses.array) < -0.01:
         warn("nll_loss: input is positive, so it is no logarithm of probabilities: use log_softmax, or cross_entropy")
-    if classes.weights is not None:
-        losses = losses * classes.weights[classes.targets]
-    return classes.reduce(losses, reduction, x)
+    return classes.reduce(classes.weighted(losses), reduction, x)
+
+
+@module_of(nll_loss)
+class NLLLoss(WeightedLoss):
+    """-input[target], for log-probabilities; see `functional.nll_loss`.
+
+    Args:
+        weight: how much each class counts, of shape (C,).
+        ignore_index: a target of this value counts nothing.
+        reduction: "sum", "mean" or "none".
+
+    Shape: (N, C) and (N,), or more axes behind; to (), or that of the targets with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.NLLLoss()(tg.tensor([[-1.0, -2.0]]), tg.tensor([1]))
+    tensor(2.)
+    """
+
+    weight: Tensor | None
+    ignore_index: int
+    reduction: str
+
+    def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "sum") -> None:
+        super().__init__(weight, ignore_index=ignore_index, reduction=reduction)
 
 
 @dataclass
@@ -168,6 +226,10 @@ class _Classes:
         elif len(shape) > 2:
             x = x.movedim(1, -1).reshape(-1, shape[1])
         return x if self.counts is None else getitem(x, self.counts)
+
+    def weighted(self, losses: Tensor) -> Tensor:
+        """Each loss times the weight of its class."""
+        return losses if self.weights is None else losses * self.weights[self.targets]
 
     def reduce(self, losses: Tensor, reduction: str, x: Tensor) -> Tensor:
         """Reduce the losses of the rows that count; the mean divides by their weights."""
@@ -215,7 +277,7 @@ def _class_weights(op: str, weight: Operand, count: int, x: Tensor) -> Any:
     if weight is None:
         return None
     require_number(op, "weight", weight)
-    array = weight.array if isinstance(weight, TensorBase) else np.asarray(weight)
+    array = np.asarray(array_of(weight))
     if array.shape != (count,):
         raise ShapeError(f"{op}: weight has shape {array.shape}, it needs one number for each of the {count} classes")
     return array.astype(x.dtype, copy=False)
@@ -255,7 +317,7 @@ def _target_misfit(op: str, shape: tuple[int, ...], got: tuple[int, ...], expect
 
 
 def _no_class(op: str, targets: Any, wrong: Any, count: int, shape: tuple[int, ...], ignore_index: int) -> IndexError:
-    place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    place = first_place(wrong)
     where_ = f"target[{', '.join(map(str, place))}]" if place else "target"
     return IndexError(
         f"{op}: {where_} is {int(targets[place])}, but input of shape {shape} has {count} classes: "

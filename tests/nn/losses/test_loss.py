@@ -20,7 +20,10 @@ def inputs(name: str) -> tuple[Any, Any]:
     )
 
 
-@pytest.mark.parametrize("name", nn.loss.__all__)
+LOSSES = [name for name in vars(nn.losses) if name.endswith("Loss")]
+
+
+@pytest.mark.parametrize("name", LOSSES)
 def test_the_default_is_the_sum_and_the_mean_divides_it(name: str) -> None:
     kind, (x, t) = getattr(nn, name), inputs(name)
     each = kind(reduction="none")(x, t)
@@ -30,7 +33,7 @@ def test_the_default_is_the_sum_and_the_mean_divides_it(name: str) -> None:
     np.testing.assert_allclose(kind(reduction="mean")(x, t).array, each.array.mean(), rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", nn.loss.__all__)
+@pytest.mark.parametrize("name", LOSSES)
 def test_an_unknown_reduction_is_refused_at_once(name: str) -> None:
     with pytest.raises(ValueError, match=rf"{name}: unknown reduction 'avg': use one of 'sum', 'mean', 'none'"):
         getattr(nn, name)(reduction="avg")

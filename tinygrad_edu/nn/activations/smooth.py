@@ -1,52 +1,27 @@
-"""The smooth activations as modules, and the softmax family. Each is the function of that name in `tinygrad_edu`.
-
-`inplace` is accepted where PyTorch has it; the result is always a new tensor.
-"""
+"""The smooth activations, the softmax family, and the gate GLU."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Final
 
-from ..ops import activations as a
-from ..ops.softmax import log_softmax, softmax, softmin
-from ..ops.transcendental import tanh
-from ..tensors.tensor import Tensor
-from . import functional as F
-from .module.module import Module
+from ...engine.primitives import Operand
+from ...errors import ShapeError
+from ...ops import activations as ops
+from ...ops.arguments import one_axis
+from ...ops.indexing import getitem
+from ...ops.softmax import log_softmax, softmax, softmin
+from ...ops.transcendental import tanh
+from ...tensors.tensor import Tensor
+from ..op_module import OpModule, function_of, module_of
 
 __all__ = [
-    "GELU",
-    "GLU",
-    "LogSigmoid",
-    "LogSoftmax",
-    "Mish",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softmin",
-    "Softplus",
-    "Softsign",
-    "Tanh",
-    "Tanhshrink",
-]
+    "GELU", "GLU", "LogSigmoid", "LogSoftmax", "Mish", "SiLU", "Sigmoid", "Softmax", "Softmin", "Softplus",
+    "Softsign", "Tanh", "Tanhshrink",
+]  # fmt: skip
 
 
-class _Activation(Module):
-    """A function without parameters; its options are its public attributes."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__()
-        self.__dict__.update(options)
-        self._options = list(options)
-
-    def extra_repr(self) -> str:
-        """The options."""
-        return ", ".join(
-            f"{name}={getattr(self, name)!r}" for name in self._options if name != "inplace" or self.inplace
-        )
-
-
-class SiLU(_Activation):
+@module_of(ops.silu)
+class SiLU(OpModule):
     """x sigmoid(x), also called swish.
 
     Shape: any; integers become the default dtype.
@@ -58,15 +33,14 @@ class SiLU(_Activation):
     tensor([-0.2689,  1.7616])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.silu(x)
+    inplace: bool = False
 
 
-class Mish(_Activation):
+silu: Final = function_of(SiLU)
+
+
+@module_of(ops.mish)
+class Mish(OpModule):
     """x tanh(softplus(x)).
 
     Shape: any; integers become the default dtype.
@@ -78,15 +52,14 @@ class Mish(_Activation):
     tensor([-0.3034,  1.944 ])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.mish(x)
+    inplace: bool = False
 
 
-class GELU(_Activation):
+mish: Final = function_of(Mish)
+
+
+@module_of(ops.gelu)
+class GELU(OpModule):
     """x times the probability that a standard normal variable is below x; `approximate` is "none" or "tanh".
 
     Shape: any; integers become the default dtype.
@@ -101,17 +74,11 @@ class GELU(_Activation):
     tensor([-0.1587,  1.9545])
     """
 
-    approximate: str
-
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__(approximate=approximate)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.gelu(x, self.approximate)
+    approximate: str = "none"
 
 
-class Sigmoid(_Activation):
+@module_of(ops.sigmoid)
+class Sigmoid(OpModule):
     """1 / (1 + exp(-x)).
 
     Shape: any; integers become the default dtype.
@@ -121,12 +88,9 @@ class Sigmoid(_Activation):
     tensor([0.2689, 0.8808])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.sigmoid(x)
 
-
-class LogSigmoid(_Activation):
+@module_of(ops.logsigmoid)
+class LogSigmoid(OpModule):
     """log(sigmoid(x)).
 
     Shape: any; integers become the default dtype.
@@ -136,12 +100,9 @@ class LogSigmoid(_Activation):
     tensor([-1.3133, -0.1269])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.logsigmoid(x)
 
-
-class Tanh(_Activation):
+@module_of(tanh)
+class Tanh(OpModule):
     """The hyperbolic tangent.
 
     Shape: any; integers become the default dtype.
@@ -151,12 +112,9 @@ class Tanh(_Activation):
     tensor([-0.7616,  0.964 ])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return tanh(x)
 
-
-class Softplus(_Activation):
+@module_of(ops.softplus)
+class Softplus(OpModule):
     """log(1 + exp(beta x)) / beta; x itself where beta x is above `threshold`.
 
     Shape: any; integers become the default dtype.
@@ -168,18 +126,12 @@ class Softplus(_Activation):
     tensor([0.3133, 2.1269])
     """
 
-    beta: float
-    threshold: float
-
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__(beta=beta, threshold=threshold)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.softplus(x, self.beta, self.threshold)
+    beta: float = 1.0
+    threshold: float = 20.0
 
 
-class Softsign(_Activation):
+@module_of(ops.softsign)
+class Softsign(OpModule):
     """x / (1 + |x|).
 
     Shape: any; integers become the default dtype.
@@ -189,12 +141,9 @@ class Softsign(_Activation):
     tensor([-0.5 ,  0.75])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.softsign(x)
 
-
-class Tanhshrink(_Activation):
+@module_of(ops.tanhshrink)
+class Tanhshrink(OpModule):
     """x - tanh(x).
 
     Shape: any; integers become the default dtype.
@@ -204,12 +153,9 @@ class Tanhshrink(_Activation):
     tensor([-0.2384,  1.036 ])
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
-        return a.tanhshrink(x)
 
-
-class Softmax(_Activation):
+@module_of(softmax)
+class Softmax(OpModule):
     """exp(x) divided by its sum along the axis `dim`.
 
     Shape: any; integers become the default dtype.
@@ -222,17 +168,11 @@ class Softmax(_Activation):
     tensor([0.0474, 0.9526])
     """
 
-    dim: int | None
-
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, along `dim`."""
-        return softmax(x, self.dim)
+    dim: int | None = None
 
 
-class LogSoftmax(_Activation):
+@module_of(log_softmax)
+class LogSoftmax(OpModule):
     """The logarithm of softmax along the axis `dim`.
 
     Shape: any; integers become the default dtype.
@@ -245,17 +185,11 @@ class LogSoftmax(_Activation):
     tensor([-3.0486, -0.0486])
     """
 
-    dim: int | None
-
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, along `dim`."""
-        return log_softmax(x, self.dim)
+    dim: int | None = None
 
 
-class Softmin(_Activation):
+@module_of(softmin)
+class Softmin(OpModule):
     """softmax of -x along the axis `dim`.
 
     Shape: any; integers become the default dtype.
@@ -268,17 +202,43 @@ class Softmin(_Activation):
     tensor([0.9526, 0.0474])
     """
 
-    dim: int | None
-
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function, along `dim`."""
-        return softmin(x, self.dim)
+    dim: int | None = None
 
 
-class GLU(_Activation):
+def glu(input: Operand, dim: int = -1, *, axis: int | None = None) -> Tensor:
+    """The first half of an axis times the sigmoid of the second half.
+
+    Raises:
+        ShapeError: if the size of the axis is odd.
+
+    Args:
+        input: floating tensor with an axis of even size.
+        dim: that axis.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor of the same shape, but half as long along the axis.
+
+    Source: Dauphin et al., "Language Modeling with Gated Convolutional Networks" (2016).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.glu(tg.tensor([3.0, 0.0]))
+    tensor([1.5])
+    """
+    dim = dim if axis is None else axis
+    place = one_axis("glu", input, dim)
+    assert place is not None
+    size = input.shape[place]
+    if size % 2:
+        raise ShapeError(f"glu: axis {dim} of shape {input.shape} is {size}, which has no two halves")
+    before = (slice(None),) * place
+    first = getitem(input, (*before, slice(None, size // 2)))
+    second = getitem(input, (*before, slice(size // 2, None)))
+    return first * ops.sigmoid(second)
+
+
+@module_of(glu)
+class GLU(OpModule):
     """The first half of the axis `dim` times the sigmoid of the second half.
 
     Shape: any; the axis `dim` becomes half as long.
@@ -293,11 +253,4 @@ class GLU(_Activation):
     tensor([-0.8808])
     """
 
-    dim: int
-
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__(dim=dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x, gated by itself."""
-        return F.glu(x, self.dim)
+    dim: int = -1

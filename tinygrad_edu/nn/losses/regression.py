@@ -6,9 +6,11 @@ from ...engine.primitives import Operand
 from ...ops.arithmetic import abs, square
 from ...ops.piecewise import where
 from ...tensors.tensor import Tensor
-from .reduction import check_reduction, pair, reduce_losses
+from ..op_module import module_of
+from .loss import Loss
+from .reduction import per_element
 
-__all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
+__all__ = ["HuberLoss", "L1Loss", "MSELoss", "SmoothL1Loss"]
 
 
 def mse_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tensor:
@@ -31,9 +33,21 @@ def mse_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tens
     >>> tg.nn.functional.mse_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
     tensor(5.)
     """
-    check_reduction("mse_loss", reduction)
-    x, t = pair("mse_loss", input, target)
-    return reduce_losses("mse_loss", square(x - t), reduction, x)
+    return per_element("mse_loss", lambda x, t: square(x - t), input, target, reduction)
+
+
+@module_of(mse_loss)
+class MSELoss(Loss):
+    """(input - target)²; see `functional.mse_loss`.
+
+    Shape: any, twice the same; to (), or that shape with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.MSELoss()(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
+    tensor(5.)
+    """
+
+    reduction: str = "sum"
 
 
 def l1_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tensor:
@@ -55,9 +69,21 @@ def l1_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tenso
     >>> tg.nn.functional.l1_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
     tensor(3.)
     """
-    check_reduction("l1_loss", reduction)
-    x, t = pair("l1_loss", input, target)
-    return reduce_losses("l1_loss", abs(x - t), reduction, x)
+    return per_element("l1_loss", lambda x, t: abs(x - t), input, target, reduction)
+
+
+@module_of(l1_loss)
+class L1Loss(Loss):
+    """|input - target|; see `functional.l1_loss`.
+
+    Shape: any, twice the same; to (), or that shape with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.L1Loss()(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
+    tensor(3.)
+    """
+
+    reduction: str = "sum"
 
 
 def smooth_l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", beta: float = 1.0) -> Tensor:
@@ -82,15 +108,29 @@ def smooth_l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", b
     >>> tg.nn.functional.smooth_l1_loss(tg.tensor([0.5, 3.0]), tg.tensor([0.0, 0.0]), reduction="none")
     tensor([0.125, 2.5  ])
     """
-    check_reduction("smooth_l1_loss", reduction)
     if not beta >= 0:
         raise ValueError(f"smooth_l1_loss: beta must be 0 or more, got {beta}")
-    x, t = pair("smooth_l1_loss", input, target)
-    if beta == 0:
-        return reduce_losses("smooth_l1_loss", abs(x - t), reduction, x)
-    d = abs(x - t)
-    losses = where(d.detach() < beta, d * d * (0.5 / beta), d - 0.5 * beta)
-    return reduce_losses("smooth_l1_loss", losses, reduction, x)
+
+    def losses(x: Tensor, t: Tensor) -> Tensor:
+        d = abs(x - t)
+        return where(d.detach() < beta, d * d * (0.5 / beta), d - 0.5 * beta) if beta else d
+
+    return per_element("smooth_l1_loss", losses, input, target, reduction)
+
+
+@module_of(smooth_l1_loss)
+class SmoothL1Loss(Loss):
+    """A parabola for errors below `beta`, straight lines beyond; see `functional.smooth_l1_loss`.
+
+    Shape: any, twice the same; to (), or that shape with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.SmoothL1Loss()(tg.tensor([0.5, 3.0]), tg.tensor([0.0, 0.0]))
+    tensor(2.625)
+    """
+
+    reduction: str = "sum"
+    beta: float = 1.0
 
 
 def huber_loss(input: Operand, target: Operand, *, reduction: str = "sum", delta: float = 1.0) -> Tensor:
@@ -115,10 +155,26 @@ def huber_loss(input: Operand, target: Operand, *, reduction: str = "sum", delta
     >>> tg.nn.functional.huber_loss(tg.tensor([0.5, 3.0]), tg.tensor([0.0, 0.0]), delta=2.0, reduction="none")
     tensor([0.125, 4.   ])
     """
-    check_reduction("huber_loss", reduction)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta must be greater than 0, got {delta}")
-    x, t = pair("huber_loss", input, target)
-    d = abs(x - t)
-    losses = where(d.detach() <= delta, d * d * 0.5, (d - 0.5 * delta) * delta)
-    return reduce_losses("huber_loss", losses, reduction, x)
+
+    def losses(x: Tensor, t: Tensor) -> Tensor:
+        d = abs(x - t)
+        return where(d.detach() <= delta, d * d * 0.5, (d - 0.5 * delta) * delta)
+
+    return per_element("huber_loss", losses, input, target, reduction)
+
+
+@module_of(huber_loss)
+class HuberLoss(Loss):
+    """A parabola for errors up to `delta`, straight lines beyond; see `functional.huber_loss`.
+
+    Shape: any, twice the same; to (), or that shape with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.HuberLoss(delta=2.0)(tg.tensor([0.5, 3.0]), tg.tensor([0.0, 0.0]))
+    tensor(4.125)
+    """
+
+    reduction: str = "sum"
+    delta: float = 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...autograd.tallies import mark
@@ -16,7 +16,7 @@ from ...ops.reductions import _sum_of_all
 from ...tensors.creation import as_tensor
 from ...tensors.tensor import Tensor
 
-__all__ = ["check_reduction", "comes_from", "pair", "reduce_losses"]
+__all__ = ["check_reduction", "comes_from", "floating", "pair", "per_element", "reduce_losses"]
 
 REDUCTIONS = ("sum", "mean", "none")
 
@@ -31,6 +31,15 @@ def check_reduction(op: str, reduction: Any, known: Sequence[str] = REDUCTIONS) 
     if reduction not in known:
         names = ", ".join(repr(name) for name in known)
         raise ValueError(f"{op}: unknown reduction {reduction!r}: use one of {names}; 'sum' is the default")
+
+
+def per_element(
+    op: str, losses: Callable[[Tensor, Tensor], Tensor], input: Operand, target: Operand, reduction: str
+) -> Tensor:
+    """The loss `op` that has a loss for each element, which `losses` computes of input and target."""
+    check_reduction(op, reduction)
+    x, t = pair(op, input, target)
+    return reduce_losses(op, losses(x, t), reduction, x)
 
 
 def reduce_losses(

@@ -14,9 +14,12 @@ from ...ops.activations import logsigmoid
 from ...ops.losses import binary_cross_entropy as _binary_cross_entropy
 from ...ops.transcendental import exp, xlogy
 from ...tensors.tensor import Tensor
+from ..checks import first_place
+from ..op_module import module_of
+from .loss import Loss, WeightedLoss
 from .reduction import REDUCTIONS, check_reduction, comes_from, pair, reduce_losses
 
-__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "kl_div"]
+__all__ = ["BCELoss", "BCEWithLogitsLoss", "KLDivLoss"]
 
 OUTSIDE = "Outside 0 to 1 the cost has no least value"
 
@@ -52,6 +55,28 @@ def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None
     return reduce_losses(
         op, _weighted(op, _binary_cross_entropy(x, t), weight), reduction, x, weighted=weight is not None
     )
+
+
+@module_of(binary_cross_entropy)
+class BCELoss(WeightedLoss):
+    """Binary cross-entropy of probabilities; see `functional.binary_cross_entropy`.
+
+    Args:
+        weight: how much each term counts.
+        reduction: "sum", "mean" or "none".
+
+    Shape: any, twice the same; to (), or that shape with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.BCELoss()(tg.tensor([0.5, 0.5]), tg.tensor([0.0, 1.0])).round(decimals=4)
+    tensor(1.3863)
+    """
+
+    weight: Tensor | None
+    reduction: str
+
+    def __init__(self, weight: Tensor | None = None, *, reduction: str = "sum") -> None:
+        super().__init__(weight, reduction=reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -95,6 +120,33 @@ def binary_cross_entropy_with_logits(
     return reduce_losses(op, _weighted(op, losses, weight), reduction, x, weighted=weight is not None)
 
 
+@module_of(binary_cross_entropy_with_logits)
+class BCEWithLogitsLoss(WeightedLoss):
+    """Binary cross-entropy of sigmoid(input); see `functional.binary_cross_entropy_with_logits`.
+
+    Args:
+        weight: how much each term counts.
+        reduction: "sum", "mean" or "none".
+        pos_weight: how much a positive answer counts against a negative one.
+
+    Shape: any, twice the same; to (), or that shape with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.BCEWithLogitsLoss()(tg.tensor([0.0, 100.0]), tg.tensor([0.0, 1.0])).round(decimals=4)
+    tensor(0.6931)
+    """
+
+    weight: Tensor | None
+    reduction: str
+    pos_weight: Tensor | None
+
+    def __init__(
+        self, weight: Tensor | None = None, *, reduction: str = "sum", pos_weight: Tensor | None = None
+    ) -> None:
+        super().__init__(weight, reduction=reduction)
+        self.register_buffer("pos_weight", pos_weight)
+
+
 def kl_div(input: Operand, target: Operand, *, reduction: str = "sum", log_target: bool = False) -> Tensor:
     """target (log(target) - input): how far the distribution `target` is from that of log-probabilities `input`.
 
@@ -129,13 +181,34 @@ def kl_div(input: Operand, target: Operand, *, reduction: str = "sum", log_targe
     return reduce_losses("kl_div", losses, reduction, x)
 
 
+@module_of(kl_div)
+class KLDivLoss(Loss):
+    """target (log(target) - input), for log-probabilities; see `functional.kl_div`.
+
+    Args:
+        reduction: "sum", "batchmean", "mean" or "none".
+        log_target: whether the targets are logarithms, too.
+
+    Shape: any, twice the same; to (), or that shape with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.KLDivLoss()(tg.tensor([0.5, 0.5]).log(), tg.tensor([1.0, 0.0])).round(decimals=4)
+    tensor(0.6931)
+    """
+
+    _reductions = (*REDUCTIONS, "batchmean")
+
+    reduction: str = "sum"
+    log_target: bool = False
+
+
 def _check_probabilities(op: str, name: str, tensor: Tensor, advice: str) -> None:
     """Raise for the first number that is not from 0 to 1."""
     wrong = ~((tensor.array >= 0) & (tensor.array <= 1))
     if wrong.any():
-        place = [int(i) for i in np.argwhere(wrong)[0]]
+        place = first_place(wrong)
         raise ValueError(
-            f"{op}: {name}{place or ''} is {tensor.array[tuple(place)]}, which is not a probability. {advice}"
+            f"{op}: {name}{list(place) or ''} is {tensor.array[place]}, which is not a probability. {advice}"
         )
 
 

@@ -1,0 +1,83 @@
+"""What all schedules share: their state, their rates, and who they tell."""
+
+import pytest
+from optimizers import with_rates
+
+import tinygrad_edu as tg
+from tinygrad_edu.optim import SGD, lr_scheduler
+
+
+def test_saving_and_loading():
+    first = with_rates(1.0)
+    schedule = lr_scheduler.StepLR(first, 2, gamma=0.5)
+    for _ in range(3):
+        schedule.step()
+    second = with_rates(9.0)
+    twin = lr_scheduler.StepLR(second, 7)
+    second.load_state_dict(first.state_dict())
+    twin.load_state_dict(schedule.state_dict())
+    assert twin.get_last_lr() == [0.5]
+    for s in (schedule, twin):
+        s.step()
+    assert twin.get_last_lr() == schedule.get_last_lr() == [0.25]
+    with pytest.raises(ValueError, match=r"ExponentialLR\.load_state_dict\(\): the state has .*step_size"):
+        lr_scheduler.ExponentialLR(first, 0.5).load_state_dict(schedule.state_dict())
+
+
+def test_a_rate_that_is_no_number():
+    class Forgetful(lr_scheduler.LRScheduler):
+        def rate(self, base, epoch, group):
+            base / (1 + epoch)
+
+    sgd = SGD([tg.tensor([1.0])], lr=8.0)
+    with pytest.raises(TypeError, match=r"Forgetful\.rate\(\) returned None .* Does it end without a return\?"):
+        Forgetful(sgd)
+    assert sgd.param_groups[0]["lr"] == 8.0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o, **more: lr_scheduler.StepLR(o, 2, 0.5, **more),
+        lambda o, **more: lr_scheduler.MultiStepLR(o, [2, 3], 0.5, **more),
+        lambda o, **more: lr_scheduler.ExponentialLR(o, 0.5, **more),
+        lambda o, **more: lr_scheduler.LinearLR(o, 0.5, **more),
+        lambda o, **more: lr_scheduler.CosineAnnealingLR(o, 5, **more),
+        lambda o, **more: lr_scheduler.LambdaLR(o, lambda t: 0.5**t, **more),
+    ],
+)
+def test_going_on_after_an_epoch(make):
+    first = with_rates(8.0)
+    schedule = make(first)
+    for _ in range(3):
+        schedule.step()
+    second = with_rates(1.0)
+    second.param_groups[0]["initial_lr"] = 8.0
+    assert make(second, last_epoch=2).get_last_lr() == schedule.get_last_lr()
+    assert first.param_groups[0]["initial_lr"] == 8.0
+
+
+def test_the_state_is_a_copy_and_has_no_functions():
+    schedule = lr_scheduler.MultiStepLR(with_rates(8.0), [3, 1], gamma=0.5)
+    state = schedule.state_dict()
+    assert state == {"milestones": [1, 3], "gamma": 0.5, "base_lrs": [8.0], "last_epoch": 0}
+    state["milestones"].append(9)
+    assert schedule.milestones == [1, 3]
+    schedule.load_state_dict(state)
+    state["milestones"].append(10)
+    assert schedule.milestones == [1, 3, 9]
+    factors = lr_scheduler.LambdaLR(with_rates(8.0), lambda t: 1.0).state_dict()
+    assert factors == {"base_lrs": [8.0], "last_epoch": 0}
+
+
+def test_a_schedule_without_a_rate():
+    with pytest.raises(NotImplementedError, match="Empty does not define rate"):
+        type("Empty", (lr_scheduler.LRScheduler,), {})(with_rates(1.0))
+
+
+def test_what_is_no_optimizer_is_named():
+    with pytest.raises(TypeError, match=r"ExponentialLR: needs the optimizer whose rates it sets, got float$"):
+        lr_scheduler.ExponentialLR(0.1, 0.5)
+    foreign = type("SGD", (), {"__module__": "torch.optim.sgd"})()
+    with pytest.raises(TypeError, match="got something of torch"):
+        lr_scheduler.ReduceLROnPlateau(foreign)

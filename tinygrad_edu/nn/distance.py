@@ -1,0 +1,67 @@
+"""How far vectors are apart: angles and distances."""
+
+from __future__ import annotations
+
+from ..engine.primitives import Operand
+from ..ops.broadcasting import broadcast_tensors
+from ..ops.norms import norm
+from ..ops.piecewise import maximum
+from ..tensors.tensor import Tensor
+
+__all__ = ["cosine_similarity", "pairwise_distance"]
+
+
+def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8, *, axis: int | None = None) -> Tensor:
+    """The cosine of the angle between vectors along an axis; `eps` is the least length that is reckoned with.
+
+    Args:
+        x1: floating tensor.
+        x2: tensor whose shape broadcasts with that of `x1`.
+        dim: the axis along which the vectors lie.
+        eps: the least length, which keeps the cosine with the zero vector 0.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor of the broadcast shape without that axis.
+
+    Raises:
+        ShapeError: if the shapes do not broadcast, or there is no such axis.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.cosine_similarity(tg.tensor([[1.0, 0.0]]), tg.tensor([[3.0, 4.0]]))
+    tensor([0.6])
+    """
+    dim = dim if axis is None else axis
+    depth = max(len(x1.shape), len(x2.shape))
+    from_end = dim - depth if 0 <= dim < depth else dim
+    if x1.shape[from_end:][:1] != x2.shape[from_end:][:1] or len(x1.shape) != len(x2.shape):
+        x1, x2 = broadcast_tensors(x1, x2)  # what is repeated along the axis counts in the lengths
+    first = x1 / maximum(norm(x1, 2, dim, keepdim=True), eps)
+    second = x2 / maximum(norm(x2, 2, dim, keepdim=True), eps)
+    return (first * second).sum(dim)  # type: ignore[no-any-return]
+
+
+def pairwise_distance(
+    x1: Operand, x2: Operand, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False, *, keepdims: bool = False
+) -> Tensor:
+    """The p-norm of x1 - x2 + eps along the last axis.
+
+    Args:
+        x1: floating tensor of shape (*, D).
+        x2: tensor whose shape broadcasts with that of `x1`.
+        p: which norm.
+        eps: added to each difference; keeps the derivative finite where they are equal.
+        keepdim: keep the last axis, with size 1.
+        keepdims: the same as `keepdim`.
+
+    Returns:
+        Tensor of the broadcast shape without the last axis, or with it as size 1.
+
+    Raises:
+        ShapeError: if the shapes do not broadcast.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.pairwise_distance(tg.tensor([[3.0, 4.0]]), tg.zeros(1, 2), eps=0.0)
+    tensor([5.])
+    """
+    return norm(x1 - x2 + eps, p, -1, keepdim=keepdim or keepdims)

@@ -1,0 +1,8 @@
+"""Losses: each file exports the modules, and holds the functions beside them.
+
+The default reduction is "sum": a batch's cost is the sum of its samples' losses.
+"""
+
+from .classification import *
+from .probability import *
+from .regression import *

@@ -1,0 +1,117 @@
+"""What a schedule of learning rates is asked and told, and the base class of those that go by epochs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import describe, foreign, type_name
+from .optimizer import Optimizer
+from .options import number
+
+__all__ = ["LRScheduler", "Schedule", "require_number"]
+
+
+class Schedule:
+    """What a schedule is asked and told, whatever it follows."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        given: object = optimizer
+        if not isinstance(given, Optimizer):
+            name = type(self).__name__
+            raise TypeError(
+                f"{name}: needs the optimizer whose rates it sets, got {foreign(given) or type_name(given)}"
+            )
+        self.optimizer = given
+
+    def get_last_lr(self) -> list[float]:
+        """The present learning rate of each group.
+
+        >>> import tinygrad_edu as tg
+        >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
+        >>> tg.optim.lr_scheduler.StepLR(optimizer, step_size=1).get_last_lr()
+        [8.0]
+        """
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is needed to go on later: numbers, no functions."""
+        return {
+            key: list(value) if isinstance(value, list) else value
+            for key, value in vars(self).items()
+            if key != "optimizer" and not key.startswith("_")
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned. The learning rates are in the optimizer's own state.
+
+        Raises:
+            ValueError: if it is the state of another kind of schedule. Nothing is loaded then.
+        """
+        mine = self.state_dict()
+        if state_dict.keys() != mine.keys():
+            raise ValueError(
+                f"{type(self).__name__}.load_state_dict(): the state has {', '.join(sorted(state_dict))}, "
+                f"needed are {', '.join(sorted(mine))}"
+            )
+        for key, value in state_dict.items():
+            setattr(self, key, list(value) if isinstance(value, list) else value)
+
+
+def require_number(function: str, value: Any, epoch: int, group: int) -> None:
+    """Raise TypeError for what a user's function returned, if it is no number."""
+    if math.isnan(number(value)):
+        hint = ". Does it end without a return?" if value is None else ""
+        raise TypeError(
+            f"{function} returned {describe(value)} for epoch {epoch} and group {group}, it must return a number{hint}"
+        )
+
+
+class LRScheduler(Schedule):
+    """Base class of the schedules: `step()`, after each epoch, sets the learning rates of the next one.
+
+    A subclass writes `rate(base, epoch, group)`.
+
+    Args:
+        optimizer: whose groups' "lr" is set, at once for epoch 0; the first one is kept as "initial_lr".
+        last_epoch: the number of the last epoch that is over; -1 to begin.
+
+    Raises:
+        TypeError: if `optimizer` is no Optimizer.
+
+    >>> import tinygrad_edu as tg
+    >>> class Harmonic(tg.optim.lr_scheduler.LRScheduler):
+    ...     def rate(self, base, epoch, group):
+    ...         return base / (1 + epoch)
+    >>> schedule = Harmonic(tg.optim.SGD([tg.tensor([1.0])], lr=8.0))
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [4.0]
+    """
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        super().__init__(optimizer)
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+        self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
+        self.last_epoch: int = last_epoch
+        self.step()
+
+    def rate(self, base: float, epoch: int, group: int) -> float:
+        """The learning rate of an epoch, for a group that began with `base`."""
+        raise NotImplementedError(f"{type(self).__name__} does not define rate(base, epoch, group)")
+
+    def step(self) -> None:
+        """Go on to the next epoch.
+
+        Raises:
+            TypeError: if a learning rate is not a number. Nothing is changed then.
+        """
+        epoch = self.last_epoch + 1
+        rates = [self.rate(base, epoch, index) for index, base in enumerate(self.base_lrs)]
+        for index, rate in enumerate(rates):
+            require_number(f"{type(self).__name__}.rate()", rate, epoch, index)
+        self.last_epoch = epoch
+        for group, rate in zip(self.optimizer.param_groups, rates):
+            group["lr"] = rate
