@@ -306,3 +306,17 @@ def test_subclasses_of_arrays_pass_through() -> None:
             ((h - h.mean(0)) ** 2).sum().backward()
         assert type(h.array) is Marked
         assert type(w.grad.array) is Marked
+
+
+def test_random_numbers_are_seen_where_they_are_drawn() -> None:
+    log = Log()
+    with under(log):
+        x = tg.randn(2, 3)
+        tg.nn.functional.dropout(x, 0.5)
+        tg.randperm(4)
+        tg.nn.Linear(2, 2)
+        list(tg.data.RandomSampler(range(3)))
+    drawn = [op for kind, op in log.seen if kind == "random"]
+    assert drawn == ["standard_normal", "random", "permutation", "uniform", "uniform", "permutation"]
+    first = next(out for (kind, _), out in zip(log.seen, log.outs, strict=True) if kind == "random")
+    np.testing.assert_array_equal(first, x.numpy())

@@ -11,7 +11,7 @@ import numpy as np
 from ..dtypes import get_default_dtype
 from ..engine.recording import TensorBase, make_tensor
 from ..errors import ShapeError, refuse_mask
-from ..ops.generator import AnyGenerator, source
+from ..ops.generator import AnyGenerator, numpys
 from .dataset import batch_reader
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, is_count, require_count
 
@@ -106,7 +106,7 @@ class DataLoader:
         self.num_workers = num_workers
         self.pin_memory = pin_memory
         self.drop_last = drop_last
-        source(generator)  # an error now, not in the first loop
+        numpys(generator)  # an error now, not in the first loop
         self.generator = generator
         self.sampler: Iterable[int]
         if sampler is not None:

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ..engine.recording import array_of
-from ..ops.generator import AnyGenerator, source
+from ..ops.generator import AnyGenerator, draw, numpys
 
 __all__ = [
     "BatchSampler",
@@ -90,7 +90,7 @@ class RandomSampler(Sampler[int]):
             require_count("RandomSampler", "num_samples", num_samples)
         self.data_source = data_source
         self.replacement = replacement
-        source(generator)  # an error now, not in the first loop
+        numpys(generator)  # an error now, not in the first loop
         self.generator = generator
         self._num_samples = num_samples
 
@@ -104,7 +104,7 @@ class RandomSampler(Sampler[int]):
         if not size:
             return
         if self.replacement:
-            yield from source(self.generator).integers(size, size=count).tolist()
+            yield from draw(self.generator, "integers", size, size=count).tolist()
             return
         while count > 0:
             yield from permutation(size, self.generator)[:count]
@@ -128,7 +128,7 @@ class SubsetRandomSampler(Sampler[int]):
 
     def __init__(self, indices: Sequence[int], generator: AnyGenerator | None = None) -> None:
         self.indices = indices
-        source(generator)  # an error now, not in the first loop
+        numpys(generator)  # an error now, not in the first loop
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
@@ -183,12 +183,12 @@ class WeightedRandomSampler(Sampler[int]):
         self.weights = odds
         self.num_samples = num_samples
         self.replacement = replacement
-        source(generator)  # an error now, not in the first loop
+        numpys(generator)  # an error now, not in the first loop
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
         odds = self.weights / self.weights.sum()
-        drawn = source(self.generator).choice(len(odds), self.num_samples, replace=self.replacement, p=odds)
+        drawn = draw(self.generator, "choice", len(odds), self.num_samples, replace=self.replacement, p=odds)
         return iter(drawn.tolist())
 
     def __len__(self) -> int:
@@ -230,7 +230,7 @@ class BatchSampler(Sampler[list[int]]):
 
 def permutation(size: int, generator: AnyGenerator | None) -> list[int]:
     """The numbers below `size` in random order."""
-    return source(generator).permutation(size).tolist()  # type: ignore[no-any-return]
+    return draw(generator, "permutation", size).tolist()  # type: ignore[no-any-return]
 
 
 def is_count(value: Any) -> bool:

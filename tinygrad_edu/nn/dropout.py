@@ -8,7 +8,7 @@ from ..engine.primitives import Operand
 from ..engine.recording import make_tensor
 from ..errors import DtypeError
 from ..ops.arithmetic import mul
-from ..ops.generator import Generator, source
+from ..ops.generator import Generator, draw
 from ..tensors.tensor import Tensor
 from .checks import probability
 from .module.module import Module
@@ -50,7 +50,7 @@ def dropout(
         raise DtypeError(f"dropout: input has dtype {input.dtype}, it must be floating-point: use .float()")
     if not training or p == 0:
         return input  # type: ignore[no-any-return]
-    kept = source(generator).random(input.shape, np.float32) >= p
+    kept = draw(generator, "random", input.shape, np.float32) >= p
     scale = np.multiply(kept, 1 / (1 - p) if p < 1 else 0.0, dtype=input.dtype)
     return mul(input, make_tensor(np.asarray(scale), None))
 

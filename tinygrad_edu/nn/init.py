@@ -9,7 +9,7 @@ import numpy as np
 
 from ..engine.versions import mark_changed
 from ..errors import DtypeError, ShapeError
-from ..ops.generator import Generator, source
+from ..ops.generator import AnyGenerator, Generator, draw
 from ..tensors.tensor import Tensor
 
 __all__ = [
@@ -44,7 +44,7 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | N
     """
     if not a <= b:
         raise ValueError(f"uniform_: a={a} must not be greater than b={b}")
-    return _fill(tensor, source(generator).uniform(a, b, tensor.shape))
+    return _fill(tensor, draw(generator, "uniform", a, b, tensor.shape))
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> T:
@@ -60,7 +60,7 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator
     """
     if not std >= 0:
         raise ValueError(f"normal_: std must be 0 or more, got {std}")
-    return _fill(tensor, source(generator).normal(mean, std, tensor.shape))
+    return _fill(tensor, draw(generator, "normal", mean, std, tensor.shape))
 
 
 def trunc_normal_(
@@ -92,7 +92,7 @@ def trunc_normal_(
     if not (std > 0 and a < b):
         raise ValueError(f"trunc_normal_: std={std} must be greater than 0, and a={a} less than b={b}")
     low, high = (a - mean) / std, (b - mean) / std
-    draws = _truncated(source(generator), low, high, math.prod(tensor.shape))
+    draws = _truncated(generator, low, high, math.prod(tensor.shape))
     return _fill(tensor, np.clip(mean + std * draws, a, b).reshape(tensor.shape))
 
 
@@ -255,7 +255,7 @@ def orthogonal_(tensor: T, gain: float = 1.0, generator: Generator | None = None
     columns = math.prod(tensor.shape[1:])
     if not rows * columns:
         return tensor
-    flat = source(generator).normal(size=(max(rows, columns), min(rows, columns)))
+    flat = draw(generator, "normal", size=(max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(flat)
     q = q * np.where(np.diagonal(r) < 0, -1, 1)  # makes the distribution uniform
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
@@ -321,7 +321,7 @@ def _kaiming_std(op: str, tensor: Tensor, a: float, mode: str, nonlinearity: str
     return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
 
 
-def _truncated(random: np.random.Generator, low: float, high: float, count: int) -> Any:
+def _truncated(generator: AnyGenerator | None, low: float, high: float, count: int) -> Any:
     """`count` standard normal numbers between `low` and `high`, by rejection."""
     mass = 0.5 * (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2)))
     peak = min(max(low, 0.0), high)  # where the density on the interval is greatest
@@ -331,11 +331,11 @@ def _truncated(random: np.random.Generator, low: float, high: float, count: int)
     done = 0
     while done < count:
         if mass >= 0.25:
-            draws = random.normal(size=count - done)
+            draws = draw(generator, "normal", size=count - done)
             draws = draws[(draws >= low) & (draws <= high)]
         else:
-            draws = random.uniform(low, high, size=count - done)
-            draws = draws[random.random(count - done) < np.exp((peak * peak - draws * draws) / 2)]
+            draws = draw(generator, "uniform", low, high, size=count - done)
+            draws = draws[draw(generator, "random", count - done) < np.exp((peak * peak - draws * draws) / 2)]
         out[done : done + draws.size] = draws
         done += draws.size
     return out

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..engine.observing import computed, watched
 from ..errors import describe
 from .casting import check_device
 
@@ -179,7 +181,15 @@ def set_rng_state(state: dict[str, Any]) -> None:
     default_generator.set_state(state)
 
 
-def source(generator: AnyGenerator | None) -> np.random.Generator:
+def draw(generator: AnyGenerator | None, name: str, *args: Any, **options: Any) -> Any:
+    """Random numbers, by the method `name` of NumPy's generators: all that the library draws is drawn here."""
+    method = getattr(numpys(generator), name)
+    if watched:
+        return computed("random", name, partial(method, **options), args)
+    return method(*args, **options)
+
+
+def numpys(generator: AnyGenerator | None) -> np.random.Generator:
     """NumPy's generator behind `generator`, or behind the default one; TypeError for anything else."""
     if generator is None:
         return default_generator.numpy

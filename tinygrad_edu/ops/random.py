@@ -15,7 +15,7 @@ from ..engine.recording import array_of, make_tensor
 from ..errors import DtypeError, ShapeError
 from .casting import check_device
 from .creation import dtype_for, made, size_of
-from .generator import Generator, source
+from .generator import Generator, draw
 
 if TYPE_CHECKING:
     from ..dtypes import Array
@@ -39,18 +39,18 @@ def uniform_array(shape: tuple[int, ...], dtype: np.dtype[Any], generator: Gener
     """Numbers from [0, 1)."""
     if dtype.kind != "f":
         raise DtypeError(f"random numbers from [0, 1) have a floating dtype, not {dtype}")
-    return _drawn(source(generator).random, shape, dtype)
+    return _drawn(generator, "random", shape, dtype)
 
 
 def normal_array(shape: tuple[int, ...], dtype: np.dtype[Any], generator: Generator | None) -> Array:
     """Numbers from the standard normal distribution."""
     if dtype.kind != "f":
         raise DtypeError(f"normally distributed numbers have a floating dtype, not {dtype}")
-    return _drawn(source(generator).standard_normal, shape, dtype)
+    return _drawn(generator, "standard_normal", shape, dtype)
 
 
-def _drawn(draw: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    numbers = draw(shape, dtype=dtype if dtype in (float32, float64) else float32)
+def _drawn(generator: Generator | None, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    numbers = draw(generator, name, shape, dtype=dtype if dtype in (float32, float64) else float32)
     return np.asarray(numbers).astype(dtype, copy=False)
 
 
@@ -147,7 +147,7 @@ def randint(
         low, high = 0, low
     if low >= high:
         raise ValueError(f"randint: there is no integer from {low} up to, and without, {high}")
-    numbers = source(generator).integers(low, high, size_of("randint", (size,), None))
+    numbers = draw(generator, "integers", low, high, size_of("randint", (size,), None))
     wanted = dtype_for("randint", dtype, int64)
     return made(np.asarray(numbers).astype(wanted, copy=False), requires_grad, "randint")
 
@@ -175,7 +175,7 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: DType = None,
     if n < 0:
         raise ShapeError(f"randperm: n={n} must not be negative")
     wanted = dtype_for("randperm", dtype, int64)
-    return make_tensor(source(generator).permutation(n).astype(wanted, copy=False), None)
+    return make_tensor(draw(generator, "permutation", n).astype(wanted, copy=False), None)
 
 
 def normal(
@@ -249,7 +249,7 @@ def bernoulli_array(shape: tuple[int, ...], dtype: np.dtype[Any], p: Any, genera
     """Ones with probability `p`, else zeros."""
     if not np.all((np.asarray(p) >= 0) & (np.asarray(p) <= 1)):
         raise ValueError("bernoulli: probabilities must be from 0 to 1")
-    return np.asarray(source(generator).random(shape) < p).astype(dtype)
+    return np.asarray(draw(generator, "random", shape) < p).astype(dtype)
 
 
 def multinomial(
@@ -292,17 +292,16 @@ def multinomial(
             f"multinomial: cannot draw num_samples={num_samples} different indices from row {row}, which has "
             f"{positive[row]} positive weights. Pass replacement=True"
         )
-    draw = source(generator)
     if replacement or num_samples == 1:
         ends = np.cumsum(rows, 1)
-        aims = draw.random((len(rows), num_samples)) * ends[:, -1:]
+        aims = draw(generator, "random", (len(rows), num_samples)) * ends[:, -1:]
         drawn = np.stack([np.searchsorted(e, a, side="right") for e, a in zip(ends, aims, strict=True)])
         # Rounding must not reach past the last index of positive weight.
         last = rows.shape[1] - 1 - np.argmax(rows[:, ::-1] > 0, axis=1)
         drawn = np.minimum(drawn, last[:, None])
     else:  # a race of exponential waiting times: the first to arrive are drawn in turn, without replacement
         with np.errstate(divide="ignore"):
-            waits = draw.standard_exponential(rows.shape) / rows
+            waits = draw(generator, "standard_exponential", rows.shape) / rows
         drawn = np.argsort(waits, axis=1)[:, :num_samples]
     result = drawn.astype(np.int64)
     return make_tensor(result[0] if weights.ndim == 1 else result, None)

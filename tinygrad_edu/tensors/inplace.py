@@ -14,7 +14,7 @@ from ..engine.recording import array_of
 from ..errors import ShapeError
 from ..ops import activations, gather, piecewise, random, selecting
 from ..ops.arithmetic import times
-from ..ops.generator import Generator, source
+from ..ops.generator import Generator, draw
 from .methods import TensorMethods
 from .writes import assign, change, replace
 
@@ -247,7 +247,7 @@ class InplaceMethods(TensorMethods):
 
     def exponential_(self, lambd: float = 1.0, *, generator: Generator | None = None) -> Self:
         """Fill with exponentially distributed numbers of mean 1 / lambd."""
-        numbers = source(generator).standard_exponential(self.array.shape)
+        numbers = draw(generator, "standard_exponential", self.array.shape)
         return assign(self, ..., numbers / lambd, "exponential_")
 
     def bernoulli_(self, p: Operand = 0.5, *, generator: Generator | None = None) -> Self:
