@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engine.backprop import backpropagate
-from ..engine.graph import Leaf, Link
+from ..engine.graph import Leaf, Link, Watch
 from ..engine.recording import TensorBase, lift, make_tensor, mode
 from ..engine.versions import mark_changed
 from ..errors import DtypeError, GraphError, ShapeError, refuse_mask
@@ -59,15 +59,16 @@ def run(
     create_graph: bool,
     tally: Tally,
     finish: Callable[[], None] | None = None,
+    watch: Mapping[Link, Watch] | None = None,
 ) -> None:
     """Walk from `roots` and add what comes out to the leaves, and `tally` to what they know of it.
 
-    `finish` is called when the gradients are known, before that.
+    `finish` is called when the gradients are known, before that; `watch` is as for `backpropagate`.
     """
     before = mode.recording
     mode.recording = (before or True) if create_graph else False
     try:
-        leaves, _ = backpropagate(roots, retain_graph=retain, lift=lift if create_graph else None)
+        leaves, _ = backpropagate(roots, retain_graph=retain, lift=lift if create_graph else None, watch=watch)
         if finish is not None:
             finish()
         for leaf, g in leaves.items():

@@ -93,7 +93,7 @@ class Tally:
         """What is known of a leaf that has a gradient, or hooks, when this pass adds to it; asked before it does."""
         known = None if leaf.grad is None else leaf.tally
         foreign = leaf.grad is not None and (known is None or known.overwritten(leaf))
-        hooked = any(not getattr(hook, "watches", False) for hook in leaf.hooks or ())
+        hooked = bool(leaf.hooks)
         key = (leaf if foreign else known, hooked)  # other leaves may have been through the same passes
         self._joined = self._joined or {}
         if key not in self._joined:

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import GraphError
 from . import versions
 
-__all__ = ["Cotangents", "Hook", "Leaf", "Lift", "Link", "Node", "check_walkable", "count_uses", "leading_to"]
+__all__ = ["Cotangents", "Hook", "Leaf", "Lift", "Link", "Node", "Watch", "check_walkable", "count_uses", "leading_to"]
 
 
 class Leaf:
@@ -68,6 +68,7 @@ class Node:
 
 Link: TypeAlias = Node | Leaf
 Hook: TypeAlias = Callable[[Any, Any], Any]  # hook(link, gradient) -> gradient
+Watch: TypeAlias = Callable[[Link, Any, Any], None]  # watch(link, the gradient before its hooks, after them)
 Lift: TypeAlias = Callable[[Node], tuple[Any, tuple[Any, ...]]]  # a node's result and arguments as tensors
 
 

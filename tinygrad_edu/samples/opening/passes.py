@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from ...autograd.modes import no_grad
 from ...autograd.tallies import tally_of, unknown
 from ...engine import versions
 from ...engine.backprop import backpropagate
-from ...engine.graph import Leaf, Lift, Link, Node
+from ...engine.graph import Leaf, Lift, Link, Node, Watch
 from ...engine.recording import TensorBase, lift
 from ...errors import GraphError, ShapeError
 from ...sample_rules.ids import plain
@@ -149,8 +148,7 @@ def backward(
             part.clean = leaf not in hooked and (untouched(leaf) if leaf.samples else leaf.grad is None)
             leaf.samples = [*(leaf.samples or []), part]
 
-    with opening:
-        autograd.run(roots, retain, create_graph, tally, keep_parts)
+    autograd.run(roots, retain, create_graph, tally, keep_parts, opening.watch)
     for leaf, part in parts.items():
         if leaf.grad is not None:
             part.remember(leaf)
@@ -162,8 +160,8 @@ def open_losses(losses: Tensor, weights: Any = None, *, coupled: bool = False) -
     source = _check_losses(losses)
     seed = _weights(losses, weights)
     run, opening = _open(source, losses, seed, "factors", False, coupled)
-    with opening, no_grad():
-        backpropagate([(source, autograd.seed(losses, seed, False))], retain_graph=True)
+    with no_grad():
+        backpropagate([(source, autograd.seed(losses, seed, False))], retain_graph=True, watch=opening.watch)
     parts = opening.parts(run)
     return {leaf: OpenSum(part.factors or [], run.count, leaf.shape, leaf.dtype) for leaf, part in parts.items()}
 
@@ -218,22 +216,15 @@ class _Opening:
         self._keep = keep
         self._copies = shadows(flow.shared) if flow.shared else {}
         self._factors: dict[Link, list[Factor]] = {}
-        self._watched: list[tuple[Link, Callable[[Any, Any], Any]]] = []
-
-    def __enter__(self) -> None:
-        here: dict[Link, list[tuple[Link, Crossing]]] = {}
-        for link, crossings in self._flow.crossings.items():
+        self._here: dict[Link, list[tuple[Link, Crossing]]] = {}
+        for link, crossings in flow.crossings.items():
             for crossing in crossings:
-                here.setdefault(crossing.node or link, []).append((link, crossing))
-        for link, pairs in here.items():
-            hook = self._watcher(pairs)
-            link.hooks = [*(link.hooks or ()), hook]
-            self._watched.append((link, hook))
+                self._here.setdefault(crossing.node or link, []).append((link, crossing))
 
-    def __exit__(self, *error: object) -> None:
-        for link, hook in self._watched:
-            link.hooks = [other for other in link.hooks or () if other is not hook] or None
-        self._watched.clear()  # each hook holds this object, and with it the graph
+    @property
+    def watch(self) -> dict[Link, Watch]:
+        """What the walk shows to whom."""
+        return dict.fromkeys(self._here, self._take)
 
     def hooked(self) -> set[Link]:
         """The links whose gradient the user's hooks may make another than the sum of the samples'."""
@@ -243,18 +234,14 @@ class _Opening:
             leaves += [link for link in node.inputs if isinstance(link, Leaf)]
         return {leaf for leaf in leaves if shared or leaf.hooks or leaf.after}
 
-    def _watcher(self, crossings: list[tuple[Link, Crossing]]) -> Callable[[Any, Any], Any]:
-        def take(_: Any, g: Any) -> Any:
-            for link, crossing in crossings:
-                if crossing.node is None:
-                    factor = own_gradient(g, crossing.ids)
-                else:
-                    factor = contribution(crossing, g, self._lift)
-                self._factors.setdefault(link, []).append(factor)
-            return g
-
-        take.watches = True  # type: ignore[attr-defined] # it leaves the gradient as it is
-        return take
+    def _take(self, here: Link, _: Any, g: Any) -> None:
+        """The factors of the edges that cross at `here`, of the gradient that its hooks have left."""
+        for link, crossing in self._here[here]:
+            if crossing.node is None:
+                factor = own_gradient(g, crossing.ids)
+            else:
+                factor = contribution(crossing, g, self._lift)
+            self._factors.setdefault(link, []).append(factor)
 
     def parts(self, run: Pass) -> dict[Leaf, Part]:
         """What is kept of each leaf."""
