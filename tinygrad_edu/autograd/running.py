@@ -12,7 +12,7 @@ from ..engine.graph import Leaf, Link, Watch
 from ..engine.recording import TensorBase, lift, make_tensor, mode
 from ..engine.versions import mark_changed
 from ..errors import DtypeError, GraphError, ShapeError, refuse_mask
-from .tallies import Tally, hooks_ran, tally_of, unknown
+from .tallies import Tally, hooks_ran, nothing, tally_of, unknown
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -162,7 +162,7 @@ def clear(tensors: Iterable[Tensor], set_to_none: bool = True) -> None:
         else:
             gradient.array.fill(0)
             mark_changed(gradient.array)
-        leaf.grad, leaf.samples, leaf.tally = gradient, None, Tally()
+        leaf.grad, leaf.samples, leaf.tally = gradient, None, nothing()
         leaf.tally.stamp([leaf])
 
 

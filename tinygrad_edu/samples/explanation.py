@@ -13,7 +13,6 @@ import numpy as np
 from ..engine.recording import TensorBase
 from .opening.factors import Factor, Outer, Rows
 from .opening.open_sum import OpenSum
-from .opening.passes import untouched
 
 if TYPE_CHECKING:
     from .sample_grads import SampleGrads
@@ -334,7 +333,7 @@ def _total(grads: SampleGrads, at: tuple[int, ...], terms: Any, slots: int) -> t
     leaf = grads._leaf
     added = float(terms.sum())
     total = added if leaf.grad is None else float(leaf.grad.array[at])
-    if leaf.grad is None or untouched(leaf):
+    if leaf.grad is None or grads.is_grad():
         return total, 0.0
     left = total - added
     # The sum and .grad were added up in different orders: less than this is rounding.

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd.tallies import held, stamp
+from ..autograd.tallies import held, more_in, stamp, was_altered
 from ..engine.graph import Leaf
 from ..engine.recording import make_tensor
 from ..engine.versions import mark_changed
 from ..errors import GraphError
-from .opening.arrays import Products, tracked
-from .opening.passes import Part, Pass, altered_since, untouched
+from .opening.arrays import Products
+from .opening.passes import Part, Pass
 from .results import array_of, cosines, root, size_in_words, tensor_of
 from .sample_grads import SampleGrads
 
@@ -214,7 +214,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
                     f"clip(): {name!r} had another backward pass, or its gradient was cleared, since these per-sample "
                     "gradients were taken: call model.sample_grads() again"
                 )
-            if leaf.grad is not None and leaf.samples and altered_since(leaf):
+            if leaf.samples and was_altered(leaf, leaf.samples[0].run.number):
                 raise GraphError(
                     f"clip(): the .grad of {name!r} was changed by something other than a backward pass, so what it "
                     "holds beside the samples is not known. Clip before that change, or run the backward pass again "
@@ -236,7 +236,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
     def _apply(self, coefficients: Any) -> None:
         """Put Σ_m coefficients[m] g_m, and what is shared, into every `.grad`."""
         sums = {name: grads.open_sum("clip()") for name, grads in self.items()}
-        rest = {name: None if self._is_sum(name) else self[name].shared() for name in sums}
+        rest = {name: None if grads.is_grad() else grads.shared() for name, grads in self.items()}
         counted = held(self._leaves.values())
         for name, whole in sums.items():
             leaf = self._leaves[name]
@@ -249,9 +249,8 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
             if shared is not None:
                 leaf.grad.array += shared.array
             mark_changed(leaf.grad.array)
-            if leaf.samples and shared is None:
-                leaf.samples[-1].remember(leaf)
         stamp(counted, altered=False)
+        more_in([self._leaves[name] for name, shared in rest.items() if shared is not None])
         start = 0
         for i, run in enumerate(self._runs):
             own = copy.copy(run)  # other models may have had a part in the same pass
@@ -259,12 +258,6 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
             start += run.count
             for grads in self.values():
                 grads._parts[i].run = own
-
-    def _is_sum(self, name: str) -> bool:
-        """Whether `.grad` holds just the sum of the samples' gradients, as far as is known."""
-        factors = [factor for part in self[name]._parts for factor in part.factors or ()]
-        differentiable = any(tracked(value) for factor in factors for value in factor.values)
-        return not differentiable and untouched(self._leaves[name])  # a Tensor changed in place leaves no trace
 
     def noise_scale(self, *, population: int | None = None) -> NoiseScale:
         """The batch size at which the noise of the gradient equals the gradient, estimated from this batch.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autograd.tallies import is_sum_of
 from ..engine.graph import Leaf
 from ..engine.recording import make_tensor
 from ..errors import GraphError, ShapeError
@@ -15,7 +16,6 @@ from .cost import Cost
 from .opening.arrays import Products, tracked
 from .opening.factors import Dense, Outer, Rows
 from .opening.open_sum import OpenSum
-from .opening.passes import untouched
 from .results import array_of, centred_squares, cosines, root, size_in_words, tensor_of
 
 if TYPE_CHECKING:
@@ -320,6 +320,10 @@ class SampleGrads:
         """
         return self._opened(f"sample_grads.{caller}")
 
+    def is_grad(self) -> bool:
+        """Whether `.grad` is just the sum of these gradients, as far as is known."""
+        return is_sum_of(self._leaf, [part.run.number for part in self._parts if part.uses])
+
     def total(self, caller: str) -> Tensor:
         """The sum of all samples' gradients; `caller` is whom an error names.
 
@@ -328,7 +332,7 @@ class SampleGrads:
         """
         if not self._only_norms():
             return self._weighted(np.ones(len(self)), caller)
-        if untouched(self._leaf) and all(part in self._parts for part in self._leaf.samples or ()):
+        if self.is_grad():
             return self._tensor(self._leaf.grad.array)  # it holds just that
         if not any(part.uses for part in self._parts):
             return self._tensor(np.zeros(self.shape))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ...autograd import running as autograd
 from ...autograd.modes import no_grad
-from ...autograd.tallies import tally_of, unknown
+from ...autograd.tallies import held, more_in, stamp, tally_of, unknown, was_altered
 from ...engine import versions
 from ...engine.backprop import backpropagate
 from ...engine.graph import Leaf, Lift, Link, Node, Watch
@@ -27,7 +26,7 @@ from .propagation import Crossing, Propagation, propagate
 if TYPE_CHECKING:
     from ...engine.typing import Tensor
 
-__all__ = ["Keep", "Part", "Pass", "altered_since", "backward", "open_losses", "untouched"]
+__all__ = ["Keep", "Part", "Pass", "backward", "open_losses"]
 
 Keep = Literal["factors", "norms", "dense"]
 
@@ -73,11 +72,7 @@ class Part:
         self.uses = uses
         self.factors = factors
         self.squares = squares
-        self.clean = False  # whether `.grad` holds just what this pass and those before it have added
-        self.altered = 0  # the number of the last change to `.grad`, before this pass, that was no backward pass's
         self._made = versions.now
-        self._grad: Any = None
-        self._clock = 0
 
     @staticmethod
     def nothing(run: Pass) -> Part:
@@ -90,31 +85,6 @@ class Part:
             return False
         arrays = [getattr(value, "array", value) for factor in self.factors for value in factor.values]
         return any(versions.changed_at(array) > self._made for array in arrays)
-
-    def remember(self, leaf: Leaf) -> None:
-        """Take what `.grad` holds now for the sum of the samples' gradients."""
-        self._grad = weakref.ref(leaf.grad), weakref.ref(leaf.grad.array)
-        self._clock = versions.now
-
-    def unchanged(self, leaf: Leaf) -> bool:
-        """Whether `.grad` is still that."""
-        grad = leaf.grad
-        if grad is None or self._grad is None:
-            return False
-        tensor, array = self._grad
-        same = tensor() is grad and array() is grad.array
-        return same and versions.changed_at(grad.array) <= self._clock
-
-
-def untouched(leaf: Leaf) -> bool:
-    """Whether `.grad` holds just the sum of the samples' gradients, as far as is known."""
-    return bool(leaf.samples) and leaf.samples[-1].clean and leaf.samples[-1].unchanged(leaf)  # type: ignore[index]
-
-
-def altered_since(leaf: Leaf) -> bool:
-    """Whether anything but backward passes has changed `.grad` since the samples were first kept."""
-    tally = leaf.tally
-    return tally is None or not tally.holds(leaf) or tally.altered != leaf.samples[0].altered  # type: ignore[index]
 
 
 def backward(
@@ -137,22 +107,21 @@ def backward(
 
     roots = [(source, autograd.seed(losses, seed, create_graph))]
     tally = tally_of(roots) if weights is None else unknown()
-    hooked = opening.hooked()
+    tally.opened, tally.beside = (run.number,), False
+    hooked = opening.below_hooks()
     parts: dict[Leaf, Part] = {}
 
     def keep_parts() -> None:
         parts.update(opening.parts(run))
         for leaf, part in parts.items():
-            if leaf.samples and leaf.grad is not None and altered_since(leaf) and not leaf.grad.array.any():
+            if leaf.samples and was_altered(leaf, leaf.samples[0].run.number) and not leaf.grad.array.any():
                 leaf.samples = None  # others made it zeros: the passes before are gone from it
-            part.clean = leaf not in hooked and (untouched(leaf) if leaf.samples else leaf.grad is None)
             leaf.samples = [*(leaf.samples or []), part]
 
     autograd.run(roots, retain, create_graph, tally, keep_parts, opening.watch)
-    for leaf, part in parts.items():
-        if leaf.grad is not None:
-            part.remember(leaf)
-            part.altered = leaf.tally.altered
+    more_in(hooked)
+    if create_graph:
+        stamp(held(parts), altered=False)  # each by itself
 
 
 def open_losses(losses: Tensor, weights: Any = None, *, coupled: bool = False) -> dict[Leaf, OpenSum]:
@@ -226,13 +195,12 @@ class _Opening:
         """What the walk shows to whom."""
         return dict.fromkeys(self._here, self._take)
 
-    def hooked(self) -> set[Link]:
-        """The links whose gradient the user's hooks may make another than the sum of the samples'."""
-        shared = any(node.hooks for node in self._flow.shared)
-        leaves = [link for link in self._flow.crossings if isinstance(link, Leaf)]
-        for node in self._flow.shared:
-            leaves += [link for link in node.inputs if isinstance(link, Leaf)]
-        return {leaf for leaf in leaves if shared or leaf.hooks or leaf.after}
+    def below_hooks(self) -> set[Leaf]:
+        """The leaves whose gradient the user's hooks on what all samples share may make another than their sum."""
+        if not any(node.hooks for node in self._flow.shared):
+            return set()
+        every = [*self._flow.crossings, *(link for node in self._flow.shared for link in node.inputs)]
+        return {link for link in every if isinstance(link, Leaf)}
 
     def _take(self, here: Link, _: Any, g: Any) -> None:
         """The factors of the edges that cross at `here`, of the gradient that its hooks have left."""
