@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from .primitives import Primitive
     from .typing import Tensor
 
-__all__ = ["TensorBase", "array_of", "lift", "make_tensor", "mode", "pick", "record", "recorder", "require_number"]
+__all__ = [
+    "Pick",
+    "TensorBase",
+    "array_of",
+    "lift",
+    "make_tensor",
+    "mode",
+    "pick",
+    "record",
+    "recorder",
+    "require_number",
+]
 
 
 class _Mode(threading.local):
@@ -338,7 +349,7 @@ def _several(op: Primitive, out: tuple[Any, ...], values: Sequence[Any], links: 
     return tuple([pick(node, index, part, len(out)) for index, part in enumerate(out)])
 
 
-class _Pick:
+class Pick:
     """The op that takes one result out of several; its rule puts the gradient back in its place."""
 
     name = "pick"
@@ -354,7 +365,7 @@ class _Pick:
 def pick(node: Node, index: int, out: Any, count: int) -> Tensor:
     """Result number `index` of a node with several results, as a Tensor."""
     pick = _new(Node)
-    pick.op = _Pick(index, count)
+    pick.op = Pick(index, count)
     pick.inputs = pick.args = (node,)
     pick.out = pick.hooks = None
     pick.shape, pick.dtype, pick.clock = out.shape, out.dtype, node.clock

@@ -17,8 +17,10 @@ from ..dtypes import float16, float32
 from ..engine.primitives import Operand, primitive
 from ..engine.recording import TensorBase
 from ..errors import ShapeError, refuse_mask
+from ..sample_rules.contributions import Moved
 from ..sample_rules.families import Custom, Moving, Overwriting
 from ..sample_rules.ids import NOBODY, Use, of_places, simplify
+from ..sample_rules.rule import Makes
 
 if TYPE_CHECKING:
     from ..dtypes import Array
@@ -103,6 +105,8 @@ def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
 class _Reading(Moving):
     """Reading by index: slices and rows have short ways, everything else moves the numbers of the places."""
 
+    makes = Makes.FORM
+
     def ids_of(self, node: Any, ids: Any) -> Any:
         x, index = node.inputs[0], node.args[1]
         if ids.size > 1:
@@ -119,11 +123,14 @@ class _Reading(Moving):
     def permutes(self, node: Any) -> bool:
         return not may_repeat(node.args[1])
 
-    def rows(self, node: Any, argument: int) -> tuple[Any, int]:
+    def looks_up(self, node: Any) -> bool:
+        return may_repeat(node.args[1])
+
+    def contribution(self, node: Any, argument: int, ids: Any, g: Any, args: Any) -> Moved:
         x, index = node.inputs[0], node.args[1]
         if isinstance(index, np.ndarray) and index.dtype.kind != "b":
-            return index % max(x.shape[0], 1), len(x.shape) - 1
-        return positions(x.shape, index).reshape(node.shape), 0
+            return Moved(index % max(x.shape[0], 1), len(x.shape) - 1)
+        return Moved(positions(x.shape, index).reshape(node.shape), 0)
 
 
 def _owners_of_slices(shape: tuple[int, ...], parts: tuple[Any, ...], ids: Any) -> Any:

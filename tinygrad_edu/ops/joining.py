@@ -13,6 +13,7 @@ from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError, describe, require_own
 from ..sample_rules.families import Custom
 from ..sample_rules.ids import simplify
+from ..sample_rules.rule import Makes
 from .arguments import one_axis
 from .broadcasting import broadcast_to
 from .shape import _reshape, atleast_1d, atleast_2d, atleast_3d
@@ -95,7 +96,7 @@ def _stack_owners(node: Any, ids: Any) -> list[Any]:
         (1, draw(2, 1), draw(2, 0), draw(2, 4), draw(2, 1)),
         (0, draw(3)),
     ],
-    samples=Custom(_concatenate_owners),
+    samples=Custom(_concatenate_owners, makes=Makes.ARRAYS),
 )
 def _concatenate(axis: int, *arrays: Operand) -> Operand:
     return np.concatenate(arrays, axis=axis)
@@ -177,7 +178,7 @@ def _stack_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence[Any])
         (0, draw(), draw()),
         (1, draw(0)),
     ],
-    samples=Custom(_stack_owners),
+    samples=Custom(_stack_owners, makes=Makes.ARRAYS),
 )
 def _stack(axis: int, *arrays: Operand) -> Operand:
     return np.stack(arrays, axis=axis)

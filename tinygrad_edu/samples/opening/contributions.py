@@ -17,12 +17,12 @@ from ...engine.backprop import apply_vjp
 from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Cotangents, Lift, Node
 from ...ops.transpose import inverse
-from ...sample_rules.families import Contraction, Moving, Terms, Unsummed
+from ...sample_rules.contributions import Contribution, Lettered, Moved, Products, Summed
 from ...sample_rules.ids import SampleIds, Use, is_plain, varies
 from .arrays import tracked
 from .factors import Dense, Factor, Outer, Rows
 from .places import Arrange, Place
-from .propagation import Crossing
+from .uses import Crossing, rule_of
 
 __all__ = ["contribution", "own_gradient"]
 
@@ -31,23 +31,28 @@ def contribution(crossing: Crossing, g: Any, lift: Lift | None) -> Factor:
     """The factor that an edge contributes, given the gradient `g` of its op's result."""
     node, argument, ids, found = crossing
     assert node is not None
-    rule = node.op.samples
-    if isinstance(rule, Contraction) and not (isinstance(found, np.ndarray) and varies(found)):
-        outer = _outer(node, argument, ids, g, rule.terms(node), lift)
-        if outer is not None:
-            return outer
     shape = node.inputs[argument].shape  # type: ignore[union-attr]
-    if isinstance(found, np.ndarray):
+    by_samples = isinstance(found, np.ndarray)
+    described = None if by_samples and varies(found) else _described(node, argument, ids, g, lift)
+    factor = _outer(described, ids, shape) if isinstance(described, Products) else None
+    if factor is not None:
+        return factor
+    if by_samples:
+        return own_gradient(sum_to_shape(_part(node, argument, g, lift), shape), found)
+    if isinstance(described, Moved):
+        return _moved(g, ids, described.rows, shape, described.axes)
+    if isinstance(described, Summed) and found is Use.SHARED and not isinstance(ids, tuple):
         part = _part(node, argument, g, lift)
-        return own_gradient(sum_to_shape(part, shape), found)
-    if isinstance(rule, Moving):
-        rows, axes = rule.rows(node, argument)
-        return _moved(g, ids, rows, shape, axes)
-    if isinstance(rule, Unsummed) and found is Use.SHARED and not isinstance(ids, tuple):
-        part = _part(node, argument, g, lift)
-        if part.shape == rule.full_shape(node, argument):
+        if part.shape == described.shape:
             return _unsummed(part, ids, shape)
     return _one_by_one(node, argument, ids, g, lift)
+
+
+def _described(node: Node, argument: int, ids: Any, g: Any, lift: Lift | None) -> Contribution | None:
+    """What the op's sample rule says of an argument."""
+    rule = rule_of(node)
+    args = node.args if lift is None else lift(node)[1]
+    return None if rule is None else rule.contribution(node, argument, ids, g, args or ())
 
 
 def own_gradient(g: Any, ids: SampleIds) -> Factor:
@@ -112,13 +117,13 @@ def _unsummed(part: Any, ids: SampleIds, shape: tuple[int, ...]) -> Factor:
 
 
 class _Recipe(NamedTuple):
-    """How the two sides of the outer products that a contraction sums over the samples are cut from its arrays.
+    """How the two sides of the outer products that are summed over the samples are cut from the arrays.
 
     Attributes:
-        order: the axes of the result in the order groups, slots, left; None where they have it.
-        slots: which axes of the result run over the slots.
+        order: the axes of the gradient in the order groups, slots, left; None where they have it.
+        slots: which axes of the gradient run over the slots.
         sizes: how many groups, slots, numbers on the left and on the right there are.
-        wanted: the letters of what the argument is multiplied with, in the order groups, slots, right.
+        wanted: the letters of what the gradient is multiplied with, in the order groups, slots, right.
         full: their sizes.
         place: where the products belong.
     """
@@ -163,15 +168,11 @@ def _recipe(
     )
 
 
-def _outer(node: Node, argument: int, ids: SampleIds, g: Any, terms: Terms, lift: Lift | None) -> Factor | None:
-    """The factor of a contraction's argument; None where it is not made of outer products."""
-    own, output = terms.inputs[argument], terms.output
-    partners = terms.partners[argument]
-    link = node.inputs[argument]
-    others = tuple([(terms.inputs[i] or "", np.shape(node.args[i])) for i in partners])  # type: ignore[index]
-    assert own is not None
-    assert link is not None
-    recipe = _recipe(own, link.shape, output, node.shape, others)
+def _outer(products: Products, ids: SampleIds, shape: tuple[int, ...]) -> Factor | None:
+    """The factor of products for an argument of `shape`; None where they are no outer products of the samples."""
+    output, g = products.gradient
+    others = tuple([(letters, array.shape) for letters, array in products.others])
+    recipe = _recipe(products.own, shape, output, g.shape, others)
     if recipe is None:
         return None
     order, slots, (c, n, o, i), wanted, full, place = recipe
@@ -180,29 +181,25 @@ def _outer(node: Node, argument: int, ids: SampleIds, g: Any, terms: Terms, lift
     owner = ids
     if ids.size != n or not is_plain(ids):
         by_slot = ids.reshape([ids.shape[axis] for axis in slots])
-        owner = np.broadcast_to(by_slot, [node.shape[axis] for axis in slots])
+        owner = np.broadcast_to(by_slot, [g.shape[axis] for axis in slots])
     delta = (g if order is None else np.transpose(g, order)).reshape((c, n, o))
-    if not partners:
+    if not others:
         return Dense(place, owner.reshape(n), delta.reshape((n, o)))
-    x = _partner(node, partners, [letters for letters, _ in others], wanted, full, lift)
+    x = _partner(products.others, wanted, full)
     return Outer(place, owner.reshape(n), delta, x.reshape((c, n, i)))
 
 
-def _partner(
-    node: Node, partners: Sequence[int], others: Sequence[str], wanted: str, full: tuple[int, ...], lift: Lift | None
-) -> Any:
-    """What the argument is multiplied with: its one partner, or the product of several, in the order of `wanted`."""
-    args = (node.args if lift is None else lift(node)[1]) or ()
-    arrays = [args[i] if hasattr(args[i], "shape") else np.asarray(args[i]) for i in partners]
-    if len(arrays) == 1 and others[0] == wanted:
-        x = arrays[0]
-    elif len(arrays) == 1 and sorted(others[0]) == sorted(wanted):
-        x = np.transpose(arrays[0], [others[0].index(c) for c in wanted])
-    else:
-        present = "".join(c for c in wanted if any(c in other for other in others))
-        x = np.einsum(",".join(others) + "->" + present, *arrays)
+def _partner(others: Sequence[Lettered], wanted: str, full: tuple[int, ...]) -> Any:
+    """What the gradient is multiplied with: one array, or the product of several, in the order of `wanted`."""
+    letters, x = others[0]
+    if len(others) > 1 or sorted(letters) != sorted(wanted):
+        present = "".join(c for c in wanted if any(c in other for other, _ in others))
+        subscripts = ",".join([other for other, _ in others]) + "->" + present
+        x = np.einsum(subscripts, *[array for _, array in others])
         sizes = iter(x.shape)
         x = x.reshape(tuple([next(sizes) if c in present else 1 for c in wanted]))
+    elif letters != wanted:
+        x = np.transpose(x, [letters.index(c) for c in wanted])
     return x if x.shape == full else np.broadcast_to(x, full)
 
 

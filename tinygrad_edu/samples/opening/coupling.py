@@ -17,14 +17,11 @@ import numpy as np
 from ...engine.callsite import line_of
 from ...engine.graph import Leaf, Link, Node
 from ...errors import SampleCouplingError, spoken
-from ...ops.indexing import may_repeat
 from ...sample_rules.ids import BOTH, CROWD, NOBODY, SampleIds, Use, collapse, merge, simplify, varies
-from .uses import Crossing, Parts, merged, visit_links
+from ...sample_rules.rule import Makes
+from .uses import Crossing, Parts, merged, rule_of, visit_links
 
 __all__ = ["couplings", "leaf_ids"]
-
-_STRUCTURE = ("transpose", "reshape", "broadcast_to", "getitem", "clone", "astype", "pick")
-_JOINS = ("set_item", "overwrite", "concatenate", "stack", "split")
 
 
 def couplings(root: Link, ids: SampleIds) -> list[SampleCouplingError]:
@@ -67,14 +64,14 @@ class _Search:
             return None, ()
         self.via[link] = max(uses, key=lambda edge: 2 * _is_use(edge.found) + _mixing(edge.node))
         own, why = self._meet(link, uses)
-        rule = getattr(link.op, "samples", None)
+        rule = rule_of(link)
         found: Sequence[Any]
         if isinstance(own, Use):
             found = [own] * len(link.inputs)
         elif rule is not None:
             found = rule.exactly(link, own)
         else:
-            found = [Parts.of(link, own) if link.op.name == "pick" else Use.UNKNOWN] * len(link.inputs)
+            found = [Use.UNKNOWN] * len(link.inputs)
         shared = _is_shared(own)
         if why is not None and self._is_certain(link, found, why):
             self.certain.append(why)
@@ -167,12 +164,12 @@ class _Search:
 
         A row that just one sample read is not that sample's own, and what is computed along such rows mixes no samples.
         """
-        if node.op.name == "getitem" and isinstance(node.inputs[0], Node):
-            if may_repeat(node.args[1]) and _leaves_rows(found[0]):  # type: ignore[index]
-                return True
+        rule = rule_of(node)
+        if rule is not None and rule.looks_up(node) and isinstance(node.inputs[0], Node) and _leaves_rows(found[0]):
+            return True
         if not self.lookups:
             return False
-        passed_on = node.op.name in _STRUCTURE or any(part is Use.MIXED for part in found)
+        passed_on = _makes(node) is Makes.FORM or any(part is Use.MIXED for part in found)
         return passed_on and all(edge.node in self.lookups for edge in uses)
 
 
@@ -213,8 +210,13 @@ def _is_suspect(found: Any) -> bool:
 
 
 def _mixing(node: Node | None) -> bool:
-    rule = getattr(node.op, "samples", None) if node is not None else None
+    rule = None if node is None else rule_of(node)
     return rule is None or rule.mixing
+
+
+def _makes(node: Node) -> Makes:
+    rule = rule_of(node)
+    return Makes.NUMBERS if rule is None else rule.makes
 
 
 def _coupling(link: Node, edge: Crossing, split: Crossing | None, via: dict[Any, Crossing]) -> SampleCouplingError:
@@ -277,21 +279,22 @@ def _culprit(chain: Sequence[Crossing], ids: Any) -> Node:
         if ids is None:
             break
         nodes.pop(0)
-    computing = [node for node in nodes if node.op.name not in _STRUCTURE + _JOINS] or nodes[-1:]
+    computing = [node for node in nodes if _makes(node) is Makes.NUMBERS] or nodes[-1:]
     return next((node for node in computing if _mixing(node)), computing[0])
 
 
 def _still_apart(edge: Crossing, ids: Any) -> SampleIds | None:
     """The ids of an op's result that give an argument these `ids`, if in both the samples lie along one axis."""
     node = edge.node
-    rule = getattr(node.op, "samples", None) if node is not None else None
+    rule = None if node is None else rule_of(node)
     axes = [axis for axis, n in enumerate(ids.shape) if n != 1] if isinstance(ids, np.ndarray) else []
     if node is None or rule is None or len(axes) != 1:
         return None
     for axis, n in enumerate(node.shape):
         if n == ids.size:
             result: SampleIds = ids.reshape([-1 if i == axis else 1 for i in range(len(node.shape))])
-            if np.array_equal(rule.ids_of(node, result)[edge.argument], ids):
+            found = rule.ids_of(node, result)[edge.argument]
+            if isinstance(found, np.ndarray) and np.array_equal(found, ids):
                 return result
     return None
 

@@ -21,7 +21,8 @@ from .contributions import contribution, own_gradient
 from .factors import Dense, Factor
 from .open_sum import OpenSum
 from .places import Arrange, Move, Place, Region, shadows
-from .propagation import Crossing, Propagation, propagate
+from .propagation import Propagation, propagate
+from .uses import Crossing, rule_of
 
 if TYPE_CHECKING:
     from ...engine.typing import Tensor
@@ -236,7 +237,7 @@ class _Opening:
         """Carry factors of a shared tensor on to what it was made from."""
         if not factors:
             return
-        rule = getattr(node.op, "samples", None)
+        rule = rule_of(node)
         source = node.inputs[0]
         if rule is not None and source is not None and rule.permutes(self._copies[node]):
             for factor in factors:
@@ -261,8 +262,9 @@ class _Opening:
 
 def _moved(factor: Factor, node: Node) -> Factor:
     """The factor of the argument of an op that only moves elements."""
+    rule = rule_of(node)
+    order = None if rule is None else rule.reorders(node)
     steps = factor.place.steps
-    if node.op.name == "transpose" and len(steps) == 1:
-        assert node.args is not None
-        return factor.placed(Place((steps[0].then_transposed(node.args[1]),)))
+    if order is not None and len(steps) == 1:
+        return factor.placed(Place((steps[0].then_transposed(order),)))
     return factor.placed(factor.place.through(Move(node)))

@@ -18,7 +18,7 @@ from ...engine.graph import Leaf, Link, Node
 from ...errors import spoken
 from ...sample_rules.ids import SampleIds, Use
 from .coupling import couplings
-from .uses import Crossing, Parts, merged, visit_links
+from .uses import Crossing, Parts, merged, rule_of, visit_links
 
 __all__ = ["Crossing", "Propagation", "propagate"]
 
@@ -48,12 +48,10 @@ class Propagation:
         own: Any = uses[0].found
         if len(uses) > 1 or not isinstance(own, np.ndarray):
             own = self._meet(uses)
-        rule = getattr(link.op, "samples", None)
         if not isinstance(own, Use):
+            rule = rule_of(link)
             if rule is not None:
                 return own, rule.ids_of(link, own)
-            if link.op.name == "pick":
-                return own, [Parts.of(link, own)]
             self.unruled.append(link.op.name)
         crossings = self._crossings(uses)
         self.shared.append(link)

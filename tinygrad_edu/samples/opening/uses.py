@@ -1,4 +1,4 @@
-"""The uses of each tensor in a graph, from the losses backwards: what `flow.py` and `coupling.py` walk along."""
+"""The uses of each tensor in a graph, from the losses backwards: what `propagation.py` and `coupling.py` walk along."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ...engine.graph import Leaf, Link, Node, count_uses
+from ...engine.recording import Pick
 from ...sample_rules.ids import merge
+from ...sample_rules.rule import Makes, SampleRule
 
-__all__ = ["Crossing", "Parts", "Visit", "merged", "visit_links"]
+__all__ = ["Crossing", "Parts", "Visit", "merged", "rule_of", "visit_links"]
 
 
 class Crossing(NamedTuple):
@@ -34,10 +36,22 @@ class Parts(NamedTuple):
 
     ids: tuple[Any, ...]
 
-    @staticmethod
-    def of(pick: Node, ids: Any) -> Parts:
-        """The ids of all results where the one that `pick` takes has these."""
-        return Parts(tuple([ids if i == pick.op.index else None for i in range(pick.op.count)]))
+
+class _Picking(SampleRule):
+    """Of what takes one result out of several."""
+
+    makes = Makes.FORM
+
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Any]:
+        return [Parts(tuple([ids if i == node.op.index else None for i in range(node.op.count)]))]
+
+
+_picking = _Picking()
+
+
+def rule_of(node: Node) -> SampleRule | None:
+    """The sample rule of a node's op, if there is one."""
+    return _picking if isinstance(node.op, Pick) else getattr(node.op, "samples", None)
 
 
 Visit: TypeAlias = Callable[[Link, list[Crossing]], tuple[Any, Sequence[Any]]]
