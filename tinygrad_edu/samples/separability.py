@@ -169,11 +169,8 @@ def _followed(total: Any, count: int) -> tuple[Propagation | None, list[str]]:
 
 
 def _meetings(flow: Propagation | None) -> list[str]:
-    found = []
-    for text in dict.fromkeys(flow.coupled if flow else ()):
-        op, _, where = text.partition(", ")
-        found.append(f"{op!r} takes samples together" + (f", called at {where}" if where else ""))
-    return found
+    meetings = dict.fromkeys([(spoken(one.op), one.line) for one in flow.coupled] if flow else ())
+    return [f"{op!r} takes samples together" + (f", called at {line}" if line else "") for op, line in meetings]
 
 
 def _is_free_of_meetings(runs: Runs) -> bool:

@@ -50,9 +50,8 @@ def contribution(crossing: Crossing, g: Any, lift: Lift | None) -> Factor:
 
 def _described(node: Node, argument: int, ids: Any, g: Any, lift: Lift | None) -> Contribution | None:
     """What the op's sample rule says of an argument."""
-    rule = rule_of(node)
     args = node.args if lift is None else lift(node)[1]
-    return None if rule is None else rule.contribution(node, argument, ids, g, args or ())
+    return rule_of(node).contribution(node, argument, ids, g, args or ())
 
 
 def own_gradient(g: Any, ids: SampleIds) -> Factor:

@@ -19,6 +19,7 @@ from ...errors import GraphError, ShapeError
 from ...sample_rules.ids import plain
 from .contributions import contribution, own_gradient
 from .factors import Dense, Factor
+from .meetings import Coupling
 from .open_sum import OpenSum
 from .places import Arrange, Move, Place, Region, shadows
 from .propagation import Propagation, propagate
@@ -55,7 +56,7 @@ class Pass:
         self.coefficients: Any = None
         self.keep = keep
         self.unruled: tuple[str, ...] = tuple(dict.fromkeys(flow.unruled))
-        self.coupled: tuple[str, ...] = tuple(dict.fromkeys(flow.coupled))
+        self.coupled: tuple[Coupling, ...] = tuple(flow.coupled)
 
 
 class Part:
@@ -237,9 +238,8 @@ class _Opening:
         """Carry factors of a shared tensor on to what it was made from."""
         if not factors:
             return
-        rule = rule_of(node)
         source = node.inputs[0]
-        if rule is not None and source is not None and rule.permutes(self._copies[node]):
+        if source is not None and rule_of(node).permutes(self._copies[node]):
             for factor in factors:
                 self._factors.setdefault(source, []).append(_moved(factor, self._copies[node]))
             return
@@ -262,8 +262,7 @@ class _Opening:
 
 def _moved(factor: Factor, node: Node) -> Factor:
     """The factor of the argument of an op that only moves elements."""
-    rule = rule_of(node)
-    order = None if rule is None else rule.reorders(node)
+    order = rule_of(node).reorders(node)
     steps = factor.place.steps
     if order is not None and len(steps) == 1:
         return factor.placed(Place((steps[0].then_transposed(order),)))

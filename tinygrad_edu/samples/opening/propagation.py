@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ...engine.graph import Leaf, Link, Node
-from ...errors import spoken
 from ...sample_rules.ids import SampleIds, Use
 from .coupling import couplings
-from .uses import Crossing, Parts, merged, rule_of, visit_links
+from .meetings import Coupling
+from .uses import UNRULED, Crossing, Parts, merged, rule_of, visit_links
 
 __all__ = ["Crossing", "Propagation", "propagate"]
 
@@ -37,7 +37,7 @@ class Propagation:
         self.crossings: dict[Link, list[Crossing]] = {}
         self.shared: list[Node] = []
         self.unruled: list[str] = []
-        self.coupled: list[str] = []
+        self.coupled: list[Coupling] = []
         self._met = False  # whether a computed tensor is used in ways that do not agree
 
     def _visit(self, link: Link, uses: list[Crossing]) -> tuple[Any, Sequence[Any]]:
@@ -50,7 +50,7 @@ class Propagation:
             own = self._meet(uses)
         if not isinstance(own, Use):
             rule = rule_of(link)
-            if rule is not None:
+            if rule is not UNRULED:
                 return own, rule.ids_of(link, own)
             self.unruled.append(link.op.name)
         crossings = self._crossings(uses)
@@ -103,8 +103,7 @@ def propagate(root: Link, ids: SampleIds, coupled: bool = False) -> Propagation:
     flow = Propagation()
     visit_links(root, ids, flow._visit)
     if flow._met:
-        errors = couplings(root, ids)
-        if errors and not coupled:
-            raise errors[0]
-        flow.coupled = [f"{spoken(error.op)}, {error.where}" for error in errors]
+        flow.coupled = couplings(root, ids)
+        if flow.coupled and not coupled:
+            raise flow.coupled[0].error()
     return flow

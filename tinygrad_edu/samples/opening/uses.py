@@ -9,10 +9,10 @@ import numpy as np
 
 from ...engine.graph import Leaf, Link, Node, count_uses
 from ...engine.recording import Pick
-from ...sample_rules.ids import merge
+from ...sample_rules.ids import CROWD, SampleIds, Use, merge
 from ...sample_rules.rule import Makes, SampleRule
 
-__all__ = ["Crossing", "Parts", "Visit", "merged", "rule_of", "visit_links"]
+__all__ = ["UNRULED", "Crossing", "Parts", "Visit", "ids_in", "is_shared", "merged", "rule_of", "visit_links"]
 
 
 class Crossing(NamedTuple):
@@ -46,12 +46,22 @@ class _Picking(SampleRule):
         return [Parts(tuple([ids if i == node.op.index else None for i in range(node.op.count)]))]
 
 
-_picking = _Picking()
+class _Unruled(SampleRule):
+    """Of an op that has none."""
+
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Any]:
+        return [Use.UNKNOWN] * len(node.inputs)
 
 
-def rule_of(node: Node) -> SampleRule | None:
-    """The sample rule of a node's op, if there is one."""
-    return _picking if isinstance(node.op, Pick) else getattr(node.op, "samples", None)
+_PICKING = _Picking()
+UNRULED: SampleRule = _Unruled()
+
+
+def rule_of(node: Node) -> SampleRule:
+    """The sample rule of a node's op."""
+    if isinstance(node.op, Pick):
+        return _PICKING
+    return getattr(node.op, "samples", None) or UNRULED
 
 
 Visit: TypeAlias = Callable[[Link, list[Crossing]], tuple[Any, Sequence[Any]]]
@@ -100,3 +110,16 @@ def merged(one: Any, other: Any) -> Any:
             return None
         parts.append(both)
     return Parts(tuple(parts))
+
+
+def ids_in(found: Any) -> list[SampleIds]:
+    """The ids in what is found of an argument, or of a node: one array, or one for each of several results."""
+    if isinstance(found, np.ndarray):
+        return [found]
+    parts = found.ids if isinstance(found, Parts) else found if isinstance(found, tuple) else ()
+    return [part for part in parts if part is not None]
+
+
+def is_shared(found: Any) -> bool:
+    """Whether several samples use some of it."""
+    return isinstance(found, Use) or any((part >= CROWD).any() for part in ids_in(found))
