@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,15 @@ from ..engine.graph import Leaf
 from ..engine.recording import make_tensor
 from ..engine.versions import mark_changed
 from ..errors import GraphError
+from . import tables
+from .noise import NoiseScale, noise_of_sums
 from .opening.arrays import Products
 from .opening.passes import Part, Pass
-from .results import array_of, cosines, root, size_in_words, tensor_of
+from .results import cosines, in_dtype, root, size_in_words, tensor_of
 from .sample_grads import SampleGrads
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
-    from .noise import NoiseScale
 
 __all__ = ["ModelSampleGrads"]
 
@@ -220,7 +222,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
                     "holds beside the samples is not known. Clip before that change, or run the backward pass again "
                     "after zero_grad()"
                 )
-        norms = np.sqrt(array_of(self.squares(), np.dtype(np.float64)))
+        norms = np.sqrt(in_dtype(self.squares(), np.float64))
         if not np.isfinite(norms).all():
             wrong = np.flatnonzero(~np.isfinite(norms))
             raise ValueError(
@@ -278,9 +280,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         >>> model.sample_grads().noise_scale().usable
         True
         """
-        from .gradient_sum import GradientSum
-
-        return GradientSum._of(self, "sample_grads().noise_scale()").noise_scale(population=population)
+        return noise_of_sums(*self.sums("sample_grads().noise_scale()"), population=population)
 
     def to_frame(self) -> Any:
         """The norms as a pandas DataFrame: a row for each sample, a column for each parameter, and the total.
@@ -288,9 +288,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         Raises:
             ImportError: if pandas is not installed.
         """
-        from .tables import to_frame
-
-        return to_frame(self)
+        return tables.to_frame(self, self.norms())
 
     def plot(self, ax: Any = None) -> Any:
         """A heat map of the norms, samples across and parameters down.
@@ -304,9 +302,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         Raises:
             ImportError: if matplotlib is not installed.
         """
-        from .tables import plot
-
-        return plot(self, ax)
+        return tables.plot(self, self.count, ax)
 
     def cost(self) -> str:
         """For each parameter, a line that says what is kept, how norms are computed, and the bytes.
@@ -323,6 +319,29 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         lines = [f"{name:{width}}  {cost}" for name, cost in costs.items()]
         total = sum(cost.bytes for cost in costs.values())
         return "\n".join([*lines, f"{'total':{width}}  {size_in_words(total)}"])
+
+    def sums(self, caller: str) -> tuple[dict[str, Tensor], float, float, int, float]:
+        """What a `GradientSum` holds: (Σ w g, Σ w, Σ w², n, Σ w‖g‖²); `caller` is whom an error names.
+
+        Raises:
+            GraphError, ValueError: as from `GradientSum.of`.
+        """
+        weights = in_dtype(next(iter(self.values())).weights, np.float64)
+        wrong = np.flatnonzero(~((weights >= 0) & (weights < math.inf)))
+        if wrong.size:
+            raise ValueError(
+                f"{caller}: sample {wrong[0]} has the weight {weights[wrong[0]]:g}: a sample counts 0 or "
+                "more. If it is a factor of the loss, multiply the losses by it and leave weights= out"
+            )
+        squares = in_dtype(self.squares(), np.float64)  # of w g
+        counted = weights > 0
+        return (
+            {name: one.total(caller).detach() for name, one in self.items() if one.cost().uses},
+            float(weights.sum()),
+            float(np.square(weights).sum()),
+            self.count,
+            float((squares[counted] / weights[counted]).sum()),
+        )
 
     def _gram(self) -> Any:
         products = Products()

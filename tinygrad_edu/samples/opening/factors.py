@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.recording import array_of
 from ...sample_rules.ids import is_plain
 from .arrays import SILENT, Products, period, row_squares, scatter, segment_sum, tracked, wide
 from .places import Place
@@ -309,7 +310,7 @@ def _squares_by_products(left: Any, right: Any) -> Any:
     """‖Σ_t left ⊗ right‖² as the sum of all ⟨left_t, left_s⟩ ⟨right_t, right_s⟩."""
     (d, one), (x, other) = _inner(left), _inner(right)
     products, scale = d * x, one * other
-    numbers = products.array if tracked(products) else products
+    numbers = array_of(products)
     found = (products.sum((2, 3), dtype=np.float64) * scale).sum(0)
     # Where positive and negative products all but cancel, rounding is all that is left.
     whole = (np.abs(numbers).sum((2, 3), dtype=np.float64) * scale).sum(0)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.recording import array_of
 from .arrays import Products, row_squares, segment_sum, tracked, wide
 from .factors import Factor, Outer, Rows
 
@@ -71,7 +72,7 @@ class OpenSum:
             return self._squares_of_blocks()
         parts = self._lengths(pair[0], products) + self._lengths(pair[1], products)
         found = parts + 2 * _cross_squares(*pair, self.count)
-        doubtful = np.flatnonzero(~(_numbers(found) >= 0.05 * _numbers(parts))).tolist()  # the uses all but cancel
+        doubtful = np.flatnonzero(~(array_of(found) >= 0.05 * array_of(parts))).tolist()  # the uses all but cancel
         if tracked(found):
             return self._squares_of_blocks() if doubtful else found
         for m in doubtful:
@@ -106,8 +107,8 @@ class OpenSum:
     def _checked(self, gram: Any, products: Products) -> Any:
         """A Gram matrix, again for the samples whose terms all but cancel: their lengths tell them."""
         squares = self.squares(products)
-        lengths = _numbers(squares)
-        wrong = ~(np.abs(np.diagonal(_numbers(gram)) - lengths) <= (1e-9 if self._is_wide() else 1e-4) * lengths)
+        lengths = array_of(squares)
+        wrong = ~(np.abs(np.diagonal(array_of(gram)) - lengths) <= (1e-9 if self._is_wide() else 1e-4) * lengths)
         if tracked(gram):
             return self._gram_of_blocks() if wrong.any() else gram
         for m in np.flatnonzero(wrong).tolist():
@@ -146,7 +147,7 @@ class OpenSum:
             target = factor.place.back(out).reshape(factor.core)
             if np.may_share_memory(target, out) and _written(factor, weights, target):
                 return
-        out[...] = _numbers(self.weighted(weights))
+        out[...] = array_of(self.weighted(weights))
 
     def dots(self, direction: Any) -> Any:
         """⟨G_m, direction⟩, (count,)."""
@@ -188,7 +189,7 @@ class OpenSum:
 
     def holds(self, array: Any) -> bool:
         """Whether an array is in the memory of one of the factors."""
-        return any(np.may_share_memory(array, _numbers(v)) for factor in self.factors for v in factor.values)
+        return any(np.may_share_memory(array, array_of(v)) for factor in self.factors for v in factor.values)
 
     def _blocks_of(self, factor: Factor) -> Iterator[tuple[int, int, Any]]:
         for lo, hi in self._ranges(None):
@@ -235,10 +236,6 @@ def _written(factor: Outer | Rows, weights: Any, target: Any) -> bool:
     else:
         return False
     return True
-
-
-def _numbers(value: Any) -> Any:
-    return value.array if tracked(value) else value
 
 
 def _cross_squares(rows: Rows, outer: Outer, count: int) -> Any:

@@ -14,7 +14,7 @@ from ...autograd.tallies import held, more_in, stamp, tally_of, unknown, was_alt
 from ...engine import versions
 from ...engine.backprop import backpropagate
 from ...engine.graph import Leaf, Lift, Link, Node, Watch
-from ...engine.recording import TensorBase, lift
+from ...engine.recording import TensorBase, array_of, lift
 from ...errors import GraphError, ShapeError
 from ...sample_rules.ids import plain
 from .contributions import contribution, own_gradient
@@ -85,7 +85,7 @@ class Part:
         """Whether an array of the factors was changed in place since: arrays of the forward pass, data among them."""
         if self._made == versions.now or not self.factors:
             return False
-        arrays = [getattr(value, "array", value) for factor in self.factors for value in factor.values]
+        arrays = [array_of(value) for factor in self.factors for value in factor.values]
         return any(versions.changed_at(array) > self._made for array in arrays)
 
 
@@ -169,7 +169,7 @@ def _check_losses(losses: Tensor) -> Link:
 def _weights(losses: Tensor, weights: Any) -> Any:
     if weights is None:
         return None
-    array = np.asarray(weights.array if isinstance(weights, TensorBase) else weights)
+    array = np.asarray(array_of(weights))
     if array.shape != losses.array.shape:
         raise ShapeError(
             f"backward(per_sample=True): weights has shape {array.shape}, the losses {losses.array.shape}: "
