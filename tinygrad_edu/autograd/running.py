@@ -154,7 +154,7 @@ def clear(tensors: Iterable[Tensor], set_to_none: bool = True) -> None:
         if type(leaf) is not Leaf:
             continue
         if set_to_none or leaf.grad is None:
-            leaf.grad = leaf.samples = leaf.tally = None
+            leaf.grad = leaf.kept = leaf.tally = None
             continue
         gradient = leaf.grad
         if gradient.source is not None:  # it is part of a graph
@@ -162,7 +162,7 @@ def clear(tensors: Iterable[Tensor], set_to_none: bool = True) -> None:
         else:
             gradient.array.fill(0)
             mark_changed(gradient.array)
-        leaf.grad, leaf.samples, leaf.tally = gradient, None, nothing()
+        leaf.grad, leaf.kept, leaf.tally = gradient, None, nothing()
         leaf.tally.stamp([leaf])
 
 

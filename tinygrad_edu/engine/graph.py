@@ -21,7 +21,7 @@ __all__ = ["Cotangents", "Hook", "Leaf", "Lift", "Link", "Node", "Watch", "check
 class Leaf:
     """The end of a path through the graph, where the gradient of one tensor is kept."""
 
-    __slots__ = ("after", "dtype", "grad", "hooks", "samples", "shape", "tally")
+    __slots__ = ("after", "dtype", "grad", "hooks", "kept", "shape", "tally")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape: tuple[int, ...] = shape
@@ -29,7 +29,7 @@ class Leaf:
         self.grad: Any = None
         self.hooks: list[Hook] | None = None
         self.after: list[Callable[[], None]] | None = None  # called when a walk's gradient has been added
-        self.samples: list[Any] | None = None  # what per-sample backward passes have kept, pass by pass
+        self.kept: list[Any] | None = None  # what per-sample backward passes have kept, pass by pass
         self.tally: Any = None  # what backward passes have added to `grad`; None if others have written there
 
 

@@ -355,6 +355,7 @@ class Pick:
     name = "pick"
     joint = None
     fresh = False
+    vjps: tuple[Any, ...]
 
     def __init__(self, index: int, count: int) -> None:
         self.index = index

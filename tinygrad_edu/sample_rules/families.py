@@ -7,7 +7,7 @@
     along_axis              computes with all elements along its `axis`
     moving                  only moves elements; moving_axis where it does so along its `axis`
     transposing             only puts axes in the order that its argument `axes` names
-    Overwriting(places, 2)  the first argument with the value, here argument 2, written over some of its places
+    Overwriting(positions, 2)  the first argument with the value, here argument 2, written over some of its places
     core(2, 2, out=2)       works on the last axes of each argument, and broadcasts the others
     Contraction(terms)      sums of products, with a letter for each axis
     Custom(function)        none of these: the function says it
@@ -25,7 +25,7 @@ import numpy as np
 
 from ..engine.graph import Leaf, Link, Node
 from .contributions import Contribution, Moved, Products, Summed
-from .ids import NOBODY, SampleIds, Use, collapse, fit, is_plain, of_places, overwritten, simplify, spread
+from .ids import NOBODY, SampleIds, Use, collapse, fit, is_plain, of_positions, overwritten, simplify, spread
 from .rule import Found, Makes, SampleRule, value_of
 
 __all__ = [
@@ -112,14 +112,14 @@ class Moving(SampleRule):
 
     def _moved(self, node: Node, ids: Any, exact: bool) -> Sequence[Found]:
         return [
-            None if link is None else _from_places(ids, places, link.shape, exact)
-            for link, places in zip(node.inputs, self.places(node), strict=True)
+            None if link is None else _from_positions(ids, positions, link.shape, exact)
+            for link, positions in zip(node.inputs, self.positions(node), strict=True)
         ]
 
     def contribution(self, node: Node, argument: int, ids: Any, g: Any, args: Sequence[Any]) -> Contribution | None:
-        return Moved(self.places(node)[argument], 0)
+        return Moved(self.positions(node)[argument], 0)
 
-    def places(self, node: Node) -> list[Any]:
+    def positions(self, node: Node) -> list[Any]:
         """For each argument, where each element of the result came from in it, in memory order; -1: not from it.
 
         They are found by having the op itself move the numbers of the places.
@@ -145,12 +145,12 @@ class Moving(SampleRule):
         return args
 
 
-def _from_places(ids: Any, places: Any, shape: tuple[int, ...], exact: bool) -> Found:
+def _from_positions(ids: Any, positions: Any, shape: tuple[int, ...], exact: bool) -> Found:
     if not isinstance(ids, tuple):
-        return of_places(ids, places, shape, exact)
-    used = [(o, p) for o, p in zip(ids, places, strict=True) if o is not None]
+        return of_positions(ids, positions, shape, exact)
+    used = [(o, p) for o, p in zip(ids, positions, strict=True) if o is not None]
     flat = [np.broadcast_to(o, p.shape).reshape(-1) for o, p in used]
-    return of_places(np.concatenate(flat), np.concatenate([p.reshape(-1) for _, p in used]), shape, exact)
+    return of_positions(np.concatenate(flat), np.concatenate([p.reshape(-1) for _, p in used]), shape, exact)
 
 
 def _is_array(value: Any, link: Link | None) -> bool:
@@ -312,14 +312,14 @@ def _on_diagonal(letters: str, shape: tuple[int, ...], output: str, ids: SampleI
 class Overwriting(SampleRule):
     """The first argument, at some places of which the value, the argument number `value`, was written.
 
-    The value broadcasts to the shape of `places(node)`, but for leading axes of size 1: for each element written, in
+    The value broadcasts to the shape of `positions(node)`, but for leading axes of size 1: for each element written, in
     their order, where in memory order of the first argument it went.
     """
 
     makes = Makes.ARRAYS
 
-    def __init__(self, places: Callable[[Node], Any], value: int) -> None:
-        self._places = places
+    def __init__(self, positions: Callable[[Node], Any], value: int) -> None:
+        self._positions = positions
         self._value = value
 
     def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
@@ -329,7 +329,7 @@ class Overwriting(SampleRule):
         return self._parted(node, ids, exact=True)
 
     def _parted(self, node: Node, ids: Any, exact: bool) -> Sequence[Found]:
-        rest, written = overwritten(ids, self._places(node), node.shape)
+        rest, written = overwritten(ids, self._positions(node), node.shape)
         found: list[Found] = [None] * len(node.inputs)
         found[0] = rest
         value = node.inputs[self._value]

@@ -283,7 +283,7 @@ def _one_number(index: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _slots(factor: Factor, whole: OpenSum, at: tuple[int, ...], written_out: bool) -> _Slots:
     """What a factor adds to the gradient of one number of the parameter, slot by slot."""
-    if not factor.place.isometric:
+    if not factor.placement.isometric:
         alone = OpenSum([factor], whole.count, whole.shape, whole.dtype)
         found = [array_of(block)[(slice(None), *at)] for block in alone.each_block()]
         product = np.concatenate(found) if found else np.zeros(0)
@@ -314,7 +314,7 @@ def _in_core(factor: Factor, at: tuple[int, ...], shape: tuple[int, ...]) -> tup
     """Where a factor's core has the parameter's number at `at`; None if it leaves that number out."""
     marked = np.zeros(shape, np.bool_)
     marked[at] = True
-    found = np.flatnonzero(factor.place.back(marked))
+    found = np.flatnonzero(factor.placement.back(marked))
     return np.unravel_index(found[0], factor.core) if found.size else None
 
 

@@ -48,8 +48,8 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         for name, parameter in parameters:
             if isinstance(parameter.source, Leaf) and parameter.source not in self._leaves.values():
                 self._leaves[name] = parameter.source
-        self._seen = {name: leaf.samples for name, leaf in self._leaves.items()}
-        runs = {part.run.number: part.run for leaf in self._leaves.values() for part in leaf.samples or ()}
+        self._seen = {name: leaf.kept for name, leaf in self._leaves.items()}
+        runs = {part.run.number: part.run for leaf in self._leaves.values() for part in leaf.kept or ()}
         if not runs:
             raise GraphError(
                 "sample_grads(): no backward pass has kept the samples apart since the last zero_grad(). Call "
@@ -61,7 +61,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
 
     def _parts(self, leaf: Leaf) -> list[Part]:
         """What was kept of a leaf, with nothing for passes that it had no part in."""
-        own = {part.run.number: part for part in leaf.samples or ()}
+        own = {part.run.number: part for part in leaf.kept or ()}
         return [own.get(run.number) or Part.nothing(run) for run in self._runs]
 
     def __getitem__(self, name: str) -> SampleGrads:
@@ -211,12 +211,12 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         if not limit >= 0:
             raise ValueError(f"clip(): max_norm={max_norm} must be 0 or more")
         for name, leaf in self._leaves.items():
-            if leaf.samples is not self._seen[name]:
+            if leaf.kept is not self._seen[name]:
                 raise GraphError(
                     f"clip(): {name!r} had another backward pass, or its gradient was cleared, since these per-sample "
                     "gradients were taken: call model.sample_grads() again"
                 )
-            if leaf.samples and was_altered(leaf, leaf.samples[0].run.number):
+            if leaf.kept and was_altered(leaf, leaf.kept[0].run.number):
                 raise GraphError(
                     f"clip(): the .grad of {name!r} was changed by something other than a backward pass, so what it "
                     "holds beside the samples is not known. Clip before that change, or run the backward pass again "

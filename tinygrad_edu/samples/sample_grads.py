@@ -259,7 +259,7 @@ class SampleGrads(Kept):
         """
         seeded = []
         for part in self._parts:
-            if any(not factor.place.isometric for factor in part.factors or ()):
+            if any(not factor.placement.isometric for factor in part.factors or ()):
                 seeded.append("a walk for each sample through what all samples share")
             seeded += [f"{name!r} has no sample rule: a walk for each sample below it" for name in part.run.unruled]
             seeded += [f"samples coupled by {what}" for what in part.run.coupled]
@@ -311,8 +311,8 @@ def of_leaf(leaf: Any) -> SampleGrads:
     """
     if not isinstance(leaf, Leaf):
         raise GraphError("sample_grads is for leaves, such as parameters: this tensor was computed from others")
-    if leaf.samples:
-        return SampleGrads(leaf, leaf.samples)
+    if leaf.kept:
+        return SampleGrads(leaf, leaf.kept)
     if leaf.grad is None:
         reason = "no loss has been differentiated with respect to it since its gradient was last cleared"
     else:

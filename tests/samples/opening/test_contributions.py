@@ -43,7 +43,7 @@ def parameter(*shape: int, seed: int = 0) -> Any:
 
 def written_out(factor: Any, count: int) -> np.ndarray:
     """Each sample's gradient, in the parameter's shape."""
-    return factor.place.forth(factor.blocks(0, count))
+    return factor.placement.forth(factor.blocks(0, count))
 
 
 def summed(gradients: list[Any]) -> Any:

@@ -21,7 +21,7 @@ from ...sample_rules.contributions import Contribution, Lettered, Moved, Product
 from ...sample_rules.ids import SampleIds, Use, is_plain, varies
 from .arrays import tracked
 from .factors import Dense, Factor, Outer, Rows
-from .places import Arrange, Place
+from .placement import Arrange, Placement
 from .uses import Crossing, rule_of
 
 __all__ = ["contribution", "own_gradient"]
@@ -59,21 +59,21 @@ def own_gradient(g: Any, ids: SampleIds) -> Factor:
     shape = g.shape
     axes = [axis for axis, n in enumerate(ids.shape) if n != 1]
     if not axes:
-        return Dense(_place(shape), ids.reshape(1), g.reshape((1, math.prod(shape))))
+        return Dense(_placement(shape), ids.reshape(1), g.reshape((1, math.prod(shape))))
     if len(axes) > 1:
         flat = g.reshape((math.prod(shape), 1))
         owner = np.broadcast_to(ids, shape).reshape(-1)
-        return Rows(_place(shape), owner, flat, np.arange(len(owner)), height=len(owner))
+        return Rows(_placement(shape), owner, flat, np.arange(len(owner)), height=len(owner))
     axis = axes[0]
     rest = [i for i in range(len(shape)) if i != axis]
     values = np.transpose(g, (axis, *rest)).reshape((shape[axis], math.prod([shape[i] for i in rest])))
-    return Rows(_place(shape, (axis, *rest)), ids.reshape(-1), values, np.arange(shape[axis]), height=shape[axis])
+    return Rows(_placement(shape, (axis, *rest)), ids.reshape(-1), values, np.arange(shape[axis]), height=shape[axis])
 
 
-def _place(shape: tuple[int, ...], axes: Sequence[int] = ()) -> Place:
-    """The place of a factor that has a parameter's axes in the order `axes`."""
+def _placement(shape: tuple[int, ...], axes: Sequence[int] = ()) -> Placement:
+    """The placement of a factor that has a parameter's axes in the order `axes`."""
     order = tuple(axes) or tuple(range(len(shape)))
-    return Place((Arrange(tuple([shape[i] for i in order]), inverse(order, len(shape)) or ()),))
+    return Placement((Arrange(tuple([shape[i] for i in order]), inverse(order, len(shape)) or ()),))
 
 
 def _part(node: Node, argument: int, g: Any, lift: Lift | None) -> Any:
@@ -95,7 +95,7 @@ def _moved(g: Any, ids: SampleIds, rows: Any, shape: tuple[int, ...], axes: int)
     if (rows < 0).any():
         owner = np.where(rows < 0, -1, owner)
     height = math.prod(shape[: len(shape) - axes])
-    return Rows(_place(shape), owner, g.reshape((math.prod(slots), width)), rows, height=height)
+    return Rows(_placement(shape), owner, g.reshape((math.prod(slots), width)), rows, height=height)
 
 
 def _unsummed(part: Any, ids: SampleIds, shape: tuple[int, ...]) -> Factor:
@@ -112,7 +112,7 @@ def _unsummed(part: Any, ids: SampleIds, shape: tuple[int, ...]) -> Factor:
         part = part.sum(axis=summed, keepdims=True, dtype=np.float64).astype(part.dtype)  # time steps may cancel
     rest = [axis for axis in range(len(part.shape)) if axis not in varying]
     ordered = np.transpose(part, (*varying, *rest)) if varying != list(range(len(varying))) else part
-    return Dense(_place(shape), ids.reshape(-1), ordered.reshape((ids.size, math.prod(shape))))
+    return Dense(_placement(shape), ids.reshape(-1), ordered.reshape((ids.size, math.prod(shape))))
 
 
 class _Recipe(NamedTuple):
@@ -124,7 +124,7 @@ class _Recipe(NamedTuple):
         sizes: how many groups, slots, numbers on the left and on the right there are.
         wanted: the letters of what the gradient is multiplied with, in the order groups, slots, right.
         full: their sizes.
-        place: where the products belong.
+        placement: where the products belong.
     """
 
     order: tuple[int, ...] | None
@@ -132,7 +132,7 @@ class _Recipe(NamedTuple):
     sizes: tuple[int, int, int, int]
     wanted: str
     full: tuple[int, ...]
-    place: Place
+    placement: Placement
 
 
 @lru_cache(maxsize=1024)
@@ -163,7 +163,7 @@ def _recipe(
         (c, n, o, i),
         wanted,
         tuple([size[letter] for letter in wanted]),
-        _place(shape, [own.index(letter) for letter in (*groups, *left, *right)]),
+        _placement(shape, [own.index(letter) for letter in (*groups, *left, *right)]),
     )
 
 
@@ -174,7 +174,7 @@ def _outer(products: Products, ids: SampleIds, shape: tuple[int, ...]) -> Factor
     recipe = _recipe(products.own, shape, output, g.shape, others)
     if recipe is None:
         return None
-    order, slots, (c, n, o, i), wanted, full, place = recipe
+    order, slots, (c, n, o, i), wanted, full, placement = recipe
     if any(m != 1 for axis, m in enumerate(ids.shape) if axis not in slots):
         return None
     owner = ids
@@ -183,9 +183,9 @@ def _outer(products: Products, ids: SampleIds, shape: tuple[int, ...]) -> Factor
         owner = np.broadcast_to(by_slot, [g.shape[axis] for axis in slots])
     delta = (g if order is None else np.transpose(g, order)).reshape((c, n, o))
     if not others:
-        return Dense(place, owner.reshape(n), delta.reshape((n, o)))
+        return Dense(placement, owner.reshape(n), delta.reshape((n, o)))
     x = _partner(products.others, wanted, full)
-    return Outer(place, owner.reshape(n), delta, x.reshape((c, n, i)))
+    return Outer(placement, owner.reshape(n), delta, x.reshape((c, n, i)))
 
 
 def _partner(others: Sequence[Lettered], wanted: str, full: tuple[int, ...]) -> Any:
@@ -214,7 +214,7 @@ def _one_by_one(node: Node, argument: int, ids: Any, g: Any, lift: Lift | None) 
         samples.append(m)
     dtype = node.inputs[argument].dtype  # type: ignore[union-attr]
     rows = np.stack(parts) if parts else np.zeros((0, math.prod(shape)), dtype)
-    return Dense(_place(shape), np.array(samples, np.intp), rows)
+    return Dense(_placement(shape), np.array(samples, np.intp), rows)
 
 
 def _only(g: Any, ids: Any, m: int) -> Any:

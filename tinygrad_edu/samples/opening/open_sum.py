@@ -1,6 +1,6 @@
 """The gradient of one parameter as an open sum: its factors, and what can be computed from them.
 
-Uses of one kind and place are joined, so that the terms between two uses (an RNN's steps, a layer called
+Uses of one kind and placement are joined, so that the terms between two uses (an RNN's steps, a layer called
 twice) come by themselves. Kinds that cannot be joined, and gradients that lead through ops shared by all
 samples, are written out a block of samples at a time.
 """
@@ -28,7 +28,7 @@ class OpenSum:
     Attributes:
         count: how many samples there are.
         shape, dtype: those of the parameter.
-        factors: the factors, one for each kind and place.
+        factors: the factors, one for each kind and placement.
         alone: whether there is just one, which has all lengths and angles.
     """
 
@@ -37,7 +37,7 @@ class OpenSum:
         self.count = count
         self.shape = shape
         self.dtype = dtype
-        self.alone: bool = len(self.factors) == 1 and self.factors[0].place.isometric
+        self.alone: bool = len(self.factors) == 1 and self.factors[0].placement.isometric
 
     @property
     def size(self) -> int:
@@ -51,9 +51,9 @@ class OpenSum:
             return None
         rows = next((f for f in self.factors if isinstance(f, Rows)), None)
         outer = next((f for f in self.factors if isinstance(f, Outer)), None)
-        if rows is None or outer is None or rows.place.key != outer.place.key or outer.core != (1, *rows.core):
+        if rows is None or outer is None or rows.placement.key != outer.placement.key or outer.core != (1, *rows.core):
             return None
-        return (rows, outer) if rows.place.isometric else None
+        return (rows, outer) if rows.placement.isometric else None
 
     @property
     def route(self) -> str:
@@ -135,7 +135,7 @@ class OpenSum:
         """Σ_m weights[m] G_m, of the parameter's shape."""
         total: Any = None
         for factor in self.factors:
-            part = factor.place.forth(factor.weighted(weights).reshape((1, *factor.core)))[0]
+            part = factor.placement.forth(factor.weighted(weights).reshape((1, *factor.core)))[0]
             total = part if total is None else total + part
         return np.zeros(self.shape, self.dtype) if total is None else total
 
@@ -143,8 +143,8 @@ class OpenSum:
         """Write Σ_m weights[m] G_m into the array `out`, without another of its size where that is possible."""
         weights = weights.astype(np.result_type(self.dtype, np.float32))
         factor = self.factors[0] if len(self.factors) == 1 else None
-        if isinstance(factor, Outer | Rows) and len(factor.place.steps) == 1 and not tracked(factor.values[0]):
-            target = factor.place.back(out).reshape(factor.core)
+        if isinstance(factor, Outer | Rows) and len(factor.placement.steps) == 1 and not tracked(factor.values[0]):
+            target = factor.placement.back(out).reshape(factor.core)
             if np.may_share_memory(target, out) and _written(factor, weights, target):
                 return
         out[...] = array_of(self.weighted(weights))
@@ -153,10 +153,10 @@ class OpenSum:
         """⟨G_m, direction⟩, (count,)."""
         total: Any = np.zeros(self.count, self.dtype)
         for factor in self.factors:
-            own = factor.place.back(direction)
+            own = factor.placement.back(direction)
             if own is None:
                 parts = [
-                    self._flat(factor.place.forth(b)) @ direction.reshape(-1) for _, _, b in self._blocks_of(factor)
+                    self._flat(factor.placement.forth(b)) @ direction.reshape(-1) for _, _, b in self._blocks_of(factor)
                 ]
                 total = total + (_together(parts) if parts else 0)
             else:
@@ -166,19 +166,19 @@ class OpenSum:
     def squared_sum(self) -> Any:
         """Σ_m G_m ∘ G_m, float64, of the parameter's shape; None where it takes blocks."""
         factor = self.factors[0] if len(self.factors) == 1 else None
-        if not isinstance(factor, Outer) or not factor.single or not factor.place.isometric:
+        if not isinstance(factor, Outer) or not factor.single or not factor.placement.isometric:
             return None
         left, right = (wide(v) for v in factor.values)
-        return factor.place.forth(((left * left).mT @ (right * right)).reshape((1, *factor.core)))[0]
+        return factor.placement.forth(((left * left).mT @ (right * right)).reshape((1, *factor.core)))[0]
 
     def blocks(self, lo: int, hi: int, exact: bool = False) -> Any:
         """The gradients of the samples from `lo` to `hi`, (hi - lo, *shape): `exact` where terms may all but cancel."""
         total: Any = None
         for factor in self.factors:
             part = (factor.widened(lo, hi) if exact else factor).blocks(lo, hi)
-            if exact and not factor.place.isometric:  # the way there is in the factor's own dtype
+            if exact and not factor.placement.isometric:  # the way there is in the factor's own dtype
                 part = part.astype(factor.values[0].dtype)
-            part = factor.place.forth(part)
+            part = factor.placement.forth(part)
             total = part if total is None else total + part
         return np.zeros((hi - lo, *self.shape), self.dtype) if total is None else total
 
@@ -205,7 +205,7 @@ class OpenSum:
 
 
 def _joined(factors: Sequence[Factor]) -> list[Factor]:
-    """One factor for each kind and place."""
+    """One factor for each kind and placement."""
     groups: dict[Any, list[Factor]] = {}
     for factor in factors:
         groups.setdefault(factor.key, []).append(factor)

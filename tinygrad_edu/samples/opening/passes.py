@@ -21,7 +21,7 @@ from .contributions import contribution, own_gradient
 from .factors import Dense, Factor
 from .meetings import Coupling
 from .open_sum import OpenSum
-from .places import Arrange, Move, Place, Region, shadows
+from .placement import Arrange, Move, Placement, Region, shadows
 from .propagation import Propagation, propagate
 from .uses import Crossing, rule_of
 
@@ -116,9 +116,9 @@ def backward(
     def keep_parts() -> None:
         parts.update(opening.parts(run))
         for leaf, part in parts.items():
-            if leaf.samples and was_altered(leaf, leaf.samples[0].run.number) and not leaf.grad.array.any():
-                leaf.samples = None  # others made it zeros: the passes before are gone from it
-            leaf.samples = [*(leaf.samples or []), part]
+            if leaf.kept and was_altered(leaf, leaf.kept[0].run.number) and not leaf.grad.array.any():
+                leaf.kept = None  # others made it zeros: the passes before are gone from it
+            leaf.kept = [*(leaf.kept or []), part]
 
     autograd.run(roots, retain, create_graph, tally, keep_parts, opening.watch)
     more_in(hooked)
@@ -231,8 +231,8 @@ class _Opening:
         if self._keep == "norms":
             return Part(run, len(factors), None, whole.squares())
         rows = whole.blocks(0, run.count).reshape((run.count, math.prod(leaf.shape)))
-        place = Place((Arrange(leaf.shape, tuple(range(len(leaf.shape)))),))
-        return Part(run, len(factors), [Dense(place, np.arange(run.count), rows)])
+        placement = Placement((Arrange(leaf.shape, tuple(range(len(leaf.shape)))),))
+        return Part(run, len(factors), [Dense(placement, np.arange(run.count), rows)])
 
     def _push(self, node: Node, factors: list[Factor]) -> None:
         """Carry factors of a shared tensor on to what it was made from."""
@@ -247,7 +247,7 @@ class _Opening:
         for leaf in dict.fromkeys(link for n in nodes for link in n.inputs if isinstance(link, Leaf)):
             region = Region(nodes, leaf, self._lift)
             for factor in factors:
-                self._factors.setdefault(leaf, []).append(factor.placed(factor.place.through(region)))
+                self._factors.setdefault(leaf, []).append(factor.placed(factor.placement.through(region)))
 
     def _below(self, node: Node) -> list[Node]:
         """Copies of `node` and of every node it depends on, in the order of the walk."""
@@ -263,7 +263,7 @@ class _Opening:
 def _moved(factor: Factor, node: Node) -> Factor:
     """The factor of the argument of an op that only moves elements."""
     order = rule_of(node).reorders(node)
-    steps = factor.place.steps
+    steps = factor.placement.steps
     if order is not None and len(steps) == 1:
-        return factor.placed(Place((steps[0].then_transposed(order),)))
-    return factor.placed(factor.place.through(Move(node)))
+        return factor.placed(Placement((steps[0].then_transposed(order),)))
+    return factor.placed(factor.placement.through(Move(node)))
