@@ -16,12 +16,11 @@ import numpy as np
 from ...engine.backprop import apply_vjp
 from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Cotangents, Lift, Node
-from ...ops.transpose import inverse
 from ...sample_rules.contributions import Contribution, Lettered, Moved, Products, Summed
 from ...sample_rules.ids import SampleIds, Use, is_plain, varies
 from .arrays import tracked
 from .factors import Dense, Factor, Outer, Rows
-from .placement import Arrange, Placement
+from .placement import Placement
 from .uses import Crossing, rule_of
 
 __all__ = ["contribution", "own_gradient"]
@@ -59,21 +58,15 @@ def own_gradient(g: Any, ids: SampleIds) -> Factor:
     shape = g.shape
     axes = [axis for axis, n in enumerate(ids.shape) if n != 1]
     if not axes:
-        return Dense(_placement(shape), ids.reshape(1), g.reshape((1, math.prod(shape))))
+        return Dense(Placement.of(shape), ids.reshape(1), g.reshape((1, math.prod(shape))))
     if len(axes) > 1:
         flat = g.reshape((math.prod(shape), 1))
         owner = np.broadcast_to(ids, shape).reshape(-1)
-        return Rows(_placement(shape), owner, flat, np.arange(len(owner)), height=len(owner))
+        return Rows(Placement.of(shape), owner, flat, np.arange(len(owner)), height=len(owner))
     axis = axes[0]
     rest = [i for i in range(len(shape)) if i != axis]
     values = np.transpose(g, (axis, *rest)).reshape((shape[axis], math.prod([shape[i] for i in rest])))
-    return Rows(_placement(shape, (axis, *rest)), ids.reshape(-1), values, np.arange(shape[axis]), height=shape[axis])
-
-
-def _placement(shape: tuple[int, ...], axes: Sequence[int] = ()) -> Placement:
-    """The placement of a factor that has a parameter's axes in the order `axes`."""
-    order = tuple(axes) or tuple(range(len(shape)))
-    return Placement((Arrange(tuple([shape[i] for i in order]), inverse(order, len(shape)) or ()),))
+    return Rows(Placement.of(shape, (axis, *rest)), ids.reshape(-1), values, np.arange(shape[axis]), height=shape[axis])
 
 
 def _part(node: Node, argument: int, g: Any, lift: Lift | None) -> Any:
@@ -95,7 +88,7 @@ def _moved(g: Any, ids: SampleIds, rows: Any, shape: tuple[int, ...], axes: int)
     if (rows < 0).any():
         owner = np.where(rows < 0, -1, owner)
     height = math.prod(shape[: len(shape) - axes])
-    return Rows(_placement(shape), owner, g.reshape((math.prod(slots), width)), rows, height=height)
+    return Rows(Placement.of(shape), owner, g.reshape((math.prod(slots), width)), rows, height=height)
 
 
 def _unsummed(part: Any, ids: SampleIds, shape: tuple[int, ...]) -> Factor:
@@ -112,7 +105,7 @@ def _unsummed(part: Any, ids: SampleIds, shape: tuple[int, ...]) -> Factor:
         part = part.sum(axis=summed, keepdims=True, dtype=np.float64).astype(part.dtype)  # time steps may cancel
     rest = [axis for axis in range(len(part.shape)) if axis not in varying]
     ordered = np.transpose(part, (*varying, *rest)) if varying != list(range(len(varying))) else part
-    return Dense(_placement(shape), ids.reshape(-1), ordered.reshape((ids.size, math.prod(shape))))
+    return Dense(Placement.of(shape), ids.reshape(-1), ordered.reshape((ids.size, math.prod(shape))))
 
 
 class _Recipe(NamedTuple):
@@ -163,7 +156,7 @@ def _recipe(
         (c, n, o, i),
         wanted,
         tuple([size[letter] for letter in wanted]),
-        _placement(shape, [own.index(letter) for letter in (*groups, *left, *right)]),
+        Placement.of(shape, [own.index(letter) for letter in (*groups, *left, *right)]),
     )
 
 
@@ -214,7 +207,7 @@ def _one_by_one(node: Node, argument: int, ids: Any, g: Any, lift: Lift | None) 
         samples.append(m)
     dtype = node.inputs[argument].dtype  # type: ignore[union-attr]
     rows = np.stack(parts) if parts else np.zeros((0, math.prod(shape)), dtype)
-    return Dense(_placement(shape), np.array(samples, np.intp), rows)
+    return Dense(Placement.of(shape), np.array(samples, np.intp), rows)
 
 
 def _only(g: Any, ids: Any, m: int) -> Any:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ...engine.graph import Leaf, Link, Node
-from ...sample_rules.ids import BOTH, CROWD, NOBODY, SampleIds, Use, collapse, merge, simplify, varies
+from ...sample_rules.ids import BOTH, CROWD, NOBODY, SampleIds, Use, merge, simplify, varies
 from ...sample_rules.rule import Makes
-from .meetings import Coupling, coupling_at, is_mixing
-from .uses import Crossing, Parts, ids_in, is_shared, merged, rule_of, visit_links
+from .meetings import Coupling, by_rows, coupling_at, is_mixing
+from .uses import Crossing, Parts, agreement, ids_in, is_shared, merged, rule_of, visit_links
 
 __all__ = ["couplings", "leaf_ids"]
 
@@ -77,15 +77,7 @@ class _Search:
 
     def _meet(self, link: Node, uses: Sequence[Crossing]) -> tuple[Any, Coupling | None]:
         """The ids of a node by all of its uses, or how it is shared; and why it is suspect, if it is."""
-        total: Any = None
-        clash: Crossing | None = None
-        whole: list[Crossing] = []
-        for edge in uses:
-            if isinstance(edge.found, Use):
-                whole.append(edge)
-            elif clash is None:
-                total = edge.found if total is None else merged(total, edge.found)
-                clash = edge if total is None else None
+        total, clash, whole = agreement(uses)
         why = next((self.suspects[e.node] for e in uses if e.node in self.suspects and _is_suspect(e.found)), None)
         culprit, split = self._meeting(uses, clash)
         if culprit is not None and why is None:
@@ -167,13 +159,7 @@ class _Search:
 
 
 def _leaves_rows(found: Any) -> bool:
-    if not isinstance(found, np.ndarray):
-        return False
-    for axis in range(found.ndim):
-        rows = collapse(found, tuple([i for i in range(found.ndim) if i != axis]))
-        if rows is not None and (rows != NOBODY).all():
-            return False
-    return bool((found == NOBODY).any())
+    return isinstance(found, np.ndarray) and bool((found == NOBODY).any()) and by_rows(found) is found
 
 
 def _is_use(found: Any) -> bool:

@@ -15,7 +15,7 @@ from ...sample_rules.ids import NOBODY, SampleIds, collapse, varies
 from ...sample_rules.rule import Makes
 from .uses import Crossing, ids_in, is_shared, rule_of
 
-__all__ = ["Coupling", "coupling_at", "is_mixing"]
+__all__ = ["Coupling", "by_rows", "coupling_at", "is_mixing"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +66,10 @@ def coupling_at(link: Node, edge: Crossing, split: Crossing | None, via: dict[An
         split: one that takes it by samples, if there is one.
         via: for each node the use that made it what it is.
     """
-    ids = None if split is None else _by_rows(split.found)
+    ids = None if split is None else by_rows(split.found)
     chain, ends = _chain(edge, ids, via)
     if split is not None and not is_shared(edge.found) and any(map(varies, ids_in(edge.found))):
-        swapped = _by_rows(edge.found)  # each has its samples: what is to be named is the one that moves them
+        swapped = by_rows(edge.found)  # each has its samples: what is to be named is the one that moves them
         back, back_ends = _chain(split, swapped, via)
         if (not back_ends, not is_mixing(split.node), len(back)) < (not ends, not is_mixing(edge.node), len(chain)):
             edge, split, ids, chain = split, edge, swapped, back
@@ -100,8 +100,11 @@ def _chain(edge: Crossing, ids: Any, via: dict[Any, Crossing]) -> tuple[list[Cro
     return chain, False
 
 
-def _by_rows(ids: Any) -> Any:
-    """The ids as they lie along one axis, if they do: of some columns nobody may make use."""
+def by_rows(ids: Any) -> Any:
+    """The ids as they lie along one axis, if all along it are somebody's: of some columns nobody may make use.
+
+    Ids that do not lie so are given back as they are.
+    """
     if isinstance(ids, np.ndarray):
         for axis in range(ids.ndim):
             rows = collapse(ids, tuple([i for i in range(ids.ndim) if i != axis]))

@@ -155,10 +155,9 @@ class OpenSum:
         for factor in self.factors:
             own = factor.placement.back(direction)
             if own is None:
-                parts = [
-                    self._flat(factor.placement.forth(b)) @ direction.reshape(-1) for _, _, b in self._blocks_of(factor)
-                ]
-                total = total + (_together(parts) if parts else 0)
+                blocks = [factor.placement.forth(factor.blocks(lo, hi)) for lo, hi in self._ranges(None)]
+                parts = [self._flat(block) @ direction.reshape(-1) for block in blocks]
+                total = total + (np.concatenate(parts) if parts else 0)
             else:
                 total = total + factor.dots(own.reshape(factor.core), self.count)
         return total
@@ -191,10 +190,6 @@ class OpenSum:
         """Whether an array is in the memory of one of the factors."""
         return any(np.may_share_memory(array, array_of(v)) for factor in self.factors for v in factor.values)
 
-    def _blocks_of(self, factor: Factor) -> Iterator[tuple[int, int, Any]]:
-        for lo, hi in self._ranges(None):
-            yield lo, hi, factor.blocks(lo, hi)
-
     def _ranges(self, step: int | None) -> Iterator[tuple[int, int]]:
         step = step or max(1, _BLOCK // max(self.size, 1))
         for lo in range(0, self.count, step):
@@ -210,12 +205,6 @@ def _joined(factors: Sequence[Factor]) -> list[Factor]:
     for factor in factors:
         groups.setdefault(factor.key, []).append(factor)
     return [first.joined(rest) for first, *rest in groups.values()]
-
-
-def _together(parts: list[Any]) -> Any:
-    if not parts:
-        return np.zeros(0)
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _written(factor: Outer | Rows, weights: Any, target: Any) -> bool:

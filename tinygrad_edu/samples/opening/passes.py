@@ -21,7 +21,7 @@ from .contributions import contribution, own_gradient
 from .factors import Dense, Factor
 from .meetings import Coupling
 from .open_sum import OpenSum
-from .placement import Arrange, Move, Placement, Region, shadows
+from .placement import Move, Placement, Region, shadows
 from .propagation import Propagation, propagate
 from .uses import Crossing, rule_of
 
@@ -231,8 +231,7 @@ class _Opening:
         if self._keep == "norms":
             return Part(run, len(factors), None, whole.squares())
         rows = whole.blocks(0, run.count).reshape((run.count, math.prod(leaf.shape)))
-        placement = Placement((Arrange(leaf.shape, tuple(range(len(leaf.shape)))),))
-        return Part(run, len(factors), [Dense(placement, np.arange(run.count), rows)])
+        return Part(run, len(factors), [Dense(Placement.of(leaf.shape), np.arange(run.count), rows)])
 
     def _push(self, node: Node, factors: list[Factor]) -> None:
         """Carry factors of a shared tensor on to what it was made from."""

@@ -112,6 +112,12 @@ class Placement:
         self.isometric: bool = all(step.isometric for step in steps)
         self.key: Any = tuple([step.key for step in steps])
 
+    @staticmethod
+    def of(shape: tuple[int, ...], axes: Sequence[int] = ()) -> Placement:
+        """That of a factor which has the axes of a parameter of `shape` in the order `axes`."""
+        order = tuple(axes) or tuple(range(len(shape)))
+        return Placement((Arrange(tuple([shape[i] for i in order]), inverse(order, len(shape)) or ()),))
+
     def forth(self, blocks: Any) -> Any:
         """Blocks (n, …) of a factor as blocks (n, *shape) of the parameter's gradient."""
         for step in self.steps:

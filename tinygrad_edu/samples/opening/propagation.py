@@ -18,7 +18,7 @@ from ...engine.graph import Leaf, Link, Node
 from ...sample_rules.ids import SampleIds, Use
 from .coupling import couplings
 from .meetings import Coupling
-from .uses import UNRULED, Crossing, Parts, merged, rule_of, visit_links
+from .uses import UNRULED, Crossing, Parts, agreement, rule_of, visit_links
 
 __all__ = ["Crossing", "Propagation", "propagate"]
 
@@ -61,18 +61,12 @@ class Propagation:
 
     def _meet(self, uses: Sequence[Crossing]) -> Any:
         """The ids of a node that all of its uses agree on; else the kind of sharing."""
-        total: Any = None
-        whole = [edge for edge in uses if isinstance(edge.found, Use)]
-        clash = False
-        for edge in uses:
-            if not clash and not isinstance(edge.found, Use):
-                total = edge.found if total is None else merged(total, edge.found)
-                clash = total is None
-        if not whole and not clash:
+        total, clash, whole = agreement(uses)
+        if not whole and clash is None:
             return total.ids if isinstance(total, Parts) else total
-        if clash or len(whole) < len(uses) or any(edge.found is Use.MIXED for edge in whole):
+        if clash is not None or len(whole) < len(uses) or any(edge.found is Use.MIXED for edge in whole):
             self._met = True
-        return Use.SHARED if clash or any(edge.found is not Use.UNKNOWN for edge in whole) else Use.UNKNOWN
+        return Use.SHARED if clash is not None or any(edge.found is not Use.UNKNOWN for edge in whole) else Use.UNKNOWN
 
     def _crossings(self, uses: Sequence[Crossing]) -> list[Crossing]:
         """The uses of a shared link that come from the samples; results of an op with several are shared one by one."""

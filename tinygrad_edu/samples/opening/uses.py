@@ -12,7 +12,18 @@ from ...engine.recording import Pick
 from ...sample_rules.ids import CROWD, SampleIds, Use, merge
 from ...sample_rules.rule import Makes, SampleRule
 
-__all__ = ["UNRULED", "Crossing", "Parts", "Visit", "ids_in", "is_shared", "merged", "rule_of", "visit_links"]
+__all__ = [
+    "UNRULED",
+    "Crossing",
+    "Parts",
+    "Visit",
+    "agreement",
+    "ids_in",
+    "is_shared",
+    "merged",
+    "rule_of",
+    "visit_links",
+]
 
 
 class Crossing(NamedTuple):
@@ -110,6 +121,23 @@ def merged(one: Any, other: Any) -> Any:
             return None
         parts.append(both)
     return Parts(tuple(parts))
+
+
+def agreement(uses: Sequence[Crossing]) -> tuple[Any, Crossing | None, list[Crossing]]:
+    """What the uses of a tensor say together: its ids, a use that disagrees, and the uses that share it.
+
+    Where a use disagrees with those before it, there are no ids; nor where none of them gives any.
+    """
+    total: Any = None
+    clash: Crossing | None = None
+    whole: list[Crossing] = []
+    for edge in uses:
+        if isinstance(edge.found, Use):
+            whole.append(edge)
+        elif clash is None:
+            total = edge.found if total is None else merged(total, edge.found)
+            clash = edge if total is None else None
+    return total, clash, whole
 
 
 def ids_in(found: Any) -> list[SampleIds]:
