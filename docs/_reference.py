@@ -16,7 +16,7 @@ import numpy as np
 
 import tinygrad_edu
 from tinygrad_edu import ops
-from tinygrad_edu.sample_rules.families import SampleRule
+from tinygrad_edu.sample_rules.rule import SampleRule
 from tinygrad_edu.testing import LAWS
 
 FOLDER = Path(__file__).parent / "api" / "generated"

@@ -114,7 +114,7 @@ def check_open_sum(
         rest = [g.array for g in tg.autograd.grad(beside(), leaves)]
         beside().backward()
     for i, leaf in enumerate(leaves):
-        if leaf.source.samples is None:
+        if leaf.source.kept is None:
             assert not expected[i].any(), f"leaf {i}: nothing was kept of it"
             with pytest.raises(tg.GraphError, match="there are none of this tensor"):
                 leaf.sample_grads
@@ -182,7 +182,7 @@ def check_second_derivatives(make_losses: Callable[[], Any], leaves: Sequence[An
     clear(leaves)
     make_losses().backward(per_sample=True, create_graph=True, **options)
     for i, (leaf, row) in enumerate(zip(leaves, rows, strict=True)):
-        if leaf.source.samples and count:
+        if leaf.source.kept and count:
             for name, (actual, expected) in _numbers_to_differentiate(leaf, tg.stack(row), **options).items():
                 assert_close(actual, expected.array, f"leaf {i}: {name}", 1e-10, 1.0)
                 for one, other in zip(_again(actual, leaves), _again(expected, leaves), strict=True):

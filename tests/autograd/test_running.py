@@ -213,16 +213,16 @@ def test_clearing_forgets_all_that_is_kept_with_a_gradient(set_to_none: bool) ->
     computed = x * 2
     for tensor in (x, y):
         (tensor * 3).backward()
-        tensor.source.samples = ["kept"]
-    none.source.samples, none.source.tally = ["kept"], unknown()
+        tensor.source.kept = ["kept"]
+    none.source.kept, none.source.tally = ["kept"], unknown()
     (graph * graph).backward(create_graph=True)
     before, array = graph.grad, x.grad.array
     reads_it = leaf(1.0) * x.grad
     clear((t for t in [tg.ones(1), computed, none, x, graph, y]), set_to_none)
-    assert none.grad is none.source.tally is none.source.samples is None
+    assert none.grad is none.source.tally is none.source.kept is None
     assert before.tolist() == [8.0]
     for tensor in (x, y, graph):
-        assert tensor.source.samples is None
+        assert tensor.source.kept is None
         if set_to_none:
             assert tensor.grad is tensor.source.tally is None
         else:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
-from tinygrad_edu.autograd.tallies import Tally, mean_assigned, tally_of
+from tinygrad_edu.autograd.tallies import Tally, is_sum_of, mean_assigned, tally_of, was_altered
 from tinygrad_edu.nn import functional as F
 
 W = tg.tensor(np.ones((3, 2)), requires_grad=True)
@@ -245,6 +245,36 @@ def test_nothing_is_kept_alive() -> None:
         assert held[0]() is None
     finally:
         gc.enable()
+
+
+def test_a_gradient_is_the_sum_of_the_passes_that_were_kept_until_anything_else_is_added() -> None:
+    v = tg.tensor(np.ones((3, 2)), requires_grad=True)
+    leaf: Any = v.source
+
+    def opened() -> int:
+        F.cross_entropy(tg.tensor(X) @ v, Y, reduction="none").backward(per_sample=True)
+        return int(leaf.tally.opened[-1])
+
+    first = opened()
+    passes = [first, opened()]
+    assert is_sum_of(leaf, passes)
+    assert not is_sum_of(leaf, passes[1:])
+    assert not was_altered(leaf, first)
+    F.cross_entropy(tg.tensor(X) @ v, Y).backward()
+    assert not is_sum_of(leaf, passes)
+    assert not was_altered(leaf, first)
+    v.grad.mul_(2.0)  # type: ignore[union-attr]
+    assert was_altered(leaf, first)
+    later = opened()
+    assert was_altered(leaf, first)
+    assert not was_altered(leaf, later)
+    v.grad = None
+    assert not was_altered(leaf, later)
+    assert is_sum_of(leaf, [opened()])
+    v.grad.array *= 2.0  # type: ignore[union-attr]
+    assert not is_sum_of(leaf, leaf.tally.opened)
+    v.grad = v.grad
+    assert was_altered(leaf, later)
 
 
 def test_a_mean_that_was_put_there_is_one_until_somebody_changes_it() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -354,6 +354,34 @@ def test_what_a_walk_returns_is_in_memory_of_its_own() -> None:
     assert apart([leaves[x.source], seed])
     leaves, found = backpropagate([((x * 2).source, seed)], wanted=[x.source])
     assert apart([leaves[x.source], found[x.source], seed])
+
+
+def test_who_watches_sees_what_came_and_what_the_hooks_made_of_it() -> None:
+    x, y = leaf(1.0), leaf(2.0)
+    middle = x * 3
+    middle.register_hook(lambda g: g * 10)
+    end = middle * y
+    shown: dict[Any, tuple[Any, Any]] = {}
+
+    def note(link: Any, came: Any, left: Any) -> None:
+        assert link not in shown
+        shown[link] = came, left
+
+    hooks = {t.source: list(t.source.hooks or ()) for t in (x, middle, end)}
+    leaves, _ = backpropagate([(end.source, np.ones(1))], watch=dict.fromkeys(hooks, note))
+    assert {link: (came.item(), left.item()) for link, (came, left) in shown.items()} == {
+        end.source: (1.0, 1.0),
+        middle.source: (2.0, 20.0),
+        x.source: (60.0, 60.0),
+    }
+    assert {t.source: list(t.source.hooks or ()) for t in (x, middle, end)} == hooks
+    assert apart([leaves[x.source], shown[x.source][1]])  # it may be kept
+
+
+def test_who_watches_is_not_shown_that_there_is_no_gradient() -> None:
+    nothing = tg.primitive(vjps=(lambda g, out, x: None,), saves=("",), name="op")(lambda x: x + 0)
+    x = leaf(1.0)
+    backpropagate([(nothing(x).source, np.ones(1))], watch={x.source: lambda *shown: pytest.fail("it was shown")})
 
 
 class Counted(np.ndarray):

@@ -70,7 +70,7 @@ def test_a_leaf_knows_shape_and_dtype() -> None:
     source = leaf(1.0, 2.0).source
     assert isinstance(source, Leaf)
     assert (source.shape, source.dtype, source.grad) == ((2,), np.float64, None)
-    assert source.hooks is source.after is source.samples is source.tally is None
+    assert source.hooks is source.after is source.kept is source.tally is None
 
 
 def test_nodes_and_leaves_have_slots_and_no_dict() -> None:

@@ -32,8 +32,9 @@ from tinygrad_edu.engine.backprop import apply_vjp
 from tinygrad_edu.engine.primitives import PRIMITIVES, Primitive
 from tinygrad_edu.ops.indexing import _put_add as put_add
 from tinygrad_edu.ops.indexing import plain_index
-from tinygrad_edu.sample_rules.families import Choosing, Contraction, Moving, Overwriting, SampleRule
+from tinygrad_edu.sample_rules.families import Choosing, Contraction, Moving, Overwriting
 from tinygrad_edu.sample_rules.ids import CROWD, Use
+from tinygrad_edu.sample_rules.rule import SampleRule
 
 
 def nonzero(array: np.ndarray) -> np.ndarray:

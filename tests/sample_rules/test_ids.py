@@ -20,7 +20,7 @@ from tinygrad_edu.sample_rules.ids import (
     fit,
     is_plain,
     merge,
-    of_places,
+    of_positions,
     overwritten,
     plain,
     reshape,
@@ -138,7 +138,7 @@ def test_fit_with_the_full_shape_tells_the_crowds_elements_from_others(drawn: An
     shape, ids = drawn
     short = tuple(1 if data.draw(st.booleans()) else n for n in shape[data.draw(st.integers(0, len(shape))) :])
     places = np.broadcast_to(np.arange(math.prod(short)).reshape(short), shape)
-    np.testing.assert_array_equal(fit(ids, short, shape), of_places(ids, places, short, exact=True))
+    np.testing.assert_array_equal(fit(ids, short, shape), of_positions(ids, places, short, exact=True))
 
 
 # merge, simplify
@@ -231,7 +231,7 @@ def test_reshape_writes_out_only_the_axes_that_change() -> None:
     np.testing.assert_array_equal(back, [[[0]], [[1]], [[2]]])
 
 
-# of_places
+# of_positions
 
 
 @given(st.data())
@@ -242,7 +242,7 @@ def test_places_that_only_one_sample_reads_are_its_own(data: st.DataObject) -> N
     places = data.draw(hnp.arrays(np.intp, result, elements=st.integers(-1, size - 1)))
     flat = np.broadcast_to(ids, result).reshape(-1)
     readers = [people(flat[places.reshape(-1) == i]) for i in range(size)]
-    found = of_places(ids, places, shape)
+    found = of_positions(ids, places, shape)
     if isinstance(found, Use):
         assert found is Use.SHARED
         assert any(len(samples) > 1 for samples in readers)
@@ -250,7 +250,7 @@ def test_places_that_only_one_sample_reads_are_its_own(data: st.DataObject) -> N
         assert found.ndim == len(shape)
         own = np.broadcast_to(found, shape).reshape(-1)
         assert [{int(m)} if m >= 0 else set() for m in own] == readers
-    exact = of_places(ids, places, shape, exact=True)
+    exact = of_positions(ids, places, shape, exact=True)
     assert isinstance(exact, np.ndarray)
     whose = np.broadcast_to(exact, shape).reshape(-1)
     for place, samples in enumerate(readers):
@@ -258,7 +258,7 @@ def test_places_that_only_one_sample_reads_are_its_own(data: st.DataObject) -> N
 
 
 def test_what_came_to_both_is_boths() -> None:
-    found = of_places(np.array([0, BOTH, CROWD, 1, CROWD]), np.array([0, 0, 1, 2, 2]), (4,), exact=True)
+    found = of_positions(np.array([0, BOTH, CROWD, 1, CROWD]), np.array([0, 0, 1, 2, 2]), (4,), exact=True)
     np.testing.assert_array_equal(found, [BOTH, CROWD, CROWD, NOBODY])
 
 

@@ -162,6 +162,43 @@ def test_float32_comes_back_as_float32():
     np.testing.assert_allclose(found.array, check(model.double()).array, rtol=1e-4, atol=1e-5)
 
 
+class Turned(nn.Module):
+    """Scores of shape (N, C, d), or of shape (C,) for the first row of the data alone."""
+
+    def __init__(self, one):
+        super().__init__()
+        self.out = mlp()
+        self.one = one
+
+    def forward(self, x):
+        scores = self.out(x)
+        return scores[0] if self.one else tg.stack([scores, scores.tanh()], 2)
+
+
+@pytest.mark.parametrize("one", [True, False])
+def test_the_default_is_cross_entropy_of_every_shape(one):
+    model = Turned(one)
+    losses = each(model.out)
+    shape = model(tg.from_numpy(X_TEST)).shape
+    classes = RNG.integers(0, 4, () if one else (shape[0], shape[2]))
+    ignored = np.where(RNG.random(classes.shape) < 0.3, -100, classes)
+    chances = RNG.dirichlet(np.ones(4)) if one else np.moveaxis(RNG.dirichlet(np.ones(4), (shape[0], shape[2])), 2, 1)
+    for y in (classes, ignored, chances):
+        expected = influence(losses, model, X_TEST, y, loss_fn=F.cross_entropy)
+        np.testing.assert_allclose(influence(losses, model, X_TEST, y).array, expected.array, rtol=1e-11, atol=1e-12)
+
+
+def test_targets_that_the_default_loss_cannot_take():
+    model = mlp()
+    losses = each(model)
+    with pytest.raises(tg.ShapeError, match=r"y_test has shape \(2,\), and a prediction of shape \(3, 4\) needs"):
+        influence(losses, model, X_TEST, Y_TEST[:2])
+    with pytest.raises(IndexError, match="y_test has the class 4, and the model has 4: 0 to 3"):
+        influence(losses, model, X_TEST, np.array([0, 4, 1]))
+    with pytest.raises(tg.DtypeError, match="y_test has dtype float64: pass class indices"):
+        influence(losses, model, X_TEST, np.ones(3))
+
+
 # Nothing else changes
 
 

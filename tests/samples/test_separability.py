@@ -399,7 +399,7 @@ def test_nothing_is_left_behind() -> None:
     losses.backward(per_sample=True, coupled=True)
     parameters = list(model.parameters())
     grads = [p.grad for p in parameters]
-    before = [(p.array.copy(), p.grad.array.copy(), list(p.source.samples)) for p in parameters]
+    before = [(p.array.copy(), p.grad.array.copy(), list(p.source.kept)) for p in parameters]
     mean, calls, state = model[1].mean, model[1].calls, str(tg.get_rng_state())
     x = X.detach().requires_grad_()
     for kind in ("train", "eval"):
@@ -414,7 +414,7 @@ def test_nothing_is_left_behind() -> None:
         assert p.grad is grad
         np.testing.assert_array_equal(p.array, array)
         np.testing.assert_array_equal(grad.array, numbers)
-        assert p.source.samples == samples
+        assert p.source.kept == samples
 
 
 def test_it_sees_the_graph_within_no_grad() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
-from tinygrad_edu.samples.trial import Batch, Runs, unchanged
+from tinygrad_edu.samples.trial import Inputs, Runs, unchanged
 
 
 class Remembers(nn.Module):
@@ -137,7 +137,7 @@ def test_a_tensor_an_array_a_tuple_and_a_dict_are_handed_over_as_they_are() -> N
         ([x, y], ([x, y],), {}),
         ((x, {"y": y, "none": None}), (x, {"y": y, "none": None}), {}),
     ]:
-        batch = Batch(given_x)
+        batch = Inputs(given_x)
         assert batch.count == 3
         values = [batch.as_given(i, array) for i, array in enumerate(batch.arrays)]
         got_args, got_kwargs = batch.call(seen, values)
@@ -158,7 +158,7 @@ def test_a_tensor_an_array_a_tuple_and_a_dict_are_handed_over_as_they_are() -> N
 )
 def test_an_input_must_have_samples_along_axis_0(x: Any, message: str) -> None:
     with pytest.raises(tg.ShapeError, match=message):
-        Batch(x)
+        Inputs(x)
 
 
 @given(st.integers(2, 9), st.data())
@@ -166,7 +166,7 @@ def test_changed_rows_are_those_of_others_and_kept_rows_stay(count: int, data: A
     keep = np.array(data.draw(st.lists(st.booleans(), min_size=count, max_size=count)))
     ids, x = np.arange(count)[:, None] * [1, 10], np.random.default_rng(0).normal(size=(count, 3))
     for scaled in (False, True):
-        new_ids, new_x = Batch((ids, x)).changed(keep, scaled)
+        new_ids, new_x = Inputs((ids, x)).changed(keep, scaled)
         np.testing.assert_array_equal(new_ids[keep], ids[keep])
         np.testing.assert_array_equal(new_x[keep], x[keep])
         source = new_ids[:, 0]
@@ -181,7 +181,7 @@ def test_changed_rows_are_those_of_others_and_kept_rows_stay(count: int, data: A
 def test_rows_that_are_alike_are_changed_too() -> None:
     keep = np.array([True, False, False])
     for value in (0.0, 1.0, -2.0):
-        (new,) = Batch(np.full((3, 2), value, np.float32)).changed(keep, scaled=True)
+        (new,) = Inputs(np.full((3, 2), value, np.float32)).changed(keep, scaled=True)
         assert new.dtype == np.float32
         assert (new[1:] != value).all()
         assert (new[0] == value).all()
@@ -189,8 +189,8 @@ def test_rows_that_are_alike_are_changed_too() -> None:
 
 def test_every_run_begins_with_the_same_state_and_random_numbers() -> None:
     module, dropout = Remembers(), nn.Dropout(0.5)
-    runs = Runs(lambda x: dropout(module(x)), Batch(tg.ones(40, 2)))
-    first, second = runs.first(), runs(runs.batch.arrays)
+    runs = Runs(lambda x: dropout(module(x)), Inputs(tg.ones(40, 2)))
+    first, second = runs.first(), runs(runs.inputs.arrays)
     np.testing.assert_array_equal(first.results[0].array, second.results[0].array)
     assert (first.results[0].array == 0).any()
     assert module.calls == 0
@@ -198,7 +198,7 @@ def test_every_run_begins_with_the_same_state_and_random_numbers() -> None:
 
 def test_real_inputs_become_leaves_and_others_do_not() -> None:
     x, ids = tg.ones(3, 2), tg.arange(3)
-    output = Runs(lambda x, ids: x * ids[:, None], Batch((x, ids))).first()
+    output = Runs(lambda x, ids: x * ids[:, None], Inputs((x, ids))).first()
     assert len(output.inputs) == 1
     assert output.inputs[0].is_leaf
     assert output.inputs[0].requires_grad
@@ -213,13 +213,13 @@ def test_inputs_may_be_changed_in_place_by_the_model() -> None:
         x += 1
         return x
 
-    runs = Runs(model, Batch(x))
+    runs = Runs(model, Inputs(x))
     assert runs.first().results[0].array.tolist() == [[2.0, 2.0]] * 3
     assert (x == 1).all()
 
 
 def test_a_model_that_takes_no_tracked_tensor_gets_what_was_given() -> None:
-    runs = Runs(lambda x: x.numpy() * 2, Batch(tg.ones(3, 2)))
+    runs = Runs(lambda x: x.numpy() * 2, Inputs(tg.ones(3, 2)))
     assert runs.first().inputs == []
     assert len(runs.notes) == 1
     assert "does not take tracked tensors (numpy() of a tensor that requires a gradient" in runs.notes[0]
@@ -228,12 +228,12 @@ def test_a_model_that_takes_no_tracked_tensor_gets_what_was_given() -> None:
         raise RuntimeError("no way")
 
     with pytest.raises(RuntimeError, match="no way"):
-        Runs(broken, Batch(tg.ones(3, 2))).first()
+        Runs(broken, Inputs(tg.ones(3, 2))).first()
 
 
 def test_the_trace_names_op_line_and_result() -> None:
-    runs = Runs(lambda x: x.exp() @ x.T, Batch(np.ones((3, 2))))
-    names, sites, outs = zip(*runs.traced(runs.batch.arrays), strict=True)
+    runs = Runs(lambda x: x.exp() @ x.T, Inputs(np.ones((3, 2))))
+    names, sites, outs = zip(*runs.traced(runs.inputs.arrays), strict=True)
     assert names == ("clone", "exp", "transpose", "matmul")
     assert outs[-1].shape == (3, 3)
     assert sites[1][0].co_filename == __file__
@@ -253,4 +253,4 @@ def test_the_trace_names_op_line_and_result() -> None:
 )
 def test_an_output_must_have_a_row_for_each_sample(model: Any, message: str) -> None:
     with pytest.raises(tg.ShapeError, match=r"one row for each of 3 samples.*" + message):
-        Runs(model, Batch(tg.ones(3, 2))).first()
+        Runs(model, Inputs(tg.ones(3, 2))).first()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engine.backprop import backpropagate
-from ..engine.graph import Leaf, Link
+from ..engine.graph import Leaf, Link, Watch
 from ..engine.recording import TensorBase, lift, make_tensor, mode
 from ..engine.versions import mark_changed
 from ..errors import DtypeError, GraphError, ShapeError, refuse_mask
-from .tallies import Tally, hooks_ran, tally_of, unknown
+from .tallies import Tally, hooks_ran, nothing, tally_of, unknown
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -59,15 +59,16 @@ def run(
     create_graph: bool,
     tally: Tally,
     finish: Callable[[], None] | None = None,
+    watch: Mapping[Link, Watch] | None = None,
 ) -> None:
     """Walk from `roots` and add what comes out to the leaves, and `tally` to what they know of it.
 
-    `finish` is called when the gradients are known, before that.
+    `finish` is called when the gradients are known, before that; `watch` is as for `backpropagate`.
     """
     before = mode.recording
     mode.recording = create_graph
     try:
-        leaves, _ = backpropagate(roots, retain_graph=retain, lift=lift if create_graph else None)
+        leaves, _ = backpropagate(roots, retain_graph=retain, lift=lift if create_graph else None, watch=watch)
         if finish is not None:
             finish()
         for leaf, g in leaves.items():
@@ -153,7 +154,7 @@ def clear(tensors: Iterable[Tensor], set_to_none: bool = True) -> None:
         if type(leaf) is not Leaf:
             continue
         if set_to_none or leaf.grad is None:
-            leaf.grad = leaf.samples = leaf.tally = None
+            leaf.grad = leaf.kept = leaf.tally = None
             continue
         gradient = leaf.grad
         if gradient.source is not None:  # it is part of a graph
@@ -161,7 +162,7 @@ def clear(tensors: Iterable[Tensor], set_to_none: bool = True) -> None:
         else:
             gradient.array.fill(0)
             mark_changed(gradient.array)
-        leaf.grad, leaf.samples, leaf.tally = gradient, None, Tally()
+        leaf.grad, leaf.kept, leaf.tally = gradient, None, nothing()
         leaf.tally.stamp([leaf])
 
 

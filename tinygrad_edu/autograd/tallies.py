@@ -7,17 +7,31 @@ unknown: an optimizer that compares its `samples=` with a tally must never compl
 
 from __future__ import annotations
 
-import itertools
+import copy
 import math
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from ..engine import versions
 from ..engine.graph import Leaf, Link, Node
 from .rows import straight, way_of
 
-__all__ = ["Mark", "Tally", "held", "hooks_ran", "mark", "mean_assigned", "stamp", "tally_of", "unknown"]
+__all__ = [
+    "Mark",
+    "Tally",
+    "held",
+    "hooks_ran",
+    "is_sum_of",
+    "mark",
+    "mean_assigned",
+    "more_in",
+    "nothing",
+    "stamp",
+    "tally_of",
+    "unknown",
+    "was_altered",
+]
 
 Mark: TypeAlias = tuple[str, float, float, float, bool, Any]
 """What the result of a loss is ("sum", "mean" or "none"), the least, the likeliest and the greatest count, whether
@@ -25,7 +39,6 @@ its rows are those of the model's input, and the first and the last parameter of
 
 # What leaves a sum of losses a sum of all of them.
 _TRANSPARENT = {"add", "sub", "neg", "sum", "sum_over", "reshape", "transpose", "clone", "astype", "stack"}
-_changes = itertools.count(1)
 _LOOKED_AT = 256  # nodes on top of a graph, at most
 
 
@@ -41,7 +54,8 @@ class Tally:
         own_means: how many means that no loss function has computed.
         rows: of how many numbers, not of a loss function, the derivative of the sum was taken.
         more: whether there is more, of which nothing is known.
-        altered: the number of the last change to the gradient that was no backward pass's, 0 if there was none.
+        opened: the numbers of the passes that kept the samples apart, since others last changed the gradient.
+        beside: whether the gradient may be anything but the sum of what these passes have kept.
     """
 
     low: float = 0.0
@@ -53,8 +67,9 @@ class Tally:
     means: int = 0
     own_means: int = 0
     rows: int = 0
-    altered: int = 0
     more: bool = False
+    opened: tuple[int, ...] = ()
+    beside: bool = True
     _joined: dict[tuple[Leaf | Tally | None, bool], Tally] | None = None
     _time: int
     _witness: Any
@@ -86,21 +101,22 @@ class Tally:
         both.own_means = self.own_means + other.own_means
         both.rows = self.rows + other.rows
         both.more = self.more or other.more
-        both.altered = max(self.altered, other.altered)
+        both.opened = self.opened + other.opened
+        both.beside = self.beside or other.beside
         return both
 
     def added_to(self, leaf: Leaf) -> Tally:
         """What is known of a leaf that has a gradient, or hooks, when this pass adds to it; asked before it does."""
         known = None if leaf.grad is None else leaf.tally
         foreign = leaf.grad is not None and (known is None or known.overwritten(leaf))
-        hooked = any(not getattr(hook, "watches", False) for hook in leaf.hooks or ())
+        hooked = bool(leaf.hooks)
         key = (leaf if foreign else known, hooked)  # other leaves may have been through the same passes
         self._joined = self._joined or {}
         if key not in self._joined:
             if foreign or (known is not None and not known.holds(leaf)):
-                known = unknown(by_others=True)
-            own = unknown() if hooked else self  # a hook may have made it another gradient
-            self._joined[key] = (known or Tally()).plus(own)
+                known = unknown()
+            own = unknown(self.opened) if hooked else self  # a hook may have made it another gradient
+            self._joined[key] = own if known is None else known.plus(own)
         return self._joined[key]
 
     def stamp(self, leaves: Iterable[Leaf]) -> None:
@@ -119,6 +135,10 @@ class Tally:
     def overwritten(self, leaf: Leaf) -> bool:
         """Whether the leaf's gradient was changed in place since, by others than the backward pass."""
         return versions.changed_at(leaf.grad.array) > self._time
+
+    def saw(self, leaf: Leaf) -> bool:
+        """Whether this very array was stamped: what is part of a graph gets another one where it is changed."""
+        return self._witness() is leaf.grad.array
 
     def holds(self, leaf: Leaf) -> bool:
         """Whether nobody else has written to the gradients since, as far as the library can know.
@@ -163,11 +183,18 @@ def mark(result: Any, reduction: str, input: Any, shape: tuple[int, ...], counte
     node.mark = reduction, least, count, greatest, certain, model
 
 
-def unknown(by_others: bool = False) -> Tally:
-    """That of a pass of which nothing is known, or of what others have made of a gradient."""
+def unknown(opened: tuple[int, ...] = ()) -> Tally:
+    """That of passes of which nothing is known, or of what others have made of a gradient."""
     tally = Tally()
     tally.more = True
-    tally.altered = next(_changes) if by_others else 0
+    tally.opened = opened
+    return tally
+
+
+def nothing() -> Tally:
+    """That of a gradient of zeros."""
+    tally = Tally()
+    tally.beside = False
     return tally
 
 
@@ -238,8 +265,7 @@ def mean_assigned(leaves: Iterable[Leaf]) -> None:
 def hooks_ran(leaf: Leaf, before: Tally | None) -> None:
     """Hooks may have changed the leaf's gradient; `before` is what it knew before they ran."""
     if before is not None and leaf.grad is not None:
-        leaf.tally = unknown()
-        leaf.tally.altered = before.altered
+        leaf.tally = unknown(before.opened)
         leaf.tally.stamp([leaf])
 
 
@@ -250,8 +276,30 @@ def held(leaves: Iterable[Leaf]) -> dict[Leaf, Tally]:
 
 def stamp(before: dict[Leaf, Tally], altered: bool) -> None:
     """Let the tallies that held go on to hold, after the library has written to the gradients."""
-    change = next(_changes) if altered else 0
     for leaf, tally in before.items():
-        leaf.tally = tally.plus(Tally())
-        leaf.tally.altered = max(change, tally.altered)
+        leaf.tally = copy.copy(tally)
+        if altered:
+            leaf.tally.opened, leaf.tally.beside = (), True
         leaf.tally.stamp([leaf])
+
+
+def more_in(leaves: Iterable[Leaf]) -> None:
+    """The gradients of these leaves hold more than the sum of what passes have kept."""
+    for leaf in leaves:
+        if leaf.tally is not None:
+            leaf.tally = copy.copy(leaf.tally)
+            leaf.tally.beside = True
+
+
+def is_sum_of(leaf: Leaf, passes: Sequence[int]) -> bool:
+    """Whether the leaf's gradient is just the sum of what these passes have kept, as far as is known."""
+    tally = leaf.tally
+    if leaf.grad is None or tally is None or tally.beside or tally.opened != tuple(passes):
+        return False
+    return tally.holds(leaf) and (leaf.grad.source is None or tally.saw(leaf))
+
+
+def was_altered(leaf: Leaf, since: int) -> bool:
+    """Whether anything but backward passes has changed the leaf's gradient since the pass of that number."""
+    tally = leaf.tally
+    return leaf.grad is not None and (tally is None or since not in tally.opened or not tally.holds(leaf))

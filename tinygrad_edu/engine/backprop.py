@@ -6,13 +6,13 @@ where the backward pass is itself to be differentiated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ..errors import ShapeError
 from .broadcasting import sum_to_shape
-from .graph import Leaf, Lift, Link, Node, Unread, count_uses, leading_to
+from .graph import Leaf, Lift, Link, Node, Unread, Watch, count_uses, leading_to
 from .observing import computed, watched
 
 __all__ = ["apply_vjp", "backpropagate"]
@@ -25,6 +25,7 @@ def backpropagate(
     lift: Lift | None = None,
     wanted: Iterable[Link] | None = None,
     check: Callable[[Container[Link | None]], None] | None = None,
+    watch: Mapping[Link, Watch] | None = None,
 ) -> tuple[dict[Leaf, Any], dict[Link, Any]]:
     """Walk from `roots` to the leaves, each node after all of its consumers.
 
@@ -35,6 +36,8 @@ def backpropagate(
         wanted: the links whose total gradient is to be returned, leaf or not; the walk keeps to the paths
             that lead to them. Default: all leaves.
         check: called with the links that will be visited, before anything is freed; it may raise.
+        watch: for some links a function that is shown the gradient there, unless it is None: what came, and what
+            the hooks of the link have made of it.
 
     Returns:
         The total gradient of each leaf that was reached, in arrays that nobody else holds, and that
@@ -57,8 +60,8 @@ def backpropagate(
     ready = [(link, pending.pop(link), False) for link in tuple(pending) if not waiting[link]]
     while ready:
         link, g, ours = ready.pop()
-        if link.hooks is not None:
-            g, ours = _run_hooks(link, g), False
+        if link.hooks is not None or (watch is not None and link in watch):
+            g, ours = _run_hooks(link, g, watch), False
         if wanted and link in wanted:
             found[link], ours = g, False
         if not isinstance(link, Node):
@@ -135,11 +138,15 @@ def _add(held: Any, part: Any, owned: bool, plain: bool) -> tuple[Any, bool]:
     return held + part, plain
 
 
-def _run_hooks(link: Link, g: Any) -> Any:
-    """The gradient as the hooks of its link leave it."""
-    if g is not None:
-        for hook in tuple(link.hooks or ()):
-            g = hook(link, g)
+def _run_hooks(link: Link, came: Any, watch: Mapping[Link, Watch] | None) -> Any:
+    """The gradient as the hooks of its link leave it; those who watch are shown it, and may keep it."""
+    if came is None:
+        return None
+    g = came
+    for hook in tuple(link.hooks or ()):
+        g = hook(link, g)
+    if watch is not None and link in watch:
+        watch[link](link, came, g)
     return g
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "Node",
     "TensorBase",
     "Unread",
+    "Watch",
     "array_of",
     "check_walkable",
     "count_uses",
@@ -35,7 +36,7 @@ __all__ = [
 class Leaf:
     """The end of a path through the graph, where the gradient of one tensor is kept."""
 
-    __slots__ = ("after", "dtype", "grad", "hooks", "samples", "shape", "tally")
+    __slots__ = ("after", "dtype", "grad", "hooks", "kept", "shape", "tally")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape: tuple[int, ...] = shape
@@ -43,7 +44,7 @@ class Leaf:
         self.grad: Any = None
         self.hooks: list[Hook] | None = None
         self.after: list[Callable[[], None]] | None = None  # called when a walk's gradient has been added
-        self.samples: list[Any] | None = None  # what per-sample backward passes have kept, pass by pass
+        self.kept: list[Any] | None = None  # what per-sample backward passes have kept, pass by pass
         self.tally: Any = None  # what backward passes have added to `grad`; None if others have written there
 
 
@@ -111,6 +112,7 @@ def array_of(value: Any) -> Any:
 
 Link: TypeAlias = Node | Leaf
 Hook: TypeAlias = Callable[[Any, Any], Any]  # hook(link, gradient) -> gradient
+Watch: TypeAlias = Callable[[Link, Any, Any], None]  # watch(link, the gradient before its hooks, after them)
 Lift: TypeAlias = Callable[[Node], tuple[Any, tuple[Any, ...]]]  # a node's result and arguments as tensors
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .typing import Tensor
 
 __all__ = [
+    "Pick",
     "TensorBase",
     "array_of",
     "lift",
@@ -341,12 +342,13 @@ def picks(node: Node, operands: tuple[Any, ...], out: tuple[Any, ...]) -> Any:
     return tuple([pick(node, index, part, len(out)) for index, part in enumerate(out)])
 
 
-class _Pick:
+class Pick:
     """The op that takes one result out of several; its rule puts the gradient back in its place."""
 
     name = "pick"
     joint = None
     fresh = False
+    vjps: tuple[Any, ...]
 
     def __init__(self, index: int, count: int) -> None:
         self.index = index
@@ -356,7 +358,7 @@ class _Pick:
 
 def pick(node: Node, index: int, out: Any, count: int) -> Tensor:
     """Result number `index` of a node with several results, as a Tensor."""
-    return cast("Tensor", record(_Pick(index, count), out, (node,), (node,), None))
+    return cast("Tensor", record(Pick(index, count), out, (node,), (node,), None))
 
 
 def lift(node: Node) -> tuple[Any, tuple[Any, ...]]:

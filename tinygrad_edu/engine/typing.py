@@ -8,5 +8,5 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..sample_rules.families import SampleRule as SampleRule
+    from ..sample_rules.rule import SampleRule as SampleRule
     from ..tensors.tensor import Tensor as Tensor

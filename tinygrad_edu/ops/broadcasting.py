@@ -10,7 +10,7 @@ import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError, broadcast_clash
-from ..sample_rules.families import elementwise
+from ..sample_rules.families import copying
 from .arguments import shape_of
 from .shape import _reshape, sizes
 
@@ -31,7 +31,7 @@ __all__ = ["broadcast_tensors", "broadcast_to", "expand", "expand_as", "meshgrid
         (draw(1), (0,)),
         (draw(), ()),
     ],
-    samples=elementwise,
+    samples=copying,
     view=True,
 )
 def _broadcast_to(array: Operand, shape: int | tuple[int, ...]) -> Operand:

@@ -10,7 +10,7 @@ from ..dtypes import DType, bool_, float16, float32, float64, int8, int16, int32
 from ..engine.primitives import Operand, implements, primitive
 from ..engine.recording import TensorBase, array_of, make_tensor
 from ..errors import DtypeError, foreign, require_own
-from ..sample_rules.families import elementwise
+from ..sample_rules.families import copying
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -26,7 +26,7 @@ def _astype_rule(g: Any, out: Any, x: Any, dtype: Any) -> Any:
     vjps=(_astype_rule,),
     saves=("",),
     cases=lambda draw: [(draw(2, 3), float64), (draw(), float64), (draw(0), float64)],
-    samples=elementwise,
+    samples=copying,
 )
 def _astype(x: Operand, dtype: np.dtype[Any]) -> Operand:
     return x.astype(dtype, copy=False)
@@ -37,7 +37,7 @@ def _astype(x: Operand, dtype: np.dtype[Any]) -> Operand:
     saves=("", ""),
     name="clone",
     cases=lambda draw: [(draw(2, 3), "K"), (draw(3, 2).T, "C"), (draw(), "K"), (draw(0, 3), "K")],
-    samples=elementwise,
+    samples=copying,
 )
 def _clone(a: Operand, order: str = "K") -> Operand:
     return a.copy(order)

@@ -17,8 +17,10 @@ from ..dtypes import float16, float32
 from ..engine.primitives import Operand, primitive
 from ..engine.recording import TensorBase, array_of
 from ..errors import ShapeError, refuse_mask
+from ..sample_rules.contributions import Moved
 from ..sample_rules.families import Custom, Moving, Overwriting
-from ..sample_rules.ids import NOBODY, Use, of_places, simplify
+from ..sample_rules.ids import NOBODY, Use, of_positions, simplify
+from ..sample_rules.rule import Makes
 
 if TYPE_CHECKING:
     from ..dtypes import Array
@@ -103,6 +105,8 @@ def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
 class _Reading(Moving):
     """Reading by index: slices and rows have short ways, everything else moves the numbers of the places."""
 
+    makes = Makes.FORM
+
     def ids_of(self, node: Any, ids: Any) -> Any:
         x, index = node.inputs[0], node.args[1]
         if ids.size > 1:
@@ -112,18 +116,21 @@ class _Reading(Moving):
             whole = isinstance(index, np.ndarray) and index.dtype.kind != "b"
             if whole and all(n == 1 for n in ids.shape[index.ndim :]):
                 rows = ids.reshape(ids.shape[: index.ndim])
-                found = of_places(rows, index % max(x.shape[0], 1), x.shape[:1])
+                found = of_positions(rows, index % max(x.shape[0], 1), x.shape[:1])
                 return [found if isinstance(found, Use) else found.reshape(found.shape + (1,) * (len(x.shape) - 1))]
         return super().ids_of(node, ids)
 
     def permutes(self, node: Any) -> bool:
         return not may_repeat(node.args[1])
 
-    def rows(self, node: Any, argument: int) -> tuple[Any, int]:
+    def looks_up(self, node: Any) -> bool:
+        return may_repeat(node.args[1])
+
+    def contribution(self, node: Any, argument: int, ids: Any, g: Any, args: Any) -> Moved:
         x, index = node.inputs[0], node.args[1]
         if isinstance(index, np.ndarray) and index.dtype.kind != "b":
-            return index % max(x.shape[0], 1), len(x.shape) - 1
-        return positions(x.shape, index).reshape(node.shape), 0
+            return Moved(index % max(x.shape[0], 1), len(x.shape) - 1)
+        return Moved(positions(x.shape, index).reshape(node.shape), 0)
 
 
 def _owners_of_slices(shape: tuple[int, ...], parts: tuple[Any, ...], ids: Any) -> Any:
@@ -213,7 +220,7 @@ def _rest_rule(g: Any, out: Any, x: Any, index: Any, value: Any) -> Any:
     return _set_item(g, index, 0.0)
 
 
-def _places_written(node: Any) -> Array:
+def _positions_written(node: Any) -> Array:
     places = np.arange(math.prod(node.shape)).reshape(node.shape)
     return np.asarray(places[node.args[1]])
 
@@ -231,7 +238,7 @@ def _places_written(node: Any) -> Array:
         (draw(2), np.array([True, False]), draw()),
         (draw(0, 2), slice(None), draw(2)),
     ],
-    samples=Overwriting(_places_written, value=2),
+    samples=Overwriting(_positions_written, value=2),
 )
 def _set_item(x: Operand, index: Any, value: Operand) -> Operand:
     out = np.array(x, order="K")  # views of it are then what they were of x
@@ -251,7 +258,7 @@ def overwritten(x: Operand, value: Operand, look: Callable[[Any], Any]) -> Array
     return out
 
 
-def _places_looked_at(node: Any) -> Array:
+def _positions_looked_at(node: Any) -> Array:
     return np.asarray(node.args[2](np.arange(math.prod(node.shape)).reshape(node.shape)))
 
 
@@ -269,7 +276,7 @@ def _overwritten_rule(g: Any, out: Any, x: Any, value: Any, look: Any) -> Any:
         (draw(2, 3), draw(2), lambda x: x.T.reshape(-1)[1:5:2]),
         (draw(0, 2), draw(0), lambda x: x[:, 0]),
     ],
-    samples=Overwriting(_places_looked_at, value=1),
+    samples=Overwriting(_positions_looked_at, value=1),
 )
 def _overwrite(x: Operand, value: Operand, look: Callable[[Any], Any]) -> Operand:
     return overwritten(x, value, look)

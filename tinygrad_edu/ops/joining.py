@@ -12,6 +12,7 @@ from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError, describe, require_own
 from ..sample_rules.families import Custom
 from ..sample_rules.ids import simplify
+from ..sample_rules.rule import Makes
 from .arguments import Shaped, one_axis, shape_of
 from .shape import atleast_1d, atleast_2d, atleast_3d
 
@@ -83,7 +84,7 @@ def _stack_owners(node: Any, ids: Any) -> list[Any]:
         (1, draw(2, 1), draw(2, 0), draw(2, 4), draw(2, 1)),
         (0, draw(3)),
     ],
-    samples=Custom(_concatenate_owners),
+    samples=Custom(_concatenate_owners, makes=Makes.ARRAYS),
 )
 def _concatenate(axis: int, *arrays: Operand) -> Operand:
     return np.concatenate(arrays, axis=axis)
@@ -165,7 +166,7 @@ def _stack_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence[Any])
         (0, draw(), draw()),
         (1, draw(0)),
     ],
-    samples=Custom(_stack_owners),
+    samples=Custom(_stack_owners, makes=Makes.ARRAYS),
 )
 def _stack(axis: int, *arrays: Operand) -> Operand:
     return np.stack(arrays, axis=axis)

@@ -13,7 +13,8 @@ from ..engine.primitives import Operand, primitive
 from ..engine.recording import array_of, require_number
 from ..errors import DtypeError, ShapeError
 from ..precision import is_in_range, toward_one
-from ..sample_rules.families import Core, value_of
+from ..sample_rules.families import Core
+from ..sample_rules.rule import value_of
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor

@@ -18,6 +18,7 @@ from ..engine.views import view_of
 from ..errors import ShapeError
 from ..sample_rules.families import Custom
 from ..sample_rules.ids import reshape as as_reshaped
+from ..sample_rules.rule import Makes
 from .arguments import Axes, each_axis, one_axis, shape_of, some_axes
 from .casting import contiguous
 
@@ -50,7 +51,7 @@ def _owners(node: Any, ids: Any) -> Any:
     vjps=(lambda g, out, x, shape: g.reshape(x.shape),),
     saves=("",),
     cases=lambda draw: [(draw(2, 6), (3, 4)), (draw(0, 3), (3, 0)), (draw(), (1, 1)), (draw(1), ())],
-    samples=Custom(_owners, permutes=True),
+    samples=Custom(_owners, permutes=True, makes=Makes.FORM),
     view=True,
 )
 def _reshape(x: Operand, shape: tuple[int, ...]) -> Operand:

@@ -14,8 +14,9 @@ import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
-from ..sample_rules.families import Custom, value_of
+from ..sample_rules.families import Custom
 from ..sample_rules.ids import NOBODY, simplify
+from ..sample_rules.rule import Makes, value_of
 from .arguments import one_axis
 from .shape import _reshape
 
@@ -60,7 +61,7 @@ def _split_owners(node: Any, ids: Any) -> list[Any]:
         (draw(3), (1,), 0),
         (draw(0, 2), (0,), 0),
     ],
-    samples=Custom(_split_owners),
+    samples=Custom(_split_owners, makes=Makes.ARRAYS),
     view=True,
 )
 def _split(x: Operand, cuts: tuple[int, ...], axis: int) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
-from ..sample_rules.families import Custom, value_of
+from ..sample_rules.families import transposing
 from .arguments import Axes, each_axis, one_axis, some_axes
 from .shape import sizes
 
@@ -27,10 +27,6 @@ def inverse(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...] | None:
     return tuple(sorted(range(ndim), key=order.__getitem__))
 
 
-def _transpose_owners(node: Any, ids: Any) -> Any:
-    return [np.transpose(ids, inverse(value_of(node, "axes"), len(node.shape)))]
-
-
 @primitive(
     vjps=(lambda g, out, a, axes: np.transpose(g, inverse(axes, len(a.shape))),),
     saves=("",),
@@ -40,7 +36,7 @@ def _transpose_owners(node: Any, ids: Any) -> Any:
         (draw(0, 3), (1, 0)),
         (draw(), None),
     ],
-    samples=Custom(_transpose_owners, permutes=True),
+    samples=transposing,
     view=True,
 )
 def _transpose(a: Operand, axes: Sequence[int] | None = None) -> Operand:

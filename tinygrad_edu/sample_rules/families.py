@@ -1,14 +1,13 @@
-"""Sample rules: how the samples of a batch stay apart in an op.
-
-A sample rule answers one question about a call of an op: if each element of the result belongs to one
-sample, to which sample does each element of the arguments belong? An op names the rule of its family:
+"""The families of ops, by how the samples of a batch stay apart in them. An op names the one that it is of:
 
     elementwise             results and arguments are aligned by broadcasting
+    copying                 the same, and the numbers stay as they are
     Choosing(masks)         elementwise, and takes the elements of an argument where its mask is true
     reduction               over the axes that its arguments `axis` and `keepdims` name
     along_axis              computes with all elements along its `axis`
     moving                  only moves elements; moving_axis where it does so along its `axis`
-    Overwriting(places, 2)  the first argument with the value, here argument 2, written over some of its places
+    transposing             only puts axes in the order that its argument `axes` names
+    Overwriting(positions, 2)  the first argument with the value, here argument 2, written over some of its places
     core(2, 2, out=2)       works on the last axes of each argument, and broadcasts the others
     Contraction(terms)      sums of products, with a letter for each axis
     Custom(function)        none of these: the function says it
@@ -20,15 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from string import ascii_letters
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..engine.graph import Leaf, Link, Node, Unread
-from .ids import NOBODY, SampleIds, Use, collapse, fit, is_plain, of_places, overwritten, simplify, spread
-
-if TYPE_CHECKING:
-    from ..engine.primitives import Primitive
+from .contributions import Contribution, Moved, Products, Summed
+from .ids import NOBODY, SampleIds, Use, collapse, fit, is_plain, of_positions, overwritten, simplify, spread
+from .rule import Found, Makes, SampleRule, value_of
 
 __all__ = [
     "Choosing",
@@ -37,69 +35,33 @@ __all__ = [
     "Custom",
     "Moving",
     "Overwriting",
-    "SampleRule",
     "Terms",
-    "Unsummed",
     "along_axis",
+    "copying",
     "core",
     "elementwise",
     "moving",
     "moving_axis",
     "reduction",
-    "value_of",
+    "transposing",
 ]
 
-Found: TypeAlias = "SampleIds | Use | None"
 
+class _Elementwise(SampleRule):
+    """The vjp rules of such ops give the gradient of an argument that was broadcast before it is summed."""
 
-class SampleRule:
-    """The family of an op. `ids_of(node, ids)` gives the ids of each argument, or how it is used.
-
-    Attributes:
-        mixing: whether samples may meet in such an op, so that its calls keep the line that made them.
-    """
-
-    mixing = True
-
-    def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
-        """For each argument its ids, or a `Use`; None where it has no gradient.
-
-        `ids` are those of the result, a tuple of them (or None) for an op with several results.
-        """
-        raise NotImplementedError
-
-    def exactly(self, node: Node, ids: Any) -> Sequence[Found]:
-        """As `ids_of`, which may take more for a sample's own, or for shared, than is: if it is simpler.
-
-        Elements that several samples use may belong to the `CROWD`, instead of making all of them `SHARED`.
-        """
-        return self.ids_of(node, ids)
-
-    def permutes(self, node: Node) -> bool:
-        """Whether each element of the result is an element of the first argument, and no two are the same one."""
-        return False
-
-
-class Unsummed(SampleRule):
-    """A family whose vjp rules give the gradient of a broadcast argument before it is summed over samples."""
-
-    def full_shape(self, node: Node, argument: int) -> tuple[int, ...]:
-        """The shape of that gradient: of one that has another shape, nothing is known."""
-        return node.shape
-
-
-def value_of(node: Node, name: str) -> Any:
-    """The argument `name` of a call."""
-    op: Primitive = node.op
-    return node.args[op.parameters.index(name)]  # type: ignore[index]
-
-
-class _Elementwise(Unsummed):
     mixing = False
+
+    def contribution(self, node: Node, argument: int, ids: Any, g: Any, args: Sequence[Any]) -> Contribution | None:
+        return Summed(node.shape)
 
     def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
         shape = node.shape
         return [None if link is None else ids if link.shape == shape else fit(ids, link.shape) for link in node.inputs]
+
+
+class _Copying(_Elementwise):
+    makes = Makes.FORM
 
 
 class Choosing(_Elementwise):
@@ -150,15 +112,14 @@ class Moving(SampleRule):
 
     def _moved(self, node: Node, ids: Any, exact: bool) -> Sequence[Found]:
         return [
-            None if link is None else _from_places(ids, places, link.shape, exact)
-            for link, places in zip(node.inputs, self.places(node), strict=True)
+            None if link is None else _from_positions(ids, positions, link.shape, exact)
+            for link, positions in zip(node.inputs, self.positions(node), strict=True)
         ]
 
-    def rows(self, node: Node, argument: int) -> tuple[Any, int]:
-        """Which rows of an argument the elements of the result came from, and how many axes a row has."""
-        return self.places(node)[argument], 0
+    def contribution(self, node: Node, argument: int, ids: Any, g: Any, args: Sequence[Any]) -> Contribution | None:
+        return Moved(self.positions(node)[argument], 0)
 
-    def places(self, node: Node) -> list[Any]:
+    def positions(self, node: Node) -> list[Any]:
         """For each argument, where each element of the result came from in it, in memory order; -1: not from it.
 
         They are found by having the op itself move the numbers of the places.
@@ -184,12 +145,12 @@ class Moving(SampleRule):
         return args
 
 
-def _from_places(ids: Any, places: Any, shape: tuple[int, ...], exact: bool) -> Found:
+def _from_positions(ids: Any, positions: Any, shape: tuple[int, ...], exact: bool) -> Found:
     if not isinstance(ids, tuple):
-        return of_places(ids, places, shape, exact)
-    used = [(o, p) for o, p in zip(ids, places, strict=True) if o is not None]
+        return of_positions(ids, positions, shape, exact)
+    used = [(o, p) for o, p in zip(ids, positions, strict=True) if o is not None]
     flat = [np.broadcast_to(o, p.shape).reshape(-1) for o, p in used]
-    return of_places(np.concatenate(flat), np.concatenate([p.reshape(-1) for _, p in used]), shape, exact)
+    return of_positions(np.concatenate(flat), np.concatenate([p.reshape(-1) for _, p in used]), shape, exact)
 
 
 def _is_array(value: Any, link: Link | None) -> bool:
@@ -218,7 +179,24 @@ def _ndim(node: Node) -> int:
     return next(len(link.shape) for link in node.inputs if link is not None)
 
 
-class Core(Unsummed):
+class _Transposing(SampleRule):
+    """Only puts the axes of its argument in the order `axes`: that is all, or None for the reverse order."""
+
+    makes = Makes.FORM
+
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
+        return [np.transpose(ids, np.argsort(self.reorders(node)))]
+
+    def permutes(self, node: Node) -> bool:
+        return True
+
+    def reorders(self, node: Node) -> tuple[int, ...]:
+        ndim = len(node.shape)
+        axes = value_of(node, "axes")
+        return tuple(range(ndim))[::-1] if axes is None else tuple([axis % ndim for axis in axes])
+
+
+class Core(SampleRule):
     """Works on the last axes of each argument; all axes before them are aligned by broadcasting."""
 
     def __init__(self, cores: Callable[[Node], tuple[Sequence[int], int | Sequence[int]]], mixing: bool = True) -> None:
@@ -245,11 +223,12 @@ class Core(Unsummed):
             found.append(own)
         return found
 
-    def full_shape(self, node: Node, argument: int) -> tuple[int, ...]:
+    def contribution(self, node: Node, argument: int, ids: Any, g: Any, args: Sequence[Any]) -> Contribution | None:
         inputs, out = self._cores(node)
-        link = node.inputs[argument]
-        before = node.shape[: len(node.shape) - out]  # type: ignore[operator]
-        return before + link.shape[len(link.shape) - inputs[argument] :]  # type: ignore[union-attr]
+        if not isinstance(out, int):
+            return None
+        shape = node.inputs[argument].shape  # type: ignore[union-attr]
+        return Summed(node.shape[: len(node.shape) - out] + shape[len(shape) - inputs[argument] :])
 
 
 def _outer(ids: SampleIds, core: int) -> SampleIds | None:
@@ -297,6 +276,13 @@ class Contraction(SampleRule):
             found.append(None if link is None or letters is None else _along(letters, link.shape, terms.output, ids))
         return found
 
+    def contribution(self, node: Node, argument: int, ids: Any, g: Any, args: Sequence[Any]) -> Contribution | None:
+        terms = self.terms(node)
+        own = terms.inputs[argument]
+        partners = [args[i] if hasattr(args[i], "shape") else np.asarray(args[i]) for i in terms.partners[argument]]
+        letters = [terms.inputs[i] or "" for i in terms.partners[argument]]
+        return None if own is None else Products(own, (terms.output, g), tuple(zip(letters, partners, strict=True)))
+
 
 def _along(letters: str, shape: tuple[int, ...], output: str, ids: SampleIds) -> SampleIds | Use:
     """The ids of an operand with these letters, from those of the result."""
@@ -326,12 +312,14 @@ def _on_diagonal(letters: str, shape: tuple[int, ...], output: str, ids: SampleI
 class Overwriting(SampleRule):
     """The first argument, at some places of which the value, the argument number `value`, was written.
 
-    The value broadcasts to the shape of `places(node)`, but for leading axes of size 1: for each element written, in
+    The value broadcasts to the shape of `positions(node)`, but for leading axes of size 1: for each element written, in
     their order, where in memory order of the first argument it went.
     """
 
-    def __init__(self, places: Callable[[Node], Any], value: int) -> None:
-        self._places = places
+    makes = Makes.ARRAYS
+
+    def __init__(self, positions: Callable[[Node], Any], value: int) -> None:
+        self._positions = positions
         self._value = value
 
     def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
@@ -341,7 +329,7 @@ class Overwriting(SampleRule):
         return self._parted(node, ids, exact=True)
 
     def _parted(self, node: Node, ids: Any, exact: bool) -> Sequence[Found]:
-        rest, written = overwritten(ids, self._places(node), node.shape)
+        rest, written = overwritten(ids, self._positions(node), node.shape)
         found: list[Found] = [None] * len(node.inputs)
         found[0] = rest
         value = node.inputs[self._value]
@@ -353,9 +341,17 @@ class Overwriting(SampleRule):
 
 
 class Custom(SampleRule):
-    def __init__(self, function: Callable[[Node, Any], Sequence[Found]], permutes: bool = False) -> None:
+    """None of the other families: `function` is its `ids_of`."""
+
+    def __init__(
+        self,
+        function: Callable[[Node, Any], Sequence[Found]],
+        permutes: bool = False,
+        makes: Makes = Makes.NUMBERS,
+    ) -> None:
         self._function = function
         self._permutes = permutes
+        self.makes = makes
 
     def permutes(self, node: Node) -> bool:
         return self._permutes
@@ -376,7 +372,9 @@ def core(*inputs: int, out: int | tuple[int, ...], mixing: bool = True) -> Sampl
 
 
 elementwise: SampleRule = _Elementwise()
+copying: SampleRule = _Copying()
 reduction: SampleRule = _Reduction()
 along_axis: SampleRule = _AlongAxis()
 moving: SampleRule = Moving()
 moving_axis: SampleRule = _MovingAxis()
+transposing: SampleRule = _Transposing()

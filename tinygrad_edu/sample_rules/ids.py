@@ -29,7 +29,7 @@ __all__ = [
     "fit",
     "is_plain",
     "merge",
-    "of_places",
+    "of_positions",
     "overwritten",
     "plain",
     "reshape",
@@ -99,11 +99,11 @@ def collapse(ids: SampleIds, axes: tuple[int, ...]) -> SampleIds | None:
 def fit(ids: SampleIds, shape: tuple[int, ...], full: tuple[int, ...] | None = None) -> SampleIds | Use:
     """The ids of an argument of `shape` that an op broadcast to an array with these `ids`.
 
-    With the shape of that array, `full`, elements that went to several samples are the `CROWD`'s, as in `of_places`.
+    With the shape of that array, `full`, elements that went to several samples are the `CROWD`'s, as in `of_positions`.
     """
     if full is not None:
-        places = np.arange(math.prod(shape)).reshape(shape)
-        return of_places(ids, np.broadcast_to(places, full), shape, exact=True)
+        positions = np.arange(math.prod(shape)).reshape(shape)
+        return of_positions(ids, np.broadcast_to(positions, full), shape, exact=True)
     extra = ids.ndim - len(shape)
     if not extra and shape == ids.shape:
         return ids
@@ -173,30 +173,30 @@ def _groups(one: tuple[int, ...], other: tuple[int, ...]) -> Iterator[tuple[rang
         yield range(start, i), range(begin, j)
 
 
-def of_places(ids: SampleIds, places: Any, shape: tuple[int, ...], exact: bool = False) -> SampleIds | Use:
+def of_positions(ids: SampleIds, positions: Any, shape: tuple[int, ...], exact: bool = False) -> SampleIds | Use:
     """The ids of an array of `shape` whose elements an op has moved.
 
     Args:
         ids: those of the result.
-        places: for each element of the result, where in memory order it came from; below 0, from nowhere.
+        positions: for each element of the result, where in memory order it came from; below 0, from nowhere.
         shape: the shape of the array they came from.
         exact: give elements that came to several samples to the `CROWD`, instead of calling all of them shared.
     """
-    flat = np.broadcast_to(ids, places.shape).reshape(-1)
-    places = places.reshape(-1)
-    used = (flat >= 0) & (places >= 0)
-    flat, places = flat[used], places[used]
+    flat = np.broadcast_to(ids, positions.shape).reshape(-1)
+    positions = positions.reshape(-1)
+    used = (flat >= 0) & (positions >= 0)
+    flat, positions = flat[used], positions[used]
     found = np.full(int(np.prod(shape, dtype=np.intp)), NOBODY)
-    found[places] = flat
-    several = places[found[places] != flat]
+    found[positions] = flat
+    several = positions[found[positions] != flat]
     if several.size and not exact:
         return Use.SHARED
     found[several] = CROWD
-    found[places[flat == BOTH]] = BOTH
+    found[positions[flat == BOTH]] = BOTH
     return simplify(found.reshape(shape))
 
 
-def overwritten(ids: SampleIds, places: Any, shape: tuple[int, ...]) -> tuple[SampleIds, SampleIds]:
+def overwritten(ids: SampleIds, positions: Any, shape: tuple[int, ...]) -> tuple[SampleIds, SampleIds]:
     """The ids of an array over some of whose places something was written, and of what was written there.
 
     What was overwritten belongs to nobody in the old array. What was written belongs to the sample whose element it
@@ -204,15 +204,15 @@ def overwritten(ids: SampleIds, places: Any, shape: tuple[int, ...]) -> tuple[Sa
 
     Args:
         ids: those of the result.
-        places: for each element written, in their order, where in memory order it went.
+        positions: for each element written, in their order, where in memory order it went.
         shape: the shape of the result.
     """
     rest = np.array(np.broadcast_to(ids, shape)).reshape(-1)
-    flat = places.reshape(-1)
+    flat = positions.reshape(-1)
     written = rest[flat]
     order = np.arange(flat.size)
     last = np.empty(rest.shape, np.intp)
     last[flat] = order
     written[last[flat] != order] = NOBODY
     rest[flat] = NOBODY
-    return simplify(rest.reshape(shape)), written.reshape(places.shape)
+    return simplify(rest.reshape(shape)), written.reshape(positions.shape)

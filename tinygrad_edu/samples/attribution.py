@@ -10,21 +10,26 @@ import numpy as np
 
 from ..autograd import running as autograd
 from ..autograd.modes import enable_grad, no_grad
-from ..engine.recording import TensorBase
-from ..errors import DtypeError, GraphError, ShapeError, type_name
+from ..engine.recording import TensorBase, array_of
+from ..errors import DtypeError, GraphError, ShapeError, refuse_mask, type_name
+from ..ops.losses import softmax_cross_entropy
+from ..ops.softmax import log_softmax
+from ..ops.transpose import moveaxis
 from .opening.passes import open_losses
-from .results import array_of, tensor_of
+from .results import in_dtype, tensor_of
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
-    from ..nn.module.module import Module
+    from .models import Model
 
 __all__ = ["influence"]
+
+_IGNORED = -100  # a target that counts nothing, as in cross_entropy
 
 
 def influence(
     losses: Tensor,
-    model: Module,
+    model: Model,
     x_test: Any,
     y_test: Any,
     *,
@@ -46,8 +51,8 @@ def influence(
         model: the model with whose parameters they were computed; those that require no gradient are left out.
         x_test: what the model is called with.
         y_test: the targets.
-        loss_fn: called with the prediction and `y_test`; the sum of what it returns is the test loss. Default: the
-            sum of `tg.nn.functional.cross_entropy`.
+        loss_fn: called with the prediction and `y_test`; the sum of what it returns is the test loss. Default:
+            cross_entropy, for scores of shape (C,), (N, C) or (N, C, d1, …) and class indices or probabilities.
         coupled: allow training losses that depend on several samples; see `Tensor.backward`.
 
     Returns:
@@ -96,7 +101,7 @@ def influence(
     for parameter, direction in zip(parameters, directions, strict=True):
         part = opened.get(parameter.source)  # type: ignore[arg-type]
         if part is not None and direction is not None:
-            total += array_of(part.dots(direction.array), total.dtype)
+            total += in_dtype(part.dots(direction.array), total.dtype)
     return tensor_of(total, np.result_type(*{p.dtype for p in parameters}))
 
 
@@ -108,9 +113,7 @@ def _require_kinds(losses: Any, model: Any) -> None:
         )
 
 
-def _test_loss(model: Module, x: Any, y: Any, loss_fn: Callable[[Any, Any], Any] | None) -> Any:
-    from ..nn.functional import cross_entropy
-
+def _test_loss(model: Model, x: Any, y: Any, loss_fn: Callable[[Any, Any], Any] | None) -> Any:
     with enable_grad(), _evaluating(model):
         try:
             prediction = model(x)
@@ -121,13 +124,36 @@ def _test_loss(model: Module, x: Any, y: Any, loss_fn: Callable[[Any, Any], Any]
                 "influence(): the model takes y_test, and not x_test: the inputs come before the targets, "
                 "influence(losses, model, x_test, y_test)"
             ) from error
-        loss = (loss_fn or cross_entropy)(prediction, y)
+        loss = (loss_fn or _cross_entropy)(prediction, y)
     if not isinstance(loss, TensorBase):
         raise TypeError(f"influence(): loss_fn returned a {type(loss).__name__}, it must return a Tensor to be summed")
     return loss
 
 
-def _takes(model: Module, x: Any) -> bool:
+def _cross_entropy(scores: Any, targets: Any) -> Any:
+    """-log softmax(scores)[target] of each target; of probabilities, what is expected by them."""
+    refuse_mask(targets, "influence(): y_test")
+    classes = np.asarray(array_of(targets))
+    axis = min(1, len(scores.shape) - 1)
+    if classes.dtype.kind == "f" and classes.shape == scores.shape:
+        return -(log_softmax(scores, axis) * classes.astype(scores.dtype))
+    count, shape = scores.shape[axis], scores.shape[:axis] + scores.shape[axis + 1 :]
+    if classes.dtype.kind not in "iu":
+        raise DtypeError(f"influence(): y_test has dtype {classes.dtype}: pass class indices, or a loss_fn= of its own")
+    if classes.shape != shape:
+        raise ShapeError(
+            f"influence(): y_test has shape {classes.shape}, and a prediction of shape {scores.shape} needs class "
+            f"indices of shape {shape}"
+        )
+    counted = classes.reshape(-1) != _IGNORED
+    chosen = classes.reshape(-1)[counted]
+    wrong = chosen[(chosen < 0) | (chosen >= count)]
+    if wrong.size:
+        raise IndexError(f"influence(): y_test has the class {wrong[0]}, and the model has {count}: 0 to {count - 1}")
+    return softmax_cross_entropy(moveaxis(scores, axis, -1).reshape((-1, count))[counted], chosen)
+
+
+def _takes(model: Model, x: Any) -> bool:
     try:
         with no_grad():
             model(x)
@@ -137,7 +163,7 @@ def _takes(model: Module, x: Any) -> bool:
 
 
 @contextmanager
-def _evaluating(model: Module) -> Iterator[None]:
+def _evaluating(model: Model) -> Iterator[None]:
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

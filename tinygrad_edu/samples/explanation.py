@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..engine.recording import TensorBase
+from ..engine.recording import array_of
 from .opening.factors import Factor, Outer, Rows
 from .opening.open_sum import OpenSum
-from .opening.passes import untouched
 
 if TYPE_CHECKING:
-    from .sample_grads import SampleGrads
+    from .opened import Kept
 
 __all__ = ["Explanation", "Row", "Slot", "explain"]
 
@@ -235,7 +234,7 @@ class Explanation:
         return [*columns, ("share", lambda row: _percent(row.share))]
 
 
-def explain(grads: SampleGrads, index: Any) -> Explanation:
+def explain(grads: Kept, index: Any) -> Explanation:
     """What `SampleGrads.explain` documents.
 
     >>> import tinygrad_edu as tg
@@ -246,10 +245,8 @@ def explain(grads: SampleGrads, index: Any) -> Explanation:
     """
     whole = grads.open_sum("explain()")
     at = _one_number(index, grads.shape)
-    # The gradient of a batch of one is no sum over samples, and was not taken apart.
-    written_out = any(part.run.keep == "dense" or part.run.count == 1 for part in grads._parts)
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        slots = _together([_slots(factor, whole, at, written_out) for factor in whole.factors])
+        slots = _together([_slots(factor, whole, at, grads.written_out) for factor in whole.factors])
         products = np.bincount(slots.owner, weights=slots.product, minlength=whole.count)
         terms = products * (coefficients := grads.coefficients)
         total, shared = _total(grads, at, terms, len(slots.owner))
@@ -263,12 +260,12 @@ def explain(grads: SampleGrads, index: Any) -> Explanation:
             x, delta = float(slots.x[first[m]]), float(slots.delta[first[m]])
         share = _share(float(terms[m]), total)
         rows.append(Row(m, x, delta, float(products[m]), float(coefficients[m]), share, int(counts[m])))
-    return Explanation(at, rows, total, shared, grads._name, slots)
+    return Explanation(at, rows, total, shared, grads.name, slots)
 
 
 def _one_number(index: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The place that `index` selects, one number for each axis."""
-    index = tuple([_plain(part) for part in index]) if isinstance(index, tuple) else _plain(index)
+    index = tuple([array_of(part) for part in index]) if isinstance(index, tuple) else array_of(index)
     chosen = []
     try:  # from the numbers along each axis, stretched to `shape`: views, however large the parameter is
         chosen = [np.broadcast_to(n, shape)[index] for n in (*np.ix_(*map(np.arange, shape)), np.zeros((), np.intp))]
@@ -286,15 +283,15 @@ def _one_number(index: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _slots(factor: Factor, whole: OpenSum, at: tuple[int, ...], written_out: bool) -> _Slots:
     """What a factor adds to the gradient of one number of the parameter, slot by slot."""
-    if not factor.place.isometric:
+    if not factor.placement.isometric:
         alone = OpenSum([factor], whole.count, whole.shape, whole.dtype)
-        found = [_plain(block)[(slice(None), *at)] for block in alone.each_block()]
+        found = [array_of(block)[(slice(None), *at)] for block in alone.each_block()]
         product = np.concatenate(found) if found else np.zeros(0)
         return _of(np.arange(whole.count), None, product)
     place = _in_core(factor, at, whole.shape)
     if place is None:
         return _of(np.zeros(0, np.intp), None, np.zeros(0))
-    values = [_plain(array) for array in factor.values]
+    values = [array_of(array) for array in factor.values]
     if isinstance(factor, Outer):
         group, out, into = place
         return _of(factor.owner, values[1][group, :, into], values[0][group, :, out])
@@ -317,7 +314,7 @@ def _in_core(factor: Factor, at: tuple[int, ...], shape: tuple[int, ...]) -> tup
     """Where a factor's core has the parameter's number at `at`; None if it leaves that number out."""
     marked = np.zeros(shape, np.bool_)
     marked[at] = True
-    found = np.flatnonzero(factor.place.back(marked))
+    found = np.flatnonzero(factor.placement.back(marked))
     return np.unravel_index(found[0], factor.core) if found.size else None
 
 
@@ -329,21 +326,16 @@ def _together(parts: list[_Slots]) -> _Slots:
     return _Slots(*[array[order] for array in joined])
 
 
-def _total(grads: SampleGrads, at: tuple[int, ...], terms: Any, slots: int) -> tuple[float, float]:
+def _total(grads: Kept, at: tuple[int, ...], terms: Any, slots: int) -> tuple[float, float]:
     """`.grad[at]`, and what of it is beside the samples."""
-    leaf = grads._leaf
     added = float(terms.sum())
-    total = added if leaf.grad is None else float(leaf.grad.array[at])
-    if leaf.grad is None or untouched(leaf):
+    total = added if grads.grad is None else float(grads.grad[at])
+    if grads.grad is None or grads.is_grad():
         return total, 0.0
     left = total - added
     # The sum and .grad were added up in different orders: less than this is rounding.
     rounding = float(np.finfo(grads.dtype).eps) * (8 + math.sqrt(slots)) * float(np.abs(terms).sum())
     return total, left if math.isfinite(added) and not abs(left) <= rounding else 0.0
-
-
-def _plain(value: Any) -> Any:
-    return value.array if isinstance(value, TensorBase) else value
 
 
 def _share(part: float, total: float) -> float | None:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from ..autograd.tallies import mean_assigned
 from ..engine.recording import make_tensor
 from ..errors import GraphError, ShapeError
 from .model_grads import ModelSampleGrads
-from .noise import NoiseScale
-from .results import array_of
+from .noise import NoiseScale, noise_of_sums
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
-    from ..nn.module.module import Module
+    from .models import Model
 
 __all__ = ["GradientSum"]
 
@@ -59,7 +55,7 @@ class GradientSum:
     square_norms: float = 0.0
 
     @classmethod
-    def of(cls, model: Module | ModelSampleGrads) -> GradientSum:
+    def of(cls, model: Model | ModelSampleGrads) -> GradientSum:
         """The sum over all samples of a model's per-sample backward passes since the last `zero_grad`.
 
         A pass with ``weights=`` gives its samples these weights; without, each counts 1. Only the samples are in it,
@@ -81,27 +77,7 @@ class GradientSum:
         (4.0, 10.0, 19.0, {'weight': tensor([[1.75]])})
         """
         grads = model if isinstance(model, ModelSampleGrads) else model.sample_grads()
-        return cls._of(grads, "GradientSum.of()")
-
-    @classmethod
-    def _of(cls, grads: ModelSampleGrads, caller: str) -> GradientSum:
-        """As `of`; `caller` is whom an error names."""
-        weights = array_of(next(iter(grads.values())).weights, np.dtype(np.float64))
-        wrong = np.flatnonzero(~((weights >= 0) & (weights < math.inf)))
-        if wrong.size:
-            raise ValueError(
-                f"{caller}: sample {wrong[0]} has the weight {weights[wrong[0]]:g}: a sample counts 0 or "
-                "more. If it is a factor of the loss, multiply the losses by it and leave weights= out"
-            )
-        squares = array_of(grads.squares(), np.dtype(np.float64))  # of w g
-        counted = weights > 0
-        return cls(
-            {name: one.total(caller).detach() for name, one in grads.items() if one.cost().uses},
-            float(weights.sum()),
-            float(np.square(weights).sum()),
-            grads.count,
-            float((squares[counted] / weights[counted]).sum()),
-        )
+        return cls(*grads.sums("GradientSum.of()"))
 
     @property
     def effective_count(self) -> float:
@@ -190,13 +166,11 @@ class GradientSum:
         >>> tg.samples.GradientSum({"w": tg.tensor([6.0])}, 3, 3, 3, 14.0).noise_scale().trace  # of 1, 2 and 3
         1.0
         """
-        squares = [np.square(gradient.array, dtype=np.float64).sum() for gradient in self.gradients.values()]
-        total = float(sum(squares))
-        return NoiseScale.from_weighted_sums(
-            self.square_norms, total, self.weight, self.weight_squares, self.count, population=population
+        return noise_of_sums(
+            self.gradients, self.weight, self.weight_squares, self.count, self.square_norms, population=population
         )
 
-    def assign_mean(self, model: Module) -> None:
+    def assign_mean(self, model: Model) -> None:
         """Put the mean into every `.grad`, for `optimizer.step()` to take the step of the mean loss.
 
         What `.grad` held, and what was kept of samples, is let go of. A parameter without a sum gets None, as if no

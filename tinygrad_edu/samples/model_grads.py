@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd.tallies import held, stamp
+from ..autograd.tallies import held, more_in, stamp, was_altered
 from ..engine.graph import Leaf
 from ..engine.recording import make_tensor
 from ..engine.versions import mark_changed
 from ..errors import GraphError
-from .opening.arrays import Products, tracked
-from .opening.passes import Part, Pass, altered_since, untouched
-from .results import array_of, cosines, root, size_in_words, tensor_of
+from . import tables
+from .noise import NoiseScale, noise_of_sums
+from .opening.arrays import Products
+from .opening.passes import Part, Pass
+from .results import cosines, in_dtype, root, size_in_words, tensor_of
 from .sample_grads import SampleGrads
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
-    from .noise import NoiseScale
 
 __all__ = ["ModelSampleGrads"]
 
@@ -46,8 +48,8 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         for name, parameter in parameters:
             if isinstance(parameter.source, Leaf) and parameter.source not in self._leaves.values():
                 self._leaves[name] = parameter.source
-        self._seen = {name: leaf.samples for name, leaf in self._leaves.items()}
-        runs = {part.run.number: part.run for leaf in self._leaves.values() for part in leaf.samples or ()}
+        self._seen = {name: leaf.kept for name, leaf in self._leaves.items()}
+        runs = {part.run.number: part.run for leaf in self._leaves.values() for part in leaf.kept or ()}
         if not runs:
             raise GraphError(
                 "sample_grads(): no backward pass has kept the samples apart since the last zero_grad(). Call "
@@ -59,7 +61,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
 
     def _parts(self, leaf: Leaf) -> list[Part]:
         """What was kept of a leaf, with nothing for passes that it had no part in."""
-        own = {part.run.number: part for part in leaf.samples or ()}
+        own = {part.run.number: part for part in leaf.kept or ()}
         return [own.get(run.number) or Part.nothing(run) for run in self._runs]
 
     def __getitem__(self, name: str) -> SampleGrads:
@@ -209,18 +211,18 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         if not limit >= 0:
             raise ValueError(f"clip(): max_norm={max_norm} must be 0 or more")
         for name, leaf in self._leaves.items():
-            if leaf.samples is not self._seen[name]:
+            if leaf.kept is not self._seen[name]:
                 raise GraphError(
                     f"clip(): {name!r} had another backward pass, or its gradient was cleared, since these per-sample "
                     "gradients were taken: call model.sample_grads() again"
                 )
-            if leaf.grad is not None and leaf.samples and altered_since(leaf):
+            if leaf.kept and was_altered(leaf, leaf.kept[0].run.number):
                 raise GraphError(
                     f"clip(): the .grad of {name!r} was changed by something other than a backward pass, so what it "
                     "holds beside the samples is not known. Clip before that change, or run the backward pass again "
                     "after zero_grad()"
                 )
-        norms = np.sqrt(array_of(self.squares(), np.dtype(np.float64)))
+        norms = np.sqrt(in_dtype(self.squares(), np.float64))
         if not np.isfinite(norms).all():
             wrong = np.flatnonzero(~np.isfinite(norms))
             raise ValueError(
@@ -236,7 +238,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
     def _apply(self, coefficients: Any) -> None:
         """Put Σ_m coefficients[m] g_m, and what is shared, into every `.grad`."""
         sums = {name: grads.open_sum("clip()") for name, grads in self.items()}
-        rest = {name: None if self._is_sum(name) else self[name].shared() for name in sums}
+        rest = {name: None if grads.is_grad() else grads.shared() for name, grads in self.items()}
         counted = held(self._leaves.values())
         for name, whole in sums.items():
             leaf = self._leaves[name]
@@ -249,9 +251,8 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
             if shared is not None:
                 leaf.grad.array += shared.array
             mark_changed(leaf.grad.array)
-            if leaf.samples and shared is None:
-                leaf.samples[-1].remember(leaf)
         stamp(counted, altered=False)
+        more_in([self._leaves[name] for name, shared in rest.items() if shared is not None])
         start = 0
         for i, run in enumerate(self._runs):
             own = copy.copy(run)  # other models may have had a part in the same pass
@@ -259,12 +260,6 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
             start += run.count
             for grads in self.values():
                 grads._parts[i].run = own
-
-    def _is_sum(self, name: str) -> bool:
-        """Whether `.grad` holds just the sum of the samples' gradients, as far as is known."""
-        factors = [factor for part in self[name]._parts for factor in part.factors or ()]
-        differentiable = any(tracked(value) for factor in factors for value in factor.values)
-        return not differentiable and untouched(self._leaves[name])  # a Tensor changed in place leaves no trace
 
     def noise_scale(self, *, population: int | None = None) -> NoiseScale:
         """The batch size at which the noise of the gradient equals the gradient, estimated from this batch.
@@ -285,9 +280,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         >>> model.sample_grads().noise_scale().usable
         True
         """
-        from .gradient_sum import GradientSum
-
-        return GradientSum._of(self, "sample_grads().noise_scale()").noise_scale(population=population)
+        return noise_of_sums(*self.sums("sample_grads().noise_scale()"), population=population)
 
     def to_frame(self) -> Any:
         """The norms as a pandas DataFrame: a row for each sample, a column for each parameter, and the total.
@@ -295,9 +288,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         Raises:
             ImportError: if pandas is not installed.
         """
-        from .tables import to_frame
-
-        return to_frame(self)
+        return tables.to_frame(self, self.norms())
 
     def plot(self, ax: Any = None) -> Any:
         """A heat map of the norms, samples across and parameters down.
@@ -311,9 +302,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         Raises:
             ImportError: if matplotlib is not installed.
         """
-        from .tables import plot
-
-        return plot(self, ax)
+        return tables.plot(self, self.count, ax)
 
     def cost(self) -> str:
         """For each parameter, a line that says what is kept, how norms are computed, and the bytes.
@@ -330,6 +319,29 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         lines = [f"{name:{width}}  {cost}" for name, cost in costs.items()]
         total = sum(cost.bytes for cost in costs.values())
         return "\n".join([*lines, f"{'total':{width}}  {size_in_words(total)}"])
+
+    def sums(self, caller: str) -> tuple[dict[str, Tensor], float, float, int, float]:
+        """What a `GradientSum` holds: (Σ w g, Σ w, Σ w², n, Σ w‖g‖²); `caller` is whom an error names.
+
+        Raises:
+            GraphError, ValueError: as from `GradientSum.of`.
+        """
+        weights = in_dtype(next(iter(self.values())).weights, np.float64)
+        wrong = np.flatnonzero(~((weights >= 0) & (weights < math.inf)))
+        if wrong.size:
+            raise ValueError(
+                f"{caller}: sample {wrong[0]} has the weight {weights[wrong[0]]:g}: a sample counts 0 or "
+                "more. If it is a factor of the loss, multiply the losses by it and leave weights= out"
+            )
+        squares = in_dtype(self.squares(), np.float64)  # of w g
+        counted = weights > 0
+        return (
+            {name: one.total(caller).detach() for name, one in self.items() if one.cost().uses},
+            float(weights.sum()),
+            float(np.square(weights).sum()),
+            self.count,
+            float((squares[counted] / weights[counted]).sum()),
+        )
 
     def _gram(self) -> Any:
         products = Products()

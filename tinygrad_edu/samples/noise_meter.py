@@ -13,7 +13,7 @@ from ..errors import StateError
 from .gradient_sum import GradientSum
 from .model_grads import ModelSampleGrads
 from .noise import NoiseScale, size_of_population
-from .results import array_of
+from .results import in_dtype
 from .sample_grads import SampleGrads
 
 __all__ = ["NoiseScaleMeter", "noise_scale"]
@@ -294,7 +294,7 @@ def noise_scale(decay: float = 0.95, population: int | None = None) -> NoiseScal
 def _estimate(grads: Any, population: int | None) -> tuple[NoiseScale, float] | None:
     """The estimate of one step, and how many samples it is worth; None where there is no pair of samples."""
     if isinstance(grads, ModelSampleGrads):
-        grads = GradientSum._of(grads, "update()")
+        grads = GradientSum(*grads.sums("update()"))
     if isinstance(grads, GradientSum):
         n = grads.effective_count
         return (grads.noise_scale(population=population), n) if n > 1 + 1e-9 else None
@@ -306,5 +306,5 @@ def _estimate(grads: Any, population: int | None) -> tuple[NoiseScale, float] | 
     if len(grads) < 2:
         return None
     total = np.square(grads.total("update()").array, dtype=np.float64).sum()
-    each = array_of(grads.squares(), np.dtype(np.float64)).sum()
+    each = in_dtype(grads.squares(), np.float64).sum()
     return NoiseScale.from_sums(float(each), float(total), len(grads), population=population), len(grads)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.recording import make_tensor
+from ..engine.recording import array_of, make_tensor
 from .opening.arrays import tracked
 from .opening.open_sum import OpenSum
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["array_of", "centred_squares", "cosines", "root", "size_in_words", "tensor_of"]
+__all__ = ["centred_squares", "cosines", "in_dtype", "root", "size_in_words", "tensor_of"]
 
 
 def tensor_of(value: Any, dtype: np.dtype[Any]) -> Tensor:
@@ -23,9 +23,9 @@ def tensor_of(value: Any, dtype: np.dtype[Any]) -> Tensor:
     return make_tensor(np.array(value, dtype), None)
 
 
-def array_of(value: Any, dtype: np.dtype[Any]) -> Any:
+def in_dtype(value: Any, dtype: Any) -> Any:
     """Numbers, an array or a Tensor as an array of `dtype`."""
-    return np.asarray(value.array if tracked(value) else value, dtype)
+    return np.asarray(array_of(value), dtype)
 
 
 def root(squares: Any) -> Any:
@@ -39,7 +39,7 @@ def root(squares: Any) -> Any:
 def cosines(gram: Any) -> Any:
     """The cosines of a Gram matrix; 0 for a vector of length 0."""
     lengths = root(np.diagonal(gram))
-    zero = array_of(lengths, np.dtype(float)) == 0
+    zero = array_of(lengths) == 0
     scale = np.where(zero, 0.0, 1.0) / np.where(zero, 1.0, lengths)
     return gram * scale[:, None] * scale
 

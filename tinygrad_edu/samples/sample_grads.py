@@ -12,16 +12,15 @@ from ..engine.graph import Leaf
 from ..engine.recording import make_tensor
 from ..errors import GraphError, ShapeError
 from .cost import Cost
-from .opening.arrays import Products, tracked
+from .explanation import Explanation, explain
+from .opened import Kept
+from .opening.arrays import tracked
 from .opening.factors import Dense, Outer, Rows
 from .opening.open_sum import OpenSum
-from .opening.passes import untouched
-from .results import array_of, centred_squares, cosines, root, size_in_words, tensor_of
+from .results import centred_squares, cosines, in_dtype, root, size_in_words
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
-    from .explanation import Explanation
-    from .opening.passes import Part
 
 __all__ = ["SampleGrads", "of_leaf"]
 
@@ -31,7 +30,7 @@ MEMORY_LIMIT = 2**30
 _KINDS = {Outer: "outer products", Rows: "rows of a table", Dense: "written out"}
 
 
-class SampleGrads:
+class SampleGrads(Kept):
     """The gradient of one parameter, opened into one term for each sample of the batch.
 
     `len()` is the number of samples. The terms are those that `.grad` is the sum of: with ``weights=`` in the
@@ -49,20 +48,8 @@ class SampleGrads:
     (tensor([4., 5.]), tensor([1., 1., 5.]))
     """
 
-    def __init__(self, leaf: Leaf, parts: list[Part], name: str = "") -> None:
-        self._leaf = leaf
-        self._parts = parts
-        self._name = name
-        self._sum: OpenSum | None = None
-        self._squares: Any = None
-        self.shape: tuple[int, ...] = leaf.shape
-        self.dtype: np.dtype[Any] = leaf.dtype
-
-    def __len__(self) -> int:
-        return sum(part.run.count for part in self._parts)
-
     def __repr__(self) -> str:
-        named = f"of {self._name!r}, " if self._name else ""
+        named = f"of {self.name!r}, " if self.name else ""
         return f"SampleGrads({named}{len(self)} samples of shape {self.shape})"
 
     def norms(self) -> Tensor:
@@ -126,7 +113,7 @@ class SampleGrads:
         if not len(self):
             raise ValueError("mean() of no samples: the batch was empty")
         total = self.weights.sum()
-        if not array_of(total, np.dtype(np.float64)):
+        if not in_dtype(total, np.float64):
             raise ValueError(
                 f"mean() divides by the sum of the weights, and those of the {len(self)} samples add up to 0"
             )
@@ -164,9 +151,9 @@ class SampleGrads:
         >>> w.sample_grads.dot([0.0, 2.0])
         tensor([0., 2.])
         """
-        array = array_of(direction, np.result_type(self.dtype, np.float32))
+        array = in_dtype(direction, np.result_type(self.dtype, np.float32))
         if array.shape != self.shape:
-            named = f"parameter {self._name!r}" if self._name else "parameter"
+            named = f"parameter {self.name!r}" if self.name else "parameter"
             raise ShapeError(f"dot(): direction has shape {array.shape}, the {named} {self.shape}")
         return self._tensor(self.open_sum("dot()").dots(array))
 
@@ -259,8 +246,6 @@ class SampleGrads:
         >>> w.sample_grads.explain(1).total
         4.0
         """
-        from .explanation import explain
-
         return explain(self, index)
 
     def cost(self) -> Cost:
@@ -274,7 +259,7 @@ class SampleGrads:
         """
         seeded = []
         for part in self._parts:
-            if any(not factor.place.isometric for factor in part.factors or ()):
+            if any(not factor.placement.isometric for factor in part.factors or ()):
                 seeded.append("a walk for each sample through what all samples share")
             seeded += [f"{name!r} has no sample rule: a walk for each sample below it" for name in part.run.unruled]
             seeded += [f"samples coupled by {what}" for what in part.run.coupled]
@@ -289,108 +274,6 @@ class SampleGrads:
         whole = self.open_sum("cost()")
         kept = tuple([_KINDS[type(factor)] for factor in whole.factors])
         return Cost(kept, uses, whole.route, held, dense, note)
-
-    # What the other files of this folder build on
-
-    @property
-    def weights(self) -> Any:
-        """The weights of the backward passes, (B,): an array, or a Tensor where they are differentiable."""
-        return np.concatenate([_or_ones(part.run.weights, part.run.count) for part in self._parts])
-
-    @property
-    def coefficients(self) -> Any:
-        """The factor of each sample's gradient in `.grad`, 1 unless gradients were clipped; an array (B,)."""
-        return np.concatenate([_or_ones(part.run.coefficients, part.run.count) for part in self._parts])
-
-    def squares(self, products: Products | None = None) -> Any:
-        """‖g_m‖², float64, (B,): an array, or a Tensor where the factors are differentiable."""
-        if self._squares is None:
-            if any(part.factors is None for part in self._parts):
-                found = [self._squares_of(part) for part in self._parts]
-                self._squares = found[0] if len(found) == 1 else np.concatenate(found)
-            else:
-                self._squares = self.open_sum("norms()").squares(products)
-        return self._squares
-
-    def open_sum(self, caller: str) -> OpenSum:
-        """The factors of all passes together.
-
-        Raises:
-            GraphError: if only norms were kept, or something that was kept has been overwritten.
-        """
-        return self._opened(f"sample_grads.{caller}")
-
-    def total(self, caller: str) -> Tensor:
-        """The sum of all samples' gradients; `caller` is whom an error names.
-
-        Raises:
-            GraphError: as from `open_sum`, unless `.grad` is known to be that sum.
-        """
-        if not self._only_norms():
-            return self._weighted(np.ones(len(self)), caller)
-        if untouched(self._leaf) and all(part in self._parts for part in self._leaf.samples or ()):
-            return self._tensor(self._leaf.grad.array)  # it holds just that
-        if not any(part.uses for part in self._parts):
-            return self._tensor(np.zeros(self.shape))
-        raise GraphError(
-            f"{caller}: {self._norms_kept()}, and .grad no longer holds just the sum of their samples' gradients. "
-            "Ask before anything else changes .grad, or use keep='factors' in backward()"
-        )
-
-    def shared(self) -> Tensor | None:
-        """What `.grad` holds beside the samples; see `Tensor.shared_grad`."""
-        grad = self._leaf.grad
-        if grad is None:
-            return None
-        whole = self.open_sum("shared_grad")
-        return self._tensor(grad.array - array_of(whole.weighted(self.coefficients), self.dtype))
-
-    def _opened(self, caller: str) -> OpenSum:
-        self._check_kept(caller)
-        if self._sum is None:
-            factors = []
-            before = 0
-            for part in self._parts:
-                if part.factors is None:
-                    raise GraphError(f"{caller}: {self._norms_kept()}. {self._instead_of_norms()}")
-                factors += [factor.shifted(before) for factor in part.factors]
-                before += part.run.count
-            self._sum = OpenSum(factors, before, self.shape, self.dtype)
-        return self._sum
-
-    def _weighted(self, w: Any, caller: str) -> Tensor:
-        return self._tensor(self._opened(caller).weighted(w.astype(np.result_type(self.dtype, np.float32))))
-
-    def _norms_kept(self) -> str:
-        """Which of the passes kept norms only."""
-        passes, norms = len(self._parts), sum(part.factors is None for part in self._parts)
-        if passes == 1:
-            return "the backward pass kept norms only (keep='norms')"
-        which = f"{norms} of the {passes}" if norms < passes else f"the {passes}"
-        return f"{which} backward passes since the last zero_grad() kept norms only (keep='norms')"
-
-    def _instead_of_norms(self) -> str:
-        if len(self._parts) == 1:
-            return "Use keep='factors' in backward(), or run it again with weights= for a weighted sum"
-        return "Call zero_grad() between passes, so that their samples stay apart, or use keep='factors' in all of them"
-
-    def _check_kept(self, caller: str) -> None:
-        if any(part.overwritten() for part in self._parts):
-            raise GraphError(
-                f"{caller}: an array that the per-sample gradients are made of, such as a layer's input, "
-                "was overwritten in place after the backward pass: they would be wrong. Ask before the in-place "
-                "change, or change a copy (x.clone())"
-            )
-
-    def _squares_of(self, part: Part) -> Any:
-        """The squared norms of one pass."""
-        if part.factors is None:
-            return part.squares
-        self._check_kept("sample_grads.norms()")
-        return OpenSum(part.factors, part.run.count, self.shape, self.dtype).squares()
-
-    def _only_norms(self) -> bool:
-        return bool(self._parts) and all(part.factors is None for part in self._parts)
 
     def _one_each(self, w: Any, caller: str) -> Any:
         array = w if tracked(w) else np.asarray(w)
@@ -419,9 +302,6 @@ class SampleGrads:
                 "gram() or weighted_sum(w), which write none of them out"
             )
 
-    def _tensor(self, value: Any) -> Tensor:
-        return tensor_of(value, self.dtype)
-
 
 def of_leaf(leaf: Any) -> SampleGrads:
     """What per-sample passes have kept of a leaf.
@@ -431,8 +311,8 @@ def of_leaf(leaf: Any) -> SampleGrads:
     """
     if not isinstance(leaf, Leaf):
         raise GraphError("sample_grads is for leaves, such as parameters: this tensor was computed from others")
-    if leaf.samples:
-        return SampleGrads(leaf, leaf.samples)
+    if leaf.kept:
+        return SampleGrads(leaf, leaf.kept)
     if leaf.grad is None:
         reason = "no loss has been differentiated with respect to it since its gradient was last cleared"
     else:
@@ -441,7 +321,3 @@ def of_leaf(leaf: Any) -> SampleGrads:
         f"sample_grads: there are none of this tensor of shape {leaf.shape}: {reason}. Call "
         "losses.backward(per_sample=True) on one loss for each sample"
     )
-
-
-def _or_ones(values: Any, count: int) -> Any:
-    return np.ones(count) if values is None else values

@@ -15,12 +15,12 @@ import numpy as np
 
 from ..autograd.modes import enable_grad
 from ..engine.callsite import line_of
-from ..engine.recording import TensorBase
+from ..engine.recording import TensorBase, array_of
 from ..errors import GraphError, spoken
 from ..sample_rules.ids import CROWD, plain
 from .opening.coupling import leaf_ids
 from .opening.propagation import Propagation, propagate
-from .trial import Batch, Output, Runs, numbers_of
+from .trial import Inputs, Output, Runs
 
 __all__ = ["Separability", "check"]
 
@@ -116,18 +116,18 @@ def check(model: Callable[..., Any], x: Any, *, rtol: float | None = None) -> Se
     >>> print(tg.samples.check(model, tg.rand(5, 3)))
     separable: each sample's output depends on that sample alone
     """
-    batch = Batch(x)
-    runs = Runs(model, batch)
+    inputs = Inputs(x)
+    runs = Runs(model, inputs)
     first = runs.first()
-    total = _number_per_sample(first.results, batch.count)
-    flow, notes = _followed(total, batch.count)
+    total = _number_per_sample(first.results, inputs.count)
+    flow, notes = _followed(total, inputs.count)
     reasons = _meetings(flow) if flow else []
     advice = _TOGETHER + (_DATA if reasons and _is_free_of_meetings(runs) else "")
     if flow and not reasons:
         reasons, advice = _other_rows(total, first.inputs), _ORDER
     if flow and not reasons:  # now with a use of x that shows whose its rows are
-        anchored = _number_per_sample([total, *first.given], batch.count)
-        reasons, advice = _meetings(_followed(anchored, batch.count)[0]), _ALONE
+        anchored = _number_per_sample([total, *first.given], inputs.count)
+        reasons, advice = _meetings(_followed(anchored, inputs.count)[0]), _ALONE
     if not reasons:
         blind = flow is None or bool(flow.unruled)
         reasons, failure = _compared(runs, first, rtol)
@@ -169,17 +169,14 @@ def _followed(total: Any, count: int) -> tuple[Propagation | None, list[str]]:
 
 
 def _meetings(flow: Propagation | None) -> list[str]:
-    found = []
-    for text in dict.fromkeys(flow.coupled if flow else ()):
-        op, _, where = text.partition(", ")
-        found.append(f"{op!r} takes samples together" + (f", called at {where}" if where else ""))
-    return found
+    meetings = dict.fromkeys([(spoken(one.op), one.line) for one in flow.coupled] if flow else ())
+    return [f"{op!r} takes samples together" + (f", called at {line}" if line else "") for op, line in meetings]
 
 
 def _is_free_of_meetings(runs: Runs) -> bool:
     """Whether the samples meet in nothing that is computed from parameters, so that x as data couples none."""
     try:
-        flow, _ = _followed(_number_per_sample(runs.on_data().results, runs.batch.count), runs.batch.count)
+        flow, _ = _followed(_number_per_sample(runs.on_data().results, runs.inputs.count), runs.inputs.count)
     except Exception:  # a model may ask for a derivative with respect to x
         return False
     return flow is not None and not flow.coupled
@@ -203,20 +200,20 @@ def _other_rows(total: Any, inputs: list[Any]) -> list[str]:
 
 def _compared(runs: Runs, first: Output, rtol: float | None) -> tuple[list[str], str]:
     """The reasons that numbers give, and why they say nothing, if so."""
-    batch = runs.batch
-    everyone = np.ones(batch.count, bool)
-    if _moved(first, runs(batch.arrays), everyone, rtol):
+    inputs = runs.inputs
+    everyone = np.ones(inputs.count, bool)
+    if _moved(first, runs(inputs.arrays), everyone, rtol):
         return [], (
             "numbers could not be compared: two runs with the same batch differ. The model draws random numbers from "
             "elsewhere than the default generator, or remembers its runs"
         )
     alike = True
-    for keep in _halves(batch.count):
+    for keep in _halves(inputs.count):
         try:
             changed, output = _with_others(runs, keep)
         except Exception as error:
             return [], f"numbers could not be compared: with samples exchanged the model raises {error!r}"
-        alike = alike and all(map(np.array_equal, batch.arrays, changed))
+        alike = alike and all(map(np.array_equal, inputs.arrays, changed))
         found = _moved(first, output, keep, rtol)
         if found:
             sample, distance = found
@@ -229,10 +226,10 @@ def _with_others(runs: Runs, keep: Any) -> tuple[list[Any], Output]:
     """The batch with others in place of the samples not to be kept, and what the model makes of it."""
     with np.errstate(all="ignore"):
         try:
-            changed = runs.batch.changed(keep, scaled=True)
+            changed = runs.inputs.changed(keep, scaled=True)
             return changed, runs(changed)
         except Exception:  # not every number is an input: a model may check for probabilities that sum to 1
-            changed = runs.batch.changed(keep, scaled=False)
+            changed = runs.inputs.changed(keep, scaled=False)
             return changed, runs(changed)
 
 
@@ -247,7 +244,7 @@ def _halves(count: int) -> Iterator[Any]:
 def _moved(first: Output, other: Output, keep: Any, rtol: float | None) -> tuple[int, float] | None:
     """A kept sample whose output is not the same, and by how much it differs."""
     for one, two in zip(first.results, other.results, strict=True):
-        a, b = numbers_of(one), numbers_of(two)
+        a, b = array_of(one), array_of(two)
         if a.shape != b.shape:
             return int(np.flatnonzero(keep)[0]), math.inf
         off = _distances(a, b, rtol).reshape(len(a), -1).max(1, initial=0.0)
@@ -272,7 +269,7 @@ def _distances(a: Any, b: Any, rtol: float | None) -> Any:
 def _first_moved(runs: Runs, changed: list[Any], keep: Any, rtol: float | None) -> str:
     """Which op of the graph has the first result that moved for a kept sample."""
     with np.errstate(all="ignore"):
-        traces = runs.traced(runs.batch.arrays), runs.traced(changed)
+        traces = runs.traced(runs.inputs.arrays), runs.traced(changed)
     for (name, site, a), (other, _, b) in zip(*traces, strict=False):
         if name != other:
             break

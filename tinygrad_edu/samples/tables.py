@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from .results import array_of
-
-if TYPE_CHECKING:
-    from .model_grads import ModelSampleGrads
+from .results import in_dtype
+from .sample_grads import SampleGrads
 
 __all__ = ["plot", "to_frame"]
 
@@ -19,11 +18,12 @@ FEW = 0.02  # of the norms, so many may share the darkest colour, lest a single 
 GREY = "0.6"  # for a norm that has no place on the scale of colours
 
 
-def to_frame(grads: ModelSampleGrads) -> Any:
+def to_frame(grads: Mapping[str, SampleGrads], norms: Any) -> Any:
     """The norms, a row for each sample and a column for each parameter; see `ModelSampleGrads.to_frame`.
 
     Args:
-        grads: the per-sample gradients of a model.
+        grads: the per-sample gradients of each parameter, by name.
+        norms: the norms of all parameters together.
 
     Returns:
         A DataFrame. The index is named "sample"; the last column, "total", is the norm of all parameters together.
@@ -41,23 +41,23 @@ def to_frame(grads: ModelSampleGrads) -> Any:
     1          0.0   1.0    1.0
     """
     pandas = _installed("pandas", "to_frame()", "frames")
-    columns = [array_of(own.norms(), own.dtype) for own in grads.values()]
-    total = grads.norms()
-    columns.append(array_of(total, total.dtype))
+    columns = [in_dtype(own.norms(), own.dtype) for own in grads.values()]
+    columns.append(in_dtype(norms, norms.dtype))
     # By number first: a parameter may be called "total" as well.
-    frame = pandas.DataFrame(dict(enumerate(columns)), index=pandas.RangeIndex(grads.count, name="sample"))
+    frame = pandas.DataFrame(dict(enumerate(columns)), index=pandas.RangeIndex(len(columns[-1]), name="sample"))
     frame.columns = [*grads, "total"]
     return frame
 
 
-def plot(grads: ModelSampleGrads, ax: Any = None) -> Any:
+def plot(grads: Mapping[str, SampleGrads], count: int, ax: Any = None) -> Any:
     """A heat map of the norms, samples across and parameters down; see `ModelSampleGrads.plot`.
 
     Colours go by the logarithm where the norms differ by a factor of 100 or more. What has no logarithm then
     is grey, and so is what is not finite.
 
     Args:
-        grads: the per-sample gradients of a model.
+        grads: the per-sample gradients of each parameter, by name.
+        count: how many samples there are.
         ax: the matplotlib axes to draw on; a new figure without them.
 
     Returns:
@@ -77,9 +77,9 @@ def plot(grads: ModelSampleGrads, ax: Any = None) -> Any:
     """
     colors = _installed("matplotlib.colors", "plot()", "plots")
     ticker = _installed("matplotlib.ticker", "plot()", "plots")
-    if not grads.count:
+    if not count:
         raise ValueError("plot(): there is no sample to draw: the batch was empty")
-    norms = np.stack([np.sqrt(array_of(own.squares(), np.dtype(np.float64))) for own in grads.values()])
+    norms = np.stack([np.sqrt(in_dtype(own.squares(), np.float64)) for own in grads.values()])
     if ax is None:
         ax = _new_axes(*norms.shape)
     finite = np.isfinite(norms)

@@ -1,4 +1,4 @@
-"""Running a model on trial: with one batch after another, and afterwards everything is as it was before."""
+"""Running a model on trial: with one set of inputs after another, and afterwards everything is as it was before."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ..autograd.modes import enable_grad
 from ..engine.callsite import Site, call_site
 from ..engine.graph import Leaf, Node
 from ..engine.observing import observing
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.recording import TensorBase, array_of, make_tensor
 from ..engine.versions import mark_changed
 from ..errors import ShapeError
 from ..ops.generator import get_rng_state, set_rng_state
 from ..trees import flatten
 
-__all__ = ["Batch", "Output", "Runs", "numbers_of", "unchanged"]
+__all__ = ["Inputs", "Output", "Runs", "unchanged"]
 
 
-class Batch:
-    """An input taken apart: its arrays, and how the model is called with others in their places."""
+class Inputs:
+    """What a model is given, taken apart: its arrays, and how the model is called with others in their places."""
 
     def __init__(self, x: Any) -> None:
         self._leaves, self._build = flatten(x)
         self._places = [i for i, leaf in enumerate(self._leaves) if isinstance(leaf, TensorBase | np.ndarray)]
-        self.arrays: list[Any] = [numbers_of(self._leaves[i]) for i in self._places]
+        self.arrays: list[Any] = [array_of(self._leaves[i]) for i in self._places]
         shapes = [array.shape for array in self.arrays]
         if not shapes:
             raise ShapeError("check(): x has no tensor and no array whose axis 0 would be the samples")
@@ -48,7 +48,7 @@ class Batch:
             )
 
     def call(self, model: Callable[..., Any], values: list[Any]) -> Any:
-        """The model's output for these tensors or arrays in the places of the batch's own."""
+        """The model's output for these tensors or arrays in the places of its own."""
         leaves = list(self._leaves)
         for i, value in zip(self._places, values, strict=True):
             leaves[i] = value
@@ -68,21 +68,16 @@ class Batch:
         """
         rng = np.random.default_rng(0)
         others = np.flatnonzero(~keep)
-        source = np.arange(self.count)
-        source[others] = (others + rng.integers(1, self.count, len(others))) % self.count
+        rows = np.arange(self.count)
+        rows[others] = (others + rng.integers(1, self.count, len(others))) % self.count
         found = []
         for array in self.arrays:
-            new = array[source]
+            new = array[rows]
             if scaled and array.dtype.kind == "f":
                 factors = rng.uniform(0.5, 1.0, new[others].shape)
                 new[others] = new[others] * factors if array.any() else factors
             found.append(new)
         return found
-
-
-def numbers_of(value: Any) -> Any:
-    """The array of a tensor; an array as it is."""
-    return value.array if isinstance(value, TensorBase) else value
 
 
 # Running the model
@@ -103,32 +98,32 @@ class Output(NamedTuple):
 
 
 class Runs:
-    """Calls the model with one batch after another, each time from the same state and with the same random numbers."""
+    """Calls the model with one set of inputs after another, each time from the same state, random numbers included."""
 
-    def __init__(self, model: Callable[..., Any], batch: Batch) -> None:
-        self.batch = batch
+    def __init__(self, model: Callable[..., Any], inputs: Inputs) -> None:
+        self.inputs = inputs
         self.notes: list[str] = []
         self._model = model
         self._tracked = True
 
     def first(self) -> Output:
-        """The output for the batch itself, which shows whether the model takes tracked tensors."""
+        """The output for the inputs themselves, which shows whether the model takes tracked tensors."""
         try:
-            return self(self.batch.arrays)
+            return self(self.inputs.arrays)
         except ShapeError:
             raise
         except Exception as error:
             self._tracked = False
-            output = self(self.batch.arrays)
+            output = self(self.inputs.arrays)
             reason = str(error).split("\n")[0]
             self.notes.append(f"no graph shows how x is used: the model does not take tracked tensors ({reason})")
             return output
 
     def on_data(self) -> Output:
-        """The output for the batch itself as a loss has it: nothing in x requires a gradient."""
+        """The output for the inputs themselves as a loss has it: nothing in x requires a gradient."""
         tracked, self._tracked = self._tracked, False
         try:
-            return self(self.batch.arrays)
+            return self(self.inputs.arrays)
         finally:
             self._tracked = tracked
 
@@ -150,14 +145,14 @@ class Runs:
         given: list[Any] = []
         with unchanged(self._model), enable_grad():
             for i, array in enumerate(arrays):
-                values.append(self.batch.as_given(i, array.copy()))
+                values.append(self.inputs.as_given(i, array.copy()))
                 if self._tracked and array.dtype.kind == "f":
                     inputs.append(make_tensor(array.copy(), Leaf(array.shape, array.dtype)))
                     given.append(inputs[-1].clone())  # leaves cannot couple samples, what is computed can
                     values[-1] = make_tensor(given[-1].array, given[-1].source)
-            results = flatten(self.batch.call(self._model, values))[0]
+            results = flatten(self.inputs.call(self._model, values))[0]
         results = [result for result in results if isinstance(result, TensorBase | np.ndarray)]
-        _check_rows(results, self.batch.count)
+        _check_rows(results, self.inputs.count)
         return Output(results, inputs, given)
 
 

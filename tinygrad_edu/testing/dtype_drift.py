@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.modes import no_grad
+from ..autograd.running import seed
 from ..dtypes import Array
+from ..engine.backprop import backpropagate
 from ..engine.callsite import line_of, users_frame
 from ..engine.graph import Link, Node, count_uses
 from ..engine.observing import observing
 from ..engine.recording import TensorBase
-from .subject import Subject, numbers
+from .subject import Subject
 
 __all__ = ["gradient_drift", "output_drift"]
 
@@ -62,30 +65,27 @@ def gradient_drift(
 
     A gradient is kept in the dtype of its tensor, so what a rule widens can be seen on the way only.
     """
-    from ..autograd.running import grad
-
     pairs = [(out, c) for out, c in zip(results, cotangents, strict=True) if _tracked(out)]
     if not pairs or not leaves:
         return [None] * len(leaves), {}
     came: dict[Link, Any] = {}
 
-    def note(link: Link, g: Any) -> Any:
+    def note(link: Link, g: Any, _: Any) -> None:
         came.setdefault(link, getattr(g, "dtype", link.dtype))
-        return g
 
     links = list(count_uses([out.source for out, _ in pairs]))
-    before = [link.hooks for link in links]
-    for link in links:
-        link.hooks = [note, *(link.hooks or ())]
-    try:
-        found = grad([p[0] for p in pairs], leaves, [p[1] for p in pairs], retain_graph=True, allow_unused=True)
-    finally:
-        for link, hooks in zip(links, before, strict=True):
-            link.hooks = hooks
+    with no_grad():
+        _, found = backpropagate(
+            [(out.source, seed(out, c, create_graph=False)) for out, c in pairs],
+            retain_graph=True,
+            wanted=[leaf.source for leaf in leaves],
+            watch=dict.fromkeys(links, note),
+        )
+    gradients = [found[leaf.source] for leaf in leaves]
     drifted = {i: leaf.source for i, leaf in enumerate(leaves) if came.get(leaf.source, leaf.dtype) != leaf.dtype}
     culprit = _culprit(links, came)
     text = f"; a rule of {culprit!r} gave it" if culprit else ""
-    return [None if g is None else numbers(g) for g in found], {
+    return [None if g is None else np.array(g, leaf.dtype) for g, leaf in zip(gradients, leaves, strict=True)], {
         i: f"comes as {came[source]} for {source.dtype} numbers{text}" for i, source in drifted.items()
     }
 

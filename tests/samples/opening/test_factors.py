@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 import tinygrad_edu as tg
 from tinygrad_edu.samples.opening.arrays import Products, tracked
 from tinygrad_edu.samples.opening.factors import Dense, Outer, Rows
-from tinygrad_edu.samples.opening.places import Arrange, Place
+from tinygrad_edu.samples.opening.placement import Arrange, Placement
 
 KINDS = ("outer", "rows", "dense")
 
 
 def place(shape):
-    return Place((Arrange(shape, tuple(range(len(shape)))),))
+    return Placement((Arrange(shape, tuple(range(len(shape)))),))
 
 
 def numbers(value):
@@ -163,7 +163,7 @@ def test_factors_keep_their_arrays_as_they_are(case):
     held = sum(v.nbytes for v in factor.values) + factor.owner.nbytes
     assert factor.bytes == held
     elsewhere = factor.placed(place((7,)))
-    assert elsewhere.place.key != factor.place.key
+    assert elsewhere.placement.key != factor.placement.key
     assert elsewhere.values is factor.values
 
 

@@ -16,7 +16,7 @@ from tinygrad_edu.samples.opening.arrays import tracked
 from tinygrad_edu.samples.opening.factors import Dense, Outer, Rows
 from tinygrad_edu.samples.opening.open_sum import OpenSum
 from tinygrad_edu.samples.opening.passes import open_losses
-from tinygrad_edu.samples.opening.places import Arrange, Place
+from tinygrad_edu.samples.opening.placement import Arrange, Placement
 
 
 def leaf(*shape):
@@ -191,7 +191,7 @@ def test_a_tied_table_whatever_is_looked_up(data):
     """Samples look up and multiply different rows, as often as they like, or not at all."""
     height, width, count = 4, 2, data.draw(st.integers(1, 4))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-    same = Place((Arrange((height, width), (0, 1)),))
+    same = Placement((Arrange((height, width), (0, 1)),))
     looked, used = ([data.draw(st.integers(0, 3)) for _ in range(count)] for _ in range(2))
     owner = np.repeat(np.arange(count), looked)
     rows = Rows(same, owner, rng.normal(size=(len(owner), width)), rng.integers(0, height, len(owner)), height=height)
@@ -394,7 +394,7 @@ def test_a_weighted_sum_is_written_into_any_dtype_and_order(dtypes, axes):
     rng = np.random.default_rng(0)
     left, right = rng.normal(size=(1, 6, 4)).astype(factors), rng.normal(size=(1, 6, 3)).astype(factors)
     shape = (4, 3) if axes == (0, 1) else (3, 4)
-    outer = Outer(Place((Arrange((4, 3), axes),)), np.repeat(np.arange(3), 2), left, right)
+    outer = Outer(Placement((Arrange((4, 3), axes),)), np.repeat(np.arange(3), 2), left, right)
     whole = OpenSum([outer], 3, shape, np.dtype(target))
     expected = whole.weighted(np.array([1.0, -2.0, 0.5]))
     for out in (np.zeros(shape, target), np.zeros(shape[::-1], target).T, np.zeros((8, 8), target)[: shape[0], ::2]):
@@ -428,7 +428,7 @@ def test_weights_and_factors_stay_as_they_are():
 
 def test_what_an_array_shares_with_the_factors_is_known():
     values = np.random.default_rng(0).normal(size=(3, 2))
-    whole = OpenSum([Dense(Place((Arrange((2,), (0,)),)), np.arange(3), values)], 3, (2,), np.dtype("float64"))
+    whole = OpenSum([Dense(Placement((Arrange((2,), (0,)),)), np.arange(3), values)], 3, (2,), np.dtype("float64"))
     assert whole.holds(values[1:])
     assert not whole.holds(values.copy())
 

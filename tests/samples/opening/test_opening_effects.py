@@ -88,13 +88,13 @@ def broken_sample_rule(x: Any) -> Any:
 def test_a_rule_that_raises_changes_nothing(op: Any, error: type[Exception], keep: Any) -> None:
     w, v = parameter(3, 2), parameter(2, seed=1)
     (X @ w @ v).backward(per_sample=True)
-    before = [(p.grad.array.copy(), p.source.samples) for p in (w, v)]
+    before = [(p.grad.array.copy(), p.source.kept) for p in (w, v)]
     losses = op(X @ w) @ v  # v has had its gradient when the rule of w's side raises
     with pytest.raises(error):
         losses.backward(per_sample=True, keep=keep)
     for p, (grad, samples) in zip((w, v), before, strict=True):
         np.testing.assert_array_equal(p.grad.array, grad)
-        assert p.source.samples is samples
+        assert p.source.kept is samples
     assert all(link.hooks is None for link in links(losses))
 
 
@@ -109,7 +109,7 @@ def test_coupled_samples_change_nothing_and_the_graph_can_still_be_walked() -> N
     assert "test_opening_effects.py" in caught.value.where
     assert "losses = ((hidden - hidden.mean(0)) ** 3).sum(1)" in caught.value.where
     assert w.grad is None
-    assert w.source.samples is None
+    assert w.source.kept is None
     assert all(link.hooks is None for link in links(losses))
     losses.backward(per_sample=True, coupled=True)
     assert_close(w.sample_grads.materialize(), expected, "coupled=True")
@@ -254,7 +254,7 @@ def test_an_anomaly_in_the_pass_changes_nothing() -> None:
             losses.backward(per_sample=True)
     assert w.grad is None
     assert v.grad is None
-    assert v.source.samples is None
+    assert v.source.kept is None
 
 
 # Batches of no sample and of one; float32
@@ -349,8 +349,8 @@ def test_what_was_kept_is_let_go_of_with_the_gradient(no_collector: None, option
     w, v = parameter(3, 2), parameter(2, 2, seed=1)
     losses = shared_by_all(w, v)
     losses.backward(per_sample=True, **options)
-    kept = [f for p in (w, v) for part in p.source.samples for f in part.factors or ()]
-    references = [weakref.ref(part) for p in (w, v) for part in p.source.samples]
+    kept = [f for p in (w, v) for part in p.source.kept for f in part.factors or ()]
+    references = [weakref.ref(part) for p in (w, v) for part in p.source.kept]
     references += [weakref.ref(factor.values[0]) for factor in kept]
     w.sample_grads.norms()
     w.grad = v.grad = None
@@ -373,7 +373,7 @@ def test_nothing_of_the_graph_is_held_beside_the_factors(no_collector: None) -> 
 def test_a_layer_that_is_dropped_goes_with_its_samples(no_collector: None) -> None:
     net = model()
     losses_of(net).backward(per_sample=True)
-    references = [weakref.ref(part) for p in net.parameters() for part in p.source.samples]
+    references = [weakref.ref(part) for p in net.parameters() for part in p.source.kept]
     net.sample_grads().norms()
     del net
     assert [r() for r in references] == [None] * len(references)
@@ -382,7 +382,7 @@ def test_a_layer_that_is_dropped_goes_with_its_samples(no_collector: None) -> No
 def test_a_pass_that_may_be_differentiated_is_let_go_of_with_the_gradient(no_collector: None) -> None:
     w, v = parameter(3, 2), parameter(2, 2, seed=1)
     shared_by_all(w, v).backward(per_sample=True, create_graph=True)
-    references = [weakref.ref(part) for p in (w, v) for part in p.source.samples]
+    references = [weakref.ref(part) for p in (w, v) for part in p.source.kept]
     tg.autograd.grad(w.sample_grads.norms().sum() + v.sample_grads.norms().sum(), [w, v])
     w.grad = v.grad = None
     assert [r() for r in references] == [None] * len(references)

@@ -156,7 +156,7 @@ def test_coupled_samples_raise_and_nothing_has_changed(name: str) -> None:
     assert "coupled=True" in str(error)
     for leaf in p.leaves:
         assert leaf.grad is None
-        assert leaf.source.samples is None
+        assert leaf.source.kept is None
         assert not leaf.source.hooks
     seed = np.arange(1.0, len(losses.array) + 1)
     losses.backward(seed)
@@ -612,7 +612,7 @@ def test_programs_that_couple_samples_are_found_out(steps: list[str], across: st
         with pytest.raises(tg.SampleCouplingError) as caught:
             losses.backward(per_sample=True)
         assert "test_propagation.py" in caught.value.where
-        assert all(leaf.grad is None and leaf.source.samples is None for leaf in leaves)
+        assert all(leaf.grad is None and leaf.source.kept is None for leaf in leaves)
     losses.backward(per_sample=True, coupled=True)
     for leaf, wanted in zip(leaves, expected, strict=True):
         np.testing.assert_allclose(leaf.sample_grads.materialize().array, wanted, rtol=1e-10, atol=1e-11)

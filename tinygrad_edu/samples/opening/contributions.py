@@ -16,13 +16,12 @@ import numpy as np
 from ...engine.backprop import apply_vjp
 from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Cotangents, Lift, Node
-from ...ops.transpose import inverse
-from ...sample_rules.families import Contraction, Moving, Terms, Unsummed
+from ...sample_rules.contributions import Contribution, Lettered, Moved, Products, Summed
 from ...sample_rules.ids import SampleIds, Use, is_plain, varies
 from .arrays import tracked
 from .factors import Dense, Factor, Outer, Rows
-from .places import Arrange, Place
-from .propagation import Crossing
+from .placement import Placement
+from .uses import Crossing, rule_of
 
 __all__ = ["contribution", "own_gradient"]
 
@@ -31,23 +30,27 @@ def contribution(crossing: Crossing, g: Any, lift: Lift | None) -> Factor:
     """The factor that an edge contributes, given the gradient `g` of its op's result."""
     node, argument, ids, found = crossing
     assert node is not None
-    rule = node.op.samples
-    if isinstance(rule, Contraction) and not (isinstance(found, np.ndarray) and varies(found)):
-        outer = _outer(node, argument, ids, g, rule.terms(node), lift)
-        if outer is not None:
-            return outer
     shape = node.inputs[argument].shape  # type: ignore[union-attr]
-    if isinstance(found, np.ndarray):
+    by_samples = isinstance(found, np.ndarray)
+    described = None if by_samples and varies(found) else _described(node, argument, ids, g, lift)
+    factor = _outer(described, ids, shape) if isinstance(described, Products) else None
+    if factor is not None:
+        return factor
+    if by_samples:
+        return own_gradient(sum_to_shape(_part(node, argument, g, lift), shape), found)
+    if isinstance(described, Moved):
+        return _moved(g, ids, described.rows, shape, described.axes)
+    if isinstance(described, Summed) and found is Use.SHARED and not isinstance(ids, tuple):
         part = _part(node, argument, g, lift)
-        return own_gradient(sum_to_shape(part, shape), found)
-    if isinstance(rule, Moving):
-        rows, axes = rule.rows(node, argument)
-        return _moved(g, ids, rows, shape, axes)
-    if isinstance(rule, Unsummed) and found is Use.SHARED and not isinstance(ids, tuple):
-        part = _part(node, argument, g, lift)
-        if part.shape == rule.full_shape(node, argument):
+        if part.shape == described.shape:
             return _unsummed(part, ids, shape)
     return _one_by_one(node, argument, ids, g, lift)
+
+
+def _described(node: Node, argument: int, ids: Any, g: Any, lift: Lift | None) -> Contribution | None:
+    """What the op's sample rule says of an argument."""
+    args = node.args if lift is None else lift(node)[1]
+    return rule_of(node).contribution(node, argument, ids, g, args or ())
 
 
 def own_gradient(g: Any, ids: SampleIds) -> Factor:
@@ -55,21 +58,15 @@ def own_gradient(g: Any, ids: SampleIds) -> Factor:
     shape = g.shape
     axes = [axis for axis, n in enumerate(ids.shape) if n != 1]
     if not axes:
-        return Dense(_place(shape), ids.reshape(1), g.reshape((1, math.prod(shape))))
+        return Dense(Placement.of(shape), ids.reshape(1), g.reshape((1, math.prod(shape))))
     if len(axes) > 1:
         flat = g.reshape((math.prod(shape), 1))
         owner = np.broadcast_to(ids, shape).reshape(-1)
-        return Rows(_place(shape), owner, flat, np.arange(len(owner)), height=len(owner))
+        return Rows(Placement.of(shape), owner, flat, np.arange(len(owner)), height=len(owner))
     axis = axes[0]
     rest = [i for i in range(len(shape)) if i != axis]
     values = np.transpose(g, (axis, *rest)).reshape((shape[axis], math.prod([shape[i] for i in rest])))
-    return Rows(_place(shape, (axis, *rest)), ids.reshape(-1), values, np.arange(shape[axis]), height=shape[axis])
-
-
-def _place(shape: tuple[int, ...], axes: Sequence[int] = ()) -> Place:
-    """The place of a factor that has a parameter's axes in the order `axes`."""
-    order = tuple(axes) or tuple(range(len(shape)))
-    return Place((Arrange(tuple([shape[i] for i in order]), inverse(order, len(shape)) or ()),))
+    return Rows(Placement.of(shape, (axis, *rest)), ids.reshape(-1), values, np.arange(shape[axis]), height=shape[axis])
 
 
 def _part(node: Node, argument: int, g: Any, lift: Lift | None) -> Any:
@@ -91,7 +88,7 @@ def _moved(g: Any, ids: SampleIds, rows: Any, shape: tuple[int, ...], axes: int)
     if (rows < 0).any():
         owner = np.where(rows < 0, -1, owner)
     height = math.prod(shape[: len(shape) - axes])
-    return Rows(_place(shape), owner, g.reshape((math.prod(slots), width)), rows, height=height)
+    return Rows(Placement.of(shape), owner, g.reshape((math.prod(slots), width)), rows, height=height)
 
 
 def _unsummed(part: Any, ids: SampleIds, shape: tuple[int, ...]) -> Factor:
@@ -108,19 +105,19 @@ def _unsummed(part: Any, ids: SampleIds, shape: tuple[int, ...]) -> Factor:
         part = part.sum(axis=summed, keepdims=True, dtype=np.float64).astype(part.dtype)  # time steps may cancel
     rest = [axis for axis in range(len(part.shape)) if axis not in varying]
     ordered = np.transpose(part, (*varying, *rest)) if varying != list(range(len(varying))) else part
-    return Dense(_place(shape), ids.reshape(-1), ordered.reshape((ids.size, math.prod(shape))))
+    return Dense(Placement.of(shape), ids.reshape(-1), ordered.reshape((ids.size, math.prod(shape))))
 
 
 class _Recipe(NamedTuple):
-    """How the two sides of the outer products that a contraction sums over the samples are cut from its arrays.
+    """How the two sides of the outer products that are summed over the samples are cut from the arrays.
 
     Attributes:
-        order: the axes of the result in the order groups, slots, left; None where they have it.
-        slots: which axes of the result run over the slots.
+        order: the axes of the gradient in the order groups, slots, left; None where they have it.
+        slots: which axes of the gradient run over the slots.
         sizes: how many groups, slots, numbers on the left and on the right there are.
-        wanted: the letters of what the argument is multiplied with, in the order groups, slots, right.
+        wanted: the letters of what the gradient is multiplied with, in the order groups, slots, right.
         full: their sizes.
-        place: where the products belong.
+        placement: where the products belong.
     """
 
     order: tuple[int, ...] | None
@@ -128,7 +125,7 @@ class _Recipe(NamedTuple):
     sizes: tuple[int, int, int, int]
     wanted: str
     full: tuple[int, ...]
-    place: Place
+    placement: Placement
 
 
 @lru_cache(maxsize=1024)
@@ -159,50 +156,42 @@ def _recipe(
         (c, n, o, i),
         wanted,
         tuple([size[letter] for letter in wanted]),
-        _place(shape, [own.index(letter) for letter in (*groups, *left, *right)]),
+        Placement.of(shape, [own.index(letter) for letter in (*groups, *left, *right)]),
     )
 
 
-def _outer(node: Node, argument: int, ids: SampleIds, g: Any, terms: Terms, lift: Lift | None) -> Factor | None:
-    """The factor of a contraction's argument; None where it is not made of outer products."""
-    own, output = terms.inputs[argument], terms.output
-    partners = terms.partners[argument]
-    link = node.inputs[argument]
-    others = tuple([(terms.inputs[i] or "", np.shape(node.args[i])) for i in partners])  # type: ignore[index]
-    assert own is not None
-    assert link is not None
-    recipe = _recipe(own, link.shape, output, node.shape, others)
+def _outer(products: Products, ids: SampleIds, shape: tuple[int, ...]) -> Factor | None:
+    """The factor of products for an argument of `shape`; None where they are no outer products of the samples."""
+    output, g = products.gradient
+    others = tuple([(letters, array.shape) for letters, array in products.others])
+    recipe = _recipe(products.own, shape, output, g.shape, others)
     if recipe is None:
         return None
-    order, slots, (c, n, o, i), wanted, full, place = recipe
+    order, slots, (c, n, o, i), wanted, full, placement = recipe
     if any(m != 1 for axis, m in enumerate(ids.shape) if axis not in slots):
         return None
     owner = ids
     if ids.size != n or not is_plain(ids):
         by_slot = ids.reshape([ids.shape[axis] for axis in slots])
-        owner = np.broadcast_to(by_slot, [node.shape[axis] for axis in slots])
+        owner = np.broadcast_to(by_slot, [g.shape[axis] for axis in slots])
     delta = (g if order is None else np.transpose(g, order)).reshape((c, n, o))
-    if not partners:
-        return Dense(place, owner.reshape(n), delta.reshape((n, o)))
-    x = _partner(node, partners, [letters for letters, _ in others], wanted, full, lift)
-    return Outer(place, owner.reshape(n), delta, x.reshape((c, n, i)))
+    if not others:
+        return Dense(placement, owner.reshape(n), delta.reshape((n, o)))
+    x = _partner(products.others, wanted, full)
+    return Outer(placement, owner.reshape(n), delta, x.reshape((c, n, i)))
 
 
-def _partner(
-    node: Node, partners: Sequence[int], others: Sequence[str], wanted: str, full: tuple[int, ...], lift: Lift | None
-) -> Any:
-    """What the argument is multiplied with: its one partner, or the product of several, in the order of `wanted`."""
-    args = (node.args if lift is None else lift(node)[1]) or ()
-    arrays = [args[i] if hasattr(args[i], "shape") else np.asarray(args[i]) for i in partners]
-    if len(arrays) == 1 and others[0] == wanted:
-        x = arrays[0]
-    elif len(arrays) == 1 and sorted(others[0]) == sorted(wanted):
-        x = np.transpose(arrays[0], [others[0].index(c) for c in wanted])
-    else:
-        present = "".join(c for c in wanted if any(c in other for other in others))
-        x = np.einsum(",".join(others) + "->" + present, *arrays)
+def _partner(others: Sequence[Lettered], wanted: str, full: tuple[int, ...]) -> Any:
+    """What the gradient is multiplied with: one array, or the product of several, in the order of `wanted`."""
+    letters, x = others[0]
+    if len(others) > 1 or sorted(letters) != sorted(wanted):
+        present = "".join(c for c in wanted if any(c in other for other, _ in others))
+        subscripts = ",".join([other for other, _ in others]) + "->" + present
+        x = np.einsum(subscripts, *[array for _, array in others])
         sizes = iter(x.shape)
         x = x.reshape(tuple([next(sizes) if c in present else 1 for c in wanted]))
+    elif letters != wanted:
+        x = np.transpose(x, [letters.index(c) for c in wanted])
     return x if x.shape == full else np.broadcast_to(x, full)
 
 
@@ -218,7 +207,7 @@ def _one_by_one(node: Node, argument: int, ids: Any, g: Any, lift: Lift | None) 
         samples.append(m)
     dtype = node.inputs[argument].dtype  # type: ignore[union-attr]
     rows = np.stack(parts) if parts else np.zeros((0, math.prod(shape)), dtype)
-    return Dense(_place(shape), np.array(samples, np.intp), rows)
+    return Dense(Placement.of(shape), np.array(samples, np.intp), rows)
 
 
 def _only(g: Any, ids: Any, m: int) -> Any:

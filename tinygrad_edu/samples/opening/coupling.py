@@ -14,31 +14,27 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.callsite import line_of
 from ...engine.graph import Leaf, Link, Node
-from ...errors import SampleCouplingError, spoken
-from ...ops.indexing import may_repeat
-from ...sample_rules.ids import BOTH, CROWD, NOBODY, SampleIds, Use, collapse, merge, simplify, varies
-from .uses import Crossing, Parts, merged, visit_links
+from ...sample_rules.ids import BOTH, CROWD, NOBODY, SampleIds, Use, merge, simplify, varies
+from ...sample_rules.rule import Makes
+from .meetings import Coupling, by_rows, coupling_at, is_mixing
+from .uses import Crossing, Parts, agreement, ids_in, is_shared, merged, rule_of, visit_links
 
 __all__ = ["couplings", "leaf_ids"]
 
-_STRUCTURE = ("transpose", "reshape", "broadcast_to", "getitem", "clone", "astype", "pick")
-_JOINS = ("set_item", "overwrite", "concatenate", "stack", "split")
 
-
-def couplings(root: Link, ids: SampleIds) -> list[SampleCouplingError]:
+def couplings(root: Link, ids: SampleIds) -> list[Coupling]:
     """What couples the samples, to which the elements of the losses `root` belong: first what is nearest to them."""
     search = _Search()
     visit_links(root, ids, search.visit)
-    return [error for error in search.suspicions if error in search.certain]
+    return [one for one in search.suspicions if one in search.certain]
 
 
 def leaf_ids(root: Link, ids: SampleIds) -> dict[Leaf, list[SampleIds]]:
     """For each leaf, and each use of it of which that is known, whose each element is."""
     search = _Search()
     visit_links(root, ids, search.visit)
-    return {leaf: [part for use in uses for part in _arrays(use.found)] for leaf, uses in search.leaves.items()}
+    return {leaf: [part for use in uses for part in ids_in(use.found)] for leaf, uses in search.leaves.items()}
 
 
 class _Search:
@@ -54,9 +50,9 @@ class _Search:
 
     def __init__(self) -> None:
         self.leaves: dict[Leaf, list[Crossing]] = {}
-        self.suspicions: list[SampleCouplingError] = []
-        self.certain: list[SampleCouplingError] = []
-        self.suspects: dict[Any, SampleCouplingError] = {}
+        self.suspicions: list[Coupling] = []
+        self.certain: list[Coupling] = []
+        self.suspects: dict[Any, Coupling] = {}
         self.via: dict[Any, Crossing] = {}
         self.lookups: set[Any] = set()
 
@@ -65,17 +61,11 @@ class _Search:
         if isinstance(link, Leaf):
             self.leaves[link] = uses
             return None, ()
-        self.via[link] = max(uses, key=lambda edge: 2 * _is_use(edge.found) + _mixing(edge.node))
+        self.via[link] = max(uses, key=lambda edge: 2 * _is_use(edge.found) + is_mixing(edge.node))
         own, why = self._meet(link, uses)
-        rule = getattr(link.op, "samples", None)
-        found: Sequence[Any]
-        if isinstance(own, Use):
-            found = [own] * len(link.inputs)
-        elif rule is not None:
-            found = rule.exactly(link, own)
-        else:
-            found = [Parts.of(link, own) if link.op.name == "pick" else Use.UNKNOWN] * len(link.inputs)
-        shared = _is_shared(own)
+        rule = rule_of(link)
+        found: Sequence[Any] = [own] * len(link.inputs) if isinstance(own, Use) else rule.exactly(link, own)
+        shared = is_shared(own)
         if why is not None and self._is_certain(link, found, why):
             self.certain.append(why)
             found = [Use.SHARED] * len(link.inputs)
@@ -85,21 +75,13 @@ class _Search:
             self.lookups.add(link)
         return None if shared else own, found
 
-    def _meet(self, link: Node, uses: Sequence[Crossing]) -> tuple[Any, SampleCouplingError | None]:
+    def _meet(self, link: Node, uses: Sequence[Crossing]) -> tuple[Any, Coupling | None]:
         """The ids of a node by all of its uses, or how it is shared; and why it is suspect, if it is."""
-        total: Any = None
-        clash: Crossing | None = None
-        whole: list[Crossing] = []
-        for edge in uses:
-            if isinstance(edge.found, Use):
-                whole.append(edge)
-            elif clash is None:
-                total = edge.found if total is None else merged(total, edge.found)
-                clash = edge if total is None else None
+        total, clash, whole = agreement(uses)
         why = next((self.suspects[e.node] for e in uses if e.node in self.suspects and _is_suspect(e.found)), None)
         culprit, split = self._meeting(uses, clash)
         if culprit is not None and why is None:
-            why = _coupling(link, culprit, split, self.via)
+            why = coupling_at(link, culprit, split, self.via)
             self.suspicions.append(why)
         if any(isinstance(edge.found, Parts) for edge in uses):
             return (Use.SHARED if total is None else total.ids), why
@@ -119,7 +101,7 @@ class _Search:
             own = np.where((one >= 0) & (other >= 0) & (one != other), met, np.maximum(one, other))
         return simplify(own)
 
-    def _is_certain(self, link: Node, found: Sequence[Any], why: SampleCouplingError) -> bool:
+    def _is_certain(self, link: Node, found: Sequence[Any], why: Coupling) -> bool:
         """Whether a suspect couples the samples itself: else it is a matter of its arguments, or of constants."""
         parts = [(source, part) for source, part in zip(link.inputs, found, strict=False) if source is not None]
         if any(isinstance(source, Node) and _is_suspect(part) for source, part in parts):
@@ -136,7 +118,7 @@ class _Search:
         if split is None:
             return None, None
         for edge in uses:
-            if _is_shared(edge.found) and edge.found is not Use.UNKNOWN:
+            if is_shared(edge.found) and edge.found is not Use.UNKNOWN:
                 return edge, split
         others = [e for e in uses if not isinstance(e.found, Use) and merged(ids, e.found) is None]
         culprit = others[0] if others else clash
@@ -149,9 +131,9 @@ class _Search:
         """
         parts: list[Crossing] = []
         for edge in uses:
-            if _is_shared(edge.found):
+            if is_shared(edge.found):
                 continue
-            if edge.node not in self.lookups and any(map(varies, _arrays(edge.found))):
+            if edge.node not in self.lookups and any(map(varies, ids_in(edge.found))):
                 return edge, edge.found
             if isinstance(edge.found, np.ndarray) and (edge.found == NOBODY).any():
                 parts.append(edge)
@@ -167,142 +149,27 @@ class _Search:
 
         A row that just one sample read is not that sample's own, and what is computed along such rows mixes no samples.
         """
-        if node.op.name == "getitem" and isinstance(node.inputs[0], Node):
-            if may_repeat(node.args[1]) and _leaves_rows(found[0]):  # type: ignore[index]
-                return True
+        rule = rule_of(node)
+        if rule.looks_up(node) and isinstance(node.inputs[0], Node) and _leaves_rows(found[0]):
+            return True
         if not self.lookups:
             return False
-        passed_on = node.op.name in _STRUCTURE or any(part is Use.MIXED for part in found)
+        passed_on = rule.makes is Makes.FORM or any(part is Use.MIXED for part in found)
         return passed_on and all(edge.node in self.lookups for edge in uses)
 
 
 def _leaves_rows(found: Any) -> bool:
-    if not isinstance(found, np.ndarray):
-        return False
-    for axis in range(found.ndim):
-        rows = collapse(found, tuple([i for i in range(found.ndim) if i != axis]))
-        if rows is not None and (rows != NOBODY).all():
-            return False
-    return bool((found == NOBODY).any())
-
-
-def _arrays(found: Any) -> list[SampleIds]:
-    """The ids in what is found of an argument, or of a node: one array, or one for each of several results."""
-    if isinstance(found, np.ndarray):
-        return [found]
-    parts = found.ids if isinstance(found, Parts) else found if isinstance(found, tuple) else ()
-    return [part for part in parts if part is not None]
+    return isinstance(found, np.ndarray) and bool((found == NOBODY).any()) and by_rows(found) is found
 
 
 def _is_use(found: Any) -> bool:
     """Whether some sample is known to use some of it."""
-    return found in (Use.SHARED, Use.MIXED) if isinstance(found, Use) else any((p >= 0).any() for p in _arrays(found))
-
-
-def _is_shared(found: Any) -> bool:
-    """Whether several samples use some of it."""
-    return isinstance(found, Use) or any((part >= CROWD).any() for part in _arrays(found))
+    return found in (Use.SHARED, Use.MIXED) if isinstance(found, Use) else any((p >= 0).any() for p in ids_in(found))
 
 
 def _is_suspect(found: Any) -> bool:
     """Whether samples share some of it, and some is theirs alone or was."""
-    for part in _arrays(found):
+    for part in ids_in(found):
         if (part == BOTH).any() or ((part == CROWD).any() and varies(np.where(part < CROWD, part, NOBODY))):
             return True
     return False
-
-
-def _mixing(node: Node | None) -> bool:
-    rule = getattr(node.op, "samples", None) if node is not None else None
-    return rule is None or rule.mixing
-
-
-def _coupling(link: Node, edge: Crossing, split: Crossing | None, via: dict[Any, Crossing]) -> SampleCouplingError:
-    """What to say of a computed tensor that couples the samples by its use in `edge`."""
-    ids = None if split is None else _by_rows(split.found)
-    chain, ends = _chain(edge, ids, via)
-    if split is not None and not _is_shared(edge.found) and any(map(varies, _arrays(edge.found))):
-        swapped = _by_rows(edge.found)  # each has its samples: what is to be named is the one that moves them
-        back, back_ends = _chain(split, swapped, via)
-        if (not back_ends, not _mixing(split.node), len(back)) < (not ends, not _mixing(edge.node), len(chain)):
-            edge, split, ids, chain = split, edge, swapped, back
-    culprit = _culprit(chain, ids)
-    nodes = [other.node for other in chain if other.node is not None]
-    called = next((node for node in [culprit, *nodes] if hasattr(node, "where")), None)
-    before = called or _before(culprit)
-    where = "" if before is None else line_of(before.where)
-    by_samples = split.node if split is not None else None
-    other = "" if by_samples is None else f", and sample by sample in {spoken(by_samples.op.name)!r}"
-    line = f"\n  {'called at' if called else 'after'} {where}" if where else ""
-    return SampleCouplingError(
-        f"the samples are coupled by {spoken(culprit.op.name)!r}: it takes the result of {spoken(link.op.name)!r}, "
-        f"of shape {link.shape}, across samples{other}. So one sample's loss depends on the others, and no gradient "
-        f"is its own.{line}\n"
-        "  Compute it sample by sample (layer_norm instead of a mean over the batch, statistics kept from training), "
-        "detach() what is taken across samples, or pass coupled=True for the derivatives of each loss with the "
-        "batch as it stands",
-        culprit.op.name,
-        where,
-    )
-
-
-def _chain(edge: Crossing, ids: Any, via: dict[Any, Crossing]) -> tuple[list[Crossing], bool]:
-    """The uses from `edge` towards the losses, and whether they end where samples come together."""
-    chain = [edge]
-    apart = None if _is_shared(edge.found) else ids
-    while edge.node in via:
-        apart = _still_apart(edge, apart)
-        if edge.ids is not None and apart is None:
-            return chain, True  # here the samples use what is shared, or are moved
-        edge = via[edge.node]
-        chain.append(edge)
-    return chain, False
-
-
-def _by_rows(ids: Any) -> Any:
-    """The ids as they lie along one axis, if they do: of some columns nobody may make use."""
-    if isinstance(ids, np.ndarray):
-        for axis in range(ids.ndim):
-            rows = collapse(ids, tuple([i for i in range(ids.ndim) if i != axis]))
-            if rows is not None and (rows != NOBODY).all():
-                return rows
-    return ids
-
-
-def _culprit(chain: Sequence[Crossing], ids: Any) -> Node:
-    """Of a chain of uses the op in which the samples, whose elements had these ids before it, come together."""
-    nodes: list[Node] = [edge.node for edge in chain if edge.node is not None]
-    for edge in chain[: len(nodes) - 1]:
-        ids = _still_apart(edge, ids)
-        if ids is None:
-            break
-        nodes.pop(0)
-    computing = [node for node in nodes if node.op.name not in _STRUCTURE + _JOINS] or nodes[-1:]
-    return next((node for node in computing if _mixing(node)), computing[0])
-
-
-def _still_apart(edge: Crossing, ids: Any) -> SampleIds | None:
-    """The ids of an op's result that give an argument these `ids`, if in both the samples lie along one axis."""
-    node = edge.node
-    rule = getattr(node.op, "samples", None) if node is not None else None
-    axes = [axis for axis, n in enumerate(ids.shape) if n != 1] if isinstance(ids, np.ndarray) else []
-    if node is None or rule is None or len(axes) != 1:
-        return None
-    for axis, n in enumerate(node.shape):
-        if n == ids.size:
-            result: SampleIds = ids.reshape([-1 if i == axis else 1 for i in range(len(node.shape))])
-            if np.array_equal(rule.ids_of(node, result)[edge.argument], ids):
-                return result
-    return None
-
-
-def _before(node: Node) -> Node | None:
-    """The nearest op that `node` depends on and whose line is known: elementwise ops do not keep theirs."""
-    ready, seen = [node], {node}
-    for other in ready:
-        if hasattr(other, "where"):
-            return other
-        sources = [link for link in other.inputs if isinstance(link, Node) and link not in seen]
-        ready += dict.fromkeys(sources)
-        seen.update(sources)
-    return None

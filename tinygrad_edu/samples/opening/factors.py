@@ -7,7 +7,7 @@ Each kind of factor keeps the slots of one or several uses of the parameter, wit
     Rows     values (N, k), rows (N,):         G_m[r] = Σ over m's slots with rows[n] == r of values[n]
     Dense    values (N, k):                    G_m    = Σ over m's slots of values[n]
 
-`core` is the shape of G_m in the factor's own axes; its `place` says where that belongs in the parameter.
+`core` is the shape of G_m in the factor's own axes; its `placement` says where that belongs in the parameter.
 Slots are sorted by owner. Arrays may be Tensors, where derivatives of the factors are wanted.
 """
 
@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.recording import array_of
 from ...sample_rules.ids import is_plain
 from .arrays import SILENT, Products, period, row_squares, scatter, segment_sum, tracked, wide
-from .places import Place
+from .placement import Placement
 
 __all__ = ["Dense", "Factor", "Outer", "Rows"]
 
@@ -31,7 +32,7 @@ _CHUNK = 2**20  # numbers in an intermediate result, unless one sample alone has
 
 
 class Factor:
-    """What all kinds have in common: slots sorted by sample, and a place in the parameter.
+    """What all kinds have in common: slots sorted by sample, and a placement in the parameter.
 
     Attributes:
         single: whether no sample has more than one slot.
@@ -40,14 +41,14 @@ class Factor:
     values: tuple[Any, ...]  # the arrays whose axis `slots` runs over the slots
     slots: int = 0
 
-    def __init__(self, place: Place, owner: Any, *values: Any) -> None:
+    def __init__(self, placement: Placement, owner: Any, *values: Any) -> None:
         ordered = is_plain(owner)
         if not ordered and owner.size and ((owner[1:] < owner[:-1]).any() or owner[0] < 0):
             order = np.argsort(owner, kind="stable")
             order = order[np.searchsorted(owner[order], 0) :]  # without the slots that belong to nobody
             owner = owner[order]
             values = tuple([v[(slice(None),) * self.slots + (order,)] for v in values])
-        self.place = place
+        self.placement = placement
         self.owner = owner
         self.values = values
         self.single: bool = ordered or not bool((owner[1:] == owner[:-1]).any())
@@ -55,7 +56,7 @@ class Factor:
     @property
     def key(self) -> Any:
         """Factors of one key can be joined."""
-        return type(self), self.core, self.place.key
+        return type(self), self.core, self.placement.key
 
     @property
     def core(self) -> tuple[int, ...]:
@@ -76,13 +77,13 @@ class Factor:
         return self.like(np.concatenate([f.owner for f in every]), *values)
 
     def like(self, owner: Any, *values: Any) -> Factor:
-        """One of this kind and place."""
-        return type(self)(self.place, owner, *values)
+        """One of this kind and placement."""
+        return type(self)(self.placement, owner, *values)
 
-    def placed(self, place: Place) -> Factor:
-        """The same in another place."""
+    def placed(self, placement: Placement) -> Factor:
+        """The same with another placement."""
         other = copy.copy(self)
-        other.place = place
+        other.placement = placement
         return other
 
     def shifted(self, offset: int) -> Factor:
@@ -165,17 +166,17 @@ class Dense(Factor):
 class Rows(Factor):
     """Contributions to some rows of a table: embeddings, gathers, or a parameter with a part for each sample."""
 
-    def __init__(self, place: Place, owner: Any, values: Any, rows: Any, *, height: int) -> None:
+    def __init__(self, placement: Placement, owner: Any, values: Any, rows: Any, *, height: int) -> None:
         self.height = height
-        super().__init__(place, owner, values, rows)
+        super().__init__(placement, owner, values, rows)
 
     @property
     def core(self) -> tuple[int, ...]:
         return self.height, self.values[0].shape[1]
 
     def like(self, owner: Any, *values: Any) -> Factor:
-        """One of this kind, place and height."""
-        return Rows(self.place, owner, *values, height=self.height)
+        """One of this kind, placement and height."""
+        return Rows(self.placement, owner, *values, height=self.height)
 
     @cached_property
     def distinct(self) -> tuple[Any, Any, Any]:
@@ -309,7 +310,7 @@ def _squares_by_products(left: Any, right: Any) -> Any:
     """‖Σ_t left ⊗ right‖² as the sum of all ⟨left_t, left_s⟩ ⟨right_t, right_s⟩."""
     (d, one), (x, other) = _inner(left), _inner(right)
     products, scale = d * x, one * other
-    numbers = products.array if tracked(products) else products
+    numbers = array_of(products)
     found = (products.sum((2, 3), dtype=np.float64) * scale).sum(0)
     # Where positive and negative products all but cancel, rounding is all that is left.
     whole = (np.abs(numbers).sum((2, 3), dtype=np.float64) * scale).sum(0)

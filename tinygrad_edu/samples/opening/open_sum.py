@@ -1,6 +1,6 @@
 """The gradient of one parameter as an open sum: its factors, and what can be computed from them.
 
-Uses of one kind and place are joined, so that the terms between two uses (an RNN's steps, a layer called
+Uses of one kind and placement are joined, so that the terms between two uses (an RNN's steps, a layer called
 twice) come by themselves. Kinds that cannot be joined, and gradients that lead through ops shared by all
 samples, are written out a block of samples at a time.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.recording import array_of
 from .arrays import Products, row_squares, segment_sum, tracked, wide
 from .factors import Factor, Outer, Rows
 
@@ -27,7 +28,7 @@ class OpenSum:
     Attributes:
         count: how many samples there are.
         shape, dtype: those of the parameter.
-        factors: the factors, one for each kind and place.
+        factors: the factors, one for each kind and placement.
         alone: whether there is just one, which has all lengths and angles.
     """
 
@@ -36,7 +37,7 @@ class OpenSum:
         self.count = count
         self.shape = shape
         self.dtype = dtype
-        self.alone: bool = len(self.factors) == 1 and self.factors[0].place.isometric
+        self.alone: bool = len(self.factors) == 1 and self.factors[0].placement.isometric
 
     @property
     def size(self) -> int:
@@ -50,9 +51,9 @@ class OpenSum:
             return None
         rows = next((f for f in self.factors if isinstance(f, Rows)), None)
         outer = next((f for f in self.factors if isinstance(f, Outer)), None)
-        if rows is None or outer is None or rows.place.key != outer.place.key or outer.core != (1, *rows.core):
+        if rows is None or outer is None or rows.placement.key != outer.placement.key or outer.core != (1, *rows.core):
             return None
-        return (rows, outer) if rows.place.isometric else None
+        return (rows, outer) if rows.placement.isometric else None
 
     @property
     def route(self) -> str:
@@ -71,7 +72,7 @@ class OpenSum:
             return self._squares_of_blocks()
         parts = self._lengths(pair[0], products) + self._lengths(pair[1], products)
         found = parts + 2 * _cross_squares(*pair, self.count)
-        doubtful = np.flatnonzero(~(_numbers(found) >= 0.05 * _numbers(parts))).tolist()  # the uses all but cancel
+        doubtful = np.flatnonzero(~(array_of(found) >= 0.05 * array_of(parts))).tolist()  # the uses all but cancel
         if tracked(found):
             return self._squares_of_blocks() if doubtful else found
         for m in doubtful:
@@ -106,8 +107,8 @@ class OpenSum:
     def _checked(self, gram: Any, products: Products) -> Any:
         """A Gram matrix, again for the samples whose terms all but cancel: their lengths tell them."""
         squares = self.squares(products)
-        lengths = _numbers(squares)
-        wrong = ~(np.abs(np.diagonal(_numbers(gram)) - lengths) <= (1e-9 if self._is_wide() else 1e-4) * lengths)
+        lengths = array_of(squares)
+        wrong = ~(np.abs(np.diagonal(array_of(gram)) - lengths) <= (1e-9 if self._is_wide() else 1e-4) * lengths)
         if tracked(gram):
             return self._gram_of_blocks() if wrong.any() else gram
         for m in np.flatnonzero(wrong).tolist():
@@ -134,7 +135,7 @@ class OpenSum:
         """Σ_m weights[m] G_m, of the parameter's shape."""
         total: Any = None
         for factor in self.factors:
-            part = factor.place.forth(factor.weighted(weights).reshape((1, *factor.core)))[0]
+            part = factor.placement.forth(factor.weighted(weights).reshape((1, *factor.core)))[0]
             total = part if total is None else total + part
         return np.zeros(self.shape, self.dtype) if total is None else total
 
@@ -142,22 +143,21 @@ class OpenSum:
         """Write Σ_m weights[m] G_m into the array `out`, without another of its size where that is possible."""
         weights = weights.astype(np.result_type(self.dtype, np.float32))
         factor = self.factors[0] if len(self.factors) == 1 else None
-        if isinstance(factor, Outer | Rows) and len(factor.place.steps) == 1 and not tracked(factor.values[0]):
-            target = factor.place.back(out).reshape(factor.core)
+        if isinstance(factor, Outer | Rows) and len(factor.placement.steps) == 1 and not tracked(factor.values[0]):
+            target = factor.placement.back(out).reshape(factor.core)
             if np.may_share_memory(target, out) and _written(factor, weights, target):
                 return
-        out[...] = _numbers(self.weighted(weights))
+        out[...] = array_of(self.weighted(weights))
 
     def dots(self, direction: Any) -> Any:
         """⟨G_m, direction⟩, (count,)."""
         total: Any = np.zeros(self.count, self.dtype)
         for factor in self.factors:
-            own = factor.place.back(direction)
+            own = factor.placement.back(direction)
             if own is None:
-                parts = [
-                    self._flat(factor.place.forth(b)) @ direction.reshape(-1) for _, _, b in self._blocks_of(factor)
-                ]
-                total = total + (_together(parts) if parts else 0)
+                blocks = [factor.placement.forth(factor.blocks(lo, hi)) for lo, hi in self._ranges(None)]
+                parts = [self._flat(block) @ direction.reshape(-1) for block in blocks]
+                total = total + (np.concatenate(parts) if parts else 0)
             else:
                 total = total + factor.dots(own.reshape(factor.core), self.count)
         return total
@@ -165,19 +165,19 @@ class OpenSum:
     def squared_sum(self) -> Any:
         """Σ_m G_m ∘ G_m, float64, of the parameter's shape; None where it takes blocks."""
         factor = self.factors[0] if len(self.factors) == 1 else None
-        if not isinstance(factor, Outer) or not factor.single or not factor.place.isometric:
+        if not isinstance(factor, Outer) or not factor.single or not factor.placement.isometric:
             return None
         left, right = (wide(v) for v in factor.values)
-        return factor.place.forth(((left * left).mT @ (right * right)).reshape((1, *factor.core)))[0]
+        return factor.placement.forth(((left * left).mT @ (right * right)).reshape((1, *factor.core)))[0]
 
     def blocks(self, lo: int, hi: int, exact: bool = False) -> Any:
         """The gradients of the samples from `lo` to `hi`, (hi - lo, *shape): `exact` where terms may all but cancel."""
         total: Any = None
         for factor in self.factors:
             part = (factor.widened(lo, hi) if exact else factor).blocks(lo, hi)
-            if exact and not factor.place.isometric:  # the way there is in the factor's own dtype
+            if exact and not factor.placement.isometric:  # the way there is in the factor's own dtype
                 part = part.astype(factor.values[0].dtype)
-            part = factor.place.forth(part)
+            part = factor.placement.forth(part)
             total = part if total is None else total + part
         return np.zeros((hi - lo, *self.shape), self.dtype) if total is None else total
 
@@ -188,11 +188,7 @@ class OpenSum:
 
     def holds(self, array: Any) -> bool:
         """Whether an array is in the memory of one of the factors."""
-        return any(np.may_share_memory(array, _numbers(v)) for factor in self.factors for v in factor.values)
-
-    def _blocks_of(self, factor: Factor) -> Iterator[tuple[int, int, Any]]:
-        for lo, hi in self._ranges(None):
-            yield lo, hi, factor.blocks(lo, hi)
+        return any(np.may_share_memory(array, array_of(v)) for factor in self.factors for v in factor.values)
 
     def _ranges(self, step: int | None) -> Iterator[tuple[int, int]]:
         step = step or max(1, _BLOCK // max(self.size, 1))
@@ -204,17 +200,11 @@ class OpenSum:
 
 
 def _joined(factors: Sequence[Factor]) -> list[Factor]:
-    """One factor for each kind and place."""
+    """One factor for each kind and placement."""
     groups: dict[Any, list[Factor]] = {}
     for factor in factors:
         groups.setdefault(factor.key, []).append(factor)
     return [first.joined(rest) for first, *rest in groups.values()]
-
-
-def _together(parts: list[Any]) -> Any:
-    if not parts:
-        return np.zeros(0)
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _written(factor: Outer | Rows, weights: Any, target: Any) -> bool:
@@ -235,10 +225,6 @@ def _written(factor: Outer | Rows, weights: Any, target: Any) -> bool:
     else:
         return False
     return True
-
-
-def _numbers(value: Any) -> Any:
-    return value.array if tracked(value) else value
 
 
 def _cross_squares(rows: Rows, outer: Outer, count: int) -> Any:

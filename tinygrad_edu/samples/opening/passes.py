@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import itertools
 import math
-import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ...autograd import running as autograd
 from ...autograd.modes import no_grad
-from ...autograd.tallies import tally_of, unknown
+from ...autograd.tallies import held, more_in, stamp, tally_of, unknown, was_altered
 from ...engine import versions
 from ...engine.backprop import backpropagate
-from ...engine.graph import Leaf, Lift, Link, Node
-from ...engine.recording import TensorBase, lift
+from ...engine.graph import Leaf, Lift, Link, Node, Watch
+from ...engine.recording import TensorBase, array_of, lift
 from ...errors import GraphError, ShapeError
 from ...sample_rules.ids import plain
 from .contributions import contribution, own_gradient
 from .factors import Dense, Factor
+from .meetings import Coupling
 from .open_sum import OpenSum
-from .places import Arrange, Move, Place, Region, shadows
-from .propagation import Crossing, Propagation, propagate
+from .placement import Move, Placement, Region, shadows
+from .propagation import Propagation, propagate
+from .uses import Crossing, rule_of
 
 if TYPE_CHECKING:
     from ...engine.typing import Tensor
 
-__all__ = ["Keep", "Part", "Pass", "altered_since", "backward", "open_losses", "untouched"]
+__all__ = ["Keep", "Part", "Pass", "backward", "open_losses"]
 
 Keep = Literal["factors", "norms", "dense"]
 
@@ -56,7 +56,7 @@ class Pass:
         self.coefficients: Any = None
         self.keep = keep
         self.unruled: tuple[str, ...] = tuple(dict.fromkeys(flow.unruled))
-        self.coupled: tuple[str, ...] = tuple(dict.fromkeys(flow.coupled))
+        self.coupled: tuple[Coupling, ...] = tuple(flow.coupled)
 
 
 class Part:
@@ -74,11 +74,7 @@ class Part:
         self.uses = uses
         self.factors = factors
         self.squares = squares
-        self.clean = False  # whether `.grad` holds just what this pass and those before it have added
-        self.altered = 0  # the number of the last change to `.grad`, before this pass, that was no backward pass's
         self._made = versions.now
-        self._grad: Any = None
-        self._clock = 0
 
     @staticmethod
     def nothing(run: Pass) -> Part:
@@ -89,33 +85,8 @@ class Part:
         """Whether an array of the factors was changed in place since: arrays of the forward pass, data among them."""
         if self._made == versions.now or not self.factors:
             return False
-        arrays = [getattr(value, "array", value) for factor in self.factors for value in factor.values]
+        arrays = [array_of(value) for factor in self.factors for value in factor.values]
         return any(versions.changed_at(array) > self._made for array in arrays)
-
-    def remember(self, leaf: Leaf) -> None:
-        """Take what `.grad` holds now for the sum of the samples' gradients."""
-        self._grad = weakref.ref(leaf.grad), weakref.ref(leaf.grad.array)
-        self._clock = versions.now
-
-    def unchanged(self, leaf: Leaf) -> bool:
-        """Whether `.grad` is still that."""
-        grad = leaf.grad
-        if grad is None or self._grad is None:
-            return False
-        tensor, array = self._grad
-        same = tensor() is grad and array() is grad.array
-        return same and versions.changed_at(grad.array) <= self._clock
-
-
-def untouched(leaf: Leaf) -> bool:
-    """Whether `.grad` holds just the sum of the samples' gradients, as far as is known."""
-    return bool(leaf.samples) and leaf.samples[-1].clean and leaf.samples[-1].unchanged(leaf)  # type: ignore[index]
-
-
-def altered_since(leaf: Leaf) -> bool:
-    """Whether anything but backward passes has changed `.grad` since the samples were first kept."""
-    tally = leaf.tally
-    return tally is None or not tally.holds(leaf) or tally.altered != leaf.samples[0].altered  # type: ignore[index]
 
 
 def backward(
@@ -138,23 +109,21 @@ def backward(
 
     roots = [(source, autograd.seed(losses, seed, create_graph))]
     tally = tally_of(roots) if weights is None else unknown()
-    hooked = opening.hooked()
+    tally.opened, tally.beside = (run.number,), False
+    hooked = opening.below_hooks()
     parts: dict[Leaf, Part] = {}
 
     def keep_parts() -> None:
         parts.update(opening.parts(run))
         for leaf, part in parts.items():
-            if leaf.samples and leaf.grad is not None and altered_since(leaf) and not leaf.grad.array.any():
-                leaf.samples = None  # others made it zeros: the passes before are gone from it
-            part.clean = leaf not in hooked and (untouched(leaf) if leaf.samples else leaf.grad is None)
-            leaf.samples = [*(leaf.samples or []), part]
+            if leaf.kept and was_altered(leaf, leaf.kept[0].run.number) and not leaf.grad.array.any():
+                leaf.kept = None  # others made it zeros: the passes before are gone from it
+            leaf.kept = [*(leaf.kept or []), part]
 
-    with opening:
-        autograd.run(roots, retain, create_graph, tally, keep_parts)
-    for leaf, part in parts.items():
-        if leaf.grad is not None:
-            part.remember(leaf)
-            part.altered = leaf.tally.altered
+    autograd.run(roots, retain, create_graph, tally, keep_parts, opening.watch)
+    more_in(hooked)
+    if create_graph:
+        stamp(held(parts), altered=False)  # each by itself
 
 
 def open_losses(losses: Tensor, weights: Any = None, *, coupled: bool = False) -> dict[Leaf, OpenSum]:
@@ -162,8 +131,8 @@ def open_losses(losses: Tensor, weights: Any = None, *, coupled: bool = False) -
     source = _check_losses(losses)
     seed = _weights(losses, weights)
     run, opening = _open(source, losses, seed, "factors", False, coupled)
-    with opening, no_grad():
-        backpropagate([(source, autograd.seed(losses, seed, False))], retain_graph=True)
+    with no_grad():
+        backpropagate([(source, autograd.seed(losses, seed, False))], retain_graph=True, watch=opening.watch)
     parts = opening.parts(run)
     return {leaf: OpenSum(part.factors or [], run.count, leaf.shape, leaf.dtype) for leaf, part in parts.items()}
 
@@ -200,7 +169,7 @@ def _check_losses(losses: Tensor) -> Link:
 def _weights(losses: Tensor, weights: Any) -> Any:
     if weights is None:
         return None
-    array = np.asarray(weights.array if isinstance(weights, TensorBase) else weights)
+    array = np.asarray(array_of(weights))
     if array.shape != losses.array.shape:
         raise ShapeError(
             f"backward(per_sample=True): weights has shape {array.shape}, the losses {losses.array.shape}: "
@@ -218,43 +187,31 @@ class _Opening:
         self._keep = keep
         self._copies = shadows(flow.shared) if flow.shared else {}
         self._factors: dict[Link, list[Factor]] = {}
-        self._watched: list[tuple[Link, Callable[[Any, Any], Any]]] = []
-
-    def __enter__(self) -> None:
-        here: dict[Link, list[tuple[Link, Crossing]]] = {}
-        for link, crossings in self._flow.crossings.items():
+        self._here: dict[Link, list[tuple[Link, Crossing]]] = {}
+        for link, crossings in flow.crossings.items():
             for crossing in crossings:
-                here.setdefault(crossing.node or link, []).append((link, crossing))
-        for link, pairs in here.items():
-            hook = self._watcher(pairs)
-            link.hooks = [*(link.hooks or ()), hook]
-            self._watched.append((link, hook))
+                self._here.setdefault(crossing.node or link, []).append((link, crossing))
 
-    def __exit__(self, *error: object) -> None:
-        for link, hook in self._watched:
-            link.hooks = [other for other in link.hooks or () if other is not hook] or None
-        self._watched.clear()  # each hook holds this object, and with it the graph
+    @property
+    def watch(self) -> dict[Link, Watch]:
+        """What the walk shows to whom."""
+        return dict.fromkeys(self._here, self._take)
 
-    def hooked(self) -> set[Link]:
-        """The links whose gradient the user's hooks may make another than the sum of the samples'."""
-        shared = any(node.hooks for node in self._flow.shared)
-        leaves = [link for link in self._flow.crossings if isinstance(link, Leaf)]
-        for node in self._flow.shared:
-            leaves += [link for link in node.inputs if isinstance(link, Leaf)]
-        return {leaf for leaf in leaves if shared or leaf.hooks or leaf.after}
+    def below_hooks(self) -> set[Leaf]:
+        """The leaves whose gradient the user's hooks on what all samples share may make another than their sum."""
+        if not any(node.hooks for node in self._flow.shared):
+            return set()
+        every = [*self._flow.crossings, *(link for node in self._flow.shared for link in node.inputs)]
+        return {link for link in every if isinstance(link, Leaf)}
 
-    def _watcher(self, crossings: list[tuple[Link, Crossing]]) -> Callable[[Any, Any], Any]:
-        def take(_: Any, g: Any) -> Any:
-            for link, crossing in crossings:
-                if crossing.node is None:
-                    factor = own_gradient(g, crossing.ids)
-                else:
-                    factor = contribution(crossing, g, self._lift)
-                self._factors.setdefault(link, []).append(factor)
-            return g
-
-        take.watches = True  # type: ignore[attr-defined] # it leaves the gradient as it is
-        return take
+    def _take(self, here: Link, _: Any, g: Any) -> None:
+        """The factors of the edges that cross at `here`, of the gradient that its hooks have left."""
+        for link, crossing in self._here[here]:
+            if crossing.node is None:
+                factor = own_gradient(g, crossing.ids)
+            else:
+                factor = contribution(crossing, g, self._lift)
+            self._factors.setdefault(link, []).append(factor)
 
     def parts(self, run: Pass) -> dict[Leaf, Part]:
         """What is kept of each leaf."""
@@ -274,16 +231,14 @@ class _Opening:
         if self._keep == "norms":
             return Part(run, len(factors), None, whole.squares())
         rows = whole.blocks(0, run.count).reshape((run.count, math.prod(leaf.shape)))
-        place = Place((Arrange(leaf.shape, tuple(range(len(leaf.shape)))),))
-        return Part(run, len(factors), [Dense(place, np.arange(run.count), rows)])
+        return Part(run, len(factors), [Dense(Placement.of(leaf.shape), np.arange(run.count), rows)])
 
     def _push(self, node: Node, factors: list[Factor]) -> None:
         """Carry factors of a shared tensor on to what it was made from."""
         if not factors:
             return
-        rule = getattr(node.op, "samples", None)
         source = node.inputs[0]
-        if rule is not None and source is not None and rule.permutes(self._copies[node]):
+        if source is not None and rule_of(node).permutes(self._copies[node]):
             for factor in factors:
                 self._factors.setdefault(source, []).append(_moved(factor, self._copies[node]))
             return
@@ -291,7 +246,7 @@ class _Opening:
         for leaf in dict.fromkeys(link for n in nodes for link in n.inputs if isinstance(link, Leaf)):
             region = Region(nodes, leaf, self._lift)
             for factor in factors:
-                self._factors.setdefault(leaf, []).append(factor.placed(factor.place.through(region)))
+                self._factors.setdefault(leaf, []).append(factor.placed(factor.placement.through(region)))
 
     def _below(self, node: Node) -> list[Node]:
         """Copies of `node` and of every node it depends on, in the order of the walk."""
@@ -306,8 +261,8 @@ class _Opening:
 
 def _moved(factor: Factor, node: Node) -> Factor:
     """The factor of the argument of an op that only moves elements."""
-    steps = factor.place.steps
-    if node.op.name == "transpose" and len(steps) == 1:
-        assert node.args is not None
-        return factor.placed(Place((steps[0].then_transposed(node.args[1]),)))
-    return factor.placed(factor.place.through(Move(node)))
+    order = rule_of(node).reorders(node)
+    steps = factor.placement.steps
+    if order is not None and len(steps) == 1:
+        return factor.placed(Placement((steps[0].then_transposed(order),)))
+    return factor.placed(factor.placement.through(Move(node)))

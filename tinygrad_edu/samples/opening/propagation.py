@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ...engine.graph import Leaf, Link, Node
-from ...errors import spoken
 from ...sample_rules.ids import SampleIds, Use
 from .coupling import couplings
-from .uses import Crossing, Parts, merged, visit_links
+from .meetings import Coupling
+from .uses import UNRULED, Crossing, Parts, agreement, rule_of, visit_links
 
 __all__ = ["Crossing", "Propagation", "propagate"]
 
@@ -37,7 +37,7 @@ class Propagation:
         self.crossings: dict[Link, list[Crossing]] = {}
         self.shared: list[Node] = []
         self.unruled: list[str] = []
-        self.coupled: list[str] = []
+        self.coupled: list[Coupling] = []
         self._met = False  # whether a computed tensor is used in ways that do not agree
 
     def _visit(self, link: Link, uses: list[Crossing]) -> tuple[Any, Sequence[Any]]:
@@ -48,12 +48,10 @@ class Propagation:
         own: Any = uses[0].found
         if len(uses) > 1 or not isinstance(own, np.ndarray):
             own = self._meet(uses)
-        rule = getattr(link.op, "samples", None)
         if not isinstance(own, Use):
-            if rule is not None:
+            rule = rule_of(link)
+            if rule is not UNRULED:
                 return own, rule.ids_of(link, own)
-            if link.op.name == "pick":
-                return own, [Parts.of(link, own)]
             self.unruled.append(link.op.name)
         crossings = self._crossings(uses)
         self.shared.append(link)
@@ -63,18 +61,12 @@ class Propagation:
 
     def _meet(self, uses: Sequence[Crossing]) -> Any:
         """The ids of a node that all of its uses agree on; else the kind of sharing."""
-        total: Any = None
-        whole = [edge for edge in uses if isinstance(edge.found, Use)]
-        clash = False
-        for edge in uses:
-            if not clash and not isinstance(edge.found, Use):
-                total = edge.found if total is None else merged(total, edge.found)
-                clash = total is None
-        if not whole and not clash:
+        total, clash, whole = agreement(uses)
+        if not whole and clash is None:
             return total.ids if isinstance(total, Parts) else total
-        if clash or len(whole) < len(uses) or any(edge.found is Use.MIXED for edge in whole):
+        if clash is not None or len(whole) < len(uses) or any(edge.found is Use.MIXED for edge in whole):
             self._met = True
-        return Use.SHARED if clash or any(edge.found is not Use.UNKNOWN for edge in whole) else Use.UNKNOWN
+        return Use.SHARED if clash is not None or any(edge.found is not Use.UNKNOWN for edge in whole) else Use.UNKNOWN
 
     def _crossings(self, uses: Sequence[Crossing]) -> list[Crossing]:
         """The uses of a shared link that come from the samples; results of an op with several are shared one by one."""
@@ -105,8 +97,7 @@ def propagate(root: Link, ids: SampleIds, coupled: bool = False) -> Propagation:
     flow = Propagation()
     visit_links(root, ids, flow._visit)
     if flow._met:
-        errors = couplings(root, ids)
-        if errors and not coupled:
-            raise errors[0]
-        flow.coupled = [f"{spoken(error.op)}, {error.where}" for error in errors]
+        flow.coupled = couplings(root, ids)
+        if flow.coupled and not coupled:
+            raise flow.coupled[0].error()
     return flow

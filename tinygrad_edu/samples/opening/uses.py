@@ -1,4 +1,4 @@
-"""The uses of each tensor in a graph, from the losses backwards: what `flow.py` and `coupling.py` walk along."""
+"""The uses of each tensor in a graph, from the losses backwards: what `propagation.py` and `coupling.py` walk along."""
 
 from __future__ import annotations
 
@@ -8,9 +8,22 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ...engine.graph import Leaf, Link, Node, count_uses
-from ...sample_rules.ids import merge
+from ...engine.recording import Pick
+from ...sample_rules.ids import CROWD, SampleIds, Use, merge
+from ...sample_rules.rule import Makes, SampleRule
 
-__all__ = ["Crossing", "Parts", "Visit", "merged", "visit_links"]
+__all__ = [
+    "UNRULED",
+    "Crossing",
+    "Parts",
+    "Visit",
+    "agreement",
+    "ids_in",
+    "is_shared",
+    "merged",
+    "rule_of",
+    "visit_links",
+]
 
 
 class Crossing(NamedTuple):
@@ -34,10 +47,32 @@ class Parts(NamedTuple):
 
     ids: tuple[Any, ...]
 
-    @staticmethod
-    def of(pick: Node, ids: Any) -> Parts:
-        """The ids of all results where the one that `pick` takes has these."""
-        return Parts(tuple([ids if i == pick.op.index else None for i in range(pick.op.count)]))
+
+class _Picking(SampleRule):
+    """Of what takes one result out of several."""
+
+    makes = Makes.FORM
+
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Any]:
+        return [Parts(tuple([ids if i == node.op.index else None for i in range(node.op.count)]))]
+
+
+class _Unruled(SampleRule):
+    """Of an op that has none."""
+
+    def ids_of(self, node: Node, ids: Any) -> Sequence[Any]:
+        return [Use.UNKNOWN] * len(node.inputs)
+
+
+_PICKING = _Picking()
+UNRULED: SampleRule = _Unruled()
+
+
+def rule_of(node: Node) -> SampleRule:
+    """The sample rule of a node's op."""
+    if isinstance(node.op, Pick):
+        return _PICKING
+    return getattr(node.op, "samples", None) or UNRULED
 
 
 Visit: TypeAlias = Callable[[Link, list[Crossing]], tuple[Any, Sequence[Any]]]
@@ -86,3 +121,33 @@ def merged(one: Any, other: Any) -> Any:
             return None
         parts.append(both)
     return Parts(tuple(parts))
+
+
+def agreement(uses: Sequence[Crossing]) -> tuple[Any, Crossing | None, list[Crossing]]:
+    """What the uses of a tensor say together: its ids, a use that disagrees, and the uses that share it.
+
+    Where a use disagrees with those before it, there are no ids; nor where none of them gives any.
+    """
+    total: Any = None
+    clash: Crossing | None = None
+    whole: list[Crossing] = []
+    for edge in uses:
+        if isinstance(edge.found, Use):
+            whole.append(edge)
+        elif clash is None:
+            total = edge.found if total is None else merged(total, edge.found)
+            clash = edge if total is None else None
+    return total, clash, whole
+
+
+def ids_in(found: Any) -> list[SampleIds]:
+    """The ids in what is found of an argument, or of a node: one array, or one for each of several results."""
+    if isinstance(found, np.ndarray):
+        return [found]
+    parts = found.ids if isinstance(found, Parts) else found if isinstance(found, tuple) else ()
+    return [part for part in parts if part is not None]
+
+
+def is_shared(found: Any) -> bool:
+    """Whether several samples use some of it."""
+    return isinstance(found, Use) or any((part >= CROWD).any() for part in ids_in(found))

@@ -1,4 +1,4 @@
-"""Places: the way from a factor's own shape to the parameter's, and back."""
+"""Placements: the way from a factor's own shape to the parameter's, and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from per_sample import assert_close, check_open_sum
 import tinygrad_edu as tg
 from tinygrad_edu.engine.backprop import apply_vjp
 from tinygrad_edu.engine.graph import Leaf, Node
-from tinygrad_edu.samples.opening.places import Arrange, Move, Place, Region, shadow, shadows
+from tinygrad_edu.samples.opening.placement import Arrange, Move, Placement, Region, shadow, shadows
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -174,14 +174,14 @@ def test_of_a_leaf_that_the_block_does_not_reach_the_derivative_is_zero() -> Non
     np.testing.assert_array_equal(region.forth(normal(3, 2)), np.zeros((3, 2)))
 
 
-# Place
+# Placement
 
 
 def test_a_place_takes_its_steps_in_order_and_back_in_reverse() -> None:
     w = parameter(4, 6)
     halved = w[1:3]
     turned = halved.T
-    place = Place((Arrange((2, 6), (1, 0)),))  # a factor (2, 6) of the transposed half (6, 2)
+    place = Placement((Arrange((2, 6), (1, 0)),))  # a factor (2, 6) of the transposed half (6, 2)
     for tensor in (turned, halved):
         place = place.through(Move(tensor.source))
     assert place.isometric
@@ -196,7 +196,7 @@ def test_a_place_takes_its_steps_in_order_and_back_in_reverse() -> None:
 def test_a_place_with_a_region_has_no_way_back() -> None:
     w, _, _, nodes = two_layers()
     copies = shadows(nodes)
-    place = Place((Arrange((2, 2), (0, 1)),)).through(Region([copies[node] for node in nodes], w.source, None))
+    place = Placement((Arrange((2, 2), (0, 1)),)).through(Region([copies[node] for node in nodes], w.source, None))
     assert not place.isometric
     assert place.back(normal(2, 3)) is None
     assert place.forth(normal(2, 2, 2)).shape == (2, 2, 3)
@@ -205,12 +205,12 @@ def test_a_place_with_a_region_has_no_way_back() -> None:
 def test_places_are_the_same_if_all_their_steps_are() -> None:
     w = parameter(4, 6)
 
-    def place(shape: tuple[int, int], index: Any) -> Place:
-        return Place((Arrange(shape, (0, 1)),)).through(Move(w[index].source))
+    def place(shape: tuple[int, int], index: Any) -> Placement:
+        return Placement((Arrange(shape, (0, 1)),)).through(Move(w[index].source))
 
     assert place((2, 6), slice(1, 3)).key == place((2, 6), slice(1, 3)).key
     assert place((2, 6), slice(1, 3)).key != place((2, 6), slice(2, 4)).key
-    assert place((2, 6), slice(1, 3)).key != Place((Arrange((2, 6), (0, 1)),)).key
+    assert place((2, 6), slice(1, 3)).key != Placement((Arrange((2, 6), (0, 1)),)).key
 
 
 # shadow

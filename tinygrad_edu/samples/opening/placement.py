@@ -1,12 +1,13 @@
 """Where in a parameter a factor's numbers belong.
 
 A factor is computed in a shape of its own: a matrix, say, for a parameter that the model used transposed and
-sliced. A `Place` is the way from there to the parameter: the axes in order, and then the derivative of each
+sliced. A `Placement` is the way from there to the parameter: the axes in order, and then the derivative of each
 op in between. Ops that merely move elements leave lengths and angles as they are: norms need no way at all.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,11 +18,11 @@ from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Leaf, Lift, Link, Node, check_walkable
 from ...ops.transpose import inverse
 
-__all__ = ["Arrange", "Move", "Place", "Region", "shadow", "shadows"]
+__all__ = ["Arrange", "Move", "Placement", "Region", "shadow", "shadows"]
 
 
 class Arrange:
-    """The first step of every place: axes split, and put in the parameter's order."""
+    """The first step of every placement: axes split, and put in the parameter's order."""
 
     isometric = True
 
@@ -103,13 +104,19 @@ class Region:
         return pending.get(self.leaf)
 
 
-class Place:
+class Placement:
     """The steps from a factor's own shape to the parameter's."""
 
     def __init__(self, steps: tuple[Any, ...]) -> None:
         self.steps = steps
         self.isometric: bool = all(step.isometric for step in steps)
         self.key: Any = tuple([step.key for step in steps])
+
+    @staticmethod
+    def of(shape: tuple[int, ...], axes: Sequence[int] = ()) -> Placement:
+        """That of a factor which has the axes of a parameter of `shape` in the order `axes`."""
+        order = tuple(axes) or tuple(range(len(shape)))
+        return Placement((Arrange(tuple([shape[i] for i in order]), inverse(order, len(shape)) or ()),))
 
     def forth(self, blocks: Any) -> Any:
         """Blocks (n, …) of a factor as blocks (n, *shape) of the parameter's gradient."""
@@ -125,9 +132,9 @@ class Place:
             array = step.back(array)
         return array
 
-    def through(self, step: Any) -> Place:
-        """This place with one more step."""
-        return Place((*self.steps, step))
+    def through(self, step: Any) -> Placement:
+        """This placement with one more step."""
+        return Placement((*self.steps, step))
 
 
 def shadows(nodes: Sequence[Node]) -> dict[Link, Node]:
@@ -140,15 +147,13 @@ def shadows(nodes: Sequence[Node]) -> dict[Link, Node]:
 
 def shadow(node: Node, copies: Mapping[Link, Node] | None = None) -> Node:
     """A node with the same call behind it, whose links lead to `copies` where there are any."""
-    copy = object.__new__(Node)
-    for name in ("op", "out", "shape", "dtype", "clock"):
-        setattr(copy, name, getattr(node, name))
-    copy.hooks = None
+    twin = copy.copy(node)
+    twin.hooks = None
     copies = copies or {}
-    copy.inputs = tuple([None if link is None else copies.get(link, link) for link in node.inputs])
-    pairs = zip(node.args or (), node.inputs, copy.inputs, strict=True)  # an unread argument is its link
-    copy.args = tuple([mine if value is link and link is not None else value for value, link, mine in pairs])
-    return copy
+    twin.inputs = tuple([None if link is None else copies.get(link, link) for link in node.inputs])
+    pairs = zip(node.args or (), node.inputs, twin.inputs, strict=True)  # an unread argument is its link
+    twin.args = tuple([mine if value is link and link is not None else value for value, link, mine in pairs])
+    return twin
 
 
 def _plain(value: Any) -> bool:

@@ -1,0 +1,54 @@
+"""What an op gives to the gradient of an argument that samples share, before anything is summed over the samples.
+
+A sample rule describes it in plain terms, of which `tinygrad_edu.samples` makes the gradients of the samples. An op
+that is described needs no further support: a convolution, say, is the `Products` of patches and of its gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+__all__ = ["Contribution", "Lettered", "Moved", "Products", "Summed"]
+
+Lettered: TypeAlias = tuple[str, Any]
+"""An array, and a letter for each of its axes; axes of one letter have one size, or size 1."""
+
+
+class Products(NamedTuple):
+    """A sum of products.
+
+    Attributes:
+        own: the letters of the argument.
+        gradient: what comes of the gradient of the result, whose axes it has.
+        others: the arrays that it is multiplied with; what is not in `own` is summed over.
+    """
+
+    own: str
+    gradient: Lettered
+    others: tuple[Lettered, ...]
+
+
+class Moved(NamedTuple):
+    """The gradients of elements that the op has moved.
+
+    Attributes:
+        rows: for each element of the result, or each row of them, which row of the argument it came from; below 0,
+            from nowhere.
+        axes: how many axes a row has.
+    """
+
+    rows: Any
+    axes: int
+
+
+class Summed(NamedTuple):
+    """What the op's own vjp rule gives, to be summed over the axes along which the argument was broadcast.
+
+    Attributes:
+        shape: its shape before that: of one that has another shape, nothing is known.
+    """
+
+    shape: tuple[int, ...]
+
+
+Contribution: TypeAlias = Products | Moved | Summed
