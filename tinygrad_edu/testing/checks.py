@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
-from .diagnosis.explaining import explain
+from .diagnosis.explanation import explain
 from .differences.cotangents import cotangents_for
 from .differences.routes import Check
 from .differences.second_order import at_gradients

@@ -16,7 +16,7 @@ from tinygrad_edu.nn import functional as F
 from tinygrad_edu.samples.sample_grads import SampleGrads
 from tinygrad_edu.testing import LAWS, GradcheckError, check_laws
 from tinygrad_edu.testing.laws import passes as laws_of_passes
-from tinygrad_edu.testing.laws.call import law
+from tinygrad_edu.testing.laws.example import law
 
 rng = np.random.default_rng(0)
 X, W, V = rng.normal(size=(5, 3)), rng.normal(size=(3, 2)), rng.normal(size=3)
@@ -325,7 +325,7 @@ class TestPlanted:
             return x * 2
 
         lent: Any = None
-        monkeypatch.setattr("tinygrad_edu.testing.laws.call.backward", lending)
+        monkeypatch.setattr("tinygrad_edu.testing.laws.example.backward", lending)
         found = violated(f, X, laws=["unaliased_and_unmutated"])
         assert found["unaliased_and_unmutated"] == "the gradient of 'x' shares memory with cotangent 0"
 

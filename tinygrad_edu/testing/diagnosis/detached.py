@@ -12,9 +12,9 @@ from ...engine.backprop import apply_vjp
 from ...engine.graph import Cotangents, Link, Node
 from ...engine.recording import TensorBase
 from ..differences.numeric import scale_of
-from ..places import index_text
 from ..report import Finding
 from ..subject import Subject, numbers
+from ..whereabouts import index_text
 from .sums import unbroadcast
 from .tape import Call, Tape, argument_name, same, tape_of
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ...dtypes import Array
-from ..places import where_in_words
-from .factors import derived, factor_in_words, missing_factor
+from ..whereabouts import where_in_words
+from .by_value import where_by_value
+from .missing_scale import derived, factor_in_words, missing_factor
 from .probes import not_linear, wrong_terms
-from .values import where_by_value
 
 if TYPE_CHECKING:
     from ..report import Finding

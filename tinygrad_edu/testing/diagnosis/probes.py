@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...dtypes import Array
-from ..places import index_text, where_in_words
+from ..whereabouts import index_text, where_in_words
 
 if TYPE_CHECKING:
     from .patterns import Case

@@ -12,9 +12,9 @@ from ...engine.backprop import apply_vjp
 from ...engine.graph import Cotangents
 from ..differences.cotangents import cotangents_for
 from ..differences.numeric import Slope, richardson, scale_of
-from ..places import index_text
 from ..report import Finding
 from ..subject import Input, is_floating
+from ..whereabouts import index_text
 from .patterns import Clues, hint
 from .probes import several, zeros_for
 from .sums import unbroadcast

@@ -17,7 +17,7 @@ from ..subject import Subject, of_function
 from . import batches as laws_of_batches
 from . import inputs as laws_of_inputs
 from . import passes as laws_of_passes
-from .call import LAWS, Call, Law, NotApplicable
+from .example import LAWS, Example, Law, NotApplicable
 
 __all__ = ["LAWS", "Law", "LawsReport", "check_laws"]
 
@@ -32,7 +32,7 @@ class LawsReport(Report):
     Attributes:
         held: the laws that hold.
         violated: what is wrong, by the names of the laws that do not hold.
-        skipped: why not, by the names of the laws that have nothing to say about this call.
+        skipped: why not, by the names of the laws that have nothing to say about this example.
 
     >>> import tinygrad_edu as tg
     >>> from tinygrad_edu.testing import check_laws
@@ -124,15 +124,15 @@ def check_laws(
     own = len(subject.inputs) - len(given)  # parameters, which come first
     report = LawsReport(subject.name, mode="laws", method="laws")
     with np.errstate(all="ignore"):
-        call = _call(report, subject, own, batched, composed, inputs, cotangent, seed)
-        if call is not None:
-            if not allow_zero and not any(g.any() for g in call.gradients):
+        example = _example(report, subject, own, batched, composed, inputs, cotangent, seed)
+        if example is not None:
+            if not allow_zero and not any(g.any() for g in example.gradients):
                 report.problems.append(
                     "the gradients are zero everywhere, which proves nothing: choose other inputs, or pass "
                     "allow_zero=True"
                 )
             else:
-                _judge(report, call, chosen)
+                _judge(report, example, chosen)
     report.forwards = subject.used[0]
     if not report.ok:
         raise GradcheckError(report)
@@ -149,7 +149,7 @@ def _chosen(laws: Literal["all"] | Sequence[str]) -> list[str]:
     return names
 
 
-def _call(
+def _example(
     report: Report,
     subject: Subject,
     own: int,
@@ -158,7 +158,7 @@ def _call(
     inputs: Any,
     cotangent: Any,
     seed: int,
-) -> Call | None:
+) -> Example | None:
     """The call that laws are about; None, with a problem, if there is nothing to say about it."""
     arrays = subject.arrays()
     values = subject.values(arrays)
@@ -173,7 +173,7 @@ def _call(
     rng = np.random.default_rng(seed)
     seeds = cotangents_for(values, cotangent, rng)
     other = None if composed is None else reference_for(subject, own, composed, inputs, seed)
-    return Call(subject, arrays, seeds, values, rng, _batched(subject, own, batched), other)
+    return Example(subject, arrays, seeds, values, rng, _batched(subject, own, batched), other)
 
 
 def _batched(subject: Subject, own: int, batched: Any) -> list[int]:
@@ -189,11 +189,11 @@ def _batched(subject: Subject, own: int, batched: Any) -> list[int]:
     return [i for i in places if isinstance(subject.inputs[i].value, np.ndarray)]
 
 
-def _judge(report: LawsReport, call: Call, chosen: Sequence[str]) -> None:
+def _judge(report: LawsReport, example: Example, chosen: Sequence[str]) -> None:
     """Ask each law; laws that do not apply, all of them, are a problem."""
     for name in chosen:
         try:
-            text = LAWS[name].function(call)
+            text = LAWS[name].function(example)
         except NotApplicable as reason:
             report.skipped[name] = str(reason)
             continue
@@ -204,7 +204,7 @@ def _judge(report: LawsReport, call: Call, chosen: Sequence[str]) -> None:
         else:
             report.violated[name] = text
             report.problems.append(f"{name}: {text}")
-    report.checked = call.compared
+    report.checked = example.compared
     report.notes += [f"{name} does not apply: {reason}" for name, reason in report.skipped.items()]
     if not report.held and not report.violated:
         report.problems.append("nothing to check: none of the laws applies to this call")

@@ -14,17 +14,17 @@ from ...dtypes import Array
 from ...engine.graph import Leaf
 from ...engine.recording import make_tensor
 from ..differences.numeric import scale_of
-from ..places import index_text
 from ..recorded import same_values as same_values
 from ..subject import Subject, floating_outputs, is_array, is_floating
+from ..whereabouts import index_text
 
-__all__ = ["LAWS", "Call", "Law", "NotApplicable", "law", "same_values"]
+__all__ = ["LAWS", "Example", "Law", "NotApplicable", "law", "same_values"]
 
 _EXACT = 1e-9  # how far off results may be that ought to be equal, relative to the largest of them
 
 
 class NotApplicable(Exception):
-    """Says why a law has nothing to say about a call."""
+    """Says why a law has nothing to say about a example."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Law:
     Attributes:
         name: its name, a key of `LAWS`.
         doc: what it says.
-        function: takes a `Call`; returns None if it holds, else what is wrong; raises `NotApplicable` where
+        function: takes a `Example`; returns None if it holds, else what is wrong; raises `NotApplicable` where
             it says nothing.
 
     >>> from tinygrad_edu.testing import LAWS
@@ -44,14 +44,14 @@ class Law:
 
     name: str
     doc: str
-    function: Callable[[Call], str | None]
+    function: Callable[[Example], str | None]
 
 
 LAWS: dict[str, Law] = {}
 """All laws by their names."""
 
 
-def law(function: Callable[[Call], str | None]) -> Callable[[Call], str | None]:
+def law(function: Callable[[Example], str | None]) -> Callable[[Example], str | None]:
     """Make a function one of the `LAWS`, with its own name and docstring."""
     name = function.__name__
     LAWS[name] = Law(name, " ".join((function.__doc__ or "").split()), function)
@@ -59,7 +59,7 @@ def law(function: Callable[[Call], str | None]) -> Callable[[Call], str | None]:
 
 
 @dataclass
-class Call:
+class Example:
     """A function with its arguments, and its gradients there.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""repro: a program that shows the failure again."""
+"""failing_check: a program that shows the failure again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""diagnosis: what a failing report says of the cause."""
+"""explanation: what a failing report says of the cause."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu.engine.primitives import PRIMITIVES
 from tinygrad_edu.testing import GradcheckError, gradcheck, gradcheck_vjp
-from tinygrad_edu.testing.diagnosis import explaining as diagnosis
+from tinygrad_edu.testing.diagnosis import explanation as diagnosis
 
 pytestmark = pytest.mark.usefixtures("patient")
 

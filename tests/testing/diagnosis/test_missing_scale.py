@@ -1,4 +1,4 @@
-"""factors: naming the factor by which a gradient is off."""
+"""missing_scale: naming the factor by which a gradient is off."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_edu.testing.diagnosis.factors import factor_in_words, number_in_words
+from tinygrad_edu.testing.diagnosis.missing_scale import factor_in_words, number_in_words
 
 SIZES = [("the size of axis 0", 8), ("the size of axis 1", 5), ("the number of elements of 'x'", 40)]
 

@@ -14,7 +14,7 @@ from ...dtypes import Array
 from ...engine.primitives import NUMPY_FUNCTIONS, PRIMITIVES
 from ..differences.numeric import richardson, scale_of
 from ..report import Finding, Report
-from ..repro.writing import source
+from ..repro.failing_check import source
 from ..subject import Foreign, Subject, is_floating
 from .blame import blame, random_call
 from .patterns import Clues, Column, hint
