@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,15 +13,16 @@ import numpy as np
 from ..dtypes import Array
 from .diagnosis.explanation import explain
 from .differences.cotangents import cotangents_for
-from .differences.routes import Check
+from .differences.point import Point
+from .differences.routes import Routes
 from .differences.second_order import at_gradients
 from .options import Method as Method
 from .options import Mode as Mode
 from .options import OnKink as OnKink
 from .options import Options as Options
 from .recorded import recorded_gradients
-from .report import GradcheckError, Report, listeners
-from .subject import Foreign, Subject, is_floating, name_of, of_function
+from .report import Finding, GradcheckError, Report, listeners
+from .subject import Foreign, Subject, is_floating, name_of, of_function, or_zeros
 
 __all__ = ["check_again", "check_subject", "gradcheck", "gradcheck_vjp", "gradgradcheck"]
 
@@ -32,15 +34,12 @@ def check_subject(subject: Subject, options: Options, cotangent: Any = None, ord
     before = [a.copy() if is_floating(a) else a for a in arrays]
     with np.errstate(all="ignore"):
         centre = subject.values(arrays)
-        report.cotangents = cotangents = cotangents_for(centre, cotangent, options.rng)
-        total = sum([arrays[i].size for i in subject.checked])
-        outputs = sum([out.size for out in centre])
-        _refuse_nothing(subject, report, centre, total, outputs)
+        report.cotangents = cotangents_for(centre, cotangent, options.rng)
+        _refuse_nothing(subject, report, arrays, centre)
         if not report.problems:
-            gradients = recorded_gradients(subject, report, arrays, centre, cotangents)
+            gradients = recorded_gradients(subject, report, arrays, centre, report.cotangents)
         if not report.problems:
-            check = Check(subject, options, arrays, centre, cotangents, gradients, report)
-            report.findings = check.run(total, outputs)
+            _compare(subject, report, options, Point.of(subject, arrays, centre, report.cotangents), gradients)
             _judge(report, options, gradients)
     if any(is_floating(a) and not np.array_equal(a, b, equal_nan=True) for a, b in zip(arrays, before, strict=True)):
         report.problems.append("an input was changed in place")
@@ -48,13 +47,24 @@ def check_subject(subject: Subject, options: Options, cotangent: Any = None, ord
     return report
 
 
-def _refuse_nothing(subject: Subject, report: Report, centre: list[Array], total: int, outputs: int) -> None:
+def _compare(
+    subject: Subject, report: Report, options: Options, point: Point, gradients: Sequence[Array | None]
+) -> None:
+    """Compare the gradients with numeric derivatives."""
+    inputs = [subject.inputs[i] for i in subject.checked]
+    filled = or_zeros(gradients, point.arrays)
+    findings = [Finding.of(i, g, lost=ours is None) for i, g, ours in zip(inputs, filled, gradients, strict=True)]
+    Routes(point, findings, options, report).run(jacobian=not isinstance(subject, Foreign))
+    report.findings, report.cotangents = findings, point.cotangents
+
+
+def _refuse_nothing(subject: Subject, report: Report, arrays: list[Any], centre: list[Array]) -> None:
     """Problems that leave nothing to be checked."""
     if not subject.checked:
         report.problems.append("nothing to check: no input is a floating-point array (see wrt=)")
     elif not centre:
         report.problems.append("nothing to check: it returned no floating-point tensor")
-    elif not outputs or not total:
+    elif not any(out.size for out in centre) or not any(arrays[i].size for i in subject.checked):
         report.problems.append("nothing to check: all inputs or all outputs are empty")
     elif not all(np.isfinite(out).all() for out in centre):
         report.problems.append("nothing to check: the outputs are not finite at these inputs")
@@ -215,11 +225,10 @@ def gradcheck_vjp(
     """
     plain = of_function(forward, inputs, options.pop("wrt", None))
     subject = Foreign(name_of(forward), forward, vjp, plain.inputs)
-    chosen = {"method": "auto", "rtol": None, "on_kink": "skip", "mode": "auto", "seed": 0, "allow_zero": False}
-    unknown = set(options) - set(chosen)
+    unknown = set(options) - set(inspect.signature(Options).parameters)
     if unknown:
         raise TypeError(f"gradcheck_vjp() got unexpected options {sorted(unknown)}")
-    return finish(subject, Options(**{**chosen, **options}), cotangent, 1)
+    return finish(subject, Options(**options), cotangent, 1)
 
 
 def finish(subject: Subject, options: Options, cotangent: Any, order: int, notes: Sequence[str] = ()) -> Report:
@@ -228,7 +237,7 @@ def finish(subject: Subject, options: Options, cotangent: Any, order: int, notes
     if not report.ok:
         told, listeners[:] = listeners[:], []  # explaining tries more checks, which nobody has asked for
         try:
-            explain(checked, report, options, subject, cotangent)
+            explain(checked, report, options, subject, cotangent, lambda other: check_again(other, options, order))
         finally:
             listeners[:] = told
         raise GradcheckError(report)

@@ -10,12 +10,12 @@ import numpy as np
 
 from ..dtypes import Array
 from ..nn.module.module import Module
-from .diagnosis.patterns import where_in_words
 from .differences.cotangents import cotangents_for
 from .dtype_drift import gradient_drift, output_drift
 from .modules import of_module
 from .report import Finding, GradcheckError, Report
 from .subject import Foreign, Input, Subject, floating_outputs, is_floating, name_of, numbers, of_function, tracked
+from .whereabouts import where_in_words
 
 __all__ = ["Difference", "check_float32", "compare", "reference_for"]
 
@@ -249,7 +249,7 @@ def _run(other: Subject, arrays: Sequence[Any], seeds: list[Array]) -> tuple[lis
             return values, None
         if [v.shape for v in values] != [c.shape for c in seeds]:
             return values, spread
-        found = other.pull(results, [leaves[i] for i in other.checked], seeds)
+        found = other.pull(results, leaves, seeds)
     for place, g in zip(other.checked, found, strict=True):
         spread[place] = g
     return values, spread

@@ -13,10 +13,9 @@ from ..nn.module.module import Module
 from ..ops.generator import Generator, default_generator
 from ..tensors.tensor import Tensor
 from .checks import finish
-from .names import argument_names
 from .options import Method, Mode, OnKink, Options
 from .report import Report
-from .subject import Subject, is_floating, numbers, of_function
+from .subject import Subject, argument_names, is_floating, numbers, of_function
 
 __all__ = ["check_module", "of_module"]
 

@@ -17,7 +17,13 @@ class Options:
     """How to check, with what is drawn by chance."""
 
     def __init__(
-        self, method: Method, rtol: float | None, on_kink: OnKink, mode: Mode, seed: int, allow_zero: bool
+        self,
+        method: Method = "auto",
+        rtol: float | None = None,
+        on_kink: OnKink = "skip",
+        mode: Mode = "auto",
+        seed: int = 0,
+        allow_zero: bool = False,
     ) -> None:
         for name, value, known in (
             ("method", method, ("auto", "complex", "richardson")),

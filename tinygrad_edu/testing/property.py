@@ -16,10 +16,9 @@ from ..ops.generator import get_rng_state, manual_seed, set_rng_state
 from .checks import Options, examine, finish, gradcheck
 from .laws.checking import LAWS, check_laws
 from .modules import of_module
-from .names import argument_names
 from .profiles import PROFILES, current_profile
 from .report import GradcheckError, Report
-from .subject import Subject, name_of, of_function
+from .subject import Subject, argument_names, name_of, of_function
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

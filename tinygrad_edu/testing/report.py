@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
-from .diagnosis.patterns import where_in_words
 from .subject import Input
+from .whereabouts import where_in_words
 
 __all__ = ["Finding", "GradcheckError", "Report"]
 
@@ -40,6 +40,21 @@ class Finding:
     inconclusive: Array
     hint: str = ""
     lost: bool = False
+
+    @classmethod
+    def of(cls, given: Input, gradient: Array, *, lost: bool = False) -> Finding:
+        """A gradient of which nothing has been compared yet.
+
+        Raises:
+            ValueError: if it does not have the shape of the input.
+        """
+        shape = given.value.shape
+        if gradient.shape != shape:
+            raise ValueError(f"the gradient of input {given.name!r} has shape {gradient.shape}, the input {shape}")
+        wrong, checked, inconclusive = [np.zeros(shape, bool) for _ in range(3)]
+        numeric, error = [np.full(shape, np.nan) for _ in range(2)]
+        analytic = gradient.astype(np.float64)
+        return cls(given, analytic, numeric, error, wrong, checked, inconclusive, lost=lost)
 
     @property
     def worst(self) -> tuple[int, ...]:

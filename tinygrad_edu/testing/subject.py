@@ -6,9 +6,11 @@ given cotangents.
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from ..tensors.tensor import Tensor
 
 __all__ = ["Foreign", "Input", "Subject", "name_of", "of_function"]
+
+Pullback: TypeAlias = "Callable[[Sequence[Array]], list[Array | None]]"
 
 
 @dataclass(frozen=True)
@@ -92,15 +96,16 @@ class Subject:
 
     def gradients(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
         """For each checked input the gradient of the sum of outputs times cotangents; None if it is not used."""
+        return self.pullback(arrays)(cotangents)
+
+    def pullback(self, arrays: Sequence[Any]) -> Pullback:
+        """The gradients of one graph, for any cotangents."""
         results, leaves = self.outputs(arrays)
-        return self.pull(results, [leaves[i] for i in self.checked], cotangents)
+        return lambda cotangents: self.pull(results, leaves, cotangents)
 
     def pull(self, results: Sequence[Tensor], leaves: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
-        """The gradients of `leaves`; the graph stays, for another cotangent."""
-        pairs = [(out, c) for out, c in zip(results, cotangents, strict=True) if tracked(out)]
-        if not pairs or not leaves:
-            return [None] * len(leaves)
-        found = grad([p[0] for p in pairs], leaves, [p[1] for p in pairs], retain_graph=True, allow_unused=True)
+        """The gradients of the checked ones among `leaves`; the graph stays, for another cotangent."""
+        found = gradients_of(results, [leaves[i] for i in self.checked], cotangents, retain_graph=True)
         return [None if g is None else numbers(g) for g in found]
 
 
@@ -128,6 +133,9 @@ class Foreign(Subject):
             )
         return [None if parts[i] is None else np.asarray(parts[i]) for i in self.checked]
 
+    def pullback(self, arrays: Sequence[Any]) -> Pullback:
+        return functools.partial(self.gradients, arrays)
+
 
 def of_function(f: Callable[..., Any], inputs: Any, wrt: Any = None, names: Sequence[str] | None = None) -> Subject:
     """A subject of `f` and its arguments.
@@ -137,8 +145,6 @@ def of_function(f: Callable[..., Any], inputs: Any, wrt: Any = None, names: Sequ
         inputs: its arguments: tensors, arrays, floats and nested lists of them; anything else is passed on as it is.
         wrt: the places, or names, of the arguments to check; None for all that are floating.
     """
-    from .names import argument_names
-
     given = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
     called = list(names) if names is not None else argument_names(f, len(given))
     wanted = _places(wrt, called)
@@ -149,6 +155,21 @@ def of_function(f: Callable[..., Any], inputs: Any, wrt: Any = None, names: Sequ
         value = np.asarray(value) if chosen and _real_numbers(value) else value
         made.append(Input(name, value, is_floating(value) and chosen))
     return Subject(name_of(f), f, made)
+
+
+def argument_names(f: Callable[..., Any], count: int) -> list[str]:
+    """The names of the first `count` positional arguments; those of ``*args`` are numbered."""
+    found: list[str] = []
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    for parameter in parameters:
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            found.append(parameter.name)
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            found += [f"{parameter.name}[{i}]" for i in range(count - len(found))]
+    return (found + [f"input {i}" for i in range(len(found), count)])[:count]
 
 
 def _real_numbers(value: Any) -> bool:
@@ -192,6 +213,22 @@ def is_array(value: Any) -> bool:
 def is_floating(value: Any) -> bool:
     """Whether it is an array of real numbers."""
     return is_array(value) and value.dtype.kind == "f"
+
+
+def gradients_of(
+    results: Sequence[Any], leaves: Sequence[Any], cotangents: Sequence[Any], **options: bool
+) -> Sequence[Any]:
+    """The gradients, as tensors, of leaves for those of the results that have a graph; None where there is none."""
+    pairs = [(out, c) for out, c in zip(results, cotangents, strict=True) if tracked(out)]
+    if not pairs or not leaves:
+        return [None] * len(leaves)
+    outputs, seeds = zip(*pairs, strict=True)
+    return grad(outputs, leaves, seeds, allow_unused=True, **options)
+
+
+def or_zeros(gradients: Sequence[Array | None], like: Sequence[Array]) -> list[Array]:
+    """The gradients, with zeros where there is none."""
+    return [np.zeros(a.shape, a.dtype) if g is None else g for g, a in zip(gradients, like, strict=True)]
 
 
 def tracked(value: Any) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinygrad_edu.testing.diagnosis.by_value import where_by_value
-from tinygrad_edu.testing.diagnosis.patterns import Case, Clues
+from tinygrad_edu.testing.diagnosis.clues import Case, Clues
 from tinygrad_edu.testing.report import Finding
 from tinygrad_edu.testing.subject import Input
 

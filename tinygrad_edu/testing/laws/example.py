@@ -12,10 +12,10 @@ from ...autograd.modes import enable_grad
 from ...autograd.running import backward
 from ...dtypes import Array
 from ...engine.graph import Leaf
-from ...engine.recording import make_tensor
+from ...engine.recording import array_of, make_tensor
 from ..differences.numeric import scale_of
 from ..recorded import same_values as same_values
-from ..subject import Subject, floating_outputs, is_array, is_floating
+from ..subject import Subject, floating_outputs, is_array, is_floating, or_zeros
 from ..whereabouts import index_text
 
 __all__ = ["LAWS", "Example", "Law", "NotApplicable", "law", "same_values"]
@@ -100,7 +100,7 @@ class Example:
         """The gradients of the checked inputs at other numbers, or of another function; zeros for None."""
         subject = subject or self.subject
         found = subject.gradients(arrays, cotangents)
-        return [np.zeros(arrays[i].shape) if g is None else g for i, g in zip(subject.checked, found, strict=True)]
+        return or_zeros(found, [arrays[i] for i in subject.checked])
 
     def record(self, arrays: Sequence[Any], constant: int | None = None) -> tuple[list[Any], list[Any]]:
         """The outputs with their graph and the leaves, made of the arrays as they are; one may be held constant."""
@@ -125,8 +125,7 @@ class Example:
 
     def kept(self, leaves: Sequence[Any]) -> list[Array]:
         """What backward passes have left in the `.grad` of the checked inputs."""
-        held = [leaves[i] for i in self.checked]
-        return [np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.array for leaf in held]
+        return or_zeros([array_of(leaves[i].grad) for i in self.checked], [leaves[i].array for i in self.checked])
 
     def another_point(self) -> list[Any]:
         """The arguments, a little elsewhere."""

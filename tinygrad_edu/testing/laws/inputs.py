@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd.running import grad
 from ...dtypes import Array
 from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Leaf
-from ...engine.recording import make_tensor
+from ...engine.recording import array_of, make_tensor
 from ..dtype_drift import gradient_drift
-from ..subject import is_array, is_floating
+from ..subject import gradients_of, is_array, is_floating, or_zeros
 from .example import Example, NotApplicable, law, same_values
 
 __all__ = [
@@ -120,11 +119,8 @@ def _with_layout(
     seeds = [layout(c) for c in example.cotangents]
     try:
         results, leaves = example.record(given)
-        pairs = [(out, c) for out, c in zip(results, seeds, strict=True) if out.source is not None]
         held = [leaves[i] for i in example.checked]
-        found: Any = [None] * len(held)
-        if pairs:
-            found = grad([p[0] for p in pairs], held, [p[1] for p in pairs], allow_unused=True)
+        found = gradients_of(results, held, seeds)
     except Exception as error:
         return f"it raised {type(error).__name__}: {error}"
     for one, now, before in zip(example.subject.inputs, given, arrays, strict=True):
@@ -132,8 +128,7 @@ def _with_layout(
             return f"input {one.name!r} was changed"
     if not all(np.array_equal(now, before) for now, before in zip(seeds, example.cotangents, strict=True)):
         return "a cotangent was changed"
-    gradients = [np.zeros(leaf.shape) if g is None else g.array for g, leaf in zip(found, held, strict=True)]
-    return example.unlike(gradients, expected)
+    return example.unlike(or_zeros([array_of(g) for g in found], example.gradients), expected)
 
 
 def _with_gaps(a: Array) -> Array:
@@ -182,13 +177,10 @@ def fused_is_composed(example: Example) -> str | None:
     values = other.values(arrays)
     if not same_values(example.values, values):
         return "its values are not those of the composed function"
-    spread: dict[int, Array | None] = dict(zip(other.checked, other.gradients(arrays, example.cotangents), strict=True))
+    spread = dict(zip(other.checked, example.pull(arrays, example.cotangents, other), strict=True))
     expected = []
-    for k, place in enumerate(example.checked):
-        g = spread.get(place - shared)
-        expected.append(
-            example.gradients[k] if place < shared else np.zeros(example.arrays[place].shape) if g is None else g
-        )
+    for place, ours in zip(example.checked, example.gradients, strict=True):
+        expected.append(ours if place < shared else spread.get(place - shared, np.zeros(ours.shape)))
     return example.unlike(example.gradients, expected)
 
 
@@ -278,7 +270,7 @@ def same_tensor_twice(example: Example) -> str | None:
         leaf: Any = make_tensor(arrays[i].copy(), Leaf(arrays[i].shape, arrays[i].dtype))
         results = example.rerun([leaf if k in (i, j) else x for k, x in enumerate(arrays)])
         example.run(results, example.cotangents)
-        once = np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.array
+        (once,) = or_zeros([array_of(leaf.grad)], [a])
         text = example.differ(once, np.asarray(a + b), float(np.max(np.abs(a) + np.abs(b), initial=0.0)))
         if text:
             first, second = (example.subject.inputs[place].name for place in (i, j))

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd.running import grad
 from ...dtypes import Array
+from ...engine.recording import array_of
 from ...tensors.creation import tensor
-from ..differences.numeric import richardson, scale_of
+from ..differences.numeric import scale_of
+from ..differences.point import Change, Point, judge
+from ..subject import gradients_of, or_zeros, tracked
 from .example import Example, NotApplicable, law, same_values
 
 __all__ = [
@@ -29,13 +31,7 @@ def linear_in_cotangent(example: Example) -> str | None:
     less 3 times those of v, those of 0 are 0, and those of the parts of u are the parts of those of u.
     """
     u, v = example.cotangents, example.other_cotangents()
-    results, leaves = example.subject.outputs(example.arrays)
-    held = [leaves[i] for i in example.checked]
-
-    def pull(seeds: list[Array]) -> list[Array]:
-        found = example.subject.pull(results, held, seeds)
-        return [np.zeros(leaf.shape) if g is None else g for g, leaf in zip(found, held, strict=True)]
-
+    pull = Point.of(example.subject, example.arrays, example.values, u).pull
     by_u, by_v = pull(u), pull(v)
     together = pull([np.asarray(2 * a - 3 * b) for a, b in zip(u, v, strict=True)])
     expected = [np.asarray(2 * a - 3 * b) for a, b in zip(by_u, by_v, strict=True)]
@@ -62,44 +58,24 @@ def adjoint_identity(example: Example) -> str | None:
     usable = 0
     for _ in range(3):
         u = example.other_cotangents()
-        points = [example.arrays[i] for i in example.checked]
-        directions = [np.asarray(example.rng.normal(size=x.shape) * scale_of(x)) for x in points]
-        terms = [g * d for g, d in zip(example.pull(example.arrays, u), directions, strict=True)]
+        point = Point.of(example.subject, example.arrays, example.values, u)
+        directions = [np.asarray(example.rng.normal(size=x.shape) * scale_of(x)) for x in point.arrays]
+        terms = [g * d for g, d in zip(point.pull(u), directions, strict=True)]
         ours, size = math.fsum([float(t.sum()) for t in terms]), float(sum([np.abs(t).sum() for t in terms]))
-        along = _Along(example, u, directions)
-        slope = richardson(along, np.zeros(()), along.magnitude, enough=1e-9 * size + 1e-300)
-        value, error = float(slope.value), float(slope.error)
-        if slope.kink or not math.isfinite(error) or error > 1e-5 * max(size, abs(value)) + 1e-9 * along.magnitude():
+        change = Change(point, point.line(directions))
+        slope = change.slope(1e-9 * size + 1e-300)
+        noise = 1e-14 * change.magnitude()
+        precision = 1e-5 * max(size, abs(float(slope.value))) + 1e-9 * change.magnitude()
+        wrong, exact = judge(ours, slope, tolerance=1e-9 * size, noise=noise, precision=precision)
+        if not exact:
             continue
         usable += 1
         example.compared += 1
-        if abs(value - ours) > 1e-9 * size + 8 * error + 1e-14 * along.magnitude():
-            return f"⟨Jv, u⟩ is {value:.10g} ± {error:.1g}, but ⟨v, Jᵀu⟩ is {ours:.10g}"
+        if wrong:
+            return f"⟨Jv, u⟩ is {slope.value:.10g} ± {slope.error:.1g}, but ⟨v, Jᵀu⟩ is {ours:.10g}"
     if not usable:
         raise NotApplicable("there is no usable numeric derivative here")
     return None
-
-
-class _Along:
-    """By how much the outputs, times u, change along a direction; the differences are taken before the sum."""
-
-    def __init__(self, example: Example, u: list[Array], directions: list[Array]) -> None:
-        self._example = example
-        self._u = u
-        self._directions = directions
-        self._magnitude = 0.0
-
-    def __call__(self, step: float) -> Array:
-        arrays = list(self._example.arrays)
-        for place, d in zip(self._example.checked, self._directions, strict=True):
-            arrays[place] = np.asarray(arrays[place] + step * d)
-        triples = list(zip(self._example.subject.values(arrays), self._example.values, self._u, strict=True))
-        self._magnitude = math.sqrt(sum([float(np.square(old * c).sum()) for _, old, c in triples]))
-        return np.asarray(math.fsum([float(((new - old) * c).sum()) for new, old, c in triples]))
-
-    def magnitude(self) -> float:
-        """The size of what changes, of which rounding is a share."""
-        return self._magnitude
 
 
 @law
@@ -166,14 +142,12 @@ def deterministic(example: Example) -> str | None:
 def unused_input(example: Example) -> str | None:
     """A tensor that the function does not read has the gradient None, and the other gradients are as without it."""
     results, leaves = example.subject.outputs(example.arrays)
-    stranger = tensor(np.ones(3), requires_grad=True)
-    pairs = [(out, c) for out, c in zip(results, example.cotangents, strict=True) if out.source is not None]
-    if not pairs:
+    if not any(map(tracked, results)):
         raise NotApplicable("no output depends on any input")
-    held = [leaves[i] for i in example.checked]
-    *found, none = grad([p[0] for p in pairs], [*held, stranger], [p[1] for p in pairs], allow_unused=True)
+    held = [*[leaves[i] for i in example.checked], tensor(np.ones(3), requires_grad=True)]
+    *found, none = gradients_of(results, held, example.cotangents)
     example.compared += 1
     if none is not None:
         return f"a tensor that is not used has the gradient {none.tolist()}"
-    gradients = [np.zeros(leaf.shape) if g is None else g.array for g, leaf in zip(found, held, strict=True)]
+    gradients = or_zeros([array_of(g) for g in found], [leaf.array for leaf in held[:-1]])
     return example.unlike(gradients, example.gradients)

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import inspect
 import keyword
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from ...dtypes import Array
 from ...nn.module.module import Module
+from ..options import Options
+from ..report import Report
 from ..subject import Foreign, Subject, is_array, is_floating
 from .program import Program, literal
 from .shrinking import smaller
-
-if TYPE_CHECKING:
-    from ..checks import Options
-    from ..report import Report
 
 __all__ = ["NUMBERS", "source"]
 
 NUMBERS = 60  # so many are written out; more are made fewer if that can be done, or left to be filled in
 
 
-def source(subject: Subject, report: Report, options: Options, cotangent: Any = None) -> str:
+def source(
+    subject: Subject, report: Report, options: Options, cotangent: Any, check: Callable[[Subject], Report]
+) -> str:
     """A program that fails as the check did, when pasted into a file; what it cannot contain is marked ``...``.
 
     A function that can be imported is imported; any other one is written out from its source code, with what
@@ -35,6 +35,7 @@ def source(subject: Subject, report: Report, options: Options, cotangent: Any = 
         report: what was found.
         options: how it was checked.
         cotangent: the one that was given to the check; None for a random one.
+        check: checks another subject in the same way.
 
     >>> import numpy as np, tinygrad_edu as tg
     >>> from tinygrad_edu.testing import GradcheckError, gradcheck
@@ -55,7 +56,7 @@ def source(subject: Subject, report: Report, options: Options, cotangent: Any = 
     module = _module_of(subject)
     own = _own(subject, module)
     if cotangent is None and _numbers(subject, own) > NUMBERS:
-        found = smaller(subject, report, options, own, NUMBERS)
+        found = smaller(subject, report, check, own, NUMBERS)
         if found is not None:
             subject = found
             program.comments.append("# smaller inputs, which fail as well")
@@ -127,10 +128,9 @@ def _options(
         found.append(f"cotangent={_cotangent(cotangent, program)}")
     if report.order != 1:
         found.append(f"order={report.order}")
-    defaults = {"method": "auto", "rtol": 1e-8, "on_kink": "skip", "mode": "auto", "allow_zero": False}
-    found += [
-        f"{name}={getattr(options, name)!r}" for name, usual in defaults.items() if getattr(options, name) != usual
-    ]
+    usual = Options(seed=options.seed)
+    changed = [name for name in inspect.signature(Options).parameters if getattr(options, name) != getattr(usual, name)]
+    found += [f"{name}={getattr(options, name)!r}" for name in changed]
     if any(is_floating(given.value) and not given.checked for given in subject.inputs):
         names: Sequence[Any] = [given.name for given in subject.inputs if given.checked]
         found.append(f"wrt={list(names)!r}")
