@@ -56,7 +56,7 @@ def _first(subject: Subject, arrays: Sequence[Any], sought: Callable[[np.dtype[A
         finally:
             mode.recording = before
 
-    Subject(subject.name, observed, subject.inputs, subject.kind, subject.used).outputs(arrays)
+    Subject(subject.name, observed, subject.inputs, subject.used).outputs(arrays)
     return found[0] if found else ""
 
 

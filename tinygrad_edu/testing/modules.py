@@ -17,7 +17,7 @@ from .options import Method, Mode, OnKink, Options
 from .report import Report
 from .subject import Subject, argument_names, is_floating, numbers, of_function
 
-__all__ = ["check_module", "of_module"]
+__all__ = ["check_module", "of_module", "subject_of"]
 
 
 def check_module(
@@ -103,8 +103,15 @@ def of_module(module: Module, inputs: Sequence[Any], wrt: Any = None, seed: int 
             return module(*given[len(parameters) :])
 
     subject = of_function(function, [*map(numbers, parameters), *inputs], wrt, [*learnt, *names])
-    subject.name, subject.kind = type(module).__name__, "module"
+    subject.name, subject.module, subject.own = type(module).__name__, module, len(parameters)
     return subject
+
+
+def subject_of(f: Any, inputs: Any, wrt: Any, seed: int) -> Subject:
+    """A module or a function as a subject; the inputs as for `gradcheck`."""
+    if not isinstance(f, Module):
+        return of_function(f, inputs, wrt)
+    return of_module(f, list(inputs) if isinstance(inputs, tuple | list) else [inputs], wrt, seed)
 
 
 @contextmanager
@@ -159,18 +166,13 @@ def _generators(module: Module) -> list[Any]:
 
 
 def _generator_keeper(generator: Any) -> Callable[[], None]:
-    if isinstance(generator, Generator):
-        state, numpy = generator.get_state(), generator.numpy
+    """The function that gives a source of random numbers the state back that it has now."""
+    numpy = generator.numpy if isinstance(generator, Generator) else generator
+    bits, state, kept = numpy.bit_generator, numpy.bit_generator.state, dict(getattr(generator, "__dict__", {}))
 
-        def put_back() -> None:
-            generator.numpy = numpy
-            generator.set_state(state)
+    def put_back() -> None:
+        if kept:
+            vars(generator).update(kept)
+        bits.state = state
 
-        return put_back
-    bits = generator.bit_generator
-    numbers_state = bits.state
-
-    def put_bits_back() -> None:
-        bits.state = numbers_state
-
-    return put_bits_back
+    return put_back

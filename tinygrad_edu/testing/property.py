@@ -15,10 +15,10 @@ from ..nn.module.module import Module
 from ..ops.generator import get_rng_state, manual_seed, set_rng_state
 from .checks import Options, examine, finish, gradcheck
 from .laws.checking import LAWS, check_laws
-from .modules import of_module
+from .modules import subject_of
 from .profiles import PROFILES, current_profile
 from .report import GradcheckError, Report
-from .subject import Subject, argument_names, name_of, of_function
+from .subject import Subject, argument_names, name_of
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -140,9 +140,7 @@ class _Plan:
     options: Mapping[str, Any]
 
     def subject(self, target: Any, arguments: Sequence[Any]) -> Subject:
-        if isinstance(target, Module):
-            return of_module(target, arguments, self.options["wrt"], self.options["seed"])
-        return of_function(target, arguments, self.options["wrt"])
+        return subject_of(target, tuple(arguments), self.options["wrt"], self.options["seed"])
 
     def how(self, **other: Any) -> tuple[Options, Any, int]:
         """How to check, with some options changed."""

@@ -57,15 +57,17 @@ class Subject:
         name: what to call it.
         function: called with tensors (and whatever else was given), gives a tensor or several.
         inputs: its arguments.
-        kind: "function", "module" or "vjp".
         used: what is known of how often it has been computed.
+        module: the module whose parameters and inputs are its inputs; None if it is of a function.
+        own: how many of the inputs, the first ones, are the module's parameters.
     """
 
     name: str
     function: Callable[..., Any]
     inputs: Sequence[Input]
-    kind: str = "function"
     used: list[int] = field(default_factory=lambda: [0])
+    module: Any = None
+    own: int = 0
 
     @property
     def checked(self) -> list[int]:
@@ -98,6 +100,10 @@ class Subject:
         """For each checked input the gradient of the sum of outputs times cotangents; None if it is not used."""
         return self.pullback(arrays)(cotangents)
 
+    def full_gradients(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array]:
+        """The same, with zeros where there is none."""
+        return or_zeros(self.gradients(arrays, cotangents), [arrays[i] for i in self.checked])
+
     def pullback(self, arrays: Sequence[Any]) -> Pullback:
         """The gradients of one graph, for any cotangents."""
         results, leaves = self.outputs(arrays)
@@ -115,7 +121,7 @@ class Foreign(Subject):
     def __init__(
         self, name: str, forward: Callable[..., Any], vjp: Callable[..., Any], inputs: Sequence[Input]
     ) -> None:
-        super().__init__(name, forward, inputs, "vjp")
+        super().__init__(name, forward, inputs)
         self.vjp = vjp
 
     def values(self, arrays: Sequence[Any]) -> list[Array]:

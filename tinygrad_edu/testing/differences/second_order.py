@@ -11,7 +11,7 @@ from ...autograd.modes import enable_grad, is_grad_enabled
 from ...dtypes import Array
 from ...engine.recording import TensorBase, make_tensor
 from ...tensors.creation import tensor
-from ..subject import Input, Subject, floating_outputs, gradients_of, is_floating
+from ..subject import Foreign, Input, Subject, floating_outputs, gradients_of, is_floating
 from .cotangents import cotangents_for
 
 __all__ = ["at_gradients", "of_gradients"]
@@ -32,7 +32,7 @@ def of_gradients(subject: Subject, cotangents: Sequence[Array]) -> Subject:
     Raises:
         TypeError: if `subject` has a backward in plain NumPy, which has no derivative here.
     """
-    if subject.kind == "vjp":
+    if isinstance(subject, Foreign):
         raise TypeError(
             f"{subject.name}: there is no second derivative of a backward in plain NumPy: check a function of tensors"
         )
@@ -53,7 +53,7 @@ def of_gradients(subject: Subject, cotangents: Sequence[Array]) -> Subject:
 
     names = ["cotangent"] if len(cotangents) == 1 else [f"cotangent {k}" for k in range(len(cotangents))]
     seeds = [Input(name, c, True) for name, c in zip(names, cotangents, strict=True)]
-    return Subject(subject.name, gradients, [*subject.inputs, *seeds], subject.kind, subject.used)
+    return Subject(subject.name, gradients, [*subject.inputs, *seeds], subject.used)
 
 
 def at_gradients(subject: Subject, cotangent: Any, rng: np.random.Generator) -> tuple[Subject, Any]:

@@ -8,12 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ...nn.module.module import Module
 from ..comparison import reference_for
 from ..differences.cotangents import cotangents_for
-from ..modules import of_module
+from ..modules import subject_of
 from ..report import GradcheckError, Report
-from ..subject import Subject, of_function
+from ..subject import Subject
 from . import batches as laws_of_batches
 from . import inputs as laws_of_inputs
 from . import passes as laws_of_passes
@@ -119,12 +118,10 @@ def check_laws(
     ['linear_in_cotangent']
     """
     chosen = _chosen(laws)
-    given = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
-    subject = of_module(f, given, wrt, seed) if isinstance(f, Module) else of_function(f, inputs, wrt)
-    own = len(subject.inputs) - len(given)  # parameters, which come first
+    subject = subject_of(f, inputs, wrt, seed)
     report = LawsReport(subject.name, mode="laws", method="laws")
     with np.errstate(all="ignore"):
-        example = _example(report, subject, own, batched, composed, inputs, cotangent, seed)
+        example = _example(report, subject, batched, composed, inputs, cotangent, seed)
         if example is not None:
             if not allow_zero and not any(g.any() for g in example.gradients):
                 report.problems.append(
@@ -152,7 +149,6 @@ def _chosen(laws: Literal["all"] | Sequence[str]) -> list[str]:
 def _example(
     report: Report,
     subject: Subject,
-    own: int,
     batched: Any,
     composed: Any,
     inputs: Any,
@@ -172,11 +168,12 @@ def _example(
         return None
     rng = np.random.default_rng(seed)
     seeds = cotangents_for(values, cotangent, rng)
-    other = None if composed is None else reference_for(subject, own, composed, inputs, seed)
-    return Example(subject, arrays, seeds, values, rng, _batched(subject, own, batched), other)
+    other = None if composed is None else reference_for(subject, composed, inputs, seed)
+    return Example(subject, arrays, seeds, values, rng, _batched(subject, batched), other)
 
 
-def _batched(subject: Subject, own: int, batched: Any) -> list[int]:
+def _batched(subject: Subject, batched: Any) -> list[int]:
+    own = subject.own
     names = [given.name for given in subject.inputs]
     places = []
     for one in [batched] if isinstance(batched, int | str) else list(batched or ()):

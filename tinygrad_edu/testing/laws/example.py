@@ -98,9 +98,7 @@ class Example:
 
     def pull(self, arrays: Sequence[Any], cotangents: Sequence[Array], subject: Subject | None = None) -> list[Array]:
         """The gradients of the checked inputs at other numbers, or of another function; zeros for None."""
-        subject = subject or self.subject
-        found = subject.gradients(arrays, cotangents)
-        return or_zeros(found, [arrays[i] for i in subject.checked])
+        return (subject or self.subject).full_gradients(arrays, cotangents)
 
     def record(self, arrays: Sequence[Any], constant: int | None = None) -> tuple[list[Any], list[Any]]:
         """The outputs with their graph and the leaves, made of the arrays as they are; one may be held constant."""

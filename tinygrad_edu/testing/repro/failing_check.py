@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ...dtypes import Array
-from ...nn.module.module import Module
 from ..options import Options
 from ..report import Report
 from ..subject import Foreign, Subject, is_array, is_floating
@@ -53,14 +52,13 @@ def source(
     <BLANKLINE>
     """
     program = Program()
-    module = _module_of(subject)
-    own = _own(subject, module)
+    module, own = subject.module, subject.own
     if cotangent is None and _numbers(subject, own) > NUMBERS:
         found = smaller(subject, report, check, own, NUMBERS)
         if found is not None:
             subject = found
             program.comments.append("# smaller inputs, which fail as well")
-    called = _callee(subject, module, program)
+    called = _callee(subject, program)
     names = _inputs(subject, own, program)
     if module is None and not (len(names) == 1 and is_array(subject.inputs[0].value)):
         given = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
@@ -73,26 +71,13 @@ def source(
     return program.text()
 
 
-def _module_of(subject: Subject) -> Module | None:
-    """The module that `check_module` was called with."""
-    if subject.kind != "module":
-        return None
-    found = inspect.getclosurevars(subject.function).nonlocals.get("module")
-    return found if isinstance(found, Module) else None
-
-
-def _own(subject: Subject, module: Module | None) -> int:
-    """From which input on they are those that the user passed: a module's parameters come before."""
-    return 0 if module is None else sum(1 for p in module.parameters() if p.requires_grad)
-
-
 def _numbers(subject: Subject, own: int) -> int:
     return sum([given.value.size for given in subject.inputs[own:] if is_array(given.value)])
 
 
-def _callee(subject: Subject, module: Module | None, program: Program) -> str:
-    if module is not None:
-        return program.bind("model", module)
+def _callee(subject: Subject, program: Program) -> str:
+    if subject.module is not None:
+        return program.bind("model", subject.module)
     called = program.name_for(subject.function, "f")
     if not isinstance(subject, Foreign):
         return called
