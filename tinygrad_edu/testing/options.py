@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -13,29 +14,21 @@ Method = Literal["auto", "complex", "richardson"]
 OnKink = Literal["skip", "error", "convention"]
 
 
+@dataclass
 class Options:
-    """How to check, with what is drawn by chance."""
+    """How to check, with what is drawn by chance; see `gradcheck`."""
 
-    def __init__(
-        self,
-        method: Method = "auto",
-        rtol: float | None = None,
-        on_kink: OnKink = "skip",
-        mode: Mode = "auto",
-        seed: int = 0,
-        allow_zero: bool = False,
-    ) -> None:
-        for name, value, known in (
-            ("method", method, ("auto", "complex", "richardson")),
-            ("on_kink", on_kink, ("skip", "error", "convention")),
-            ("mode", mode, ("auto", "full", "project")),
-        ):
+    method: Method = "auto"
+    rtol: Any = None
+    on_kink: OnKink = "skip"
+    mode: Mode = "auto"
+    seed: int = 0
+    allow_zero: bool = False
+
+    def __post_init__(self) -> None:
+        for name, known in (("method", get_args(Method)), ("on_kink", get_args(OnKink)), ("mode", get_args(Mode))):
+            value = getattr(self, name)
             if value not in known:
                 raise ValueError(f"gradcheck: {name}={value!r} is not known: use {', '.join(map(repr, known))}")
-        self.method = method
-        self.rtol: float = 1e-8 if rtol is None else float(rtol)
-        self.on_kink = on_kink
-        self.mode = mode
-        self.allow_zero = allow_zero
-        self.rng: np.random.Generator = np.random.default_rng(seed)
-        self.seed = seed
+        self.rtol = 1e-8 if self.rtol is None else float(self.rtol)
+        self.rng: np.random.Generator = np.random.default_rng(self.seed)

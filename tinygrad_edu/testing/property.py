@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from ..nn.module.module import Module
 from ..ops.generator import get_rng_state, manual_seed, set_rng_state
 from .checks import Options, examine, finish, gradcheck
-from .laws.checking import LAWS, check_laws
+from .laws.checking import check_laws, chosen_laws
 from .modules import subject_of
 from .profiles import PROFILES, current_profile
 from .report import GradcheckError, Report
@@ -117,12 +117,9 @@ def gradient_property(
     unknown = set(options) - set(_PLAN)
     if unknown:
         raise TypeError(f"gradient_property() got unexpected options {', '.join(sorted(unknown))}")
-    missing = [] if laws == "all" else [name for name in laws if name not in LAWS]
-    if missing:
-        raise ValueError(f"gradient_property: there is no law {missing[0]!r}; the laws are {', '.join(LAWS)}")
+    plan = _Plan(chosen_laws(laws, "gradient_property"), batched, composed, {**_PLAN, **options})
     if profile is not None and profile not in PROFILES:
         raise ValueError(f"gradient_property: profile={profile!r}: use {', '.join(map(repr, PROFILES))}")
-    plan = _Plan(laws, batched, composed, {**_PLAN, **options})
 
     def decorate(function: Any) -> GradientTest:
         return _test(function, given, plan, profile, max_examples, sys._getframe(1).f_globals.get("__name__", ""))
@@ -134,7 +131,7 @@ def gradient_property(
 class _Plan:
     """What is checked of each example."""
 
-    laws: Literal["all"] | Sequence[str]
+    laws: Sequence[str]
     batched: Any
     composed: Any
     options: Mapping[str, Any]
@@ -153,7 +150,7 @@ class _Plan:
         nothing = _nothing(report, self.options["allow_zero"])
         if not report.ok and not nothing:
             raise GradcheckError(report)
-        laws = list(LAWS) if self.laws == "all" else list(self.laws)
+        laws = list(self.laws)
         if report.inconclusive and "adjoint_identity" in laws:
             laws.remove("adjoint_identity")  # the only law that takes differences, which a kink spoils
         if laws:
@@ -290,17 +287,18 @@ def _strategies(
     function: Any, given: Any, bound: bool
 ) -> tuple[dict[str, Any], Callable[[Mapping[str, Any]], list[Any]]]:
     """Strategies by name, and how the arguments are made of what they give."""
+    several = isinstance(given, Mapping | Sequence)
     if isinstance(given, Mapping):
-        return dict(given), lambda values: [values[name] for name in given]
-    if isinstance(given, Sequence):
-        names = _names(function, len(given), bound)
-        return dict(zip(names, given, strict=True)), lambda values: [values[name] for name in names]
-    (name,) = _names(function, 1, bound)
+        named = dict(given)
+    else:
+        parts = list(given) if several else [given]
+        named = dict(zip(_names(function, len(parts), bound), parts, strict=True))
 
     def arguments(values: Mapping[str, Any]) -> list[Any]:
-        return list(values[name]) if isinstance(values[name], tuple) else [values[name]]
+        found = [values[name] for name in named]
+        return list(found[0]) if not several and isinstance(found[0], tuple) else found
 
-    return {name: given}, arguments
+    return named, arguments
 
 
 def _names(function: Any, count: int, bound: bool) -> list[str]:

@@ -87,14 +87,17 @@ class Subject:
 
     def outputs(self, arrays: Sequence[Any]) -> tuple[list[Tensor], list[Any]]:
         """The outputs with their graph, and the inputs as the leaves and constants that they were computed from."""
-        self.used[0] += 1
         leaves = [
             tensor(a, requires_grad=given.checked and is_floating(a)) if is_array(a) else a
             for a, given in zip(arrays, self.inputs, strict=True)
         ]
+        return self.run(leaves), leaves
+
+    def run(self, leaves: Sequence[Any]) -> list[Tensor]:
+        """The outputs with their graph, for tensors that are there already."""
+        self.used[0] += 1
         with enable_grad():
-            results = floating_outputs(self.function(*leaves))
-        return results, leaves
+            return floating_outputs(self.function(*leaves))
 
     def gradients(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
         """For each checked input the gradient of the sum of outputs times cotangents; None if it is not used."""
@@ -153,7 +156,7 @@ def of_function(f: Callable[..., Any], inputs: Any, wrt: Any = None, names: Sequ
     """
     given = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
     called = list(names) if names is not None else argument_names(f, len(given))
-    wanted = _places(wrt, called)
+    wanted = None if wrt is None else places_of(wrt, called, "wrt")
     made = []
     for i, (name, value) in enumerate(zip(called, given, strict=True)):
         value = numbers(value) if isinstance(value, TensorBase) else value
@@ -189,17 +192,20 @@ def _real_numbers(value: Any) -> bool:
     return all(isinstance(one, float | int) for one in flat) and any(isinstance(one, float) for one in flat)
 
 
-def _places(wrt: Any, names: Sequence[str]) -> set[int] | None:
-    if wrt is None:
-        return None
-    places = set()
-    for one in [wrt] if isinstance(wrt, int | str) else list(wrt):
+def places_of(chosen: Any, names: Sequence[str], keyword: str) -> list[int]:
+    """The places of inputs that are given by their places, from either end, or their names.
+
+    Raises:
+        ValueError: naming the keyword, for one that there is not.
+    """
+    places = []
+    for one in [chosen] if isinstance(chosen, int | str) else list(chosen or ()):
         if isinstance(one, str) and one in names:
-            places.add(list(names).index(one))
+            places.append(list(names).index(one))
         elif isinstance(one, int) and -len(names) <= one < len(names):
-            places.add(one % len(names))
+            places.append(one % len(names))
         else:
-            raise ValueError(f"wrt={one!r}: the inputs are {', '.join(names)}")
+            raise ValueError(f"{keyword}={one!r}: the inputs are {', '.join(names)}")
     return places
 
 

@@ -38,17 +38,14 @@ def detached(subject: Subject, arrays: Sequence[Any], findings: Sequence[Finding
     """
     of, reached = tape.of, set(tape.order())
     text = _changed_between(tape, of, reached)
-    for place, index, name in [] if text else _moves(subject, arrays, findings):
-        moved = list(arrays)
-        moved[place] = arrays[place].copy()
-        moved[place][index] += _STEP * scale_of(arrays[place][index])
+    for place, index, who in [] if text else _moves(subject, arrays, findings):
         try:
-            other = tape_of(subject, moved)
+            other, _ = _beside(subject, arrays, place, index, 1.0)
         except Exception:  # the function does not take the moved input
             continue
-        text = _left(tape, other, reached, f"{name}{index_text(index)}")
+        text = _left(tape, other, reached, who)
         if text:
-            return text
+            break
     return text
 
 
@@ -60,19 +57,13 @@ def together(
     At a tie between operands, or within one, the rule for each by itself may give anything between two slopes.
     """
     reached = set(tape.order())
-    for place, index, name in _moves(subject, arrays, findings):
-        tapes = []
-        step = _STEP * float(scale_of(arrays[place][index]))
-        for by in (step, -step):
-            moved = list(arrays)
-            moved[place] = arrays[place].copy()
-            moved[place][index] += by
-            tapes.append(tape_of(subject, moved))
-        for call, above, below in zip(tape.calls, *[t.calls for t in tapes], strict=False):
+    for place, index, who in _moves(subject, arrays, findings):
+        (right, step), (left, _) = (_beside(subject, arrays, place, index, side) for side in (1.0, -1.0))
+        for call, above, below in zip(tape.calls, right.calls, left.calls, strict=False):
             if not call.name == above.name == below.name:
                 break
             if call.node in reached and not getattr(call.node.op, "symmetric", False):
-                text = _adds_up(call, above, below, step, rng, f"{name}{index_text(index)}")
+                text = _adds_up(call, above, below, step, rng, who)
                 if text:
                     return text
     return ""
@@ -104,11 +95,22 @@ def _adds_up(call: Call, above: Call, below: Call, step: float, rng: np.random.G
 def _moves(
     subject: Subject, arrays: Sequence[Any], findings: Sequence[Finding]
 ) -> list[tuple[int, tuple[int, ...], str]]:
-    """Which elements to move: the worst wrong one of each input; if none is known, the first of each."""
+    """Which elements to move, and their names: the worst wrong one of each input, or the first of each."""
     places = {id(subject.inputs[i]): i for i in subject.checked}
-    wrong = [(places[id(f.input)], f.worst, f.input.name) for f in findings if f.wrong.any() and id(f.input) in places]
-    first = [(i, (0,) * arrays[i].ndim, subject.inputs[i].name) for i in subject.checked if arrays[i].size]
-    return wrong or first
+    wrong = [(places[id(f.input)], f.worst) for f in findings if f.wrong.any() and id(f.input) in places]
+    first = [(i, (0,) * arrays[i].ndim) for i in subject.checked if arrays[i].size]
+    return [(place, at, f"{subject.inputs[place].name}{index_text(at)}") for place, at in wrong or first]
+
+
+def _beside(
+    subject: Subject, arrays: Sequence[Any], place: int, index: tuple[int, ...], side: float
+) -> tuple[Tape, float]:
+    """What is computed with one element moved a little to one side, and how far."""
+    step = _STEP * float(scale_of(arrays[place][index]))
+    moved = list(arrays)
+    moved[place] = arrays[place].copy()
+    moved[place][index] += side * step
+    return tape_of(subject, moved), step
 
 
 def _left(tape: Tape, other: Tape, reached: set[Link], who: str) -> str:

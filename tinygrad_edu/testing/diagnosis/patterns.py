@@ -76,11 +76,15 @@ def _not_finite(case: Case) -> str:
 
 
 def _almost(case: Case) -> str:
-    a, n = case.analytic[case.wrong], case.numeric[case.wrong]
-    gap = float((np.abs(a - n) / np.maximum(np.abs(n), 1e-3 * case.typical)).max())
+    gap = _relative_gap(case)
     if not 0 < gap < 3e-5:
         return ""
     return f"they agree to {-math.log10(gap):.0f} digits: float32 on the way, or a constant with too few digits?"
+
+
+def _relative_gap(case: Case) -> float:
+    a, n = case.analytic[case.wrong], case.numeric[case.wrong]
+    return float((np.abs(a - n) / np.maximum(np.abs(n), 1e-3 * case.typical)).max())
 
 
 def _factor(case: Case) -> str:
@@ -223,8 +227,7 @@ def _factor_by_axis(case: Case) -> str:
 
 
 def _roughly(case: Case) -> str:
-    a, n = case.analytic[case.wrong], case.numeric[case.wrong]
-    gap = float((np.abs(a - n) / np.maximum(np.abs(n), 1e-3 * case.typical)).max())
+    gap = _relative_gap(case)
     if not gap < 3e-3 or case.wrong.sum() < 3:
         return ""
     return f"they agree to {-math.log10(gap):.0f} digits: float16 on the way, or an approximation?"

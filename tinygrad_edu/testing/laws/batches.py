@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ _DENSE = 10**6  # the most numbers to write out of per-sample gradients
 
 
 @law
-def batch_is_sum_of_samples(example: Example) -> str | None:
+def batch_is_sum_of_samples(example: Example) -> Iterator[str | None]:
     """The gradient of a shared input is the sum of those of the samples, each computed alone, and a sample's own
     gradient is the same in the batch; and `losses.backward(per_sample=True)` finds each of them.
     """
@@ -26,18 +26,16 @@ def batch_is_sum_of_samples(example: Example) -> str | None:
     groups = [np.array([m]) for m in range(count)]
     rows = _kinds(example, groups)
     alone = [example.pull(_taken(example, g), _seeds(example, rows, g)) for g in groups]
-    text = _sums(example, groups, alone)
-    if text or not all(rows):
-        return text
+    yield _sums(example, groups, alone)
     results, leaves = example.record(example.arrays)
-    terms = [(out * tensor(c)).reshape(count, -1).sum(1) for out, c in zip(results, example.cotangents, strict=True)]
-    losses = sum(terms[1:], terms[0])
-    if losses.source is None:
-        return None
+    terms = [(out * tensor(c)).reshape(count, -1).sum(1) for out, c in zip(results, example.cotangents) if all(rows)]
+    losses = sum(terms[1:], terms[0]) if terms else None
+    if losses is None or losses.source is None:
+        return
     try:
         losses.backward(per_sample=True)
     except SampleCouplingError:  # it goes by the graph, and the graph may be more coupled than the numbers are
-        return None
+        return
     for k, place in enumerate(example.checked):
         leaf = leaves[place]
         if place in example.batched or leaf.grad is None or count * leaf.array.size > _DENSE:
@@ -45,9 +43,7 @@ def batch_is_sum_of_samples(example: Example) -> str | None:
         stack = np.asarray(leaf.sample_grads.materialize())
         for m in range(count):
             text = example.differ(stack[m], alone[m][k], float(np.abs(stack).max(initial=0.0)))
-            if text:
-                return f"the gradient of {example.names()[k]!r} for sample {m}, by per_sample=True,{text}"
-    return None
+            yield text and f"the gradient of {example.names()[k]!r} for sample {m}, by per_sample=True,{text}"
 
 
 @law
@@ -147,15 +143,14 @@ def _kinds(example: Example, groups: Sequence[Array]) -> list[bool]:
 
 
 def _is_rows(whole: Array, pieces: Sequence[Array], groups: Sequence[Array]) -> bool:
-    count = sum([len(g) for g in groups])
-    fits = len(pieces) == len(groups) and whole.ndim > 0 and whole.shape[0] == count
-    if not fits or any(p.shape != (len(g), *whole.shape[1:]) for p, g in zip(pieces, groups, strict=True)):
+    shapes = [(len(g), *whole.shape[1:]) for g in groups]
+    if whole.ndim == 0 or whole.shape[0] != sum([len(g) for g in groups]) or [p.shape for p in pieces] != shapes:
         return False
     return same_values(pieces, [whole[g] for g in groups])
 
 
 def _is_sum(whole: Array, pieces: Sequence[Array], groups: Sequence[Array]) -> bool:
-    if len(pieces) != len(groups) or any(p.shape != whole.shape for p in pieces):
+    if [p.shape for p in pieces] != [whole.shape] * len(groups):
         return False
     size = np.sum([np.abs(p) for p in pieces], axis=0)
     return bool((np.abs(np.sum(pieces, axis=0) - whole) <= 1e-9 * np.max(size, initial=0.0)).all())
@@ -169,15 +164,13 @@ def _seeds(example: Example, rows: Sequence[bool], samples: Array) -> list[Array
 def _sums(example: Example, groups: Sequence[Array], alone: Sequence[list[Array]]) -> str | None:
     """Whether the gradients of the batch are those of its parts, put together."""
     found, scales = [], []
-    for k, place in enumerate(example.checked):
-        pieces = [gradients[k] for gradients in alone]
-        scales.append(np.sum([np.abs(p) for p in pieces], axis=0) if place not in example.batched else np.zeros(()))
+    for place, pieces in zip(example.checked, zip(*alone, strict=True), strict=True):
         if place in example.batched:
             whole = np.zeros(example.arrays[place].shape)
-            for group, piece in zip(groups, pieces, strict=True):
-                whole[group] = piece
+            whole[np.concatenate(groups)] = np.concatenate(pieces)
         else:
             whole = np.sum(pieces, axis=0)
         found.append(whole)
+        scales.append(np.zeros(()) if place in example.batched else np.sum(np.abs(pieces), axis=0))
     # It is the batch that is accused: what it has stands first.
     return example.unlike(example.gradients, found, scales)

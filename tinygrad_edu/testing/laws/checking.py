@@ -12,13 +12,13 @@ from ..comparison import reference_for
 from ..differences.cotangents import cotangents_for
 from ..modules import subject_of
 from ..report import GradcheckError, Report
-from ..subject import Subject
+from ..subject import Subject, is_array, places_of
 from . import batches as laws_of_batches
 from . import inputs as laws_of_inputs
 from . import passes as laws_of_passes
 from .example import LAWS, Example, Law, NotApplicable
 
-__all__ = ["LAWS", "Law", "LawsReport", "check_laws"]
+__all__ = ["LAWS", "Law", "LawsReport", "check_laws", "chosen_laws"]
 
 _ORDER = [*laws_of_passes.__all__, *laws_of_batches.__all__, *laws_of_inputs.__all__]
 assert set(_ORDER) == set(LAWS)
@@ -117,7 +117,7 @@ def check_laws(
     ...     print(sorted(error.report.violated))
     ['linear_in_cotangent']
     """
-    chosen = _chosen(laws)
+    chosen = chosen_laws(laws, "check_laws")
     subject = subject_of(f, inputs, wrt, seed)
     report = LawsReport(subject.name, mode="laws", method="laws")
     with np.errstate(all="ignore"):
@@ -136,13 +136,16 @@ def check_laws(
     return report
 
 
-def _chosen(laws: Literal["all"] | Sequence[str]) -> list[str]:
-    if laws == "all":
-        return list(_ORDER)
-    names = [laws] if isinstance(laws, str) else list(laws)
+def chosen_laws(laws: Literal["all"] | Sequence[str], caller: str) -> list[str]:
+    """The names of laws.
+
+    Raises:
+        ValueError: if there is no law of a name.
+    """
+    names = list(_ORDER) if laws == "all" else [laws] if isinstance(laws, str) else list(laws)
     unknown = [name for name in names if name not in LAWS]
     if unknown:
-        raise ValueError(f"check_laws: there is no law {unknown[0]!r}; the laws are {', '.join(_ORDER)}")
+        raise ValueError(f"{caller}: there is no law {unknown[0]!r}; the laws are {', '.join(_ORDER)}")
     return names
 
 
@@ -169,21 +172,9 @@ def _example(
     rng = np.random.default_rng(seed)
     seeds = cotangents_for(values, cotangent, rng)
     other = None if composed is None else reference_for(subject, composed, inputs, seed)
-    return Example(subject, arrays, seeds, values, rng, _batched(subject, batched), other)
-
-
-def _batched(subject: Subject, batched: Any) -> list[int]:
-    own = subject.own
-    names = [given.name for given in subject.inputs]
-    places = []
-    for one in [batched] if isinstance(batched, int | str) else list(batched or ()):
-        if isinstance(one, str) and one in names[own:]:
-            places.append(names.index(one, own))
-        elif isinstance(one, int) and -(len(names) - own) <= one < len(names) - own:
-            places.append(own + one % (len(names) - own))
-        else:
-            raise ValueError(f"check_laws: batched={one!r}: the inputs are {', '.join(names[own:])}")
-    return [i for i in places if isinstance(subject.inputs[i].value, np.ndarray)]
+    names = [given.name for given in subject.inputs[subject.own :]]
+    places = [subject.own + i for i in places_of(batched, names, "check_laws: batched")]
+    return Example(subject, arrays, seeds, values, rng, [i for i in places if is_array(arrays[i])], other)
 
 
 def _judge(report: LawsReport, example: Example, chosen: Sequence[str]) -> None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ...autograd.modes import enable_grad
 from ...autograd.running import backward
 from ...dtypes import Array
 from ...engine.graph import Leaf
 from ...engine.recording import array_of, make_tensor
 from ..differences.numeric import scale_of
 from ..recorded import same_values as same_values
-from ..subject import Subject, floating_outputs, is_array, is_floating, or_zeros
+from ..subject import Subject, is_array, is_floating, or_zeros
 from ..whereabouts import index_text
 
-__all__ = ["LAWS", "Example", "Law", "NotApplicable", "law", "same_values"]
+__all__ = ["LAWS", "Example", "Law", "NotApplicable", "law", "same_values", "when"]
 
 _EXACT = 1e-9  # how far off results may be that ought to be equal, relative to the largest of them
 
@@ -51,11 +52,27 @@ LAWS: dict[str, Law] = {}
 """All laws by their names."""
 
 
-def law(function: Callable[[Example], str | None]) -> Callable[[Example], str | None]:
-    """Make a function one of the `LAWS`, with its own name and docstring."""
+def law(function: Callable[[Example], Any]) -> Callable[[Example], str | None]:
+    """Make a function one of the `LAWS`, with its own name and docstring.
+
+    It returns what is wrong, or it is a generator that yields, one after another, what may be; None is nothing.
+    """
+
+    @functools.wraps(function)
+    def first(example: Example) -> str | None:
+        found: Any = function(example)
+        if inspect.isgenerator(found):
+            found = next(filter(None, found), None)
+        return None if found is None else str(found)
+
     name = function.__name__
-    LAWS[name] = Law(name, " ".join((function.__doc__ or "").split()), function)
-    return function
+    LAWS[name] = Law(name, " ".join((function.__doc__ or "").split()), first)
+    return first
+
+
+def when(words: str, text: str | None) -> str | None:
+    """What is wrong, and when; None if nothing is."""
+    return text and f"{words} {text}"
 
 
 @dataclass
@@ -110,10 +127,7 @@ class Example:
 
     def rerun(self, leaves: Sequence[Any]) -> list[Any]:
         """The outputs with their graph, for tensors that are there already; arrays are constants."""
-        self.subject.used[0] += 1
-        with enable_grad():
-            results = self.subject.function(*[make_tensor(a, None) if is_array(a) else a for a in leaves])
-        return floating_outputs(results)
+        return self.subject.run([make_tensor(a, None) if is_array(a) else a for a in leaves])
 
     def run(self, results: Sequence[Any], cotangents: Sequence[Any], retain_graph: bool = False) -> None:
         """A backward pass that adds to the leaves' `.grad`."""
@@ -135,7 +149,11 @@ class Example:
         return [np.asarray(self.rng.normal(size=c.shape)) for c in self.cotangents]
 
     def unlike(
-        self, found: Sequence[Array], expected: Sequence[Array], scales: Sequence[Array | float] | None = None
+        self,
+        found: Sequence[Array],
+        expected: Sequence[Array],
+        scales: Sequence[Array | float] | None = None,
+        after: str = "",
     ) -> str | None:
         """Where the gradients of the checked inputs are not what they should be, if they are not.
 
@@ -143,6 +161,7 @@ class Example:
             found: the gradients.
             expected: what they should be.
             scales: the sizes of what was added up for them, of which rounding errors are a share.
+            after: what to add to the text.
         """
         whole = sum([float(np.abs(y * c).sum()) for y, c in zip(self.values, self.cotangents, strict=True)])
         for k, (name, a, b) in enumerate(zip(self.names(), found, expected, strict=True)):
@@ -150,7 +169,7 @@ class Example:
             extra = 0.0 if scales is None else float(np.max(np.abs(scales[k]), initial=0.0))
             text = self.differ(a, b, max(size, extra))
             if text:
-                return f"the gradient of {name!r}{text}"
+                return f"the gradient of {name!r}{text}{after}"
         return None
 
     def differ(self, found: Array, expected: Array, scale: float = 0.0) -> str | None:

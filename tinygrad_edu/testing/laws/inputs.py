@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from ...engine.graph import Leaf
 from ...engine.recording import array_of, make_tensor
 from ..dtype_drift import gradient_drift
 from ..subject import gradients_of, is_array, is_floating, or_zeros
-from .example import Example, NotApplicable, law, same_values
+from .example import Example, NotApplicable, law, same_values, when
 
 __all__ = [
     "broadcast_is_expand",
@@ -29,7 +30,7 @@ _MOST = 8  # inputs, or pairs of them, to try one by one
 
 
 @law
-def broadcast_is_expand(example: Example) -> str | None:
+def broadcast_is_expand(example: Example) -> Iterator[str | None]:
     """The gradient of an input that is broadcast is that of the input written out, summed over the axes that were
     broadcast.
     """
@@ -48,15 +49,13 @@ def broadcast_is_expand(example: Example) -> str | None:
             continue
         found = True
         wide = example.pull(expanded(example.arrays), example.cotangents)
-        summed = [sum_to_shape(g, example.arrays[i].shape) for i, g in zip(example.checked, wide, strict=True)]
-        sizes = [sum_to_shape(np.abs(g), example.arrays[i].shape) for i, g in zip(example.checked, wide, strict=True)]
+        shapes = [example.arrays[i].shape for i in example.checked]
+        summed, sizes = ([sum_to_shape(g, s) for g, s in zip(part, shapes)] for part in (wide, map(np.abs, wide)))
+        name, own = example.subject.inputs[place].name, example.arrays[place].shape
         text = example.unlike(example.gradients, summed, sizes)
-        if text:
-            name = example.subject.inputs[place].name
-            return f"with {name!r} of shape {example.arrays[place].shape} broadcast to {shape}, {text}"
+        yield when(f"with {name!r} of shape {own} broadcast to {shape},", text)
     if not found:
         raise NotApplicable("no input is broadcast")
-    return None
 
 
 def _expansions(example: Example) -> Iterator[tuple[int, tuple[int, ...]]]:
@@ -74,42 +73,26 @@ def _expansions(example: Example) -> Iterator[tuple[int, tuple[int, ...]]]:
 
 
 @law
-def layouts_agree(example: Example) -> str | None:
+def layouts_agree(example: Example) -> Iterator[str | None]:
     """It does not matter how inputs and cotangents lie in memory: in the order of C or Fortran, with gaps, backwards,
     read-only, or as broadcast views.
     """
     for name, layout in _LAYOUTS.items():
-        text = _with_layout(example, layout, example.arrays, example.gradients)
-        if text:
-            return f"for {name} arrays {text}"
-    text = _one_for_many(example)
-    if text:
-        return text
+        yield when(f"for {name} arrays", _with_layout(example, layout, example.arrays, example.gradients))
+    # One number in memory may stand for many elements, as in the cotangent of a sum.
+    ones = [np.broadcast_to(np.ones(()), c.shape) for c in example.cotangents]
+    for views in (ones, [_repeated(c) for c in example.cotangents]):
+        found, expected = (example.pull(example.arrays, seeds) for seeds in (views, [np.array(v) for v in views]))
+        yield when("for a cotangent that is a broadcast view", example.unlike(found, expected))
     repeated = [_repeated(a) if is_floating(a) else a for a in example.arrays]
     plain = [np.array(a) if is_floating(a) else a for a in repeated]
     nudged = [np.asarray(a * (1 + 1e-12)) if is_floating(a) else a for a in plain]
     try:
         expected, beside = example.pull(plain, example.cotangents), example.pull(nudged, example.cotangents)
     except Exception:  # it may not take equal rows: a matrix to be inverted, for example
-        return None
-    if not all(np.allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(b).max(initial=0.0)) for a, b in zip(expected, beside)):
-        return None
-    text = _with_layout(example, lambda a: a, repeated, expected)
-    return f"for broadcast views {text}" if text else None
-
-
-def _one_for_many(example: Example) -> str | None:
-    """Whether a cotangent may have one number in memory for many elements, as those of a sum have."""
-    for views in (
-        [np.broadcast_to(np.ones(()), c.shape) for c in example.cotangents],
-        [_repeated(c) for c in example.cotangents],
-    ):
-        text = example.unlike(
-            example.pull(example.arrays, views), example.pull(example.arrays, [np.array(v) for v in views])
-        )
-        if text:
-            return f"for a cotangent that is a broadcast view {text}"
-    return None
+        return
+    if same_values(expected, beside):
+        yield when("for broadcast views", _with_layout(example, lambda a: a, repeated, expected))
 
 
 def _with_layout(
@@ -231,7 +214,7 @@ def right_shape_and_dtype(example: Example) -> str | None:
 
 
 @law
-def constant_input(example: Example) -> str | None:
+def constant_input(example: Example) -> Iterator[str | None]:
     """If an input is a constant, which requires no gradient, those of the others are the same."""
     if len(example.checked) < 2:
         raise NotApplicable("there is one input only")
@@ -241,40 +224,31 @@ def constant_input(example: Example) -> str | None:
         found = example.kept(leaves)
         found[k] = example.gradients[k]
         text = example.unlike(found, example.gradients)
-        if text:
-            return f"with {example.subject.inputs[place].name!r} held constant, {text}"
-    return None
+        yield when(f"with {example.subject.inputs[place].name!r} held constant,", text)
 
 
 @law
-def same_tensor_twice(example: Example) -> str | None:
+def same_tensor_twice(example: Example) -> Iterator[str | None]:
     """If one tensor is passed for two inputs, its gradient is the sum of both."""
-    pairs = [
-        (i, j)
-        for k, i in enumerate(example.checked)
-        for j in example.checked[k + 1 :]
-        if example.arrays[i].shape == example.arrays[j].shape
-    ]
+    pairs = itertools.combinations(example.checked, 2)
+    alike = [(i, j) for i, j in pairs if example.arrays[i].shape == example.arrays[j].shape]
     usable = False
-    for i, j in pairs[:_MOST]:
+    for i, j in alike[:_MOST]:
         arrays = list(example.arrays)
         arrays[j] = arrays[i]
         values = example.subject.values(arrays)
-        if [v.shape for v in values] != [c.shape for c in example.cotangents] or not all(
-            np.isfinite(v).all() for v in values
-        ):
+        shapes = [v.shape for v in values]
+        if shapes != [c.shape for c in example.cotangents] or not all(np.isfinite(v).all() for v in values):
             continue
         usable = True
-        apart = example.pull(arrays, example.cotangents)
-        a, b = apart[example.checked.index(i)], apart[example.checked.index(j)]
+        apart = dict(zip(example.checked, example.pull(arrays, example.cotangents), strict=True))
+        a, b = apart[i], apart[j]
         leaf: Any = make_tensor(arrays[i].copy(), Leaf(arrays[i].shape, arrays[i].dtype))
         results = example.rerun([leaf if k in (i, j) else x for k, x in enumerate(arrays)])
         example.run(results, example.cotangents)
         (once,) = or_zeros([array_of(leaf.grad)], [a])
         text = example.differ(once, np.asarray(a + b), float(np.max(np.abs(a) + np.abs(b), initial=0.0)))
-        if text:
-            first, second = (example.subject.inputs[place].name for place in (i, j))
-            return f"the gradient of one tensor as {first!r} and {second!r}{text}"
+        first, second = (example.subject.inputs[place].name for place in (i, j))
+        yield text and f"the gradient of one tensor as {first!r} and {second!r}{text}"
     if not usable:
         raise NotApplicable("there are no two inputs of one shape that could be the same")
-    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,30 +27,26 @@ __all__ = [
 
 
 @law
-def linear_in_cotangent(example: Example) -> str | None:
+def linear_in_cotangent(example: Example) -> Iterator[str | None]:
     """The gradients depend linearly on what enters the backward pass: those of 2u - 3v are 2 times those of u
     less 3 times those of v, those of 0 are 0, and those of the parts of u are the parts of those of u.
     """
     u, v = example.cotangents, example.other_cotangents()
     pull = Point.of(example.subject, example.arrays, example.values, u).pull
     by_u, by_v = pull(u), pull(v)
-    together = pull([np.asarray(2 * a - 3 * b) for a, b in zip(u, v, strict=True)])
-    expected = [np.asarray(2 * a - 3 * b) for a, b in zip(by_u, by_v, strict=True)]
-    scales = [2 * np.abs(a) + 3 * np.abs(b) for a, b in zip(by_u, by_v, strict=True)]
-    text = example.unlike(together, expected, scales)
-    if text:
-        return f"{text}, for 2u - 3v"
-    text = example.unlike(pull([np.zeros(a.shape) for a in u]), [np.zeros(a.shape) for a in by_u])
-    if text:
-        return f"{text}, for a cotangent of zeros"
+
+    def mixed(one: list[Array], other: list[Array], minus: float = -3) -> list[Array]:
+        return [np.asarray(2 * a + minus * b) for a, b in zip(one, other, strict=True)]
+
+    sizes = mixed([np.abs(g) for g in by_u], [np.abs(g) for g in by_v], 3)
+    yield example.unlike(pull(mixed(u, v)), mixed(by_u, by_v), sizes, ", for 2u - 3v")
+    nothing = pull([np.zeros(a.shape) for a in u])
+    yield example.unlike(nothing, [np.zeros(g.shape) for g in by_u], after=", for a cotangent of zeros")
     masks = [example.rng.random(a.shape) < 0.5 for a in u]
-    some, others = (
-        pull([a * m for a, m in zip(u, masks, strict=True)]),
-        pull([a * ~m for a, m in zip(u, masks, strict=True)]),
-    )
-    scales = [np.abs(a) + np.abs(b) for a, b in zip(some, others, strict=True)]
-    text = example.unlike([np.asarray(a + b) for a, b in zip(some, others, strict=True)], by_u, scales)
-    return f"{text}, for a cotangent in two parts, each of them 0 in places" if text else None
+    some, others = (pull([a * m for a, m in zip(u, part, strict=True)]) for part in (masks, [~m for m in masks]))
+    total = [np.asarray(a + b) for a, b in zip(some, others, strict=True)]
+    sizes = [np.abs(a) + np.abs(b) for a, b in zip(some, others, strict=True)]
+    yield example.unlike(total, by_u, sizes, ", for a cotangent in two parts, each of them 0 in places")
 
 
 @law
@@ -79,21 +76,16 @@ def adjoint_identity(example: Example) -> str | None:
 
 
 @law
-def accumulate_twice_is_double(example: Example) -> str | None:
+def accumulate_twice_is_double(example: Example) -> Iterator[str | None]:
     """A second backward pass through the same graph adds the same gradients once more to `.grad`."""
     results, leaves = example.record([np.array(a) if isinstance(a, np.ndarray) else a for a in example.arrays])
-    example.run(results, example.cotangents, retain_graph=True)
-    once = [g.copy() for g in example.kept(leaves)]
-    example.run(results, example.cotangents, retain_graph=True)
-    text = example.unlike(once, example.gradients)
-    if text:
-        return f"{text}, after one pass"
-    text = example.unlike(example.kept(leaves), [np.asarray(2 * g) for g in example.gradients])
-    return f"{text}, after two passes" if text else None
+    for times, words in ((1, ", after one pass"), (2, ", after two passes")):
+        example.run(results, example.cotangents, retain_graph=True)
+        yield example.unlike(example.kept(leaves), [np.asarray(times * g) for g in example.gradients], after=words)
 
 
 @law
-def sum_of_losses_is_two_backwards(example: Example) -> str | None:
+def sum_of_losses_is_two_backwards(example: Example) -> Iterator[str | None]:
     """One backward pass of the sum of two losses leaves the same `.grad` as a pass of each; a loss may be of one result
     alone.
     """
@@ -102,27 +94,23 @@ def sum_of_losses_is_two_backwards(example: Example) -> str | None:
     def loss(results: list[Any], seeds: list[Array]) -> Any:
         return sum([(out * tensor(c)).sum() for out, c in zip(results, seeds, strict=True)])
 
-    results, leaves = example.record(example.arrays)
-    example.run([loss(results, u) + loss(results, v)], [None])
-    together = example.kept(leaves)
-    results, leaves = example.record(example.arrays)
-    example.run([loss(results, u)], [None], retain_graph=True)
-    first = [g.copy() for g in example.kept(leaves)]
-    example.run([loss(results, v)], [None])
-    both = example.kept(leaves)
-    scales = [np.abs(a) + np.abs(b - a) for a, b in zip(first, both, strict=True)]
-    text = example.unlike(together, both, scales)
-    if text or len(u) == 1:
-        return text
-    results, leaves = example.record(example.arrays)
-    sizes, before = [np.zeros(g.shape) for g in first], [np.zeros(g.shape) for g in first]
-    for k in range(len(u)):
-        example.run([loss(results[k : k + 1], u[k : k + 1])], [None], retain_graph=True)
-        after = [g.copy() for g in example.kept(leaves)]
-        sizes = [s + np.abs(a - b) for s, a, b in zip(sizes, after, before, strict=True)]
-        before = after
-    text = example.unlike(before, example.gradients, sizes)
-    return f"{text}, for a pass of each result alone" if text else None
+    def one_by_one(losses: Callable[[list[Any]], list[Any]]) -> tuple[list[Array], list[Array]]:
+        """The gradients after a pass of each loss of one graph, and the size of what was added up for them."""
+        results, leaves = example.record(example.arrays)
+        before = [np.zeros(example.arrays[i].shape) for i in example.checked]
+        sizes = before
+        for one in losses(results):
+            example.run([one], [None], retain_graph=True)
+            after = [g.copy() for g in example.kept(leaves)]
+            sizes = [s + np.abs(a - b) for s, a, b in zip(sizes, after, before, strict=True)]
+            before = after
+        return before, sizes
+
+    together, _ = one_by_one(lambda results: [loss(results, u) + loss(results, v)])
+    yield example.unlike(together, *one_by_one(lambda results: [loss(results, u), loss(results, v)]))
+    if len(u) > 1:
+        found, sizes = one_by_one(lambda results: [loss([out], [c]) for out, c in zip(results, u, strict=True)])
+        yield example.unlike(found, example.gradients, sizes, ", for a pass of each result alone")
 
 
 @law
