@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ..nn.module.hooks import Hooks
 from ..nn.module.module import Module
 from ..ops.generator import Generator, default_generator
 from ..tensors.tensor import Tensor
@@ -140,21 +140,14 @@ def _lent(module: Module, parameters: Sequence[Tensor], given: Sequence[Any], se
 
 def _keeper(part: Module) -> Callable[[], None]:
     """The function that gives a module the attributes and hooks back that it has now."""
-    attributes = dict(part.__dict__)
-    kinds, transient = dict(part._kinds), set(part._transient)
-    hooks = part._hooks
-    lists = None if hooks is None else {name: list(entries) for name, entries in vars(hooks).items()}
+    hooks = () if part._hooks is None else vars(part._hooks).values()
+    held: list[Any] = [part.__dict__, part._kinds, part._transient, *hooks]
+    kept = [copy.copy(container) for container in held]
 
     def put_back() -> None:
-        part.__dict__.clear()
-        part.__dict__.update(attributes)
-        part._kinds.clear()
-        part._kinds.update(kinds)
-        part._transient.clear()
-        part._transient.update(transient)
-        if isinstance(hooks, Hooks) and lists is not None:
-            for name, entries in lists.items():
-                getattr(hooks, name)[:] = entries
+        for container, before in zip(held, kept, strict=True):
+            container.clear()
+            (container.extend if isinstance(container, list) else container.update)(before)
 
     return put_back
 
