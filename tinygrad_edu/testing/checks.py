@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -27,9 +26,9 @@ from .subject import Foreign, Subject, is_floating, name_of, of_function, or_zer
 __all__ = ["check_again", "check_subject", "gradcheck", "gradcheck_vjp", "gradgradcheck"]
 
 
-def check_subject(subject: Subject, options: Options, cotangent: Any = None, order: int = 1) -> Report:
+def check_subject(subject: Subject, options: Options, cotangent: Any = None) -> Report:
     """Check every input of a subject that is to be checked; see `gradcheck`."""
-    report = Report(subject.name, order=order)
+    report = Report(subject.name, order=options.order)
     arrays = subject.arrays()
     before = [a.copy() if is_floating(a) else a for a in arrays]
     with np.errstate(all="ignore"):
@@ -167,10 +166,8 @@ def gradcheck(
     ...     print(error.report.findings[0].hint)
     the sign is wrong
     """
-    if order not in (1, 2):
-        raise ValueError(f"gradcheck: order={order}, it must be 1 or 2")
-    subject = of_function(f, inputs, wrt)
-    return finish(subject, Options(method, rtol, on_kink, mode, seed, allow_zero), cotangent, order)
+    options = Options(method, rtol, on_kink, mode, seed, allow_zero, order, cotangent)
+    return finish(of_function(f, inputs, wrt), options)
 
 
 def gradgradcheck(f: Callable[..., Any], inputs: Any, **options: Any) -> Report:
@@ -225,41 +222,42 @@ def gradcheck_vjp(
     """
     plain = of_function(forward, inputs, options.pop("wrt", None))
     subject = Foreign(name_of(forward), forward, vjp, plain.inputs)
-    unknown = set(options) - set(inspect.signature(Options).parameters)
+    unknown = set(options) - {field.name for field in fields(Options) if field.name != "order"}
     if unknown:
         raise TypeError(f"gradcheck_vjp() got unexpected options {sorted(unknown)}")
-    return finish(subject, Options(**options), cotangent, 1)
+    return finish(subject, Options(**options, cotangent=cotangent))
 
 
-def finish(subject: Subject, options: Options, cotangent: Any, order: int, notes: Sequence[str] = ()) -> Report:
+def finish(subject: Subject, options: Options, notes: Sequence[str] = ()) -> Report:
     """Check, and raise if anything is wrong."""
-    report, checked = examine(subject, options, cotangent, order, notes)
+    report, checked = examine(subject, options, notes)
     if not report.ok:
         told, listeners[:] = listeners[:], []  # explaining tries more checks, which nobody has asked for
         try:
-            explain(checked, report, options, subject, cotangent, lambda other: check_again(other, options, order))
+            explain(checked, report, options, subject, lambda other: check_again(other, options))
         finally:
             listeners[:] = told
         raise GradcheckError(report)
     return report
 
 
-def examine(
-    subject: Subject, options: Options, cotangent: Any, order: int, notes: Sequence[str] = ()
-) -> tuple[Report, Subject]:
+def examine(subject: Subject, options: Options, notes: Sequence[str] = ()) -> tuple[Report, Subject]:
     """Check, and tell those who listen; the report, and the subject that was compared with differences."""
     started = time.perf_counter()
-    checked, seeds = (subject, cotangent) if order == 1 else at_gradients(subject, cotangent, options.rng)
-    report = check_subject(checked, options, seeds, order)
+    report, checked = _check(subject, options)
     report.notes += notes
     for listener in listeners:
         listener(report, time.perf_counter() - started)
     return report, checked
 
 
-def check_again(subject: Subject, options: Options, order: int) -> Report:
+def check_again(subject: Subject, options: Options) -> Report:
     """The same check once more, of a subject like the one before, without saying more of a failure."""
-    fresh = copy.copy(options)
-    fresh.rng = np.random.default_rng(options.seed)
-    checked, seeds = (subject, None) if order == 1 else at_gradients(subject, None, fresh.rng)
-    return check_subject(checked, fresh, seeds, order)
+    return _check(subject, replace(options, cotangent=None))[0]
+
+
+def _check(subject: Subject, options: Options) -> tuple[Report, Subject]:
+    if options.order == 1:
+        return check_subject(subject, options, options.cotangent), subject
+    gradients, cotangent = at_gradients(subject, options.cotangent, options.rng)
+    return check_subject(gradients, options, cotangent), gradients

@@ -74,7 +74,7 @@ def check_module(
     subject = of_module(module, inputs, wrt, seed)
     frozen = [name for name, p in module.named_parameters() if not p.requires_grad]
     notes = [f"frozen, and so not checked: {', '.join(frozen)}"] if frozen else []
-    return finish(subject, Options(method, rtol, on_kink, mode, seed, allow_zero), cotangent, order, notes)
+    return finish(subject, Options(method, rtol, on_kink, mode, seed, allow_zero, order, cotangent), notes)
 
 
 def of_module(module: Module, inputs: Sequence[Any], wrt: Any = None, seed: int = 0) -> Subject:

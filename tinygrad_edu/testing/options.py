@@ -24,11 +24,15 @@ class Options:
     mode: Mode = "auto"
     seed: int = 0
     allow_zero: bool = False
+    order: int = 1
+    cotangent: Any = None
 
     def __post_init__(self) -> None:
         for name, known in (("method", get_args(Method)), ("on_kink", get_args(OnKink)), ("mode", get_args(Mode))):
             value = getattr(self, name)
             if value not in known:
                 raise ValueError(f"gradcheck: {name}={value!r} is not known: use {', '.join(map(repr, known))}")
+        if self.order not in (1, 2):
+            raise ValueError(f"gradcheck: order={self.order}, it must be 1 or 2")
         self.rtol = 1e-8 if self.rtol is None else float(self.rtol)
         self.rng: np.random.Generator = np.random.default_rng(self.seed)

@@ -8,12 +8,12 @@ import keyword
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..nn.module.module import Module
 from ..ops.generator import get_rng_state, manual_seed, set_rng_state
-from .checks import Options, examine, finish, gradcheck
+from .checks import Options, examine, finish
 from .laws.checking import check_laws, chosen_laws
 from .modules import subject_of
 from .profiles import PROFILES, current_profile
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["GradientTest", "gradient_property"]
 
-_PLAN = {p.name: p.default for p in inspect.signature(gradcheck).parameters.values() if p.kind is p.KEYWORD_ONLY}
 _ENOUGH = 0.1  # the share of the examples that must show something
 
 
@@ -114,10 +113,10 @@ def gradient_property(
     0.0
     """
     _hypothesis()
-    unknown = set(options) - set(_PLAN)
+    unknown = set(options) - {"wrt", *[known.name for known in fields(Options)]}
     if unknown:
         raise TypeError(f"gradient_property() got unexpected options {', '.join(sorted(unknown))}")
-    plan = _Plan(chosen_laws(laws, "gradient_property"), batched, composed, {**_PLAN, **options})
+    plan = _Plan(chosen_laws(laws, "gradient_property"), batched, composed, options.pop("wrt", None), options)
     if profile is not None and profile not in PROFILES:
         raise ValueError(f"gradient_property: profile={profile!r}: use {', '.join(map(repr, PROFILES))}")
 
@@ -134,50 +133,36 @@ class _Plan:
     laws: Sequence[str]
     batched: Any
     composed: Any
+    wrt: Any
     options: Mapping[str, Any]
 
     def subject(self, target: Any, arguments: Sequence[Any]) -> Subject:
-        return subject_of(target, tuple(arguments), self.options["wrt"], self.options["seed"])
-
-    def how(self, **other: Any) -> tuple[Options, Any, int]:
-        """How to check, with some options changed."""
-        chosen = {name: value for name, value in self.options.items() if name not in ("wrt", "cotangent", "order")}
-        return Options(**{**chosen, **other}), self.options["cotangent"], self.options["order"]
+        return subject_of(target, tuple(arguments), self.wrt, Options(**self.options).seed)
 
     def check(self, target: Any, arguments: Sequence[Any]) -> str:
         """Check one example; why it shows nothing, if so."""
-        report, _ = examine(self.subject(target, arguments), *self.how(allow_zero=True))
-        nothing = _nothing(report, self.options["allow_zero"])
+        options = Options(**self.options)
+        report, _ = examine(self.subject(target, arguments), replace(options, allow_zero=True))
+        nothing = _nothing(report, options.allow_zero)
         if not report.ok and not nothing:
             raise GradcheckError(report)
-        laws = list(self.laws)
-        if report.inconclusive and "adjoint_identity" in laws:
-            laws.remove("adjoint_identity")  # the only law that takes differences, which a kink spoils
-        if laws:
-            self._check_laws(target, arguments, laws)
-        return nothing
-
-    def _check_laws(self, target: Any, arguments: Sequence[Any], laws: Sequence[str]) -> None:
-        shared = {name: self.options[name] for name in ("cotangent", "wrt", "seed")}
+        # A kink spoils the only law that takes differences.
+        laws = [name for name in self.laws if name != "adjoint_identity" or not report.inconclusive]
         try:
-            check_laws(
-                target,
-                tuple(arguments),
-                laws=laws,
-                batched=self.batched,
-                composed=self.composed,
-                allow_zero=True,
-                **shared,
-            )
+            if laws:
+                shared = {"batched": self.batched, "composed": self.composed, "allow_zero": True, "wrt": self.wrt}
+                how = {"cotangent": options.cotangent, "seed": options.seed}
+                check_laws(target, tuple(arguments), laws=laws, **shared, **how)
         except GradcheckError as error:
             if not _nothing(error.report, True):
                 raise
+        return nothing
 
     def explained(self, target: Any, arguments: Sequence[Any], error: GradcheckError) -> GradcheckError:
         """The same failure with what else can be said of it; that takes too long to be done for every example."""
         full = error
         try:
-            finish(self.subject(target, arguments), *self.how())
+            finish(self.subject(target, arguments), Options(**self.options))
         except GradcheckError as again:
             if not _nothing(again.report, True):
                 full = again
@@ -242,7 +227,7 @@ def _test(
     def test(*owner: Any) -> None:
         nonlocal run
         __tracebackhide__ = True
-        run = _Run(_target(function, given, owner if bound else (), plan.options["seed"]))
+        run = _Run(_target(function, given, owner if bound else (), Options(**plan.options).seed))
         try:
             search()
         except GradcheckError as error:

@@ -17,7 +17,7 @@ rng = np.random.default_rng(0)
 
 
 def check(subject):
-    return check_again(subject, Options(), 1)
+    return check_again(subject, Options())
 
 
 def shrunk(f, inputs, own=0, numbers=60):

@@ -37,12 +37,7 @@ _QUICK = 2e-3  # seconds for one evaluation, below which the program is tried
 
 
 def explain(
-    checked: Subject,
-    report: Report,
-    options: Options,
-    subject: Subject,
-    cotangent: Any,
-    check: Callable[[Subject], Report],
+    checked: Subject, report: Report, options: Options, subject: Subject, check: Callable[[Subject], Report]
 ) -> None:
     """Fill in what a failing report says of the cause. Whatever goes wrong here must not hide the failure.
 
@@ -51,7 +46,6 @@ def explain(
         report: what was found.
         options: how it was checked.
         subject: what the user wants checked.
-        cotangent: the one that the user gave.
         check: checks another subject in the same way.
     """
     if _trying.now:
@@ -69,7 +63,7 @@ def explain(
         report.blame = "\n".join(line for line in report.blame.split("\n") if line.strip() not in hints)
     else:
         report.blame = _attempt(lambda: random_call(checked, arrays))
-    report.repro = _attempt(lambda: source(subject, report, options, cotangent, check))
+    report.repro = _attempt(lambda: source(subject, report, options, check))
     start = time.perf_counter()
     _attempt(lambda: str(len(subject.values(subject.arrays()))))
     if time.perf_counter() - start < _QUICK:

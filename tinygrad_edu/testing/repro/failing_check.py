@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import keyword
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,7 @@ __all__ = ["NUMBERS", "source"]
 NUMBERS = 60  # so many are written out; more are made fewer if that can be done, or left to be filled in
 
 
-def source(
-    subject: Subject, report: Report, options: Options, cotangent: Any, check: Callable[[Subject], Report]
-) -> str:
+def source(subject: Subject, report: Report, options: Options, check: Callable[[Subject], Report]) -> str:
     """A program that fails as the check did, when pasted into a file; what it cannot contain is marked ``...``.
 
     A function that can be imported is imported; any other one is written out from its source code, with what
@@ -33,7 +30,6 @@ def source(
         subject: what was checked.
         report: what was found.
         options: how it was checked.
-        cotangent: the one that was given to the check; None for a random one.
         check: checks another subject in the same way.
 
     >>> import numpy as np, tinygrad_edu as tg
@@ -53,7 +49,7 @@ def source(
     """
     program = Program()
     module, own = subject.module, subject.own
-    if cotangent is None and _numbers(subject, own) > NUMBERS:
+    if options.cotangent is None and _numbers(subject, own) > NUMBERS:
         found = smaller(subject, report, check, own, NUMBERS)
         if found is not None:
             subject = found
@@ -64,7 +60,7 @@ def source(
         given = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
     else:
         given = ", ".join(names)
-    parts = [called, *([given] if given else []), *_options(subject, report, options, own, cotangent, program)]
+    parts = [called, *([given] if given else []), *_options(subject, options, program)]
     kind = "check_module" if module is not None else "gradcheck_vjp" if isinstance(subject, Foreign) else "gradcheck"
     program.use("tinygrad_edu.testing", kind)
     program.body.append(f"{kind}({', '.join(parts)})")
@@ -104,21 +100,14 @@ def _inputs(subject: Subject, own: int, program: Program) -> list[str]:
     return names
 
 
-def _options(
-    subject: Subject, report: Report, options: Options, own: int, cotangent: Any, program: Program
-) -> list[str]:
+def _options(subject: Subject, options: Options, program: Program) -> list[str]:
     """Those that are not as they are by themselves, and the seed."""
-    found = []
-    if cotangent is not None:
-        found.append(f"cotangent={_cotangent(cotangent, program)}")
-    if report.order != 1:
-        found.append(f"order={report.order}")
-    usual = Options(seed=options.seed)
-    changed = [name for name in inspect.signature(Options).parameters if getattr(options, name) != getattr(usual, name)]
+    found = [] if options.cotangent is None else [f"cotangent={_cotangent(options.cotangent, program)}"]
+    usual, names = Options(), ("order", "method", "rtol", "on_kink", "mode", "allow_zero")
+    changed = [name for name in names if getattr(options, name) != getattr(usual, name)]
     found += [f"{name}={getattr(options, name)!r}" for name in changed]
     if any(is_floating(given.value) and not given.checked for given in subject.inputs):
-        names: Sequence[Any] = [given.name for given in subject.inputs if given.checked]
-        found.append(f"wrt={list(names)!r}")
+        found.append(f"wrt={[given.name for given in subject.inputs if given.checked]!r}")
     return [*found, f"seed={options.seed!r}"]
 
 
