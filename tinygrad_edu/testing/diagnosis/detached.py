@@ -11,7 +11,8 @@ from ...dtypes import Array
 from ...engine.backprop import apply_vjp
 from ...engine.graph import Cotangents, Link, Node
 from ...engine.recording import TensorBase
-from ..differences.numeric import scale_of
+from ..differences.numeric import Slope, scale_of
+from ..differences.point import judge
 from ..report import Finding
 from ..subject import Subject, numbers
 from ..whereabouts import index_text
@@ -84,8 +85,11 @@ def _adds_up(call: Call, above: Call, below: Call, step: float, rng: np.random.G
         if part is not None and isinstance(a, np.ndarray) and a.shape == b.shape:
             change = unbroadcast(part, a.shape) * (a - b) / (2 * step)
             ours, size = ours + float(change.sum()), size + float(np.abs(change).sum())
-    if bend > 1e-2 * size or not abs(ours - theirs) > 1e-4 * size:
-        return ""  # it goes over a kink, or they do
+    change, kink = np.asarray(theirs), np.asarray(bend > 1e-2 * size)
+    slope = Slope(change, np.zeros(()), change, change, kink)
+    wrong, usable = judge(ours, slope, tolerance=1e-4 * size, noise=0.0, precision=0.0)
+    if not (wrong and usable and np.isfinite(ours)):
+        return ""
     return (
         f"the rules of {call}\n"
         f"  they do not add up at a tie: when {who} moves they give {ours:.6g} where the result changes by {theirs:.6g}"
