@@ -43,18 +43,16 @@ def check_call(call: Call, rng: np.random.Generator, rtol: float = 1e-8, *, conv
         return text
     parts = [cotangents_for([out], None, rng)[0] if is_floating(out) else None for out in call.outs]
     kept = [None if g is None else g.copy() for g in parts]
-    g = Cotangents(parts) if call.several else parts[0]
     try:
-        with np.errstate(all="ignore"):
-            found = apply_vjp(call.node, g, call.node.inputs, None)
+        found = _pulled(call, parts)
     except Exception as error:
         return f"the rule of {call}\n  it raised {type(error).__name__}: {error}"
     if not all(same(a, b) for a, b in zip(parts, kept, strict=True)):
         return f"the rule of {call}\n  it changes the gradient that it is given, in place"
     if _overwritten(call):
         return f"the rule of {call}\n  it changes what was kept for it, in place"
-    first, second = _copied(found), _pulled(call, parts)
-    if not all(same(a, b, close=True) for a, b in zip(first, second, strict=True)):
+    second = _pulled(call, parts)
+    if not all(same(a, b, close=True) for a, b in zip(found, second, strict=True)):
         return f"the rule of {call}\n  it gives another gradient each time it is asked"
     how = Options(rtol=rtol, on_kink="convention" if convention else "skip")
     how.rng = rng
@@ -64,7 +62,7 @@ def check_call(call: Call, rng: np.random.Generator, rtol: float = 1e-8, *, conv
             if text:
                 return text
     pieces = [_pulled(call, g) for g in several(kept)[3:]]
-    for index, (whole, one, other) in enumerate(zip(first, *pieces, strict=True)):
+    for index, (whole, one, other) in enumerate(zip(found, *pieces, strict=True)):
         if whole is None or one is None or other is None or not np.isfinite(whole).all():
             continue
         if not same(one + other, whole, close=True):
@@ -73,15 +71,12 @@ def check_call(call: Call, rng: np.random.Generator, rtol: float = 1e-8, *, conv
 
 
 def _pulled(call: Call, parts: Sequence[Any]) -> list[Any]:
-    """Copies of what the rules of a call give for these gradients of its results."""
+    """What the rules of a call give for these gradients of its results, in memory of its own; None for a gradient that
+    belongs to several results.
+    """
     with np.errstate(all="ignore"):
-        g = Cotangents(parts) if call.several else np.array(parts[0])
-        return _copied(apply_vjp(call.node, g, call.node.inputs, None))
-
-
-def _copied(parts: Sequence[Any]) -> list[Any]:
-    """What rules gave, in memory of its own; None for a gradient that belongs to several results."""
-    return [None if part is None or isinstance(part, Cotangents) else np.array(part) for part in parts]
+        found = apply_vjp(call.node, Cotangents(parts) if call.several else parts[0], call.node.inputs, None)
+    return [None if part is None or isinstance(part, Cotangents) else np.array(part) for part in found]
 
 
 class _Argument:
