@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.recording import array_of
 from ..nn.module.module import Module
 from ..ops.generator import Generator, default_generator
 from ..tensors.tensor import Tensor
@@ -117,7 +118,7 @@ def subject_of(f: Any, inputs: Any, wrt: Any, seed: int) -> Subject:
 @contextmanager
 def _lent(module: Module, parameters: Sequence[Tensor], given: Sequence[Any], seed: int) -> Iterator[None]:
     """The module with other tensors in the place of its parameters, ready for one evaluation that leaves no trace."""
-    dtype = np.result_type(*[v.dtype for v in given if is_floating(getattr(v, "array", v))] or [np.float64])
+    dtype = np.result_type(*[v.dtype for v in given if is_floating(array_of(v))] or [np.float64])
     restore = [*map(_keeper, module.modules()), *map(_generator_keeper, _generators(module))]
     tensors = [*module.parameters(), *module.buffers()]
     held = [(tensor, tensor.array, tensor.source) for tensor in tensors]

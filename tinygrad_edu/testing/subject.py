@@ -18,7 +18,7 @@ from ..autograd.function import Function
 from ..autograd.modes import enable_grad, no_grad
 from ..autograd.running import grad
 from ..dtypes import Array
-from ..engine.recording import TensorBase
+from ..engine.recording import TensorBase, array_of
 from ..tensors.creation import tensor
 
 if TYPE_CHECKING:
@@ -250,13 +250,13 @@ def tracked(value: Any) -> bool:
 
 def numbers(value: Any) -> Array:
     """A tensor's array, in memory of its own."""
-    return np.array(value.array if isinstance(value, TensorBase) else value)
+    return np.array(array_of(value))
 
 
 def floating_outputs(results: Any) -> list[Any]:
     """The floating tensors or arrays among what a function returned, nested tuples, lists and dicts included."""
     if isinstance(results, TensorBase) or is_array(results) or isinstance(results, np.generic | float):
-        array = results.array if isinstance(results, TensorBase) else np.asarray(results)
+        array = np.asarray(array_of(results))
         if array.dtype.kind not in "fc":
             return []
         return [results if isinstance(results, TensorBase) or is_array(results) else array]

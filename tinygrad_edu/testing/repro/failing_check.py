@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...dtypes import Array
+from ...engine.recording import array_of
 from ..options import Options
 from ..report import Report
 from ..subject import Foreign, Subject, is_array, is_floating
@@ -113,7 +114,7 @@ def _options(subject: Subject, options: Options, program: Program) -> list[str]:
 
 def _cotangent(cotangent: Any, program: Program) -> str:
     parts = cotangent if isinstance(cotangent, tuple | list) else [cotangent]
-    arrays: list[Array] = [np.asarray(getattr(part, "array", part), dtype=np.float64) for part in parts]
+    arrays: list[Array] = [np.asarray(array_of(part), dtype=np.float64) for part in parts]
     if sum([a.size for a in arrays]) > NUMBERS:
         program.missing("cotangent", f"{', '.join(str(a.shape) for a in arrays)}: what you passed")
         return "cotangent"
