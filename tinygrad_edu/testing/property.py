@@ -199,17 +199,6 @@ def _test(
     hypothesis = _hypothesis()
     bound = inspect.isfunction(function) and next(iter(inspect.signature(function).parameters), "") == "self"
     strategies, arguments_of = _strategies(function, given, bound)
-    chosen = PROFILES[profile or current_profile()]
-    phases = [phase for phase in hypothesis.settings.default.phases if phase is not hypothesis.Phase.explain]
-    settings = hypothesis.settings(
-        max_examples=chosen.max_examples if max_examples is None else max_examples,
-        deadline=None,
-        print_blob=True,
-        phases=phases,
-        report_multiple_bugs=False,
-        suppress_health_check={*hypothesis.settings.default.suppress_health_check, hypothesis.HealthCheck.too_slow},
-        **({"derandomize": True} if chosen.derandomize else {}),
-    )
     run = _Run()
 
     def example(**values: Any) -> None:
@@ -222,7 +211,7 @@ def _test(
             hypothesis.event(f"shows nothing: {reason}")
 
     _disguise(example, function, module, [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY) for n in strategies])
-    search = settings(hypothesis.given(**strategies)(example))
+    search = _settings(profile, max_examples)(hypothesis.given(**strategies)(example))
 
     def test(*owner: Any) -> None:
         nonlocal run
@@ -243,6 +232,21 @@ def _test(
     made: Any = test
     made.function = function
     return made  # type: ignore[no-any-return]
+
+
+def _settings(profile: str | None, max_examples: int | None) -> Any:
+    """How hypothesis searches; it does not explain a failure, of which the report says more."""
+    hypothesis = _hypothesis()
+    usual, chosen = hypothesis.settings.default, PROFILES[profile or current_profile()]
+    return hypothesis.settings(
+        max_examples=chosen.max_examples if max_examples is None else max_examples,
+        deadline=None,
+        print_blob=True,
+        phases=[phase for phase in usual.phases if phase is not hypothesis.Phase.explain],
+        report_multiple_bugs=False,
+        suppress_health_check={*usual.suppress_health_check, hypothesis.HealthCheck.too_slow},
+        **({"derandomize": True} if chosen.derandomize else {}),
+    )
 
 
 def _hypothesis() -> Any:
