@@ -102,7 +102,7 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
     ),
 }
 # Tables that are public: the file that defines and documents each.
-DATA = {"PRIMITIVES": "engine.primitives", "NUMPY_FUNCTIONS": "engine.primitives", "LAWS": "testing.laws.call"}
+DATA = {"PRIMITIVES": "engine.primitives", "NUMPY_FUNCTIONS": "engine.primitives", "LAWS": "testing.laws.example"}
 # Base classes that stand in a file of their own, but are half of the one class that is made of them.
 HALVES = ("ModuleTree", "ParameterGroups")
 # The order in which pages take their names; the ones with particular tastes choose first.

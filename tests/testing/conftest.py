@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygrad_edu.testing.diagnosis import explaining as diagnosis
+from tinygrad_edu.testing.diagnosis import explanation as diagnosis
 from tinygrad_edu.testing.repro import shrinking as shrink
 
 

@@ -12,6 +12,7 @@ import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from testing.provoked import with_backward
 
 import tinygrad_edu as tg
 from tinygrad_edu.testing import GradcheckError, gradient_property, report
@@ -23,19 +24,10 @@ Rule = Callable[[Any, Any], Any]
 
 def with_rule(forward: Callable[[Any], Any], rule: Rule) -> Callable[..., Any]:
     """A function of one tensor with a backward of our own."""
-
-    class Planted(tg.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Any) -> Any:
-            ctx.save_for_backward(x)
-            return forward(x)
-
-        @staticmethod
-        def backward(ctx: Any, g: Any) -> Any:
-            return rule(g, *ctx.saved_tensors)
+    apply = with_backward(lambda g, ctx, x: rule(g, x), forward)
 
     def planted(x: Any) -> Any:
-        return Planted.apply(x)
+        return apply(x)
 
     return planted
 

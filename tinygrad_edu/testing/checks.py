@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
 from ..dtypes import Array
-from .diagnosis.explaining import explain
+from .diagnosis.explanation import explain
 from .differences.cotangents import cotangents_for
-from .differences.routes import Check
+from .differences.point import Point
+from .differences.routes import Routes
 from .differences.second_order import at_gradients
 from .options import Method as Method
 from .options import Mode as Mode
 from .options import OnKink as OnKink
 from .options import Options as Options
 from .recorded import recorded_gradients
-from .report import GradcheckError, Report, listeners
-from .subject import Foreign, Subject, is_floating, name_of, of_function
+from .report import Finding, GradcheckError, Report, listeners
+from .subject import Foreign, Subject, is_floating, name_of, of_function, or_zeros
 
 __all__ = ["check_again", "check_subject", "gradcheck", "gradcheck_vjp", "gradgradcheck"]
 
 
-def check_subject(subject: Subject, options: Options, cotangent: Any = None, order: int = 1) -> Report:
+def check_subject(subject: Subject, options: Options, cotangent: Any = None) -> Report:
     """Check every input of a subject that is to be checked; see `gradcheck`."""
-    report = Report(subject.name, order=order)
+    report = Report(subject.name, order=options.order)
     arrays = subject.arrays()
     before = [a.copy() if is_floating(a) else a for a in arrays]
     with np.errstate(all="ignore"):
         centre = subject.values(arrays)
-        report.cotangents = cotangents = cotangents_for(centre, cotangent, options.rng)
-        total = sum([arrays[i].size for i in subject.checked])
-        outputs = sum([out.size for out in centre])
-        _refuse_nothing(subject, report, centre, total, outputs)
+        report.cotangents = cotangents_for(centre, cotangent, options.rng)
+        _refuse_nothing(subject, report, arrays, centre)
         if not report.problems:
-            gradients = recorded_gradients(subject, report, arrays, centre, cotangents)
+            gradients = recorded_gradients(subject, report, arrays, centre, report.cotangents)
         if not report.problems:
-            check = Check(subject, options, arrays, centre, cotangents, gradients, report)
-            report.findings = check.run(total, outputs)
+            _compare(subject, report, options, Point.of(subject, arrays, centre, report.cotangents), gradients)
             _judge(report, options, gradients)
     if any(is_floating(a) and not np.array_equal(a, b, equal_nan=True) for a, b in zip(arrays, before, strict=True)):
         report.problems.append("an input was changed in place")
@@ -48,13 +46,24 @@ def check_subject(subject: Subject, options: Options, cotangent: Any = None, ord
     return report
 
 
-def _refuse_nothing(subject: Subject, report: Report, centre: list[Array], total: int, outputs: int) -> None:
+def _compare(
+    subject: Subject, report: Report, options: Options, point: Point, gradients: Sequence[Array | None]
+) -> None:
+    """Compare the gradients with numeric derivatives."""
+    inputs = [subject.inputs[i] for i in subject.checked]
+    filled = or_zeros(gradients, point.arrays)
+    findings = [Finding.of(i, g, lost=ours is None) for i, g, ours in zip(inputs, filled, gradients, strict=True)]
+    Routes(point, findings, options, report).run(jacobian=not isinstance(subject, Foreign))
+    report.findings, report.cotangents = findings, point.cotangents
+
+
+def _refuse_nothing(subject: Subject, report: Report, arrays: list[Any], centre: list[Array]) -> None:
     """Problems that leave nothing to be checked."""
     if not subject.checked:
         report.problems.append("nothing to check: no input is a floating-point array (see wrt=)")
     elif not centre:
         report.problems.append("nothing to check: it returned no floating-point tensor")
-    elif not outputs or not total:
+    elif not any(out.size for out in centre) or not any(arrays[i].size for i in subject.checked):
         report.problems.append("nothing to check: all inputs or all outputs are empty")
     elif not all(np.isfinite(out).all() for out in centre):
         report.problems.append("nothing to check: the outputs are not finite at these inputs")
@@ -157,10 +166,8 @@ def gradcheck(
     ...     print(error.report.findings[0].hint)
     the sign is wrong
     """
-    if order not in (1, 2):
-        raise ValueError(f"gradcheck: order={order}, it must be 1 or 2")
-    subject = of_function(f, inputs, wrt)
-    return finish(subject, Options(method, rtol, on_kink, mode, seed, allow_zero), cotangent, order)
+    options = Options(method, rtol, on_kink, mode, seed, allow_zero, order, cotangent)
+    return finish(of_function(f, inputs, wrt), options)
 
 
 def gradgradcheck(f: Callable[..., Any], inputs: Any, **options: Any) -> Report:
@@ -215,42 +222,42 @@ def gradcheck_vjp(
     """
     plain = of_function(forward, inputs, options.pop("wrt", None))
     subject = Foreign(name_of(forward), forward, vjp, plain.inputs)
-    chosen = {"method": "auto", "rtol": None, "on_kink": "skip", "mode": "auto", "seed": 0, "allow_zero": False}
-    unknown = set(options) - set(chosen)
+    unknown = set(options) - {field.name for field in fields(Options) if field.name != "order"}
     if unknown:
         raise TypeError(f"gradcheck_vjp() got unexpected options {sorted(unknown)}")
-    return finish(subject, Options(**{**chosen, **options}), cotangent, 1)
+    return finish(subject, Options(**options, cotangent=cotangent))
 
 
-def finish(subject: Subject, options: Options, cotangent: Any, order: int, notes: Sequence[str] = ()) -> Report:
+def finish(subject: Subject, options: Options, notes: Sequence[str] = ()) -> Report:
     """Check, and raise if anything is wrong."""
-    report, checked = examine(subject, options, cotangent, order, notes)
+    report, checked = examine(subject, options, notes)
     if not report.ok:
         told, listeners[:] = listeners[:], []  # explaining tries more checks, which nobody has asked for
         try:
-            explain(checked, report, options, subject, cotangent)
+            explain(checked, report, options, subject, lambda other: check_again(other, options))
         finally:
             listeners[:] = told
         raise GradcheckError(report)
     return report
 
 
-def examine(
-    subject: Subject, options: Options, cotangent: Any, order: int, notes: Sequence[str] = ()
-) -> tuple[Report, Subject]:
+def examine(subject: Subject, options: Options, notes: Sequence[str] = ()) -> tuple[Report, Subject]:
     """Check, and tell those who listen; the report, and the subject that was compared with differences."""
     started = time.perf_counter()
-    checked, seeds = (subject, cotangent) if order == 1 else at_gradients(subject, cotangent, options.rng)
-    report = check_subject(checked, options, seeds, order)
+    report, checked = _check(subject, options)
     report.notes += notes
     for listener in listeners:
         listener(report, time.perf_counter() - started)
     return report, checked
 
 
-def check_again(subject: Subject, options: Options, order: int) -> Report:
+def check_again(subject: Subject, options: Options) -> Report:
     """The same check once more, of a subject like the one before, without saying more of a failure."""
-    fresh = copy.copy(options)
-    fresh.rng = np.random.default_rng(options.seed)
-    checked, seeds = (subject, None) if order == 1 else at_gradients(subject, None, fresh.rng)
-    return check_subject(checked, fresh, seeds, order)
+    return _check(subject, replace(options, cotangent=None))[0]
+
+
+def _check(subject: Subject, options: Options) -> tuple[Report, Subject]:
+    if options.order == 1:
+        return check_subject(subject, options, options.cotangent), subject
+    gradients, cotangent = at_gradients(subject, options.cotangent, options.rng)
+    return check_subject(gradients, options, cotangent), gradients

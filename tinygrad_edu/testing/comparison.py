@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..dtypes import Array
 from ..nn.module.module import Module
-from .diagnosis.patterns import where_in_words
 from .differences.cotangents import cotangents_for
 from .dtype_drift import gradient_drift, output_drift
-from .modules import of_module
+from .modules import subject_of
 from .report import Finding, GradcheckError, Report
-from .subject import Foreign, Input, Subject, floating_outputs, is_floating, name_of, numbers, of_function, tracked
+from .subject import Foreign, Input, Subject, floating_outputs, is_floating, name_of, numbers, or_zeros, tracked
 
 __all__ = ["Difference", "check_float32", "compare", "reference_for"]
 
@@ -38,17 +37,10 @@ class Difference(Finding):
     what: str = "output"
     labels: tuple[str, str] = ("it", "reference")
 
-    def __str__(self) -> str:
-        at = self.worst
-        ours, theirs, allowed = (float(a[at]) for a in (self.analytic, self.numeric, self.error))
-        index = f"[{', '.join(map(str, at))}]" if at else ""
-        name, value = self.input.name, self.input.value
-        return (
-            f"{self.what} {name!r}, {value.dtype} {value.shape}: {int(self.wrong.sum())} of "
-            f"{int(self.checked.sum())} elements differ{where_in_words(self.wrong, self.checked)}\n"
-            f"  worst: {name}{index}  {self.labels[0]} {ours:.10g}  {self.labels[1]} {theirs:.10g}  "
-            f"they may differ by {allowed:.1g}"
-        )
+    differ: ClassVar[str] = "differ"
+
+    def _off(self, ours: float, theirs: float, error: float) -> str:
+        return f"  they may differ by {error:.1g}"
 
 
 def check_float32(
@@ -97,7 +89,7 @@ def check_float32(
     ...     print(str(error).splitlines()[1])
     output 'output', float32 (3,): 1 of 3 elements differ
     """
-    subject = _subject(f, inputs, wrt, seed)
+    subject = subject_of(f, inputs, wrt, seed)
     rng = np.random.default_rng(seed)
     report = Report(subject.name, mode="float32", method="float64")
     narrow = [given.value.astype(np.float32) if is_floating(given.value) else given.value for given in subject.inputs]
@@ -108,13 +100,13 @@ def check_float32(
         if _nothing(report, subject, values):
             raise GradcheckError(report)
         seeds = [c.astype(np.float32) for c in cotangents_for(values, cotangent, rng)]
-        exact = [*values, *_gradients(subject, wide, seeds)]
+        exact = [*values, *subject.full_gradients(wide, seeds)]
         results, leaves = subject.outputs(narrow)
         found, drifted = gradient_drift(results, [leaves[i] for i in subject.checked], seeds)
         squares = [np.zeros(e.shape) for e in exact]
         for _ in range(_NUDGES):
             nudged, moved = _nudged(wide, rng), _nudged([c.astype(np.float64) for c in seeds], rng)
-            other = [*subject.values(nudged), *_gradients(subject, nudged, moved)]
+            other = [*subject.values(nudged), *subject.full_gradients(nudged, moved)]
             squares = [s + (o - e) ** 2 / _NUDGES for s, o, e in zip(squares, other, exact, strict=True)]
         floors = [rtol if rtol is not None else 1e-5 if k < len(values) else 1e-4 for k in range(len(exact))]
         allowed = [
@@ -123,7 +115,7 @@ def check_float32(
         ]
         report.problems += output_drift(subject, narrow, results)
     report.problems += [f"the gradient of {subject.inputs[subject.checked[i]].name!r} {d}" for i, d in drifted.items()]
-    ours = [*map(numbers, results), *[_or_zeros(g, a) for g, a in zip(found, _checked(subject, narrow), strict=True)]]
+    ours = [*map(numbers, results), *or_zeros(found, [narrow[i] for i in subject.checked])]
     report.findings = _differences(report, subject, values, ours, exact, allowed, ("float32", "float64"))
     return _settled(report, subject, "float32 is not what float64 gives")
 
@@ -169,9 +161,8 @@ def compare(
     >>> compare(tg.tanh, (lambda x: np.tanh(x), lambda g, x: g / np.cosh(x) ** 2), x).ok
     True
     """
-    subject = _subject(f, inputs, wrt, seed)
-    own = len(subject.inputs) - len(_listed(inputs))  # parameters, which come first
-    other, shared = reference_for(subject, own, reference, inputs, seed)
+    subject = subject_of(f, inputs, wrt, seed)
+    other, shared = reference_for(subject, reference, inputs, seed)
     report = Report(subject.name, mode="compare", method="reference")
     arrays = subject.arrays()
     with np.errstate(all="ignore"):
@@ -188,12 +179,13 @@ def compare(
         if gradients and pulled is None:
             report.notes.append("the reference has no gradients: only values were compared")
         elif pulled is not None and gradients:
-            found = _gradients(subject, arrays, seeds)
+            found = subject.full_gradients(arrays, seeds)
             kept = [k for k, place in enumerate(subject.checked) if place >= shared]
             if len(kept) < len(found):
                 report.notes.append("the reference has no parameters: their gradients were not compared")
             ours += [found[k] for k in kept]
-            theirs += [_or_zeros(pulled[place - shared], arrays[place]) for place in subject.checked if place >= shared]
+            places = [place for place in subject.checked if place >= shared]
+            theirs += or_zeros([pulled.get(i - shared) for i in places], [arrays[i] for i in places])
     size = [float(np.abs(t[np.isfinite(t)]).max(initial=0.0)) for t in theirs]
     allowed = [
         rtol * np.abs(np.where(np.isfinite(t), t, 0.0)) + (1e-2 * rtol * s if atol is None else atol)
@@ -204,19 +196,11 @@ def compare(
     return _settled(report, subject, f"it is not what {_name(reference)} gives")
 
 
-def _subject(f: Any, inputs: Any, wrt: Any, seed: int) -> Subject:
-    return of_module(f, _listed(inputs), wrt, seed) if isinstance(f, Module) else of_function(f, inputs, wrt)
-
-
-def _listed(inputs: Any) -> list[Any]:
-    return list(inputs) if isinstance(inputs, tuple | list) else [inputs]
-
-
-def reference_for(subject: Subject, own: int, reference: Any, inputs: Any, seed: int) -> tuple[Subject, int]:
+def reference_for(subject: Subject, reference: Any, inputs: Any, seed: int) -> tuple[Subject, int]:
     """The reference as a subject, and from which of the inputs of `subject` on it takes them."""
-    rest = subject.inputs[own:]
+    own, rest = subject.own, subject.inputs[subject.own :]
     if isinstance(reference, Module):
-        other = of_module(reference, _listed(inputs), None, seed)
+        other = subject_of(reference, inputs, None, seed)
         mine, theirs = ([(g.name, g.value.shape) for g in one] for one in (subject.inputs[:own], other.inputs))
         if mine != theirs[: len(other.inputs) - len(rest)]:
             raise ValueError(f"compare: parameters {mine} against {theirs[: len(theirs) - len(rest)]}: they must match")
@@ -231,9 +215,10 @@ def _name(reference: Any) -> str:
     return name_of(reference[0] if isinstance(reference, tuple) else reference)
 
 
-def _run(other: Subject, arrays: Sequence[Any], seeds: list[Array]) -> tuple[list[Array], list[Array | None] | None]:
+def _run(
+    other: Subject, arrays: Sequence[Any], seeds: list[Array]
+) -> tuple[list[Array], dict[int, Array | None] | None]:
     """Values of the reference and, by the place of the input, its gradients; None if it has none."""
-    spread: list[Array | None] = [None] * len(arrays)
     if isinstance(other, Foreign):
         values, found = other.values(arrays), other.gradients(arrays, seeds)
     else:
@@ -248,11 +233,9 @@ def _run(other: Subject, arrays: Sequence[Any], seeds: list[Array]) -> tuple[lis
         if not any(tracked(out) for out in results):
             return values, None
         if [v.shape for v in values] != [c.shape for c in seeds]:
-            return values, spread
-        found = other.pull(results, [leaves[i] for i in other.checked], seeds)
-    for place, g in zip(other.checked, found, strict=True):
-        spread[place] = g
-    return values, spread
+            return values, {}
+        found = other.pull(results, leaves, seeds)
+    return values, dict(zip(other.checked, found, strict=True))
 
 
 def _of_arrays(other: Subject, arrays: Sequence[Any]) -> list[Array] | None:
@@ -272,19 +255,6 @@ def _nothing(report: Report, subject: Subject, values: list[Array], finite: bool
     elif not any(np.isfinite(out).any() for out in values):
         report.problems.append("nothing to compare: none of the outputs is finite")
     return bool(report.problems)
-
-
-def _gradients(subject: Subject, arrays: Sequence[Any], seeds: Sequence[Array]) -> list[Array]:
-    found = subject.gradients(arrays, seeds)
-    return [_or_zeros(g, a) for g, a in zip(found, _checked(subject, arrays), strict=True)]
-
-
-def _checked(subject: Subject, arrays: Sequence[Any]) -> list[Any]:
-    return [arrays[i] for i in subject.checked]
-
-
-def _or_zeros(gradient: Array | None, array: Array) -> Array:
-    return np.zeros(array.shape, array.dtype) if gradient is None else gradient
 
 
 def _nudged(arrays: Sequence[Any], rng: np.random.Generator) -> list[Any]:

@@ -54,7 +54,7 @@ def _first(subject: Subject, arrays: Sequence[Any], sought: Callable[[np.dtype[A
         with observing(look_at):
             return subject.function(*given)
 
-    Subject(subject.name, observed, subject.inputs, subject.kind, subject.used).outputs(arrays)
+    Subject(subject.name, observed, subject.inputs, subject.used).outputs(arrays)
     return found[0] if found else ""
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ..nn.module.hooks import Hooks
+from ..engine.recording import array_of
 from ..nn.module.module import Module
 from ..ops.generator import Generator, default_generator
 from ..tensors.tensor import Tensor
 from .checks import finish
-from .names import argument_names
 from .options import Method, Mode, OnKink, Options
 from .report import Report
-from .subject import Subject, is_floating, numbers, of_function
+from .subject import Subject, argument_names, is_floating, numbers, of_function
 
-__all__ = ["check_module", "of_module"]
+__all__ = ["check_module", "of_module", "subject_of"]
 
 
 def check_module(
@@ -75,7 +75,7 @@ def check_module(
     subject = of_module(module, inputs, wrt, seed)
     frozen = [name for name, p in module.named_parameters() if not p.requires_grad]
     notes = [f"frozen, and so not checked: {', '.join(frozen)}"] if frozen else []
-    return finish(subject, Options(method, rtol, on_kink, mode, seed, allow_zero), cotangent, order, notes)
+    return finish(subject, Options(method, rtol, on_kink, mode, seed, allow_zero, order, cotangent), notes)
 
 
 def of_module(module: Module, inputs: Sequence[Any], wrt: Any = None, seed: int = 0) -> Subject:
@@ -104,14 +104,21 @@ def of_module(module: Module, inputs: Sequence[Any], wrt: Any = None, seed: int 
             return module(*given[len(parameters) :])
 
     subject = of_function(function, [*map(numbers, parameters), *inputs], wrt, [*learnt, *names])
-    subject.name, subject.kind = type(module).__name__, "module"
+    subject.name, subject.module, subject.own = type(module).__name__, module, len(parameters)
     return subject
+
+
+def subject_of(f: Any, inputs: Any, wrt: Any, seed: int) -> Subject:
+    """A module or a function as a subject; the inputs as for `gradcheck`."""
+    if not isinstance(f, Module):
+        return of_function(f, inputs, wrt)
+    return of_module(f, list(inputs) if isinstance(inputs, tuple | list) else [inputs], wrt, seed)
 
 
 @contextmanager
 def _lent(module: Module, parameters: Sequence[Tensor], given: Sequence[Any], seed: int) -> Iterator[None]:
     """The module with other tensors in the place of its parameters, ready for one evaluation that leaves no trace."""
-    dtype = np.result_type(*[v.dtype for v in given if is_floating(getattr(v, "array", v))] or [np.float64])
+    dtype = np.result_type(*[v.dtype for v in given if is_floating(array_of(v))] or [np.float64])
     restore = [*map(_keeper, module.modules()), *map(_generator_keeper, _generators(module))]
     tensors = [*module.parameters(), *module.buffers()]
     held = [(tensor, tensor.array, tensor.source) for tensor in tensors]
@@ -134,21 +141,14 @@ def _lent(module: Module, parameters: Sequence[Tensor], given: Sequence[Any], se
 
 def _keeper(part: Module) -> Callable[[], None]:
     """The function that gives a module the attributes and hooks back that it has now."""
-    attributes = dict(part.__dict__)
-    kinds, transient = dict(part._kinds), set(part._transient)
-    hooks = part._hooks
-    lists = None if hooks is None else {name: list(entries) for name, entries in vars(hooks).items()}
+    hooks = () if part._hooks is None else vars(part._hooks).values()
+    held: list[Any] = [part.__dict__, part._kinds, part._transient, *hooks]
+    kept = [copy.copy(container) for container in held]
 
     def put_back() -> None:
-        part.__dict__.clear()
-        part.__dict__.update(attributes)
-        part._kinds.clear()
-        part._kinds.update(kinds)
-        part._transient.clear()
-        part._transient.update(transient)
-        if isinstance(hooks, Hooks) and lists is not None:
-            for name, entries in lists.items():
-                getattr(hooks, name)[:] = entries
+        for container, before in zip(held, kept, strict=True):
+            container.clear()
+            (container.extend if isinstance(container, list) else container.update)(before)
 
     return put_back
 
@@ -160,18 +160,13 @@ def _generators(module: Module) -> list[Any]:
 
 
 def _generator_keeper(generator: Any) -> Callable[[], None]:
-    if isinstance(generator, Generator):
-        state, numpy = generator.get_state(), generator.numpy
+    """The function that gives a source of random numbers the state back that it has now."""
+    numpy = generator.numpy if isinstance(generator, Generator) else generator
+    bits, state, kept = numpy.bit_generator, numpy.bit_generator.state, dict(getattr(generator, "__dict__", {}))
 
-        def put_back() -> None:
-            generator.numpy = numpy
-            generator.set_state(state)
+    def put_back() -> None:
+        if kept:
+            vars(generator).update(kept)
+        bits.state = state
 
-        return put_back
-    bits = generator.bit_generator
-    numbers_state = bits.state
-
-    def put_bits_back() -> None:
-        bits.state = numbers_state
-
-    return put_bits_back
+    return put_back

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -13,23 +14,25 @@ Method = Literal["auto", "complex", "richardson"]
 OnKink = Literal["skip", "error", "convention"]
 
 
+@dataclass
 class Options:
-    """How to check, with what is drawn by chance."""
+    """How to check, with what is drawn by chance; see `gradcheck`."""
 
-    def __init__(
-        self, method: Method, rtol: float | None, on_kink: OnKink, mode: Mode, seed: int, allow_zero: bool
-    ) -> None:
-        for name, value, known in (
-            ("method", method, ("auto", "complex", "richardson")),
-            ("on_kink", on_kink, ("skip", "error", "convention")),
-            ("mode", mode, ("auto", "full", "project")),
-        ):
+    method: Method = "auto"
+    rtol: Any = None
+    on_kink: OnKink = "skip"
+    mode: Mode = "auto"
+    seed: int = 0
+    allow_zero: bool = False
+    order: int = 1
+    cotangent: Any = None
+
+    def __post_init__(self) -> None:
+        for name, known in (("method", get_args(Method)), ("on_kink", get_args(OnKink)), ("mode", get_args(Mode))):
+            value = getattr(self, name)
             if value not in known:
                 raise ValueError(f"gradcheck: {name}={value!r} is not known: use {', '.join(map(repr, known))}")
-        self.method = method
-        self.rtol: float = 1e-8 if rtol is None else float(rtol)
-        self.on_kink = on_kink
-        self.mode = mode
-        self.allow_zero = allow_zero
-        self.rng: np.random.Generator = np.random.default_rng(seed)
-        self.seed = seed
+        if self.order not in (1, 2):
+            raise ValueError(f"gradcheck: order={self.order}, it must be 1 or 2")
+        self.rtol = 1e-8 if self.rtol is None else float(self.rtol)
+        self.rng: np.random.Generator = np.random.default_rng(self.seed)

@@ -8,25 +8,23 @@ import keyword
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..nn.module.module import Module
 from ..ops.generator import get_rng_state, manual_seed, set_rng_state
-from .checks import Options, examine, finish, gradcheck
-from .laws.checking import LAWS, check_laws
-from .modules import of_module
-from .names import argument_names
+from .checks import Options, examine, finish
+from .laws.checking import check_laws, chosen_laws
+from .modules import subject_of
 from .profiles import PROFILES, current_profile
 from .report import GradcheckError, Report
-from .subject import Subject, name_of, of_function
+from .subject import Subject, argument_names, name_of
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 __all__ = ["GradientTest", "gradient_property"]
 
-_PLAN = {p.name: p.default for p in inspect.signature(gradcheck).parameters.values() if p.kind is p.KEYWORD_ONLY}
 _ENOUGH = 0.1  # the share of the examples that must show something
 
 
@@ -115,15 +113,12 @@ def gradient_property(
     0.0
     """
     _hypothesis()
-    unknown = set(options) - set(_PLAN)
+    unknown = set(options) - {"wrt", *[known.name for known in fields(Options)]}
     if unknown:
         raise TypeError(f"gradient_property() got unexpected options {', '.join(sorted(unknown))}")
-    missing = [] if laws == "all" else [name for name in laws if name not in LAWS]
-    if missing:
-        raise ValueError(f"gradient_property: there is no law {missing[0]!r}; the laws are {', '.join(LAWS)}")
+    plan = _Plan(chosen_laws(laws, "gradient_property"), batched, composed, options.pop("wrt", None), options)
     if profile is not None and profile not in PROFILES:
         raise ValueError(f"gradient_property: profile={profile!r}: use {', '.join(map(repr, PROFILES))}")
-    plan = _Plan(laws, batched, composed, {**_PLAN, **options})
 
     def decorate(function: Any) -> GradientTest:
         return _test(function, given, plan, profile, max_examples, sys._getframe(1).f_globals.get("__name__", ""))
@@ -135,55 +130,39 @@ def gradient_property(
 class _Plan:
     """What is checked of each example."""
 
-    laws: Literal["all"] | Sequence[str]
+    laws: Sequence[str]
     batched: Any
     composed: Any
+    wrt: Any
     options: Mapping[str, Any]
 
     def subject(self, target: Any, arguments: Sequence[Any]) -> Subject:
-        if isinstance(target, Module):
-            return of_module(target, arguments, self.options["wrt"], self.options["seed"])
-        return of_function(target, arguments, self.options["wrt"])
-
-    def how(self, **other: Any) -> tuple[Options, Any, int]:
-        """How to check, with some options changed."""
-        chosen = {name: value for name, value in self.options.items() if name not in ("wrt", "cotangent", "order")}
-        return Options(**{**chosen, **other}), self.options["cotangent"], self.options["order"]
+        return subject_of(target, tuple(arguments), self.wrt, Options(**self.options).seed)
 
     def check(self, target: Any, arguments: Sequence[Any]) -> str:
         """Check one example; why it shows nothing, if so."""
-        report, _ = examine(self.subject(target, arguments), *self.how(allow_zero=True))
-        nothing = _nothing(report, self.options["allow_zero"])
+        options = Options(**self.options)
+        report, _ = examine(self.subject(target, arguments), replace(options, allow_zero=True))
+        nothing = _nothing(report, options.allow_zero)
         if not report.ok and not nothing:
             raise GradcheckError(report)
-        laws = list(LAWS) if self.laws == "all" else list(self.laws)
-        if report.inconclusive and "adjoint_identity" in laws:
-            laws.remove("adjoint_identity")  # the only law that takes differences, which a kink spoils
-        if laws:
-            self._check_laws(target, arguments, laws)
-        return nothing
-
-    def _check_laws(self, target: Any, arguments: Sequence[Any], laws: Sequence[str]) -> None:
-        shared = {name: self.options[name] for name in ("cotangent", "wrt", "seed")}
+        # A kink spoils the only law that takes differences.
+        laws = [name for name in self.laws if name != "adjoint_identity" or not report.inconclusive]
         try:
-            check_laws(
-                target,
-                tuple(arguments),
-                laws=laws,
-                batched=self.batched,
-                composed=self.composed,
-                allow_zero=True,
-                **shared,
-            )
+            if laws:
+                shared = {"batched": self.batched, "composed": self.composed, "allow_zero": True, "wrt": self.wrt}
+                how = {"cotangent": options.cotangent, "seed": options.seed}
+                check_laws(target, tuple(arguments), laws=laws, **shared, **how)
         except GradcheckError as error:
             if not _nothing(error.report, True):
                 raise
+        return nothing
 
     def explained(self, target: Any, arguments: Sequence[Any], error: GradcheckError) -> GradcheckError:
         """The same failure with what else can be said of it; that takes too long to be done for every example."""
         full = error
         try:
-            finish(self.subject(target, arguments), *self.how())
+            finish(self.subject(target, arguments), Options(**self.options))
         except GradcheckError as again:
             if not _nothing(again.report, True):
                 full = again
@@ -220,17 +199,6 @@ def _test(
     hypothesis = _hypothesis()
     bound = inspect.isfunction(function) and next(iter(inspect.signature(function).parameters), "") == "self"
     strategies, arguments_of = _strategies(function, given, bound)
-    chosen = PROFILES[profile or current_profile()]
-    phases = [phase for phase in hypothesis.settings.default.phases if phase is not hypothesis.Phase.explain]
-    settings = hypothesis.settings(
-        max_examples=chosen.max_examples if max_examples is None else max_examples,
-        deadline=None,
-        print_blob=True,
-        phases=phases,
-        report_multiple_bugs=False,
-        suppress_health_check={*hypothesis.settings.default.suppress_health_check, hypothesis.HealthCheck.too_slow},
-        **({"derandomize": True} if chosen.derandomize else {}),
-    )
     run = _Run()
 
     def example(**values: Any) -> None:
@@ -243,12 +211,12 @@ def _test(
             hypothesis.event(f"shows nothing: {reason}")
 
     _disguise(example, function, module, [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY) for n in strategies])
-    search = settings(hypothesis.given(**strategies)(example))
+    search = _settings(profile, max_examples)(hypothesis.given(**strategies)(example))
 
     def test(*owner: Any) -> None:
         nonlocal run
         __tracebackhide__ = True
-        run = _Run(_target(function, given, owner if bound else (), plan.options["seed"]))
+        run = _Run(_target(function, given, owner if bound else (), Options(**plan.options).seed))
         try:
             search()
         except GradcheckError as error:
@@ -264,6 +232,21 @@ def _test(
     made: Any = test
     made.function = function
     return made  # type: ignore[no-any-return]
+
+
+def _settings(profile: str | None, max_examples: int | None) -> Any:
+    """How hypothesis searches; it does not explain a failure, of which the report says more."""
+    hypothesis = _hypothesis()
+    usual, chosen = hypothesis.settings.default, PROFILES[profile or current_profile()]
+    return hypothesis.settings(
+        max_examples=chosen.max_examples if max_examples is None else max_examples,
+        deadline=None,
+        print_blob=True,
+        phases=[phase for phase in usual.phases if phase is not hypothesis.Phase.explain],
+        report_multiple_bugs=False,
+        suppress_health_check={*usual.suppress_health_check, hypothesis.HealthCheck.too_slow},
+        **({"derandomize": True} if chosen.derandomize else {}),
+    )
 
 
 def _hypothesis() -> Any:
@@ -293,17 +276,18 @@ def _strategies(
     function: Any, given: Any, bound: bool
 ) -> tuple[dict[str, Any], Callable[[Mapping[str, Any]], list[Any]]]:
     """Strategies by name, and how the arguments are made of what they give."""
+    several = isinstance(given, Mapping | Sequence)
     if isinstance(given, Mapping):
-        return dict(given), lambda values: [values[name] for name in given]
-    if isinstance(given, Sequence):
-        names = _names(function, len(given), bound)
-        return dict(zip(names, given, strict=True)), lambda values: [values[name] for name in names]
-    (name,) = _names(function, 1, bound)
+        named = dict(given)
+    else:
+        parts = list(given) if several else [given]
+        named = dict(zip(_names(function, len(parts), bound), parts, strict=True))
 
     def arguments(values: Mapping[str, Any]) -> list[Any]:
-        return list(values[name]) if isinstance(values[name], tuple) else [values[name]]
+        found = [values[name] for name in named]
+        return list(found[0]) if not several and isinstance(found[0], tuple) else found
 
-    return {name: given}, arguments
+    return named, arguments
 
 
 def _names(function: Any, count: int, bound: bool) -> list[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..dtypes import Array
-from .diagnosis.patterns import where_in_words
 from .subject import Input
+from .whereabouts import index_text, where_in_words
 
 __all__ = ["Finding", "GradcheckError", "Report"]
 
@@ -29,6 +29,7 @@ class Finding:
         inconclusive: where there is no usable numeric derivative: at a kink, or beside one.
         hint: what the pattern of the errors looks like; empty if like nothing in particular.
         lost: whether the input got no gradient at all.
+        what, labels, differ: how it is told.
     """
 
     input: Input
@@ -40,6 +41,25 @@ class Finding:
     inconclusive: Array
     hint: str = ""
     lost: bool = False
+    what: str = "input"
+    labels: tuple[str, str] = ("analytic", "numeric")
+
+    differ: ClassVar[str] = "are wrong"
+
+    @classmethod
+    def of(cls, given: Input, gradient: Array, *, lost: bool = False) -> Finding:
+        """A gradient of which nothing has been compared yet.
+
+        Raises:
+            ValueError: if it does not have the shape of the input.
+        """
+        shape = given.value.shape
+        if gradient.shape != shape:
+            raise ValueError(f"the gradient of input {given.name!r} has shape {gradient.shape}, the input {shape}")
+        wrong, checked, inconclusive = [np.zeros(shape, bool) for _ in range(3)]
+        numeric, error = [np.full(shape, np.nan) for _ in range(2)]
+        analytic = gradient.astype(np.float64)
+        return cls(given, analytic, numeric, error, wrong, checked, inconclusive, lost=lost)
 
     @property
     def worst(self) -> tuple[int, ...]:
@@ -50,20 +70,18 @@ class Finding:
         return tuple(int(i) for i in np.unravel_index(int(np.argmax(gap)), gap.shape))
 
     def __str__(self) -> str:
-        at = self.worst
+        at, given = self.worst, self.input
         ours, theirs, error = (float(a[at]) for a in (self.analytic, self.numeric, self.error))
-        gap = abs(ours - theirs) / max(abs(theirs), 1e-300)
-        index = f"[{', '.join(map(str, at))}]" if at else ""
-        value = self.input.value
         lines = [
-            f"input {self.input.name!r}, {value.dtype} {value.shape}: {int(self.wrong.sum())} of "
-            f"{int(self.checked.sum())} elements are wrong{where_in_words(self.wrong, self.checked)}",
-            f"  worst: {self.input.name}{index}  analytic {ours:.10g}  numeric {theirs:.10g} ± {error:.1g}  "
-            f"relative error {gap:.2g}",
+            f"{self.what} {given.name!r}, {given.value.dtype} {given.value.shape}: {int(self.wrong.sum())} of "
+            f"{int(self.checked.sum())} elements {self.differ}{where_in_words(self.wrong, self.checked)}",
+            f"  worst: {given.name}{index_text(at)}  {self.labels[0]} {ours:.10g}  {self.labels[1]} {theirs:.10g}"
+            f"{self._off(ours, theirs, error)}",
         ]
-        if self.hint:
-            lines.append(f"  hint: {self.hint}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *[f"  hint: {self.hint}"] * bool(self.hint)])
+
+    def _off(self, ours: float, theirs: float, error: float) -> str:
+        return f" ± {error:.1g}  relative error {abs(ours - theirs) / max(abs(theirs), 1e-300):.2g}"
 
 
 @dataclass

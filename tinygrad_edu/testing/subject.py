@@ -6,9 +6,11 @@ given cotangents.
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,13 +18,15 @@ from ..autograd.function import Function
 from ..autograd.modes import enable_grad, no_grad
 from ..autograd.running import grad
 from ..dtypes import Array
-from ..engine.recording import TensorBase
+from ..engine.recording import TensorBase, array_of
 from ..tensors.creation import tensor
 
 if TYPE_CHECKING:
     from ..tensors.tensor import Tensor
 
 __all__ = ["Foreign", "Input", "Subject", "name_of", "of_function"]
+
+Pullback: TypeAlias = "Callable[[Sequence[Array]], list[Array | None]]"
 
 
 @dataclass(frozen=True)
@@ -53,15 +57,17 @@ class Subject:
         name: what to call it.
         function: called with tensors (and whatever else was given), gives a tensor or several.
         inputs: its arguments.
-        kind: "function", "module" or "vjp".
         used: what is known of how often it has been computed.
+        module: the module whose parameters and inputs are its inputs; None if it is of a function.
+        own: how many of the inputs, the first ones, are the module's parameters.
     """
 
     name: str
     function: Callable[..., Any]
     inputs: Sequence[Input]
-    kind: str = "function"
     used: list[int] = field(default_factory=lambda: [0])
+    module: Any = None
+    own: int = 0
 
     @property
     def checked(self) -> list[int]:
@@ -81,26 +87,34 @@ class Subject:
 
     def outputs(self, arrays: Sequence[Any]) -> tuple[list[Tensor], list[Any]]:
         """The outputs with their graph, and the inputs as the leaves and constants that they were computed from."""
-        self.used[0] += 1
         leaves = [
             tensor(a, requires_grad=given.checked and is_floating(a)) if is_array(a) else a
             for a, given in zip(arrays, self.inputs, strict=True)
         ]
+        return self.run(leaves), leaves
+
+    def run(self, leaves: Sequence[Any]) -> list[Tensor]:
+        """The outputs with their graph, for tensors that are there already."""
+        self.used[0] += 1
         with enable_grad():
-            results = floating_outputs(self.function(*leaves))
-        return results, leaves
+            return floating_outputs(self.function(*leaves))
 
     def gradients(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
         """For each checked input the gradient of the sum of outputs times cotangents; None if it is not used."""
+        return self.pullback(arrays)(cotangents)
+
+    def full_gradients(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array]:
+        """The same, with zeros where there is none."""
+        return or_zeros(self.gradients(arrays, cotangents), [arrays[i] for i in self.checked])
+
+    def pullback(self, arrays: Sequence[Any]) -> Pullback:
+        """The gradients of one graph, for any cotangents."""
         results, leaves = self.outputs(arrays)
-        return self.pull(results, [leaves[i] for i in self.checked], cotangents)
+        return lambda cotangents: self.pull(results, leaves, cotangents)
 
     def pull(self, results: Sequence[Tensor], leaves: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
-        """The gradients of `leaves`; the graph stays, for another cotangent."""
-        pairs = [(out, c) for out, c in zip(results, cotangents, strict=True) if tracked(out)]
-        if not pairs or not leaves:
-            return [None] * len(leaves)
-        found = grad([p[0] for p in pairs], leaves, [p[1] for p in pairs], retain_graph=True, allow_unused=True)
+        """The gradients of the checked ones among `leaves`; the graph stays, for another cotangent."""
+        found = gradients_of(results, [leaves[i] for i in self.checked], cotangents, retain_graph=True)
         return [None if g is None else numbers(g) for g in found]
 
 
@@ -110,7 +124,7 @@ class Foreign(Subject):
     def __init__(
         self, name: str, forward: Callable[..., Any], vjp: Callable[..., Any], inputs: Sequence[Input]
     ) -> None:
-        super().__init__(name, forward, inputs, "vjp")
+        super().__init__(name, forward, inputs)
         self.vjp = vjp
 
     def values(self, arrays: Sequence[Any]) -> list[Array]:
@@ -128,6 +142,9 @@ class Foreign(Subject):
             )
         return [None if parts[i] is None else np.asarray(parts[i]) for i in self.checked]
 
+    def pullback(self, arrays: Sequence[Any]) -> Pullback:
+        return functools.partial(self.gradients, arrays)
+
 
 def of_function(f: Callable[..., Any], inputs: Any, wrt: Any = None, names: Sequence[str] | None = None) -> Subject:
     """A subject of `f` and its arguments.
@@ -137,11 +154,9 @@ def of_function(f: Callable[..., Any], inputs: Any, wrt: Any = None, names: Sequ
         inputs: its arguments: tensors, arrays, floats and nested lists of them; anything else is passed on as it is.
         wrt: the places, or names, of the arguments to check; None for all that are floating.
     """
-    from .names import argument_names
-
     given = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
     called = list(names) if names is not None else argument_names(f, len(given))
-    wanted = _places(wrt, called)
+    wanted = None if wrt is None else places_of(wrt, called, "wrt")
     made = []
     for i, (name, value) in enumerate(zip(called, given, strict=True)):
         value = numbers(value) if isinstance(value, TensorBase) else value
@@ -149,6 +164,21 @@ def of_function(f: Callable[..., Any], inputs: Any, wrt: Any = None, names: Sequ
         value = np.asarray(value) if chosen and _real_numbers(value) else value
         made.append(Input(name, value, is_floating(value) and chosen))
     return Subject(name_of(f), f, made)
+
+
+def argument_names(f: Callable[..., Any], count: int) -> list[str]:
+    """The names of the first `count` positional arguments; those of ``*args`` are numbered."""
+    found: list[str] = []
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    for parameter in parameters:
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            found.append(parameter.name)
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            found += [f"{parameter.name}[{i}]" for i in range(count - len(found))]
+    return (found + [f"input {i}" for i in range(len(found), count)])[:count]
 
 
 def _real_numbers(value: Any) -> bool:
@@ -162,17 +192,20 @@ def _real_numbers(value: Any) -> bool:
     return all(isinstance(one, float | int) for one in flat) and any(isinstance(one, float) for one in flat)
 
 
-def _places(wrt: Any, names: Sequence[str]) -> set[int] | None:
-    if wrt is None:
-        return None
-    places = set()
-    for one in [wrt] if isinstance(wrt, int | str) else list(wrt):
+def places_of(chosen: Any, names: Sequence[str], keyword: str) -> list[int]:
+    """The places of inputs that are given by their places, from either end, or their names.
+
+    Raises:
+        ValueError: naming the keyword, for one that there is not.
+    """
+    places = []
+    for one in [chosen] if isinstance(chosen, int | str) else list(chosen or ()):
         if isinstance(one, str) and one in names:
-            places.add(list(names).index(one))
+            places.append(list(names).index(one))
         elif isinstance(one, int) and -len(names) <= one < len(names):
-            places.add(one % len(names))
+            places.append(one % len(names))
         else:
-            raise ValueError(f"wrt={one!r}: the inputs are {', '.join(names)}")
+            raise ValueError(f"{keyword}={one!r}: the inputs are {', '.join(names)}")
     return places
 
 
@@ -194,6 +227,22 @@ def is_floating(value: Any) -> bool:
     return is_array(value) and value.dtype.kind == "f"
 
 
+def gradients_of(
+    results: Sequence[Any], leaves: Sequence[Any], cotangents: Sequence[Any], **options: bool
+) -> Sequence[Any]:
+    """The gradients, as tensors, of leaves for those of the results that have a graph; None where there is none."""
+    pairs = [(out, c) for out, c in zip(results, cotangents, strict=True) if tracked(out)]
+    if not pairs or not leaves:
+        return [None] * len(leaves)
+    outputs, seeds = zip(*pairs, strict=True)
+    return grad(outputs, leaves, seeds, allow_unused=True, **options)
+
+
+def or_zeros(gradients: Sequence[Array | None], like: Sequence[Array]) -> list[Array]:
+    """The gradients, with zeros where there is none."""
+    return [np.zeros(a.shape, a.dtype) if g is None else g for g, a in zip(gradients, like, strict=True)]
+
+
 def tracked(value: Any) -> bool:
     """Whether it is a tensor that was computed from one which requires a gradient."""
     return isinstance(value, TensorBase) and value.source is not None
@@ -201,13 +250,13 @@ def tracked(value: Any) -> bool:
 
 def numbers(value: Any) -> Array:
     """A tensor's array, in memory of its own."""
-    return np.array(value.array if isinstance(value, TensorBase) else value)
+    return np.array(array_of(value))
 
 
 def floating_outputs(results: Any) -> list[Any]:
     """The floating tensors or arrays among what a function returned, nested tuples, lists and dicts included."""
     if isinstance(results, TensorBase) or is_array(results) or isinstance(results, np.generic | float):
-        array = results.array if isinstance(results, TensorBase) else np.asarray(results)
+        array = np.asarray(array_of(results))
         if array.dtype.kind not in "fc":
             return []
         return [results if isinstance(results, TensorBase) or is_array(results) else array]

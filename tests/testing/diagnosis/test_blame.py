@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ops import test_registry as registry
-from planted_rules import planted
+from testing.provoked import planted
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn

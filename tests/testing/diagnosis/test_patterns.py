@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygrad_edu.testing.diagnosis.patterns import Clues, hint
+from tinygrad_edu.testing.diagnosis.clues import Clues
+from tinygrad_edu.testing.diagnosis.patterns import hint
 from tinygrad_edu.testing.report import Finding
 from tinygrad_edu.testing.subject import Input
 
@@ -130,9 +131,9 @@ def test_sizes_and_uses():
     assert "used 3 times, and does only one of them count?" in said(N / 3, N, clues=clues)
 
 
-def column(ours, theirs, g):
-    ours, theirs, g = (np.asarray(a, dtype=np.float64) for a in (ours, theirs, g))
-    return lambda at: [(ours, theirs, np.full(theirs.shape, 1e-12), g)]
+def column(ours, theirs):
+    ours, theirs = (np.asarray(a, dtype=np.float64) for a in (ours, theirs))
+    return lambda at: [(ours, theirs, np.full(theirs.shape, 1e-12))]
 
 
 WEIGHTS = rng.normal(size=(4, 3))
@@ -159,7 +160,7 @@ def test_through_which_elements_of_the_result_it_goes_wrong(name):
     numeric[1] = (theirs * WEIGHTS).sum()
     analytic[1] = (ours * WEIGHTS).sum()
     numeric[[0, 2]] = analytic[[0, 2]] = rng.normal(size=2)
-    text = said(analytic, numeric, clues=Clues(column=column(ours, theirs, WEIGHTS)))
+    text = said(analytic, numeric, clues=Clues(column=column(ours, theirs)))
     assert text.startswith(words)
     if name == "not summed":
         assert ", all but row 0: is a sum over repeated uses (broadcasting, a repeated index) missing?" in text

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from planted_rules import planted
+from testing.provoked import planted, taped
 
 import tinygrad_edu as tg
 from tinygrad_edu.testing.diagnosis.rule_check import check_call, in_float64
-from tinygrad_edu.testing.diagnosis.tape import tape_of
-from tinygrad_edu.testing.subject import of_function
 
 rng = np.random.default_rng(0)
 SMALL = np.array([0.5, -1.0, 2.0, 0.25])
 
 
-def calls(f, *inputs):
-    subject = of_function(f, inputs)
-    return tape_of(subject, subject.arrays()).calls
-
-
 def blamed(f, *inputs):
     """What is wrong with the first call that something is wrong with."""
-    found = (check_call(call, np.random.default_rng(1)) for call in calls(f, *inputs))
+    found = (check_call(call, np.random.default_rng(1)) for call in taped(f, *inputs).calls)
     return next(filter(None, found), "")
 
 
@@ -147,8 +140,8 @@ def test_a_rule_that_is_wrong_where_the_gradient_is_zero():
 
 
 def test_calls_in_other_dtypes_are_not_judged():
-    cast, exp = calls(lambda x: tg.exp(x.float()), SMALL)
+    cast, exp = taped(lambda x: tg.exp(x.float()), SMALL).calls
     assert not in_float64(cast)
     assert not in_float64(exp)
     assert check_call(exp, rng) == ""
-    assert in_float64(calls(lambda x: x[np.array([0, 2])], SMALL)[0])
+    assert in_float64(taped(lambda x: x[np.array([0, 2])], SMALL).calls[0])

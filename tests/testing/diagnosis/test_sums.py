@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from testing.provoked import taped
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine import backprop
 from tinygrad_edu.testing import GradcheckError, gradcheck
 from tinygrad_edu.testing.diagnosis.sums import unbroadcast, uses_of, wrong_sum
-from tinygrad_edu.testing.diagnosis.tape import tape_of
-from tinygrad_edu.testing.subject import of_function
 
 X = np.array([0.5, -1.0, 2.0])
 
 
 def found(f, *inputs):
-    subject = of_function(f, inputs)
-    tape = tape_of(subject, subject.arrays())
+    tape = taped(f, *inputs)
     return wrong_sum(tape, tape.order(), tape.of, np.random.default_rng(0))
 
 
@@ -74,8 +72,7 @@ def test_the_first_nan():
 
 
 def test_uses():
-    subject = of_function(lambda x, w: x * x + tg.sin(x), [X, X])
-    tape = tape_of(subject, subject.arrays())
+    tape = taped(lambda x, w: x * x + tg.sin(x), X, X)
     assert [uses_of(tape, tape.order(), i) for i in (0, 1)] == [3, 0]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from testing.provoked import with_backward
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
@@ -15,8 +16,7 @@ from tinygrad_edu.engine.recording import make_tensor
 from tinygrad_edu.nn import functional as F
 from tinygrad_edu.samples.sample_grads import SampleGrads
 from tinygrad_edu.testing import LAWS, GradcheckError, check_laws
-from tinygrad_edu.testing.laws import passes as laws_of_passes
-from tinygrad_edu.testing.laws.call import law
+from tinygrad_edu.testing.laws.example import law
 
 rng = np.random.default_rng(0)
 X, W, V = rng.normal(size=(5, 3)), rng.normal(size=(3, 2)), rng.normal(size=3)
@@ -123,24 +123,6 @@ def test_most_laws_apply_to_most_functions() -> None:
     assert held == set(LAWS) - {"fused_is_composed"}
 
 
-def rule(backward: Callable[..., Any], forward: Callable[..., Any]) -> Callable[..., Any]:
-    """An op with the given forward, and a backward that is called with the gradient, the context and the arguments."""
-
-    class Planted(tg.Function):
-        @staticmethod
-        def forward(ctx: Any, *args: Any) -> Any:
-            ctx.save_for_backward(*args)
-            ctx.calls = 0
-            return forward(*args)
-
-        @staticmethod
-        def backward(ctx: Any, g: Any) -> Any:
-            ctx.calls += 1
-            return backward(g, ctx, *ctx.saved_tensors)
-
-    return Planted.apply
-
-
 def violated(f: Any, inputs: Any, **options: Any) -> dict[str, str]:
     with pytest.raises(GradcheckError) as caught:
         check_laws(f, inputs, **options)
@@ -160,25 +142,25 @@ class TestPlanted:
             lambda g, ctx, x: 2 * tg.abs(g),
             lambda g, ctx, x: 2 * g + 1e-3,
         ):
-            found = violated(rule(backward, lambda x: 2 * x), X)
+            found = violated(with_backward(backward, lambda x: 2 * x), X)
             assert "linear_in_cotangent" in found
 
     def test_adjoint_identity(self) -> None:
         for backward in (lambda g, ctx, x: 2.0001 * g, lambda g, ctx, x: -2 * g, lambda g, ctx, x: 0 * g + 1e-9 * g):
-            found = violated(rule(backward, lambda x: 2 * x), X)
+            found = violated(with_backward(backward, lambda x: 2 * x), X)
             assert list(found) == ["adjoint_identity"]  # no other law can see a constant factor
             assert "⟨Jv, u⟩ is" in found["adjoint_identity"]
 
     def test_batch_is_sum_of_samples(self) -> None:
         backward = lambda g, ctx, x, w: (g @ w.T, x.T @ g / len(x))
-        found = violated(rule(backward, lambda x, w: x @ w), (X, W))
+        found = violated(with_backward(backward, lambda x, w: x @ w), (X, W))
         assert "the gradient of 'args[1]' is" in found["batch_is_sum_of_samples"]
         assert "partition_additivity" in found
 
     def test_batch_is_sum_of_samples_for_the_samples_own_gradients(self) -> None:
         # The gradient of one sample leaks into that of the next, in batches only.
         backward = lambda g, ctx, x: 2 * g + tg.tensor(1e-3 * np.roll(g.array, 1, 0)) * (len(x) > 1)
-        assert "batch_is_sum_of_samples" in violated(rule(backward, lambda x: 2 * x), X)
+        assert "batch_is_sum_of_samples" in violated(with_backward(backward, lambda x: 2 * x), X)
 
     def test_batch_is_sum_of_samples_with_per_sample(self, monkeypatch: pytest.MonkeyPatch) -> None:
         right = SampleGrads.materialize
@@ -198,7 +180,7 @@ class TestPlanted:
 
     def test_permutation_equivariance(self) -> None:
         backward = lambda g, ctx, x: 2 * g * tg.tensor(1 + 1e-3 * np.arange(len(x)))[:, None]
-        found = violated(rule(backward, lambda x: 2 * x), X)
+        found = violated(with_backward(backward, lambda x: 2 * x), X)
         assert "the gradient of 'args[0]'" in found["permutation_equivariance"]
 
     @pytest.mark.parametrize("shape", [(3,), (1, 3)])
@@ -206,12 +188,12 @@ class TestPlanted:
         def backward(g: Any, ctx: Any, x: Any, b: Any) -> Any:
             return g, (g if b.shape == g.shape else g.mean(0).reshape(b.shape))
 
-        found = violated(rule(backward, lambda x, b: x + b), (X, V.reshape(shape)))
+        found = violated(with_backward(backward, lambda x, b: x + b), (X, V.reshape(shape)))
         assert f"with 'args[1]' of shape {shape} broadcast to (5, 3)" in found["broadcast_is_expand"]
 
     def test_layouts_agree(self) -> None:
         in_memory_order = lambda g, ctx, x: tg.tensor(2 * g.array * x.array.ravel("K").reshape(x.shape))
-        found = violated(rule(in_memory_order, lambda x: x * x), X)
+        found = violated(with_backward(in_memory_order, lambda x: x * x), X)
         assert list(found) == ["layouts_agree"]
         assert found["layouts_agree"].startswith("for Fortran-contiguous arrays the gradient of 'args[0]' is")
 
@@ -221,7 +203,7 @@ class TestPlanted:
             z -= z.max(0)
             return tg.tensor(z.T) * 1
 
-        found = violated(rule(lambda g, ctx, x: g, lambda x: spoil(x) + 0 * x), X, laws=["layouts_agree"])
+        found = violated(with_backward(lambda g, ctx, x: g, lambda x: spoil(x) + 0 * x), X, laws=["layouts_agree"])
         assert found["layouts_agree"] == "for Fortran-contiguous arrays input 'args[0]' was changed"
 
     def test_layouts_agree_on_what_is_raised(self) -> None:
@@ -236,12 +218,14 @@ class TestPlanted:
         def backward(g: Any, ctx: Any, x: Any) -> Any:
             return tg.tensor(2 * np.lib.stride_tricks.as_strided(g.array, x.shape, x.array.strides))
 
-        found = violated(rule(backward, lambda x: 2 * x), X, laws=["layouts_agree", "deterministic"])
+        found = violated(with_backward(backward, lambda x: 2 * x), X, laws=["layouts_agree", "deterministic"])
         assert list(found) == ["layouts_agree"]
 
     def test_fused_is_composed(self) -> None:
         composed = lambda x, w: tg.tanh(x @ w)
-        fused = rule(lambda g, ctx, x, w: ((g * (1 - tg.tanh(x @ w) ** 2)) @ w.T, x.T @ g), lambda x, w: tg.tanh(x @ w))
+        fused = with_backward(
+            lambda g, ctx, x, w: ((g * (1 - tg.tanh(x @ w) ** 2)) @ w.T, x.T @ g), lambda x, w: tg.tanh(x @ w)
+        )
         assert check_laws(composed, (X, W), composed=lambda x, w: np.tanh(np.matmul(x, w))).ok
         found = violated(fused, (X, W), composed=composed, laws=["fused_is_composed"])
         assert found["fused_is_composed"].startswith("the gradient of 'args[1]' is")
@@ -249,7 +233,7 @@ class TestPlanted:
         assert "its values are not those of the composed function" in found["fused_is_composed"]
 
     def test_accumulate_twice_is_double(self) -> None:
-        found = violated(rule(lambda g, ctx, x: 2 * g * ctx.calls, lambda x: 2 * x), X)
+        found = violated(with_backward(lambda g, ctx, x: 2 * g * ctx.calls, lambda x: 2 * x), X)
         assert "after two passes" in found["accumulate_twice_is_double"]
 
     def test_accumulate_twice_is_double_after_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +243,7 @@ class TestPlanted:
         assert "after one pass" in found["accumulate_twice_is_double"]
 
     def test_sum_of_losses_is_two_backwards(self) -> None:
-        found = violated(rule(lambda g, ctx, x: tg.clamp(2 * g, -1.0, 1.0), lambda x: 2 * x), X)
+        found = violated(with_backward(lambda g, ctx, x: tg.clamp(2 * g, -1.0, 1.0), lambda x: 2 * x), X)
         assert "the gradient of 'args[0]'" in found["sum_of_losses_is_two_backwards"]
 
     def test_unmutated(self) -> None:
@@ -273,7 +257,7 @@ class TestPlanted:
             x.array[0, 0] += 1
             return 2 * g
 
-        found = violated(rule(backward, lambda x: 2 * x), X)
+        found = violated(with_backward(backward, lambda x: 2 * x), X)
         assert found["unaliased_and_unmutated"] == "input 'args[0]' was changed"
 
     def test_unmutated_outputs_and_cotangents(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,7 +272,7 @@ class TestPlanted:
             kept[-1][...] = 0.0
             return 2 * g
 
-        assert violated(rule(backward, forward), X)["unaliased_and_unmutated"] == "output 0 was changed"
+        assert violated(with_backward(backward, forward), X)["unaliased_and_unmutated"] == "output 0 was changed"
         right = autograd.run
 
         def doubling(roots: Any, *args: Any, **options: Any) -> None:
@@ -325,7 +309,7 @@ class TestPlanted:
             return x * 2
 
         lent: Any = None
-        monkeypatch.setattr("tinygrad_edu.testing.laws.call.backward", lending)
+        monkeypatch.setattr("tinygrad_edu.testing.laws.example.backward", lending)
         found = violated(f, X, laws=["unaliased_and_unmutated"])
         assert found["unaliased_and_unmutated"] == "the gradient of 'x' shares memory with cotangent 0"
 
@@ -350,14 +334,14 @@ class TestPlanted:
         f = lambda x: x * 2 if tg.is_grad_enabled() else x * 3
         assert "where gradients are recorded" in violated(f, X)["deterministic"]
         backward = lambda g, ctx, x: 2 * g + 1e-3 * tg.randn(*g.shape, dtype=tg.float64)
-        assert "the gradient of" in violated(rule(backward, lambda x: 2 * x), X)["deterministic"]
+        assert "the gradient of" in violated(with_backward(backward, lambda x: 2 * x), X)["deterministic"]
 
     def test_unused_input(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def zeros(outputs: Any, inputs: Any, *args: Any, **options: Any) -> Any:
             found = autograd.grad(outputs, inputs, *args, **options)
             return tuple(tg.zeros(*x.shape) if g is None else g for g, x in zip(found, inputs, strict=True))
 
-        monkeypatch.setattr(laws_of_passes, "grad", zeros)
+        monkeypatch.setattr("tinygrad_edu.testing.subject.grad", zeros)
         found = violated(tg.tanh, X)
         assert found == {"unused_input": "a tensor that is not used has the gradient [0.0, 0.0, 0.0]"}
 
@@ -365,7 +349,7 @@ class TestPlanted:
         def backward(g: Any, ctx: Any, x: Any, w: Any) -> Any:
             return g @ w.T, (x.T @ g if ctx.needs_input_grad[0] else x.T @ g * 0.5)
 
-        found = violated(rule(backward, lambda x, w: x @ w), (X, W))
+        found = violated(with_backward(backward, lambda x, w: x @ w), (X, W))
         assert list(found) == ["constant_input"]
         assert found["constant_input"].startswith("with 'args[0]' held constant, the gradient of 'args[1]'")
 
@@ -487,7 +471,7 @@ class TestOptions:
                 raise RuntimeError("only once")
             return 2 * g
 
-        found = violated(rule(touchy, lambda x: 2 * x), X)
+        found = violated(with_backward(touchy, lambda x: 2 * x), X)
         assert found["accumulate_twice_is_double"] == "it raised RuntimeError: only once"
 
     def test_the_report(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygrad_edu.testing.checks import Options, check_again
+from tinygrad_edu.testing.checks import check_again
+from tinygrad_edu.testing.options import Options
 from tinygrad_edu.testing.repro import shrinking as shrink
 from tinygrad_edu.testing.repro.shrinking import smaller
 from tinygrad_edu.testing.subject import of_function
@@ -15,20 +16,20 @@ pytestmark = pytest.mark.usefixtures("patient")
 rng = np.random.default_rng(0)
 
 
-def options():
-    return Options("auto", None, "skip", "auto", 0, False)
+def check(subject):
+    return check_again(subject, Options())
 
 
 def shrunk(f, inputs, own=0, numbers=60):
     subject = of_function(f, inputs)
-    return smaller(subject, check_again(subject, options(), 1), options(), own, numbers)
+    return smaller(subject, check(subject), check, own, numbers)
 
 
 def test_axes_of_one_size_are_cut_together():
     x, w, b = rng.normal(size=(50, 7)), rng.normal(size=(7, 12)), rng.normal(size=(12,))
     found = shrunk(lambda x, w, b: (x @ w + b) * (x @ w).detach(), (x, w, b))
     assert [given.value.shape for given in found.inputs] == [(1, 1), (1, 1), (1,)]
-    assert any(f.wrong.any() for f in check_again(found, options(), 1).findings)
+    assert any(f.wrong.any() for f in check(found).findings)
 
 
 def test_the_wrong_element_is_kept():

@@ -64,7 +64,8 @@ def blame(
     reached = set(order)
     calls = [call for call in first.calls if call.node in reached]
     chosen = _chosen(calls)
-    text = _first_wrong(chosen, rng, rtol, convention)
+    looked_at = (check_call(call, rng, rtol, convention=convention) for call in chosen)
+    text = next(filter(None, looked_at), "")
     text = text or detached(subject, arrays, findings, first) or wrong_sum(first, order, of, rng, findings)
     text = text or together(subject, arrays, findings, first, rng)
     if text:
@@ -79,11 +80,8 @@ def blame(
             f"(a + a.T) / 2. It is {triangle}"
         )
     looked = f" ({len(chosen)} of {len(calls)} calls)" if len(chosen) < len(calls) else ""
-    return (
-        f"every op's own rule is right by itself{looked}, and nothing was found to be lost between them"
-        if calls
-        else ""
-    )
+    right = f"every op's own rule is right by itself{looked}, and nothing was found to be lost between them"
+    return right if calls else ""
 
 
 def random_call(subject: Subject, arrays: Sequence[Any]) -> str:
@@ -102,14 +100,6 @@ def _random(first: Tape, second: Tape) -> str:
             return f"{one}\n  for the same inputs it gives something else each time: fix its seed"
     if len(first.calls) != len(second.calls):
         return "for the same inputs the function calls other ops each time"
-    return ""
-
-
-def _first_wrong(calls: Sequence[Call], rng: np.random.Generator, rtol: float, convention: bool) -> str:
-    for call in calls:
-        text = check_call(call, rng, rtol, convention=convention)
-        if text:
-            return text
     return ""
 
 

@@ -11,10 +11,11 @@ from ...dtypes import Array
 from ...engine.backprop import apply_vjp
 from ...engine.graph import Cotangents, Link, Node
 from ...engine.recording import TensorBase
-from ..differences.numeric import scale_of
-from ..places import index_text
+from ..differences.numeric import Slope, scale_of
+from ..differences.point import judge
 from ..report import Finding
 from ..subject import Subject, numbers
+from ..whereabouts import index_text
 from .sums import unbroadcast
 from .tape import Call, Tape, argument_name, same, tape_of
 
@@ -38,17 +39,14 @@ def detached(subject: Subject, arrays: Sequence[Any], findings: Sequence[Finding
     """
     of, reached = tape.of, set(tape.order())
     text = _changed_between(tape, of, reached)
-    for place, index, name in [] if text else _moves(subject, arrays, findings):
-        moved = list(arrays)
-        moved[place] = arrays[place].copy()
-        moved[place][index] += _STEP * scale_of(arrays[place][index])
+    for place, index, who in [] if text else _moves(subject, arrays, findings):
         try:
-            other = tape_of(subject, moved)
+            other, _ = _beside(subject, arrays, place, index, 1.0)
         except Exception:  # the function does not take the moved input
             continue
-        text = _left(tape, other, reached, f"{name}{index_text(index)}")
+        text = _left(tape, other, reached, who)
         if text:
-            return text
+            break
     return text
 
 
@@ -60,19 +58,13 @@ def together(
     At a tie between operands, or within one, the rule for each by itself may give anything between two slopes.
     """
     reached = set(tape.order())
-    for place, index, name in _moves(subject, arrays, findings):
-        tapes = []
-        step = _STEP * float(scale_of(arrays[place][index]))
-        for by in (step, -step):
-            moved = list(arrays)
-            moved[place] = arrays[place].copy()
-            moved[place][index] += by
-            tapes.append(tape_of(subject, moved))
-        for call, above, below in zip(tape.calls, *[t.calls for t in tapes], strict=False):
+    for place, index, who in _moves(subject, arrays, findings):
+        (right, step), (left, _) = (_beside(subject, arrays, place, index, side) for side in (1.0, -1.0))
+        for call, above, below in zip(tape.calls, right.calls, left.calls, strict=False):
             if not call.name == above.name == below.name:
                 break
             if call.node in reached and not getattr(call.node.op, "symmetric", False):
-                text = _adds_up(call, above, below, step, rng, f"{name}{index_text(index)}")
+                text = _adds_up(call, above, below, step, rng, who)
                 if text:
                     return text
     return ""
@@ -93,8 +85,11 @@ def _adds_up(call: Call, above: Call, below: Call, step: float, rng: np.random.G
         if part is not None and isinstance(a, np.ndarray) and a.shape == b.shape:
             change = unbroadcast(part, a.shape) * (a - b) / (2 * step)
             ours, size = ours + float(change.sum()), size + float(np.abs(change).sum())
-    if bend > 1e-2 * size or not abs(ours - theirs) > 1e-4 * size:
-        return ""  # it goes over a kink, or they do
+    change, kink = np.asarray(theirs), np.asarray(bend > 1e-2 * size)
+    slope = Slope(change, np.zeros(()), change, change, kink)
+    wrong, usable = judge(ours, slope, tolerance=1e-4 * size, noise=0.0, precision=0.0)
+    if not (wrong and usable and np.isfinite(ours)):
+        return ""
     return (
         f"the rules of {call}\n"
         f"  they do not add up at a tie: when {who} moves they give {ours:.6g} where the result changes by {theirs:.6g}"
@@ -104,11 +99,22 @@ def _adds_up(call: Call, above: Call, below: Call, step: float, rng: np.random.G
 def _moves(
     subject: Subject, arrays: Sequence[Any], findings: Sequence[Finding]
 ) -> list[tuple[int, tuple[int, ...], str]]:
-    """Which elements to move: the worst wrong one of each input; if none is known, the first of each."""
+    """Which elements to move, and their names: the worst wrong one of each input, or the first of each."""
     places = {id(subject.inputs[i]): i for i in subject.checked}
-    wrong = [(places[id(f.input)], f.worst, f.input.name) for f in findings if f.wrong.any() and id(f.input) in places]
-    first = [(i, (0,) * arrays[i].ndim, subject.inputs[i].name) for i in subject.checked if arrays[i].size]
-    return wrong or first
+    wrong = [(places[id(f.input)], f.worst) for f in findings if f.wrong.any() and id(f.input) in places]
+    first = [(i, (0,) * arrays[i].ndim) for i in subject.checked if arrays[i].size]
+    return [(place, at, f"{subject.inputs[place].name}{index_text(at)}") for place, at in wrong or first]
+
+
+def _beside(
+    subject: Subject, arrays: Sequence[Any], place: int, index: tuple[int, ...], side: float
+) -> tuple[Tape, float]:
+    """What is computed with one element moved a little to one side, and how far."""
+    step = _STEP * float(scale_of(arrays[place][index]))
+    moved = list(arrays)
+    moved[place] = arrays[place].copy()
+    moved[place][index] += side * step
+    return tape_of(subject, moved), step
 
 
 def _left(tape: Tape, other: Tape, reached: set[Link], who: str) -> str:

@@ -8,81 +8,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ...dtypes import Array
-from ..places import where_in_words
-from .factors import derived, factor_in_words, missing_factor
+from ..report import Finding
+from .by_value import where_by_value
+from .clues import Case, Clues
+from .missing_scale import derived, factor_in_words, missing_factor
 from .probes import not_linear, wrong_terms
-from .values import where_by_value
 
-if TYPE_CHECKING:
-    from ..report import Finding
-
-__all__ = ["Case", "Clues", "Column", "hint", "where_in_words"]
-
-Column: TypeAlias = "Callable[[tuple[int, ...]], list[tuple[Array, Array, Array, Array]] | None]"
-
-
-@dataclass(frozen=True)
-class Clues:
-    """What a hint may be phrased with, beside the gradient and the numeric derivative.
-
-    Attributes:
-        arrays: what a rule may have forgotten to multiply by, or may have multiplied by once too often, as
-            pairs of words and an array: the inputs, the results, the gradients that came in.
-        sizes: what a number may be the size of, as pairs of words and a size.
-        uses: how many links of the graph lead to the input; 0 if that is not known.
-        column: for an element of the input the derivatives of each result's elements with respect to it: the
-            gradient's, the numeric ones, the error of these, and the incoming gradient; None where that would take
-            too long.
-        passes: the input's gradients for one graph and the incoming gradients g, g again, 2 g, some elements of
-            g, and the others.
-    """
-
-    arrays: Sequence[tuple[str, Array]] = ()
-    sizes: Sequence[tuple[str, int]] = ()
-    uses: int = 0
-    column: Column | None = None
-    passes: Callable[[], Sequence[Array]] | None = None
-
-
-class Case:
-    """The elements of one finding that can be compared.
-
-    Attributes:
-        analytic, numeric, error: as in the finding.
-        usable: where there is a numeric derivative; wrong, right: the two parts of it.
-        typical: the size of the largest number among them.
-    """
-
-    def __init__(self, finding: Finding, clues: Clues) -> None:
-        self.finding = finding
-        self.clues = clues
-        self.name: str = finding.input.name
-        self.analytic: Array = finding.analytic
-        self.numeric: Array = finding.numeric
-        self.error: Array = np.where(np.isfinite(finding.error), finding.error, 0.0)
-        self.usable: Array = finding.checked & ~finding.inconclusive & np.isfinite(finding.numeric)
-        self.wrong: Array = finding.wrong & self.usable
-        self.right: Array = self.usable & ~self.wrong
-        numbers = np.concatenate([self.analytic[self.usable], self.numeric[self.usable]])
-        self.typical: float = float(np.abs(numbers[np.isfinite(numbers)]).max(initial=0.0))
-
-    def alike(self, one: Array, other: Array, where: Array, error: Array | None = None) -> bool:
-        """Whether two arrays agree in all of the places `where`, as well as the numeric derivative can tell."""
-        a, b = one[where], other[where]
-        slack = 10 * (self.error if error is None else error)[where] + 1e-9 * self.typical
-        return bool(np.all(np.abs(a - b) <= 1e-6 * np.maximum(np.abs(a), np.abs(b)) + slack))
-
-    @property
-    def partly(self) -> bool:
-        """Whether there are right elements that are not right for being 0."""
-        return bool((np.abs(self.numeric[self.right]) > 1e-9 * self.typical).any())
+__all__ = ["hint"]
 
 
 def hint(finding: Finding, clues: Clues | None = None) -> str:
@@ -139,11 +76,15 @@ def _not_finite(case: Case) -> str:
 
 
 def _almost(case: Case) -> str:
-    a, n = case.analytic[case.wrong], case.numeric[case.wrong]
-    gap = float((np.abs(a - n) / np.maximum(np.abs(n), 1e-3 * case.typical)).max())
+    gap = _relative_gap(case)
     if not 0 < gap < 3e-5:
         return ""
     return f"they agree to {-math.log10(gap):.0f} digits: float32 on the way, or a constant with too few digits?"
+
+
+def _relative_gap(case: Case) -> float:
+    a, n = case.analytic[case.wrong], case.numeric[case.wrong]
+    return float((np.abs(a - n) / np.maximum(np.abs(n), 1e-3 * case.typical)).max())
 
 
 def _factor(case: Case) -> str:
@@ -286,8 +227,7 @@ def _factor_by_axis(case: Case) -> str:
 
 
 def _roughly(case: Case) -> str:
-    a, n = case.analytic[case.wrong], case.numeric[case.wrong]
-    gap = float((np.abs(a - n) / np.maximum(np.abs(n), 1e-3 * case.typical)).max())
+    gap = _relative_gap(case)
     if not gap < 3e-3 or case.wrong.sum() < 3:
         return ""
     return f"they agree to {-math.log10(gap):.0f} digits: float16 on the way, or an approximation?"

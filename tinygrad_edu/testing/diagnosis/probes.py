@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...dtypes import Array
-from ..places import index_text, where_in_words
+from ..whereabouts import index_text, where_in_words
+from .clues import Case
 
-if TYPE_CHECKING:
-    from .patterns import Case
-
-__all__ = ["not_linear", "several", "wrong_terms", "zeros_for"]
-
-
-def several(cotangents: Sequence[Any]) -> list[list[Any]]:
-    """Incoming gradients g, g again, 2 g, every second element of g, and the other ones; see `Clues.passes`."""
-    given = [g for g in cotangents if g is not None]
-    half = [(np.arange(g.size) % 2).reshape(g.shape) for g in given]
-    some = [g * m for g, m in zip(given, half, strict=True)]
-    others = [g * (1 - m) for g, m in zip(given, half, strict=True)]
-    found = []
-    for made in ([g.copy() for g in given], [g.copy() for g in given], [2 * g for g in given], some, others):
-        rest = iter(made)
-        found.append([None if g is None else next(rest) for g in cotangents])
-    return found
-
-
-def zeros_for(like: Array, gradient: Array | None) -> Array:
-    """The gradient, or zeros if there is none."""
-    return np.zeros(like.shape) if gradient is None else np.asarray(gradient)
+__all__ = ["not_linear", "wrong_terms"]
 
 
 def not_linear(case: Case) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...dtypes import Array
+from ...engine.recording import array_of
 
 __all__ = ["cotangents_for"]
 
@@ -21,7 +22,7 @@ def cotangents_for(outputs: Sequence[Array], given: Any, rng: np.random.Generato
     if given is None:
         return [np.asarray(rng.uniform(0.5, 1.5, o.shape) * rng.choice([-1.0, 1.0], o.shape)) for o in outputs]
     parts = list(given) if isinstance(given, tuple | list) else [given]
-    arrays = [np.asarray(getattr(p, "array", p), dtype=np.float64) for p in parts]
+    arrays = [np.asarray(array_of(p), dtype=np.float64) for p in parts]
     if [a.shape for a in arrays] != [out.shape for out in outputs]:
         raise ValueError(
             f"cotangent: shapes {[a.shape for a in arrays]} for outputs of shapes {[out.shape for out in outputs]}"

@@ -41,6 +41,10 @@ class Slope(NamedTuple):
     right: Array
     kink: Array
 
+    def per(self, size: float) -> Slope:
+        """The derivative with respect to what was moved in steps of `size`."""
+        return Slope(self.value / size, self.error / size, self.left / size, self.right / size, self.kink)
+
 
 def scale_of(x: Array) -> Array:
     """The size of each number, but never nothing: what steps are taken in proportion to."""

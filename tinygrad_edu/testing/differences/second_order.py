@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...autograd.modes import enable_grad, is_grad_enabled
-from ...autograd.running import grad
 from ...dtypes import Array
 from ...engine.recording import TensorBase, make_tensor
 from ...tensors.creation import tensor
-from ..subject import Input, Subject, floating_outputs, is_floating, tracked
+from ..subject import Foreign, Input, Subject, floating_outputs, gradients_of, is_floating
 from .cotangents import cotangents_for
 
 __all__ = ["at_gradients", "of_gradients"]
@@ -33,7 +32,7 @@ def of_gradients(subject: Subject, cotangents: Sequence[Array]) -> Subject:
     Raises:
         TypeError: if `subject` has a backward in plain NumPy, which has no derivative here.
     """
-    if subject.kind == "vjp":
+    if isinstance(subject, Foreign):
         raise TypeError(
             f"{subject.name}: there is no second derivative of a backward in plain NumPy: check a function of tensors"
         )
@@ -47,18 +46,14 @@ def of_gradients(subject: Subject, cotangents: Sequence[Array]) -> Subject:
                 for value, one in zip(given[:count], subject.inputs, strict=True)
             ]
             results = floating_outputs(subject.function(*inputs))
-        pairs = [(out, c) for out, c in zip(results, given[count:], strict=True) if tracked(out)]
         leaves = [inputs[i] for i in subject.checked]
-        found: Sequence[Any] = [None] * len(leaves)
-        if pairs:
-            outputs, seeds = zip(*pairs, strict=True)
-            found = grad(outputs, leaves, seeds, retain_graph=True, create_graph=further, allow_unused=True)
+        found = gradients_of(results, leaves, given[count:], retain_graph=True, create_graph=further)
         zeros = [make_tensor(np.zeros_like(leaf.array), None) for leaf in leaves]
         return [zero if g is None else g for g, zero in zip(found, zeros, strict=True)]
 
     names = ["cotangent"] if len(cotangents) == 1 else [f"cotangent {k}" for k in range(len(cotangents))]
     seeds = [Input(name, c, True) for name, c in zip(names, cotangents, strict=True)]
-    return Subject(subject.name, gradients, [*subject.inputs, *seeds], subject.kind, subject.used)
+    return Subject(subject.name, gradients, [*subject.inputs, *seeds], subject.used)
 
 
 def at_gradients(subject: Subject, cotangent: Any, rng: np.random.Generator) -> tuple[Subject, Any]:

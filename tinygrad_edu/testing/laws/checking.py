@@ -8,18 +8,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ...nn.module.module import Module
 from ..comparison import reference_for
 from ..differences.cotangents import cotangents_for
-from ..modules import of_module
+from ..modules import subject_of
 from ..report import GradcheckError, Report
-from ..subject import Subject, of_function
+from ..subject import Subject, is_array, places_of
 from . import batches as laws_of_batches
 from . import inputs as laws_of_inputs
 from . import passes as laws_of_passes
-from .call import LAWS, Call, Law, NotApplicable
+from .example import LAWS, Example, Law, NotApplicable
 
-__all__ = ["LAWS", "Law", "LawsReport", "check_laws"]
+__all__ = ["LAWS", "Law", "LawsReport", "check_laws", "chosen_laws"]
 
 _ORDER = [*laws_of_passes.__all__, *laws_of_batches.__all__, *laws_of_inputs.__all__]
 assert set(_ORDER) == set(LAWS)
@@ -32,7 +31,7 @@ class LawsReport(Report):
     Attributes:
         held: the laws that hold.
         violated: what is wrong, by the names of the laws that do not hold.
-        skipped: why not, by the names of the laws that have nothing to say about this call.
+        skipped: why not, by the names of the laws that have nothing to say about this example.
 
     >>> import tinygrad_edu as tg
     >>> from tinygrad_edu.testing import check_laws
@@ -118,47 +117,47 @@ def check_laws(
     ...     print(sorted(error.report.violated))
     ['linear_in_cotangent']
     """
-    chosen = _chosen(laws)
-    given = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
-    subject = of_module(f, given, wrt, seed) if isinstance(f, Module) else of_function(f, inputs, wrt)
-    own = len(subject.inputs) - len(given)  # parameters, which come first
+    chosen = chosen_laws(laws, "check_laws")
+    subject = subject_of(f, inputs, wrt, seed)
     report = LawsReport(subject.name, mode="laws", method="laws")
     with np.errstate(all="ignore"):
-        call = _call(report, subject, own, batched, composed, inputs, cotangent, seed)
-        if call is not None:
-            if not allow_zero and not any(g.any() for g in call.gradients):
+        example = _example(report, subject, batched, composed, inputs, cotangent, seed)
+        if example is not None:
+            if not allow_zero and not any(g.any() for g in example.gradients):
                 report.problems.append(
                     "the gradients are zero everywhere, which proves nothing: choose other inputs, or pass "
                     "allow_zero=True"
                 )
             else:
-                _judge(report, call, chosen)
+                _judge(report, example, chosen)
     report.forwards = subject.used[0]
     if not report.ok:
         raise GradcheckError(report)
     return report
 
 
-def _chosen(laws: Literal["all"] | Sequence[str]) -> list[str]:
-    if laws == "all":
-        return list(_ORDER)
-    names = [laws] if isinstance(laws, str) else list(laws)
+def chosen_laws(laws: Literal["all"] | Sequence[str], caller: str) -> list[str]:
+    """The names of laws.
+
+    Raises:
+        ValueError: if there is no law of a name.
+    """
+    names = list(_ORDER) if laws == "all" else [laws] if isinstance(laws, str) else list(laws)
     unknown = [name for name in names if name not in LAWS]
     if unknown:
-        raise ValueError(f"check_laws: there is no law {unknown[0]!r}; the laws are {', '.join(_ORDER)}")
+        raise ValueError(f"{caller}: there is no law {unknown[0]!r}; the laws are {', '.join(_ORDER)}")
     return names
 
 
-def _call(
+def _example(
     report: Report,
     subject: Subject,
-    own: int,
     batched: Any,
     composed: Any,
     inputs: Any,
     cotangent: Any,
     seed: int,
-) -> Call | None:
+) -> Example | None:
     """The call that laws are about; None, with a problem, if there is nothing to say about it."""
     arrays = subject.arrays()
     values = subject.values(arrays)
@@ -172,28 +171,17 @@ def _call(
         return None
     rng = np.random.default_rng(seed)
     seeds = cotangents_for(values, cotangent, rng)
-    other = None if composed is None else reference_for(subject, own, composed, inputs, seed)
-    return Call(subject, arrays, seeds, values, rng, _batched(subject, own, batched), other)
+    other = None if composed is None else reference_for(subject, composed, inputs, seed)
+    names = [given.name for given in subject.inputs[subject.own :]]
+    places = [subject.own + i for i in places_of(batched, names, "check_laws: batched")]
+    return Example(subject, arrays, seeds, values, rng, [i for i in places if is_array(arrays[i])], other)
 
 
-def _batched(subject: Subject, own: int, batched: Any) -> list[int]:
-    names = [given.name for given in subject.inputs]
-    places = []
-    for one in [batched] if isinstance(batched, int | str) else list(batched or ()):
-        if isinstance(one, str) and one in names[own:]:
-            places.append(names.index(one, own))
-        elif isinstance(one, int) and -(len(names) - own) <= one < len(names) - own:
-            places.append(own + one % (len(names) - own))
-        else:
-            raise ValueError(f"check_laws: batched={one!r}: the inputs are {', '.join(names[own:])}")
-    return [i for i in places if isinstance(subject.inputs[i].value, np.ndarray)]
-
-
-def _judge(report: LawsReport, call: Call, chosen: Sequence[str]) -> None:
+def _judge(report: LawsReport, example: Example, chosen: Sequence[str]) -> None:
     """Ask each law; laws that do not apply, all of them, are a problem."""
     for name in chosen:
         try:
-            text = LAWS[name].function(call)
+            text = LAWS[name].function(example)
         except NotApplicable as reason:
             report.skipped[name] = str(reason)
             continue
@@ -204,7 +192,7 @@ def _judge(report: LawsReport, call: Call, chosen: Sequence[str]) -> None:
         else:
             report.violated[name] = text
             report.problems.append(f"{name}: {text}")
-    report.checked = call.compared
+    report.checked = example.compared
     report.notes += [f"{name} does not apply: {reason}" for name, reason in report.skipped.items()]
     if not report.held and not report.violated:
         report.problems.append("nothing to check: none of the laws applies to this call")

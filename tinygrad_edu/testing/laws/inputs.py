@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from ...autograd.running import grad
 from ...dtypes import Array
 from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Leaf
-from ...engine.recording import make_tensor
+from ...engine.recording import array_of, make_tensor
 from ..dtype_drift import gradient_drift
-from ..subject import is_array, is_floating
-from .call import Call, NotApplicable, law, same_values
+from ..subject import gradients_of, is_array, is_floating, or_zeros
+from .example import Example, NotApplicable, law, same_values, when
 
 __all__ = [
     "broadcast_is_expand",
@@ -30,41 +30,39 @@ _MOST = 8  # inputs, or pairs of them, to try one by one
 
 
 @law
-def broadcast_is_expand(call: Call) -> str | None:
+def broadcast_is_expand(example: Example) -> Iterator[str | None]:
     """The gradient of an input that is broadcast is that of the input written out, summed over the axes that were
     broadcast.
     """
-    elsewhere, found = call.another_point(), False
-    for place, shape in _expansions(call):
+    elsewhere, found = example.another_point(), False
+    for place, shape in _expansions(example):
 
         def expanded(arrays: list[Any], place: int = place, shape: tuple[int, ...] = shape) -> list[Any]:
             return [np.broadcast_to(a, shape).copy() if i == place else a for i, a in enumerate(arrays)]
 
         try:
-            here = call.subject.values(expanded(call.arrays))
-            there = call.subject.values(expanded(elsewhere))
+            here = example.subject.values(expanded(example.arrays))
+            there = example.subject.values(expanded(elsewhere))
         except Exception:  # it does not take this shape
             continue
-        if not (same_values(here, call.values) and same_values(there, call.subject.values(elsewhere))):
+        if not (same_values(here, example.values) and same_values(there, example.subject.values(elsewhere))):
             continue
         found = True
-        wide = call.pull(expanded(call.arrays), call.cotangents)
-        summed = [sum_to_shape(g, call.arrays[i].shape) for i, g in zip(call.checked, wide, strict=True)]
-        sizes = [sum_to_shape(np.abs(g), call.arrays[i].shape) for i, g in zip(call.checked, wide, strict=True)]
-        text = call.unlike(call.gradients, summed, sizes)
-        if text:
-            name = call.subject.inputs[place].name
-            return f"with {name!r} of shape {call.arrays[place].shape} broadcast to {shape}, {text}"
+        wide = example.pull(expanded(example.arrays), example.cotangents)
+        shapes = [example.arrays[i].shape for i in example.checked]
+        summed, sizes = ([sum_to_shape(g, s) for g, s in zip(part, shapes)] for part in (wide, map(np.abs, wide)))
+        name, own = example.subject.inputs[place].name, example.arrays[place].shape
+        text = example.unlike(example.gradients, summed, sizes)
+        yield when(f"with {name!r} of shape {own} broadcast to {shape},", text)
     if not found:
         raise NotApplicable("no input is broadcast")
-    return None
 
 
-def _expansions(call: Call) -> Iterator[tuple[int, tuple[int, ...]]]:
+def _expansions(example: Example) -> Iterator[tuple[int, tuple[int, ...]]]:
     """The inputs, and the shapes to which they may be broadcast."""
-    shapes = dict.fromkeys([*[np.shape(a) for a in call.arrays if is_array(a)], *[v.shape for v in call.values]])
-    for place in call.checked:
-        own = call.arrays[place].shape
+    shapes = dict.fromkeys([*[np.shape(a) for a in example.arrays if is_array(a)], *[v.shape for v in example.values]])
+    for place in example.checked:
+        own = example.arrays[place].shape
         for shape in shapes:
             try:
                 fits = np.broadcast_shapes(own, shape) == shape != own
@@ -75,61 +73,45 @@ def _expansions(call: Call) -> Iterator[tuple[int, tuple[int, ...]]]:
 
 
 @law
-def layouts_agree(call: Call) -> str | None:
+def layouts_agree(example: Example) -> Iterator[str | None]:
     """It does not matter how inputs and cotangents lie in memory: in the order of C or Fortran, with gaps, backwards,
     read-only, or as broadcast views.
     """
     for name, layout in _LAYOUTS.items():
-        text = _with_layout(call, layout, call.arrays, call.gradients)
-        if text:
-            return f"for {name} arrays {text}"
-    text = _one_for_many(call)
-    if text:
-        return text
-    repeated = [_repeated(a) if is_floating(a) else a for a in call.arrays]
+        yield when(f"for {name} arrays", _with_layout(example, layout, example.arrays, example.gradients))
+    # One number in memory may stand for many elements, as in the cotangent of a sum.
+    ones = [np.broadcast_to(np.ones(()), c.shape) for c in example.cotangents]
+    for views in (ones, [_repeated(c) for c in example.cotangents]):
+        found, expected = (example.pull(example.arrays, seeds) for seeds in (views, [np.array(v) for v in views]))
+        yield when("for a cotangent that is a broadcast view", example.unlike(found, expected))
+    repeated = [_repeated(a) if is_floating(a) else a for a in example.arrays]
     plain = [np.array(a) if is_floating(a) else a for a in repeated]
     nudged = [np.asarray(a * (1 + 1e-12)) if is_floating(a) else a for a in plain]
     try:
-        expected, beside = call.pull(plain, call.cotangents), call.pull(nudged, call.cotangents)
+        expected, beside = example.pull(plain, example.cotangents), example.pull(nudged, example.cotangents)
     except Exception:  # it may not take equal rows: a matrix to be inverted, for example
-        return None
-    if not all(np.allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(b).max(initial=0.0)) for a, b in zip(expected, beside)):
-        return None
-    text = _with_layout(call, lambda a: a, repeated, expected)
-    return f"for broadcast views {text}" if text else None
+        return
+    if same_values(expected, beside):
+        yield when("for broadcast views", _with_layout(example, lambda a: a, repeated, expected))
 
 
-def _one_for_many(call: Call) -> str | None:
-    """Whether a cotangent may have one number in memory for many elements, as those of a sum have."""
-    for views in (
-        [np.broadcast_to(np.ones(()), c.shape) for c in call.cotangents],
-        [_repeated(c) for c in call.cotangents],
-    ):
-        text = call.unlike(call.pull(call.arrays, views), call.pull(call.arrays, [np.array(v) for v in views]))
-        if text:
-            return f"for a cotangent that is a broadcast view {text}"
-    return None
-
-
-def _with_layout(call: Call, layout: Callable[[Array], Array], arrays: list[Any], expected: list[Array]) -> str | None:
+def _with_layout(
+    example: Example, layout: Callable[[Array], Array], arrays: list[Any], expected: list[Array]
+) -> str | None:
     given = [layout(a) if is_array(a) else a for a in arrays]
-    seeds = [layout(c) for c in call.cotangents]
+    seeds = [layout(c) for c in example.cotangents]
     try:
-        results, leaves = call.record(given)
-        pairs = [(out, c) for out, c in zip(results, seeds, strict=True) if out.source is not None]
-        held = [leaves[i] for i in call.checked]
-        found: Any = [None] * len(held)
-        if pairs:
-            found = grad([p[0] for p in pairs], held, [p[1] for p in pairs], allow_unused=True)
+        results, leaves = example.record(given)
+        held = [leaves[i] for i in example.checked]
+        found = gradients_of(results, held, seeds)
     except Exception as error:
         return f"it raised {type(error).__name__}: {error}"
-    for one, now, before in zip(call.subject.inputs, given, arrays, strict=True):
+    for one, now, before in zip(example.subject.inputs, given, arrays, strict=True):
         if is_floating(now) and not np.array_equal(now, before, equal_nan=True):
             return f"input {one.name!r} was changed"
-    if not all(np.array_equal(now, before) for now, before in zip(seeds, call.cotangents, strict=True)):
+    if not all(np.array_equal(now, before) for now, before in zip(seeds, example.cotangents, strict=True)):
         return "a cotangent was changed"
-    gradients = [np.zeros(leaf.shape) if g is None else g.array for g, leaf in zip(found, held, strict=True)]
-    return call.unlike(gradients, expected)
+    return example.unlike(or_zeros([array_of(g) for g in found], example.gradients), expected)
 
 
 def _with_gaps(a: Array) -> Array:
@@ -169,40 +151,39 @@ _LAYOUTS: dict[str, Callable[[Array], Array]] = {
 
 
 @law
-def fused_is_composed(call: Call) -> str | None:
+def fused_is_composed(example: Example) -> str | None:
     """A function has the values and gradients of the same function in other words, given as `composed`."""
-    if call.composed is None:
+    if example.composed is None:
         raise NotApplicable("there is no other function (see composed=)")
-    other, shared = call.composed
-    arrays = call.arrays[shared:]
+    other, shared = example.composed
+    arrays = example.arrays[shared:]
     values = other.values(arrays)
-    if not same_values(call.values, values):
+    if not same_values(example.values, values):
         return "its values are not those of the composed function"
-    spread: dict[int, Array | None] = dict(zip(other.checked, other.gradients(arrays, call.cotangents), strict=True))
+    spread = dict(zip(other.checked, example.pull(arrays, example.cotangents, other), strict=True))
     expected = []
-    for k, place in enumerate(call.checked):
-        g = spread.get(place - shared)
-        expected.append(call.gradients[k] if place < shared else np.zeros(call.arrays[place].shape) if g is None else g)
-    return call.unlike(call.gradients, expected)
+    for place, ours in zip(example.checked, example.gradients, strict=True):
+        expected.append(ours if place < shared else spread.get(place - shared, np.zeros(ours.shape)))
+    return example.unlike(example.gradients, expected)
 
 
 @law
-def unaliased_and_unmutated(call: Call) -> str | None:
+def unaliased_and_unmutated(example: Example) -> str | None:
     """A backward pass changes no input, output or cotangent, and the gradients have memory of their own."""
-    arrays = [np.array(a) if is_array(a) else a for a in call.arrays]
-    results, leaves = call.record(arrays)
-    seeds = [np.array(c) for c in call.cotangents]
+    arrays = [np.array(a) if is_array(a) else a for a in example.arrays]
+    results, leaves = example.record(arrays)
+    seeds = [np.array(c) for c in example.cotangents]
     kept = [np.array(out.array) for out in results]
-    call.run(results, seeds)
+    example.run(results, seeds)
     places = [i for i in range(len(arrays)) if is_array(arrays[i])]
-    inputs = [(f"input {call.subject.inputs[i].name!r}", arrays[i], call.arrays[i]) for i in places]
+    inputs = [(f"input {example.subject.inputs[i].name!r}", arrays[i], example.arrays[i]) for i in places]
     outs = [(f"output {k}", out.array, before) for k, (out, before) in enumerate(zip(results, kept, strict=True))]
-    entering = [(f"cotangent {k}", a, b) for k, (a, b) in enumerate(zip(seeds, call.cotangents, strict=True))]
+    entering = [(f"cotangent {k}", a, b) for k, (a, b) in enumerate(zip(seeds, example.cotangents, strict=True))]
     for name, now, before in [*inputs, *outs, *entering]:
-        call.compared += now.size
+        example.compared += now.size
         if not np.array_equal(now, before, equal_nan=now.dtype.kind == "f"):
             return f"{name} was changed"
-    held = [(f"the gradient of {call.subject.inputs[i].name!r}", leaves[i].grad) for i in call.checked]
+    held = [(f"the gradient of {example.subject.inputs[i].name!r}", leaves[i].grad) for i in example.checked]
     gradients = [(name, g.array, g.array) for name, g in held if g is not None]
     for k, (name, a, _) in enumerate(gradients):
         for other, b, _ in [*inputs, *outs, *entering, *gradients[:k]]:
@@ -212,71 +193,62 @@ def unaliased_and_unmutated(call: Call) -> str | None:
 
 
 @law
-def right_shape_and_dtype(call: Call) -> str | None:
+def right_shape_and_dtype(example: Example) -> str | None:
     """A gradient has the shape and dtype of its input, float64 or float32, before it is put into that dtype, too."""
     for dtype in (np.float64, np.float32):
-        arrays = [a.astype(dtype) if is_floating(a) else a for a in call.arrays]
-        seeds = [c.astype(dtype) for c in call.cotangents]
+        arrays = [a.astype(dtype) if is_floating(a) else a for a in example.arrays]
+        seeds = [c.astype(dtype) for c in example.cotangents]
         try:
-            results, leaves = call.subject.outputs(arrays)
+            results, leaves = example.subject.outputs(arrays)
         except Exception as error:
             raise NotApplicable(f"it cannot be computed in {np.dtype(dtype)}: {error}") from error
-        held = [leaves[i] for i in call.checked]
+        held = [leaves[i] for i in example.checked]
         found, drifted = gradient_drift(results, held, seeds)
-        for name, g, leaf in zip(call.names(), found, held, strict=True):
-            call.compared += 1
+        for name, g, leaf in zip(example.names(), found, held, strict=True):
+            example.compared += 1
             if g is not None and (g.shape, g.dtype) != (leaf.shape, leaf.dtype):
                 return f"the gradient of {name!r} is {g.dtype} {g.shape} where {leaf.dtype} {leaf.shape} is right"
         for i, text in drifted.items():
-            return f"the gradient of {call.names()[i]!r} {text}"
+            return f"the gradient of {example.names()[i]!r} {text}"
     return None
 
 
 @law
-def constant_input(call: Call) -> str | None:
+def constant_input(example: Example) -> Iterator[str | None]:
     """If an input is a constant, which requires no gradient, those of the others are the same."""
-    if len(call.checked) < 2:
+    if len(example.checked) < 2:
         raise NotApplicable("there is one input only")
-    for k, place in list(enumerate(call.checked))[:_MOST]:
-        results, leaves = call.record(call.arrays, constant=place)
-        call.run(results, call.cotangents)
-        found = call.kept(leaves)
-        found[k] = call.gradients[k]
-        text = call.unlike(found, call.gradients)
-        if text:
-            return f"with {call.subject.inputs[place].name!r} held constant, {text}"
-    return None
+    for k, place in list(enumerate(example.checked))[:_MOST]:
+        results, leaves = example.record(example.arrays, constant=place)
+        example.run(results, example.cotangents)
+        found = example.kept(leaves)
+        found[k] = example.gradients[k]
+        text = example.unlike(found, example.gradients)
+        yield when(f"with {example.subject.inputs[place].name!r} held constant,", text)
 
 
 @law
-def same_tensor_twice(call: Call) -> str | None:
+def same_tensor_twice(example: Example) -> Iterator[str | None]:
     """If one tensor is passed for two inputs, its gradient is the sum of both."""
-    pairs = [
-        (i, j)
-        for k, i in enumerate(call.checked)
-        for j in call.checked[k + 1 :]
-        if call.arrays[i].shape == call.arrays[j].shape
-    ]
+    pairs = itertools.combinations(example.checked, 2)
+    alike = [(i, j) for i, j in pairs if example.arrays[i].shape == example.arrays[j].shape]
     usable = False
-    for i, j in pairs[:_MOST]:
-        arrays = list(call.arrays)
+    for i, j in alike[:_MOST]:
+        arrays = list(example.arrays)
         arrays[j] = arrays[i]
-        values = call.subject.values(arrays)
-        if [v.shape for v in values] != [c.shape for c in call.cotangents] or not all(
-            np.isfinite(v).all() for v in values
-        ):
+        values = example.subject.values(arrays)
+        shapes = [v.shape for v in values]
+        if shapes != [c.shape for c in example.cotangents] or not all(np.isfinite(v).all() for v in values):
             continue
         usable = True
-        apart = call.pull(arrays, call.cotangents)
-        a, b = apart[call.checked.index(i)], apart[call.checked.index(j)]
+        apart = dict(zip(example.checked, example.pull(arrays, example.cotangents), strict=True))
+        a, b = apart[i], apart[j]
         leaf: Any = make_tensor(arrays[i].copy(), Leaf(arrays[i].shape, arrays[i].dtype))
-        results = call.rerun([leaf if k in (i, j) else x for k, x in enumerate(arrays)])
-        call.run(results, call.cotangents)
-        once = np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.array
-        text = call.differ(once, np.asarray(a + b), float(np.max(np.abs(a) + np.abs(b), initial=0.0)))
-        if text:
-            first, second = (call.subject.inputs[place].name for place in (i, j))
-            return f"the gradient of one tensor as {first!r} and {second!r}{text}"
+        results = example.rerun([leaf if k in (i, j) else x for k, x in enumerate(arrays)])
+        example.run(results, example.cotangents)
+        (once,) = or_zeros([array_of(leaf.grad)], [a])
+        text = example.differ(once, np.asarray(a + b), float(np.max(np.abs(a) + np.abs(b), initial=0.0)))
+        first, second = (example.subject.inputs[place].name for place in (i, j))
+        yield text and f"the gradient of one tensor as {first!r} and {second!r}{text}"
     if not usable:
         raise NotApplicable("there are no two inputs of one shape that could be the same")
-    return None

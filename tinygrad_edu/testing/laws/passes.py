@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from ...autograd.running import grad
 from ...dtypes import Array
+from ...engine.recording import array_of
 from ...tensors.creation import tensor
-from ..differences.numeric import richardson, scale_of
-from .call import Call, NotApplicable, law, same_values
+from ..differences.numeric import scale_of
+from ..differences.point import Change, Point, judge
+from ..subject import gradients_of, or_zeros, tracked
+from .example import Example, NotApplicable, law, same_values
 
 __all__ = [
     "accumulate_twice_is_double",
@@ -24,156 +27,115 @@ __all__ = [
 
 
 @law
-def linear_in_cotangent(call: Call) -> str | None:
+def linear_in_cotangent(example: Example) -> Iterator[str | None]:
     """The gradients depend linearly on what enters the backward pass: those of 2u - 3v are 2 times those of u
     less 3 times those of v, those of 0 are 0, and those of the parts of u are the parts of those of u.
     """
-    u, v = call.cotangents, call.other_cotangents()
-    results, leaves = call.subject.outputs(call.arrays)
-    held = [leaves[i] for i in call.checked]
-
-    def pull(seeds: list[Array]) -> list[Array]:
-        found = call.subject.pull(results, held, seeds)
-        return [np.zeros(leaf.shape) if g is None else g for g, leaf in zip(found, held, strict=True)]
-
+    u, v = example.cotangents, example.other_cotangents()
+    pull = Point.of(example.subject, example.arrays, example.values, u).pull
     by_u, by_v = pull(u), pull(v)
-    together = pull([np.asarray(2 * a - 3 * b) for a, b in zip(u, v, strict=True)])
-    expected = [np.asarray(2 * a - 3 * b) for a, b in zip(by_u, by_v, strict=True)]
-    scales = [2 * np.abs(a) + 3 * np.abs(b) for a, b in zip(by_u, by_v, strict=True)]
-    text = call.unlike(together, expected, scales)
-    if text:
-        return f"{text}, for 2u - 3v"
-    text = call.unlike(pull([np.zeros(a.shape) for a in u]), [np.zeros(a.shape) for a in by_u])
-    if text:
-        return f"{text}, for a cotangent of zeros"
-    masks = [call.rng.random(a.shape) < 0.5 for a in u]
-    some, others = (
-        pull([a * m for a, m in zip(u, masks, strict=True)]),
-        pull([a * ~m for a, m in zip(u, masks, strict=True)]),
-    )
-    scales = [np.abs(a) + np.abs(b) for a, b in zip(some, others, strict=True)]
-    text = call.unlike([np.asarray(a + b) for a, b in zip(some, others, strict=True)], by_u, scales)
-    return f"{text}, for a cotangent in two parts, each of them 0 in places" if text else None
+
+    def mixed(one: list[Array], other: list[Array], minus: float = -3) -> list[Array]:
+        return [np.asarray(2 * a + minus * b) for a, b in zip(one, other, strict=True)]
+
+    sizes = mixed([np.abs(g) for g in by_u], [np.abs(g) for g in by_v], 3)
+    yield example.unlike(pull(mixed(u, v)), mixed(by_u, by_v), sizes, ", for 2u - 3v")
+    nothing = pull([np.zeros(a.shape) for a in u])
+    yield example.unlike(nothing, [np.zeros(g.shape) for g in by_u], after=", for a cotangent of zeros")
+    masks = [example.rng.random(a.shape) < 0.5 for a in u]
+    some, others = (pull([a * m for a, m in zip(u, part, strict=True)]) for part in (masks, [~m for m in masks]))
+    total = [np.asarray(a + b) for a, b in zip(some, others, strict=True)]
+    sizes = [np.abs(a) + np.abs(b) for a, b in zip(some, others, strict=True)]
+    yield example.unlike(total, by_u, sizes, ", for a cotangent in two parts, each of them 0 in places")
 
 
 @law
-def adjoint_identity(call: Call) -> str | None:
+def adjoint_identity(example: Example) -> str | None:
     """The product of u with J·v, a numeric derivative along v, is that of the gradients for u with v."""
     usable = 0
     for _ in range(3):
-        u = call.other_cotangents()
-        points = [call.arrays[i] for i in call.checked]
-        directions = [np.asarray(call.rng.normal(size=x.shape) * scale_of(x)) for x in points]
-        terms = [g * d for g, d in zip(call.pull(call.arrays, u), directions, strict=True)]
+        u = example.other_cotangents()
+        point = Point.of(example.subject, example.arrays, example.values, u)
+        directions = [np.asarray(example.rng.normal(size=x.shape) * scale_of(x)) for x in point.arrays]
+        terms = [g * d for g, d in zip(point.pull(u), directions, strict=True)]
         ours, size = math.fsum([float(t.sum()) for t in terms]), float(sum([np.abs(t).sum() for t in terms]))
-        along = _Along(call, u, directions)
-        slope = richardson(along, np.zeros(()), along.magnitude, enough=1e-9 * size + 1e-300)
-        value, error = float(slope.value), float(slope.error)
-        if slope.kink or not math.isfinite(error) or error > 1e-5 * max(size, abs(value)) + 1e-9 * along.magnitude():
+        change = Change(point, point.line(directions))
+        slope = change.slope(1e-9 * size + 1e-300)
+        noise = 1e-14 * change.magnitude()
+        precision = 1e-5 * max(size, abs(float(slope.value))) + 1e-9 * change.magnitude()
+        wrong, exact = judge(ours, slope, tolerance=1e-9 * size, noise=noise, precision=precision)
+        if not exact:
             continue
         usable += 1
-        call.compared += 1
-        if abs(value - ours) > 1e-9 * size + 8 * error + 1e-14 * along.magnitude():
-            return f"⟨Jv, u⟩ is {value:.10g} ± {error:.1g}, but ⟨v, Jᵀu⟩ is {ours:.10g}"
+        example.compared += 1
+        if wrong:
+            return f"⟨Jv, u⟩ is {slope.value:.10g} ± {slope.error:.1g}, but ⟨v, Jᵀu⟩ is {ours:.10g}"
     if not usable:
         raise NotApplicable("there is no usable numeric derivative here")
     return None
 
 
-class _Along:
-    """By how much the outputs, times u, change along a direction; the differences are taken before the sum."""
-
-    def __init__(self, call: Call, u: list[Array], directions: list[Array]) -> None:
-        self._call = call
-        self._u = u
-        self._directions = directions
-        self._magnitude = 0.0
-
-    def __call__(self, step: float) -> Array:
-        arrays = list(self._call.arrays)
-        for place, d in zip(self._call.checked, self._directions, strict=True):
-            arrays[place] = np.asarray(arrays[place] + step * d)
-        triples = list(zip(self._call.subject.values(arrays), self._call.values, self._u, strict=True))
-        self._magnitude = math.sqrt(sum([float(np.square(old * c).sum()) for _, old, c in triples]))
-        return np.asarray(math.fsum([float(((new - old) * c).sum()) for new, old, c in triples]))
-
-    def magnitude(self) -> float:
-        """The size of what changes, of which rounding is a share."""
-        return self._magnitude
-
-
 @law
-def accumulate_twice_is_double(call: Call) -> str | None:
+def accumulate_twice_is_double(example: Example) -> Iterator[str | None]:
     """A second backward pass through the same graph adds the same gradients once more to `.grad`."""
-    results, leaves = call.record([np.array(a) if isinstance(a, np.ndarray) else a for a in call.arrays])
-    call.run(results, call.cotangents, retain_graph=True)
-    once = [g.copy() for g in call.kept(leaves)]
-    call.run(results, call.cotangents, retain_graph=True)
-    text = call.unlike(once, call.gradients)
-    if text:
-        return f"{text}, after one pass"
-    text = call.unlike(call.kept(leaves), [np.asarray(2 * g) for g in call.gradients])
-    return f"{text}, after two passes" if text else None
+    results, leaves = example.record([np.array(a) if isinstance(a, np.ndarray) else a for a in example.arrays])
+    for times, words in ((1, ", after one pass"), (2, ", after two passes")):
+        example.run(results, example.cotangents, retain_graph=True)
+        yield example.unlike(example.kept(leaves), [np.asarray(times * g) for g in example.gradients], after=words)
 
 
 @law
-def sum_of_losses_is_two_backwards(call: Call) -> str | None:
+def sum_of_losses_is_two_backwards(example: Example) -> Iterator[str | None]:
     """One backward pass of the sum of two losses leaves the same `.grad` as a pass of each; a loss may be of one result
     alone.
     """
-    u, v = call.cotangents, call.other_cotangents()
+    u, v = example.cotangents, example.other_cotangents()
 
     def loss(results: list[Any], seeds: list[Array]) -> Any:
         return sum([(out * tensor(c)).sum() for out, c in zip(results, seeds, strict=True)])
 
-    results, leaves = call.record(call.arrays)
-    call.run([loss(results, u) + loss(results, v)], [None])
-    together = call.kept(leaves)
-    results, leaves = call.record(call.arrays)
-    call.run([loss(results, u)], [None], retain_graph=True)
-    first = [g.copy() for g in call.kept(leaves)]
-    call.run([loss(results, v)], [None])
-    both = call.kept(leaves)
-    scales = [np.abs(a) + np.abs(b - a) for a, b in zip(first, both, strict=True)]
-    text = call.unlike(together, both, scales)
-    if text or len(u) == 1:
-        return text
-    results, leaves = call.record(call.arrays)
-    sizes, before = [np.zeros(g.shape) for g in first], [np.zeros(g.shape) for g in first]
-    for k in range(len(u)):
-        call.run([loss(results[k : k + 1], u[k : k + 1])], [None], retain_graph=True)
-        after = [g.copy() for g in call.kept(leaves)]
-        sizes = [s + np.abs(a - b) for s, a, b in zip(sizes, after, before, strict=True)]
-        before = after
-    text = call.unlike(before, call.gradients, sizes)
-    return f"{text}, for a pass of each result alone" if text else None
+    def one_by_one(losses: Callable[[list[Any]], list[Any]]) -> tuple[list[Array], list[Array]]:
+        """The gradients after a pass of each loss of one graph, and the size of what was added up for them."""
+        results, leaves = example.record(example.arrays)
+        before = [np.zeros(example.arrays[i].shape) for i in example.checked]
+        sizes = before
+        for one in losses(results):
+            example.run([one], [None], retain_graph=True)
+            after = [g.copy() for g in example.kept(leaves)]
+            sizes = [s + np.abs(a - b) for s, a, b in zip(sizes, after, before, strict=True)]
+            before = after
+        return before, sizes
+
+    together, _ = one_by_one(lambda results: [loss(results, u) + loss(results, v)])
+    yield example.unlike(together, *one_by_one(lambda results: [loss(results, u), loss(results, v)]))
+    if len(u) > 1:
+        found, sizes = one_by_one(lambda results: [loss([out], [c]) for out, c in zip(results, u, strict=True)])
+        yield example.unlike(found, example.gradients, sizes, ", for a pass of each result alone")
 
 
 @law
-def deterministic(call: Call) -> str | None:
+def deterministic(example: Example) -> str | None:
     """The same arguments give the same outputs and gradients again, whether gradients are recorded or not."""
-    again = call.subject.values(call.arrays)
-    call.compared += sum([out.size for out in again])
-    if not same_values(again, call.values):
+    again = example.subject.values(example.arrays)
+    example.compared += sum([out.size for out in again])
+    if not same_values(again, example.values):
         return "called twice with the same arguments, it returned something else: does it draw random numbers?"
-    recorded = [out.array for out in call.subject.outputs(call.arrays)[0]]
-    if not same_values(recorded, call.values):
+    recorded = [out.array for out in example.subject.outputs(example.arrays)[0]]
+    if not same_values(recorded, example.values):
         return "it returns something else where gradients are recorded"
-    return call.unlike(call.pull(call.arrays, call.cotangents), call.gradients)
+    return example.unlike(example.pull(example.arrays, example.cotangents), example.gradients)
 
 
 @law
-def unused_input(call: Call) -> str | None:
+def unused_input(example: Example) -> str | None:
     """A tensor that the function does not read has the gradient None, and the other gradients are as without it."""
-    results, leaves = call.subject.outputs(call.arrays)
-    stranger = tensor(np.ones(3), requires_grad=True)
-    pairs = [(out, c) for out, c in zip(results, call.cotangents, strict=True) if out.source is not None]
-    if not pairs:
+    results, leaves = example.subject.outputs(example.arrays)
+    if not any(map(tracked, results)):
         raise NotApplicable("no output depends on any input")
-    held = [leaves[i] for i in call.checked]
-    *found, none = grad([p[0] for p in pairs], [*held, stranger], [p[1] for p in pairs], allow_unused=True)
-    call.compared += 1
+    held = [*[leaves[i] for i in example.checked], tensor(np.ones(3), requires_grad=True)]
+    *found, none = gradients_of(results, held, example.cotangents)
+    example.compared += 1
     if none is not None:
         return f"a tensor that is not used has the gradient {none.tolist()}"
-    gradients = [np.zeros(leaf.shape) if g is None else g.array for g, leaf in zip(found, held, strict=True)]
-    return call.unlike(gradients, call.gradients)
+    gradients = or_zeros([array_of(g) for g in found], [leaf.array for leaf in held[:-1]])
+    return example.unlike(gradients, example.gradients)

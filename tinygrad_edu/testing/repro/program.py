@@ -64,8 +64,11 @@ class Program:
 
     def use_numpy(self) -> None:
         """Import NumPy as np."""
-        self.bound.setdefault("np", np)
-        self._imports["import numpy as np"] = None
+        self._use_module("np", np)
+
+    def _use_module(self, name: str, module: types.ModuleType) -> None:
+        self.bound.setdefault(name, module)
+        self._imports[f"import {module.__name__} as {name}"] = None
 
     def missing(self, name: str, what: str) -> None:
         """Bind a name to something that has to be filled in."""
@@ -80,11 +83,10 @@ class Program:
 
     def name_for(self, f: Any, usual: str) -> str:
         """An expression for something callable."""
-        for name, module, line in (("tg", tinygrad_edu, "import tinygrad_edu as tg"), ("np", np, "import numpy as np")):
+        for name, module in (("tg", tinygrad_edu), ("np", np)):
             called = getattr(f, "__name__", "")
             if called and getattr(module, called, None) is f:
-                self._imports[line] = None
-                self.bound.setdefault(name, module)
+                self._use_module(name, module)
                 return f"{name}.{called}"
         owner = getattr(f, "__self__", None)
         if inspect.isclass(owner) and getattr(owner, f.__name__, None) == f:
@@ -184,8 +186,7 @@ class Program:
             self.missing(name, f"{type(module).__name__}, as in your program")
             self._definitions[-1] += "".join(f"\n# {line}" for line in repr(module).splitlines())
             return
-        self._imports["import tinygrad_edu as tg"] = None
-        self.bound.setdefault("tg", tinygrad_edu)
+        self._use_module("tg", tinygrad_edu)
         text = f"tg.manual_seed(0)  # other parameters than yours\n{name} = {text}"
         state = {key: tensor.array for key, tensor in module.state_dict().items()}
         if sum([array.size for array in state.values()]) <= _SMALL:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ..report import Report
 from ..subject import Subject, is_array
-
-if TYPE_CHECKING:
-    from ..checks import Options
-    from ..report import Report
 
 __all__ = ["smaller"]
 
@@ -22,7 +19,9 @@ _SECONDS = 3.0  # how long to try
 _SLOW = 1e-3  # seconds for one evaluation, above which no whole check is tried
 
 
-def smaller(subject: Subject, report: Report, options: Options, own: int, numbers: int) -> Subject | None:
+def smaller(
+    subject: Subject, report: Report, check: Callable[[Subject], Report], own: int, numbers: int
+) -> Subject | None:
     """The subject at fewer numbers, if a check of it fails, too.
 
     Axes of equal size are taken to be the same one (a batch, for example), and are cut together, down to one,
@@ -31,7 +30,7 @@ def smaller(subject: Subject, report: Report, options: Options, own: int, number
     Args:
         subject: what fails.
         report: how it fails.
-        options: how it was checked.
+        check: checks a subject in the same way.
         own: from which input on they may be cut; those before are a module's parameters.
         numbers: how many numbers it may have.
 
@@ -54,23 +53,21 @@ def smaller(subject: Subject, report: Report, options: Options, own: int, number
             inputs = [replace(given, value=value) for given, value in zip(subject.inputs, cut, strict=True)]
             trial = copy.copy(subject)
             trial.inputs, trial.used = inputs, [0]
-            if _fails(trial, report, options):
+            if _fails(trial, check):
                 values, found = cut, trial
                 break
     total = sum([value.size for value in values[own:] if is_array(value)])
     return found if found is not None and total <= numbers else None
 
 
-def _fails(subject: Subject, report: Report, options: Options) -> bool:
-    from ..checks import check_again
-
+def _fails(subject: Subject, check: Callable[[Subject], Report]) -> bool:
     try:
         with np.errstate(all="ignore"):
             start = time.perf_counter()
             subject.values(subject.arrays())
             if time.perf_counter() - start > _SLOW:
                 return False
-            again = check_again(subject, options, report.order)
+            again = check(subject)
     except Exception:
         return False
     return any(f.wrong.any() for f in again.findings)

@@ -13,8 +13,8 @@ except ImportError as _error:
 
 from .calls import Batch, ConvArgs, batches, conv_args, matmul_pairs, tensor_groups
 from .indices import indices_for
-from .modules import Model, modules
-from .shapes import broadcastable_shapes, reduction_axes, shapes, simplest
+from .models import Model, modules
+from .sizes import broadcastable_shapes, reduction_axes, shapes, simplest
 from .values import tensors
 
 __all__ = [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ...dtypes import Array
 from ...tensors.tensor import Tensor
-from .shapes import Shape, parts_of, shapes, sides
+from .sizes import Shape, parts_of, shapes, sides
 from .values import Domain, Layout, draw_array, tensors
 
 __all__ = ["Batch", "ConvArgs", "batches", "conv_args", "matmul_pairs", "tensor_groups"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from .shapes import Shape
+from .sizes import Shape
 
 __all__ = ["indices_for"]
 

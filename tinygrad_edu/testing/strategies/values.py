@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ...dtypes import Array
 from ...tensors.tensor import Tensor
-from .shapes import Shape, shapes
+from .sizes import Shape, shapes
 
 __all__ = ["Domain", "Layout", "draw_array", "draw_numbers", "laid_out", "tensors"]
 

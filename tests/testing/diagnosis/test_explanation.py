@@ -1,4 +1,4 @@
-"""diagnosis: what a failing report says of the cause."""
+"""explanation: what a failing report says of the cause."""
 
 from __future__ import annotations
 
@@ -6,21 +6,16 @@ import re
 
 import numpy as np
 import pytest
+from testing.provoked import failed
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine.primitives import PRIMITIVES
-from tinygrad_edu.testing import GradcheckError, gradcheck, gradcheck_vjp
-from tinygrad_edu.testing.diagnosis import explaining as diagnosis
+from tinygrad_edu.testing import gradcheck_vjp
+from tinygrad_edu.testing.diagnosis import explanation as diagnosis
 
 pytestmark = pytest.mark.usefixtures("patient")
 
 SMALL = np.array([0.5, -1.0, 2.0, 0.25])
-
-
-def report(f, inputs, check=gradcheck, **options):
-    with pytest.raises(GradcheckError) as caught:
-        check(f, inputs, **options)
-    return caught.value.report
 
 
 def wrong(x):
@@ -28,7 +23,7 @@ def wrong(x):
 
 
 def test_all_of_it_is_told():
-    text = str(report(wrong, SMALL))
+    text = str(failed(wrong, SMALL))
     assert "\n  hint: it is 1/2 of the numeric derivative" in text
     assert "\nblame: the gradient of x[" in text
     assert "\nto reproduce:\n    " in text
@@ -36,7 +31,7 @@ def test_all_of_it_is_told():
 
 def test_a_hint_is_not_repeated(monkeypatch):
     monkeypatch.setattr(PRIMITIVES["exp"], "vjps", (lambda g, out, x: 2 * g * out,))
-    found = report(lambda x: tg.exp(x), SMALL)
+    found = failed(lambda x: tg.exp(x), SMALL)
     assert found.findings[0].hint == "it is 2 times the numeric derivative"
     assert "times" not in found.blame
 
@@ -47,22 +42,22 @@ def test_what_goes_wrong_in_the_search_does_not_hide_the_failure(monkeypatch):
 
     for name in ("blame", "hint", "source"):
         monkeypatch.setattr(diagnosis, name, fails)
-        text = str(report(wrong, SMALL))
+        text = str(failed(wrong, SMALL))
         assert text.startswith("wrong: the gradient is wrong")
         assert "(not found: RuntimeError: oh no)" in text
         assert "does not run" not in text
 
 
 def test_no_hint_where_gradients_follow_a_convention():
-    found = report(lambda x: tg.relu(x) * tg.relu(x).detach(), SMALL, on_kink="convention")
+    found = failed(lambda x: tg.relu(x) * tg.relu(x).detach(), SMALL, on_kink="convention")
     assert found.findings[0].hint == ""
     assert found.blame
 
 
 def test_a_backward_in_numpy_has_hints():
-    with pytest.raises(GradcheckError) as caught:
-        gradcheck_vjp(lambda x, b: x + b, lambda g, x, b: (g, g[0]), (np.ones((4, 3)), np.ones(3)))
-    found = caught.value.report
+    vjp = lambda g, x, b: (g, g[0])
+    check = lambda f, inputs: gradcheck_vjp(f, vjp, inputs)
+    found = failed(lambda x, b: x + b, (np.ones((4, 3)), np.ones(3)), check)
     assert re.search(
         r"of the 4 elements of the result that depend on b\[\d\], 3 do not count, all but row 0", str(found)
     )
@@ -73,7 +68,7 @@ def test_uses_of_an_input(monkeypatch):
     from tinygrad_edu.engine import backprop
 
     monkeypatch.setattr(backprop, "_add", lambda held, part, owned, plain: (part, False))
-    found = report(lambda x: tg.sin(x) + tg.sin(x) + tg.sin(x), SMALL)
+    found = failed(lambda x: tg.sin(x) + tg.sin(x) + tg.sin(x), SMALL)
     assert found.findings[0].hint == (
         "it is 1/3 of the numeric derivative: it is used 3 times, and does only one of them count?"
     )
@@ -82,20 +77,20 @@ def test_uses_of_an_input(monkeypatch):
 
 def test_a_program_that_does_not_run_is_remarked_on(monkeypatch):
     monkeypatch.setattr(diagnosis, "source", lambda *args: "undefined_name\n")
-    assert report(wrong, SMALL).repro.startswith(
+    assert failed(wrong, SMALL).repro.startswith(
         "# this does not run by itself: NameError: name 'undefined_name' is not"
     )
     monkeypatch.setattr(diagnosis, "source", lambda *args: "1 + 1\n")
-    assert report(wrong, SMALL).repro.startswith("# this finds nothing wrong: ")
+    assert failed(wrong, SMALL).repro.startswith("# this finds nothing wrong: ")
     monkeypatch.setattr(diagnosis, "_QUICK", 0.0)  # one that would take long is not tried
-    assert report(wrong, SMALL).repro == "1 + 1\n"
+    assert failed(wrong, SMALL).repro == "1 + 1\n"
 
 
 def test_the_registry_is_as_before(monkeypatch):
     before = dict(PRIMITIVES)
     program = "import tinygrad_edu as tg\n@tg.primitive(vjps=(None,))\ndef of_a_program(x):\n    return x\nassert False"
     monkeypatch.setattr(diagnosis, "source", lambda *args: program)
-    assert report(wrong, SMALL).repro == program
+    assert failed(wrong, SMALL).repro == program
     assert before == PRIMITIVES
 
 
@@ -103,13 +98,13 @@ def test_nothing_is_explained_twice(monkeypatch):
     called = []
     explain = diagnosis.explain
     monkeypatch.setattr(diagnosis, "blame", lambda *args, **kwargs: called.append(1) or "it")
-    assert report(wrong, SMALL).blame == "it"
+    assert failed(wrong, SMALL).blame == "it"
     assert called == [1]
     assert diagnosis.explain is explain
 
 
 def test_random_numbers_are_blamed_though_nothing_can_be_compared():
-    found = report(lambda x: x * tg.randn(4, dtype=tg.float64), SMALL)
+    found = failed(lambda x: x * tg.randn(4, dtype=tg.float64), SMALL)
     assert not any(f.wrong.any() for f in found.findings)
     assert found.blame.startswith("'mul', called at ")
     assert found.blame.endswith("for the same inputs it is given something else each time: fix a seed")

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
 import keyword
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ...dtypes import Array
-from ...nn.module.module import Module
+from ...engine.recording import array_of
+from ..options import Options
+from ..report import Report
 from ..subject import Foreign, Subject, is_array, is_floating
 from .program import Program, literal
 from .shrinking import smaller
-
-if TYPE_CHECKING:
-    from ..checks import Options
-    from ..report import Report
 
 __all__ = ["NUMBERS", "source"]
 
 NUMBERS = 60  # so many are written out; more are made fewer if that can be done, or left to be filled in
 
 
-def source(subject: Subject, report: Report, options: Options, cotangent: Any = None) -> str:
+def source(subject: Subject, report: Report, options: Options, check: Callable[[Subject], Report]) -> str:
     """A program that fails as the check did, when pasted into a file; what it cannot contain is marked ``...``.
 
     A function that can be imported is imported; any other one is written out from its source code, with what
@@ -34,7 +31,7 @@ def source(subject: Subject, report: Report, options: Options, cotangent: Any = 
         subject: what was checked.
         report: what was found.
         options: how it was checked.
-        cotangent: the one that was given to the check; None for a random one.
+        check: checks another subject in the same way.
 
     >>> import numpy as np, tinygrad_edu as tg
     >>> from tinygrad_edu.testing import GradcheckError, gradcheck
@@ -52,46 +49,32 @@ def source(subject: Subject, report: Report, options: Options, cotangent: Any = 
     <BLANKLINE>
     """
     program = Program()
-    module = _module_of(subject)
-    own = _own(subject, module)
-    if cotangent is None and _numbers(subject, own) > NUMBERS:
-        found = smaller(subject, report, options, own, NUMBERS)
+    module, own = subject.module, subject.own
+    if options.cotangent is None and _numbers(subject, own) > NUMBERS:
+        found = smaller(subject, report, check, own, NUMBERS)
         if found is not None:
             subject = found
             program.comments.append("# smaller inputs, which fail as well")
-    called = _callee(subject, module, program)
+    called = _callee(subject, program)
     names = _inputs(subject, own, program)
     if module is None and not (len(names) == 1 and is_array(subject.inputs[0].value)):
         given = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
     else:
         given = ", ".join(names)
-    parts = [called, *([given] if given else []), *_options(subject, report, options, own, cotangent, program)]
+    parts = [called, *([given] if given else []), *_options(subject, options, program)]
     kind = "check_module" if module is not None else "gradcheck_vjp" if isinstance(subject, Foreign) else "gradcheck"
     program.use("tinygrad_edu.testing", kind)
     program.body.append(f"{kind}({', '.join(parts)})")
     return program.text()
 
 
-def _module_of(subject: Subject) -> Module | None:
-    """The module that `check_module` was called with."""
-    if subject.kind != "module":
-        return None
-    found = inspect.getclosurevars(subject.function).nonlocals.get("module")
-    return found if isinstance(found, Module) else None
-
-
-def _own(subject: Subject, module: Module | None) -> int:
-    """From which input on they are those that the user passed: a module's parameters come before."""
-    return 0 if module is None else sum(1 for p in module.parameters() if p.requires_grad)
-
-
 def _numbers(subject: Subject, own: int) -> int:
     return sum([given.value.size for given in subject.inputs[own:] if is_array(given.value)])
 
 
-def _callee(subject: Subject, module: Module | None, program: Program) -> str:
-    if module is not None:
-        return program.bind("model", module)
+def _callee(subject: Subject, program: Program) -> str:
+    if subject.module is not None:
+        return program.bind("model", subject.module)
     called = program.name_for(subject.function, "f")
     if not isinstance(subject, Foreign):
         return called
@@ -118,28 +101,20 @@ def _inputs(subject: Subject, own: int, program: Program) -> list[str]:
     return names
 
 
-def _options(
-    subject: Subject, report: Report, options: Options, own: int, cotangent: Any, program: Program
-) -> list[str]:
+def _options(subject: Subject, options: Options, program: Program) -> list[str]:
     """Those that are not as they are by themselves, and the seed."""
-    found = []
-    if cotangent is not None:
-        found.append(f"cotangent={_cotangent(cotangent, program)}")
-    if report.order != 1:
-        found.append(f"order={report.order}")
-    defaults = {"method": "auto", "rtol": 1e-8, "on_kink": "skip", "mode": "auto", "allow_zero": False}
-    found += [
-        f"{name}={getattr(options, name)!r}" for name, usual in defaults.items() if getattr(options, name) != usual
-    ]
+    found = [] if options.cotangent is None else [f"cotangent={_cotangent(options.cotangent, program)}"]
+    usual, names = Options(), ("order", "method", "rtol", "on_kink", "mode", "allow_zero")
+    changed = [name for name in names if getattr(options, name) != getattr(usual, name)]
+    found += [f"{name}={getattr(options, name)!r}" for name in changed]
     if any(is_floating(given.value) and not given.checked for given in subject.inputs):
-        names: Sequence[Any] = [given.name for given in subject.inputs if given.checked]
-        found.append(f"wrt={list(names)!r}")
+        found.append(f"wrt={[given.name for given in subject.inputs if given.checked]!r}")
     return [*found, f"seed={options.seed!r}"]
 
 
 def _cotangent(cotangent: Any, program: Program) -> str:
     parts = cotangent if isinstance(cotangent, tuple | list) else [cotangent]
-    arrays: list[Array] = [np.asarray(getattr(part, "array", part), dtype=np.float64) for part in parts]
+    arrays: list[Array] = [np.asarray(array_of(part), dtype=np.float64) for part in parts]
     if sum([a.size for a in arrays]) > NUMBERS:
         program.missing("cotangent", f"{', '.join(str(a.shape) for a in arrays)}: what you passed")
         return "cotangent"

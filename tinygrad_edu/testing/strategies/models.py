@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ... import nn
 from ...ops.generator import get_rng_state, set_rng_state
 from ...tensors.tensor import Tensor
-from .shapes import Shape, shapes
+from .sizes import Shape, shapes
 from .values import draw_array, draw_numbers
 
 __all__ = ["KINDS", "Model", "modules"]

@@ -1,4 +1,4 @@
-"""repro: a program that shows the failure again."""
+"""failing_check: a program that shows the failure again."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from testing.provoked import failed
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
-from tinygrad_edu.testing import GradcheckError, gradcheck, gradcheck_vjp
+from tinygrad_edu.testing import GradcheckError, gradcheck_vjp
 from tinygrad_edu.testing.modules import check_module
 
 pytestmark = pytest.mark.usefixtures("patient")
@@ -41,12 +42,6 @@ def forward(x, w):
 
 def vjp(g, x, w):
     return g @ w.T, g.T @ x
-
-
-def failure(f, inputs, check=gradcheck, **options):
-    with pytest.raises(GradcheckError) as caught:
-        check(f, inputs, **options)
-    return caught.value.report
 
 
 def run_here(program):
@@ -79,7 +74,7 @@ def test_it_runs_in_another_process(tmp_path, monkeypatch):
     import mymodule
 
     rng = np.random.default_rng(0)
-    report = failure(mymodule.loss, (rng.normal(size=(2, 3)), rng.normal(size=(3, 2))))
+    report = failed(mymodule.loss, (rng.normal(size=(2, 3)), rng.normal(size=(3, 2))))
     assert "from mymodule import loss" in report.repro
     path = [str(tmp_path), str(ROOT)]
     done = subprocess.run(
@@ -107,7 +102,7 @@ def test_it_runs_in_another_process(tmp_path, monkeypatch):
     ids=["lambda", "with a class", "class", "other arguments", "variadic", "0-d"],
 )
 def test_it_shows_the_same_failure(f, inputs):
-    report = failure(f, inputs)
+    report = failed(f, inputs)
     assert "#" not in report.repro, report.repro
     other = run_here(report.repro)
     for one, two in zip(report.findings, other.findings, strict=True):
@@ -124,12 +119,12 @@ def test_a_local_function_and_what_it_closes_over():
     def f(x):
         return x * stop(x) * scale
 
-    report = failure(f, SMALL)
+    report = failed(f, SMALL)
     same_failure(report, run_here(report.repro))
 
 
 def test_options_are_kept():
-    report = failure(
+    report = failed(
         lambda x, w: x * x.detach() * w,
         (SMALL, SMALL),
         cotangent=np.array([1.0, 0.0, -2.0]),
@@ -147,7 +142,7 @@ def test_options_are_kept():
 
 
 def test_second_derivatives():
-    report = failure(lambda x: tg.sin(x) * tg.sin(x).detach() + x**3, SMALL, order=2)
+    report = failed(lambda x: tg.sin(x) * tg.sin(x).detach() + x**3, SMALL, order=2)
     assert report.repro.splitlines()[-1] == "gradcheck(f, x, order=2, seed=0)"
     same_failure(report, run_here(report.repro))
 
@@ -193,12 +188,12 @@ def test_a_module_that_cannot_be_written_out():
 
 def test_large_inputs_are_cut_down():
     rng = np.random.default_rng(2)
-    report = failure(lambda x, w: (x @ w) * (x @ w).detach(), (rng.normal(size=(40, 6)), rng.normal(size=(6, 30))))
+    report = failed(lambda x, w: (x @ w) * (x @ w).detach(), (rng.normal(size=(40, 6)), rng.normal(size=(6, 30))))
     assert report.repro.startswith("# smaller inputs, which fail as well\n")
     other = run_here(report.repro)
     assert sum(f.analytic.size for f in other.findings) <= 60
 
 
 def test_large_inputs_that_cannot_be_cut_down_are_left_to_be_filled_in():
-    report = failure(lambda x: x.reshape(3, 40) * x.reshape(3, 40).detach(), np.random.default_rng(3).normal(size=120))
+    report = failed(lambda x: x.reshape(3, 40) * x.reshape(3, 40).detach(), np.random.default_rng(3).normal(size=120))
     assert "x = ...  # float64 (120,): the array you passed" in report.repro

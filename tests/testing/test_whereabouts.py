@@ -1,4 +1,4 @@
-"""places: where the elements of a mask lie, in words."""
+"""whereabouts: where the elements of a mask lie, in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinygrad_edu.testing.places import index_text, where_in_words
+from tinygrad_edu.testing.whereabouts import index_text, where_in_words
 
 
 def mask(shape, *parts):

@@ -1,10 +1,11 @@
-"""probes: more backward passes, to find out more of a wrong gradient."""
+"""clues: the incoming gradients of several passes."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_edu.testing.diagnosis.probes import several, zeros_for
+from tinygrad_edu.testing.diagnosis.clues import several
+from tinygrad_edu.testing.subject import or_zeros
 
 
 def test_incoming_gradients_of_several_passes():
@@ -21,5 +22,5 @@ def test_incoming_gradients_of_several_passes():
 
 
 def test_no_gradient_is_a_zero_one():
-    np.testing.assert_array_equal(zeros_for(np.ones((2, 2)), None), np.zeros((2, 2)))
-    np.testing.assert_array_equal(zeros_for(np.ones(1), np.array([3.0])), [3.0])
+    np.testing.assert_array_equal(or_zeros([None], [np.ones((2, 2))])[0], np.zeros((2, 2)))
+    np.testing.assert_array_equal(or_zeros([np.array([3.0])], [np.ones(1)])[0], [3.0])

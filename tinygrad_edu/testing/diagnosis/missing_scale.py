@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...dtypes import Array
-
-if TYPE_CHECKING:
-    from .patterns import Case
+from .clues import Case
 
 __all__ = ["derived", "factor_in_words", "missing_factor", "number_in_words"]
 

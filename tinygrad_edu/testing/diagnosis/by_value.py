@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...dtypes import Array
-
-if TYPE_CHECKING:
-    from .patterns import Case
+from .clues import Case
 
 __all__ = ["where_by_value"]
 

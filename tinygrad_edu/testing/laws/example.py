@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ...autograd.modes import enable_grad
 from ...autograd.running import backward
 from ...dtypes import Array
 from ...engine.graph import Leaf
-from ...engine.recording import make_tensor
+from ...engine.recording import array_of, make_tensor
 from ..differences.numeric import scale_of
-from ..places import index_text
 from ..recorded import same_values as same_values
-from ..subject import Subject, floating_outputs, is_array, is_floating
+from ..subject import Subject, is_array, is_floating, or_zeros
+from ..whereabouts import index_text
 
-__all__ = ["LAWS", "Call", "Law", "NotApplicable", "law", "same_values"]
+__all__ = ["LAWS", "Example", "Law", "NotApplicable", "law", "same_values", "when"]
 
 _EXACT = 1e-9  # how far off results may be that ought to be equal, relative to the largest of them
 
 
 class NotApplicable(Exception):
-    """Says why a law has nothing to say about a call."""
+    """Says why a law has nothing to say about a example."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Law:
     Attributes:
         name: its name, a key of `LAWS`.
         doc: what it says.
-        function: takes a `Call`; returns None if it holds, else what is wrong; raises `NotApplicable` where
+        function: takes a `Example`; returns None if it holds, else what is wrong; raises `NotApplicable` where
             it says nothing.
 
     >>> from tinygrad_edu.testing import LAWS
@@ -44,22 +45,38 @@ class Law:
 
     name: str
     doc: str
-    function: Callable[[Call], str | None]
+    function: Callable[[Example], str | None]
 
 
 LAWS: dict[str, Law] = {}
 """All laws by their names."""
 
 
-def law(function: Callable[[Call], str | None]) -> Callable[[Call], str | None]:
-    """Make a function one of the `LAWS`, with its own name and docstring."""
+def law(function: Callable[[Example], Any]) -> Callable[[Example], str | None]:
+    """Make a function one of the `LAWS`, with its own name and docstring.
+
+    It returns what is wrong, or it is a generator that yields, one after another, what may be; None is nothing.
+    """
+
+    @functools.wraps(function)
+    def first(example: Example) -> str | None:
+        found: Any = function(example)
+        if inspect.isgenerator(found):
+            found = next(filter(None, found), None)
+        return None if found is None else str(found)
+
     name = function.__name__
-    LAWS[name] = Law(name, " ".join((function.__doc__ or "").split()), function)
-    return function
+    LAWS[name] = Law(name, " ".join((function.__doc__ or "").split()), first)
+    return first
+
+
+def when(words: str, text: str | None) -> str | None:
+    """What is wrong, and when; None if nothing is."""
+    return text and f"{words} {text}"
 
 
 @dataclass
-class Call:
+class Example:
     """A function with its arguments, and its gradients there.
 
     Attributes:
@@ -98,9 +115,7 @@ class Call:
 
     def pull(self, arrays: Sequence[Any], cotangents: Sequence[Array], subject: Subject | None = None) -> list[Array]:
         """The gradients of the checked inputs at other numbers, or of another function; zeros for None."""
-        subject = subject or self.subject
-        found = subject.gradients(arrays, cotangents)
-        return [np.zeros(arrays[i].shape) if g is None else g for i, g in zip(subject.checked, found, strict=True)]
+        return (subject or self.subject).full_gradients(arrays, cotangents)
 
     def record(self, arrays: Sequence[Any], constant: int | None = None) -> tuple[list[Any], list[Any]]:
         """The outputs with their graph and the leaves, made of the arrays as they are; one may be held constant."""
@@ -112,10 +127,7 @@ class Call:
 
     def rerun(self, leaves: Sequence[Any]) -> list[Any]:
         """The outputs with their graph, for tensors that are there already; arrays are constants."""
-        self.subject.used[0] += 1
-        with enable_grad():
-            results = self.subject.function(*[make_tensor(a, None) if is_array(a) else a for a in leaves])
-        return floating_outputs(results)
+        return self.subject.run([make_tensor(a, None) if is_array(a) else a for a in leaves])
 
     def run(self, results: Sequence[Any], cotangents: Sequence[Any], retain_graph: bool = False) -> None:
         """A backward pass that adds to the leaves' `.grad`."""
@@ -125,8 +137,7 @@ class Call:
 
     def kept(self, leaves: Sequence[Any]) -> list[Array]:
         """What backward passes have left in the `.grad` of the checked inputs."""
-        held = [leaves[i] for i in self.checked]
-        return [np.zeros(leaf.shape) if leaf.grad is None else leaf.grad.array for leaf in held]
+        return or_zeros([array_of(leaves[i].grad) for i in self.checked], [leaves[i].array for i in self.checked])
 
     def another_point(self) -> list[Any]:
         """The arguments, a little elsewhere."""
@@ -138,7 +149,11 @@ class Call:
         return [np.asarray(self.rng.normal(size=c.shape)) for c in self.cotangents]
 
     def unlike(
-        self, found: Sequence[Array], expected: Sequence[Array], scales: Sequence[Array | float] | None = None
+        self,
+        found: Sequence[Array],
+        expected: Sequence[Array],
+        scales: Sequence[Array | float] | None = None,
+        after: str = "",
     ) -> str | None:
         """Where the gradients of the checked inputs are not what they should be, if they are not.
 
@@ -146,6 +161,7 @@ class Call:
             found: the gradients.
             expected: what they should be.
             scales: the sizes of what was added up for them, of which rounding errors are a share.
+            after: what to add to the text.
         """
         whole = sum([float(np.abs(y * c).sum()) for y, c in zip(self.values, self.cotangents, strict=True)])
         for k, (name, a, b) in enumerate(zip(self.names(), found, expected, strict=True)):
@@ -153,7 +169,7 @@ class Call:
             extra = 0.0 if scales is None else float(np.max(np.abs(scales[k]), initial=0.0))
             text = self.differ(a, b, max(size, extra))
             if text:
-                return f"the gradient of {name!r}{text}"
+                return f"the gradient of {name!r}{text}{after}"
         return None
 
     def differ(self, found: Array, expected: Array, scale: float = 0.0) -> str | None:

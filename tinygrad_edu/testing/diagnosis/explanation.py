@@ -6,24 +6,21 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ...dtypes import Array
 from ...engine.primitives import NUMPY_FUNCTIONS, PRIMITIVES
-from ..differences.numeric import richardson, scale_of
+from ..differences.point import Point
+from ..options import Options
 from ..report import Finding, Report
-from ..repro.writing import source
+from ..repro.failing_check import source
 from ..subject import Foreign, Subject, is_floating
 from .blame import blame, random_call
-from .patterns import Clues, Column, hint
-from .probes import several, zeros_for
+from .clues import Clues, axes_of, clues_at
+from .patterns import hint
 from .sums import uses_of
 from .tape import tape_of
-
-if TYPE_CHECKING:
-    from ..checks import Options
 
 __all__ = ["explain"]
 
@@ -37,10 +34,11 @@ class _Trying(threading.local):
 _trying = _Trying()
 _NOT_FOUND = "(not found:"
 _QUICK = 2e-3  # seconds for one evaluation, below which the program is tried
-_COLUMN = 64  # elements of the results whose derivatives are looked at one by one
 
 
-def explain(checked: Subject, report: Report, options: Options, subject: Subject, cotangent: Any = None) -> None:
+def explain(
+    checked: Subject, report: Report, options: Options, subject: Subject, check: Callable[[Subject], Report]
+) -> None:
     """Fill in what a failing report says of the cause. Whatever goes wrong here must not hide the failure.
 
     Args:
@@ -48,7 +46,7 @@ def explain(checked: Subject, report: Report, options: Options, subject: Subject
         report: what was found.
         options: how it was checked.
         subject: what the user wants checked.
-        cotangent: the one that the user gave.
+        check: checks another subject in the same way.
     """
     if _trying.now:
         return
@@ -65,7 +63,7 @@ def explain(checked: Subject, report: Report, options: Options, subject: Subject
         report.blame = "\n".join(line for line in report.blame.split("\n") if line.strip() not in hints)
     else:
         report.blame = _attempt(lambda: random_call(checked, arrays))
-    report.repro = _attempt(lambda: source(subject, report, options, cotangent))
+    report.repro = _attempt(lambda: source(subject, report, options, check))
     start = time.perf_counter()
     _attempt(lambda: str(len(subject.values(subject.arrays()))))
     if time.perf_counter() - start < _QUICK:
@@ -108,69 +106,18 @@ def _hint(finding: Finding, subject: Subject, arrays: Sequence[Any], place: int,
 
 def _clues(subject: Subject, arrays: Sequence[Any], place: int, report: Report) -> Clues:
     """What a mistake in the gradient of one input may be phrased with."""
-    outs, own = subject.values(arrays), arrays[place]
+    outs, own, name = subject.values(arrays), arrays[place], repr(subject.inputs[place].name)
     results = ["the result"] if len(outs) == 1 else [f"result {k}" for k in range(len(outs))]
-    found = [(repr(given.name), a) for given, a in zip(subject.inputs, arrays, strict=True) if is_floating(a)]
-    found += list(zip(results, outs, strict=True))
-    found += [("the gradient that comes in", g) for g in report.cotangents]
-    sizes = [(f"the size of axis {i}", n) for i, n in enumerate(own.shape)]
-    sizes += [(f"the number of elements of {subject.inputs[place].name!r}", own.size)] if own.ndim > 1 else []
-    for name, array in zip(results, outs, strict=True):
-        sizes += [(f"the size of axis {i} of {name}", n) for i, n in enumerate(array.shape)]
-    for given, array in zip(subject.inputs, arrays, strict=True):
-        if is_floating(array) and array is not own:
-            sizes += [(f"the size of axis {i} of {given.name!r}", n) for i, n in enumerate(array.shape)]
-    which = subject.checked.index(place)
-
-    def passes() -> list[Array]:
-        return [zeros_for(own, part[which]) for part in _passes(subject, arrays, report.cotangents)]
-
+    named = [(repr(given.name), a) for given, a in zip(subject.inputs, arrays, strict=True) if is_floating(a)]
+    results_named = list(zip(results, outs, strict=True))
+    sizes = axes_of(own)
+    sizes += [(f"the number of elements of {name}", own.size)] if own.ndim > 1 else []
+    for words, array in [*results_named, *named]:
+        sizes += axes_of(array, words) if array is not own else []
     uses = 0
     if not isinstance(subject, Foreign):
         tape = tape_of(subject, arrays)
         uses = uses_of(tape, tape.order(), place)
-    return Clues(found, sizes, uses, _column(subject, arrays, place, outs, report.cotangents), passes)
-
-
-def _passes(subject: Subject, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[list[Array | None]]:
-    """The gradients of one graph for several incoming gradients; see `Clues`."""
-    seeds = several(cotangents)
-    if isinstance(subject, Foreign):
-        return [subject.gradients(arrays, g) for g in seeds]
-    results, leaves = subject.outputs(arrays)
-    return [subject.pull(results, [leaves[i] for i in subject.checked], g) for g in seeds]
-
-
-def _column(
-    subject: Subject, arrays: Sequence[Any], place: int, outs: Sequence[Array], cotangents: Sequence[Array]
-) -> Column | None:
-    """The derivatives of the results with respect to one element of an input: the gradient's, and numeric ones."""
-    if sum([out.size for out in outs]) > _COLUMN or not cotangents:
-        return None
-    which = subject.checked.index(place)
-
-    def column(at: tuple[int, ...]) -> list[tuple[Array, Array, Array, Array]]:
-        size = float(scale_of(arrays[place][at]))
-
-        def moved(step: float) -> Array:
-            given = list(arrays)
-            given[place] = arrays[place].copy()
-            given[place][at] += step * size
-            return np.concatenate([out.reshape(-1) for out in subject.values(given)])
-
-        slope = richardson(moved, np.concatenate([out.reshape(-1) for out in outs]), 0.0, enough=0.0)
-        found, start = [], 0
-        for k, out in enumerate(outs):
-            ours = np.zeros(out.shape)
-            for index in np.ndindex(out.shape):
-                seeds = [np.zeros(o.shape) for o in outs]
-                seeds[k][index] = 1.0
-                gradient = subject.gradients(arrays, seeds)[which]
-                ours[index] = 0.0 if gradient is None else gradient[at]
-            part = slice(start, start + out.size)
-            value, error = [v[part].reshape(out.shape) / size for v in (slope.value, slope.error)]
-            found.append((ours, value, error, cotangents[k]))
-            start += out.size
-        return found
-
-    return column
+    entering = [("the gradient that comes in", g) for g in report.cotangents]
+    point = Point.of(subject, arrays, outs, report.cotangents)
+    return clues_at(point, subject.checked.index(place), [*named, *results_named, *entering], sizes, uses)

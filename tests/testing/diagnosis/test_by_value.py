@@ -1,12 +1,12 @@
-"""values: what wrong elements have in common by their values."""
+"""by_value: what wrong elements have in common by their values."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tinygrad_edu.testing.diagnosis.patterns import Case, Clues
-from tinygrad_edu.testing.diagnosis.values import where_by_value
+from tinygrad_edu.testing.diagnosis.by_value import where_by_value
+from tinygrad_edu.testing.diagnosis.clues import Case, Clues
 from tinygrad_edu.testing.report import Finding
 from tinygrad_edu.testing.subject import Input
 

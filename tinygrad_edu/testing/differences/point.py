@@ -1,0 +1,206 @@
+"""A function at one point: how its outputs change there, and whether a gradient says the same.
+
+Whatever compares a gradient with a numeric derivative does it here: `judge` is the only place that decides.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...dtypes import Array
+from ..subject import Subject, floating_outputs, is_floating, or_zeros
+from .numeric import Slope, complex_step, richardson
+
+__all__ = ["EPS", "Change", "Judgement", "Point", "between_sides", "judge"]
+
+EPS = 2.0**-52
+
+
+class Point:
+    """A function of arrays, at a point.
+
+    Attributes:
+        values: the outputs for other inputs.
+        arrays: the inputs that can be moved, where they are.
+        centre: the outputs there.
+        cotangents: for each output the gradient that enters.
+        pull: the gradients of the inputs for other cotangents, zeros where there is none.
+        plain: the outputs for complex inputs.
+        evaluations: how often the outputs have been computed.
+    """
+
+    def __init__(
+        self,
+        values: Callable[[Sequence[Array]], Sequence[Array]],
+        arrays: Sequence[Array],
+        centre: Sequence[Array],
+        cotangents: Sequence[Array],
+        pull: Callable[[Sequence[Array]], list[Array]],
+        plain: Callable[[Sequence[Any]], Sequence[Any]] | None = None,
+    ) -> None:
+        self.values = values
+        self.arrays = arrays
+        self.centre = centre
+        self.cotangents: list[Array] = list(cotangents)
+        self.pull = pull
+        self.plain = plain
+        self.evaluations: int = 0
+
+    @classmethod
+    def of(cls, subject: Subject, arrays: Sequence[Any], centre: Sequence[Array], cotangents: Sequence[Array]) -> Point:
+        """The point of a subject at which its checked inputs can be moved; all gradients are those of one graph."""
+        checked = [arrays[i] for i in subject.checked]
+
+        def given(moved: Sequence[Any]) -> list[Any]:
+            parts = dict(zip(subject.checked, moved, strict=True))
+            return [parts.get(i, a) for i, a in enumerate(arrays)]
+
+        def plain(moved: Sequence[Any]) -> list[Any]:
+            subject.used[0] += 1
+            try:
+                widened = [a.astype(complex) if is_floating(a) else a for a in given(moved)]
+                return floating_outputs(subject.function(*widened))
+            except (TypeError, AttributeError, ValueError) as error:
+                raise TypeError(
+                    f"method='complex': {subject.name} cannot be called with complex arrays ({error}): "
+                    "use method='richardson'"
+                ) from error
+
+        graph = functools.cache(lambda: subject.pullback(arrays))
+        pull = lambda seeds: or_zeros(graph()(seeds), checked)
+        return cls(lambda moved: subject.values(given(moved)), checked, centre, cotangents, pull, plain)
+
+    @property
+    def whole(self) -> float:
+        """The size of what is added up: of the outputs, each times its cotangent."""
+        return float(sum([np.abs(y * c).sum() for y, c in zip(self.centre, self.cotangents, strict=True)]))
+
+    def element(self, place: int, index: tuple[int, ...], size: float) -> Callable[[float], Sequence[Array]]:
+        """The outputs as a function of the step, in multiples of `size`, by which one element is moved."""
+
+        def moved(step: float) -> Sequence[Array]:
+            arrays = list(self.arrays)
+            arrays[place] = arrays[place].copy()
+            arrays[place][index] += step * size
+            return self._computed(arrays)
+
+        return moved
+
+    def line(self, directions: Sequence[Array]) -> Callable[[float], Sequence[Array]]:
+        """The outputs as a function of the step along a direction of all inputs."""
+        return lambda step: self._computed(
+            [np.asarray(a + step * d) for a, d in zip(self.arrays, directions, strict=True)]
+        )
+
+    def _computed(self, arrays: Sequence[Array]) -> Sequence[Array]:
+        self.evaluations += 1
+        return self.values(arrays)
+
+    def column(self, place: int, index: tuple[int, ...], size: float, enough: Array | float) -> Slope:
+        """The derivatives of all elements of the outputs, in one row, with respect to one element of an input."""
+        return self.each(self.element(place, index, size), enough).per(size)
+
+    def each(self, moved: Callable[[float], Sequence[Array]], enough: Array | float, **ladder: Any) -> Slope:
+        """The derivatives of all elements of the outputs, in one row, along a way."""
+        return richardson(lambda step: _flat(moved(step)), _flat(self.centre), 0.0, enough=enough, **ladder)
+
+    def rows(self) -> list[list[Array]]:
+        """The gradients of each element of the outputs by itself: nothing cancels in a sum."""
+        found = []
+        for k, out in enumerate(self.centre):
+            for index in np.ndindex(out.shape):
+                seeds = [np.zeros(o.shape) for o in self.centre]
+                seeds[k][index] = 1.0
+                found.append(self.pull(seeds))
+        return found
+
+    def complex_slope(self, place: int, index: tuple[int, ...], size: float) -> Slope:
+        """The derivative of the outputs times the cotangents, added up, by a complex step."""
+        plain, arrays = self.plain, [a.astype(complex) for a in self.arrays]
+        assert plain is not None
+
+        def moved(step: complex) -> Any:
+            arrays[place][index] = self.arrays[place][index] + step * size
+            return sum([(np.asarray(y) * c).sum() for y, c in zip(plain(arrays), self.cotangents, strict=True)])
+
+        value = complex_step(moved)
+        return Slope(value, 1e-14 * np.abs(value), value, value, np.zeros(value.shape, bool))
+
+
+class Change:
+    """By how much the outputs of a point, each times its cotangent, change along a way, added up.
+
+    The differences are taken before the sum: outputs that do not change leave no rounding in it.
+    """
+
+    def __init__(self, point: Point, moved: Callable[[float], Sequence[Array]]) -> None:
+        self._point = point
+        self._moved = moved
+        self._magnitude = 0.0
+
+    def __call__(self, step: float) -> Array:
+        total, size = [], 0.0
+        for new, old, c in zip(self._moved(step), self._point.centre, self._point.cotangents, strict=True):
+            change = (new - old) * c
+            total.append(float(change.sum()))
+            size += float(np.sqrt(np.square(np.where(change == 0, 0.0, old * c)).sum()))
+        self._magnitude = max(self._magnitude, size)
+        return np.asarray(math.fsum(total))
+
+    def magnitude(self) -> float:
+        """The size of what changes: the root of the sum of squares, as rounding goes either way."""
+        return self._magnitude
+
+    def slope(self, enough: float, **ladder: Any) -> Slope:
+        """Its derivative."""
+        return richardson(self, np.zeros(()), self.magnitude, enough=enough, **ladder)
+
+
+class Judgement(NamedTuple):
+    """What a numeric derivative says of a gradient, element by element.
+
+    Attributes:
+        wrong: they differ by more than rounding and the error of the numeric derivative explain.
+        usable: there is a numeric derivative, and it is exact enough for agreement to mean something.
+    """
+
+    wrong: Array
+    usable: Array
+
+
+def judge(
+    ours: Array | float,
+    slope: Slope,
+    *,
+    tolerance: Array | float,
+    noise: Array | float,
+    precision: Array | float,
+) -> Judgement:
+    """Whether a gradient is the numeric derivative. A gradient that is not finite is wrong anyway.
+
+    Args:
+        ours: the gradient.
+        slope: the derivative.
+        tolerance: by how much the gradient may be off.
+        noise: what rounding leaves of a gradient that is 0.
+        precision: with which error of the derivative there is something to say.
+    """
+    gap = np.abs(ours - slope.value)
+    far = (gap > tolerance + 8 * slope.error + noise + 1e-300) & ~slope.kink
+    return Judgement(far | ~np.isfinite(ours), ~slope.kink & (slope.error <= precision + 1e-300))
+
+
+def between_sides(ours: float, slope: Slope, typical: float) -> bool:
+    """Whether a gradient lies between the slopes on both sides of a kink."""
+    low, high = sorted((float(slope.left), float(slope.right)))
+    slack = 1e-4 * (abs(low) + abs(high) + typical)
+    return low - slack <= ours <= high + slack
+
+
+def _flat(outputs: Sequence[Array]) -> Array:
+    return np.concatenate([out.reshape(-1) for out in outputs])
