@@ -6,7 +6,6 @@ from ..ops.linear import linear
 from ..ops.normalization import layer_norm, rms_norm
 from ..ops.softmax import log_softmax, softmax, softmin
 from ..ops.transcendental import tanh
-from .activations.prelu import prelu
 from .activations.rectifiers import (
     celu,
     elu,
@@ -14,6 +13,7 @@ from .activations.rectifiers import (
     hardswish,
     hardtanh,
     leaky_relu,
+    prelu,
     relu,
     relu6,
     selu,

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..autograd.modes import no_grad
-from ..autograd.running import seed
+from ..autograd.running import grad, seed
 from ..dtypes import Array
 from ..engine.backprop import backpropagate
 from ..engine.callsite import line_of, users_frame
 from ..engine.graph import Link, Node, count_uses
 from ..engine.observing import observing
 from ..engine.recording import TensorBase
-from .subject import Subject
+from .subject import Subject, numbers
 
 __all__ = ["gradient_drift", "output_drift"]
 
@@ -73,19 +73,15 @@ def gradient_drift(
     def note(link: Link, g: Any, _: Any) -> None:
         came.setdefault(link, getattr(g, "dtype", link.dtype))
 
+    found = grad([out for out, _ in pairs], leaves, [c for _, c in pairs], retain_graph=True, allow_unused=True)
     links = list(count_uses([out.source for out, _ in pairs]))
+    roots = [(out.source, seed(out, c, create_graph=False)) for out, c in pairs]
     with no_grad():
-        _, found = backpropagate(
-            [(out.source, seed(out, c, create_graph=False)) for out, c in pairs],
-            retain_graph=True,
-            wanted=[leaf.source for leaf in leaves],
-            watch=dict.fromkeys(links, note),
-        )
-    gradients = [found[leaf.source] for leaf in leaves]
+        backpropagate(roots, retain_graph=True, watch=dict.fromkeys(links, note))
     drifted = {i: leaf.source for i, leaf in enumerate(leaves) if came.get(leaf.source, leaf.dtype) != leaf.dtype}
     culprit = _culprit(links, came)
     text = f"; a rule of {culprit!r} gave it" if culprit else ""
-    return [None if g is None else np.array(g, leaf.dtype) for g, leaf in zip(gradients, leaves, strict=True)], {
+    return [None if g is None else numbers(g) for g in found], {
         i: f"comes as {came[source]} for {source.dtype} numbers{text}" for i, source in drifted.items()
     }
 

@@ -1,4 +1,4 @@
-"""PReLU: a slope for each channel, which is learnt."""
+"""PReLU, which learns its slope; the other rectifiers stand among the tests of all ops and modules."""
 
 from __future__ import annotations
 
