@@ -28,8 +28,10 @@ import _threads  # noqa: F401  first: it sets the number of threads
 import numpy as np
 
 import tinygrad_edu as tg
+from tinygrad_edu.engine.graph import TensorBase
+from tinygrad_edu.engine.observing import mode
 from tinygrad_edu.engine.primitives import PRIMITIVES, Primitive
-from tinygrad_edu.engine.recording import TensorBase, mode, recorder
+from tinygrad_edu.engine.recording import recorder
 
 try:
     import torch

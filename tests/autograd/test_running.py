@@ -9,7 +9,7 @@ import tinygrad_edu as tg
 from tinygrad_edu.autograd.running import accumulate, clear, run, seed
 from tinygrad_edu.autograd.tallies import unknown
 from tinygrad_edu.engine.graph import Leaf
-from tinygrad_edu.engine.recording import mode
+from tinygrad_edu.engine.observing import mode
 from tinygrad_edu.errors import DtypeError, GraphError, ShapeError
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
+from tinygrad_edu.engine.graph import TensorBase
 from tinygrad_edu.engine.primitives import PRIMITIVES, Primitive
-from tinygrad_edu.engine.recording import TensorBase
 from tinygrad_edu.testing import gradcheck
 
 OPS = {name: op for name, op in PRIMITIVES.items() if op.forward.__module__.startswith("tinygrad_edu.")}

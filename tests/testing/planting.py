@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 import tinygrad_edu as tg
+from tinygrad_edu.engine.graph import TensorBase
 from tinygrad_edu.engine.primitives import PRIMITIVES, Primitive
-from tinygrad_edu.engine.recording import TensorBase
 from tinygrad_edu.nn import functional as F
 from tinygrad_edu.testing.checks import gradcheck, gradgradcheck
 from tinygrad_edu.testing.comparison import check_float32

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 
 from ..engine.broadcasting import sum_to_shape
-from ..engine.graph import Link, Unread
+from ..engine.graph import Link, TensorBase, Unread
 from ..engine.observing import mode, tell_of, watched
-from ..engine.recording import TensorBase, make_tensor, picks, record
+from ..engine.recording import make_tensor, picks, record
 from ..engine.views import read_only_if_shared
 from ..errors import GraphError, ShapeError
 from .modes import no_grad

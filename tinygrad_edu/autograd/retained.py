@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine.graph import Link, Node
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.graph import Link, Node, TensorBase
+from ..engine.recording import make_tensor
 
 __all__ = ["follow", "keep", "retain", "retains"]
 

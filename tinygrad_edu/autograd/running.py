@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.backprop import backpropagate
-from ..engine.graph import Leaf, Link, Watch
-from ..engine.recording import TensorBase, lift, make_tensor, mode
+from ..engine.graph import Leaf, Link, TensorBase, Watch
+from ..engine.observing import mode
+from ..engine.recording import lift, make_tensor
 from ..engine.versions import mark_changed
 from ..errors import DtypeError, GraphError, ShapeError, refuse_mask
 from .tallies import Tally, hooks_ran, nothing, tally_of, unknown

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from ..engine.recording import TensorBase
+from ..engine.graph import TensorBase
 from ..nn.module.module import Module
 from ..ops.generator import manual_seed
 from ..scripts import ScriptError, loaded, named, one_line, split

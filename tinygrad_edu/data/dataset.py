@@ -11,7 +11,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ..dtypes import Array
-from ..engine.recording import array_of, make_tensor
+from ..engine.graph import array_of
+from ..engine.recording import make_tensor
 from ..errors import ShapeError
 from ..ops.generator import AnyGenerator
 from ..tensors.creation import as_tensor

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import get_default_dtype
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.graph import TensorBase
+from ..engine.recording import make_tensor
 from ..errors import ShapeError, refuse_mask
 from ..ops.generator import AnyGenerator, numpys
 from .dataset import batch_reader

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from ..engine.recording import array_of
+from ..engine.graph import array_of
 from ..ops.generator import AnyGenerator, draw, numpys
 
 __all__ = [

@@ -17,7 +17,7 @@ from ..dtypes import float64
 from ..errors import GraphError, explain, require_own
 from . import versions
 from .callsite import PACKAGE
-from .graph import Cotangents, Link, Node, TensorBase, Unread, array_of
+from .graph import Cotangents, Link, Node, TensorBase, Unread
 from .observing import computed, mode, tell_of, watched
 from .op import Primitive
 from .promotion import is_double, is_floating, on_integers, settle
@@ -28,11 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Pick",
-    "TensorBase",
-    "array_of",
     "lift",
     "make_tensor",
-    "mode",
     "pick",
     "picks",
     "record",

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..autograd import running as autograd
 from ..autograd.modes import enable_grad, is_grad_enabled
-from ..engine.graph import Leaf, Link, count_uses
+from ..engine.graph import Leaf, Link, TensorBase, count_uses
 from ..engine.primitives import Operand, primitive
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.recording import make_tensor
 from ..errors import DtypeError, ShapeError, describe
 from ..sample_rules.families import elementwise
 from ..tensors.creation import as_tensor

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import array_of
 from ..errors import LinAlgError
 from ..sample_rules.families import core
 from .checks import check_matrix, failing, require_finite

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import array_of
 from ..errors import LinAlgError
 from ..ops.transpose import matrix_transpose
 from ..sample_rules.families import core

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import DType
+from ..engine.graph import array_of
 from ..engine.primitives import Operand
-from ..engine.recording import array_of, make_tensor
+from ..engine.recording import make_tensor
 from ..errors import DtypeError, ShapeError
 from ..ops.indexing import getitem
 from ..ops.piecewise import where

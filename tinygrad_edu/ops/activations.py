@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engine.graph import TensorBase
 from ..engine.primitives import Operand
-from ..engine.recording import TensorBase
 from ..precision import by_float64
 from .pointwise import pointwise
 from .special import approximate_erfc, erfc

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..dtypes import DType, bool_, float16, float32, float64, int8, int16, int32, int64, uint8
+from ..engine.graph import TensorBase, array_of
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import TensorBase, array_of, make_tensor
+from ..engine.recording import make_tensor
 from ..errors import DtypeError, foreign, require_own
 from ..sample_rules.families import copying
 

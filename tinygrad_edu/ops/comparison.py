@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import array_of
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import DType, get_default_dtype, int64, require_float
-from ..engine.graph import Leaf
+from ..engine.graph import Leaf, array_of
 from ..engine.primitives import Operand, implements
-from ..engine.recording import array_of, make_tensor, require_number
+from ..engine.recording import make_tensor, require_number
 from ..errors import DtypeError, ShapeError, refuse_mask
 from .casting import as_dtype, check_device
 from .shape import sizes

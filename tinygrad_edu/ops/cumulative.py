@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import DType, float64
+from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import array_of
 from ..sample_rules.families import along_axis, moving_axis
 from .arguments import one_axis
 from .casting import clone, converted

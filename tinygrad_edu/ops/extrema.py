@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from ..engine.graph import TensorBase
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import TensorBase
 from ..errors import ShapeError
 from ..sample_rules.families import reduction
 from .arguments import Axes, one_axis, some_axes

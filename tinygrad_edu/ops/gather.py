@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements
 from ..engine.promotion import beside
-from ..engine.recording import array_of
 from ..errors import DtypeError, ShapeError
 from .arguments import one_axis
 from .indexing import _put_add, _set_item, getitem

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..dtypes import float16, float32
+from ..engine.graph import TensorBase, array_of
 from ..engine.primitives import Operand, primitive
-from ..engine.recording import TensorBase, array_of
 from ..errors import ShapeError, refuse_mask
 from ..sample_rules.contributions import Moved
 from ..sample_rules.families import Custom, Moving, Overwriting

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.graph import array_of
 from ..engine.primitives import Operand, primitive
-from ..engine.recording import array_of
 from ..sample_rules.families import core
 from .pointwise import pointwise
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import float16, float32
+from ..engine.graph import array_of
 from ..engine.primitives import Operand, primitive
-from ..engine.recording import array_of, require_number
+from ..engine.recording import require_number
 from ..errors import DtypeError, ShapeError
 from ..precision import is_in_range, toward_one
 from ..sample_rules.families import Core

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from ..engine.graph import TensorBase
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.recording import make_tensor
 from ..errors import refuse_mask, require_own
 from ..sample_rules.families import Choosing
 from .pointwise import pointwise

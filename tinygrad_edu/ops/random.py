@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import DType, float32, float64, int64
+from ..engine.graph import array_of
 from ..engine.primitives import Operand
-from ..engine.recording import array_of, make_tensor
+from ..engine.recording import make_tensor
 from ..errors import DtypeError, ShapeError
 from .casting import check_device
 from .creation import dtype_for, made, size_of

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import array_of
 from ..errors import ShapeError
 from ..sample_rules.families import moving, moving_axis
 from .arguments import Axes, one_axis, some_axes

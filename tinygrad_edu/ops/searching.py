@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from ..dtypes import float64
+from ..engine.graph import TensorBase, array_of
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import TensorBase, array_of, make_tensor
+from ..engine.recording import make_tensor
 from ..errors import ShapeError
 from .arguments import one_axis
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..engine.graph import array_of
 from ..engine.primitives import Operand, primitive
 from ..engine.promotion import beside
-from ..engine.recording import array_of
 from ..errors import DtypeError, ShapeError, broadcast_clash
 from ..sample_rules.families import Choosing
 from .arguments import one_axis

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..engine.graph import TensorBase
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import TensorBase
 from ..engine.views import view_of
 from ..errors import ShapeError
 from ..sample_rules.families import Custom

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements, primitive
-from ..engine.recording import array_of
 from ..precision import add_up, is_in_range, toward_one
 from ..sample_rules.families import reduction
 from .arguments import Axes, some_axes

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from ..dtypes import require_float
-from ..engine.recording import TensorBase
+from ..engine.graph import TensorBase
 from ..errors import foreign, type_name
 from ..tensors.tensor import Tensor
 from .options import require_between, require_order

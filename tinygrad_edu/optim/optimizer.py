@@ -15,7 +15,7 @@ import numpy as np
 from ..autograd.modes import enable_grad
 from ..autograd.running import clear
 from ..dtypes import Array
-from ..engine.recording import array_of
+from ..engine.graph import array_of
 from ..engine.versions import mark_changed
 from ..errors import ShapeError, StateError, describe
 from ..tensors.tensor import Tensor

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.recording import TensorBase
+from ..engine.graph import TensorBase
 from ..errors import describe, type_name
 
 __all__ = ["number", "require_between", "require_order", "sample_count"]

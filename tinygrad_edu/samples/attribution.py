@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd import running as autograd
 from ..autograd.modes import enable_grad, no_grad
-from ..engine.recording import TensorBase, array_of
+from ..engine.graph import TensorBase, array_of
 from ..errors import DtypeError, GraphError, ShapeError, refuse_mask, type_name
 from ..ops.losses import softmax_cross_entropy
 from ..ops.softmax import log_softmax

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..engine.recording import array_of
+from ..engine.graph import array_of
 from .opening.factors import Factor, Outer, Rows
 from .opening.open_sum import OpenSum
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.recording import array_of, make_tensor
+from ..engine.graph import array_of
+from ..engine.recording import make_tensor
 from .opening.arrays import tracked
 from .opening.open_sum import OpenSum
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..autograd.modes import enable_grad
 from ..engine.callsite import line_of
-from ..engine.recording import TensorBase, array_of
+from ..engine.graph import TensorBase, array_of
 from ..errors import GraphError, spoken
 from ..sample_rules.ids import CROWD, plain
 from .opening.coupling import leaf_ids

@@ -13,9 +13,9 @@ import numpy as np
 
 from ..autograd.modes import enable_grad
 from ..engine.callsite import Site, call_site
-from ..engine.graph import Leaf, Node
+from ..engine.graph import Leaf, Node, TensorBase, array_of
 from ..engine.observing import observing
-from ..engine.recording import TensorBase, array_of, make_tensor
+from ..engine.recording import make_tensor
 from ..engine.versions import mark_changed
 from ..errors import ShapeError
 from ..ops.generator import get_rng_state, set_rng_state

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array, DType, get_default_dtype
-from ..engine.recording import TensorBase, mode
+from ..engine.graph import TensorBase
+from ..engine.observing import mode
 from ..errors import NOTHING, DtypeError, GraphError, ShapeError, foreign, refuse_mask, type_name
 from ..ops.casting import as_dtype
 

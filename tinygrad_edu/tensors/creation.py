@@ -8,8 +8,9 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from ..dtypes import Array, DType
+from ..engine.observing import mode
 from ..engine.primitives import Operand
-from ..engine.recording import make_tensor, mode
+from ..engine.recording import make_tensor
 from ..errors import require_own
 from ..ops.casting import check_device
 from .conversion import as_array

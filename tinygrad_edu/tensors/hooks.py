@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..autograd.retained import keep
-from ..engine.graph import Leaf, Node
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.graph import Leaf, Node, TensorBase
+from ..engine.recording import make_tensor
 from ..errors import ShapeError
 
 if TYPE_CHECKING:

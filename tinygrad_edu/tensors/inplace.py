@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..engine.graph import array_of
 from ..engine.primitives import Operand
-from ..engine.recording import array_of
 from ..errors import ShapeError
 from ..ops import activations, gather, piecewise, random, selecting
 from ..ops.arithmetic import times

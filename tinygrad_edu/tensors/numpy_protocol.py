@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..engine import versions
+from ..engine.graph import TensorBase, array_of
+from ..engine.observing import mode
 from ..engine.primitives import NUMPY_FUNCTIONS
-from ..engine.recording import TensorBase, array_of, mode
 from ..errors import DtypeError, GraphError
 
 __all__ = ["call_function", "call_ufunc"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from ..engine.graph import TensorBase, array_of
 from ..engine.primitives import Operand
-from ..engine.recording import TensorBase, array_of
 from ..errors import ShapeError
 from ..ops import arithmetic, comparison, indexing, logical, transpose
 from ..ops import matmul as matrices

@@ -12,9 +12,9 @@ from ..autograd import running as autograd
 from ..autograd.retained import retain, retains
 from ..dtypes import Array, DType, get_default_dtype, require_float
 from ..engine import recording
-from ..engine.graph import Leaf, Link, Node
+from ..engine.graph import Leaf, Link, Node, TensorBase
 from ..engine.primitives import Operand
-from ..engine.recording import TensorBase, make_tensor
+from ..engine.recording import make_tensor
 from ..engine.versions import mark_changed
 from ..engine.views import leave, share
 from ..errors import DtypeError, GraphError, ShapeError, refuse_mask

@@ -20,9 +20,10 @@ import numpy as np
 
 from ..autograd.retained import follow
 from ..dtypes import Array
-from ..engine.graph import Leaf
+from ..engine.graph import Leaf, TensorBase, array_of
+from ..engine.observing import mode
 from ..engine.primitives import Operand
-from ..engine.recording import TensorBase, array_of, make_tensor, mode
+from ..engine.recording import make_tensor
 from ..engine.versions import mark_changed
 from ..engine.views import Look, view_of
 from ..errors import DtypeError, GraphError, ShapeError, explain, refuse_mask

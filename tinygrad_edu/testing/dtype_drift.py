@@ -13,9 +13,8 @@ from ..autograd.running import grad, seed
 from ..dtypes import Array
 from ..engine.backprop import backpropagate
 from ..engine.callsite import line_of, users_frame
-from ..engine.graph import Link, Node, count_uses
+from ..engine.graph import Link, Node, TensorBase, count_uses
 from ..engine.observing import observing
-from ..engine.recording import TensorBase
 from .subject import Subject, numbers
 
 __all__ = ["gradient_drift", "output_drift"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.recording import array_of
+from ..engine.graph import array_of
 from ..nn.module.module import Module
 from ..ops.generator import Generator, default_generator
 from ..tensors.tensor import Tensor

@@ -18,7 +18,7 @@ from ..autograd.function import Function
 from ..autograd.modes import enable_grad, no_grad
 from ..autograd.running import grad
 from ..dtypes import Array
-from ..engine.recording import TensorBase, array_of
+from ..engine.graph import TensorBase, array_of
 from ..tensors.creation import tensor
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
-from tinygrad_edu.engine.recording import mode
+from tinygrad_edu.engine.observing import mode
 from tinygrad_edu.testing.diagnosis.tape import argument_name, same, tape_of
 from tinygrad_edu.testing.modules import of_module
 from tinygrad_edu.testing.subject import of_function

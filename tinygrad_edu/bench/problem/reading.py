@@ -21,7 +21,7 @@ from ...data import (
     default_collate,
 )
 from ...dtypes import Array
-from ...engine.recording import array_of
+from ...engine.graph import array_of
 from ...errors import TinygradError, describe, foreign, refuse_mask, type_name
 from ...tensors.creation import as_tensor
 from ...tensors.tensor import Tensor

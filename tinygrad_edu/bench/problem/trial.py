@@ -12,7 +12,7 @@ import numpy as np
 from ...autograd.modes import no_grad
 from ...data import TensorDataset
 from ...dtypes import Array
-from ...engine.recording import array_of
+from ...engine.graph import array_of
 from ...errors import TinygradError, describe
 from ...tensors.tensor import Tensor
 from ...trees import flatten

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ...engine.callsite import warn
+from ...engine.graph import array_of
 from ...engine.primitives import Operand
-from ...engine.recording import array_of, require_number
+from ...engine.recording import require_number
 from ...errors import DtypeError, ShapeError, refuse_mask
 from ...ops.indexing import _put_add, getitem
 from ...ops.losses import softmax_cross_entropy

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...engine.callsite import warn
+from ...engine.graph import TensorBase
 from ...engine.primitives import Operand
-from ...engine.recording import TensorBase
 from ...errors import ShapeError, broadcast_clash
 from ...ops.activations import logsigmoid
 from ...ops.losses import binary_cross_entropy as _binary_cross_entropy

@@ -7,10 +7,9 @@ from typing import Any
 
 from ...autograd.tallies import mark
 from ...dtypes import float16, float32
-from ...engine.graph import Node
+from ...engine.graph import Node, TensorBase
 from ...engine.primitives import Operand
 from ...engine.promotion import beside
-from ...engine.recording import TensorBase
 from ...errors import DtypeError, ShapeError
 from ...ops.reductions import _sum_of_all
 from ...tensors.creation import as_tensor

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...engine.recording import array_of
+from ...engine.graph import array_of
 from ...engine.versions import mark_changed
 from ...errors import StateError, refuse_mask, type_name
 from ...tensors.tensor import Tensor

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.recording import TensorBase
+from ...engine.graph import TensorBase
 from ...sample_rules.ids import is_plain, plain
 
 __all__ = ["Products", "SILENT", "period", "row_squares", "scatter", "segment_sum", "tracked", "wide"]

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.recording import array_of
+from ...engine.graph import array_of
 from ...sample_rules.ids import is_plain
 from .arrays import SILENT, Products, period, row_squares, scatter, segment_sum, tracked, wide
 from .placement import Placement

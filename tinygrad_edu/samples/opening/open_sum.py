@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.recording import array_of
+from ...engine.graph import array_of
 from .arrays import Products, row_squares, segment_sum, tracked, wide
 from .factors import Factor, Outer, Rows
 

@@ -13,8 +13,8 @@ from ...autograd.modes import no_grad
 from ...autograd.tallies import held, more_in, stamp, tally_of, unknown, was_altered
 from ...engine import versions
 from ...engine.backprop import backpropagate
-from ...engine.graph import Leaf, Lift, Link, Node, Watch
-from ...engine.recording import TensorBase, array_of, lift
+from ...engine.graph import Leaf, Lift, Link, Node, TensorBase, Watch, array_of
+from ...engine.recording import lift
 from ...errors import GraphError, ShapeError
 from ...sample_rules.ids import plain
 from .contributions import contribution, own_gradient

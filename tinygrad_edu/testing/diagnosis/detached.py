@@ -9,8 +9,7 @@ import numpy as np
 
 from ...dtypes import Array
 from ...engine.backprop import apply_vjp
-from ...engine.graph import Cotangents, Link, Node
-from ...engine.recording import TensorBase
+from ...engine.graph import Cotangents, Link, Node, TensorBase
 from ..differences.numeric import Slope, scale_of
 from ..differences.point import judge
 from ..report import Finding

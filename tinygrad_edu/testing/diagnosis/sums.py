@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...engine import backprop
-from ...engine.graph import Cotangents, Leaf, Link, Node
-from ...engine.recording import TensorBase
+from ...engine.graph import Cotangents, Leaf, Link, Node, TensorBase
 from ..report import Finding
 from ..subject import tracked
 from .tape import Call, Tape, same

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...dtypes import Array
-from ...engine.recording import array_of
+from ...engine.graph import array_of
 
 __all__ = ["cotangents_for"]
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...autograd.modes import enable_grad, is_grad_enabled
 from ...dtypes import Array
-from ...engine.recording import TensorBase, make_tensor
+from ...engine.graph import TensorBase
+from ...engine.recording import make_tensor
 from ...tensors.creation import tensor
 from ..subject import Foreign, Input, Subject, floating_outputs, gradients_of, is_floating
 from .cotangents import cotangents_for

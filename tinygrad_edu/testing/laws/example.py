@@ -12,8 +12,8 @@ import numpy as np
 
 from ...autograd.running import backward
 from ...dtypes import Array
-from ...engine.graph import Leaf
-from ...engine.recording import array_of, make_tensor
+from ...engine.graph import Leaf, array_of
+from ...engine.recording import make_tensor
 from ..differences.numeric import scale_of
 from ..recorded import same_values as same_values
 from ..subject import Subject, is_array, is_floating, or_zeros

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...dtypes import Array
 from ...engine.broadcasting import sum_to_shape
-from ...engine.graph import Leaf
-from ...engine.recording import array_of, make_tensor
+from ...engine.graph import Leaf, array_of
+from ...engine.recording import make_tensor
 from ..dtype_drift import gradient_drift
 from ..subject import gradients_of, is_array, is_floating, or_zeros
 from .example import Example, NotApplicable, law, same_values, when

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...dtypes import Array
-from ...engine.recording import array_of
+from ...engine.graph import array_of
 from ...tensors.creation import tensor
 from ..differences.numeric import scale_of
 from ..differences.point import Change, Point, judge

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...dtypes import Array
-from ...engine.recording import array_of
+from ...engine.graph import array_of
 from ..options import Options
 from ..report import Report
 from ..subject import Foreign, Subject, is_array, is_floating

@@ -21,7 +21,7 @@ import numpy as np
 import tinygrad_edu
 
 from ...dtypes import Array
-from ...engine.recording import TensorBase
+from ...engine.graph import TensorBase
 from ...nn.containers import Sequential
 from ...nn.module.module import Module
 
