@@ -9,8 +9,6 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-__all__ = ["explain_names", "instead", "unknown"]
-
 # PyTorch's names that are left out on purpose, and what to write.
 _INSTEAD = {
     "cuda mps xpu get_device": "Only the CPU is supported: leave it out",

@@ -11,8 +11,6 @@ import numpy as np
 
 from .dtypes import float16, float32, float64
 
-__all__ = ["add_up", "by_float64", "in_float32", "is_in_range", "toward_one"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 _BLOCK = 32

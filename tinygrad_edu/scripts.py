@@ -11,8 +11,6 @@ from types import ModuleType
 
 from .errors import TinygradError
 
-__all__ = ["ScriptError", "loaded", "named", "one_line", "split"]
-
 
 class ScriptError(TinygradError):
     """A file, or a name in it, that is not there or cannot be used; in one line."""

@@ -7,8 +7,6 @@ from typing import Any
 from ..engine.graph import Link, Node, TensorBase
 from ..engine.recording import make_tensor
 
-__all__ = ["follow", "keep", "retain", "retains"]
-
 
 def keep(link: Any, g: Any) -> Any:
     """The hook that keeps the gradient of its node, and leaves it as it is."""

@@ -9,8 +9,6 @@ from numpy import ndarray
 
 from ..engine.graph import Leaf, Link, Node
 
-__all__ = ["Way", "straight", "way_of"]
-
 _DEPTH = 32  # ops below a loss, at most
 _ROW_BY_ROW = {"layer_norm", "rms_norm", "softmax", "log_softmax"}
 # What is met all the time, and gives each element of its only array to one of the result.

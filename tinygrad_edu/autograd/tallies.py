@@ -17,22 +17,6 @@ from ..engine import versions
 from ..engine.graph import Leaf, Link, Node
 from .rows import straight, way_of
 
-__all__ = [
-    "Mark",
-    "Tally",
-    "held",
-    "hooks_ran",
-    "is_sum_of",
-    "mark",
-    "mean_assigned",
-    "more_in",
-    "nothing",
-    "stamp",
-    "tally_of",
-    "unknown",
-    "was_altered",
-]
-
 Mark: TypeAlias = tuple[str, float, float, float, bool, Any]
 """What the result of a loss is ("sum", "mean" or "none"), the least, the likeliest and the greatest count, whether
 its rows are those of the model's input, and the first and the last parameter of the model, by their ids."""

@@ -12,8 +12,6 @@ from .timing.intervals import LEVEL, Interval, quotient_interval
 from .timing.reference import REFERENCE
 from .timing.rounds import Timing, ratio_interval
 
-__all__ = ["Change", "Comparison", "compare"]
-
 SAME = {
     "processor": "processor",
     "blas": "BLAS",

@@ -19,8 +19,6 @@ from .timing.line import StepCost
 from .training.plan import Plan
 from .units import seconds
 
-__all__ = ["dry_run"]
-
 LOOK = 2.0  # seconds that this may take itself
 TRIALS = 8  # rates that a search tries, about
 STEPS = 1000  # of a training to the target, if nothing else is known

@@ -7,8 +7,6 @@ from types import ModuleType
 
 from ..errors import TinygradError
 
-__all__ = ["BenchError", "needed"]
-
 
 class BenchError(TinygradError, ValueError):
     """A model, loss, data set, option or file that cannot be benchmarked; the message says what to give instead."""

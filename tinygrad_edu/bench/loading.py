@@ -10,8 +10,6 @@ from .latency.result import SpeedResult
 from .results import Result
 from .training.result import TrainResult
 
-__all__ = ["KINDS", "NAMES", "files_in", "load"]
-
 # All that there are: importing a class is what lets `Result.from_json` read its kind.
 KINDS = (Advice, SpeedResult, TrainResult)
 NAMES = [f"{kind.kind}.json" for kind in KINDS]  # of files in a folder

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TextIO
 
-__all__ = ["Tell", "progress", "silent"]
-
 Tell = Callable[[str, float], None]  # what is being done, and the share of the budget that is spent
 
 

@@ -16,8 +16,6 @@ import numpy as np
 
 from .errors import BenchError
 
-__all__ = ["SCHEMA", "Result"]
-
 SCHEMA = 1
 
 R = TypeVar("R", bound="Result")

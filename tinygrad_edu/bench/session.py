@@ -20,8 +20,6 @@ from .timing.memory import memory_of, memory_within
 from .timing.threads import limited, threads_in_use
 from .units import bytes_
 
-__all__ = ["Session", "session"]
-
 
 @dataclass(frozen=True)
 class Session:

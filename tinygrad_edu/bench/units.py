@@ -4,21 +4,6 @@ from __future__ import annotations
 
 import math
 
-__all__ = [
-    "NOTHING",
-    "about",
-    "amount",
-    "batch",
-    "bytes_",
-    "log_ticks",
-    "number",
-    "percent",
-    "powers_of_two",
-    "rate",
-    "seconds",
-    "short",
-]
-
 NOTHING = "–"  # for a number that is not there
 
 SECONDS = ((1e-9, "ns"), (1e-6, "µs"), (1e-3, "ms"), (1.0, "s"), (60.0, "min"), (3600.0, "h"))

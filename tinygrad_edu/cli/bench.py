@@ -21,8 +21,6 @@ from ..bench.problem.sizes import parse_sizes
 from ..bench.results import Result
 from ..bench.timing.clock import Budget
 
-__all__ = ["WORDS", "add_bench", "bench"]
-
 WORDS = ("advise", "speed", "train", "report", "compare")
 
 WIDEST = 100  # characters: longer lines are hard to read

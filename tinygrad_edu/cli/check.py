@@ -20,8 +20,6 @@ from ..testing.checks import gradcheck
 from ..testing.modules import check_module
 from ..testing.report import GradcheckError
 
-__all__ = ["add_check", "check"]
-
 
 class CannotCheckError(ScriptError):
     """What is in the way of a check, in one line."""

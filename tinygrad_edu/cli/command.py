@@ -17,8 +17,6 @@ from ..demo.settings import BATCH_SIZE, EPOCHS, LEARNING_RATES, Settings
 from .bench import WORDS, add_bench, bench
 from .check import add_check, check
 
-__all__ = ["main"]
-
 # What the demo imports, and the names under which it is installed.
 DEMO_NEEDS = {"rich": "rich", "sklearn": "scikit-learn"}
 

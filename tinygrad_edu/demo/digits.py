@@ -19,8 +19,6 @@ from ..tensors.creation import from_numpy
 from ..tensors.tensor import Tensor
 from .settings import Settings
 
-__all__ = ["Epoch", "Training"]
-
 SIDE = 8  # an image has 8 x 8 pixels
 CLASSES = 10
 HIDDEN = 256

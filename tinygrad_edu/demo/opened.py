@@ -11,8 +11,6 @@ from ..nn import Linear, Module
 from ..nn.functional import cross_entropy, softmax
 from ..tensors.tensor import Tensor
 
-__all__ = ["OpenedGradient", "open_gradient"]
-
 
 @dataclass(frozen=True)
 class OpenedGradient:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BATCH_SIZE", "EPOCHS", "LEARNING_RATES", "Settings"]
-
 BATCH_SIZE = 64
 EPOCHS = 50
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["Screen", "gradient_table", "last_batch"]
 
 GOAL = 0.97  # the test accuracy that the default settings reach
 LINES = 5  # about how many epochs get a line

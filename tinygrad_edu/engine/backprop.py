@@ -15,8 +15,6 @@ from .broadcasting import sum_to_shape
 from .graph import Leaf, Lift, Link, Node, Unread, Watch, count_uses, leading_to
 from .observing import computed, watched
 
-__all__ = ["apply_vjp", "backpropagate"]
-
 
 def backpropagate(
     roots: Sequence[tuple[Link, Any]],

@@ -9,8 +9,6 @@ import numpy as np
 from ..errors import ShapeError
 from ..precision import add_up
 
-__all__ = ["sum_to_shape"]
-
 
 def sum_to_shape(gradient: Any, shape: tuple[int, ...]) -> Any:
     """Sum `gradient` over the axes along which an operand of `shape` was repeated.

@@ -11,8 +11,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-__all__ = ["PACKAGE", "Site", "beyond_numpy", "call_site", "line_of", "users_frame", "warn"]
-
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # of the whole library
 _NUMPY = os.path.dirname(os.path.abspath(np.__file__)) + os.sep
 _SKIPPED = (PACKAGE, _NUMPY)

@@ -16,22 +16,6 @@ import numpy as np
 from ..errors import GraphError
 from . import versions
 
-__all__ = [
-    "Cotangents",
-    "Hook",
-    "Leaf",
-    "Lift",
-    "Link",
-    "Node",
-    "TensorBase",
-    "Unread",
-    "Watch",
-    "array_of",
-    "check_walkable",
-    "count_uses",
-    "leading_to",
-]
-
 
 class Leaf:
     """The end of a path through the graph, where the gradient of one tensor is kept."""

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .graph import Node
 
-__all__ = ["Observer", "computed", "mode", "observing", "tell_of", "under", "watched"]
-
 
 class _Mode(threading.local):
     """What holds in a thread: whether calls are recorded, and its observers, the outermost first."""

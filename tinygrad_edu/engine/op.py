@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from .typing import SampleRule
 
-__all__ = ["Cases", "Primitive", "Rule"]
 
 Rule: TypeAlias = Callable[..., Any]
 Cases: TypeAlias = Callable[[Callable[..., Any]], Iterable[tuple[Any, ...]]]

@@ -15,8 +15,6 @@ import numpy as np
 from ..dtypes import float64, get_default_dtype
 from ..errors import refuse_mask, require_own
 
-__all__ = ["beside", "is_double", "is_floating", "on_integers", "settle"]
-
 
 def is_floating(value: Any) -> bool:
     """Whether `value` is an array, or a NumPy number, of a floating dtype."""

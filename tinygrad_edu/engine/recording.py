@@ -26,16 +26,6 @@ from .views import keep
 if TYPE_CHECKING:
     from .typing import Tensor
 
-__all__ = [
-    "Pick",
-    "lift",
-    "make_tensor",
-    "pick",
-    "picks",
-    "record",
-    "recorder",
-    "require_number",
-]
 
 tensor_type: type[Any] = TensorBase  # tensor.py puts Tensor here
 _new = object.__new__

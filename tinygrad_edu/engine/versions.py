@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["changed_at", "mark_changed"]
-
 now: int = 0  # the time: how many in-place changes there have been
 _changes: dict[int, tuple[int, weakref.ref[Any]]] = {}  # id of a memory's owner -> (time of change, owner)
 

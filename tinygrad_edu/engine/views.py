@@ -15,8 +15,6 @@ import numpy as np
 
 from .graph import TensorBase
 
-__all__ = ["Look", "Memory", "View", "keep", "leave", "read_only_if_shared", "share", "view_of"]
-
 _new = object.__new__
 _ref = weakref.ref
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from .running import Argnums, require_function, start
 
-__all__ = ["grad", "value_and_grad"]
-
 
 def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
     """The function that computes the gradient of `f`.

@@ -11,8 +11,6 @@ from ..engine.recording import make_tensor
 from ..tensors.tensor import Tensor
 from .running import Argnums, require_function, start
 
-__all__ = ["hessian", "jacobian"]
-
 
 def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes the Jacobian of `f`: the derivative of every output with respect to every input.

@@ -15,8 +15,6 @@ from ..tensors.tensor import Tensor
 from .gradients import _value_and_grad
 from .running import Tree, fitting, in_order, require_function, start
 
-__all__ = ["hvp", "jvp", "vjp"]
-
 
 def vjp(f: Callable[..., Any], *primals: Tree) -> tuple[Tree, Callable[[Tree], tuple[Tree, ...]]]:
     """The value of `f`, and the function that pulls gradients of the value back to the arguments.

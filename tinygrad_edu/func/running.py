@@ -19,8 +19,6 @@ from ..tensors.creation import as_tensor
 from ..tensors.tensor import Tensor
 from ..trees import flatten, map_tree
 
-__all__ = ["Argnums", "Run", "Tree", "fitting", "in_order", "require_function", "start"]
-
 Tree: TypeAlias = Any
 """A tensor, or nested dicts, lists and tuples of tensors."""
 

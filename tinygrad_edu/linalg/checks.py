@@ -10,8 +10,6 @@ import numpy as np
 from ..errors import LinAlgError, ShapeError
 from ..ops.arguments import shape_of
 
-__all__: list[str] = []
-
 
 def check_matrix(op: str, x: Any, square: bool = True) -> None:
     """Raise unless `x` is a matrix or a stack of them."""

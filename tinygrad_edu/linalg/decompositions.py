@@ -21,8 +21,6 @@ from .symmetric import on_diagonal, reciprocal_gaps
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["QRResult", "SVDResult", "pinv", "pinverse", "qr", "svd", "svdvals"]
-
 
 class SVDResult(NamedTuple):
     """What `svd` returns.

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 from .checks import check_matrix
 from .solving import inv
 
-__all__ = ["SlogdetResult", "det", "logdet", "slogdet"]
-
 
 class SlogdetResult(NamedTuple):
     """What `slogdet` returns.

@@ -16,7 +16,6 @@ from .decompositions import svdvals
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["matrix_norm", "norm", "vector_norm"]
 
 _ORDERS = "'fro', 'nuc', 1, -1, 2, -2, float('inf') and -float('inf')"
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 from .checks import check_matrix
 from .solving import inv
 
-__all__ = ["matrix_power", "multi_dot"]
-
 
 @implements(np.linalg.matrix_power)
 def matrix_power(a: Operand, n: int) -> Tensor:

@@ -23,8 +23,6 @@ from .checks import check_matrix, failing
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["inv", "inverse", "solve"]
-
 
 _SINGULAR = "is singular: its rows depend on each other. tg.linalg.pinv takes such matrices"
 

@@ -24,8 +24,6 @@ from .solving import _solve, _turn
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["EighResult", "cholesky", "eigh", "eigvalsh"]
-
 
 class EighResult(NamedTuple):
     """What `eigh` returns.

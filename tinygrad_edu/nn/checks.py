@@ -10,8 +10,6 @@ import numpy as np
 from ..errors import describe
 from ..tensors.tensor import Tensor
 
-__all__ = ["count", "first_place", "probability", "refuse_data"]
-
 
 def count(module: str, name: str, value: Any, least: int = 0) -> int:
     """`value` as a Python integer, if it is one and at least `least`."""

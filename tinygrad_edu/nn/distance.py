@@ -8,8 +8,6 @@ from ..ops.norms import norm
 from ..ops.piecewise import maximum
 from ..tensors.tensor import Tensor
 
-__all__ = ["cosine_similarity", "pairwise_distance"]
-
 
 def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8, *, axis: int | None = None) -> Tensor:
     """The cosine of the angle between vectors along an axis; `eps` is the least length that is reckoned with.

@@ -11,8 +11,6 @@ from ..ops.casting import as_dtype, check_device
 from .module.module import Module
 from .parameter import Parameter
 
-__all__ = ["Layer"]
-
 
 class Layer(Module):
     """A module with parameters of its own."""

@@ -25,8 +25,6 @@ from ..engine.primitives import Operand
 from ..tensors.tensor import Tensor
 from .module.module import Module
 
-__all__ = ["OpModule", "function_of", "module_of"]
-
 K = TypeVar("K", bound="type[OpModule]")
 P = ParamSpec("P")
 

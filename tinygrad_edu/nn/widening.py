@@ -13,8 +13,6 @@ from ..tensors.tensor import Tensor
 from .module.module import Module
 from .parameter import Parameter
 
-__all__ = ["watched"]
-
 _CHECKS = os.path.join(PACKAGE, "testing") + os.sep
 _told: WeakSet[Module] = WeakSet()  # layers, and the models that they were called in
 

@@ -12,8 +12,6 @@ import numpy as np
 
 from ..errors import ShapeError, axis_error, axis_kind_error
 
-__all__ = ["Axes", "Shaped", "each_axis", "ndim_of", "one_axis", "shape_of", "some_axes"]
-
 Axes: TypeAlias = int | Sequence[int] | None
 """One axis, several, or (None) all of them."""
 

@@ -12,7 +12,6 @@ from ..sample_rules.families import elementwise
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["pointwise"]
 
 P = ParamSpec("P")
 

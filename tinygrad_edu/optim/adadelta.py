@@ -13,8 +13,6 @@ from .groups import Group, Params
 from .optimizer import Optimizer, State
 from .options import require_between
 
-__all__ = ["Adadelta"]
-
 
 class Adadelta(Optimizer):
     """The gradient times the ratio of two running root mean squares: of past steps, and of gradients.

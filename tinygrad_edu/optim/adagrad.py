@@ -12,8 +12,6 @@ from .groups import Group, Params
 from .optimizer import Optimizer, State
 from .options import require_between
 
-__all__ = ["Adagrad"]
-
 
 class Adagrad(Optimizer):
     """The gradient over the root of the sum of its squares so far.

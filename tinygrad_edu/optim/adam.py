@@ -14,8 +14,6 @@ from .groups import Group, Params
 from .optimizer import Optimizer, State
 from .options import require_between
 
-__all__ = ["Adam", "AdamW"]
-
 
 class Adam(Optimizer):
     """Adam: the running mean of the gradient over the root of the running mean of its square.

@@ -6,8 +6,6 @@ import numpy as np
 
 from ..dtypes import Array
 
-__all__ = ["average", "average_square"]
-
 
 def average(mean: Array, g: Array, keep: float, scratch: Array) -> None:
     """m ← m + (1 − keep)·(g − m), for `mean` m.

@@ -11,8 +11,6 @@ from ..engine.callsite import warn
 from ..engine.graph import Leaf
 from ..errors import SampleCountWarning
 
-__all__ = ["objection", "warn_of_count"]
-
 _EXACT = 1e-6  # of a count that is a sum of weights
 
 

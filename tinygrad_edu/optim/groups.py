@@ -11,8 +11,6 @@ from ..errors import foreign, type_name
 from ..tensors.tensor import Tensor
 from .options import require_between, require_order
 
-__all__ = ["Group", "ParameterGroups", "Params"]
-
 Group: TypeAlias = dict[str, Any]
 """Parameters under "params", and the options that are theirs."""
 

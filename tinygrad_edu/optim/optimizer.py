@@ -23,8 +23,6 @@ from .counting import warn_of_count
 from .groups import Group, ParameterGroups, Params
 from .options import number, sample_count
 
-__all__ = ["Optimizer", "State"]
-
 State: TypeAlias = dict[str, Any]
 """What is remembered of one parameter, by name: numbers and arrays."""
 

@@ -12,8 +12,6 @@ import numpy as np
 from ..engine.graph import TensorBase
 from ..errors import describe, type_name
 
-__all__ = ["number", "require_between", "require_order", "sample_count"]
-
 
 def number(value: Any) -> float:
     """The value as a Python number; NaN for anything that is not one.

@@ -13,8 +13,6 @@ from .groups import Group, Params
 from .optimizer import Optimizer, State
 from .options import require_between
 
-__all__ = ["RMSprop"]
-
 
 class RMSprop(Optimizer):
     """The gradient over the root of a running mean of its square.

@@ -10,8 +10,6 @@ from ..errors import describe, foreign, type_name
 from .optimizer import Optimizer
 from .options import number
 
-__all__ = ["LRScheduler", "Schedule", "require_number"]
-
 
 class Schedule:
     """What a schedule is asked and told, whatever it follows."""

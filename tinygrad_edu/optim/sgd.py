@@ -13,8 +13,6 @@ from .groups import Group, Params
 from .optimizer import Optimizer, State
 from .options import require_between
 
-__all__ = ["SGD"]
-
 
 class SGD(Optimizer):
     """Stochastic gradient descent.

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..engine.typing import Tensor
     from .models import Model
 
-__all__ = ["influence"]
 
 _IGNORED = -100  # a target that counts nothing, as in cross_entropy
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from .results import size_in_words
 
-__all__ = ["Cost"]
-
 
 @dataclass(frozen=True)
 class Cost:

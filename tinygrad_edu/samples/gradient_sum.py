@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from ..engine.typing import Tensor
     from .models import Model
 
-__all__ = ["GradientSum"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GradientSum:

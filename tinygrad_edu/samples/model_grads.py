@@ -24,8 +24,6 @@ from .sample_grads import SampleGrads
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["ModelSampleGrads"]
-
 
 class ModelSampleGrads(Mapping[str, SampleGrads]):
     """The per-sample gradients of a model: a mapping from the parameters' names, and what they are together.

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from ..engine.typing import Tensor
     from .model_grads import ModelSampleGrads
 
-__all__ = ["Model"]
-
 
 class Model(Protocol):
     """A module, as `tg.nn.Module` is one."""

@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["NoiseScale", "noise_of_sums", "size_of_population"]
-
 _CLEARLY = 2.0  # how many standard errors the signal must be away from 0
 _ROUNDING = 0.01  # by how much ‖Σ g‖² may exceed what it can be: gradients may be float16
 

@@ -16,8 +16,6 @@ from .noise import NoiseScale, size_of_population
 from .results import in_dtype
 from .sample_grads import SampleGrads
 
-__all__ = ["NoiseScaleMeter", "noise_scale"]
-
 
 @dataclass
 class _Spread:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ..engine.typing import Tensor
     from .opening.passes import Part
 
-__all__ = ["Kept"]
-
 
 class Kept:
     """What the passes have kept of a leaf: the part of `SampleGrads` that other files build on.

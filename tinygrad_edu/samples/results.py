@@ -14,8 +14,6 @@ from .opening.open_sum import OpenSum
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["centred_squares", "cosines", "in_dtype", "root", "size_in_words", "tensor_of"]
-
 
 def tensor_of(value: Any, dtype: np.dtype[Any]) -> Tensor:
     """A result as a Tensor of a parameter's dtype."""

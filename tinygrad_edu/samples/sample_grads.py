@@ -22,7 +22,6 @@ from .results import centred_squares, cosines, in_dtype, root, size_in_words
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["SampleGrads", "of_leaf"]
 
 MEMORY_LIMIT = 2**30
 """How many bytes one result may take before a request for it is refused: set it to what the machine can bear."""

@@ -22,9 +22,6 @@ from .opening.coupling import leaf_ids
 from .opening.propagation import Propagation, propagate
 from .trial import Inputs, Output, Runs
 
-__all__ = ["Separability", "check"]
-
-
 _TOGETHER = (
     "compute it sample by sample (layer_norm instead of a mean over the batch, statistics kept from training), or\n"
     "call backward(per_sample=True, coupled=True) for the derivatives of each loss with the batch as it stands"

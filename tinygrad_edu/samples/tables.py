@@ -11,8 +11,6 @@ import numpy as np
 from .results import in_dtype
 from .sample_grads import SampleGrads
 
-__all__ = ["plot", "to_frame"]
-
 ORDERS = 100.0  # from this ratio of the largest norm to the smallest on, colours go by the logarithm
 FEW = 0.02  # of the norms, so many may share the darkest colour, lest a single tiny one take the whole scale
 GREY = "0.6"  # for a norm that has no place on the scale of colours

@@ -21,8 +21,6 @@ from ..errors import ShapeError
 from ..ops.generator import get_rng_state, set_rng_state
 from ..trees import flatten
 
-__all__ = ["Inputs", "Output", "Runs", "unchanged"]
-
 
 class Inputs:
     """What a model is given, taken apart: its arrays, and how the model is called with others in their places."""

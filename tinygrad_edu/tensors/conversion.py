@@ -12,8 +12,6 @@ from ..engine.observing import mode
 from ..errors import NOTHING, DtypeError, GraphError, ShapeError, foreign, refuse_mask, type_name
 from ..ops.casting import as_dtype
 
-__all__ = ["as_array", "is_python"]
-
 
 def as_array(data: Any, dtype: DType, name: str = "tensor") -> Array:
     """The array of `data`, for the function `name`; Python floats take the default dtype unless `dtype` is given."""

@@ -14,8 +14,6 @@ from ..errors import ShapeError
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["RemovableHandle", "add_after", "add_hook"]
-
 
 class RemovableHandle:
     """What registering a hook returns: `remove()` takes the hook away again."""

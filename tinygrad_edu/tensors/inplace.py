@@ -18,8 +18,6 @@ from ..ops.generator import Generator, draw
 from .methods import TensorMethods
 from .writes import assign, change, replace
 
-__all__ = ["InplaceMethods"]
-
 
 class InplaceMethods(TensorMethods):
     """What changes a tensor. Every method returns the tensor itself."""

@@ -41,8 +41,6 @@ from ..ops import matmul as matrices
 from ..ops import softmax as softmaxes
 from .operators import TensorOperators
 
-__all__ = ["TensorMethods"]
-
 
 class TensorMethods(TensorOperators):
     """What a Tensor can be asked to compute. A method is the function of the same name."""

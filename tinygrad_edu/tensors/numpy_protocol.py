@@ -18,9 +18,6 @@ from ..engine.observing import mode
 from ..engine.primitives import NUMPY_FUNCTIONS
 from ..errors import DtypeError, GraphError
 
-__all__ = ["call_function", "call_ufunc"]
-
-
 # The reductions of ufuncs that have a name of their own; left to itself a ufunc reduces the first axis.
 _REDUCTIONS: dict[np.ufunc, Any] = {
     np.add: np.sum,

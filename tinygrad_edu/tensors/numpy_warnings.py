@@ -23,8 +23,6 @@ from ..engine.callsite import PACKAGE, beyond_numpy, users_frame, warn
 from ..engine.graph import Node
 from ..engine.op import Primitive
 
-__all__ = ["install"]
-
 # What NumPy says, to the end: what is said again here goes on, and is not taken for it.
 _ABOUT_NUMBERS = re.compile(
     r"((divide by zero|overflow|underflow|invalid value) encountered in \w+"

@@ -14,8 +14,6 @@ from ..ops import matmul as matrices
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
-__all__ = ["TensorOperators"]
-
 
 class TensorOperators(TensorBase):
     """What Python writes with signs, brackets and words: `x + y`, `x[i]`, `len(x)`, `if x`; and `x.T`."""

@@ -30,8 +30,6 @@ from ..errors import DtypeError, GraphError, ShapeError, explain, refuse_mask
 from ..ops import indexing as index
 from ..ops import joining as join
 
-__all__ = ["assign", "change", "replace"]
-
 T = TypeVar("T", bound=TensorBase)
 
 

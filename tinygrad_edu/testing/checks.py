@@ -23,8 +23,6 @@ from .recorded import recorded_gradients
 from .report import Finding, GradcheckError, Report, listeners
 from .subject import Foreign, Subject, is_floating, name_of, of_function, or_zeros
 
-__all__ = ["check_again", "check_subject", "gradcheck", "gradcheck_vjp", "gradgradcheck"]
-
 
 def check_subject(subject: Subject, options: Options, cotangent: Any = None) -> Report:
     """Check every input of a subject that is to be checked; see `gradcheck`."""

@@ -16,8 +16,6 @@ from .modules import subject_of
 from .report import Finding, GradcheckError, Report
 from .subject import Foreign, Input, Subject, floating_outputs, is_floating, name_of, numbers, or_zeros, tracked
 
-__all__ = ["Difference", "check_float32", "compare", "reference_for"]
-
 _EPS = 2.0**-23
 _NUDGES = 4  # how often the inputs are moved by a rounding error
 _SLACK = 32.0  # how many times what that does a float32 result may be off

@@ -17,8 +17,6 @@ from ..engine.graph import Link, Node, TensorBase, count_uses
 from ..engine.observing import observing
 from .subject import Subject, numbers
 
-__all__ = ["gradient_drift", "output_drift"]
-
 _float32 = np.dtype(np.float32)
 
 

@@ -18,8 +18,6 @@ from .options import Method, Mode, OnKink, Options
 from .report import Report
 from .subject import Subject, argument_names, is_floating, numbers, of_function
 
-__all__ = ["check_module", "of_module", "subject_of"]
-
 
 def check_module(
     module: Module,

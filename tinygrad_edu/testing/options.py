@@ -7,8 +7,6 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-__all__ = ["Method", "Mode", "OnKink", "Options"]
-
 Mode = Literal["auto", "full", "project"]
 Method = Literal["auto", "complex", "richardson"]
 OnKink = Literal["skip", "error", "convention"]

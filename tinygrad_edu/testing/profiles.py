@@ -6,8 +6,6 @@ import os
 import sys
 from typing import NamedTuple
 
-__all__ = ["PROFILES", "Profile", "current_profile"]
-
 
 class Profile(NamedTuple):
     """How thorough a property is.

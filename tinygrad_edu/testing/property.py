@@ -23,7 +23,6 @@ from .subject import Subject, argument_names, name_of
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["GradientTest", "gradient_property"]
 
 _ENOUGH = 0.1  # the share of the examples that must show something
 

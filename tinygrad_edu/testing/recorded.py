@@ -12,8 +12,6 @@ from ..engine.graph import count_uses
 from .report import Report
 from .subject import Foreign, Subject, numbers
 
-__all__ = ["recorded_gradients", "same_values"]
-
 
 def recorded_gradients(
     subject: Subject, report: Report, arrays: list[Any], centre: list[Array], cotangents: list[Array]

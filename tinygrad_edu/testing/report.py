@@ -13,8 +13,6 @@ from ..dtypes import Array
 from .subject import Input
 from .whereabouts import index_text, where_in_words
 
-__all__ = ["Finding", "GradcheckError", "Report"]
-
 
 @dataclass
 class Finding:

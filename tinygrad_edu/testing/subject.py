@@ -24,7 +24,6 @@ from ..tensors.creation import tensor
 if TYPE_CHECKING:
     from ..tensors.tensor import Tensor
 
-__all__ = ["Foreign", "Input", "Subject", "name_of", "of_function"]
 
 Pullback: TypeAlias = "Callable[[Sequence[Array]], list[Array | None]]"
 

@@ -6,8 +6,6 @@ import numpy as np
 
 from ..dtypes import Array
 
-__all__ = ["index_text", "where_in_words"]
-
 _ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth", 8: "eighth"}
 _FEW = 8  # that many elements do not lie on one stride by chance
 

@@ -10,8 +10,6 @@ from ..timing.line import StepCost
 from .noise import Checkpoint
 from .race import Lane
 
-__all__ = ["Advice"]
-
 
 @dataclass
 class Advice(Result):

@@ -18,8 +18,6 @@ from .investigate import investigate
 from .lab import Lab
 from .reason import best_known_rate, explain
 
-__all__ = ["advise", "conclude"]
-
 LOOK = 1 / 1500  # of the budget: the most that a look at the loss may take, of which there are some thousand
 FEWEST = 128  # samples that it is taken over in any case
 

@@ -10,8 +10,6 @@ from .formula import near_sizes, optimum, within
 from .probing import Probing
 from .race import Lane, RaceNoise
 
-__all__ = ["Answer", "Findings"]
-
 ADAPTIVE = 3.0  # by what the gradients' noise scale is too low for momentum and Adam: 2 to 4.6 in trials
 GRADIENT_ERROR = 0.8  # of the logarithm of N from gradients: off by 2.2 in trials, by more where noise is no matter
 FAR = 10.0  # two noise scales that differ by more than this leave a wide range

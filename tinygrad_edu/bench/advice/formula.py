@@ -15,8 +15,6 @@ from collections.abc import Sequence
 
 from ..problem.sizes import powers_of_two
 
-__all__ = ["excess", "near_sizes", "optimum", "relative_time", "within"]
-
 HALF_WAY = 0.6  # octaves from B*: the formula cannot tell a size so far from one that is 0.4 away on the other side
 
 

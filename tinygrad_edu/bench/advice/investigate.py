@@ -13,8 +13,6 @@ from .lab import Lab
 from .probing import RATES, first_rate, probe_training, step_cost
 from .race import fitted_noise, race_sizes, run_lane
 
-__all__ = ["investigate"]
-
 RACE_ENDS = 0.65  # of the budget
 SEARCH_ENDS = 0.95
 LOADING = 0.05  # of the budget, for what drawing a batch takes: the most

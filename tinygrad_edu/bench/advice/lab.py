@@ -11,8 +11,6 @@ from ..progress import Tell, silent
 from ..runs.target import Trainable
 from ..timing.clock import Budget, Clock
 
-__all__ = ["Lab", "Learner"]
-
 
 class Learner(Trainable, Protocol):
     """A training that can be timed at other batch sizes, and whose gradients can be taken apart."""

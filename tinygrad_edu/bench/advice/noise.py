@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Checkpoint", "smoothed", "weighted_noise"]
-
 REACH = 3  # checkpoints on each side that a smoothed value looks at
 
 

@@ -17,8 +17,6 @@ from ..timing.rounds import side_by_side
 from .lab import Lab, Learner
 from .noise import Checkpoint, weighted_noise
 
-__all__ = ["RATES", "Probing", "first_rate", "probe_training", "step_cost"]
-
 LARGEST = 1024  # the largest batch that is timed at first
 ROUNDS = 15
 STEPS = 1000  # of the training along which noise is measured

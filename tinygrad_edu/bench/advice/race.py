@@ -15,8 +15,6 @@ from ..timing.clock import Budget
 from ..timing.line import StepCost
 from .lab import Lab
 
-__all__ = ["Lane", "RaceNoise", "fitted_noise", "race_sizes", "run_lane"]
-
 SCATTER = 0.1  # of the steps to a target, for the seeds and the rates that were tried
 NEAR = 1.05  # of the fewest steps: of rates that do as well, the lowest is taken, the farthest from where they fail
 LOSING = 1.2  # a rate that takes so many times the best one's steps is given up

@@ -9,8 +9,6 @@ from ..units import batch, percent, seconds
 from .findings import BENT, Answer, Findings
 from .formula import excess
 
-__all__ = ["explain"]
-
 WRONG = 4.0  # by how much the noise scale may be wrong, for the price that is quoted
 UNSTEADY = 0.3  # of the median, as interquartile range: times that say little
 OVERFITTED = 5.0  # times the target: a held-out loss from which on less training loss is no gain

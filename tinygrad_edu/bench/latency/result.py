@@ -11,8 +11,6 @@ from ..timing.intervals import Interval
 from ..timing.memory import Memory
 from ..units import bytes_, seconds
 
-__all__ = ["Control", "Latency", "SpeedResult", "SpeedRow", "again", "norms", "not_known", "step"]
-
 
 @dataclasses.dataclass
 class Latency:

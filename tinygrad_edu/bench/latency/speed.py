@@ -20,8 +20,6 @@ from ..timing.steps import PARTS
 from .result import Control, Latency, SpeedResult, SpeedRow, again, norms, spoken, step
 from .sweep import Start, Sweep, listed
 
-__all__ = ["speed"]
-
 LARGEST = 4096  # samples in the largest batch that is timed unasked
 NOISY = 0.10  # of the median, as interquartile range or as the width of the control's interval
 OFF = 0.02  # that the control's ratio may differ from 1

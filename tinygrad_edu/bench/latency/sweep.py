@@ -16,8 +16,6 @@ from ..timing.rounds import Step as Work
 from ..timing.steps import SplitStep, Steps, with_norms
 from .result import again, norms, step
 
-__all__ = ["Sweep", "listed"]
-
 ROUNDS = 101  # enough to find a slowdown of 5 % where times vary by 3 %
 WANTED = 10  # rounds that batch sizes nobody asked for must leave room for
 FEWEST = 6  # rounds that can give an interval

@@ -11,8 +11,6 @@ from ...dtypes import Array
 from ...nn import Flatten, Linear, Module, ReLU, Sequential, Unflatten
 from ..errors import BenchError, needed
 
-__all__ = ["DATA", "MODELS", "mlp"]
-
 HIDDEN = 256
 ROWS = 100_000
 MOST_CLASSES = 1000  # that fewer samples may have

@@ -20,8 +20,6 @@ from .builtin import DATA, MODELS
 from .losses import name_of, needs
 from .samples import Samples
 
-__all__ = ["LOSSES", "OPTIMIZERS", "Chosen"]
-
 OPTIMIZERS: dict[str, Any] = {
     "sgd": optim.SGD,
     "momentum": partial(optim.SGD, momentum=0.9),

@@ -9,8 +9,6 @@ from ...nn.module.module import Module
 from ...samples.separability import check
 from ...tensors.tensor import Tensor
 
-__all__ = ["coupling_layer"]
-
 
 def coupling_layer(model: Module, x: Any) -> str:
     """The innermost module in which samples meet, as ``'path' (Class)``; empty where none can be named.

@@ -15,8 +15,6 @@ from ...nn.module.module import Module
 from ...tensors.tensor import Tensor
 from ..errors import BenchError
 
-__all__ = ["SampleLosses", "loss_for", "name_of", "needs", "takes"]
-
 OF_CLASSES = (cross_entropy, nll_loss, CrossEntropyLoss, NLLLoss)
 
 

@@ -14,8 +14,6 @@ from ..errors import BenchError
 from .losses import name_of, needs
 from .randomness import seeded
 
-__all__ = ["dtype_of", "maker"]
-
 
 def maker(model: Any) -> Callable[[int], Module]:
     """What makes a new model from a seed.

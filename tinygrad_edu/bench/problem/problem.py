@@ -19,8 +19,6 @@ from .randomness import draws, preserved
 from .samples import Samples
 from .trial import try_batch, try_step
 
-__all__ = ["Problem"]
-
 JUDGED = 1024  # training samples that the loss is taken over
 UNREAD = (
     "held out: a fifth at random, whatever its classes, as reading all targets takes long; with a list of them as "

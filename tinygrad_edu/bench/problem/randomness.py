@@ -10,8 +10,6 @@ import numpy as np
 
 from ...ops.generator import get_rng_state, manual_seed, set_rng_state
 
-__all__ = ["draws", "preserved", "seeded"]
-
 
 def seeded(seed: int) -> None:
     """Start this library's default generator, NumPy's global one and Python's from a seed, any integer."""

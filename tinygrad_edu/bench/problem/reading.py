@@ -27,8 +27,6 @@ from ...tensors.creation import as_tensor
 from ...tensors.tensor import Tensor
 from ..errors import BenchError
 
-__all__ = ["Reader", "read"]
-
 Reader = tuple[Any, Callable[[list[Any]], Any] | None, int]
 
 GIVE = "give (x, y), a dataset of such pairs or a DataLoader"

@@ -14,8 +14,6 @@ from .problem import Problem
 from .randomness import draws, seeded
 from .trial import mean_loss
 
-__all__ = ["TIMING_RATE", "Run"]
-
 TIMING_RATE = 1e-6  # of steps that are only timed or measured: the weights shall not go far
 
 COUPLED = 8  # samples that show which layer couples them

@@ -17,8 +17,6 @@ from ..errors import BenchError
 from .randomness import draws
 from .reading import read
 
-__all__ = ["Samples"]
-
 Pair = tuple[Any, Any]
 
 READ = 2000  # so many samples at most are read for their targets alone: reading one may take a millisecond

@@ -10,8 +10,6 @@ from typing import Any
 from ...errors import describe
 from ..errors import BenchError
 
-__all__ = ["check_sizes", "parse_sizes", "powers_of_two"]
-
 
 class Ranged(list[int]):
     """Sizes of a range, of which those beyond the data are left out."""

@@ -20,8 +20,6 @@ from ..errors import BenchError
 from .losses import SampleLosses
 from .samples import Samples
 
-__all__ = ["mean_loss", "try_batch", "try_step"]
-
 TRIED = 8  # samples of the first step
 
 

@@ -15,7 +15,6 @@ from .svg import trimmed
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Canvas", "svg_of"]
 
 SMALL, WIDE = (420, 280), (820, 380)  # points
 TEXT = {SMALL: 11.0, WIDE: 12.0}

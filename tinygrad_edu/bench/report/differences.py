@@ -8,8 +8,6 @@ from typing import Any
 from ..comparison import SAME
 from ..results import Result
 
-__all__ = ["differences"]
-
 # How many samples there are is not among them: what is held out depends on the kind of result.
 PROBLEM = {name: name for name in ("model", "data", "loss", "optimizer", "dtype", "parameters")}
 MACHINE = {key: spoken for key, spoken in SAME.items() if key != "clock"}

@@ -16,8 +16,6 @@ from .texts import advise as advise_texts
 from .texts import speed as speed_texts
 from .texts import train as train_texts
 
-__all__ = ["KINDS", "answers_of", "by_kind", "pictures_of", "tables_of"]
-
 # The order in which pictures are to be looked at.
 ORDER = ("time", "seconds", "throughput", "latency", "split", "memory", "noise", "steps", "losses", "rates")
 

@@ -15,8 +15,6 @@ from .picture import Picture
 from .style import PAGE, PIECE
 from .table import Answer, Table
 
-__all__ = ["page", "piece"]
-
 # The browser itself is told to fetch nothing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from .canvas import Canvas, svg_of
 from .svg import inline, standalone
 
-__all__ = ["Picture"]
-
 
 @dataclass(frozen=True)
 class Picture:

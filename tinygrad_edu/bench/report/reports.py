@@ -15,8 +15,6 @@ from .differences import differences
 from .kinds import KINDS, answers_of, by_kind, pictures_of, tables_of
 from .page import page, piece
 
-__all__ = ["FORMATS", "fragment", "html", "show", "tables", "write"]
-
 FORMATS = ("table", "svg", "html")
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from .colours import DARK, FONT, LIGHT
 
-__all__ = ["PAGE", "PIECE"]
-
 
 def _variables(colours: dict[str, str]) -> str:
     return "".join(f"{name}:{colour};" for name, colour in colours.items())

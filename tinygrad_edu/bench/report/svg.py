@@ -7,8 +7,6 @@ from html import escape
 
 from .colours import DARK, FONT, PAPER, ROLES
 
-__all__ = ["inline", "standalone", "trimmed"]
-
 RIM = 16  # around a picture in a file of its own
 
 # How matplotlib 3.10 and later ones write the size and the family of a text.

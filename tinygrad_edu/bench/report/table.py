@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import TextIO
 
-__all__ = ["Answer", "Table", "fitting", "plain", "show"]
-
 TEXT_WIDTH = 96  # longer lines are hard to read
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 
-__all__ = ["FIRST_RATE", "Climb", "none_works"]
-
 FIRST_RATE = {True: 0.1, False: 0.003}  # where a search with nothing to go by begins: plain SGD, others
 
 

@@ -10,8 +10,6 @@ from typing import Protocol
 
 from ..timing.clock import Budget
 
-__all__ = ["Reached", "Trainable", "crossing", "obstacle", "until"]
-
 LOOKS = 40  # how often the loss is looked at on the way to a target
 HOPELESS = 20.0  # a loss so many times the first one does not come back in time
 

@@ -11,8 +11,6 @@ from typing import Any
 from ...errors import describe
 from ..errors import BenchError
 
-__all__ = ["Budget", "Clock", "check_budget"]
-
 FINE = 1e-5  # seconds; a clock that ticks more coarsely than this is of no use
 
 

@@ -14,8 +14,6 @@ from ..._version import __version__
 from .clock import Clock
 from .threads import blas_pools
 
-__all__ = ["environment"]
-
 CPUINFO = Path("/proc/cpuinfo")
 
 

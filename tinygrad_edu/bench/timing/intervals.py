@@ -16,8 +16,6 @@ import numpy as np
 
 from ...dtypes import Array
 
-__all__ = ["LEVEL", "Interval", "median_interval", "quotient_interval"]
-
 LEVEL = 0.95
 RESAMPLES = 4000
 NORMAL = NormalDist()

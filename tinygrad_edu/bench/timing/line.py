@@ -10,8 +10,6 @@ import numpy as np
 
 from .rounds import Timing
 
-__all__ = ["StepCost", "fit_line"]
-
 SURE = 2.0  # standard errors on each side of an estimate
 
 

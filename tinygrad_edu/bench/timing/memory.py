@@ -18,8 +18,6 @@ from .clock import Budget
 from .rounds import Step
 from .steps import Steps
 
-__all__ = ["Memory", "memory_of", "memory_within", "peak_of"]
-
 LARGEST = 1024  # samples in the largest batch that is tried
 ENOUGH = 4.0  # times the peak of a single sample: then the samples, and not the parameters, make the peak
 CAREFUL = 0.5  # of the limit: no batch is tried that may need more, once two have shown what a sample takes

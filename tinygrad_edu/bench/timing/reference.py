@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["REFERENCE", "reference"]
-
 REFERENCE = "reference"  # its name among the rounds
 SIDE = 320  # of the matrices: 66 million floating-point operations
 LENGTH = 1 << 21  # of the vectors: 16 MiB read and written, more than a core's own cache holds

@@ -17,8 +17,6 @@ from typing import Generic, TypeVar
 from .clock import Budget, Clock
 from .intervals import LEVEL, Interval, median_interval
 
-__all__ = ["Rounds", "Step", "Timing", "ratio", "ratio_interval", "side_by_side"]
-
 Step = Callable[[], object]
 Name = TypeVar("Name", bound=Hashable)
 

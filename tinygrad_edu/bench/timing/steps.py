@@ -7,8 +7,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["PARTS", "SplitStep", "Steps", "with_norms"]
-
 PARTS = ("loading", "forward", "backward", "optimizer")
 
 

@@ -11,8 +11,6 @@ from typing import Any
 from ...errors import describe
 from ..errors import BenchError, needed
 
-__all__ = ["blas_pools", "limited", "threads_in_use"]
-
 # In the order in which the BLAS libraries look at them; read once, when NumPy is imported.
 VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OMP_NUM_THREADS")
 

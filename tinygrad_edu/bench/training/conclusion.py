@@ -16,8 +16,6 @@ from .sweep import Found
 from .tradeoff import TradeOff, fit_tradeoff
 from .trainings import LATE, Training, Trainings
 
-__all__ = ["conclude"]
-
 
 def conclude(trainings: Trainings, found: Found, *, stopped: str, complete: bool, **about: Any) -> TrainResult:
     """The result so far.

@@ -11,8 +11,6 @@ from ..errors import BenchError
 from ..problem.sizes import check_sizes, powers_of_two
 from .rules import RULES
 
-__all__ = ["Plan"]
-
 LARGEST = 2048  # of the batch sizes that are taken where none are named
 USUAL = 8  # the smallest of them
 PATIENCE = 500  # steps that a training may take whatever the number of epochs: a full batch makes one step in each

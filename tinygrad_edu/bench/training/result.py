@@ -14,8 +14,6 @@ from ..units import number
 from .tradeoff import TradeOff
 from .trainings import Training
 
-__all__ = ["RATES", "AtBatchSize", "NoiseAlong", "Predicted", "TrainResult", "regime", "remark", "summary", "waits"]
-
 RATES = "rates are those of optimizer.step(samples=len(batch)), which are PyTorch's for mean losses"
 
 

@@ -9,8 +9,6 @@ from typing import Any
 from ..errors import BenchError
 from .result import TrainResult
 
-__all__ = ["check_same"]
-
 ALIKE = 1e-3  # two losses before any step that differ by less are the same, computed by other processors
 FREE = ("budget",)  # settings that may differ
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["RULES", "rule_in_words", "scaled"]
-
 RULES = ("tune", "constant", "sqrt", "linear")
 
 

@@ -26,8 +26,6 @@ from .rules import scaled
 from .trainings import Training, Trainings
 from .tuning import Tuned, every, first_rate, tune
 
-__all__ = ["Found", "sweep"]
-
 TIMING_SHARE = 0.1  # of the budget
 TIMING_SECONDS = 30.0  # at the utmost
 ROUNDS = 21

@@ -19,8 +19,6 @@ import numpy as np
 from ...dtypes import Array
 from ..errors import needed
 
-__all__ = ["DIMINISHING", "PERFECT", "PLATEAU", "TradeOff", "fit_tradeoff"]
-
 PERFECT = "perfect scaling"
 DIMINISHING = "diminishing returns"
 PLATEAU = "plateau"

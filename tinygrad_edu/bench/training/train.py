@@ -21,8 +21,6 @@ from .resume import check_same
 from .sweep import Found, sweep
 from .trainings import OutOfTime, Start, Trainings
 
-__all__ = ["train", "train_with"]
-
 Save = Callable[[TrainResult], object]
 
 

@@ -10,8 +10,6 @@ from ..advice.lab import Learner
 from ..runs.target import until
 from ..timing.clock import Budget
 
-__all__ = ["LATE", "OutOfTime", "Training", "Trainings"]
-
 # Why a training did not reach the target, in words.
 LATE = {"diverged": "diverged", "steps": "ran out of steps", "budget": "ran out of time"}
 

@@ -11,8 +11,6 @@ from ..runs.target import LOOKS
 from .plan import Plan
 from .trainings import Training, Trainings
 
-__all__ = ["Tuned", "every", "first_rate", "tune"]
-
 LOSING = 1.5  # a rate that takes so many times the best one's steps is given up
 SLACK = 4  # how many times the steps that are expected at the utmost a rate gets while none has reached the target
 RATES = 12  # to try at one batch size at the utmost; two more for the last refinement

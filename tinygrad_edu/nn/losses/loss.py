@@ -8,8 +8,6 @@ from ...tensors.tensor import Tensor
 from ..op_module import OpModule
 from .reduction import REDUCTIONS, check_reduction
 
-__all__ = ["Loss", "WeightedLoss"]
-
 
 class Loss(OpModule):
     """A loss with a reduction, which is checked when the loss is made."""

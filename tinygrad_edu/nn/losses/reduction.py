@@ -15,8 +15,6 @@ from ...ops.reductions import _sum_of_all
 from ...tensors.creation import as_tensor
 from ...tensors.tensor import Tensor
 
-__all__ = ["check_reduction", "comes_from", "floating", "pair", "per_element", "reduce_losses"]
-
 REDUCTIONS = ("sum", "mean", "none")
 
 

@@ -9,8 +9,6 @@ import numpy as np
 from ...errors import DtypeError
 from ...tensors.tensor import Tensor
 
-__all__ = ["convert_tensor", "wanted_dtype"]
-
 
 def wanted_dtype(args: tuple[Any, ...], dtype: Any, device: Any) -> np.dtype[Any] | None:
     """The floating dtype that the arguments of `to` ask for, None if they name just a device.

@@ -15,8 +15,6 @@ from ...sample_rules.families import Custom
 from ...sample_rules.ids import NOBODY
 from ...tensors.tensor import Tensor
 
-__all__ = ["Entry", "Hooks"]
-
 Entry: TypeAlias = tuple[Callable[..., Any], bool]  # a hook, and whether it wants the keyword arguments
 
 

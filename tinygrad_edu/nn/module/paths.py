@@ -11,8 +11,6 @@ from typing import Any
 from ...errors import NOTHING, DtypeError, TinygradError, foreign
 from .tree import ModuleTree
 
-__all__ = ["explain_call", "locate"]
-
 
 def explain_call(error: Exception, module: ModuleTree[Any], args: tuple[Any, ...]) -> Exception | None:
     """A clearer error for a call of `module` with what is not a tensor; None if `error` says enough."""

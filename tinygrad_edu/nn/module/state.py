@@ -15,8 +15,6 @@ from ...errors import StateError, refuse_mask, type_name
 from ...tensors.tensor import Tensor
 from .tree import ModuleTree
 
-__all__ = ["IncompatibleKeys", "load_state_dict", "state_dict"]
-
 
 class IncompatibleKeys(NamedTuple):
     """The differences that `load_state_dict` found."""

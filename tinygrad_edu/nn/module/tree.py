@@ -17,8 +17,6 @@ from ...errors import foreign
 from ...tensors.tensor import Tensor
 from ..parameter import Parameter
 
-__all__ = ["Kind", "ModuleTree"]
-
 Kind: TypeAlias = Literal["parameter", "buffer", "module"]
 M = TypeVar("M", bound="ModuleTree[Any]")
 

@@ -13,8 +13,6 @@ import numpy as np
 from ...engine.graph import TensorBase
 from ...sample_rules.ids import is_plain, plain
 
-__all__ = ["Products", "SILENT", "period", "row_squares", "scatter", "segment_sum", "tracked", "wide"]
-
 _KEPT = 8  # matrices of products that are kept: those who need the same ones are neighbours
 SILENT = np.errstate(over="ignore", invalid="ignore")  # where numbers out of range are seen to afterwards
 

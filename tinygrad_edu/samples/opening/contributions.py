@@ -23,8 +23,6 @@ from .factors import Dense, Factor, Outer, Rows
 from .placement import Placement
 from .uses import Crossing, rule_of
 
-__all__ = ["contribution", "own_gradient"]
-
 
 def contribution(crossing: Crossing, g: Any, lift: Lift | None) -> Factor:
     """The factor that an edge contributes, given the gradient `g` of its op's result."""

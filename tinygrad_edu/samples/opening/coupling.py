@@ -20,8 +20,6 @@ from ...sample_rules.rule import Makes
 from .meetings import Coupling, by_rows, coupling_at, is_mixing
 from .uses import Crossing, Parts, agreement, ids_in, is_shared, merged, rule_of, visit_links
 
-__all__ = ["couplings", "leaf_ids"]
-
 
 def couplings(root: Link, ids: SampleIds) -> list[Coupling]:
     """What couples the samples, to which the elements of the losses `root` belong: first what is nearest to them."""

@@ -26,8 +26,6 @@ from ...sample_rules.ids import is_plain
 from .arrays import SILENT, Products, period, row_squares, scatter, segment_sum, tracked, wide
 from .placement import Placement
 
-__all__ = ["Dense", "Factor", "Outer", "Rows"]
-
 _CHUNK = 2**20  # numbers in an intermediate result, unless one sample alone has more
 
 

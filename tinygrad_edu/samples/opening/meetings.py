@@ -15,8 +15,6 @@ from ...sample_rules.ids import NOBODY, SampleIds, collapse, varies
 from ...sample_rules.rule import Makes
 from .uses import Crossing, ids_in, is_shared, rule_of
 
-__all__ = ["Coupling", "by_rows", "coupling_at", "is_mixing"]
-
 
 @dataclass(frozen=True, eq=False)
 class Coupling:

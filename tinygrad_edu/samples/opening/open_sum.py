@@ -17,8 +17,6 @@ from ...engine.graph import array_of
 from .arrays import Products, row_squares, segment_sum, tracked, wide
 from .factors import Factor, Outer, Rows
 
-__all__ = ["OpenSum"]
-
 _BLOCK = 2**22  # numbers in a block of samples, unless one sample alone has more
 
 

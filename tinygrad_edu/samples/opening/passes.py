@@ -28,7 +28,6 @@ from .uses import Crossing, rule_of
 if TYPE_CHECKING:
     from ...engine.typing import Tensor
 
-__all__ = ["Keep", "Part", "Pass", "backward", "open_losses"]
 
 Keep = Literal["factors", "norms", "dense"]
 

@@ -18,8 +18,6 @@ from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Leaf, Lift, Link, Node, check_walkable
 from ...ops.transpose import inverse
 
-__all__ = ["Arrange", "Move", "Placement", "Region", "shadow", "shadows"]
-
 
 class Arrange:
     """The first step of every placement: axes split, and put in the parameter's order."""

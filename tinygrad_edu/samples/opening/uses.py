@@ -12,19 +12,6 @@ from ...engine.recording import Pick
 from ...sample_rules.ids import CROWD, SampleIds, Use, merge
 from ...sample_rules.rule import Makes, SampleRule
 
-__all__ = [
-    "UNRULED",
-    "Crossing",
-    "Parts",
-    "Visit",
-    "agreement",
-    "ids_in",
-    "is_shared",
-    "merged",
-    "rule_of",
-    "visit_links",
-]
-
 
 class Crossing(NamedTuple):
     """An edge of the graph; one from a result of the samples to something that they share *crosses*.

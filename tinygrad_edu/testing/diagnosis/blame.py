@@ -15,8 +15,6 @@ from .rule_check import check_call, in_float64
 from .sums import wrong_sum
 from .tape import Call, Tape, same, tape_of
 
-__all__ = ["blame", "random_call"]
-
 _CALLS = 400  # calls that are checked
 _ALIKE = 3  # calls of one op on one line, where there are more calls than that
 

@@ -10,8 +10,6 @@ import numpy as np
 from ...dtypes import Array
 from .clues import Case
 
-__all__ = ["where_by_value"]
-
 
 def where_by_value(case: Case) -> str:
     """What the wrong elements have in common by their values, and no right one has, unless that may be chance."""

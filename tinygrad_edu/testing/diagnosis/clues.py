@@ -13,8 +13,6 @@ from ..differences.numeric import scale_of
 from ..differences.point import Point
 from ..report import Finding
 
-__all__ = ["Case", "Clues", "Column", "axes_of", "clues_at", "several"]
-
 _COLUMN = 64  # elements of the results whose derivatives are looked at one by one
 
 Column: TypeAlias = "Callable[[tuple[int, ...]], list[tuple[Array, Array, Array]] | None]"

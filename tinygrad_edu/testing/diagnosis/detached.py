@@ -18,8 +18,6 @@ from ..whereabouts import index_text
 from .sums import unbroadcast
 from .tape import Call, Tape, argument_name, same, tape_of
 
-__all__ = ["detached", "together"]
-
 _STEP = 1e-4
 _WAYS = "detach(), .numpy(), .item() or no_grad()"
 

@@ -22,8 +22,6 @@ from .patterns import hint
 from .sums import uses_of
 from .tape import tape_of
 
-__all__ = ["explain"]
-
 
 class _Trying(threading.local):
     """Whether a program that shows a failure is being tried: its own failure is not explained again."""

@@ -10,8 +10,6 @@ import numpy as np
 from ...dtypes import Array
 from .clues import Case
 
-__all__ = ["derived", "factor_in_words", "missing_factor", "number_in_words"]
-
 _CONSTANTS = {
     "log(2)": math.log(2),
     "log(10)": math.log(10),

@@ -19,8 +19,6 @@ from .clues import Case, Clues
 from .missing_scale import derived, factor_in_words, missing_factor
 from .probes import not_linear, wrong_terms
 
-__all__ = ["hint"]
-
 
 def hint(finding: Finding, clues: Clues | None = None) -> str:
     """The mistake that would explain all wrong elements; empty if no usual one does.

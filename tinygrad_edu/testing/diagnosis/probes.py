@@ -10,8 +10,6 @@ from ...dtypes import Array
 from ..whereabouts import index_text, where_in_words
 from .clues import Case
 
-__all__ = ["not_linear", "wrong_terms"]
-
 
 def not_linear(case: Case) -> str:
     """Whether the gradient is another one in another pass, or not linear in what comes in."""

@@ -23,8 +23,6 @@ from .patterns import hint
 from .sums import unbroadcast
 from .tape import Call, argument_name, same
 
-__all__ = ["check_call", "in_float64"]
-
 _ONE_BY_ONE = 32  # elements of an operand
 
 

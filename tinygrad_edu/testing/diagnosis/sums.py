@@ -13,8 +13,6 @@ from ..report import Finding
 from ..subject import tracked
 from .tape import Call, Tape, same
 
-__all__ = ["unbroadcast", "uses_of", "wrong_sum"]
-
 
 def wrong_sum(
     tape: Tape,

@@ -19,8 +19,6 @@ from ...engine.recording import make_tensor
 from ...nn.module.module import Module
 from ..subject import Subject, tracked
 
-__all__ = ["Call", "Tape", "argument_name", "same", "tape_of"]
-
 
 @dataclass
 class Call:

@@ -10,8 +10,6 @@ import numpy as np
 from ...dtypes import Array
 from ...engine.graph import array_of
 
-__all__ = ["cotangents_for"]
-
 
 def cotangents_for(outputs: Sequence[Array], given: Any, rng: np.random.Generator) -> list[Array]:
     """One for each output: those given, or random ones of either sign that are nowhere near 0.

@@ -16,8 +16,6 @@ import numpy as np
 
 from ...dtypes import Array
 
-__all__ = ["STEP", "Slope", "complex_step", "richardson", "scale_of"]
-
 Magnitude: TypeAlias = "Array | float | Callable[[], float]"
 
 STEP = 1e-3  # the first step, as a multiple of the size of what is moved

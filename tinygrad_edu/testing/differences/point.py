@@ -16,8 +16,6 @@ from ...dtypes import Array
 from ..subject import Subject, floating_outputs, is_floating, or_zeros
 from .numeric import Slope, complex_step, richardson
 
-__all__ = ["EPS", "Change", "Judgement", "Point", "between_sides", "judge"]
-
 EPS = 2.0**-52
 
 

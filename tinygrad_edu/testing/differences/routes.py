@@ -13,8 +13,6 @@ from ..report import Finding, Report
 from .numeric import STEP, Slope, scale_of
 from .point import EPS, Change, Point, between_sides, judge
 
-__all__ = ["Routes"]
-
 _FULL = 256  # entries of a Jacobian that is checked whole
 _ELEMENTS = 600  # elements that are checked one by one
 _PROJECTIONS = 3

@@ -15,8 +15,6 @@ from ...tensors.creation import tensor
 from ..subject import Foreign, Input, Subject, floating_outputs, gradients_of, is_floating
 from .cotangents import cotangents_for
 
-__all__ = ["at_gradients", "of_gradients"]
-
 
 def of_gradients(subject: Subject, cotangents: Sequence[Array]) -> Subject:
     """The subject whose outputs are the gradients of another one.

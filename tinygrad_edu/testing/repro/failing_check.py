@@ -16,8 +16,6 @@ from ..subject import Foreign, Subject, is_array, is_floating
 from .program import Program, literal
 from .shrinking import smaller
 
-__all__ = ["NUMBERS", "source"]
-
 NUMBERS = 60  # so many are written out; more are made fewer if that can be done, or left to be filled in
 
 

@@ -25,8 +25,6 @@ from ...engine.graph import TensorBase
 from ...nn.containers import Sequential
 from ...nn.module.module import Module
 
-__all__ = ["Program", "literal"]
-
 _WIDTH = 100
 _SMALL = 60  # numbers of an array that a function uses from outside
 

@@ -13,8 +13,6 @@ import numpy as np
 from ..report import Report
 from ..subject import Subject, is_array
 
-__all__ = ["smaller"]
-
 _SECONDS = 3.0  # how long to try
 _SLOW = 1e-3  # seconds for one evaluation, above which no whole check is tried
 

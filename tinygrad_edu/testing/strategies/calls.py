@@ -13,8 +13,6 @@ from ...tensors.tensor import Tensor
 from .sizes import Shape, parts_of, shapes, sides
 from .values import Domain, Layout, draw_array, tensors
 
-__all__ = ["Batch", "ConvArgs", "batches", "conv_args", "matmul_pairs", "tensor_groups"]
-
 
 def tensor_groups(
     n: int,

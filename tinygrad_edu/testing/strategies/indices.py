@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 
 from .sizes import Shape
 
-__all__ = ["indices_for"]
-
 
 def indices_for(shape: Shape) -> st.SearchStrategy[Any]:
     """Everything NumPy takes as an index, that fits an array of this shape.

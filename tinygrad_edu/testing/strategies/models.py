@@ -15,8 +15,6 @@ from ...tensors.tensor import Tensor
 from .sizes import Shape, shapes
 from .values import draw_array, draw_numbers
 
-__all__ = ["KINDS", "Model", "modules"]
-
 
 class Model(NamedTuple):
     """A module and what it can be called with.

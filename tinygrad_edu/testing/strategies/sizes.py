@@ -9,8 +9,6 @@ from typing import TypeAlias, TypeVar
 from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
 
-__all__ = ["Shape", "broadcastable_shapes", "parts_of", "reduction_axes", "shapes", "sides", "simplest"]
-
 Shape: TypeAlias = tuple[int, ...]
 T = TypeVar("T")
 

@@ -13,8 +13,6 @@ from ...dtypes import Array
 from ...tensors.tensor import Tensor
 from .sizes import Shape, shapes
 
-__all__ = ["Domain", "Layout", "draw_array", "draw_numbers", "laid_out", "tensors"]
-
 Domain: TypeAlias = Literal["smooth", "positive", "unit", "distinct", "hard"]
 Layout: TypeAlias = Literal["C", "F", "strided", "reversed", "expanded", "any"]
 

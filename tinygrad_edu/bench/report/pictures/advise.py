@@ -13,8 +13,6 @@ from ..picture import Picture
 from . import target
 from .step import Steps, latency, points, throughput
 
-__all__ = ["pictures"]
-
 
 def pictures(advice: Advice) -> list[Picture]:
     """What an advice has pictures of; the one to decide from is the first."""

@@ -14,8 +14,6 @@ from ..colours import ACCENT, SECOND, THIRD
 from ..picture import Picture
 from .step import Steps, latency, memory, throughput
 
-__all__ = ["pictures", "steps_of"]
-
 # The parts of a step in the order in which they are done, with what tells them apart.
 PARTS = (
     ("loading", SECOND, 1.0),

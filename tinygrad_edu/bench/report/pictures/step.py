@@ -13,8 +13,6 @@ from ..canvas import Canvas
 from ..colours import ACCENT, SECOND, SOFT
 from ..picture import Picture
 
-__all__ = ["Steps", "latency", "listed", "memory", "points", "throughput"]
-
 
 @dataclass(frozen=True)
 class Steps:

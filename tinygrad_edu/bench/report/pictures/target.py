@@ -14,8 +14,6 @@ from ..colours import ACCENT, PAPER, SECOND, SOFT, THIRD
 from ..picture import Picture
 from .step import points
 
-__all__ = ["Tried", "crosses", "losses", "noise", "noise_along", "rates", "to_target"]
-
 LEFT, RIGHT = 0.02, 0.98  # ends of a picture
 SHARE = 4.0  # a regime ends where a training takes 1/SHARE more samples, or steps, than the fewest
 FLAT = 0.05  # a power of the batch size that one digit writes as 0.0

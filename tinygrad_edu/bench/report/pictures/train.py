@@ -13,8 +13,6 @@ from ..picture import Picture
 from . import target
 from .step import Steps, latency, points, throughput
 
-__all__ = ["pictures"]
-
 
 def pictures(result: TrainResult) -> list[Picture]:
     """What trainings at many batch sizes have pictures of; the one to decide from is the first."""

@@ -9,8 +9,6 @@ from ...units import amount, batch, number, percent, rate, seconds
 from ..table import Answer, Table
 from .noise import noise_table
 
-__all__ = ["answer", "tables"]
-
 
 def answer(advice: Advice) -> Answer:
     """The batch size and the rate, the reason, and the numbers behind it."""

@@ -8,8 +8,6 @@ from ...advice.noise import Checkpoint
 from ...units import number
 from ..table import Table
 
-__all__ = ["noise_table"]
-
 
 def noise_table(title: str, checkpoints: Sequence[Checkpoint], note: str) -> Table:
     """The checkpoints of a training."""

@@ -11,8 +11,6 @@ from ...units import NOTHING, about, amount, batch, bytes_, number, percent, sec
 from ..pictures.speed import steps_of
 from ..table import Answer, Table
 
-__all__ = ["answer", "tables"]
-
 
 def answer(result: SpeedResult) -> Answer:
     """Which batch size has the most samples a second, where the knee is, and what fits into memory."""

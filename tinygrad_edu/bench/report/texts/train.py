@@ -10,8 +10,6 @@ from ...units import NOTHING, about, amount, batch, number, rate, seconds
 from ..table import Answer, Table
 from .noise import noise_table
 
-__all__ = ["answer", "tables"]
-
 
 def answer(result: TrainResult) -> Answer:
     """Which batch size was the fastest, where the three regimes are, and what the formula says."""
