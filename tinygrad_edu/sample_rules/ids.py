@@ -19,6 +19,25 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+__all__ = [
+    "BOTH",
+    "CROWD",
+    "NOBODY",
+    "SampleIds",
+    "Use",
+    "collapse",
+    "fit",
+    "is_plain",
+    "merge",
+    "of_positions",
+    "overwritten",
+    "plain",
+    "reshape",
+    "simplify",
+    "spread",
+    "varies",
+]
+
 SampleIds: TypeAlias = np.ndarray[Any, np.dtype[np.intp]]
 
 NOBODY = -1

@@ -17,6 +17,8 @@ from .opening.open_sum import OpenSum
 if TYPE_CHECKING:
     from .opened import Kept
 
+__all__ = ["Explanation", "Row", "Slot", "explain"]
+
 
 SHOWN = 20  # rows that a printed table has at most; the others share a line
 
