@@ -173,13 +173,13 @@ def _sections(sources: list[tuple[str, tuple[str, ...]]], taken: set[tuple[str, 
     for i, (package, beginnings) in enumerate(sources):
         for name, value in public_names(package).items():
             home = str(_home(name, value))
-            fits = any(not b or home == b or home.startswith(b + ".") for b in beginnings)
+            place = next((k for k, b in enumerate(beginnings) if not b or f"{home}.".startswith(f"{b}.")), None)
             # A function may have two places, tg.relu and F.relu; a class has one, the shorter name.
             twice = inspect.isclass(value) and any(n == name for _, n in taken)
-            if fits and not twice and (package, name) not in taken:
+            if place is not None and not twice and (package, name) not in taken:
                 taken.add((package, name))
                 files.setdefault(home, []).append((package, name))
-                rank.setdefault(home, (i, beginnings.index(home) if home in beginnings else len(beginnings)))
+                rank.setdefault(home, (i, place))
     lines = []
     for home in sorted(files, key=lambda home: (rank[home], home)):
         lines += [f"## {_title(home)}", "", "```{eval-rst}"]

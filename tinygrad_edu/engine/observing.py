@@ -1,4 +1,4 @@
-"""Whether a thread records what it computes, and who watches it compute: the one seam for both.
+"""Watching a thread compute, and whether it records what it computes: the one seam for both.
 
 An observer has two ways of seeing. `around` is called in the place of each computation on arrays:
 ``around(kind, op, fn, args)`` calls ``fn(*args)`` once and returns what that gives. `recorded` is told of each
