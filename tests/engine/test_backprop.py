@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from contextlib import ExitStack
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu.engine import graph
 from tinygrad_edu.engine.backprop import backpropagate
+from tinygrad_edu.engine.observing import Observer, under
 from tinygrad_edu.errors import GraphError, ShapeError
 
 
@@ -490,3 +492,29 @@ def test_a_joint_rule_is_told_what_is_needed() -> None:
     (g,) = tg.autograd.grad(op(x, y), x)
     assert (g.item(), y.grad.item()) == (2.0, 6.0)
     assert told == [[True, True], [False, True], [True, False]]
+
+
+def test_observers_see_the_rules_of_each_node_and_change_nothing() -> None:
+    class Rules(Observer):
+        seen: ClassVar[list[tuple[str, str, int]]] = []
+
+        def around(self, kind: str, op: Any, fn: Any, args: tuple[Any, ...]) -> Any:
+            self.seen.append((kind, op.name, len(args)))
+            return fn(*args)
+
+    x, y, z = leaf(1.0, 2.0), leaf(3.0, 4.0), leaf(5.0, 6.0)
+    gathered = tg.primitive(name="gathered", joint=lambda g, out, *args, needs: [g] * 3)(lambda a, b, c: a + b + c)
+    expected = []
+    for observers in ([], [Rules()]):
+        for tensor in (x, y, z):
+            tensor.grad = None
+        result = gathered(tg.exp(x), x * y, tg.where(np.array([True, False]), y, z))
+        with ExitStack() as stack:
+            for observer in observers:
+                stack.enter_context(under(observer))
+            result.backward()
+        expected.append([tensor.grad.tolist() for tensor in (x, y, z)])
+    assert expected[0] == expected[1]
+    kinds, names, counts = zip(*Rules.seen, strict=True)
+    assert set(kinds) == {"backward"}
+    assert dict(zip(names, counts, strict=True)) == {"gathered": 5, "where": 5, "mul": 4, "exp": 3}

@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine import versions
-from tinygrad_edu.engine.graph import Cotangents, Leaf, Node, check_walkable, count_uses, leading_to
+from tinygrad_edu.engine.graph import Cotangents, Leaf, Node, TensorBase, Unread, check_walkable, count_uses, leading_to
 from tinygrad_edu.errors import GraphError
 
 
@@ -75,9 +75,11 @@ def test_a_leaf_knows_shape_and_dtype() -> None:
 
 def test_nodes_and_leaves_have_slots_and_no_dict() -> None:
     x = leaf(1.0)
-    for thing in (x.source, (x * 2).source, Cotangents([])):
+    unread = Unread((2, 3), np.dtype(np.float32))
+    for thing in (x.source, (x * 2).source, Cotangents([]), unread, TensorBase()):
         assert not hasattr(thing, "__dict__")
     assert isinstance((x * 2).source, Node)
+    assert (unread.shape, unread.dtype) == ((2, 3), np.float32)
 
 
 def test_cotangents_have_the_shape_of_their_node_and_one_part_for_each_result() -> None:

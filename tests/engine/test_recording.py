@@ -471,6 +471,8 @@ class Strange:
 
     __module__ = "torch"
     shape = ()
+    dtype = "torch.float32"
+    __array_ufunc__ = None
 
     def __add__(self, other: Any) -> Any:
         return self
@@ -486,6 +488,11 @@ def test_tensors_of_other_frameworks_do_not_enter(count: int, kept: bool) -> Non
         call(*[Strange()] * count)
     with pytest.raises(DtypeError, match="tried got a tensor of torch"):
         call(*[1.0] * (count - 1), Strange())
+    for beside in (tg.ones(2), tg.ones(2, requires_grad=True)) if count > 1 else ():
+        with pytest.raises(DtypeError, match="tried got a tensor of torch"):
+            call(*[beside] * (count - 1), Strange())
+        with pytest.raises(DtypeError, match="tried got a tensor of torch"):
+            call(Strange(), *[beside] * (count - 1))
     assert call(*[2.0] * count) == 2.0 * count
 
 

@@ -18,7 +18,7 @@ from ..errors import refuse_mask, require_own
 
 def is_floating(value: Any) -> bool:
     """Whether `value` is an array, or a NumPy number, of a floating dtype."""
-    return hasattr(value, "dtype") and value.dtype.kind == "f"
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
 
 
 def is_double(value: Any) -> bool:
