@@ -204,3 +204,10 @@ def test_a_view_that_was_not_announced_cannot_be_written_to() -> None:
     assert tg.primitive(name="head", view=True)(head)(x, 2).array.flags.writeable
     assert tg.primitive(name="shifted")(lambda x, n: x + n)(x, 2).array.flags.writeable
     assert x.array.flags.writeable
+
+
+def test_what_it_was_not_told() -> None:
+    op = tg.primitive()(lambda *x: x).primitive
+    assert (list(op.vjps), op.joint, op.saves, op.fresh, op.numpy) == ([], None, None, False, ())
+    assert (op.domain, op.cases, op.symmetric, op.samples, op.variadic) == ((-2.0, 2.0), None, False, None, True)
+    assert op.view is False

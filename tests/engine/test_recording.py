@@ -16,6 +16,7 @@ import tinygrad_edu as tg
 from tinygrad_edu.engine import versions
 from tinygrad_edu.engine.callsite import line_of
 from tinygrad_edu.engine.graph import Cotangents, Node, Unread
+from tinygrad_edu.engine.observing import Observer, under
 from tinygrad_edu.engine.recording import lift, make_tensor, pick
 from tinygrad_edu.errors import DtypeError, ShapeError
 from tinygrad_edu.sample_rules.families import elementwise
@@ -663,3 +664,75 @@ def test_a_lifted_node_gives_several_results_as_picked_tensors() -> None:
 def test_a_missing_argument_names_the_op() -> None:
     with pytest.raises(TypeError, match=r"linear\(\): missing a required argument: 'weight'"):
         tg.linear(tg.ones(2, 3))
+
+
+# ---- options that are left out, and observers ----
+
+
+def test_options_that_are_left_out_are_filled_in() -> None:
+    call = op(lambda x, n=3, k=2: x * n + k, rules=(lambda g, out, x, n, k: g * n,))
+    x = doubles(1, [0])[0]
+    for given, named, options in [((), {}, (3, 2)), ((5,), {}, (5, 2)), ((), {"k": 7}, (3, 7)), ((4, 6), {}, (4, 6))]:
+        result = call(x, *given, **named)
+        assert made(result).args == (x.array, *options)
+        np.testing.assert_array_equal(result.array, x.array * options[0] + options[1])
+    with pytest.raises(TypeError, match=r"^tried\(\): missing a required argument: 'x'"):
+        call()
+    with pytest.raises(TypeError, match=r"^tried\(\): too many positional arguments"):
+        call(x, 1, 2, 3)
+
+
+class Log(Observer):
+    """Writes down what it sees."""
+
+    def __init__(self) -> None:
+        self.outs: list[Any] = []
+        self.nodes: list[tuple[Any, ...]] = []
+
+    def around(self, kind: str, op: Any, fn: Any, args: tuple[Any, ...]) -> Any:
+        self.outs.append(fn(*args))
+        return self.outs[-1]
+
+    def recorded(self, *event: Any) -> None:
+        self.nodes.append(event)
+
+
+@pytest.mark.parametrize("count", NAMED)
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_observer_sees_the_computation_and_the_node(count: int, kept: bool) -> None:
+    call, log = op(NAMED[count], ("",) * count if kept else None), Log()
+    operands = (tg.tensor([1.0, 2.0], requires_grad=True), *[np.float64(2.0)] * (count - 1))
+    expected = call(*operands)
+    with under(log):
+        result = call(*operands)
+        call(*[value.detach() if isinstance(value, tg.Tensor) else value for value in operands])
+        call(*[np.ones(2)] * count)
+    assert [out.dtype for out in log.outs] == [np.float32] * 2  # widened by no number, inside the computation
+    assert log.outs[0] is result.array
+    np.testing.assert_array_equal(result.array, expected.array)
+    ((node, given, out),) = log.nodes
+    assert node is result.source
+    assert given == operands
+    assert out is result.array
+    assert made(result).inputs == made(expected).inputs
+
+
+def test_an_observer_sees_small_integers_computed_in_full_precision() -> None:
+    log = Log()
+    with under(log):
+        result = tg.sqrt(tg.tensor([4], **SMALL))
+    assert log.outs[0] is result.array
+    assert result.dtype == np.float32
+
+
+@pytest.mark.parametrize("saves", [None, ("",)])
+def test_an_observer_sees_several_results_as_one_node(saves: Any) -> None:
+    call, log = op(lambda x: (x + 1, np.float64(3.0)), saves), Log()
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    with under(log):
+        parts = call(x)
+    ((node, given, out),) = log.nodes
+    assert node is made(parts[0]).inputs[0]
+    assert given == (x,)
+    assert [a is part.array for a, part in zip(out, parts, strict=True)] == [True, True]
+    assert [part.dtype for part in log.outs[0]] == [part.dtype for part in parts] == [np.float32] * 2
