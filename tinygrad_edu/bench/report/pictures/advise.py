@@ -20,7 +20,7 @@ def pictures(advice: Advice) -> list[Picture]:
     if advice.step_cost is not None and advice.step_cost.sizes:
         steps = _steps(advice.step_cost)
         found += [throughput(steps), latency(steps)]
-    found.append(target.noise_along(advice.checkpoints, _or_nan(advice.noise), _or_nan(advice.batch_size)))
+    found.append(target.noise(advice.checkpoints, _or_nan(advice.noise), _or_nan(advice.batch_size)))
     found += _trends(advice)
     return [picture for picture in found if picture is not None]
 

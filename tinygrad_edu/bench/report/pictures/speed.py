@@ -71,7 +71,7 @@ def _split(rows: Sequence[SpeedRow]) -> Picture | None:
             canvas.axes.bar(places, shares[name], 0.62, below, color=color, alpha=alpha, label=name, linewidth=0)
             below = [low + share for low, share in zip(below, shares[name], strict=True)]
         every = -(-len(known) // (14 if canvas.wide else 9))
-        canvas.names(places[::every], [batch(row.batch_size) for row in known[::every]])
+        canvas.ticks("x", places[::every], [batch(row.batch_size) for row in known[::every]])
         canvas.key()
 
     largest = {name: max(values) for name, values in shares.items()}

@@ -106,22 +106,16 @@ def _regimes(
         canvas.upright(critical, batch(critical))
 
 
-def noise(
-    steps: Sequence[float],
-    smoothed: Sequence[float],
-    raw: Sequence[float],
-    scale: float,
-    batch_size: float,
-) -> Picture | None:
+def noise(checkpoints: Sequence[Checkpoint], scale: float, batch_size: float) -> Picture | None:
     """The noise scale along a training, against the batch size that is used.
 
     Args:
-        steps: of the checkpoints.
-        smoothed: the smoothed noise scale at each; NaN where it is not usable.
-        raw: the one of a checkpoint alone; NaN likewise.
-        scale: the one that was taken; NaN if none.
+        checkpoints: of the training.
+        scale: the noise scale that was taken; NaN if none.
         batch_size: to take; NaN if none.
     """
+    steps, smoothed = [mark.step for mark in checkpoints], [mark.smoothed for mark in checkpoints]
+    alone = [mark.alone for mark in checkpoints]
     usable = [value for value in smoothed if math.isfinite(value) and value > 0]
     if not usable:
         return None
@@ -131,7 +125,7 @@ def noise(
         canvas.label("steps", "noise scale, in samples")
         canvas.linear(0, max(steps) * 1.02, short, "x")
         canvas.logarithmic([*[value / 1.6 for value in usable], *usable, *levels], short)
-        canvas.dots(steps, raw, "a checkpoint alone", SOFT, markersize=4, markeredgewidth=0, alpha=0.55)
+        canvas.dots(steps, alone, "a checkpoint alone", SOFT, markersize=4, markeredgewidth=0, alpha=0.55)
         canvas.line(steps, smoothed, "smoothed")
         for level, name, color in ((scale, "N =", ACCENT), (batch_size, "batch size", SECOND)):
             if math.isfinite(level):
@@ -159,13 +153,6 @@ def noise(
         f"{number(max(usable))} and ends at {number(usable[-1])}."
     )
     return Picture("noise", "Noise along the training", caption, alternative, draw)
-
-
-def noise_along(checkpoints: Sequence[Checkpoint], scale: float, batch_size: float) -> Picture | None:
-    """`noise` of the checkpoints of a training."""
-    marks = [(mark.step, mark.smoothed, mark.alone) for mark in checkpoints]
-    steps, smoothed, raw = zip(*marks) if marks else ((), (), ())
-    return noise(steps, smoothed, raw, scale, batch_size)
 
 
 def _clear(steps: Sequence[float], values: Sequence[float], level: float, under: bool) -> float:

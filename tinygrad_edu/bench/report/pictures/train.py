@@ -109,7 +109,7 @@ def _steps(result: TrainResult) -> Steps:
 
 def _noise(result: TrainResult) -> Picture | None:
     best = result.predicted.fastest
-    return target.noise_along(result.noise.checkpoints, result.noise.value, math.nan if best is None else float(best))
+    return target.noise(result.noise.checkpoints, result.noise.value, math.nan if best is None else float(best))
 
 
 def _trade_off(result: TrainResult) -> Picture | None:
