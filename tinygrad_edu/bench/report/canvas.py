@@ -87,19 +87,16 @@ class Canvas:
         self.ticks("x", ticks, [_short(tick) for tick in ticks])
         self.label("samples in a batch", values)
 
-    def logarithmic(
-        self, values: Sequence[float], text: Callable[[float], str], axis: str = "y", *, base: int = 10
-    ) -> None:
-        """A logarithmic axis around some values, with a few ticks: round numbers, or powers of two for base 2."""
+    def logarithmic(self, values: Sequence[float], text: Callable[[float], str], base: int = 10) -> None:
+        """A vertical, logarithmic axis around some values, with a few ticks: round numbers, or powers of two."""
         finite = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
         low, high = min(finite), max(finite)
         room = max((high / low) ** 0.08, 1.12)
         low, high = low / room, high * room
-        (self.axes.set_yscale if axis == "y" else self.axes.set_xscale)("log")
-        (self.axes.set_ylim if axis == "y" else self.axes.set_xlim)(low, high)
-        most = 6 if axis == "y" or self.wide else 5
-        ticks = powers_of_two(low, high, most) if base == 2 else log_ticks(low, high, most)
-        self.ticks(axis, ticks, [text(tick) for tick in ticks])
+        self.axes.set_yscale("log")
+        self.axes.set_ylim(low, high)
+        ticks = powers_of_two(low, high) if base == 2 else log_ticks(low, high)
+        self.ticks("y", ticks, [text(tick) for tick in ticks])
 
     def linear(self, low: float, high: float, text: Callable[[float], str], axis: str = "y") -> None:
         """A linear axis, with a few round ticks."""
@@ -127,13 +124,13 @@ class Canvas:
         more = {"markersize": 7.5, "marker": "o", "markeredgecolor": PAPER, "markeredgewidth": 1.4, **more}
         self.axes.plot(x, y, color=color, linestyle="none", label=label or "_", zorder=4, **more)
 
-    def upright(self, x: float, label: str = "", color: str = SOFT) -> None:
+    def upright(self, x: float, label: str = "") -> None:
         """A thin vertical line across, with a word at its top."""
-        self.axes.axvline(x, color=color, linewidth=1.0, dashes=(3, 3), zorder=1)
+        self.axes.axvline(x, color=SOFT, linewidth=1.0, dashes=(3, 3), zorder=1)
         if label:
             shift, side = (-5, "right") if self._share(x) > 0.72 else (5, "left")
             across = self.axes.get_xaxis_transform()
-            self._word(x, 0.97, label, color, xycoords=across, xytext=(shift, 0), ha=side, va="top")
+            self._word(x, 0.97, label, SOFT, xycoords=across, xytext=(shift, 0), ha=side, va="top")
 
     def level(self, y: float, label: str, color: str = SOFT, *, at: float = 0.02, below: bool = False) -> None:
         """A thin horizontal line across, with a word above or below it, `at` a share of the width."""

@@ -36,7 +36,8 @@ def pictures(result: SpeedResult) -> list[Picture]:
     if result.rows:
         steps = steps_of(result)
         found += [throughput(steps), latency(steps), _split(result.rows)]
-    found.append(_memory(result))
+    if result.memory is not None and result.memory.batch_sizes:
+        found.append(memory(result.memory))
     return [picture for picture in found if picture is not None]
 
 
@@ -89,11 +90,3 @@ def _split(rows: Sequence[SpeedRow]) -> Picture | None:
     ]
     alternative = f"Shares of a step by batch size. {'; '.join(parts)}."
     return Picture("split", "Where the time goes", caption, alternative, draw)
-
-
-def _memory(result: SpeedResult) -> Picture | None:
-    found = result.memory
-    if found is None or not found.batch_sizes:
-        return None
-    largest = math.nan if found.largest is None or found.largest < 1 else float(found.largest)
-    return memory(found.batch_sizes, found.peaks, found.base, found.per_sample, found.limit, largest)

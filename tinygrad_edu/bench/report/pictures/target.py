@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import variance
 
 from ...advice.noise import Checkpoint
+from ...training.tradeoff import SHARE
 from ...units import amount, batch, number, rate, short
 from ..canvas import Canvas
 from ..colours import ACCENT, PAPER, SECOND, SOFT, THIRD
@@ -15,16 +16,16 @@ from ..picture import Picture
 from .step import points
 
 LEFT, RIGHT = 0.02, 0.98  # ends of a picture
-SHARE = 4.0  # a regime ends where a training takes 1/SHARE more samples, or steps, than the fewest
 FLAT = 0.05  # a power of the batch size that one digit writes as 0.0
 
 
-def crosses(canvas: Canvas, x: Sequence[float], label: str = "not reached") -> None:
+def crosses(canvas: Canvas, x: Sequence[float]) -> None:
     """Marks at the top edge for what did not get there."""
     if x:
         across = canvas.axes.get_xaxis_transform()
+        high = [0.86] * len(x)
         canvas.axes.plot(
-            x, [0.86] * len(x), "x", color=SECOND, transform=across, markersize=6, markeredgewidth=1.6, label=label
+            x, high, "x", color=SECOND, transform=across, markersize=6, markeredgewidth=1.6, label="not reached"
         )
 
 
@@ -59,7 +60,7 @@ def to_target(
         both = [*y, *samples]
         canvas.logarithmic([*both, max(both) * (max(both) / min(both)) ** 0.16], short)
         if curve:
-            _regimes(canvas, sizes, noise_scale, interval)
+            _regimes(canvas, noise_scale, interval)
             grid = points(sizes)
             fitted = [least * (1 + noise_scale / size) for size in grid]
             canvas.line(grid, fitted)
@@ -87,9 +88,7 @@ def to_target(
     return Picture("steps", "Steps against samples", caption, f"To the target: {alternative}.", draw)
 
 
-def _regimes(
-    canvas: Canvas, sizes: Sequence[float], critical: float, interval: tuple[float, float] = (math.nan, math.nan)
-) -> None:
+def _regimes(canvas: Canvas, critical: float, interval: tuple[float, float]) -> None:
     """Perfect scaling, diminishing returns, plateau: shaded is what lies outside of the second."""
     left, right = canvas.axes.get_xlim()
     low, high = min(max(critical / SHARE, left), right), max(min(critical * SHARE, right), left)
