@@ -79,9 +79,8 @@ class Trials:
         budget: when to stop looking; what was found by then counts.
         seeds: how many trainings for each rate.
         first_seed: the first of the seeds.
-        best: the fewest steps so far, mean over the seeds.
         tried: the rates that there was time for.
-        steps: these means, by rate, of rates with which all trainings got there.
+        steps: to the target, mean over the seeds, by rate, of rates with which all trainings got there.
         ends: how the last of their trainings went.
     """
 
@@ -93,7 +92,6 @@ class Trials:
     budget: Budget
     seeds: int = 2
     first_seed: int = 0
-    best: float = math.inf
     tried: set[float] = field(default_factory=set)
     steps: dict[float, float] = field(default_factory=dict)
     ends: dict[float, Reached] = field(default_factory=dict)
@@ -129,21 +127,21 @@ class Trials:
             if not self.budget.left:
                 return math.inf
             # A loser is given up by its sum: one slow training among several is no reason.
-            limit = math.ceil(min(self.most, LOSING * self.best * self.seeds - sum(found)))
+            best = min(self.steps.values(), default=math.inf)
+            limit = math.ceil(min(self.most, LOSING * best * self.seeds - sum(found)))
             end = self._train(rate, seed, max(limit, 1))
             if not end.finished:
                 return statistics.fmean([*found, _extrapolated(end, self.target)])
             found.append(end.steps)
         mean = max(statistics.fmean(found), 0.5)
         self.steps[rate], self.ends[rate] = mean, end
-        self.best = min(self.best, mean)
         return mean
 
     def _train(self, rate: float, seed: int, limit: int) -> Reached:
         self.tried.add(rate)
         run = self.lab.start(self.size, rate, seed)
         look = self.lab.clock.took(run.loss)
-        expected = self.best if math.isfinite(self.best) else limit / 2
+        expected = min(self.steps.values(), default=limit / 2)
         # Looks at the loss shall take about a fifth of the time, but be 8 at the least.
         every = min(max(expected / LOOKS, 4 * look / self.step_seconds), expected / 8)
         return until(run, self.target, most=limit, every=max(1, round(every)), budget=self.budget)
