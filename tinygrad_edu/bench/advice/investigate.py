@@ -7,7 +7,6 @@ import math
 from ..problem import TIMING_RATE
 from ..runs.rates import none_works
 from ..runs.target import obstacle
-from ..timing.clock import Budget
 from .findings import Findings
 from .lab import Lab
 from .probing import RATES, first_rate, probe_training, step_cost
@@ -124,7 +123,7 @@ def _run(lab: Lab, found: Findings, size: int, end: float, lanes: int = 1) -> bo
         return False
     thorough = seconds / lanes > THOROUGH * steps * step
     seeds, factors = (3, (2.0, math.sqrt(2))) if thorough else (2, (2.0,))
-    most, budget = math.ceil(SPARE * steps), Budget(seconds, lab.clock.wall)
+    most, budget = math.ceil(SPARE * steps), lab.budget.part(seconds)
     trials = Trials(lab, size, step, found.target, most, budget, seeds, lab.seed + 100)
     found.lanes.append(trials.lane(rate, factors))
     found.lanes.sort(key=lambda lane: lane.batch_size)
@@ -157,7 +156,7 @@ def _final_rate(lab: Lab, found: Findings) -> None:
     lane = next((lane for lane in found.lanes if lane.batch_size == answer.size and lane.finished), None)
     seconds = SEARCH_ENDS * lab.budget.seconds - lab.budget.spent
     seeds = max(1, int(min(FINAL_SEEDS, seconds / (8 * steps * step))))
-    budget = Budget(max(seconds, 0.0), lab.clock.wall)
+    budget = lab.budget.part(seconds)
     for spare in PATIENCE:
         most = math.ceil(spare * steps)
         trials = Trials(lab, answer.size, step, found.target, most, budget, seeds, lab.seed + 200)

@@ -118,7 +118,7 @@ def sweep(
 def _timed(trainings: Trainings, plan: Plan, clock: Clock, budget: Budget) -> dict[int, Timing]:
     """Steps of the batch sizes in turn: of the smallest and the next, and of larger ones as far as there is time."""
     learner = trainings.start(plan.middle, TIMING_RATE, plan.seed)
-    own = Budget(min(TIMING_SECONDS, TIMING_SHARE * budget.seconds, budget.left), clock.wall)
+    own = budget.part(min(TIMING_SECONDS, TIMING_SHARE * budget.seconds))
     contenders: dict[int, Callable[[], None]] = {}
     last, took = 0, 0.0
     for size in plan.batch_sizes:
