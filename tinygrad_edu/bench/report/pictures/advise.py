@@ -111,7 +111,7 @@ def _curve(advice: Advice) -> tuple[list[float], list[float], str] | None:
         return None
 
     def shape(size: float) -> float:
-        return (cost.overhead + cost.per_sample * size) * (1 + scale / size)
+        return cost.line(size) * (1 + scale / size)
 
     raced = [lane for lane in advice.race if math.isfinite(lane.seconds) and lane.seconds > 0]
     ends = [*cost.sizes, *(lane.batch_size for lane in advice.race), advice.low or 1, advice.high or 1]

@@ -45,9 +45,7 @@ def time_to_target(result: TrainResult) -> Picture | None:
     failed = [row.batch_size for row in result.sizes if row.runs and row not in reached]
     cost, fit, best = result.step_cost, result.fit, result.predicted.fastest
     grid = points([row.batch_size for row in result.sizes])
-    curve = []
-    if cost is not None and fit.usable:
-        curve = [(cost.overhead + cost.per_sample * size) * fit.steps(size) for size in grid]
+    curve = [cost.line(size) * fit.steps(size) for size in grid] if cost is not None and fit.usable else []
 
     def draw(canvas: Canvas) -> None:
         canvas.sizes(grid, f"time to a loss of {number(result.target_loss)}")

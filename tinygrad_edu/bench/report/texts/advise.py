@@ -54,7 +54,7 @@ def _steps(advice: Advice) -> Table:
             batch(size),
             seconds(median),
             percent(spread),
-            seconds(cost.overhead + cost.per_sample * size),
+            seconds(cost.line(size)),
             amount(size / median if median > 0 else math.nan),
         )
         for size, median, spread in zip(cost.sizes, cost.medians, cost.spreads)
