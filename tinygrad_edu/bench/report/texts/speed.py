@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ...latency.result import Latency, SpeedResult, SpeedRow, not_known
 from ...timing.intervals import Interval
+from ...timing.steps import PARTS
 from ...units import NOTHING, about, amount, batch, bytes_, number, percent, seconds
 from ..pictures.speed import steps_of
 from ..table import Answer, Table
@@ -97,10 +98,9 @@ def _steps(result: SpeedResult) -> Table:
 
 
 def _split(rows: Sequence[SpeedRow]) -> Table:
-    parts = ("loading", "forward", "backward", "optimizer")
     known = [row for row in rows if not math.isnan(row.loading)]
-    cells = [(batch(row.batch_size), *(seconds(getattr(row, part)) for part in parts)) for row in known]
-    return Table("Parts of a step", ("batch size", *parts), cells)
+    cells = [(batch(row.batch_size), *(seconds(getattr(row, part)) for part in PARTS)) for row in known]
+    return Table("Parts of a step", ("batch size", *PARTS), cells)
 
 
 def _norms(rows: Sequence[SpeedRow]) -> Table:
