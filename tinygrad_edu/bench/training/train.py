@@ -9,7 +9,7 @@ from typing import Any
 
 from ...optim import SGD
 from ..errors import BenchError, needed
-from ..problem import TIMING_RATE, Problem, Run
+from ..problem import TIMING_RATE, Run
 from ..progress import Tell, silent
 from ..session import session
 from ..timing.clock import Budget, Clock
@@ -113,7 +113,7 @@ def train(
             seed=seed,
             max_epochs=max_epochs,
             gradual=problem.gradual,
-            sums=_is_sgd(problem, seed),
+            sums=problem.sums,
         )
         return train_with(
             functools.partial(Run, problem),
@@ -203,8 +203,3 @@ def _kept(resume: TrainResult | None, save: str | Path | Save | None) -> tuple[T
         result.save(save)
 
     return resume, keep
-
-
-def _is_sgd(problem: Problem, seed: int) -> bool:
-    """Whether a rate divided by the batch size does to a sum what the rate does to a mean."""
-    return type(problem.optimizer(list(problem.make(seed).parameters()), lr=TIMING_RATE)) is SGD
