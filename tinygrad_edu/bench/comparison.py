@@ -150,23 +150,15 @@ def _check_same(old: Result, new: Result) -> None:
             )
     if old.kind != new.kind:
         raise BenchError(f"results of {old.kind!r} and {new.kind!r} cannot be compared: give two of the same kind")
-    found = [
-        f"{spoken} {old.environment.get(key)} and {new.environment.get(key)}"
-        for key, spoken in SAME.items()
-        if _differ(old.environment.get(key), new.environment.get(key))
-    ]
-    if _differ(old.problem.get("dtype"), new.problem.get("dtype")):
-        found.append(f"dtype {old.problem.get('dtype')} and {new.problem.get('dtype')}")
+    facts = [(spoken, old.environment.get(key), new.environment.get(key)) for key, spoken in SAME.items()]
+    facts.append(("dtype", old.problem.get("dtype"), new.problem.get("dtype")))
+    # What is not known is no difference: the core type is not where threadpoolctl is missing.
+    found = [f"{spoken} {a} and {b}" for spoken, a, b in facts if a is not None and b is not None and a != b]
     if found:
         raise BenchError(
             f"the results cannot be compared: {'; '.join(found)} (old and new). Run both on the same machine, with the "
             "same BLAS, threads and dtype"
         )
-
-
-def _differ(a: Any, b: Any) -> bool:
-    """Whether both are known and differ: the core type is not where threadpoolctl is missing."""
-    return a is not None and b is not None and a != b
 
 
 def _rounds(result: Result) -> dict[str, list[float]]:

@@ -28,6 +28,25 @@ LEAST = 0.1  # of the budget that is left to a benchmark, however long the data 
 ANSWER, REGRESSION, USAGE, NO_ANSWER, INTERRUPTED = 0, 1, 2, 3, 130
 
 
+def _positive(kind: Callable[[str], Any], what: str) -> Callable[[str], Any]:
+    """A reader of finite numbers above 0."""
+
+    def read(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
+        if not 0 < value < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+        return value
+
+    return read
+
+
+_count = _positive(int, "a whole number from 1 on")
+_seconds = _positive(float, "a number of seconds above 0")
+
+
 def add_bench(commands: Any) -> None:
     """Add the words of the command to the parser of `tinygrad-edu`."""
     parser = commands.add_parser(
@@ -216,26 +235,6 @@ def _check_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise BenchError(f"-o {folder}: nothing can be saved there: {error.strerror or error}") from error
-
-
-def _count(text: str) -> int:
-    value: int = _number(text, int, "a whole number from 1 on")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value: float = _number(text, float, "a number of seconds above 0")
-    return value
-
-
-def _number(text: str, kind: Callable[[str], Any], what: str) -> Any:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = 0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
-    return value
 
 
 def _sizes(text: str) -> list[int]:

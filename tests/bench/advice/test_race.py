@@ -10,7 +10,7 @@ from bench.advice.simulated import World
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_edu.bench.advice.race import Lane, fitted_noise, race_sizes, run_lane
+from tinygrad_edu.bench.advice.race import Lane, Trials, fitted_noise, race_sizes
 from tinygrad_edu.bench.timing.clock import Budget
 from tinygrad_edu.bench.timing.line import StepCost
 
@@ -56,9 +56,10 @@ def cost_of(world):
     return StepCost(world.a, world.b, (0, 1), (0, 1), sizes, [world.a + world.b * s for s in sizes], [0.0] * 3)
 
 
-def raced(world, rate, **options):
+def raced(world, rate, factors=(2.0,), **options):
     lab = world.lab()
-    return run_lane(lab, 32, cost_of(world), 0.5, rate, **{"most": 5000, "budget": lab.budget, **options})
+    trials = Trials(lab, 32, cost_of(world).at(32), 0.5, **{"most": 5000, "budget": lab.budget, **options})
+    return trials.lane(rate, factors)
 
 
 @pytest.mark.parametrize("start", [0.0001, 0.01, 0.1, 5.0])

@@ -16,6 +16,7 @@ from tinygrad_edu.bench.latency.result import SpeedResult
 from tinygrad_edu.bench.latency.speed import speed, time_steps
 from tinygrad_edu.bench.problem import Problem
 from tinygrad_edu.bench.results import Result
+from tinygrad_edu.bench.session import Session
 from tinygrad_edu.bench.timing import memory
 from tinygrad_edu.bench.timing.clock import Budget
 
@@ -52,16 +53,15 @@ def simulated(
         assert even
         return make(machine, batch_size, **options)
 
-    return time_steps(
+    now = Session(
         problem,
-        sizes,
-        clock=machine.clock,
-        budget=Budget(budget, machine.clock.wall),
-        environment={"threads": 1, "clock": "CPU"},
-        memory_limit=limit,
-        start=start,
-        other_work=machine.job(1e-3),
+        machine.clock,
+        Budget(budget, machine.clock.wall),
+        {"threads": 1, "clock": "CPU"},
+        len(problem.train),
+        list(problem.notes),
     )
+    return time_steps(now, sizes, memory_limit=limit, start=start, other_work=machine.job(1e-3))
 
 
 def test_a_quiet_machine_is_measured_exactly(problem: Problem) -> None:

@@ -65,8 +65,8 @@ def test_it_does_not_depend_on_the_users_settings_and_leaves_them_alone() -> Non
 
 def test_a_linear_axis_of_one_value() -> None:
     def flat(on: Canvas) -> None:
-        on.linear(2.0, 2.0, str)
-        on.logarithmic([3.0, 3.0], str, "x")
+        on.linear(2.0, 2.0, str, "x")
+        on.logarithmic([3.0, 3.0], str)
 
     assert "2.0" in texts(svg_of(flat, "a"))
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...optim import SGD
-from ..errors import BenchError
 from ..problem import TIMING_RATE, Problem, Run
 from ..progress import Tell, silent
+from ..runs.target import check_target
 from ..session import Session, session
 from .advice import Advice
 from .findings import Findings
@@ -75,8 +75,7 @@ def advise(
     >>> advice.complete, len(advice.reason) > 100
     (True, True)
     """
-    if target_loss is not None and not math.isfinite(target_loss):
-        raise BenchError(f"target_loss={target_loss!r}: give a mean loss a sample, or None")
+    check_target(target_loss)
     with session(
         model,
         loss_fn,

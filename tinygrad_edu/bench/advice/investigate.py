@@ -7,11 +7,10 @@ import math
 from ..problem import TIMING_RATE
 from ..runs.rates import none_works
 from ..runs.target import obstacle
-from ..timing.clock import Budget
 from .findings import Findings
 from .lab import Lab
 from .probing import RATES, first_rate, probe_training, step_cost
-from .race import fitted_noise, race_sizes, run_lane
+from .race import Trials, fitted_noise, race_sizes
 
 RACE_ENDS = 0.65  # of the budget
 SEARCH_ENDS = 0.95
@@ -119,23 +118,14 @@ def _run(lab: Lab, found: Findings, size: int, end: float, lanes: int = 1) -> bo
     lab.say(f"racing with batches of {size}")
     steps, rate = _expected(lab, found, size)
     seconds = end * lab.budget.seconds - lab.budget.spent
-    training = steps * found.cost.at(size)
-    if seconds < 3 * training:
+    step = found.cost.at(size)
+    if seconds < 3 * steps * step:
         return False
-    thorough = seconds / lanes > THOROUGH * training
-    lane = run_lane(
-        lab,
-        size,
-        found.cost,
-        found.target,
-        rate,
-        most=math.ceil(SPARE * steps),
-        budget=Budget(seconds, lab.clock.wall),
-        seeds=3 if thorough else 2,
-        first_seed=lab.seed + 100,
-        factors=(2.0, math.sqrt(2)) if thorough else (2.0,),
-    )
-    found.lanes.append(lane)
+    thorough = seconds / lanes > THOROUGH * steps * step
+    seeds, factors = (3, (2.0, math.sqrt(2))) if thorough else (2, (2.0,))
+    most, budget = math.ceil(SPARE * steps), lab.budget.part(seconds)
+    trials = Trials(lab, size, step, found.target, most, budget, seeds, lab.seed + 100)
+    found.lanes.append(trials.lane(rate, factors))
     found.lanes.sort(key=lambda lane: lane.batch_size)
     return True
 
@@ -160,25 +150,17 @@ def _final_rate(lab: Lab, found: Findings) -> None:
     if answer is None or found.cost is None:
         return
     lab.say(f"looking for the rate of {answer.size}")
-    found.loading = _loading(lab, answer.size, found.cost.at(answer.size))
+    step = found.cost.at(answer.size)
+    found.loading = _loading(lab, answer.size, step)
     steps, rate = _expected(lab, found, answer.size)
     lane = next((lane for lane in found.lanes if lane.batch_size == answer.size and lane.finished), None)
     seconds = SEARCH_ENDS * lab.budget.seconds - lab.budget.spent
-    seeds = max(1, int(min(FINAL_SEEDS, seconds / (8 * steps * found.cost.at(answer.size)))))
-    budget = Budget(max(seconds, 0.0), lab.clock.wall)
+    seeds = max(1, int(min(FINAL_SEEDS, seconds / (8 * steps * step))))
+    budget = lab.budget.part(seconds)
     for spare in PATIENCE:
-        found.final = run_lane(
-            lab,
-            answer.size,
-            found.cost,
-            found.target,
-            lane.rate if lane else rate,
-            most=math.ceil(spare * steps),
-            budget=budget,
-            seeds=seeds,
-            first_seed=lab.seed + 200,
-            factors=FINE if lane else (2.0, *FINE),
-        )
+        most = math.ceil(spare * steps)
+        trials = Trials(lab, answer.size, step, found.target, most, budget, seeds, lab.seed + 200)
+        found.final = trials.lane(lane.rate, FINE) if lane else trials.lane(rate, (2.0, *FINE))
         if found.final.finished or not budget.left:
             break
 

@@ -58,7 +58,7 @@ class Lab:
 
     def part(self, share: float) -> Budget:
         """A budget of its own for a stage: this share of the whole, or what is left."""
-        return Budget(min(self.budget.seconds * share, self.budget.left), self.clock.wall)
+        return self.budget.part(self.budget.seconds * share)
 
     @property
     def usual(self) -> int:

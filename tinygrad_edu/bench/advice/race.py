@@ -12,7 +12,6 @@ import numpy as np
 from ..runs.rates import Climb
 from ..runs.target import LOOKS, Reached, until
 from ..timing.clock import Budget
-from ..timing.line import StepCost
 from .lab import Lab
 
 SCATTER = 0.1  # of the steps to a target, for the seeds and the rates that were tried
@@ -68,21 +67,20 @@ def race_sizes(guess: float, count: int, allowed: Sequence[int]) -> list[int]:
 
 
 @dataclass
-class _Trials:
+class Trials:
     """Trainings of one batch size to a target, at one rate after another.
 
     Attributes:
         lab: where they are run.
         size: the batch size.
-        step_seconds: what a step costs, for how often to look at the loss.
+        step_seconds: what a step costs.
         target: the loss to reach.
-        most: the number of steps to wait for it at the utmost.
+        most: the number of steps to wait for a training that has no rival yet.
+        budget: when to stop looking; what was found by then counts.
         seeds: how many trainings for each rate.
-        budget: when to stop.
         first_seed: the first of the seeds.
-        best: the fewest steps so far, mean over the seeds.
         tried: the rates that there was time for.
-        steps: these means, by rate, of rates with which all trainings got there.
+        steps: to the target, mean over the seeds, by rate, of rates with which all trainings got there.
         ends: how the last of their trainings went.
     """
 
@@ -91,15 +89,35 @@ class _Trials:
     step_seconds: float
     target: float
     most: int
-    seeds: int
     budget: Budget
-    first_seed: int
-    best: float = math.inf
+    seeds: int = 2
+    first_seed: int = 0
     tried: set[float] = field(default_factory=set)
     steps: dict[float, float] = field(default_factory=dict)
     ends: dict[float, Reached] = field(default_factory=dict)
 
-    def cost(self, rate: float) -> float:
+    def lane(self, rate: float, factors: Sequence[float] = (2.0,)) -> Lane:
+        """Find the rate with which the target is reached after the fewest steps.
+
+        Args:
+            rate: the first one to try.
+            factors: how far apart the rates are: coarse first, then finer.
+        """
+        climb = Climb(self._cost, rate)
+        for factor in factors:
+            if math.isnan(climb.search(factor, most=12)):
+                break
+        lane = Lane(self.size, rates={tried: self.steps.get(tried, math.nan) for tried in sorted(self.tried)})
+        if self.steps:
+            enough = NEAR * min(self.steps.values())
+            lane.rate = min(tried for tried, steps in self.steps.items() if steps <= enough)
+            lane.steps, lane.seeds = self.steps[lane.rate], self.seeds
+            lane.seconds = lane.steps * self.step_seconds
+            end = self.ends[lane.rate]
+            lane.train_loss, lane.test_loss = end.curve[-1][1], end.test_loss
+        return lane
+
+    def _cost(self, rate: float) -> float:
         """The mean number of steps to the target; for a training that was too slow, as many as it would take.
 
         Infinite where it fails.
@@ -109,67 +127,24 @@ class _Trials:
             if not self.budget.left:
                 return math.inf
             # A loser is given up by its sum: one slow training among several is no reason.
-            limit = math.ceil(min(self.most, LOSING * self.best * self.seeds - sum(found)))
+            best = min(self.steps.values(), default=math.inf)
+            limit = math.ceil(min(self.most, LOSING * best * self.seeds - sum(found)))
             end = self._train(rate, seed, max(limit, 1))
             if not end.finished:
                 return statistics.fmean([*found, _extrapolated(end, self.target)])
             found.append(end.steps)
         mean = max(statistics.fmean(found), 0.5)
         self.steps[rate], self.ends[rate] = mean, end
-        self.best = min(self.best, mean)
         return mean
 
     def _train(self, rate: float, seed: int, limit: int) -> Reached:
         self.tried.add(rate)
         run = self.lab.start(self.size, rate, seed)
         look = self.lab.clock.took(run.loss)
-        expected = self.best if math.isfinite(self.best) else limit / 2
+        expected = min(self.steps.values(), default=limit / 2)
         # Looks at the loss shall take about a fifth of the time, but be 8 at the least.
         every = min(max(expected / LOOKS, 4 * look / self.step_seconds), expected / 8)
         return until(run, self.target, most=limit, every=max(1, round(every)), budget=self.budget)
-
-
-def run_lane(
-    lab: Lab,
-    size: int,
-    cost: StepCost,
-    target: float,
-    rate: float,
-    *,
-    most: int,
-    budget: Budget,
-    seeds: int = 2,
-    first_seed: int = 0,
-    factors: Sequence[float] = (2.0,),
-) -> Lane:
-    """Find the rate with which a batch size is at the target after the fewest steps.
-
-    Args:
-        lab: where trainings are run.
-        size: the batch size.
-        cost: what steps cost.
-        target: the loss to reach.
-        rate: the first one to try.
-        most: the steps to wait for a training that has no rival yet.
-        budget: when to stop looking; what was found by then counts.
-        seeds: trainings for each rate.
-        first_seed: the first of their seeds.
-        factors: how far apart the rates are: coarse first, then finer.
-    """
-    trials = _Trials(lab, size, cost.at(size), target, most, seeds, budget, first_seed)
-    climb = Climb(trials.cost, rate)
-    for factor in factors:
-        if math.isnan(climb.search(factor, most=12)):
-            break
-    lane = Lane(size, rates={tried: trials.steps.get(tried, math.nan) for tried in sorted(trials.tried)})
-    if trials.steps:
-        enough = NEAR * min(trials.steps.values())
-        lane.rate = min(tried for tried, steps in trials.steps.items() if steps <= enough)
-        lane.steps, lane.seeds = trials.steps[lane.rate], seeds
-        lane.seconds = lane.steps * cost.at(size)
-        end = trials.ends[lane.rate]
-        lane.train_loss, lane.test_loss = end.curve[-1][1], end.test_loss
-    return lane
 
 
 def _extrapolated(end: Reached, target: float) -> float:

@@ -152,7 +152,7 @@ def _about_timing(found: Findings, cost: StepCost, answer: Answer) -> list[str]:
     bends = {size: cost.bend(size) / cost.bend(answer.size) for size in cost.sizes}
     bent = [size for size, bend in bends.items() if bend > BENT and answer.size < size <= 2 * answer.high]
     if bent:
-        line = cost.overhead + cost.per_sample * bent[0]
+        line = cost.line(bent[0])
         said.append(
             f"With batches of {bent[0]} a step takes {seconds(cost.at(bent[0]))}, not the {seconds(line)} that "
             "overhead and arithmetic add up to: the answer and its range go by the measured times there."

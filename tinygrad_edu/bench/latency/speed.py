@@ -6,12 +6,10 @@ import math
 from typing import Any
 
 from ...optim import SGD
-from ..problem.problem import Problem
 from ..problem.run import Run
 from ..problem.sizes import check_sizes, powers_of_two
-from ..progress import Tell
-from ..session import session
-from ..timing.clock import Budget, Clock
+from ..progress import Tell, silent
+from ..session import Session, session
 from ..timing.intervals import median_interval
 from ..timing.memory import memory_within
 from ..timing.reference import REFERENCE, reference
@@ -88,77 +86,63 @@ def speed(
         seed=seed,
         names=names,
     ) as now:
-        return time_steps(
-            now.problem,
-            batch_sizes,
-            clock=now.clock,
-            budget=now.budget,
-            environment=now.environment,
-            memory_limit=memory_limit,
-            seed=seed,
-            tell=tell,
-        )
+        return time_steps(now, batch_sizes, memory_limit=memory_limit, seed=seed, tell=tell or silent)
 
 
 def time_steps(
-    problem: Problem,
+    now: Session,
     batch_sizes: Any,
     *,
-    clock: Clock,
-    budget: Budget,
-    environment: dict[str, Any],
     memory_limit: int | None = None,
     seed: int = 0,
     start: Start = Run,
     other_work: Step | None = None,
-    tell: Tell | None = None,
+    tell: Tell = silent,
 ) -> SpeedResult:
     """As `speed`, for a problem that is made and clocks that are given; generators are not given back.
 
     Args:
+        now: has them.
+        batch_sizes, memory_limit, seed, tell: as for `speed`.
         start: makes the trainings.
         other_work: the reference.
-        environment, tell: as in the result, and as for `speed`.
     """
-    n = len(problem.train)
+    n = len(now.problem.train)
     sizes = powers_of_two(min(n, LARGEST)) if batch_sizes is None else check_sizes(batch_sizes, n)
     limit, why = memory_within(memory_limit)
     settings = {
         "seed": seed,
-        "budget": budget.seconds,
+        "budget": now.budget.seconds,
         "batch_sizes": None if batch_sizes is None else sizes,
-        "threads": environment["threads"],
+        "threads": now.environment["threads"],
         "memory_limit": memory_limit,
     }
-    sweep = Sweep(problem, seed, clock, budget, start, asked=batch_sizes is not None)
+    sweep = Sweep(now.problem, seed, now.clock, now.budget, start, asked=batch_sizes is not None)
     stopped = ""
-
-    def say(stage: str) -> None:
-        if tell is not None:
-            tell(stage, budget.share)
-
     try:
-        say("measuring memory")
+        tell("measuring memory", now.budget.share)
         sweep.measure_memory(limit, why)
-        say("first steps")
+        tell("first steps", now.budget.share)
         sweep.prepare(sizes)
         sweep.split()
-        sweep.time(other_work or reference(), lambda: say("timing steps in turn"))
+        sweep.time(other_work or reference(), lambda: tell("timing steps in turn", now.budget.share))
     except KeyboardInterrupt:
         stopped = "interrupt"
         sweep.notes.append(f"interrupted after {sweep.done} rounds")
-    return _result(sweep, problem, seed, settings=settings, environment=environment, stopped=stopped)
+    return _result(sweep, now, seed, settings, stopped)
 
 
-def _result(sweep: Sweep, problem: Problem, seed: int, *, stopped: str, **about: dict[str, Any]) -> SpeedResult:
+def _result(sweep: Sweep, now: Session, seed: int, settings: dict[str, Any], stopped: str) -> SpeedResult:
     """What was measured, whole rounds only."""
     timings = sweep.timings if sweep.done else {}
     rows = [_row(sweep, size, seed) for size in sweep.runs] if timings else []
     control = _control(sweep, seed) if timings else None
     other = _latency(timings[REFERENCE], seed) if timings else None
     return SpeedResult(
-        problem=problem.about(),
-        notes=[*problem.notes, *sweep.notes, *_notes(rows)],
+        problem=now.problem.about(),
+        settings=settings,
+        environment=now.environment,
+        notes=[*now.notes, *sweep.notes, *_notes(rows)],
         complete=not stopped and sweep.complete,
         stopped=stopped,
         rows=rows,
@@ -168,7 +152,6 @@ def _result(sweep: Sweep, problem: Problem, seed: int, *, stopped: str, **about:
         norms_absent=sweep.norms_absent,
         warnings=_warnings(rows, control, other),
         rounds={name: timing.seconds for name, timing in timings.items()},
-        **about,
     )
 
 

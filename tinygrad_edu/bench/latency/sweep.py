@@ -64,25 +64,22 @@ class Sweep:
         self._problem, self._seed, self._clock, self._budget = problem, seed, clock, budget
         self._start, self._asked = start, asked
         self._took: dict[int, tuple[float, float]] = {}  # seconds on the wall of a step, and of one with norms
-        self._rounds: Rounds[str] | None = None
+        self._timed: dict[str, Timing] = {}
 
     @property
     def timings(self) -> dict[str, Timing]:
-        """Seconds, a figure for each round: by the names of `speed_result`."""
-        timings = self._rounds.timings if self._rounds is not None else {}
-        whole = min((len(timing.seconds) for timing in timings.values()), default=0)  # an interrupt may cut a round off
-        return {name: Timing(timing.seconds[:whole]) for name, timing in timings.items()}
+        """Seconds, a figure for each whole round: by the names of `speed_result`."""
+        return {name: Timing(timing.seconds[: self.done]) for name, timing in self._timed.items()}
 
     @property
     def done(self) -> int:
-        """How many whole rounds there are."""
-        return min((len(timing.seconds) for timing in self.timings.values()), default=0)
+        """How many whole rounds there are: an interrupt may cut one off."""
+        return min((len(timing.seconds) for timing in self._timed.values()), default=0)
 
     def measure_memory(self, limit: float, why: str) -> None:
         """Measure what a training takes at small batch sizes. `limit` and `why` are those of `memory_within`."""
-        n = len(self._problem.train)
-        budget = self._share(0.15)
-        self.memory = memory_of(self._training, n, limit=limit, why=why, budget=budget)
+        budget = self._budget.part(0.15 * self._budget.left)
+        self.memory = memory_of(self._training, len(self._problem.train), limit=limit, why=why, budget=budget)
 
     def prepare(self, sizes: list[int]) -> None:
         """Start the trainings, take a few steps, and leave out what would not fit into memory or budget."""
@@ -112,7 +109,8 @@ class Sweep:
     def split(self) -> None:
         """Time the parts of the steps."""
         self.splits = {size: SplitStep(run, self._clock.busy) for size, run in self.runs.items()}
-        Rounds(self.splits, clock=self._clock, seed=self._seed).run(SPLIT_ROUNDS, warm_up=0, budget=self._share(0.5))
+        rounds = Rounds(self.splits, clock=self._clock, seed=self._seed)
+        rounds.run(SPLIT_ROUNDS, warm_up=0, budget=self._budget.part(0.5 * self._budget.left))
 
     def time(self, other_work: Work, each_round: Callable[[], object] = lambda: None) -> None:
         """Time all side by side; `each_round` is called before each round."""
@@ -125,13 +123,10 @@ class Sweep:
                 contenders[norms(size)] = with_norms(run)
         self.twice = list(self.runs)[len(self.runs) // 2]
         contenders[again(self.twice)] = self._training(self.twice).step
-        self._rounds = Rounds(contenders, clock=self._clock, seed=self._seed)
+        rounds = Rounds(contenders, clock=self._clock, seed=self._seed)
+        self._timed = rounds.timings
         short = self._round() * 20.0 > self._budget.left
-        self._rounds.run(ROUNDS, warm_up=1 if short else 3, budget=self._budget, before=each_round)
-
-    def _share(self, share: float) -> Budget:
-        """A part of what is left."""
-        return Budget(share * self._budget.left, self._clock.wall)
+        rounds.run(ROUNDS, warm_up=1 if short else 3, budget=self._budget, before=each_round)
 
     def _training(self, size: int) -> Steps:
         """A new training."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ LOSSES: dict[str, Any] = {
 }
 
 
-class Chosen:
+class Chosen(ExitStack):
     """Looks up what words on the command line mean; the files they name stay loaded until it is left.
 
     Names are built-in ones or ``path.py:name``; data may be a ``.npz`` file that holds `x` and `y`.
@@ -48,16 +48,8 @@ class Chosen:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._files: dict[Path, ModuleType] = {}
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Chosen:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
 
     def data(self, word: str, option: str = "--data") -> Any:
         """The data: (x, y), a dataset or a loader.
@@ -69,9 +61,7 @@ class Chosen:
             return DATA[word]()
         if word.endswith(".npz"):
             return _archive(Path(word))
-        if not _is_script(word):
-            raise _unknown(option, word, DATA, "a .npz file with x and y, or path.py:name")
-        found = self._named(word)
+        found = self._named(option, word, DATA, "a .npz file with x and y, or path.py:name")
         return _made(found, word, option) if inspect.isclass(found) or inspect.isroutine(found) else found
 
     def model(self, word: str, data: Any) -> Any:
@@ -88,9 +78,7 @@ class Chosen:
                     "a model of your own, path.py:name"
                 )
             return MODELS[word](*arrays)
-        if not _is_script(word):
-            raise _unknown("--model", word, MODELS, "path.py:name of a class, function or module")
-        return self._named(word)
+        return self._named("--model", word, MODELS, "path.py:name of a class, function or module")
 
     def loss(self, word: str | None) -> Any:
         """The loss; None for the one that suits the targets.
@@ -102,9 +90,7 @@ class Chosen:
             return None
         if word in LOSSES:
             return LOSSES[word]() if inspect.isclass(LOSSES[word]) else LOSSES[word]
-        if not _is_script(word):
-            raise _unknown("--loss", word, LOSSES, "path.py:name")
-        found = self._named(word)
+        found = self._named("--loss", word, LOSSES)
         return _made(found, word, "--loss") if inspect.isclass(found) else found
 
     def optimizer(self, word: str) -> Any:
@@ -115,31 +101,24 @@ class Chosen:
         """
         if word.lower() in OPTIMIZERS:
             return OPTIMIZERS[word.lower()]
-        if not _is_script(word):
-            raise _unknown("--optimizer", word, OPTIMIZERS, "path.py:name")
-        return self._named(word)
+        return self._named("--optimizer", word, OPTIMIZERS)
 
-    def _named(self, word: str) -> Any:
+    def _named(self, option: str, word: str, known: Iterable[str], other: str = "path.py:name") -> Any:
+        """What a user's file has under a name, in a word that is none of those known."""
+        if ":" not in word and word.endswith(".py"):
+            raise BenchError(f"{option} {word}: name what is in that file, too: {word}:NAME")
+        if ":" not in word:
+            raise BenchError(f"{option} {word}: there is no such name. Take {', '.join(known)}, or {other}")
         try:
             path, name = split(word)
             path = path.resolve()
             if path not in self._files:
-                self._files[path] = self._stack.enter_context(loaded(path))
+                self._files[path] = self.enter_context(loaded(path))
             module = self._files[path]
             own = [n for n, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
             return named(module, path, name, own)
         except ScriptError as error:
             raise BenchError(str(error)) from error
-
-
-def _is_script(word: str) -> bool:
-    return ":" in word
-
-
-def _unknown(option: str, word: str, known: Iterable[str], other: str) -> BenchError:
-    if word.endswith(".py"):
-        return BenchError(f"{option} {word}: name what is in that file, too: {word}:NAME")
-    return BenchError(f"{option} {word}: there is no such name. Take {', '.join(known)}, or {other}")
 
 
 def _made(make: Any, word: str, option: str) -> Any:

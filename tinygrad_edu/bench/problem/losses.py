@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...errors import describe
@@ -111,10 +111,7 @@ def needs(function: Any) -> list[str]:
     >>> needs(lambda width, depth=2, **options: None)
     ['width']
     """
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # some written in C do not say
-        return []
+    parameters = (_parameters(function) or {}).values()
     return [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
@@ -124,11 +121,18 @@ def takes(function: Any, argument: str) -> bool:
     >>> takes(lambda params, lr: None, "lr"), takes(lambda params: None, "lr")
     (True, False)
     """
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
+    parameters = _parameters(function)
+    if parameters is None:
         return True
     return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def _parameters(function: Any) -> Mapping[str, inspect.Parameter] | None:
+    """Its arguments by name; None for some written in C, which do not say."""
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return None
 
 
 def _unreduced(loss_fn: Any) -> Callable[[Any, Any], Any]:
@@ -138,15 +142,8 @@ def _unreduced(loss_fn: Any) -> Callable[[Any, Any], Any]:
             loss_fn.reduction = "none"
         call: Callable[[Any, Any], Any] = loss_fn
         return call
-    return functools.partial(loss_fn, reduction="none") if "reduction" in _options(loss_fn) else loss_fn
-
-
-def _options(function: Any) -> dict[str, Any]:
-    """The defaults of its arguments, by name; those of a partial are what it gives."""
-    try:
-        return {name: p.default for name, p in inspect.signature(function).parameters.items()}
-    except (TypeError, ValueError):
-        return {}
+    takes_reduction = "reduction" in (_parameters(loss_fn) or {})
+    return functools.partial(loss_fn, reduction="none") if takes_reduction else loss_fn
 
 
 def _innermost(function: Any) -> Any:
@@ -157,6 +154,7 @@ def _innermost(function: Any) -> Any:
 
 def _ignored(loss_fn: Any) -> int:
     found = getattr(loss_fn, "ignore_index", None) if isinstance(loss_fn, Module) else None
-    if found is None:
-        found = _options(loss_fn).get("ignore_index", -100)
+    parameters = _parameters(loss_fn) or {}
+    if found is None and "ignore_index" in parameters:
+        found = parameters["ignore_index"].default  # of a partial: what it gives
     return int(found) if isinstance(found, int) else -100

@@ -40,6 +40,7 @@ class Problem:
         names: what model, loss, optimizer and data are called.
         notes: what was decided for the user.
         gradual: whether steps are proportional to the gradient: plain SGD without momentum.
+        sums: whether a rate divided by the batch size does to a sum what the rate does to a mean: SGD of any kind.
     """
 
     make: Callable[[int], Module]
@@ -52,6 +53,7 @@ class Problem:
     notes: tuple[str, ...] = ()
     gradual: bool = True
     test_batch: tuple[Any, Any] | None = field(default=None, repr=False)
+    sums: bool = True
 
     @classmethod
     def of(
@@ -114,8 +116,10 @@ class Problem:
             if test is not None and tested is not None:
                 try_batch(built, losses, test, numbers[1], tested, known)
             notes += try_step(built, losses, train, known)
-            gradual = _is_gradual(_stepper(optimizer, built))
-        return cls(make, losses, optimizer, train, test, judged, known, tuple(notes), gradual, tested)
+            stepper = _stepper(optimizer, built)
+            sums = type(stepper) is SGD
+            gradual = sums and not any(group.get("momentum") for group in stepper.param_groups)
+        return cls(make, losses, optimizer, train, test, judged, known, tuple(notes), gradual, tested, sums)
 
     def lighter(self, most: int) -> Problem:
         """The same, with losses compared over at most so many samples, which take less time."""
@@ -173,7 +177,3 @@ def _stepper(optimizer: Any, model: Module) -> Optimizer:
     if [group["lr"] for group in made.param_groups] == [group["lr"] for group in other.param_groups]:
         raise BenchError(f"optimizer: {name}(params, lr=rate) makes nothing of the rate: pass lr on")
     return made
-
-
-def _is_gradual(stepper: Optimizer) -> bool:
-    return type(stepper) is SGD and not any(group.get("momentum") for group in stepper.param_groups)

@@ -84,22 +84,19 @@ class Canvas:
         self.axes.set_xscale("log", base=2)
         self.axes.set_xlim(low, high)
         ticks = powers_of_two(low, high, 14 if self.wide else 9) or [float(sizes[0])]
-        self._ticks("x", ticks, [_short(tick) for tick in ticks])
+        self.ticks("x", ticks, [_short(tick) for tick in ticks])
         self.label("samples in a batch", values)
 
-    def logarithmic(
-        self, values: Sequence[float], text: Callable[[float], str], axis: str = "y", *, base: int = 10
-    ) -> None:
-        """A logarithmic axis around some values, with a few ticks: round numbers, or powers of two for base 2."""
+    def logarithmic(self, values: Sequence[float], text: Callable[[float], str], base: int = 10) -> None:
+        """A vertical, logarithmic axis around some values, with a few ticks: round numbers, or powers of two."""
         finite = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
         low, high = min(finite), max(finite)
         room = max((high / low) ** 0.08, 1.12)
         low, high = low / room, high * room
-        (self.axes.set_yscale if axis == "y" else self.axes.set_xscale)("log")
-        (self.axes.set_ylim if axis == "y" else self.axes.set_xlim)(low, high)
-        most = 6 if axis == "y" or self.wide else 5
-        ticks = powers_of_two(low, high, most) if base == 2 else log_ticks(low, high, most)
-        self._ticks(axis, ticks, [text(tick) for tick in ticks])
+        self.axes.set_yscale("log")
+        self.axes.set_ylim(low, high)
+        ticks = powers_of_two(low, high) if base == 2 else log_ticks(low, high)
+        self.ticks("y", ticks, [text(tick) for tick in ticks])
 
     def linear(self, low: float, high: float, text: Callable[[float], str], axis: str = "y") -> None:
         """A linear axis, with a few round ticks."""
@@ -109,11 +106,13 @@ class Canvas:
         (self.axes.set_ylim if axis == "y" else self.axes.set_xlim)(low, high)
         ticks = ticker.MaxNLocator(5 if axis == "y" else 6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
         ticks = [float(tick) for tick in ticks if low <= tick <= high]
-        self._ticks(axis, ticks, [text(tick) for tick in ticks])
+        self.ticks(axis, ticks, [text(tick) for tick in ticks])
 
-    def names(self, places: Sequence[float], names: Sequence[str]) -> None:
-        """A horizontal axis with a name at each place."""
-        self._ticks("x", list(places), list(names))
+    def ticks(self, axis: str, places: Sequence[float], names: Sequence[str]) -> None:
+        """A name at each of some places of an axis, "x" or "y", and no other marks."""
+        set_ticks = self.axes.set_xticks if axis == "x" else self.axes.set_yticks
+        set_ticks(places, names)
+        set_ticks([], minor=True)
 
     def line(self, x: Any, y: Any, label: str = "", color: str = ACCENT, **more: Any) -> None:
         """A line."""
@@ -125,27 +124,20 @@ class Canvas:
         more = {"markersize": 7.5, "marker": "o", "markeredgecolor": PAPER, "markeredgewidth": 1.4, **more}
         self.axes.plot(x, y, color=color, linestyle="none", label=label or "_", zorder=4, **more)
 
-    def upright(self, x: float, label: str = "", color: str = SOFT) -> None:
+    def upright(self, x: float, label: str = "") -> None:
         """A thin vertical line across, with a word at its top."""
-        self.axes.axvline(x, color=color, linewidth=1.0, dashes=(3, 3), zorder=1)
+        self.axes.axvline(x, color=SOFT, linewidth=1.0, dashes=(3, 3), zorder=1)
         if label:
-            right = self._share(x) > 0.72
-            self._word(
-                (x, 0.97), self.axes.get_xaxis_transform(), label, color, shift=(-5 if right else 5, 0), right=right
-            )
+            shift, side = (-5, "right") if self._share(x) > 0.72 else (5, "left")
+            across = self.axes.get_xaxis_transform()
+            self._word(x, 0.97, label, SOFT, xycoords=across, xytext=(shift, 0), ha=side, va="top")
 
     def level(self, y: float, label: str, color: str = SOFT, *, at: float = 0.02, below: bool = False) -> None:
         """A thin horizontal line across, with a word above or below it, `at` a share of the width."""
         self.axes.axhline(y, color=color, linewidth=1.0, dashes=(3, 3), zorder=1)
-        self._word(
-            (at, y),
-            self.axes.get_yaxis_transform(),
-            label,
-            color,
-            shift=(0, -3) if below else (0, 3),
-            right=at > 0.5,
-            top=below,
-        )
+        along, side = self.axes.get_yaxis_transform(), "right" if at > 0.5 else "left"
+        shift, edge = (-3, "top") if below else (3, "bottom")
+        self._word(at, y, label, color, xycoords=along, xytext=(0, shift), ha=side, va=edge)
 
     def chosen(self, x: float, y: float, text: str, line: float = math.nan) -> None:
         """The point that it is all about, with a word under it, on the side where an upright line is not."""
@@ -155,12 +147,13 @@ class Canvas:
 
     def corner(self, text: str, at: float) -> None:
         """A word at the top, at the left end (0) or at the right one (1)."""
-        self._word((at, 1.0), self.axes.transAxes, text, SOFT, shift=(5 - 10 * at, -4), right=at > 0.5)
+        shift, side = (5 - 10 * at, -4), "right" if at > 0.5 else "left"
+        self._word(at, 1.0, text, SOFT, xycoords=self.axes.transAxes, xytext=shift, ha=side, va="top")
 
     def say(self, x: float, y: float, text: str, color: str = INK, **more: Any) -> None:
         """A word at a point, a little away from it."""
         more = {"xytext": (0, 9), "ha": "center", "va": "bottom", "fontweight": "bold", **more}
-        self.axes.annotate(text, (x, y), textcoords="offset points", color=color, fontsize=self._text, **more)
+        self._word(x, y, text, color, **more)
 
     def key(self) -> None:
         """What lines and marks mean, in a row above the axes."""
@@ -187,38 +180,14 @@ class Canvas:
         self._figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
         return trimmed(written.getvalue(), name, self._size, self._text)
 
-    def _word(
-        self,
-        place: tuple[float, float],
-        within: Any,
-        text: str,
-        color: str,
-        *,
-        shift: tuple[float, float],
-        right: bool = False,
-        top: bool = True,
-    ) -> None:
-        """A word at a place, shifted by some points; it ends there where `right`, and hangs from it where `top`."""
-        self.axes.annotate(
-            text,
-            place,
-            xycoords=within,
-            xytext=shift,
-            textcoords="offset points",
-            ha="right" if right else "left",
-            va="top" if top else "bottom",
-            color=color,
-            fontsize=self._text,
-        )
+    def _word(self, x: float, y: float, text: str, color: str, **more: Any) -> None:
+        """A word shifted by some points from a place."""
+        self.axes.annotate(text, (x, y), textcoords="offset points", color=color, fontsize=self._text, **more)
 
     def _share(self, x: float) -> float:
         """How far along the horizontal axis a value is, from 0 to 1."""
         place = self.axes.transLimits.transform(self.axes.transScale.transform((x, 1.0)))
         return float(place[0])
-
-    def _ticks(self, axis: str, ticks: list[float], names: list[str]) -> None:
-        (self.axes.set_xticks if axis == "x" else self.axes.set_yticks)(ticks, names)
-        (self.axes.set_xticks if axis == "x" else self.axes.set_yticks)([], minor=True)
 
 
 def svg_of(draw: Callable[[Canvas], None], name: str, *, wide: bool = False) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["ACCENT", "DARK", "FONT", "GRID", "INK", "LIGHT", "PAPER", "ROLES", "SECOND", "SOFT", "THIRD"]
-
 # Each stands for a role, and becomes a CSS variable: so no two may be the same.
 INK, SOFT, GRID, PAPER = "#1f2430", "#667085", "#e4e7ec", "#fefefe"
 ACCENT, SECOND, THIRD = "#2563c9", "#c2570c", "#4b8b6f"

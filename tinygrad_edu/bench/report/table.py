@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
-from typing import TextIO
+from typing import TextIO, TypeVar
+
+Thing = TypeVar("Thing")
 
 TEXT_WIDTH = 96  # longer lines are hard to read
 
@@ -28,6 +30,13 @@ class Table:
     rows: Sequence[Sequence[str]]
     note: str = ""
     long: bool = False
+
+    @classmethod
+    def of(
+        cls, title: str, things: Iterable[Thing], columns: Mapping[str, Callable[[Thing], str]], note: str = ""
+    ) -> Table:
+        """A table with a row for each of some things, and for each column what it says of one."""
+        return cls(title, tuple(columns), [tuple(said(thing) for said in columns.values()) for thing in things], note)
 
 
 @dataclass(frozen=True)

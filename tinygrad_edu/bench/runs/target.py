@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..errors import BenchError
 from ..timing.clock import Budget
 
 LOOKS = 40  # how often the loss is looked at on the way to a target
@@ -49,6 +50,12 @@ class Reached:
     def finished(self) -> bool:
         """Whether the target was reached."""
         return not self.why
+
+
+def check_target(target: float | None) -> None:
+    """Raise a `BenchError` if it is no loss that could be reached."""
+    if target is not None and not math.isfinite(target):
+        raise BenchError(f"target_loss={target!r}: give a mean loss a sample, or None")
 
 
 def obstacle(first: float, target: float | None) -> str:

@@ -79,6 +79,10 @@ class Budget:
         """Seconds that are left; never negative."""
         return max(0.0, self.seconds - self.spent)
 
+    def part(self, seconds: float) -> Budget:
+        """A budget of its own, by the same clock, for a part of the work: so many seconds, or those that are left."""
+        return Budget(min(max(seconds, 0.0), self.left), self._wall)
+
 
 def check_budget(seconds: Any) -> float | None:
     """A budget as it may be given: seconds, or None for as many as it takes.

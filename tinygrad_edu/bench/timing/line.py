@@ -34,10 +34,14 @@ class StepCost:
     medians: list[float]
     spreads: list[float]
 
+    def line(self, batch_size: float) -> float:
+        """a + b·B: the seconds of a step, without a look at what was measured."""
+        return self.overhead + self.per_sample * batch_size
+
     def at(self, batch_size: float) -> float:
         """The seconds of a step: as measured at the sizes timed, between them on straight lines, beyond by a + b·B."""
         if not self.sizes[0] <= batch_size <= self.sizes[-1]:
-            return self.overhead + self.per_sample * batch_size
+            return self.line(batch_size)
         return float(np.interp(batch_size, self.sizes, self.medians))
 
     @property
@@ -47,7 +51,7 @@ class StepCost:
 
     def bend(self, batch_size: float) -> float:
         """How many times what the line says a step of this size takes, as measured; 1 beyond the sizes timed."""
-        line = self.overhead + self.per_sample * batch_size
+        line = self.line(batch_size)
         return self.at(batch_size) / line if line > 0 else 1.0
 
     @property

@@ -15,6 +15,7 @@ from .rules import rule_in_words
 from .sweep import Found
 from .tradeoff import TradeOff, fit_tradeoff
 from .trainings import LATE, Training, Trainings
+from .tuning import Tuned
 
 
 def conclude(trainings: Trainings, found: Found, *, stopped: str, complete: bool, **about: Any) -> TrainResult:
@@ -59,30 +60,28 @@ def _runs(trainings: Trainings, found: Found, size: int, stopped: str) -> list[T
     runs = list(found.runs.get(size, []))
     if stopped != "budget" or (size in found.runs and not math.isfinite(found.tuned[size].rate)):
         return runs
-    plan, tuned, cut = found.plan, found.tuned.get(size), trainings.cut
+    plan, rate, cut = found.plan, found.tuned.get(size, Tuned()).rate, trainings.cut
     for seed in plan.run_seeds[len(runs) :]:
-        is_cut = size in found.runs and cut is not None and (cut.batch_size, cut.seed) == (size, seed)
-        missing = Training(
-            size, tuned.rate if tuned else math.nan, seed, found.target, plan.most(size), 0, why="budget"
-        )
-        runs.append(cut if is_cut and cut is not None else missing)
+        if size in found.runs and cut is not None and (cut.batch_size, cut.seed) == (size, seed):
+            runs.append(cut)
+        else:
+            runs.append(Training(size, rate, seed, found.target, plan.most(size), 0, why="budget"))
     return runs
 
 
 def _row(found: Found, size: int, runs: list[Training], fit: TradeOff, cost: StepCost | None) -> AtBatchSize:
-    plan, tuned = found.plan, found.tuned.get(size)
-    rate = tuned.rate if tuned else math.nan
+    plan, tuned = found.plan, found.tuned.get(size, Tuned())
     timing = found.timings.get(size)
     latency = timing.median if timing else (cost.at(size) if cost else math.nan)
     steps = _median([run.steps for run in runs if run.why != "budget"])
     return AtBatchSize(
         batch_size=size,
-        rate=rate,
+        rate=tuned.rate,
         rule=rule_in_words(plan.rule, found.base.rate, plan.middle),
-        sum_rate=rate / size if plan.sums else math.nan,
+        sum_rate=tuned.rate / size if plan.sums else math.nan,
         latency=latency,
         spread=timing.spread if timing else math.nan,
-        rates=tuned.rates if tuned else {},
+        rates=tuned.rates,
         runs=runs,
         steps=steps,
         samples=steps * size,

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import BenchError
 from ..problem.sizes import check_sizes, powers_of_two
+from ..runs.target import check_target
 from .rules import RULES
 
 LARGEST = 2048  # of the batch sizes that are taken where none are named
@@ -74,8 +75,7 @@ class Plan:
             raise BenchError(f"seeds={seeds!r}: give the number of trainings for each batch size, 1 or more")
         if not plan.max_epochs > 0 or not math.isfinite(plan.max_epochs):
             raise BenchError(f"max_epochs={plan.max_epochs!r}: give the passes over the data after which to stop")
-        if plan.target is not None and not math.isfinite(plan.target):
-            raise BenchError(f"target_loss={plan.target!r}: give a mean loss a sample, or None")
+        check_target(plan.target)
         return plan
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -187,35 +187,22 @@ def _first(result: TrainResult) -> str:
 
 
 def _table(result: TrainResult) -> list[str]:
-    with_sums = any(math.isfinite(row.sum_rate) for row in result.sizes)
-    head = [
-        "batch size",
-        "rate",
-        *(["rate of a sum"] if with_sums else []),
-        "steps",
-        "samples",
-        "seconds",
-        "test loss",
-        "",
-    ]
-    rows = [head]
-    for row in result.sizes:
-        numbers = [
-            row.rate,
-            *([row.sum_rate] if with_sums else []),
-            row.steps,
-            row.samples,
-            row.seconds,
-            row.test_loss,
-        ]
-        rows.append([str(row.batch_size), *map(number, numbers), "; ".join(filter(None, [regime(row), remark(row)]))])
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return [_line(row, widths) for row in rows]
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    *numbers, words = cells
-    return "  ".join([*(cell.rjust(width) for cell, width in zip(numbers, widths)), words]).rstrip()
+    rows = result.sizes
+    columns = {
+        "batch size": [str(row.batch_size) for row in rows],
+        "rate": [number(row.rate) for row in rows],
+        "rate of a sum": [number(row.sum_rate) for row in rows],
+        "steps": [number(row.steps) for row in rows],
+        "samples": [number(row.samples) for row in rows],
+        "seconds": [number(row.seconds) for row in rows],
+        "test loss": [number(row.test_loss) for row in rows],
+    }
+    if not any(math.isfinite(row.sum_rate) for row in rows):
+        del columns["rate of a sum"]
+    widths = [max(map(len, [heading, *cells])) for heading, cells in columns.items()]
+    words = ["", *("; ".join(filter(None, [regime(row), remark(row)])) for row in rows)]
+    lines = zip([columns.keys(), *zip(*columns.values())], words)
+    return ["  ".join([*map(str.rjust, cells, widths), word]).rstrip() for cells, word in lines]
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -6,6 +6,7 @@ the beginning, where each training that had finished is remembered rather than r
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Callable
@@ -53,7 +54,7 @@ class Found:
     plan: Plan
     first_loss: float
     target: float = math.nan
-    base: Tuned = field(default_factory=lambda: Tuned(math.nan, math.nan))
+    base: Tuned = field(default_factory=Tuned)
     timings: dict[int, Timing] = field(default_factory=dict)
     tuned: dict[int, Tuned] = field(default_factory=dict)
     runs: dict[int, list[Training]] = field(default_factory=dict)
@@ -107,16 +108,17 @@ def sweep(
         tell(f"training with batches of {size}", done / len(plan.order))
         _rate(trainings, found, size)
         _runs(trainings, found, size)
-        if found.noise is None and _finished(found, size):
+        finished = [run for run in found.runs[size] if not run.why]
+        if found.noise is None and finished:
             tell("measuring the noise along a training", (done + 0.9) / len(plan.order))
-            found.noise = _noise(trainings, found, size)
+            found.noise = _noise(trainings, finished[0])
             keep()
 
 
 def _timed(trainings: Trainings, plan: Plan, clock: Clock, budget: Budget) -> dict[int, Timing]:
     """Steps of the batch sizes in turn: of the smallest and the next, and of larger ones as far as there is time."""
     learner = trainings.start(plan.middle, TIMING_RATE, plan.seed)
-    own = Budget(min(TIMING_SECONDS, TIMING_SHARE * budget.seconds, budget.left), clock.wall)
+    own = budget.part(min(TIMING_SECONDS, TIMING_SHARE * budget.seconds))
     contenders: dict[int, Callable[[], None]] = {}
     last, took = 0, 0.0
     for size in plan.batch_sizes:
@@ -131,7 +133,7 @@ def _base(trainings: Trainings, found: Found) -> bool:
     """A first rate, the target where none was given, and the rate that a rule starts from; says if there is one."""
     plan = found.plan
     climb = first_rate(trainings, plan)
-    found.base = Tuned(climb.best, math.nan)
+    found.base = Tuned(climb.best)
     if not math.isfinite(climb.best):
         found.reason = none_works(climb.costs)
         return False
@@ -189,17 +191,12 @@ def _runs(trainings: Trainings, found: Found, size: int) -> None:
         tuned.steps = statistics.median(steps) if steps else math.nan
 
 
-def _finished(found: Found, size: int) -> bool:
-    return any(not run.why for run in found.runs[size])
-
-
-def _noise(trainings: Trainings, found: Found, size: int) -> NoiseAlong:
+def _noise(trainings: Trainings, run: Training) -> NoiseAlong:
     """Train once more as before, and take the gradients apart at some moments.
 
     Not one of the trainings that are reported: a look at the gradients draws random numbers for dropout.
     """
-    run = next(run for run in found.runs[size] if not run.why)
-    along = NoiseAlong(size, run.rate, run.seed, [], math.nan, "")
+    along = NoiseAlong(run.batch_size, run.rate, run.seed, [], math.nan, "")
 
     def look(learner: Learner, taken: int, loss: float) -> None:
         if not math.isfinite(loss):
@@ -213,12 +210,11 @@ def _noise(trainings: Trainings, found: Found, size: int) -> NoiseAlong:
             raise
         along.checkpoints.append(Checkpoint(taken, loss, noise.trace, noise.signal))
 
-    asked = Training(size, run.rate, run.seed, found.target, run.most, max(1, -(-run.taken // CHECKPOINTS)))
     try:
-        trainings.watch(asked, look)
+        trainings.watch(dataclasses.replace(run, every=max(1, -(-run.taken // CHECKPOINTS))), look)
     except SampleCouplingError:
         return along
-    along.value = weighted_noise(along.checkpoints, size)
+    along.value = weighted_noise(along.checkpoints, run.batch_size)
     if math.isnan(along.value):
         along.reason = "at no checkpoint the mean gradient stood out of its noise"
     return along

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...optim import SGD
 from ..errors import BenchError, needed
-from ..problem import TIMING_RATE, Problem, Run
+from ..problem import TIMING_RATE, Run
 from ..progress import Tell, silent
 from ..session import session
 from ..timing.clock import Budget, Clock
@@ -113,7 +113,7 @@ def train(
             seed=seed,
             max_epochs=max_epochs,
             gradual=problem.gradual,
-            sums=_is_sgd(problem, seed),
+            sums=problem.sums,
         )
         return train_with(
             functools.partial(Run, problem),
@@ -126,7 +126,7 @@ def train(
             budget=now.budget,
             resume=before,
             save=keep,
-            tell=tell,
+            tell=tell or silent,
         )
 
 
@@ -134,34 +134,30 @@ def train_with(
     start: Start,
     plan: Plan,
     *,
-    problem: dict[str, Any],
-    settings: dict[str, Any],
-    environment: dict[str, Any],
-    notes: list[str],
     clock: Clock,
     budget: Budget,
     resume: TrainResult | None = None,
     save: Save | None = None,
-    tell: Tell | None = None,
+    tell: Tell = silent,
+    **about: Any,
 ) -> TrainResult:
     """What `train` does, with anything that can be trained.
 
     Args:
         start: begins a training: batch size, rate, seed. The same three give the same training.
         plan: what is to be trained.
-        problem, settings, environment, notes: see `Result`; the options of the plan are added to the settings.
         clock, budget, resume, tell: see `train`.
         save: called with the result so far after each training that finishes.
+        about: problem, settings, environment and notes of a `Result`; the plan's options are added to the settings.
     """
-    settings = {**_settings(plan), **settings}
+    about["settings"] = {**_settings(plan), **about["settings"]}
     first_loss = start(plan.middle, TIMING_RATE, plan.seed).loss()
     found = Found(plan, first_loss)
     if resume is not None:
-        check_same(resume, problem, settings, first_loss)
+        check_same(resume, about["problem"], about["settings"], first_loss)
         found.noise = resume.noise if resume.noise.batch_size else None
-        if resume.environment == environment:
+        if resume.environment == about["environment"]:
             found.timings = {size: Timing(seconds) for size, seconds in resume.timings.items()}
-    about: dict[str, Any] = {"problem": problem, "settings": settings, "environment": environment, "notes": notes}
 
     def keep() -> None:
         if save is not None:
@@ -170,7 +166,7 @@ def train_with(
     trainings = Trainings(start, budget, resume.trainings if resume is not None else (), keep)
     stopped = ""
     try:
-        sweep(trainings, found, clock=clock, budget=budget, tell=tell or silent, keep=keep)
+        sweep(trainings, found, clock=clock, budget=budget, tell=tell, keep=keep)
     except KeyboardInterrupt:
         stopped = "interrupt"
     except OutOfTime:
@@ -207,8 +203,3 @@ def _kept(resume: TrainResult | None, save: str | Path | Save | None) -> tuple[T
         result.save(save)
 
     return resume, keep
-
-
-def _is_sgd(problem: Problem, seed: int) -> bool:
-    """Whether a rate divided by the batch size does to a sum what the rate does to a mean."""
-    return type(problem.optimizer(list(problem.make(seed).parameters()), lr=TIMING_RATE)) is SGD

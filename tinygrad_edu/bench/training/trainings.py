@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -100,21 +101,19 @@ class Trainings:
     def watch(self, asked: Training, look: Callable[[Learner, int, float], None]) -> None:
         """Run a training with somebody looking on: at the learner, the steps taken and the loss."""
         self.check_time()
-        learner = self.start(asked.batch_size, asked.rate, asked.seed)
-        bounded = _Bounded(learner, self._budget)
-        target = -math.inf if asked.target is None else asked.target
-        until(bounded, target, most=asked.most, every=asked.every, look=lambda taken, loss: look(learner, taken, loss))
+        self._run(asked, look)
 
     def check_time(self) -> None:
         """Raise `OutOfTime` if the budget is spent."""
         if not self._budget.left:
             raise OutOfTime
 
-    def _run(self, asked: Training) -> Training:
-        bounded = _Bounded(self.start(asked.batch_size, asked.rate, asked.seed), self._budget)
+    def _run(self, asked: Training, look: Callable[[Learner, int, float], None] = lambda *_: None) -> Training:
+        learner = self.start(asked.batch_size, asked.rate, asked.seed)
+        bounded = _Bounded(learner, self._budget)
         target = -math.inf if asked.target is None else asked.target
         try:
-            end = until(bounded, target, most=asked.most, every=asked.every)
+            end = until(bounded, target, most=asked.most, every=asked.every, look=functools.partial(look, learner))
         except OutOfTime:
             self.cut = Training(*asked.key, taken=bounded.taken, why="budget")
             raise

@@ -22,13 +22,13 @@ class Tuned:
     """What a search for a rate found.
 
     Attributes:
-        rate: the best one; NaN if all diverged.
+        rate: the best one; NaN if all diverged, or there was no search.
         steps: to the target, mean over the seeds for tuning; NaN if no rate got there.
         rates: the steps by rate; NaN where a training failed, or was given up as a loser.
     """
 
-    rate: float
-    steps: float
+    rate: float = math.nan
+    steps: float = math.nan
     rates: dict[float, float] = field(default_factory=dict)
 
 

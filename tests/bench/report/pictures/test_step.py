@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("matplotlib")
 
 from tinygrad_edu.bench.report.pictures.step import Steps, latency, memory, points, throughput
+from tinygrad_edu.bench.timing.memory import Memory
 
 SIZES, MEDIANS = [1, 16, 256, 4096], [1e-4, 1.2e-4, 4e-4, 5e-3]
 STEPS = Steps(SIZES, MEDIANS, [m * 0.95 for m in MEDIANS], [m * 1.1 for m in MEDIANS], 1e-4, 1e-6)
@@ -54,7 +55,7 @@ def test_without_a_line_there_are_points_alone(make: object) -> None:
 
 
 def test_memory_says_what_fits() -> None:
-    picture = memory([1, 64], [2e6, 8e6], 1.9e6, 95e3, 8e9, 84000.0)
+    picture = memory(Memory([1, 64], [2e6, 8e6], 1.9e6, 95e3, 8e9, 84000))
     assert "up to 84,000 samples should fit" in picture.caption
     assert "limit 7.45 GiB" in picture.svg()
     assert "7.63 MiB at 64" in picture.alternative
@@ -62,6 +63,6 @@ def test_memory_says_what_fits() -> None:
 
 def test_memory_without_a_line_and_a_limit() -> None:
     nan = math.nan
-    picture = memory([1, 64], [2e6, 8e6], nan, nan, nan, nan)
+    picture = memory(Memory([1, 64], [2e6, 8e6], nan, nan, nan, None))
     assert "nan" not in (picture.svg() + picture.caption).lower()
     assert "limit" not in picture.svg()

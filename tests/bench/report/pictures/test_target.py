@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from tinygrad_edu.bench.advice.noise import Checkpoint
 from tinygrad_edu.bench.report.pictures import target
 from tinygrad_edu.bench.report.pictures.target import Tried
 
@@ -46,9 +47,16 @@ def test_nothing_reached_is_no_picture() -> None:
     assert target.to_target([], [], NAN, NAN) is None
 
 
+def along(steps: list[int], smoothed: list[float], alone: list[float]) -> list[Checkpoint]:
+    """Checkpoints with these noise scales."""
+    found = [Checkpoint(step, 1.0, one, 1.0, mean) for step, mean, one in zip(steps, smoothed, alone, strict=True)]
+    assert [mark.alone for mark in found] == pytest.approx(alone, nan_ok=True)
+    return found
+
+
 def test_noise_with_its_levels() -> None:
     steps, smoothed = [0, 10, 20, 30], [NAN, 20.0, 40.0, 90.0]
-    picture = target.noise(steps, smoothed, [30.0, NAN, 35.0, 1e9], 50.0, 128.0)
+    picture = target.noise(along(steps, smoothed, [30.0, NAN, 35.0, 1e9]), 50.0, 128.0)
     assert picture is not None
     assert ">N = 50<" in picture.svg()
     assert ">batch size 128<" in picture.svg()
@@ -58,14 +66,14 @@ def test_noise_with_its_levels() -> None:
 
 @pytest.mark.parametrize(("size", "said"), [(8.0, "smaller than"), (45.0, "about as large as"), (500.0, "larger than")])
 def test_noise_is_compared_with_the_batch_size(size: float, said: str) -> None:
-    picture = target.noise([0, 10], [40.0, 60.0], [NAN, NAN], 50.0, size)
+    picture = target.noise(along([0, 10], [40.0, 60.0], [NAN, NAN]), 50.0, size)
     assert picture is not None
     assert said in picture.caption
 
 
 def test_noise_that_was_never_usable_is_no_picture() -> None:
-    assert target.noise([0, 10], [NAN, NAN], [3.0, 4.0], 50.0, 128.0) is None
-    assert target.noise([], [], [], NAN, NAN) is None
+    assert target.noise(along([0, 10], [NAN, NAN], [3.0, 4.0]), 50.0, 128.0) is None
+    assert target.noise([], NAN, NAN) is None
 
 
 def test_rates_that_failed_are_marked() -> None:
@@ -120,7 +128,7 @@ def test_a_difference_within_that_of_the_seeds_says_nothing(last: list[float], s
 
 
 def test_levels_that_are_close_have_their_words_on_either_side() -> None:
-    picture = target.noise([0, 10, 20, 30], [10.0, 20.0, 40.0, 60.0], [NAN] * 4, 50.0, 60.0)
+    picture = target.noise(along([0, 10, 20, 30], [10.0, 20.0, 40.0, 60.0], [NAN] * 4), 50.0, 60.0)
     assert picture is not None
     heights = {
         words: float(y) for y, words in re.findall(r'y="([\d.]+)">(N = 50|batch size 60)<', picture.svg(wide=True))

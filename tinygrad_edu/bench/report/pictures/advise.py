@@ -20,7 +20,7 @@ def pictures(advice: Advice) -> list[Picture]:
     if advice.step_cost is not None and advice.step_cost.sizes:
         steps = _steps(advice.step_cost)
         found += [throughput(steps), latency(steps)]
-    found.append(target.noise_along(advice.checkpoints, _or_nan(advice.noise), _or_nan(advice.batch_size)))
+    found.append(target.noise(advice.checkpoints, _or_nan(advice.noise), _or_nan(advice.batch_size)))
     found += _trends(advice)
     return [picture for picture in found if picture is not None]
 
@@ -111,7 +111,7 @@ def _curve(advice: Advice) -> tuple[list[float], list[float], str] | None:
         return None
 
     def shape(size: float) -> float:
-        return (cost.overhead + cost.per_sample * size) * (1 + scale / size)
+        return cost.line(size) * (1 + scale / size)
 
     raced = [lane for lane in advice.race if math.isfinite(lane.seconds) and lane.seconds > 0]
     ends = [*cost.sizes, *(lane.batch_size for lane in advice.race), advice.low or 1, advice.high or 1]

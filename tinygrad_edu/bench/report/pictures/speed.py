@@ -14,19 +14,12 @@ from ..colours import ACCENT, SECOND, THIRD
 from ..picture import Picture
 from .step import Steps, latency, memory, throughput
 
-# The parts of a step in the order in which they are done, with what tells them apart.
-PARTS = (
-    ("loading", SECOND, 1.0),
-    ("forward", ACCENT, 0.5),
-    ("backward", ACCENT, 1.0),
-    ("optimizer", THIRD, 1.0),
-)
-
-WORDS = {
-    "loading": "drawing the batch",
-    "forward": "the forward pass",
-    "backward": "the backward pass",
-    "optimizer": "the optimizer's update",
+# The parts of a step in the order in which they are done, in words, and with what tells them apart.
+PARTS = {
+    "loading": ("drawing the batch", SECOND, 1.0),
+    "forward": ("the forward pass", ACCENT, 0.5),
+    "backward": ("the backward pass", ACCENT, 1.0),
+    "optimizer": ("the optimizer's update", THIRD, 1.0),
 }
 
 
@@ -36,7 +29,8 @@ def pictures(result: SpeedResult) -> list[Picture]:
     if result.rows:
         steps = steps_of(result)
         found += [throughput(steps), latency(steps), _split(result.rows)]
-    found.append(_memory(result))
+    if result.memory is not None and result.memory.batch_sizes:
+        found.append(memory(result.memory))
     return [picture for picture in found if picture is not None]
 
 
@@ -60,18 +54,18 @@ def _split(rows: Sequence[SpeedRow]) -> Picture | None:
     known = [row for row in rows if not math.isnan(row.loading) and row.latency.median > 0]
     if not known:
         return None
-    shares = {name: [getattr(row, name) / row.latency.median for row in known] for name, _, _ in PARTS}
+    shares = {name: [getattr(row, name) / row.latency.median for row in known] for name in PARTS}
 
     def draw(canvas: Canvas) -> None:
         places = list(range(len(known)))
         canvas.linear(0.0, 1.0, lambda share: f"{share:.0%}")
         canvas.label("samples in a batch", "share of a step")
         below = [0.0] * len(known)
-        for name, color, alpha in PARTS:
+        for name, (_, color, alpha) in PARTS.items():
             canvas.axes.bar(places, shares[name], 0.62, below, color=color, alpha=alpha, label=name, linewidth=0)
             below = [low + share for low, share in zip(below, shares[name], strict=True)]
         every = -(-len(known) // (14 if canvas.wide else 9))
-        canvas.names(places[::every], [batch(row.batch_size) for row in known[::every]])
+        canvas.ticks("x", places[::every], [batch(row.batch_size) for row in known[::every]])
         canvas.key()
 
     largest = {name: max(values) for name, values in shares.items()}
@@ -80,20 +74,12 @@ def _split(rows: Sequence[SpeedRow]) -> Picture | None:
     else:
         name = max(shares, key=lambda name: sum(shares[name]))
         caption = (
-            f"The largest part of a step is {WORDS[name]}; drawing the batch takes at most "
+            f"The largest part of a step is {PARTS[name][0]}; drawing the batch takes at most "
             f"{percent(largest['loading'])} of it."
         )
     parts = [
-        f"{batch(row.batch_size)}: " + ", ".join(f"{name} {percent(shares[name][place])}" for name, _, _ in PARTS)
+        f"{batch(row.batch_size)}: " + ", ".join(f"{name} {percent(shares[name][place])}" for name in PARTS)
         for place, row in enumerate(known)
     ]
     alternative = f"Shares of a step by batch size. {'; '.join(parts)}."
     return Picture("split", "Where the time goes", caption, alternative, draw)
-
-
-def _memory(result: SpeedResult) -> Picture | None:
-    found = result.memory
-    if found is None or not found.batch_sizes:
-        return None
-    largest = math.nan if found.largest is None or found.largest < 1 else float(found.largest)
-    return memory(found.batch_sizes, found.peaks, found.base, found.per_sample, found.limit, largest)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...timing.memory import Memory
 from ...units import about, amount, batch, bytes_, seconds, short
 from ..canvas import Canvas
 from ..colours import ACCENT, SECOND, SOFT
@@ -107,7 +108,7 @@ def throughput(steps: Steps) -> Picture:
         if math.isfinite(top):
             canvas.level(top, f"at most {about(top)}")
         if min(steps.sizes) < steps.knee < max(steps.sizes):
-            canvas.axes.axvline(steps.knee, color=SOFT, linewidth=1.0, dashes=(3, 3), zorder=1)
+            canvas.upright(steps.knee)
             height = 1 / (2 * steps.per_sample)
             canvas.say(steps.knee, height, f"knee {batch(steps.knee)}", ACCENT, xytext=(7, -4), ha="left", va="top")
         canvas.key()
@@ -123,36 +124,26 @@ def throughput(steps: Steps) -> Picture:
     return Picture("throughput", "Throughput", caption, f"Samples a second by batch size: {measured}.", draw)
 
 
-def memory(
-    sizes: Sequence[int], peaks: Sequence[float], fixed: float, per_sample: float, limit: float, largest: float
-) -> Picture:
-    """Peak memory of a step with its line, and where that line meets a limit.
-
-    Args:
-        sizes: batch sizes that were measured.
-        peaks: bytes.
-        fixed: bytes of the line at size 0; NaN without a line.
-        per_sample: bytes a sample of the line.
-        limit: bytes that are there; NaN if unknown.
-        largest: the largest batch that is predicted to fit; NaN if unknown.
-    """
-    ends = [*sizes, largest] if math.isfinite(largest) else list(sizes)
+def memory(found: Memory) -> Picture:
+    """Peak memory of a step with its line, and where that line meets a limit."""
+    sizes, limit = found.batch_sizes, found.limit
+    ends = [*sizes, found.largest] if found.largest else sizes
 
     def draw(canvas: Canvas) -> None:
         canvas.sizes(ends, "peak memory of a step")
-        canvas.logarithmic([*peaks, *([limit * 1.4] if math.isfinite(limit) else [])], bytes_, base=2)
-        if math.isfinite(fixed):
+        canvas.logarithmic([*found.peaks, *([limit * 1.4] if math.isfinite(limit) else [])], bytes_, base=2)
+        if math.isfinite(found.base):
             x = points(ends)
-            canvas.line(x, [max(fixed + per_sample * size, 1.0) for size in x], "predicted")
-        canvas.dots(sizes, peaks, "measured")
+            canvas.line(x, [max(found.base + found.per_sample * size, 1.0) for size in x], "predicted")
+        canvas.dots(sizes, found.peaks, "measured")
         if math.isfinite(limit):
             canvas.level(limit, f"limit {bytes_(limit)}")
         canvas.key()
 
-    if math.isfinite(per_sample):
-        caption = f"Each sample of a batch adds {bytes_(per_sample)} at the peak"
-        caption += f": up to {about(largest)} samples should fit." if math.isfinite(largest) else "."
+    if math.isfinite(found.per_sample):
+        caption = f"Each sample of a batch adds {bytes_(found.per_sample)} at the peak"
+        caption += f": up to {about(found.largest)} samples should fit." if found.largest else "."
     else:
         caption = "What a step needs at its peak."
-    measured = listed(sizes, [bytes_(value) for value in peaks])
+    measured = listed(sizes, [bytes_(value) for value in found.peaks])
     return Picture("memory", "Memory", caption, f"Peak memory of a step by batch size: {measured}.", draw)

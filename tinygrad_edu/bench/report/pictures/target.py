@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import variance
 
 from ...advice.noise import Checkpoint
+from ...training.tradeoff import SHARE
 from ...units import amount, batch, number, rate, short
 from ..canvas import Canvas
 from ..colours import ACCENT, PAPER, SECOND, SOFT, THIRD
@@ -15,16 +16,16 @@ from ..picture import Picture
 from .step import points
 
 LEFT, RIGHT = 0.02, 0.98  # ends of a picture
-SHARE = 4.0  # a regime ends where a training takes 1/SHARE more samples, or steps, than the fewest
 FLAT = 0.05  # a power of the batch size that one digit writes as 0.0
 
 
-def crosses(canvas: Canvas, x: Sequence[float], label: str = "not reached") -> None:
+def crosses(canvas: Canvas, x: Sequence[float]) -> None:
     """Marks at the top edge for what did not get there."""
     if x:
         across = canvas.axes.get_xaxis_transform()
+        high = [0.86] * len(x)
         canvas.axes.plot(
-            x, [0.86] * len(x), "x", color=SECOND, transform=across, markersize=6, markeredgewidth=1.6, label=label
+            x, high, "x", color=SECOND, transform=across, markersize=6, markeredgewidth=1.6, label="not reached"
         )
 
 
@@ -59,7 +60,7 @@ def to_target(
         both = [*y, *samples]
         canvas.logarithmic([*both, max(both) * (max(both) / min(both)) ** 0.16], short)
         if curve:
-            _regimes(canvas, sizes, noise_scale, interval)
+            _regimes(canvas, noise_scale, interval)
             grid = points(sizes)
             fitted = [least * (1 + noise_scale / size) for size in grid]
             canvas.line(grid, fitted)
@@ -87,9 +88,7 @@ def to_target(
     return Picture("steps", "Steps against samples", caption, f"To the target: {alternative}.", draw)
 
 
-def _regimes(
-    canvas: Canvas, sizes: Sequence[float], critical: float, interval: tuple[float, float] = (math.nan, math.nan)
-) -> None:
+def _regimes(canvas: Canvas, critical: float, interval: tuple[float, float]) -> None:
     """Perfect scaling, diminishing returns, plateau: shaded is what lies outside of the second."""
     left, right = canvas.axes.get_xlim()
     low, high = min(max(critical / SHARE, left), right), max(min(critical * SHARE, right), left)
@@ -106,22 +105,16 @@ def _regimes(
         canvas.upright(critical, batch(critical))
 
 
-def noise(
-    steps: Sequence[float],
-    smoothed: Sequence[float],
-    raw: Sequence[float],
-    scale: float,
-    batch_size: float,
-) -> Picture | None:
+def noise(checkpoints: Sequence[Checkpoint], scale: float, batch_size: float) -> Picture | None:
     """The noise scale along a training, against the batch size that is used.
 
     Args:
-        steps: of the checkpoints.
-        smoothed: the smoothed noise scale at each; NaN where it is not usable.
-        raw: the one of a checkpoint alone; NaN likewise.
-        scale: the one that was taken; NaN if none.
+        checkpoints: of the training.
+        scale: the noise scale that was taken; NaN if none.
         batch_size: to take; NaN if none.
     """
+    steps, smoothed = [mark.step for mark in checkpoints], [mark.smoothed for mark in checkpoints]
+    alone = [mark.alone for mark in checkpoints]
     usable = [value for value in smoothed if math.isfinite(value) and value > 0]
     if not usable:
         return None
@@ -131,7 +124,7 @@ def noise(
         canvas.label("steps", "noise scale, in samples")
         canvas.linear(0, max(steps) * 1.02, short, "x")
         canvas.logarithmic([*[value / 1.6 for value in usable], *usable, *levels], short)
-        canvas.dots(steps, raw, "a checkpoint alone", SOFT, markersize=4, markeredgewidth=0, alpha=0.55)
+        canvas.dots(steps, alone, "a checkpoint alone", SOFT, markersize=4, markeredgewidth=0, alpha=0.55)
         canvas.line(steps, smoothed, "smoothed")
         for level, name, color in ((scale, "N =", ACCENT), (batch_size, "batch size", SECOND)):
             if math.isfinite(level):
@@ -159,13 +152,6 @@ def noise(
         f"{number(max(usable))} and ends at {number(usable[-1])}."
     )
     return Picture("noise", "Noise along the training", caption, alternative, draw)
-
-
-def noise_along(checkpoints: Sequence[Checkpoint], scale: float, batch_size: float) -> Picture | None:
-    """`noise` of the checkpoints of a training."""
-    marks = [(mark.step, mark.smoothed, mark.alone) for mark in checkpoints]
-    steps, smoothed, raw = zip(*marks) if marks else ((), (), ())
-    return noise(steps, smoothed, raw, scale, batch_size)
 
 
 def _clear(steps: Sequence[float], values: Sequence[float], level: float, under: bool) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 
-from ...training.result import AtBatchSize, TrainResult
+from ...training.result import TrainResult
 from ...units import batch, number, seconds
 from ..canvas import Canvas
 from ..colours import SECOND, SOFT
@@ -21,7 +21,8 @@ def pictures(result: TrainResult) -> list[Picture]:
     steps = _steps(result)
     if steps.sizes:
         found += [throughput(steps), latency(steps)]
-    found += [_noise(result), _trade_off(result)]
+    best = math.nan if result.predicted.fastest is None else float(result.predicted.fastest)
+    found += [target.noise(result.noise.checkpoints, result.noise.value, best), _trade_off(result)]
     found.append(
         target.losses(
             [row.batch_size for row in rows],
@@ -37,14 +38,14 @@ def pictures(result: TrainResult) -> list[Picture]:
 def time_to_target(result: TrainResult) -> Picture | None:
     """Seconds to the target, with a dot for each seed, the medians, and what the fits make of them."""
     reached = [row for row in result.sizes if row.seconds > 0]
-    seeds = [(row.batch_size, value) for row in result.sizes for value in _seconds(row) if value > 0]
+    times = [(row.batch_size, run.steps * row.latency) for row in result.sizes for run in row.runs]
+    seeds = [(size, value) for size, value in times if value > 0]
     if not seeds:
         return None
     failed = [row.batch_size for row in result.sizes if row.runs and row not in reached]
     cost, fit, best = result.step_cost, result.fit, result.predicted.fastest
     grid = points([row.batch_size for row in result.sizes])
-    line = None if cost is None or not fit.usable else (cost.overhead, cost.per_sample)
-    curve = [(line[0] + line[1] * size) * fit.steps(size) for size in grid] if line is not None else []
+    curve = [cost.line(size) * fit.steps(size) for size in grid] if cost is not None and fit.usable else []
 
     def draw(canvas: Canvas) -> None:
         canvas.sizes(grid, f"time to a loss of {number(result.target_loss)}")
@@ -85,10 +86,6 @@ def _alternative(result: TrainResult) -> str:
     return f"{text} Not reached by most seeds with {', '.join(missing)}." if missing else text
 
 
-def _seconds(row: AtBatchSize) -> list[float]:
-    return [run.steps * row.latency for run in row.runs]
-
-
 def _steps(result: TrainResult) -> Steps:
     """The steps as they were timed, with their quartiles."""
     timed = {size: sorted(result.timings[size]) for size in sorted(result.timings) if result.timings[size]}
@@ -105,11 +102,6 @@ def _steps(result: TrainResult) -> Steps:
         math.nan if cost is None else cost.overhead,
         math.nan if cost is None else cost.per_sample,
     )
-
-
-def _noise(result: TrainResult) -> Picture | None:
-    best = result.predicted.fastest
-    return target.noise_along(result.noise.checkpoints, result.noise.value, math.nan if best is None else float(best))
 
 
 def _trade_off(result: TrainResult) -> Picture | None:

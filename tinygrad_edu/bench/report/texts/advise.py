@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from ...advice.advice import Advice
+from ...advice.race import Lane
 from ...units import amount, batch, number, percent, rate, seconds
 from ..table import Answer, Table
 from .noise import noise_table
@@ -52,7 +54,7 @@ def _steps(advice: Advice) -> Table:
             batch(size),
             seconds(median),
             percent(spread),
-            seconds(cost.overhead + cost.per_sample * size),
+            seconds(cost.line(size)),
             amount(size / median if median > 0 else math.nan),
         )
         for size, median, spread in zip(cost.sizes, cost.medians, cost.spreads)
@@ -65,31 +67,18 @@ def _steps(advice: Advice) -> Table:
 
 
 def _race(advice: Advice) -> Table:
-    headings = (
-        "batch size",
-        "learning rate",
-        "steps",
-        "samples",
-        "time to target",
-        "trainings",
-        "training loss",
-        "held-out loss",
-    )
-    rows = [
-        (
-            batch(lane.batch_size),
-            rate(lane.rate),
-            number(lane.steps) if math.isfinite(lane.steps) else "not reached",
-            amount(lane.steps * lane.batch_size),
-            seconds(lane.seconds),
-            number(lane.seeds),
-            number(lane.train_loss),
-            number(lane.test_loss),
-        )
-        for lane in advice.race
-    ]
     goal = "" if advice.target_loss is None else f" to a loss of {number(advice.target_loss)}"
-    return Table(f"Race{goal}", headings, rows, "Time: the steps times what a step of this size costs.")
+    columns: dict[str, Callable[[Lane], str]] = {
+        "batch size": lambda lane: batch(lane.batch_size),
+        "learning rate": lambda lane: rate(lane.rate),
+        "steps": lambda lane: number(lane.steps) if lane.finished else "not reached",
+        "samples": lambda lane: amount(lane.steps * lane.batch_size),
+        "time to target": lambda lane: seconds(lane.seconds),
+        "trainings": lambda lane: number(lane.seeds),
+        "training loss": lambda lane: number(lane.train_loss),
+        "held-out loss": lambda lane: number(lane.test_loss),
+    }
+    return Table.of(f"Race{goal}", advice.race, columns, "Time: the steps times what a step of this size costs.")
 
 
 def _rates(advice: Advice) -> Table:

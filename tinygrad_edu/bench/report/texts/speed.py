@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...latency.result import Latency, SpeedResult, SpeedRow, not_known
 from ...timing.intervals import Interval
+from ...timing.steps import PARTS
 from ...units import NOTHING, about, amount, batch, bytes_, number, percent, seconds
 from ..pictures.speed import steps_of
 from ..table import Answer, Table
@@ -80,31 +81,26 @@ def _memory_facts(result: SpeedResult) -> dict[str, str]:
 
 
 def _steps(result: SpeedResult) -> Table:
-    headings = ("batch size", "time of a step", "95 % interval", "spread", "samples a second", "rounds")
-    rows = [
-        (
-            batch(row.batch_size),
-            seconds(row.latency.median),
-            _between(row.latency),
-            percent(row.latency.spread),
-            amount(row.samples_per_second),
-            number(row.latency.rounds),
-        )
-        for row in result.rows
-    ]
+    columns: dict[str, Callable[[SpeedRow], str]] = {
+        "batch size": lambda row: batch(row.batch_size),
+        "time of a step": lambda row: seconds(row.latency.median),
+        "95 % interval": lambda row: _between(row.latency),
+        "spread": lambda row: percent(row.latency.spread),
+        "samples a second": lambda row: amount(row.samples_per_second),
+        "rounds": lambda row: number(row.latency.rounds),
+    }
     note = "Time: the median over the rounds. Spread: the interquartile range as a share of it."
     if result.control is not None:
         note += (
             f" A second training with batches of {batch(result.control.batch_size)}: {_ratio(result.control.ratio)} ×."
         )
-    return Table("Time of a step", headings, rows, note)
+    return Table.of("Time of a step", result.rows, columns, note)
 
 
 def _split(rows: Sequence[SpeedRow]) -> Table:
-    parts = ("loading", "forward", "backward", "optimizer")
     known = [row for row in rows if not math.isnan(row.loading)]
-    cells = [(batch(row.batch_size), *(seconds(getattr(row, part)) for part in parts)) for row in known]
-    return Table("Parts of a step", ("batch size", *parts), cells)
+    cells = [(batch(row.batch_size), *(seconds(getattr(row, part)) for part in PARTS)) for row in known]
+    return Table("Parts of a step", ("batch size", *PARTS), cells)
 
 
 def _norms(rows: Sequence[SpeedRow]) -> Table:
