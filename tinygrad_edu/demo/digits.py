@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -48,10 +47,6 @@ class Epoch:
     def accuracy(self) -> float:
         """The share of the test samples that are right."""
         return self.right / self.tested
-
-    def is_finite(self) -> bool:
-        """Whether the cost is a number."""
-        return math.isfinite(self.cost)
 
 
 class Training:
