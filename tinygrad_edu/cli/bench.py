@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from ..bench.problem.chosen import OPTIMIZERS, Chosen
 from ..bench.problem.sizes import parse_sizes
 from ..bench.results import Result
 from ..bench.timing.clock import Budget
+from .numbers import number
 
 WORDS = ("advise", "speed", "train", "report", "compare")
 
@@ -218,24 +220,8 @@ def _check_folder(folder: Path) -> None:
         raise BenchError(f"-o {folder}: nothing can be saved there: {error.strerror or error}") from error
 
 
-def _count(text: str) -> int:
-    value: int = _number(text, int, "a whole number from 1 on")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value: float = _number(text, float, "a number of seconds above 0")
-    return value
-
-
-def _number(text: str, kind: Callable[[str], Any], what: str) -> Any:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = 0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
-    return value
+_count = number(int, lambda value: value > 0, "a whole number from 1 on")
+_seconds = number(float, lambda value: 0 < value < math.inf, "a number of seconds above 0")
 
 
 def _sizes(text: str) -> list[int]:
