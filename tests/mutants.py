@@ -282,9 +282,7 @@ def _listed(file: str) -> set[tuple[str, str]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Put faults into files of the package, and run the tests beside them.")
-    parser.add_argument(
-        "files", nargs="*", metavar="FILE", help="such as optim/adam.py; default, all"
-    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="such as optim/adam.py; default, all")
     parser.add_argument("--jobs", type=int, default=2, help="how many mutants are tried at the same time")
     options = parser.parse_args()
     unknown = [file for file in options.files if file not in FILES]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import pytest
 from made import normal, parameter
 
@@ -33,6 +34,16 @@ def run(optimizer: optim.Optimizer, params: Iterable[Any], steps: int, first_see
         for j, p in enumerate(params):
             set_grad(p, 100 * (first_seed + i) + j)
         optimizer.step(**arguments)
+
+
+def walked(optimizer: optim.Optimizer, w: Any, gradients: Iterable[Any]) -> Any:
+    """Where a parameter is after a step with each of the gradients."""
+    positions = []
+    for g in gradients:
+        w.grad = g
+        optimizer.step()
+        positions.append(w.array.copy())
+    return np.array(positions)
 
 
 def with_rates(*rates: float) -> optim.Optimizer:

@@ -109,6 +109,15 @@ def test_files_are_what_they_were() -> None:
     assert importlib.import_module("tinygrad_edu.nn.linear") is nn.linear
 
 
+def test_a_file_shows_what_it_defines_and_a_package_what_it_has_gathered() -> None:
+    clipping = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters"]
+    assert dir(nn.utils) == clipping
+    assert {"zeros_", "calculate_gain"} < set(dir(nn.init))
+    assert not {"np", "draw", "T", "Tensor"} & set(dir(nn.init))
+    assert "Tensor" not in dir(data)
+    assert {"DataLoader", "default_collate"} < set(dir(data))
+
+
 def test_asking_whether_a_name_is_there_costs_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
     def search(name: str, known: object) -> str:
         raise AssertionError(f"names like {name!r} were looked for")

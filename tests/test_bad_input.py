@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made import normal
 
 import tinygrad_edu as tg
 from tinygrad_edu import data, nn, optim
 from tinygrad_edu.errors import DtypeError, GraphError, ShapeError, StateError
 from tinygrad_edu.nn import functional as F
 
-X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+X = normal(6, 4).astype(np.float32)
 Y = np.array([0, 1, 2, 0, 1, 2])
 
 

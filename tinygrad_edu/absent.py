@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 # PyTorch's names that are left out on purpose, and what to write.
@@ -131,8 +131,7 @@ def explain_names(module: str, *parts: str) -> None:
     """
     package: Any = sys.modules[module]
     if "__all__" not in vars(package):
-        own = [name for name, value in vars(package).items() if name[0] != "_" and not isinstance(value, ModuleType)]
-        package.__all__ = [*own, *parts]
+        package.__all__ = [*_own_names(package), *parts]
 
     def missing(name: str) -> Any:
         if name in parts:
@@ -144,6 +143,15 @@ def explain_names(module: str, *parts: str) -> None:
     for name, value in vars(package).items():
         if isinstance(value, ModuleType) and value.__name__ == f"{module}.{name}" and _class_of(package, name):
             value.__class__ = _File
+
+
+def _own_names(module: ModuleType) -> list[str]:
+    """What a package has gathered; what a file that is no package defines itself."""
+    names = {name: value for name, value in vars(module).items() if name[0] != "_"}
+    if hasattr(module, "__path__"):
+        return [name for name, value in names.items() if not isinstance(value, ModuleType)]
+    kinds = (type, FunctionType)
+    return [name for name, value in names.items() if isinstance(value, kinds) and value.__module__ == module.__name__]
 
 
 class _File(ModuleType):

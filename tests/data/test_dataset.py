@@ -2,13 +2,10 @@
 
 import numpy as np
 import pytest
+from made import rng
 
 import tinygrad_edu as tg
 from tinygrad_edu.data import ConcatDataset, Dataset, Subset, TensorDataset, random_split
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 class Squares(Dataset):

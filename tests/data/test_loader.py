@@ -5,6 +5,7 @@ from collections import OrderedDict, namedtuple
 
 import numpy as np
 import pytest
+from made import rng
 
 import tinygrad_edu as tg
 from tinygrad_edu.data import (
@@ -17,10 +18,6 @@ from tinygrad_edu.data import (
     default_collate,
     random_split,
 )
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 def pairs(size):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made import rng
 
 import tinygrad_edu as tg
 from tinygrad_edu.data import (
@@ -12,10 +13,6 @@ from tinygrad_edu.data import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 def test_sequential():

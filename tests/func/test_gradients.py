@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from curves import same, t
+from made import leaf
 
 import tinygrad_edu as tg
 
@@ -128,7 +129,7 @@ class TestNesting:
 
     def test_gradient_penalty(self):
         """The gradient by the input is itself differentiated by a weight that the function reads."""
-        w = tg.tensor([2.0, 3.0], dtype=tg.float64, requires_grad=True)
+        w = leaf(2.0, 3.0)
         gradient = tg.grad(lambda x: (w * x * x).sum())(t(1.0, 1.0))
         (gradient**2).backward()  # Σ 4 w² x²
         same(w.grad, [16.0, 24.0])
@@ -136,7 +137,7 @@ class TestNesting:
             assert not tg.grad(lambda x: (w * x * x).sum())(t(1.0, 1.0)).requires_grad
 
     def test_through_the_point(self):
-        x = tg.tensor([2.0], dtype=tg.float64, requires_grad=True)
+        x = leaf(2.0)
         tg.grad(lambda x: x**3)(x * 2).backward()  # 3 (2x)² by x
         same(x.grad, [48.0])
 

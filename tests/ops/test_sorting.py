@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from made import gradient
 
 import tinygrad_edu as tg
 
@@ -37,12 +38,6 @@ def test_topk_are_the_first_of_the_sorted(array, k, largest, axis):
     np.testing.assert_array_equal(np.sort(loose.values.numpy(), axis), np.sort(values.numpy(), axis))
     for places in (indices.numpy(), loose.indices.numpy()):
         assert np.all(np.diff(np.sort(places, axis), axis=axis) > 0), "a place was taken twice"
-
-
-def gradient(f, values):
-    x = tg.tensor(values, requires_grad=True)
-    f(x).backward()
-    return x.grad.tolist()
 
 
 def test_gradients_go_where_the_values_came_from():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made import leaf
 
 import tinygrad_edu as tg
 from tinygrad_edu.ops.special import approximate_erf, approximate_erfc
@@ -70,7 +71,7 @@ def test_any_number(x):
 
 
 def test_erf_and_its_derivative():
-    x = tg.tensor([0.0, 1.0, -30.0], dtype=tg.float64, requires_grad=True)
+    x = leaf(0.0, 1.0, -30.0)
     out = tg.erf(x)
     assert out.tolist() == pytest.approx([0.0, math.erf(1), -1.0], rel=1e-15)
     out.backward()

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from made import leaf
 
 import tinygrad_edu as tg
 from tinygrad_edu.optim import Adadelta
 
 
 def test_two_steps():
-    w = tg.tensor([0.0], requires_grad=True, dtype="float64")
+    w = leaf(0.0)
     optimizer = Adadelta([w], lr=1.0, rho=0.5, eps=0.25)
     squares = steps = position = 0.0
     for g in (1.0, 3.0):
@@ -27,7 +28,7 @@ def test_two_steps():
 @pytest.mark.parametrize("decay", [0.0, 0.25])
 @pytest.mark.parametrize("rho", [0.0, 0.75, 1.0])
 def test_every_step_is_that_of_the_formula(maximize, decay, rho):
-    w = tg.tensor([1.0, -2.0], requires_grad=True, dtype="float64")
+    w = leaf(1.0, -2.0)
     optimizer = Adadelta([w], lr=0.5, rho=rho, eps=0.125, weight_decay=decay, maximize=maximize)
     expected, squares, steps = w.array.copy(), 0.0, 0.0
     for g in ([3.0, -1.0], [0.5, 2.0], [-1.0, 0.25], [0.125, -4.0]):

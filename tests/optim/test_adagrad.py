@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from made import leaf
+from optimizers import walked
 
 import tinygrad_edu as tg
 from tinygrad_edu.optim import Adagrad
@@ -16,22 +18,16 @@ from tinygrad_edu.optim import Adagrad
     ],
 )
 def test_lengths_of_the_steps(options, steps):
-    w = tg.tensor([0.0], requires_grad=True, dtype="float64")
-    optimizer = Adagrad([w], lr=1.0, eps=0.0, **options)
-    lengths = []
-    for _ in steps:
-        before = w.item()
-        w.grad = [2.0]
-        optimizer.step()
-        lengths.append(before - w.item())
-    assert lengths == pytest.approx(steps, rel=1e-12)
+    w = leaf(0.0)
+    positions = walked(Adagrad([w], lr=1.0, eps=0.0, **options), w, [[2.0]] * len(steps))
+    assert -np.diff(positions[:, 0], prepend=0.0) == pytest.approx(steps, rel=1e-12)
 
 
 @pytest.mark.parametrize("maximize", [False, True])
 @pytest.mark.parametrize("decay", [0.0, 0.25])
 @pytest.mark.parametrize("start", [0.0, 2.0])
 def test_every_step_is_that_of_the_formula(maximize, decay, start):
-    w = tg.tensor([1.0, -2.0], requires_grad=True, dtype="float64")
+    w = leaf(1.0, -2.0)
     options = {"lr_decay": 0.25, "initial_accumulator_value": start, "weight_decay": decay, "maximize": maximize}
     optimizer = Adagrad([w], lr=0.5, eps=0.125, **options)
     expected, total = w.array.copy(), start

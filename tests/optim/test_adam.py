@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from made import leaf
+from optimizers import walked
 
 from tinygrad_edu.optim import Adam, AdamW
 
@@ -46,18 +47,6 @@ def test_amsgrad_does_not_forget_a_large_gradient():
     assert steps[True] < steps[False] / 2
 
 
-def walked(kind, gradients, **options):
-    """Where a parameter that starts at (1, -2) is after each of the gradients."""
-    w = leaf(1.0, -2.0)
-    optimizer = kind([w], **options)
-    positions = []
-    for g in gradients:
-        w.grad = g
-        optimizer.step()
-        positions.append(w.array.copy())
-    return np.array(positions)
-
-
 def by_the_formula(gradients, lr, betas, eps, decay, amsgrad=False, maximize=False, decoupled=False):
     w, m, v, largest = np.array([1.0, -2.0]), 0.0, 0.0, 0.0
     positions = []
@@ -86,7 +75,9 @@ GRADIENTS = [[3.0, -1.0], [0.5, 2.0], [-1.0, 0.25], [0.125, -4.0]]
 def test_every_step_is_that_of_the_formula(kind, amsgrad, maximize, decay):
     options = {"lr": 0.5, "betas": (0.75, 0.5), "eps": 0.125, "amsgrad": amsgrad, "maximize": maximize}
     expected = by_the_formula(GRADIENTS, 0.5, (0.75, 0.5), 0.125, decay, amsgrad, maximize, decoupled=kind is AdamW)
-    np.testing.assert_allclose(walked(kind, GRADIENTS, weight_decay=decay, **options), expected, rtol=1e-12)
+    w = leaf(1.0, -2.0)
+    positions = walked(kind([w], weight_decay=decay, **options), w, GRADIENTS)
+    np.testing.assert_allclose(positions, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(("kind", "decay"), [(Adam, 0.0), (AdamW, 1e-2)])

@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
-from made import parameter
+from made import normal, parameter
 from optimizers import every_kind, run, set_grad
 
 import tinygrad_edu as tg
@@ -86,7 +86,7 @@ def test_scalars_and_empty_parameters(make, shape):
 
 @every_kind
 def test_parameters_that_are_not_contiguous(make):
-    base = np.random.default_rng(0).normal(size=(6, 8))
+    base = normal(6, 8)
     turned = tg.from_numpy(base.copy().T).requires_grad_()
     strided = tg.from_numpy(base.copy()[::2, ::2]).requires_grad_()
     straight = [tg.tensor(np.ascontiguousarray(p.array), requires_grad=True) for p in (turned, strided)]

@@ -2,20 +2,11 @@
 
 import numpy as np
 import pytest
+from made import leaf
+from optimizers import walked
 
 import tinygrad_edu as tg
 from tinygrad_edu.optim import RMSprop
-
-
-def trajectory(gradients, **options):
-    w = tg.tensor([0.0], requires_grad=True, dtype="float64")
-    optimizer = RMSprop([w], lr=1.0, eps=0.0, **options)
-    positions = []
-    for g in gradients:
-        w.grad = [g]
-        optimizer.step()
-        positions.append(w.item())
-    return positions
 
 
 @pytest.mark.parametrize(
@@ -30,7 +21,9 @@ def trajectory(gradients, **options):
     ],
 )
 def test_positions(options, positions):
-    assert trajectory([3.0, 3.0], **options) == pytest.approx(positions, rel=1e-12)
+    w = leaf(0.0)
+    found = walked(RMSprop([w], lr=1.0, eps=0.0, **options), w, [[3.0]] * 2)
+    assert found[:, 0] == pytest.approx(positions, rel=1e-12)
 
 
 def test_options_switched_on_later_start_afresh():
@@ -48,7 +41,7 @@ def test_options_switched_on_later_start_afresh():
 @pytest.mark.parametrize("momentum", [0.0, 0.75])
 @pytest.mark.parametrize("centered", [False, True])
 def test_every_step_is_that_of_the_formula(maximize, decay, momentum, centered):
-    w = tg.tensor([1.0, -2.0], requires_grad=True, dtype="float64")
+    w = leaf(1.0, -2.0)
     options = {"weight_decay": decay, "momentum": momentum, "centered": centered, "maximize": maximize}
     optimizer = RMSprop([w], lr=0.5, alpha=0.75, eps=0.125, **options)
     expected, square, mean, buffer = w.array.copy(), 0.0, 0.0, 0.0

@@ -2,21 +2,11 @@
 
 import numpy as np
 import pytest
+from made import leaf
+from optimizers import walked
 
 import tinygrad_edu as tg
 from tinygrad_edu.optim import SGD
-
-
-def trajectory(steps, **options):
-    """Positions of a parameter that starts at 8 under the gradient 1."""
-    w = tg.tensor([8.0], requires_grad=True, dtype="float64")
-    optimizer = SGD([w], **options)
-    positions = []
-    for _ in range(steps):
-        w.grad = [1.0]
-        optimizer.step()
-        positions.append(w.item())
-    return positions
 
 
 @pytest.mark.parametrize(
@@ -31,7 +21,8 @@ def trajectory(steps, **options):
     ],
 )
 def test_positions(options, positions):
-    assert trajectory(3, lr=1.0, **options) == positions
+    w = leaf(8.0)
+    assert walked(SGD([w], lr=1.0, **options), w, [[1.0]] * 3)[:, 0].tolist() == positions
 
 
 def test_weight_decay_is_that_of_the_mean_loss():

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made import normal
 
 import tinygrad_edu as tg
 
 torch = pytest.importorskip("torch")
 
-X = np.random.default_rng(0).normal(size=(3, 4, 5))
-Y = np.random.default_rng(1).normal(size=(3, 4, 5))
+X = normal(3, 4, 5)
+Y = normal(3, 4, 5, seed=1)
 LONG = np.array([2, 0, 2, 1])
 PLACES = np.random.default_rng(2).integers(0, 3, (2, 3, 5))
 COLUMNS = np.stack([np.random.default_rng(i).permutation(5)[:3] for i in range(12)]).reshape(3, 4, 3)
@@ -82,7 +83,7 @@ def test_values_and_gradients(name: str) -> None:
     theirs = [torch.tensor(a, requires_grad=True) for a in (X, Y)]
     out, expected = case(tg, *ours), case(torch, *theirs)
     np.testing.assert_allclose(out.detach().numpy(), expected.detach().numpy(), rtol=0, atol=1e-12)
-    weights = np.random.default_rng(1).normal(size=out.shape)
+    weights = normal(*out.shape, seed=1)
     (out * weights).sum().backward()
     (expected * torch.tensor(weights)).sum().backward()
     for mine, other in zip(ours, theirs, strict=True):

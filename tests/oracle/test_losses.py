@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made import uniform
 
 import tinygrad_edu as tg
 
@@ -15,10 +16,6 @@ pytestmark = pytest.mark.oracle
 F = tg.nn.functional
 TF = torch.nn.functional
 REDUCTIONS = ["sum", "mean", "none"]
-
-
-def numbers(*shape: int, seed: int = 0, low: float = -2.0, high: float = 2.0) -> Any:
-    return np.random.default_rng(seed).uniform(low, high, shape)
 
 
 def both(name: str, arrays: list[Any], track: tuple[int, ...] = (0,), rtol: float = 1e-10, **options: Any) -> None:
@@ -31,7 +28,7 @@ def both(name: str, arrays: list[Any], track: tuple[int, ...] = (0,), rtol: floa
     assert result.shape == tuple(expected.shape)
     assert result.dtype == np.float64
     np.testing.assert_allclose(result.detach().numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-10)
-    seed = numbers(*result.shape, seed=99)
+    seed = uniform(*result.shape, seed=99)
     result.backward(seed)
     expected.backward(torch.tensor(seed))
     for i in track:
@@ -53,7 +50,7 @@ def both(name: str, arrays: list[Any], track: tuple[int, ...] = (0,), rtol: floa
     ],
 )
 def test_regression(name: str, options: dict[str, Any], shape: tuple[int, ...], reduction: str) -> None:
-    both(name, [numbers(*shape), numbers(*shape, seed=1)], track=(0, 1), reduction=reduction, **options)
+    both(name, [uniform(*shape), uniform(*shape, seed=1)], track=(0, 1), reduction=reduction, **options)
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -70,7 +67,7 @@ def test_cross_entropy(
         target = np.array(1)
     options: dict[str, Any] = {"weight": np.array([0.5, 2.0, 1.0, 0.1])} if weighted else {}
     options |= {"ignore_index": ignore_index, "label_smoothing": smoothing, "reduction": reduction}
-    both("cross_entropy", [numbers(*shape, high=9.0), target], **options)
+    both("cross_entropy", [uniform(*shape, high=9.0), target], **options)
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -80,11 +77,11 @@ def test_cross_entropy(
 def test_cross_entropy_of_probabilities(
     shape: tuple[int, ...], smoothing: float, weighted: bool, reduction: str
 ) -> None:
-    target = numbers(*shape, seed=5, low=0.0, high=1.0)
+    target = uniform(*shape, seed=5, low=0.0, high=1.0)
     options: dict[str, Any] = {"weight": np.array([0.5, 2.0, 1.0, 0.1])} if weighted else {}
     both(
         "cross_entropy",
-        [numbers(*shape), target],
+        [uniform(*shape), target],
         track=(0, 1),
         reduction=reduction,
         label_smoothing=smoothing,
@@ -102,7 +99,7 @@ def test_nll(shape: tuple[int, ...], ignore_index: int, weighted: bool, reductio
     options: dict[str, Any] = {"weight": np.array([0.5, 2.0, 1.0, 0.1])} if weighted else {}
     both(
         "nll_loss",
-        [numbers(*shape, low=-3.0, high=0.0), target],
+        [uniform(*shape, low=-3.0, high=0.0), target],
         ignore_index=ignore_index,
         reduction=reduction,
         **options,
@@ -112,8 +109,8 @@ def test_nll(shape: tuple[int, ...], ignore_index: int, weighted: bool, reductio
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_binary_cross_entropy(weighted: bool, reduction: str) -> None:
-    options: dict[str, Any] = {"weight": numbers(3, low=0.1, seed=7)} if weighted else {}
-    arrays = [numbers(4, 3, low=0.01, high=0.99), numbers(4, 3, seed=1, low=0.0, high=1.0)]
+    options: dict[str, Any] = {"weight": uniform(3, low=0.1, seed=7)} if weighted else {}
+    arrays = [uniform(4, 3, low=0.01, high=0.99), uniform(4, 3, seed=1, low=0.0, high=1.0)]
     both("binary_cross_entropy", arrays, track=(0, 1), reduction=reduction, **options)
 
 
@@ -126,9 +123,9 @@ def test_binary_cross_entropy_of_certain_answers() -> None:
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("pos", [False, True])
 def test_binary_cross_entropy_with_logits(pos: bool, weighted: bool, reduction: str) -> None:
-    options: dict[str, Any] = {"weight": numbers(4, 1, low=0.1, seed=7)} if weighted else {}
-    options |= {"pos_weight": numbers(3, low=0.1, seed=8)} if pos else {}
-    arrays = [numbers(4, 3, low=-40.0, high=40.0), numbers(4, 3, seed=1, low=0.0, high=1.0)]
+    options: dict[str, Any] = {"weight": uniform(4, 1, low=0.1, seed=7)} if weighted else {}
+    options |= {"pos_weight": uniform(3, low=0.1, seed=8)} if pos else {}
+    arrays = [uniform(4, 3, low=-40.0, high=40.0), uniform(4, 3, seed=1, low=0.0, high=1.0)]
     both("binary_cross_entropy_with_logits", arrays, track=(0, 1), reduction=reduction, **options)
 
 
@@ -136,13 +133,13 @@ def test_binary_cross_entropy_with_logits(pos: bool, weighted: bool, reduction: 
 @pytest.mark.parametrize("reduction", [*REDUCTIONS, "batchmean"])
 @pytest.mark.parametrize("log_target", [False, True])
 def test_kl_div(log_target: bool, reduction: str) -> None:
-    target = numbers(4, 3, seed=1, low=0.05, high=1.0)
-    arrays = [numbers(4, 3), np.log(target) if log_target else target]
+    target = uniform(4, 3, seed=1, low=0.05, high=1.0)
+    arrays = [uniform(4, 3), np.log(target) if log_target else target]
     both("kl_div", arrays, track=(0, 1), reduction=reduction, log_target=log_target)
 
 
 def test_kl_div_of_a_target_of_zero() -> None:
-    both("kl_div", [numbers(4), np.array([0.0, 0.5, 0.5, 0.0])], reduction="sum")
+    both("kl_div", [uniform(4), np.array([0.0, 0.5, 0.5, 0.0])], reduction="sum")
 
 
 @pytest.mark.filterwarnings("ignore:reduction:UserWarning")
@@ -162,9 +159,9 @@ def test_kl_div_of_a_target_of_zero() -> None:
 )
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_modules(name: str, options: dict[str, Any], input_range: tuple[float, float], reduction: str) -> None:
-    x = numbers(4, 3, low=input_range[0], high=input_range[1])
+    x = uniform(4, 3, low=input_range[0], high=input_range[1])
     classes = name in ("CrossEntropyLoss", "NLLLoss")
-    target = np.array([0, 2, 1, 1]) if classes else numbers(4, 3, seed=1, low=0.1, high=0.9)
+    target = np.array([0, 2, 1, 1]) if classes else uniform(4, 3, seed=1, low=0.1, high=0.9)
 
     def made(library: Any, tensor: Any) -> Any:
         lists = {k: tensor(np.array(v)) if isinstance(v, list) else v for k, v in options.items()}

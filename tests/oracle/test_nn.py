@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+from made import uniform
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
 
 torch = pytest.importorskip("torch")
+
 pytestmark = pytest.mark.oracle
 
-
-def numbers(*shape: int, seed: int = 0, low: float = -3.0, high: float = 3.0) -> Any:
-    return np.random.default_rng(seed).uniform(low, high, shape)
+numbers = partial(uniform, low=-3.0, high=3.0)
 
 
 def twins(name: str, *args: Any, **options: Any) -> tuple[Any, Any]:

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made import normal
 
 import tinygrad_edu as tg
 
 torch = pytest.importorskip("torch")
 
-X = np.random.default_rng(0).normal(size=(2, 3, 4))
+X = normal(2, 3, 4)
 
 CASES: dict[str, Callable[[Any, Any], Any]] = {
     "reshape": lambda t, x: x.reshape(4, -1),
@@ -78,7 +79,7 @@ def test_values_and_gradients(name: str) -> None:
     ours, theirs = tg.tensor(X, requires_grad=True), torch.tensor(X, requires_grad=True)
     out, expected = case(tg, ours), case(torch, theirs)
     np.testing.assert_allclose(out.detach().numpy(), expected.detach().numpy(), rtol=0, atol=1e-12)
-    weights = np.random.default_rng(1).normal(size=out.shape)
+    weights = normal(*out.shape, seed=1)
     (out * weights).sum().backward()
     (expected * torch.tensor(weights)).sum().backward()
     np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-10, atol=1e-12)

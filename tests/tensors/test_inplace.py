@@ -7,13 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made import leaf
 
 import tinygrad_edu as tg
-
-
-def leaf(*values: float) -> tg.Tensor:
-    return tg.tensor(list(values), dtype=tg.float64, requires_grad=True)
-
 
 # Constants: in memory
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from ..bench.problem.chosen import OPTIMIZERS, Chosen
 from ..bench.problem.sizes import parse_sizes
 from ..bench.results import Result
 from ..bench.timing.clock import Budget
+from .numbers import number
 
 WORDS = ("advise", "speed", "train", "report", "compare")
 
@@ -28,23 +30,8 @@ LEAST = 0.1  # of the budget that is left to a benchmark, however long the data 
 ANSWER, REGRESSION, USAGE, NO_ANSWER, INTERRUPTED = 0, 1, 2, 3, 130
 
 
-def _positive(kind: Callable[[str], Any], what: str) -> Callable[[str], Any]:
-    """A reader of finite numbers above 0."""
-
-    def read(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = 0
-        if not 0 < value < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
-        return value
-
-    return read
-
-
-_count = _positive(int, "a whole number from 1 on")
-_seconds = _positive(float, "a number of seconds above 0")
+_count = number(int, lambda value: value > 0, "a whole number from 1 on")
+_seconds = number(float, lambda value: 0 < value < math.inf, "a number of seconds above 0")
 
 
 def add_bench(commands: Any) -> None:

@@ -16,6 +16,7 @@ from .._version import __version__
 from ..demo.settings import BATCH_SIZE, EPOCHS, LEARNING_RATES, Settings
 from .bench import WORDS, add_bench, bench
 from .check import add_check, check
+from .numbers import number
 
 # What the demo imports, and the names under which it is installed.
 DEMO_NEEDS = {"rich": "rich", "sklearn": "scikit-learn"}
@@ -154,26 +155,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _whole(least: int) -> Callable[[str], int]:
-    """A reader of whole numbers that are at least `least`."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not allowed: give a whole number, {least} or larger")
-        return value
-
-    return read
+    return number(int, lambda value: value >= least, f"allowed: give a whole number, {least} or larger")
 
 
-def _rate(text: str) -> float:
-    """A learning rate: finite and larger than 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: give a number larger than 0, such as 0.01")
-    return value
+_rate = number(float, lambda value: 0.0 < value < math.inf, "allowed: give a number larger than 0, such as 0.01")

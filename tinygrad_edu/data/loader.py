@@ -12,9 +12,9 @@ from ..dtypes import get_default_dtype
 from ..engine.graph import TensorBase
 from ..engine.recording import make_tensor
 from ..errors import ShapeError, refuse_mask
-from ..ops.generator import AnyGenerator, numpys
+from ..ops.generator import AnyGenerator
 from .dataset import batch_reader
-from .sampler import BatchSampler, RandomSampler, SequentialSampler, is_count, require_count
+from .sampler import BatchSampler, RandomSampler, SequentialSampler, checked, is_count, require_count
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -107,8 +107,7 @@ class DataLoader:
         self.num_workers = num_workers
         self.pin_memory = pin_memory
         self.drop_last = drop_last
-        numpys(generator)  # an error now, not in the first loop
-        self.generator = generator
+        self.generator: AnyGenerator | None = checked(generator)
         self.sampler: Iterable[int]
         if sampler is not None:
             self.sampler = sampler

@@ -90,8 +90,7 @@ class RandomSampler(Sampler[int]):
             require_count("RandomSampler", "num_samples", num_samples)
         self.data_source = data_source
         self.replacement = replacement
-        numpys(generator)  # an error now, not in the first loop
-        self.generator = generator
+        self.generator: AnyGenerator | None = checked(generator)
         self._num_samples = num_samples
 
     @property
@@ -128,8 +127,7 @@ class SubsetRandomSampler(Sampler[int]):
 
     def __init__(self, indices: Sequence[int], generator: AnyGenerator | None = None) -> None:
         self.indices = indices
-        numpys(generator)  # an error now, not in the first loop
-        self.generator = generator
+        self.generator: AnyGenerator | None = checked(generator)
 
     def __iter__(self) -> Iterator[int]:
         return iter([self.indices[i] for i in permutation(len(self.indices), self.generator)])
@@ -183,8 +181,7 @@ class WeightedRandomSampler(Sampler[int]):
         self.weights = odds
         self.num_samples = num_samples
         self.replacement = replacement
-        numpys(generator)  # an error now, not in the first loop
-        self.generator = generator
+        self.generator: AnyGenerator | None = checked(generator)
 
     def __iter__(self) -> Iterator[int]:
         odds = self.weights / self.weights.sum()
@@ -226,6 +223,12 @@ class BatchSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         full, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
         return full + bool(rest and not self.drop_last)
+
+
+def checked(generator: AnyGenerator | None) -> AnyGenerator | None:
+    """`generator`, or an error: now, and not in the first loop."""
+    numpys(generator)
+    return generator
 
 
 def permutation(size: int, generator: AnyGenerator | None) -> list[int]:

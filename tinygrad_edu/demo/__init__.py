@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .settings import Settings
 
 __all__ = ["Diverged", "Settings", "run"]
@@ -24,7 +26,7 @@ def run(settings: Settings) -> None:
     screen.introduce(training)
     with screen.progress(settings.epochs) as report:
         for epoch in training.epochs():
-            if not epoch.is_finite():
+            if not math.isfinite(epoch.cost):
                 raise Diverged(
                     f"the cost became {epoch.cost:g} in epoch {epoch.number}: the steps are too large. "
                     f"Try a smaller --lr than {settings.rate:g} (the default for {settings.optimizer} "

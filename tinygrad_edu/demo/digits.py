@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..autograd.modes import no_grad
+from ..bench.problem.chosen import OPTIMIZERS
 from ..data import DataLoader, Subset, TensorDataset, random_split
 from ..dtypes import Array
-from ..nn import Dropout, Linear, Module, ReLU, Sequential
+from ..nn import Dropout, Linear, ReLU, Sequential
 from ..nn.functional import cross_entropy
 from ..ops.generator import manual_seed
-from ..optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from ..optim import Optimizer
 from ..tensors.creation import from_numpy
 from ..tensors.tensor import Tensor
 from .settings import Settings
@@ -24,15 +24,6 @@ CLASSES = 10
 HIDDEN = 256
 TEST_SAMPLES = 360  # every fifth
 NUDGED = 0.3  # the share of the images that are moved by a pixel while learning
-
-OPTIMIZERS: dict[str, Callable[[Module, float], Optimizer]] = {
-    "sgd": lambda model, lr: SGD(model.parameters(), lr=lr),
-    "momentum": lambda model, lr: SGD(model.parameters(), lr=lr, momentum=0.9),
-    "adam": lambda model, lr: Adam(model.parameters(), lr=lr),
-    "adamw": lambda model, lr: AdamW(model.parameters(), lr=lr),
-    "rmsprop": lambda model, lr: RMSprop(model.parameters(), lr=lr),
-    "adagrad": lambda model, lr: Adagrad(model.parameters(), lr=lr),
-}
 
 
 @dataclass(frozen=True)
@@ -48,10 +39,6 @@ class Epoch:
     def accuracy(self) -> float:
         """The share of the test samples that are right."""
         return self.right / self.tested
-
-    def is_finite(self) -> bool:
-        """Whether the cost is a number."""
-        return math.isfinite(self.cost)
 
 
 class Training:
@@ -78,7 +65,7 @@ class Training:
         self.test_images, self.test_digits = dataset[test.indices]
         self.loader = DataLoader(self.train, batch_size=settings.batch_size, shuffle=True)
         self.model = Sequential(Linear(SIDE * SIDE, HIDDEN), ReLU(), Dropout(0.25), Linear(HIDDEN, CLASSES))
-        self.optimizer = OPTIMIZERS[settings.optimizer](self.model, settings.rate)
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.model.parameters(), lr=settings.rate)
 
     def epochs(self) -> Iterator[Epoch]:
         """Train, and say after each epoch how it went."""

@@ -190,7 +190,22 @@ class ModuleList(_Numbered[Module]):
         raise NotImplementedError("ModuleList cannot be called: loop over its modules, or use Sequential")
 
 
-class ParameterList(_Numbered[Parameter]):
+class _OfParameters(Module):
+    """What ParameterList and ParameterDict share."""
+
+    _kind: Kind = "parameter"
+
+    def _add(self, name: str, part: Any) -> None:
+        if not isinstance(part, Tensor):
+            raise TypeError(f"{type(self).__name__} holds parameters, got {type(part).__name__} {part!r:.60}")
+        self.register_parameter(name, part if isinstance(part, Parameter) else Parameter(part))
+
+    def __repr__(self) -> str:
+        children = [(f"({name})", f"Parameter of shape {p.shape}, {p.dtype}") for name, p in self._members("parameter")]
+        return _tree_text(type(self).__name__, "", children)
+
+
+class ParameterList(_OfParameters, _Numbered[Parameter]):
     """A list of parameters that are found; a plain tensor in it becomes a Parameter.
 
     Args:
@@ -204,18 +219,10 @@ class ParameterList(_Numbered[Parameter]):
     2
     """
 
-    _kind: Kind = "parameter"
-
     def __init__(self, values: Iterable[Parameter | Tensor] | None = None) -> None:
         super().__init__()
         for value in values or ():
             self._add(str(len(self)), value)
-
-    def _add(self, name: str, part: Any) -> None:
-        self.register_parameter(name, _as_parameter(part, type(self).__name__))
-
-    def __repr__(self) -> str:
-        return _parameters_text(self)
 
 
 class _Named(Module, Generic[T]):
@@ -310,7 +317,7 @@ class ModuleDict(_Named[Module]):
         raise NotImplementedError("ModuleDict cannot be called: call one of its modules, module_dict[name](x)")
 
 
-class ParameterDict(_Named[Parameter]):
+class ParameterDict(_OfParameters, _Named[Parameter]):
     """A dictionary of parameters that are found; a plain tensor in it becomes a Parameter.
 
     Args:
@@ -329,26 +336,6 @@ class ParameterDict(_Named[Parameter]):
         super().__init__()
         if parameters is not None:
             self.update(parameters)
-
-    def _add(self, name: str, part: Any) -> None:
-        self.register_parameter(name, _as_parameter(part, "ParameterDict"))
-
-    def __repr__(self) -> str:
-        return _parameters_text(self)
-
-
-def _as_parameter(value: Any, where: str) -> Parameter:
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{where} holds parameters, got {type(value).__name__} {value!r:.60}")
-    return value if isinstance(value, Parameter) else Parameter(value)
-
-
-def _parameters_text(module: Module) -> str:
-    children = [
-        (f"({name})", f"Parameter of shape {value.shape}, {value.dtype}")
-        for name, value in module._members("parameter")
-    ]
-    return _tree_text(type(module).__name__, "", children)
 
 
 def _no_module(part: Any) -> str:

@@ -12,22 +12,6 @@ from ..errors import DtypeError, ShapeError
 from ..ops.generator import AnyGenerator, Generator, draw
 from ..tensors.tensor import Tensor
 
-__all__ = [
-    "calculate_gain",
-    "constant_",
-    "eye_",
-    "kaiming_normal_",
-    "kaiming_uniform_",
-    "normal_",
-    "ones_",
-    "orthogonal_",
-    "trunc_normal_",
-    "uniform_",
-    "xavier_normal_",
-    "xavier_uniform_",
-    "zeros_",
-]
-
 T = TypeVar("T", bound=Tensor)
 
 

@@ -54,12 +54,15 @@ class OpModule(Module):
 
 @dataclass_transform(eq_default=False)
 def module_of(function: Callable[..., Tensor]) -> Callable[[K], K]:
-    """A decorator: the fields of an `OpModule` are its options, and `function` is what it computes."""
+    """A decorator: the constructor's arguments are the options of an `OpModule`, and `function` is what it computes.
+
+    A module with fields has its constructor made of them; where an argument is no plain attribute, it writes its own.
+    """
 
     def finish(kind: K) -> K:
         dataclass(repr=False, eq=False)(kind)
         kind._function = staticmethod(function)
-        kind._options = [name for name in inspect.get_annotations(kind) if name != "inplace"]
+        kind._options = [name for name in inspect.signature(kind).parameters if name != "inplace"]
         return kind
 
     return finish

@@ -103,9 +103,7 @@ class CrossEntropyLoss(WeightedLoss):
     tensor(4.6052)
     """
 
-    weight: Tensor | None
     ignore_index: int
-    reduction: str
     label_smoothing: float
 
     def __init__(
@@ -180,9 +178,7 @@ class NLLLoss(WeightedLoss):
     tensor(2.)
     """
 
-    weight: Tensor | None
     ignore_index: int
-    reduction: str
 
     def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "sum") -> None:
         super().__init__(weight, ignore_index=ignore_index, reduction=reduction)

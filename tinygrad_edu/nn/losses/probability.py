@@ -72,9 +72,6 @@ class BCELoss(WeightedLoss):
     tensor(1.3863)
     """
 
-    weight: Tensor | None
-    reduction: str
-
     def __init__(self, weight: Tensor | None = None, *, reduction: str = "sum") -> None:
         super().__init__(weight, reduction=reduction)
 
@@ -136,8 +133,6 @@ class BCEWithLogitsLoss(WeightedLoss):
     tensor(0.6931)
     """
 
-    weight: Tensor | None
-    reduction: str
     pos_weight: Tensor | None
 
     def __init__(

@@ -77,11 +77,6 @@ class ModuleTree(Generic[M]):
             TypeError: if it is not a Parameter.
             KeyError: if the name is taken, empty or has a dot in it.
         """
-        if param is not None and not isinstance(param, Parameter):
-            raise TypeError(
-                f"register_parameter({name!r}) needs a Parameter or None, got {type(param).__name__}: "
-                "wrap a tensor in nn.Parameter(…)"
-            )
         self._register(name, "parameter", param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -102,8 +97,6 @@ class ModuleTree(Generic[M]):
         >>> m.scale, list(m.state_dict())
         (tensor([2.]), ['scale'])
         """
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"register_buffer({name!r}) needs a Tensor or None, got {type(tensor).__name__}")
         self._register(name, "buffer", tensor)
         if not persistent:
             self._transient.add(name)
@@ -115,8 +108,6 @@ class ModuleTree(Generic[M]):
             TypeError: if it is not a Module.
             KeyError: if the name is taken, empty or has a dot in it.
         """
-        if module is not None and not isinstance(module, ModuleTree):
-            raise TypeError(f"register_module({name!r}) needs a Module or None, got {type(module).__name__}")
         self._register(name, "module", module)
 
     def add_module(self, name: str, module: M | None) -> None:
@@ -125,6 +116,10 @@ class ModuleTree(Generic[M]):
 
     def _register(self, name: str, kind: Kind, value: Any) -> None:
         kinds = self._kinds
+        cls, wanted = _KINDS[kind]
+        if value is not None and not isinstance(value, cls):
+            hint = ": wrap a tensor in nn.Parameter(…)" if kind == "parameter" else ""
+            raise TypeError(f"register_{kind}({name!r}) needs {wanted}, got {type(value).__name__}{hint}")
         if not isinstance(name, str):
             raise TypeError(f"the name of a {kind} is a string, got {name!r}")
         if not name or "." in name:
@@ -273,6 +268,13 @@ class ModuleTree(Generic[M]):
         return members[name]
 
 
+_KINDS: dict[Kind, tuple[type, str]] = {
+    "parameter": (Parameter, "a Parameter or None"),
+    "buffer": (Tensor, "a Tensor or None"),
+    "module": (ModuleTree, "a Module or None"),
+}
+
+
 def _warn_of_lost(what: str, value: Any) -> None:
     """Warn of parts of a model that parameters() does not find, so that no optimizer will train them."""
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
@@ -290,14 +292,10 @@ def _require_assignable(module: ModuleTree[Any], name: str, kind: Kind, value: A
     """Raise if a plain `value` may not take the place of what is registered as `name`."""
     if value is None or (kind == "buffer" and isinstance(value, Tensor)):
         return
-    wants = {
-        "parameter": "a Parameter or None: wrap it in nn.Parameter(…), or change the numbers with .data = …",
-        "buffer": "a Tensor or None",
-        "module": "a Module or None",
-    }
+    hint = ": wrap it in nn.Parameter(…), or change the numbers with .data = …" if kind == "parameter" else ""
     given = foreign(value) or f"{'a plain' if isinstance(value, Tensor) else 'a'} {type(value).__name__}"
     text = (
-        f"{type(module).__name__}.{name} is a {kind}, and cannot be set to {given}; it takes {wants[kind]}. "
+        f"{type(module).__name__}.{name} is a {kind}, and cannot be set to {given}; it takes {_KINDS[kind][1]}{hint}. "
         f"To make {name!r} a plain attribute, first `del module.{name}`"
     )
     raise TypeError(text)
