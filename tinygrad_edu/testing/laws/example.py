@@ -15,11 +15,8 @@ from ...dtypes import Array
 from ...engine.graph import Leaf, array_of
 from ...engine.recording import make_tensor
 from ..differences.numeric import scale_of
-from ..recorded import same_values as same_values
 from ..subject import Subject, is_array, is_floating, or_zeros
 from ..whereabouts import index_text
-
-__all__ = ["LAWS", "Example", "Law", "NotApplicable", "law", "same_values", "when"]
 
 _EXACT = 1e-9  # how far off results may be that ought to be equal, relative to the largest of them
 
