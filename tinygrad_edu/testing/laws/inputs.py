@@ -14,7 +14,7 @@ from ...engine.graph import Leaf, array_of
 from ...engine.recording import make_tensor
 from ..dtype_drift import gradient_drift
 from ..recorded import same_values
-from ..subject import gradients_of, is_array, is_floating, or_zeros
+from ..subject import broadcasts_to, gradients_of, is_array, is_floating, or_zeros
 from .example import Example, NotApplicable, law, when
 
 _MOST = 8  # inputs, or pairs of them, to try one by one
@@ -55,11 +55,7 @@ def _expansions(example: Example) -> Iterator[tuple[int, tuple[int, ...]]]:
     for place in example.checked:
         own = example.arrays[place].shape
         for shape in shapes:
-            try:
-                fits = np.broadcast_shapes(own, shape) == shape != own
-            except ValueError:
-                continue
-            if fits:
+            if own != shape and broadcasts_to(own, shape):
                 yield place, shape
 
 
