@@ -1,4 +1,6 @@
-"""What is said of a name that is not here: the nearest one that is, or what to use in the place of PyTorch's."""
+"""What is said of a name that is not here: the nearest one that is, what to use in the place of PyTorch's, or what to
+install.
+"""
 
 from __future__ import annotations
 
@@ -144,6 +146,28 @@ def explain_names(module: str, *parts: str) -> None:
     for name, value in vars(package).items():
         if isinstance(value, ModuleType) and value.__name__ == f"{module}.{name}" and _class_of(package, name):
             value.__class__ = _File
+
+
+def installed(module: str, caller: str, extra: str) -> Any:
+    """A module that an extra of this package needs.
+
+    Args:
+        module: its full name.
+        caller: who needs it.
+        extra: what to install to have it.
+
+    Raises:
+        ImportError: if it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        name = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != name:
+            raise
+        raise ImportError(
+            f'{caller} needs {name}, which this Python does not have: pip install "tinygrad-edu[{extra}]"', name=name
+        ) from error
 
 
 class _File(ModuleType):

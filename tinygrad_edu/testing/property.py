@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from ..absent import installed
 from ..nn.module.module import Module
 from ..ops.generator import get_rng_state, manual_seed, set_rng_state
 from .checks import Options, examine, finish
@@ -249,15 +250,7 @@ def _settings(profile: str | None, max_examples: int | None) -> Any:
 
 
 def _hypothesis() -> Any:
-    try:
-        import hypothesis
-    except ImportError as error:
-        raise ImportError(
-            "gradient_property() needs hypothesis, which this Python does not have: "
-            'pip install "tinygrad-edu[testing]"',
-            name="hypothesis",
-        ) from error
-    return hypothesis
+    return installed("hypothesis", "gradient_property()", "testing")
 
 
 def _disguise(test: Any, function: Any, module: str, parameters: Sequence[inspect.Parameter]) -> None:
