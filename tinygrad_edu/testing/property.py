@@ -18,7 +18,7 @@ from .checks import Options, examine, finish
 from .laws.checking import check_laws, chosen_laws
 from .modules import subject_of
 from .profiles import PROFILES, current_profile
-from .report import GradcheckError, Report
+from .report import ALL_ZERO, GradcheckError, Report
 from .subject import Subject, argument_names, name_of
 
 if TYPE_CHECKING:
@@ -332,7 +332,7 @@ def _nothing(report: Report, allow_zero: bool) -> str:
             return "no usable numeric derivative, as at a kink"
         if problem.startswith("nothing to check: "):
             return problem.removeprefix("nothing to check: ")
-        if "which proves nothing" in problem:
+        if problem == ALL_ZERO:
             return "the gradients are zero everywhere"
     if report.problems or allow_zero or any(finding.analytic.any() for finding in report.findings):
         return ""

@@ -123,13 +123,11 @@ def _left(tape: Tape, other: Tape, reached: set[Link], who: str) -> str:
         for i, is_changed in enumerate(changed):
             if is_changed and links[i] is None and _matters(call, i, moved.operands[i]):
                 name = argument_name(call.node.op, i)
-                what = f"argument {i}" + (f" ({name!r})" if name else "") + f" of {call}"
+                what = f"argument {i}" + (f" ({name!r})" if name else "")
                 if call.tracked[i]:
-                    return (
-                        f"{call}\n  it has no rule for {what[: -len(str(call)) - 4]}, though its result depends on it"
-                    )
+                    return f"{call}\n  it has no rule for {what}, though its result depends on it"
                 origin = _origin(call.operands[i], tape, k, reached, who, call.where)
-                return f"the gradient of {who} is lost on the way to {what}\n  {origin}"
+                return f"the gradient of {who} is lost on the way to {what} of {call}\n  {origin}"
         if not any(changed) and not same(call.outs, moved.outs):
             return (
                 f"{call}\n  its result depends on {who}, though no argument of it does: pass what it depends on as one"
