@@ -189,7 +189,7 @@ def compare(
     ]
     given = [subject.inputs[i] for i in places]
     report.findings = _differences(report, given, len(values), ours, theirs, allowed, ("it", "reference"))
-    return _settled(report, subject, f"it is not what {_name(reference)} gives")
+    return _settled(report, subject, f"it is not what {other.name} gives")
 
 
 def reference_for(subject: Subject, reference: Any, inputs: Any, seed: int) -> tuple[Subject, int]:
@@ -207,10 +207,6 @@ def reference_for(subject: Subject, reference: Any, inputs: Any, seed: int) -> t
     return Subject(name_of(reference), reference, rest), own
 
 
-def _name(reference: Any) -> str:
-    return name_of(reference[0] if isinstance(reference, tuple) else reference)
-
-
 def _run(
     other: Subject, arrays: Sequence[Any], seeds: list[Array]
 ) -> tuple[list[Array], dict[int, Array | None] | None]:
@@ -220,11 +216,11 @@ def _run(
     else:
         try:
             results, leaves = other.outputs(arrays)
-        except Exception:  # it may be made for arrays
-            plain = _of_arrays(other, arrays)
-            if plain is None:
-                raise
-            return plain, None
+        except Exception as error:
+            try:  # it may be made for arrays
+                return [np.asarray(out) for out in floating_outputs(other.function(*arrays))], None
+            except Exception:
+                raise error from None
         values = [numbers(out) for out in results]
         if not any(tracked(out) for out in results):
             return values, None
@@ -232,14 +228,6 @@ def _run(
             return values, {}
         found = other.pull(results, leaves, seeds)
     return values, dict(zip(other.checked, found, strict=True))
-
-
-def _of_arrays(other: Subject, arrays: Sequence[Any]) -> list[Array] | None:
-    """What a function of arrays returns; None if it is not one."""
-    try:
-        return [np.asarray(out) for out in floating_outputs(other.function(*arrays))]
-    except Exception:
-        return None
 
 
 def _refuse_nothing(report: Report, values: list[Array], finite: bool = True) -> None:

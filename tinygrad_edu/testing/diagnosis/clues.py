@@ -106,9 +106,7 @@ def clues_at(
             return None
         ours = np.array([row[place][at] for row in point.rows()])
         slope = point.column(place, at, float(scale_of(point.arrays[place][at])), 0.0)
-        cuts = np.cumsum([out.size for out in point.centre])[:-1]
-        parts = zip(*[np.split(v, cuts) for v in (ours, slope.value, slope.error)], strict=True)
-        return [(a.reshape(out.shape), b, c) for (a, b, c), out in zip(parts, point.centre, strict=True)]
+        return list(zip(*map(point.split, (ours, slope.value, slope.error)), strict=True))
 
     passes = lambda: [point.pull(g)[place] for g in several(point.cotangents)]
     return Clues([*arrays, *entering], sizes, uses, look if column else None, passes)
