@@ -110,9 +110,9 @@ class Example:
         """The names of these inputs."""
         return [self.subject.inputs[i].name for i in self.checked]
 
-    def pull(self, arrays: Sequence[Any], cotangents: Sequence[Array], subject: Subject | None = None) -> list[Array]:
-        """The gradients of the checked inputs at other numbers, or of another function; zeros for None."""
-        return (subject or self.subject).full_gradients(arrays, cotangents)
+    def pull(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array]:
+        """The gradients of the checked inputs at other numbers; zeros for None."""
+        return self.subject.full_gradients(arrays, cotangents)
 
     def record(self, arrays: Sequence[Any], constant: int | None = None) -> tuple[list[Any], list[Any]]:
         """The outputs with their graph and the leaves, made of the arrays as they are; one may be held constant."""
