@@ -1,4 +1,6 @@
-"""What is said of a name that is not here: the nearest one that is, or what to use in the place of PyTorch's."""
+"""What is said of a name that is not here: the nearest one that is, what to use in the place of PyTorch's, or what to
+install.
+"""
 
 from __future__ import annotations
 
@@ -152,6 +154,28 @@ def _own_names(module: ModuleType) -> list[str]:
         return [name for name, value in names.items() if not isinstance(value, ModuleType)]
     kinds = (type, FunctionType)
     return [name for name, value in names.items() if isinstance(value, kinds) and value.__module__ == module.__name__]
+
+
+def installed(module: str, caller: str, extra: str) -> Any:
+    """A module that an extra of this package needs.
+
+    Args:
+        module: its full name.
+        caller: who needs it.
+        extra: what to install to have it.
+
+    Raises:
+        ImportError: if it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        name = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != name:
+            raise
+        raise ImportError(
+            f'{caller} needs {name}, which this Python does not have: pip install "tinygrad-edu[{extra}]"', name=name
+        ) from error
 
 
 class _File(ModuleType):

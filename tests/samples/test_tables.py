@@ -193,11 +193,11 @@ def test_what_is_not_installed_is_named_with_the_extra(
 
 
 def test_what_is_broken_is_not_called_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tinygrad_edu.samples import tables as table
+    from tinygrad_edu import absent
 
     def broken(name: str) -> Any:
         raise ModuleNotFoundError("No module named 'dateutil'", name="dateutil")
 
-    monkeypatch.setattr(table.importlib, "import_module", broken)
+    monkeypatch.setattr(absent, "import_module", broken)
     with pytest.raises(ModuleNotFoundError, match="dateutil"):
         model().sample_grads().to_frame()

@@ -153,7 +153,7 @@ def _inputs(
         return [rng.normal(size=shape) for shape in shapes]
     given = getattr(module, f"{name.replace('.', '_')}_inputs", getattr(call, "inputs", None))
     if given is None or isinstance(given, Module):
-        return _from_parameters(call, _parameters(call, name), name, rng)
+        return _from_parameters(call, name, rng)
     try:
         value = given() if callable(given) and not isinstance(given, TensorBase) else given
     except Exception as error:
@@ -170,9 +170,9 @@ def _parameters(call: Any, name: str) -> list[inspect.Parameter]:
     return [p for p in found if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
 
 
-def _from_parameters(
-    call: Any, parameters: Sequence[inspect.Parameter], name: str, rng: np.random.Generator
-) -> list[Any]:
+def _from_parameters(call: Any, name: str, rng: np.random.Generator) -> list[Any]:
+    """What the parameters themselves say."""
+    parameters = _parameters(call, name)
     function: Callable[..., Any] = call.forward if isinstance(call, Module) else call
     try:
         hints = get_type_hints(function, include_extras=True)
@@ -181,7 +181,8 @@ def _from_parameters(
     values: list[Any] = []
     for parameter in parameters:
         hint = hints.get(parameter.name)
-        shape = next((part for part in get_args(hint)[1:] if _is_shape(part)), None) if _annotated(hint) else None
+        notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        shape = next((note for note in notes if _is_shape(note)), None)
         if shape is not None:
             values.append(rng.normal(size=shape))
         elif parameter.kind is parameter.VAR_POSITIONAL:
@@ -198,10 +199,6 @@ def _from_parameters(
                 "beside it"
             )
     return values
-
-
-def _annotated(hint: Any) -> bool:
-    return get_origin(hint) is Annotated
 
 
 def _is_shape(value: Any) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from ..absent import installed
 from .results import in_dtype
 from .sample_grads import SampleGrads
 
@@ -38,7 +38,7 @@ def to_frame(grads: Mapping[str, SampleGrads], norms: Any) -> Any:
     0          5.0   1.0    5.1
     1          0.0   1.0    1.0
     """
-    pandas = _installed("pandas", "to_frame()", "frames")
+    pandas = installed("pandas", "to_frame()", "frames")
     columns = [in_dtype(own.norms(), own.dtype) for own in grads.values()]
     columns.append(in_dtype(norms, norms.dtype))
     # By number first: a parameter may be called "total" as well.
@@ -73,8 +73,8 @@ def plot(grads: Mapping[str, SampleGrads], count: int, ax: Any = None) -> Any:
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['weight', 'bias']
     """
-    colors = _installed("matplotlib.colors", "plot()", "plots")
-    ticker = _installed("matplotlib.ticker", "plot()", "plots")
+    colors = installed("matplotlib.colors", "plot()", "plots")
+    ticker = installed("matplotlib.ticker", "plot()", "plots")
     if not count:
         raise ValueError("plot(): there is no sample to draw: the batch was empty")
     norms = np.stack([np.sqrt(in_dtype(own.squares(), np.float64)) for own in grads.values()])
@@ -90,7 +90,7 @@ def plot(grads: Mapping[str, SampleGrads], count: int, ax: Any = None) -> Any:
     image = ax.imshow(
         np.ma.array(norms, mask=~shown),
         norm=scale,
-        cmap=importlib.import_module("matplotlib").colormaps["viridis"].with_extremes(bad=GREY),
+        cmap=installed("matplotlib", "plot()", "plots").colormaps["viridis"].with_extremes(bad=GREY),
         aspect="auto",
         origin="upper",
         interpolation="nearest",
@@ -106,7 +106,7 @@ def plot(grads: Mapping[str, SampleGrads], count: int, ax: Any = None) -> Any:
 
 def _new_axes(rows: int, columns: int) -> Any:
     """The axes of a new figure with room for so many rows and columns."""
-    pyplot = _installed("matplotlib.pyplot", "plot()", "plots")
+    pyplot = installed("matplotlib.pyplot", "plot()", "plots")
     size = (float(np.clip(4.5 + 0.03 * columns, 6.0, 11.0)), float(np.clip(1.3 + 0.2 * rows, 2.6, 16.0)))
     _, ax = pyplot.subplots(figsize=size, layout="constrained")
     return ax
@@ -125,20 +125,3 @@ def _name_rows(ax: Any, names: list[str]) -> None:
     size = min(10.0, max(5.0, 0.8 * height))
     step = max(1, int(np.ceil(size / max(height, 0.1))))
     ax.set_yticks(range(0, len(names), step), names[::step], fontsize=size)
-
-
-def _installed(module: str, caller: str, extra: str) -> Any:
-    """An optional module.
-
-    Raises:
-        ImportError: if it is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        name = module.partition(".")[0]
-        if error.name is None or error.name.partition(".")[0] != name:
-            raise
-        raise ImportError(
-            f'{caller} needs {name}, which this Python does not have: pip install "tinygrad-edu[{extra}]"', name=name
-        ) from error

@@ -6,10 +6,10 @@ from .checks import gradcheck_vjp as gradcheck_vjp
 from .checks import gradgradcheck as gradgradcheck
 from .comparison import check_float32 as check_float32
 from .comparison import compare as compare
-from .laws.checking import LAWS as LAWS
-from .laws.checking import Law as Law
 from .laws.checking import LawsReport as LawsReport
 from .laws.checking import check_laws as check_laws
+from .laws.example import LAWS as LAWS
+from .laws.example import Law as Law
 from .modules import check_module as check_module
 from .property import gradient_property as gradient_property
 from .report import GradcheckError as GradcheckError

@@ -20,7 +20,7 @@ from .options import Mode as Mode
 from .options import OnKink as OnKink
 from .options import Options as Options
 from .recorded import recorded_gradients
-from .report import Finding, GradcheckError, Report, listeners
+from .report import ALL_ZERO, Finding, GradcheckError, Report, listeners
 from .subject import Foreign, Subject, is_floating, name_of, of_function, or_zeros
 
 
@@ -87,9 +87,7 @@ def _judge(report: Report, options: Options, gradients: list[Array | None]) -> N
             f"wrt={silent[:1]}"
         )
     elif not options.allow_zero and all(g is None or not g.any() for g in gradients):
-        report.problems.append(
-            "the gradients are zero everywhere, which proves nothing: choose other inputs, or pass allow_zero=True"
-        )
+        report.problems.append(ALL_ZERO)
 
 
 def gradcheck(

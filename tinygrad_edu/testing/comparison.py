@@ -91,12 +91,11 @@ def check_float32(
     rng = np.random.default_rng(seed)
     report = Report(subject.name, mode="float32", method="float64")
     narrow = [given.value.astype(np.float32) if is_floating(given.value) else given.value for given in subject.inputs]
-    wide = [a.astype(np.float64) if is_floating(a) else a for a in narrow]
     subject.inputs = [replace(given, value=a) for given, a in zip(subject.inputs, narrow, strict=True)]
+    wide = subject.arrays()
     with np.errstate(all="ignore"):
         values = subject.values(wide)
-        if _nothing(report, subject, values):
-            raise GradcheckError(report)
+        _refuse_nothing(report, values)
         seeds = [c.astype(np.float32) for c in cotangents_for(values, cotangent, rng)]
         exact = [*values, *subject.full_gradients(wide, seeds)]
         results, leaves = subject.outputs(narrow)
@@ -114,7 +113,8 @@ def check_float32(
         report.problems += output_drift(subject, narrow, results)
     report.problems += [f"the gradient of {subject.inputs[subject.checked[i]].name!r} {d}" for i, d in drifted.items()]
     ours = [*map(numbers, results), *or_zeros(found, [narrow[i] for i in subject.checked])]
-    report.findings = _differences(report, subject, values, ours, exact, allowed, ("float32", "float64"))
+    given = [subject.inputs[i] for i in subject.checked]
+    report.findings = _differences(report, given, len(values), ours, exact, allowed, ("float32", "float64"))
     return _settled(report, subject, "float32 is not what float64 gives")
 
 
@@ -163,35 +163,33 @@ def compare(
     other, shared = reference_for(subject, reference, inputs, seed)
     report = Report(subject.name, mode="compare", method="reference")
     arrays = subject.arrays()
+    places = [i for i in subject.checked if i >= shared]
     with np.errstate(all="ignore"):
         values = subject.values(arrays)
-        if _nothing(report, subject, values, finite=False):
-            raise GradcheckError(report)
+        _refuse_nothing(report, values, finite=False)
         seeds = cotangents_for(values, cotangent, np.random.default_rng(seed))
         theirs, pulled = _run(other, arrays[shared:], seeds)
         ours: list[Any] = list(values)
         if [v.shape for v in values] != [t.shape for t in theirs]:
-            shapes = [[v.shape for v in values], [t.shape for t in theirs]]
-            report.problems.append(f"the outputs have shapes {shapes[0]}, the reference's {shapes[1]}")
+            shapes = f"{[v.shape for v in values]}, the reference's {[t.shape for t in theirs]}"
+            report.problems.append(f"the outputs have shapes {shapes}")
             raise GradcheckError(report)
         if gradients and pulled is None:
             report.notes.append("the reference has no gradients: only values were compared")
         elif pulled is not None and gradients:
-            found = subject.full_gradients(arrays, seeds)
-            kept = [k for k, place in enumerate(subject.checked) if place >= shared]
-            if len(kept) < len(found):
+            found = dict(zip(subject.checked, subject.full_gradients(arrays, seeds), strict=True))
+            if len(places) < len(found):
                 report.notes.append("the reference has no parameters: their gradients were not compared")
-            ours += [found[k] for k in kept]
-            places = [place for place in subject.checked if place >= shared]
+            ours += [found[i] for i in places]
             theirs += or_zeros([pulled.get(i - shared) for i in places], [arrays[i] for i in places])
     size = [float(np.abs(t[np.isfinite(t)]).max(initial=0.0)) for t in theirs]
     allowed = [
         rtol * np.abs(np.where(np.isfinite(t), t, 0.0)) + (1e-2 * rtol * s if atol is None else atol)
         for t, s in zip(theirs, size, strict=True)
     ]
-    names = [given for i, given in enumerate(subject.inputs) if i >= shared and given.checked]
-    report.findings = _differences(report, subject, values, ours, theirs, allowed, ("it", "reference"), names)
-    return _settled(report, subject, f"it is not what {_name(reference)} gives")
+    given = [subject.inputs[i] for i in places]
+    report.findings = _differences(report, given, len(values), ours, theirs, allowed, ("it", "reference"))
+    return _settled(report, subject, f"it is not what {other.name} gives")
 
 
 def reference_for(subject: Subject, reference: Any, inputs: Any, seed: int) -> tuple[Subject, int]:
@@ -209,10 +207,6 @@ def reference_for(subject: Subject, reference: Any, inputs: Any, seed: int) -> t
     return Subject(name_of(reference), reference, rest), own
 
 
-def _name(reference: Any) -> str:
-    return name_of(reference[0] if isinstance(reference, tuple) else reference)
-
-
 def _run(
     other: Subject, arrays: Sequence[Any], seeds: list[Array]
 ) -> tuple[list[Array], dict[int, Array | None] | None]:
@@ -222,11 +216,11 @@ def _run(
     else:
         try:
             results, leaves = other.outputs(arrays)
-        except Exception:  # it may be made for arrays
-            plain = _of_arrays(other, arrays)
-            if plain is None:
-                raise
-            return plain, None
+        except Exception as error:
+            try:  # it may be made for arrays
+                return [np.asarray(out) for out in floating_outputs(other.function(*arrays))], None
+            except Exception:
+                raise error from None
         values = [numbers(out) for out in results]
         if not any(tracked(out) for out in results):
             return values, None
@@ -236,23 +230,16 @@ def _run(
     return values, dict(zip(other.checked, found, strict=True))
 
 
-def _of_arrays(other: Subject, arrays: Sequence[Any]) -> list[Array] | None:
-    """What a function of arrays returns; None if it is not one."""
-    try:
-        return [np.asarray(out) for out in floating_outputs(other.function(*arrays))]
-    except Exception:
-        return None
-
-
-def _nothing(report: Report, subject: Subject, values: list[Array], finite: bool = True) -> bool:
-    """Whether there is nothing to compare, which is then told."""
-    if not values or not any(out.size for out in values):
+def _refuse_nothing(report: Report, values: list[Array], finite: bool = True) -> None:
+    """An error if there is nothing to compare."""
+    if not any(out.size for out in values):
         report.problems.append("nothing to compare: it returned no floating-point numbers")
     elif finite and not all(np.isfinite(out).all() for out in values):
         report.problems.append("nothing to compare: the outputs are not finite in float64")
     elif not any(np.isfinite(out).any() for out in values):
         report.problems.append("nothing to compare: none of the outputs is finite")
-    return bool(report.problems)
+    if report.problems:
+        raise GradcheckError(report)
 
 
 def _nudged(arrays: Sequence[Any], rng: np.random.Generator) -> list[Any]:
@@ -262,20 +249,17 @@ def _nudged(arrays: Sequence[Any], rng: np.random.Generator) -> list[Any]:
 
 def _differences(
     report: Report,
-    subject: Subject,
-    values: Sequence[Array],
+    inputs: Sequence[Input],
+    count: int,
     ours: Sequence[Array],
     theirs: Sequence[Array],
     allowed: Sequence[Array],
     labels: tuple[str, str],
-    names: Sequence[Input] | None = None,
 ) -> list[Finding]:
-    """Findings for all outputs, and then for the gradients of the inputs `names`."""
-    several = len(values) > 1
-    outs = [Input(f"output {k}" if several else "output", a, False) for k, a in enumerate(ours[: len(values)])]
-    given = list(names) if names is not None else [subject.inputs[i] for i in subject.checked]
+    """Findings for so many outputs, and then for the gradients of inputs."""
+    outs = [Input(f"output {k}" if count > 1 else "output", a, False) for k, a in enumerate(ours[:count])]
     found: list[Finding] = []
-    for k, (one, a, b, tolerance) in enumerate(zip([*outs, *given], ours, theirs, allowed, strict=False)):
+    for k, (one, a, b, tolerance) in enumerate(zip([*outs, *inputs], ours, theirs, allowed, strict=False)):
         if a.shape != b.shape:
             report.problems.append(f"the gradient of {one.name!r} has shape {a.shape}, the reference's {b.shape}")
             continue
@@ -283,10 +267,8 @@ def _differences(
         with np.errstate(all="ignore"):
             equal = (a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= tolerance)
         checked, none = np.ones(a.shape, bool), np.zeros(a.shape, bool)
-        what = "output" if k < len(values) else "gradient of input"
-        found.append(
-            Difference(one, a, b, np.broadcast_to(tolerance, a.shape), ~equal, checked, none, what=what, labels=labels)
-        )
+        what, error = "output" if k < count else "gradient of input", np.broadcast_to(tolerance, a.shape)
+        found.append(Difference(one, a, b, error, ~equal, checked, none, what=what, labels=labels))
     return found
 
 

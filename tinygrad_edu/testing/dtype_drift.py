@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..autograd.modes import no_grad
-from ..autograd.running import grad, seed
+from ..autograd.running import seed
 from ..dtypes import Array
 from ..engine.backprop import backpropagate
-from ..engine.callsite import line_of, users_frame
-from ..engine.graph import Link, Node, TensorBase, count_uses
-from ..engine.observing import observing
-from .subject import Subject, numbers
+from ..engine.graph import Link, Node, count_uses
+from .diagnosis.tape import tape_of
+from .subject import Subject, gradients_of, numbers, tracked
 
 _float32 = np.dtype(np.float32)
 
@@ -40,19 +38,11 @@ def output_drift(subject: Subject, arrays: Sequence[Any], results: Sequence[Any]
 
 def _first(subject: Subject, arrays: Sequence[Any], sought: Callable[[np.dtype[Any]], bool]) -> str:
     """The first op whose result has a dtype that is sought, and the line that called it."""
-    found: list[str] = []
-
-    def look_at(node: Node, operands: tuple[Any, ...], out: Any) -> None:
-        if not found and node.dtype.kind == "f" and sought(node.dtype):
-            line = line_of(users_frame(sys._getframe(1)))
-            found.append(f"{node.dtype} comes from {node.op.name!r} at {line}")
-
-    def observed(*given: Any) -> Any:
-        with observing(look_at):
-            return subject.function(*given)
-
-    Subject(subject.name, observed, subject.inputs, subject.used).outputs(arrays)
-    return found[0] if found else ""
+    for call in tape_of(subject, arrays).calls:
+        dtype = call.node.dtype
+        if dtype.kind == "f" and sought(dtype):
+            return f"{dtype} comes from {call.name!r} at {call.where}"
+    return ""
 
 
 def gradient_drift(
@@ -62,15 +52,13 @@ def gradient_drift(
 
     A gradient is kept in the dtype of its tensor, so what a rule widens can be seen on the way only.
     """
-    pairs = [(out, c) for out, c in zip(results, cotangents, strict=True) if _tracked(out)]
-    if not pairs or not leaves:
-        return [None] * len(leaves), {}
+    found = gradients_of(results, leaves, cotangents, retain_graph=True)
+    pairs = [(out, c) for out, c in zip(results, cotangents, strict=True) if tracked(out)]
     came: dict[Link, Any] = {}
 
     def note(link: Link, g: Any, _: Any) -> None:
         came.setdefault(link, getattr(g, "dtype", link.dtype))
 
-    found = grad([out for out, _ in pairs], leaves, [c for _, c in pairs], retain_graph=True, allow_unused=True)
     links = list(count_uses([out.source for out, _ in pairs]))
     roots = [(out.source, seed(out, c, create_graph=False)) for out, c in pairs]
     with no_grad():
@@ -81,10 +69,6 @@ def gradient_drift(
     return [None if g is None else numbers(g) for g in found], {
         i: f"comes as {came[source]} for {source.dtype} numbers{text}" for i, source in drifted.items()
     }
-
-
-def _tracked(out: Any) -> bool:
-    return isinstance(out, TensorBase) and out.source is not None
 
 
 def _culprit(links: Sequence[Link], came: dict[Link, Any]) -> str:

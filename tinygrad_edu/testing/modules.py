@@ -118,15 +118,11 @@ def _lent(module: Module, parameters: Sequence[Tensor], given: Sequence[Any], se
     """The module with other tensors in the place of its parameters, ready for one evaluation that leaves no trace."""
     dtype = np.result_type(*[v.dtype for v in given if is_floating(array_of(v))] or [np.float64])
     restore = [*map(_keeper, module.modules()), *map(_generator_keeper, _generators(module))]
-    tensors = [*module.parameters(), *module.buffers()]
-    held = [(tensor, tensor.array, tensor.source) for tensor in tensors]
+    held = [(tensor, tensor.array, tensor.source) for tensor in (*module.parameters(), *module.buffers())]
     try:
         default_generator.manual_seed(seed)
         for tensor, array, _ in held:
-            if tensor.dtype.kind == "f":
-                tensor.array, tensor.source = array.astype(dtype), None
-            else:
-                tensor.array = array.copy()
+            tensor.array, tensor.source = array.astype(dtype if array.dtype.kind == "f" else array.dtype), None
         for parameter, lent in zip(parameters, given, strict=False):
             parameter.array, parameter.source = lent.array, lent.source
         yield

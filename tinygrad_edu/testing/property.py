@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from ..absent import installed
 from ..nn.module.module import Module
 from ..ops.generator import get_rng_state, manual_seed, set_rng_state
 from .checks import Options, examine, finish
 from .laws.checking import check_laws, chosen_laws
 from .modules import subject_of
 from .profiles import PROFILES, current_profile
-from .report import GradcheckError, Report
+from .report import ALL_ZERO, GradcheckError, Report
 from .subject import Subject, argument_names, name_of
 
 if TYPE_CHECKING:
@@ -249,15 +250,7 @@ def _settings(profile: str | None, max_examples: int | None) -> Any:
 
 
 def _hypothesis() -> Any:
-    try:
-        import hypothesis
-    except ImportError as error:
-        raise ImportError(
-            "gradient_property() needs hypothesis, which this Python does not have: "
-            'pip install "tinygrad-edu[testing]"',
-            name="hypothesis",
-        ) from error
-    return hypothesis
+    return installed("hypothesis", "gradient_property()", "testing")
 
 
 def _disguise(test: Any, function: Any, module: str, parameters: Sequence[inspect.Parameter]) -> None:
@@ -339,7 +332,7 @@ def _nothing(report: Report, allow_zero: bool) -> str:
             return "no usable numeric derivative, as at a kink"
         if problem.startswith("nothing to check: "):
             return problem.removeprefix("nothing to check: ")
-        if "which proves nothing" in problem:
+        if problem == ALL_ZERO:
             return "the gradients are zero everywhere"
     if report.problems or allow_zero or any(finding.analytic.any() for finding in report.findings):
         return ""

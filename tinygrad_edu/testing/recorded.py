@@ -28,10 +28,7 @@ def recorded_gradients(
                 "it converts float64 to a narrower dtype, too coarse for differences: let it keep the dtype of its "
                 "inputs, and check float32 with check_float32"
             )
-        if not same_values(again, centre):
-            gradients = []
-        else:
-            gradients = subject.pull(results, leaves, cotangents)
+        gradients = subject.pull(results, leaves, cotangents) if same_values(again, centre) else []
         changed = [not np.array_equal(leaves[i].array, arrays[i], equal_nan=True) for i in subject.checked]
         if True in changed:
             name = subject.inputs[subject.checked[changed.index(True)]].name

@@ -13,6 +13,8 @@ from ..dtypes import Array
 from .subject import Input
 from .whereabouts import index_text, where_in_words
 
+ALL_ZERO = "the gradients are zero everywhere, which proves nothing: choose other inputs, or pass allow_zero=True"
+
 
 @dataclass
 class Finding:

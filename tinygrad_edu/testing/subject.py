@@ -226,6 +226,14 @@ def is_floating(value: Any) -> bool:
     return is_array(value) and value.dtype.kind == "f"
 
 
+def broadcasts_to(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an array of the shape `own` can be broadcast to `shape`."""
+    try:
+        return np.broadcast_shapes(own, shape) == shape
+    except ValueError:
+        return False
+
+
 def gradients_of(
     results: Sequence[Any], leaves: Sequence[Any], cotangents: Sequence[Any], **options: bool
 ) -> Sequence[Any]:

@@ -181,7 +181,6 @@ def test_names_that_are_taken_are_changed():
 )
 def test_values(value):
     program = Program()
-    program.use_numpy()
     text = program.inline(value, "v")
     assert eval(text, {"np": np, "slice": slice}) == value
     assert "v" not in program.bound

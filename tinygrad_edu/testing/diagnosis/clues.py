@@ -77,40 +77,54 @@ class Case:
 def clues_at(
     point: Point,
     place: int,
+    name: str,
     arrays: Sequence[tuple[str, Array]],
-    sizes: Sequence[tuple[str, int]],
+    others: Sequence[tuple[str, Array]],
     uses: int = 0,
     *,
     column: bool = True,
 ) -> Clues:
-    """What a mistake in the gradient of one input of a point may be phrased with; see `Clues`."""
+    """What a mistake in the gradient of one input of a point may be phrased with; see `Clues`.
+
+    Args:
+        point: where it was computed.
+        place: which input of the point.
+        name: what to call it.
+        arrays: what a rule may have forgotten to multiply by, beside the gradients that come in.
+        others: arrays, beside the input, of whose sizes a number may be.
+        uses: how many links of the graph lead to the input.
+        column: whether the derivatives of the results by themselves are those of the point.
+    """
+    own = point.arrays[place]
+    sizes = [*_axes_of(own), *[(f"the number of elements of {name}", own.size)] * (own.ndim > 1)]
+    for words, array in others:
+        sizes += _axes_of(array, f" of {words}")
+    entering = [("the gradient that comes in", g) for g in point.cotangents]
 
     def look(at: tuple[int, ...]) -> list[tuple[Array, Array, Array]] | None:
         if sum([out.size for out in point.centre]) > _COLUMN:
             return None
         ours = np.array([row[place][at] for row in point.rows()])
         slope = point.column(place, at, float(scale_of(point.arrays[place][at])), 0.0)
-        cuts = np.cumsum([out.size for out in point.centre])[:-1]
-        parts = zip(*[np.split(v, cuts) for v in (ours, slope.value, slope.error)], strict=True)
-        return [(a.reshape(out.shape), b, c) for (a, b, c), out in zip(parts, point.centre, strict=True)]
+        return list(zip(*map(point.split, (ours, slope.value, slope.error)), strict=True))
 
     passes = lambda: [point.pull(g)[place] for g in several(point.cotangents)]
-    return Clues(arrays, sizes, uses, look if column else None, passes)
+    return Clues([*arrays, *entering], sizes, uses, look if column else None, passes)
 
 
-def axes_of(array: Array, name: str = "") -> list[tuple[str, int]]:
+def _axes_of(array: Array, of: str = "") -> list[tuple[str, int]]:
     """The sizes of the axes of an array, in words."""
-    return [(f"the size of axis {i}{name and ' of '}{name}", n) for i, n in enumerate(array.shape)]
+    return [(f"the size of axis {i}{of}", n) for i, n in enumerate(array.shape)]
 
 
 def several(cotangents: Sequence[Any]) -> list[list[Any]]:
     """Incoming gradients g, g again, 2 g, every second element of g, and the other ones; see `Clues.passes`."""
-    given = [g for g in cotangents if g is not None]
-    half = [(np.arange(g.size) % 2).reshape(g.shape) for g in given]
-    some = [g * m for g, m in zip(given, half, strict=True)]
-    others = [g * (1 - m) for g, m in zip(given, half, strict=True)]
-    found = []
-    for made in ([g.copy() for g in given], [g.copy() for g in given], [2 * g for g in given], some, others):
-        rest = iter(made)
-        found.append([None if g is None else next(rest) for g in cotangents])
-    return found
+
+    def each(change: Callable[[Array], Array]) -> list[Any]:
+        return [None if g is None else change(g) for g in cotangents]
+
+    def half(g: Array) -> Array:
+        return (np.arange(g.size) % 2).reshape(g.shape)
+
+    parts = each(lambda g: g * half(g)), each(lambda g: g * (1 - half(g)))
+    return [each(np.copy), each(np.copy), each(lambda g: 2 * g), *parts]

@@ -17,7 +17,7 @@ from ..report import Finding, Report
 from ..repro.failing_check import source
 from ..subject import Foreign, Subject, is_floating
 from .blame import blame, random_call
-from .clues import Clues, axes_of, clues_at
+from .clues import clues_at
 from .patterns import hint
 from .sums import uses_of
 from .tape import tape_of
@@ -99,23 +99,16 @@ def _attempt(look: Callable[[], str]) -> str:
 
 
 def _hint(finding: Finding, subject: Subject, arrays: Sequence[Any], place: int, report: Report) -> str:
-    return hint(finding, _clues(subject, arrays, place, report))
-
-
-def _clues(subject: Subject, arrays: Sequence[Any], place: int, report: Report) -> Clues:
-    """What a mistake in the gradient of one input may be phrased with."""
+    """The mistake in the gradient of one input that would explain what is wrong with it."""
     outs, own, name = subject.values(arrays), arrays[place], repr(subject.inputs[place].name)
     results = ["the result"] if len(outs) == 1 else [f"result {k}" for k in range(len(outs))]
     named = [(repr(given.name), a) for given, a in zip(subject.inputs, arrays, strict=True) if is_floating(a)]
     results_named = list(zip(results, outs, strict=True))
-    sizes = axes_of(own)
-    sizes += [(f"the number of elements of {name}", own.size)] if own.ndim > 1 else []
-    for words, array in [*results_named, *named]:
-        sizes += axes_of(array, words) if array is not own else []
+    others = [(words, array) for words, array in [*results_named, *named] if array is not own]
     uses = 0
     if not isinstance(subject, Foreign):
         tape = tape_of(subject, arrays)
         uses = uses_of(tape, tape.order(), place)
-    entering = [("the gradient that comes in", g) for g in report.cotangents]
     point = Point.of(subject, arrays, outs, report.cotangents)
-    return clues_at(point, subject.checked.index(place), [*named, *results_named, *entering], sizes, uses)
+    clues = clues_at(point, subject.checked.index(place), name, [*named, *results_named], others, uses)
+    return hint(finding, clues)

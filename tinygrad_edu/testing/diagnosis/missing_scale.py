@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...dtypes import Array
+from ..subject import broadcasts_to
 from .clues import Case
 
 _CONSTANTS = {
@@ -37,14 +38,14 @@ def number_in_words(k: float) -> str:
         p = round(k * q)
         if p and _near(k, p / q) and abs(p) <= (10_000 if q == 1 else 25):
             return str(p) if q == 1 else f"{p}/{q}"
+    sign = "-" * (k < 0)
     if 1e-4 < abs(k) < 1 and _near(1 / k, round(1 / k)):
-        return f"{'-' * (k < 0)}1/{abs(round(1 / k))}"
+        return f"{sign}1/{abs(round(1 / k))}"
     for name, value in _CONSTANTS.items():
-        for sign in ("", "-"):
-            if _near(abs(k), value) and (k < 0) == bool(sign):
-                return sign + name
-            if _near(abs(k), 1 / value) and (k < 0) == bool(sign):
-                return f"{sign}1/({name})" if "/" in name or " " in name else f"{sign}1/{name}"
+        if _near(abs(k), value):
+            return sign + name
+        if _near(abs(k), 1 / value):
+            return f"{sign}1/({name})" if "/" in name or " " in name else f"{sign}1/{name}"
     short = float(f"{k:.3g}")
     return f"{short:g}" if _near(k, short) else ""
 
@@ -86,10 +87,10 @@ def factor_in_words(k: float, sizes: Sequence[tuple[str, int]], uses: int, *, se
     return start + base + degrees
 
 
-def derived(arrays: Sequence[tuple[str, Array]]) -> list[tuple[str, Array]]:
-    """Arrays, and then what rules often have of them."""
-    found = list(arrays)
-    for name, array in arrays:
+def derived(arrays: Sequence[tuple[str, Array]], shape: tuple[int, ...]) -> list[tuple[str, Array]]:
+    """Arrays that can be broadcast to a shape, and then what rules often have of them."""
+    found = [(name, np.broadcast_to(array, shape)) for name, array in arrays if broadcasts_to(array.shape, shape)]
+    for name, array in list(found):
         found += [(f"{name} squared", array * array), (f"1 - {name}", 1 - array)]
         found += [(f"1 - {name} squared", 1 - array * array), (f"exp of {name}", np.exp(array))]
     return found
@@ -99,12 +100,8 @@ def missing_factor(case: Case) -> str:
     """An array that the gradient was not multiplied by, or once too often: perhaps squared, perhaps times a number."""
     if case.wrong.sum() < 3:
         return ""
-    shape, best = case.analytic.shape, ""
-    for words, factor in derived(case.clues.arrays):
-        try:
-            v = np.broadcast_to(factor, shape)
-        except ValueError:
-            continue
+    best = ""
+    for words, v in derived(case.clues.arrays, case.analytic.shape):
         if np.isfinite(v).all() and float(np.ptp(v[case.wrong])) > 0:
             found = _times(case, v, words)
             if found and (not best or len(found) < len(best)):

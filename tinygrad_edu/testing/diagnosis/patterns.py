@@ -74,15 +74,18 @@ def _not_finite(case: Case) -> str:
 
 
 def _almost(case: Case) -> str:
-    gap = _relative_gap(case)
-    if not 0 < gap < 3e-5:
-        return ""
-    return f"they agree to {-math.log10(gap):.0f} digits: float32 on the way, or a constant with too few digits?"
+    return _digits(case, 3e-5, "float32 on the way, or a constant with too few digits?")
 
 
-def _relative_gap(case: Case) -> float:
+def _roughly(case: Case) -> str:
+    return "" if case.wrong.sum() < 3 else _digits(case, 3e-3, "float16 on the way, or an approximation?")
+
+
+def _digits(case: Case, most: float, cause: str) -> str:
+    """How many digits are right, if that is most of them."""
     a, n = case.analytic[case.wrong], case.numeric[case.wrong]
-    return float((np.abs(a - n) / np.maximum(np.abs(n), 1e-3 * case.typical)).max())
+    gap = float((np.abs(a - n) / np.maximum(np.abs(n), 1e-3 * case.typical)).max())
+    return f"they agree to {-math.log10(gap):.0f} digits: {cause}" if 0 < gap < most else ""
 
 
 def _factor(case: Case) -> str:
@@ -186,11 +189,8 @@ def _offset(case: Case) -> str:
     shape, gap = case.analytic.shape, case.analytic - case.numeric
     if case.wrong.sum() < 3 or not np.isfinite(gap[case.wrong]).all():
         return ""
-    for name, array in [("", np.ones(shape)), *derived(case.clues.arrays)]:
-        try:
-            ratio, error = gap / np.broadcast_to(array, shape), case.error / np.abs(np.broadcast_to(array, shape))
-        except ValueError:
-            continue
+    for name, array in [("", np.ones(shape)), *derived(case.clues.arrays, shape)]:
+        ratio, error = gap / array, case.error / np.abs(array)
         if name and float(np.ptp(array)) == 0:
             continue
         where = case.usable & np.isfinite(ratio)
@@ -222,13 +222,6 @@ def _factor_by_axis(case: Case) -> str:
         if case.alike(case.analytic, mean * case.numeric, case.usable, np.abs(mean) * case.error):
             return f"off by a factor that depends only on the index along axis {axis}: a weight or scale along it?"
     return ""
-
-
-def _roughly(case: Case) -> str:
-    gap = _relative_gap(case)
-    if not gap < 3e-3 or case.wrong.sum() < 3:
-        return ""
-    return f"they agree to {-math.log10(gap):.0f} digits: float16 on the way, or an approximation?"
 
 
 _LOOKERS: tuple[Callable[[Case], str], ...] = (

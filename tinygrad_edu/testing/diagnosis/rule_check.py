@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ...dtypes import Array
-from ...engine.backprop import apply_vjp
-from ...engine.graph import Cotangents
 from ..differences.cotangents import cotangents_for
 from ..differences.numeric import scale_of
 from ..differences.point import Change, Point
@@ -18,7 +17,7 @@ from ..options import Options
 from ..report import Finding, Report
 from ..subject import Input, is_floating
 from ..whereabouts import index_text
-from .clues import Clues, axes_of, clues_at, several
+from .clues import Clues, clues_at, several
 from .patterns import hint
 from .sums import unbroadcast
 from .tape import Call, argument_name, same
@@ -42,14 +41,14 @@ def check_call(call: Call, rng: np.random.Generator, rtol: float = 1e-8, *, conv
     parts = [cotangents_for([out], None, rng)[0] if is_floating(out) else None for out in call.outs]
     kept = [None if g is None else g.copy() for g in parts]
     try:
-        found = _pulled(call, parts)
+        found = call.pull(parts)
     except Exception as error:
         return f"the rule of {call}\n  it raised {type(error).__name__}: {error}"
     if not all(same(a, b) for a, b in zip(parts, kept, strict=True)):
         return f"the rule of {call}\n  it changes the gradient that it is given, in place"
     if _overwritten(call):
         return f"the rule of {call}\n  it changes what was kept for it, in place"
-    second = _pulled(call, parts)
+    second = call.pull(parts)
     if not all(same(a, b, close=True) for a, b in zip(found, second, strict=True)):
         return f"the rule of {call}\n  it gives another gradient each time it is asked"
     how = Options(rtol=rtol, on_kink="convention" if convention else "skip")
@@ -59,22 +58,13 @@ def check_call(call: Call, rng: np.random.Generator, rtol: float = 1e-8, *, conv
             text = _Argument(call, index, kept, part, how).verdict()
             if text:
                 return text
-    pieces = [_pulled(call, g) for g in several(kept)[3:]]
+    pieces = [call.pull(g) for g in several(kept)[3:]]
     for index, (whole, one, other) in enumerate(zip(found, *pieces, strict=True)):
         if whole is None or one is None or other is None or not np.isfinite(whole).all():
             continue
         if not same(one + other, whole, close=True):
             return f"the rule of {call}\n  for argument {index} it is not linear in the gradient that it is given"
     return ""
-
-
-def _pulled(call: Call, parts: Sequence[Any]) -> list[Any]:
-    """What the rules of a call give for these gradients of its results, in memory of its own; None for a gradient that
-    belongs to several results.
-    """
-    with np.errstate(all="ignore"):
-        found = apply_vjp(call.node, Cotangents(parts) if call.several else parts[0], call.node.inputs, None)
-    return [None if part is None or isinstance(part, Cotangents) else np.array(part) for part in found]
 
 
 class _Argument:
@@ -129,7 +119,7 @@ class _Argument:
             parts: list[Any] = [None] * len(self.cotangents)
             for k, seed in zip(used, seeds, strict=True):
                 parts[k] = seed
-            part = _pulled(self.call, parts)[self.index]
+            part = self.call.pull(parts)[self.index]
             return [np.zeros(self.x.shape) if part is None else self._spread(unbroadcast(part, self.x.shape))]
 
         return Point(values, [self.x], [self.call.outs[k] for k in used], [self.cotangents[k] for k in used], pull)
@@ -150,15 +140,11 @@ class _Argument:
     def _clues(self, point: Point, name: str) -> Clues:
         floats = [(i, v) for i, v in enumerate(self.call.operands) if is_floating(v)]
         arrays = [(repr(argument_name(self.call.node.op, i) or f"argument {i}"), v) for i, v in floats]
-        outs = [out for out in self.call.outs if is_floating(out)]
-        arrays += [("its result", out) for out in outs]
-        arrays += [("the gradient that comes in", g) for g in point.cotangents]
-        sizes = axes_of(self.x)
-        sizes += [(f"the number of elements of {name!r}", self.x.size)] if self.x.ndim > 1 else []
-        for out in self.call.outs:
-            sizes += axes_of(out, "the result")
-        sizes += [("the number of elements of the result", out.size) for out in self.call.outs if out.ndim > 1]
-        return clues_at(point, 0, arrays, sizes, column=not self.symmetric)
+        arrays += [("its result", out) for out in self.call.outs if is_floating(out)]
+        results = [("the result", out) for out in self.call.outs]
+        clues = clues_at(point, 0, repr(name), arrays, results, column=not self.symmetric)
+        counts = [("the number of elements of the result", out.size) for _, out in results if out.ndim > 1]
+        return replace(clues, sizes=[*clues.sizes, *counts])
 
 
 def in_float64(call: Call) -> bool:

@@ -107,6 +107,11 @@ class Point:
         """The derivatives of all elements of the outputs, in one row, along a way."""
         return richardson(lambda step: _flat(moved(step)), _flat(self.centre), 0.0, enough=enough, **ladder)
 
+    def split(self, row: Array) -> list[Array]:
+        """What is said of all elements of the outputs, in one row, in the shapes of the outputs."""
+        cuts = np.cumsum([out.size for out in self.centre])[:-1]
+        return [part.reshape(out.shape) for part, out in zip(np.split(row, cuts), self.centre, strict=True)]
+
     def rows(self) -> list[list[Array]]:
         """The gradients of each element of the outputs by itself: nothing cancels in a sum."""
         found = []

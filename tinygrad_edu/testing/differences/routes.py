@@ -162,11 +162,8 @@ class Routes:
         bad = slope.kink | ~np.isfinite(slope.error)
         if not 0 < bad.sum() <= 0.25 * bad.size:
             return False
-        cuts = np.cumsum([c.size for c in point.cotangents])[:-1]
-        point.cotangents = [
-            np.where(mask.reshape(c.shape), 0.0, c)
-            for c, mask in zip(point.cotangents, np.split(bad, cuts), strict=True)
-        ]
+        masks = point.split(bad)
+        point.cotangents = [np.where(mask, 0.0, c) for c, mask in zip(point.cotangents, masks, strict=True)]
         for finding, g in zip(self.findings, point.pull(point.cotangents), strict=True):
             finding.analytic[...] = g
         self.report.notes.append(f"{int(bad.sum())} numbers of the outputs lie at a kink, and were left out")

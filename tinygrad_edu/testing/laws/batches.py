@@ -10,9 +10,8 @@ import numpy as np
 from ...dtypes import Array
 from ...errors import SampleCouplingError
 from ...tensors.creation import tensor
-from .example import Example, NotApplicable, law, same_values
-
-__all__ = ["batch_is_sum_of_samples", "partition_additivity", "permutation_equivariance"]
+from ..recorded import same_values
+from .example import Example, NotApplicable, law
 
 _DENSE = 10**6  # the most numbers to write out of per-sample gradients
 

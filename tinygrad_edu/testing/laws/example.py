@@ -15,11 +15,8 @@ from ...dtypes import Array
 from ...engine.graph import Leaf, array_of
 from ...engine.recording import make_tensor
 from ..differences.numeric import scale_of
-from ..recorded import same_values as same_values
 from ..subject import Subject, is_array, is_floating, or_zeros
 from ..whereabouts import index_text
-
-__all__ = ["LAWS", "Example", "Law", "NotApplicable", "law", "same_values", "when"]
 
 _EXACT = 1e-9  # how far off results may be that ought to be equal, relative to the largest of them
 
@@ -113,9 +110,9 @@ class Example:
         """The names of these inputs."""
         return [self.subject.inputs[i].name for i in self.checked]
 
-    def pull(self, arrays: Sequence[Any], cotangents: Sequence[Array], subject: Subject | None = None) -> list[Array]:
-        """The gradients of the checked inputs at other numbers, or of another function; zeros for None."""
-        return (subject or self.subject).full_gradients(arrays, cotangents)
+    def pull(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array]:
+        """The gradients of the checked inputs at other numbers; zeros for None."""
+        return self.subject.full_gradients(arrays, cotangents)
 
     def record(self, arrays: Sequence[Any], constant: int | None = None) -> tuple[list[Any], list[Any]]:
         """The outputs with their graph and the leaves, made of the arrays as they are; one may be held constant."""

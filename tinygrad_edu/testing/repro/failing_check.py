@@ -90,7 +90,6 @@ def _inputs(subject: Subject, own: int, program: Program) -> list[str]:
         value = given.value
         if is_array(value) and written:
             program.body.append(f"{name} = {literal(value, len(name) + 3)}")
-            program.use_numpy()
         elif is_array(value):
             program.missing(name, f"{value.dtype} {value.shape}: the array you passed")
         else:
@@ -116,7 +115,6 @@ def _cotangent(cotangent: Any, program: Program) -> str:
     if sum([a.size for a in arrays]) > NUMBERS:
         program.missing("cotangent", f"{', '.join(str(a.shape) for a in arrays)}: what you passed")
         return "cotangent"
-    program.use_numpy()
     texts = [literal(a, 4) for a in arrays]
     program.body.append(f"cotangent = {texts[0] if len(texts) == 1 else '[' + ', '.join(texts) + ']'}")
     return "cotangent"

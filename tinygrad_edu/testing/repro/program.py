@@ -9,6 +9,7 @@ import functools
 import importlib.util
 import inspect
 import linecache
+import re
 import symtable
 import sys
 import textwrap
@@ -50,6 +51,8 @@ class Program:
 
     def text(self) -> str:
         """The program."""
+        if "np" not in self.bound and re.search(r"\bnp\.", "\n".join([*self._definitions, *self.body])):
+            self.bind("np", np)
         imports = sorted(self._imports, key=lambda line: (line.startswith("from"), line))
         blocks = ["\n".join(self.comments), "from __future__ import annotations" if self._future else ""]
         blocks += ["\n".join(imports), *self._definitions, "\n".join(self.body)]
@@ -59,14 +62,6 @@ class Program:
         """Import a name."""
         self.bound.setdefault(name, None)
         self._imports[f"from {module} import {name}"] = None
-
-    def use_numpy(self) -> None:
-        """Import NumPy as np."""
-        self._use_module("np", np)
-
-    def _use_module(self, name: str, module: types.ModuleType) -> None:
-        self.bound.setdefault(name, module)
-        self._imports[f"import {module.__name__} as {name}"] = None
 
     def missing(self, name: str, what: str) -> None:
         """Bind a name to something that has to be filled in."""
@@ -84,8 +79,7 @@ class Program:
         for name, module in (("tg", tinygrad_edu), ("np", np)):
             called = getattr(f, "__name__", "")
             if called and getattr(module, called, None) is f:
-                self._use_module(name, module)
-                return f"{name}.{called}"
+                return f"{self.bind(name, module)}.{called}"
         owner = getattr(f, "__self__", None)
         if inspect.isclass(owner) and getattr(owner, f.__name__, None) == f:
             return f"{self.name_for(owner, owner.__name__)}.{f.__name__}"
@@ -116,14 +110,11 @@ class Program:
         """A definition of something that cannot be imported."""
         text = _written(value)
         if text is not None:
-            if "np." in text:
-                self.use_numpy()
             self._definitions.append(f"{name} = {text}")
         elif isinstance(value, TensorBase) and value.array.size <= _SMALL:
-            self.use_numpy()
-            self._imports["import tinygrad_edu as tg"] = None
+            tg = self.bind("tg", tinygrad_edu)
             keep = ", requires_grad=True" if value.source is not None else ""
-            self._definitions.append(f"{name} = tg.tensor({literal(value.array, len(name) + 13)}{keep})")
+            self._definitions.append(f"{name} = {tg}.tensor({literal(value.array, len(name) + 13)}{keep})")
         elif isinstance(value, Module):
             self._module(name, value)
         elif isinstance(value, functools.partial):
@@ -168,30 +159,29 @@ class Program:
         expressions = [*node.args.defaults, *[d for d in node.args.kw_defaults if d is not None]]
         if len(values) != len(expressions) or all(isinstance(e, ast.Constant) for e in expressions):
             return text
-        wanted = dict(zip(expressions, values, strict=True))
         used = [*[a.arg for a in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]], "default"]
-        texts = {e: self.inline(v, f"{used[i % len(used)]}_default") for i, (e, v) in enumerate(wanted.items())}
-        node.args.defaults = [ast.parse(texts[e], mode="eval").body for e in node.args.defaults]
-        node.args.kw_defaults = [
-            None if d is None else ast.parse(texts[d], mode="eval").body for d in node.args.kw_defaults
-        ]
+        texts = [self.inline(v, f"{used[i % len(used)]}_default") for i, v in enumerate(values)]
+        made = {e: ast.parse(text, mode="eval").body for e, text in zip(expressions, texts, strict=True)}
+        node.args.defaults = [made[e] for e in node.args.defaults]
+        node.args.kw_defaults = [None if d is None else made[d] for d in node.args.kw_defaults]
         return ast.unparse(tree)
 
     def _module(self, name: str, module: Module) -> None:
         """A module: written out if it can be made from its repr, with its parameters if these are few."""
-        text = _construction(module)
-        if text is None:
+        made = _construction(module)
+        if made is None:
             self.missing(name, f"{type(module).__name__}, as in your program")
             self._definitions[-1] += "".join(f"\n# {line}" for line in repr(module).splitlines())
             return
-        self._use_module("tg", tinygrad_edu)
-        text = f"tg.manual_seed(0)  # other parameters than yours\n{name} = {text}"
+        self.bind("tg", tinygrad_edu)
+        text = f"{name} = {made}"
         state = {key: tensor.array for key, tensor in module.state_dict().items()}
         if sum([array.size for array in state.values()]) <= _SMALL:
-            self.use_numpy()
             lines = [f"{key!r}: {literal(array, 6 + len(key))}," for key, array in state.items()]
             lines = [textwrap.indent(line, "    ") for line in lines]
-            text = "\n".join([f"{name} = {_construction(module)}", f"{name}.load_state_dict({{", *lines, "})"])
+            text = "\n".join([text, f"{name}.load_state_dict({{", *lines, "})"])
+        else:
+            text = f"tg.manual_seed(0)  # other parameters than yours\n{text}"
         if not module.training:
             text += f"\n{name}.eval()"
         self._definitions.append(text)

@@ -11,25 +11,20 @@ except ImportError as _error:
         name="hypothesis",
     ) from _error
 
-from .calls import Batch, ConvArgs, batches, conv_args, matmul_pairs, tensor_groups
-from .indices import indices_for
-from .models import Model, modules
-from .sizes import broadcastable_shapes, reduction_axes, shapes, simplest
-from .values import tensors
+from ... import absent as _absent
+from .calls import Batch as Batch
+from .calls import ConvArgs as ConvArgs
+from .calls import batches as batches
+from .calls import conv_args as conv_args
+from .calls import matmul_pairs as matmul_pairs
+from .calls import tensor_groups as tensor_groups
+from .indices import indices_for as indices_for
+from .models import Model as Model
+from .models import modules as modules
+from .sizes import broadcastable_shapes as broadcastable_shapes
+from .sizes import reduction_axes as reduction_axes
+from .sizes import shapes as shapes
+from .sizes import simplest as simplest
+from .values import tensors as tensors
 
-__all__ = [
-    "Batch",
-    "ConvArgs",
-    "Model",
-    "batches",
-    "broadcastable_shapes",
-    "conv_args",
-    "indices_for",
-    "matmul_pairs",
-    "modules",
-    "reduction_axes",
-    "shapes",
-    "simplest",
-    "tensor_groups",
-    "tensors",
-]
+_absent.explain_names(__name__)

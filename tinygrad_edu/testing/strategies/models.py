@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
@@ -62,16 +62,8 @@ def _linear(draw: st.DrawFn, width: int) -> Made:
     return nn.Linear(width, out, bias=draw(st.booleans())), out
 
 
-def _activation(draw: st.DrawFn, width: int) -> Made:
-    return draw(st.sampled_from(_SMOOTH))(), width
-
-
-def _rectifier(draw: st.DrawFn, width: int) -> Made:
-    return draw(st.sampled_from(_PIECES))(), width
-
-
-def _softmax(draw: st.DrawFn, width: int) -> Made:
-    return draw(st.sampled_from([nn.Softmax, nn.LogSoftmax]))(-1), width
+def _one_of(classes: Sequence[type[nn.Module]], *given: Any) -> Callable[[st.DrawFn, int], Made]:
+    return lambda draw, width: (draw(st.sampled_from(classes))(*given), width)
 
 
 def _norm(draw: st.DrawFn, width: int) -> Made:
@@ -90,12 +82,12 @@ def _tied(draw: st.DrawFn, width: int) -> Made:
 
 KINDS: dict[str, Callable[[st.DrawFn, int], Made]] = {
     "linear": _linear,
-    "activation": _activation,
+    "activation": _one_of(_SMOOTH),
     "norm": _norm,
-    "softmax": _softmax,
+    "softmax": _one_of((nn.Softmax, nn.LogSoftmax), -1),
     "residual": _residual,
     "tied": _tied,
-    "rectifier": _rectifier,
+    "rectifier": _one_of(_PIECES),
 }
 
 
