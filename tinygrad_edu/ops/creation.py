@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import DType, get_default_dtype, int64, require_float
+from ..dtypes import Array, DType, get_default_dtype, int64, require_float
 from ..engine.graph import Leaf, array_of
 from ..engine.primitives import Operand, implements
 from ..engine.recording import make_tensor, require_number
@@ -19,7 +19,6 @@ from .casting import as_dtype, check_device
 from .shape import sizes
 
 if TYPE_CHECKING:
-    from ..dtypes import Array
     from ..engine.typing import Tensor
 
 __all__ = [

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from ..dtypes import Array
 from ..engine.graph import TensorBase
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
@@ -16,7 +17,6 @@ from .piecewise import maximum, minimum
 from .reductions import count, reduction_cases, spread
 
 if TYPE_CHECKING:
-    from ..dtypes import Array
     from ..engine.typing import Tensor
 
 __all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]

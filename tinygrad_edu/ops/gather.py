@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..dtypes import Array
 from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements
 from ..engine.promotion import beside
@@ -14,7 +15,6 @@ from .arguments import one_axis
 from .indexing import _put_add, _set_item, getitem
 
 if TYPE_CHECKING:
-    from ..dtypes import Array
     from ..engine.typing import Tensor
 
 __all__ = [

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..dtypes import float16, float32
+from ..dtypes import Array, float16, float32
 from ..engine.graph import TensorBase, array_of
 from ..engine.primitives import Operand, primitive
 from ..errors import ShapeError, refuse_mask
@@ -23,7 +23,6 @@ from ..sample_rules.ids import NOBODY, Use, of_positions, simplify
 from ..sample_rules.rule import Makes
 
 if TYPE_CHECKING:
-    from ..dtypes import Array
     from ..engine.typing import Tensor
 
 __all__ = ["set_item"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import DType, float32, float64, int64
+from ..dtypes import Array, DType, float32, float64, int64
 from ..engine.graph import array_of
 from ..engine.primitives import Operand
 from ..engine.recording import make_tensor
@@ -19,7 +19,6 @@ from .creation import dtype_for, made, size_of
 from .generator import Generator, draw
 
 if TYPE_CHECKING:
-    from ..dtypes import Array
     from ..engine.typing import Tensor
 
 __all__ = [

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..dtypes import Array
 from ..engine.graph import array_of
 from ..engine.primitives import Operand, primitive
 from ..engine.promotion import beside
@@ -17,7 +18,6 @@ from .gather import axis_and_places
 from .indexing import _put_add, _set_item, check_value, getitem
 
 if TYPE_CHECKING:
-    from ..dtypes import Array
     from ..engine.typing import Tensor
 
 __all__ = [
