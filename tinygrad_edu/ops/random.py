@@ -14,7 +14,6 @@ from ..engine.graph import array_of
 from ..engine.primitives import Operand
 from ..engine.recording import make_tensor
 from ..errors import DtypeError, ShapeError
-from .casting import check_device
 from .creation import dtype_for, made, size_of
 from .generator import Generator, draw
 
@@ -79,8 +78,8 @@ def rand(
     >>> tg.rand(2, 3).shape
     (2, 3)
     """
-    check_device(device, "rand")
-    return made(uniform_array(size_of("rand", shape, size), dtype_for("rand", dtype), generator), requires_grad, "rand")
+    wanted = dtype_for("rand", dtype, device)
+    return made(uniform_array(size_of("rand", shape, size), wanted, generator), requires_grad, "rand")
 
 
 def randn(
@@ -99,10 +98,8 @@ def randn(
     >>> tg.randn(2, 3, requires_grad=True).requires_grad
     True
     """
-    check_device(device, "randn")
-    return made(
-        normal_array(size_of("randn", shape, size), dtype_for("randn", dtype), generator), requires_grad, "randn"
-    )
+    wanted = dtype_for("randn", dtype, device)
+    return made(normal_array(size_of("randn", shape, size), wanted, generator), requires_grad, "randn")
 
 
 def randint(
@@ -137,7 +134,6 @@ def randint(
     >>> bool(((x >= 0) & (x < 10)).all()), tg.randint(2, 4, (2, 2)).shape
     (True, (2, 2))
     """
-    check_device(device, "randint")
     if size is None:
         if isinstance(high, tuple | list):
             low, high, size = 0, low, high
@@ -147,8 +143,8 @@ def randint(
         low, high = 0, low
     if low >= high:
         raise ValueError(f"randint: there is no integer from {low} up to, and without, {high}")
+    wanted = dtype_for("randint", dtype, device, int64)
     numbers = draw(generator, "integers", low, high, size_of("randint", (size,), None))
-    wanted = dtype_for("randint", dtype, int64)
     return made(np.asarray(numbers).astype(wanted, copy=False), requires_grad, "randint")
 
 
@@ -171,10 +167,9 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: DType = None,
     >>> sorted(tg.randperm(4).tolist())
     [0, 1, 2, 3]
     """
-    check_device(device, "randperm")
     if n < 0:
         raise ShapeError(f"randperm: n={n} must not be negative")
-    wanted = dtype_for("randperm", dtype, int64)
+    wanted = dtype_for("randperm", dtype, device, int64)
     return make_tensor(draw(generator, "permutation", n).astype(wanted, copy=False), None)
 
 
@@ -210,7 +205,6 @@ def normal(
     >>> tg.normal(0.0, 1.0, size=(2, 3)).shape, tg.normal(tg.zeros(4), 1.0).shape
     ((2, 3), (4,))
     """
-    check_device(device, "normal")
     centre, spread = array_of(mean), array_of(std)
     if np.any(np.asarray(spread) < 0):
         raise ValueError("normal: std must not be negative")
@@ -218,7 +212,7 @@ def normal(
         np.broadcast_shapes(np.shape(centre), np.shape(spread)) if size is None else size_of("normal", (size,), None)
     )
     given = [a.dtype for a in (centre, spread) if hasattr(a, "dtype") and a.dtype.kind == "f"]
-    wanted = np.result_type(*given) if dtype is None and given else dtype_for("normal", dtype)
+    wanted = dtype_for("normal", dtype, device, np.result_type(*given) if given else None)
     numbers = normal_array(shape, wanted, generator) * spread + centre
     return made(np.asarray(numbers).astype(wanted, copy=False), requires_grad, "normal")
 
