@@ -8,13 +8,14 @@ results for forward and reverse mode algorithmic differentiation", section 2.2.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
 from ..ops.arguments import shape_of
+from ..ops.matmul import turned
 from ..ops.shape import squeeze
 from ..sample_rules.families import Custom, core
 from ..sample_rules.ids import Use, collapse, fit
@@ -137,8 +138,7 @@ def solve(a: Operand, b: Operand, *, left: bool = True) -> Tensor:
     if not left:
         if vector:
             raise ShapeError(f"solve: left=False needs matrices as right sides (..., k, n), got shape {right}")
-        turned: Tensor = _turn(solve(_turn(a), _turn(b)))
-        return turned
+        return cast("Tensor", turned(solve(turned(a), turned(b))))
     if not right or right[-1 if vector else -2] != matrix[-1]:
         axis = -1 if vector or not right else -2
         size = right[axis] if right else "missing"
@@ -160,13 +160,3 @@ def _np_solve(a: Operand, b: Operand) -> Any:
     check_matrix("solve", a)
     check_matrix("solve", b, square=False)
     return _solve(a, b)
-
-
-def _turn(x: Any) -> Any:
-    return np.swapaxes(x, -1, -2)
-
-
-# Determinants
-
-
-# Powers and products

@@ -16,10 +16,11 @@ import numpy as np
 from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import LinAlgError
+from ..ops.matmul import turned
 from ..ops.transpose import matrix_transpose
 from ..sample_rules.families import core
 from .checks import check_matrix, failing, require_finite
-from .solving import _solve, _turn
+from .solving import _solve
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -128,7 +129,7 @@ def cholesky(a: Operand, *, upper: bool = False) -> Tensor:
 @implements(np.linalg.cholesky)
 def _np_cholesky(a: Operand, /, *, upper: bool = False) -> Any:
     # With upper=True NumPy reads the upper triangle.
-    return _turn(_cholesky(_turn(a))) if upper else _cholesky(a)
+    return turned(_cholesky(turned(a))) if upper else _cholesky(a)
 
 
 # Eigenvalues of symmetric matrices

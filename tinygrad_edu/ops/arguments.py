@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias, overload
 
@@ -24,6 +25,11 @@ def shape_of(x: Any) -> tuple[int, ...]:
 def ndim_of(x: Any) -> int:
     """The number of axes of a tensor, an array, a number or a nested list."""
     return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
+
+
+def rows_of(x: Any) -> Any:
+    """A matrix with a row for each vector along the last axis of `x`."""
+    return x if len(x.shape) == 2 else x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 class Shaped(NamedTuple):

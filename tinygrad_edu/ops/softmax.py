@@ -8,7 +8,6 @@ longest, where NumPy's pairwise sum is worth its time in digits.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from ..engine.primitives import Operand, primitive
 from ..precision import add_up
 from ..sample_rules.families import along_axis, reduction
-from .arguments import one_axis
+from .arguments import one_axis, rows_of
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -32,7 +31,7 @@ def row_max(x: Any, axis: int) -> Any:
     if not x.size:
         return 0
     if _has_short_rows(x, axis):
-        largest = _rows(x).T.copy().max(0).reshape((*x.shape[:-1], 1))
+        largest = rows_of(x).T.copy().max(0).reshape((*x.shape[:-1], 1))
     else:
         largest = x.max(axis=axis, keepdims=True)
     finite = np.isfinite(largest)
@@ -42,7 +41,7 @@ def row_max(x: Any, axis: int) -> Any:
 def row_sum(x: Any, axis: int) -> Any:
     """The sums along `axis`, which stays with size 1."""
     if _is_last(x, axis) and x.dtype.kind == "f" and x.shape[-1] <= _MANY:
-        return (_rows(x) @ np.ones(x.shape[-1], x.dtype)).reshape((*x.shape[:-1], 1))
+        return (rows_of(x) @ np.ones(x.shape[-1], x.dtype)).reshape((*x.shape[:-1], 1))
     return add_up(x, axis, True)
 
 
@@ -52,10 +51,6 @@ def _is_last(x: Any, axis: int) -> bool:
 
 def _has_short_rows(x: Any, axis: int) -> bool:
     return _is_last(x, axis) and x.shape[-1] <= _FEW and x.size > _FEW * x.shape[-1]
-
-
-def _rows(x: Any) -> Any:
-    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 @primitive(
@@ -89,7 +84,7 @@ _CASES = lambda draw: [
 )
 def _softmax(x: Operand, axis: int) -> Operand:
     if _has_short_rows(x, axis):
-        columns = _exponentials(_rows(x).T.copy(), 0)
+        columns = _exponentials(rows_of(x).T.copy(), 0)
         columns /= columns.sum(0)
         return columns.T.copy().reshape(x.shape)
     e = _exponentials(x, axis)
@@ -113,7 +108,7 @@ def _exponentials(x: Any, axis: int) -> Any:
 )
 def _log_softmax(x: Operand, axis: int) -> Operand:
     if _has_short_rows(x, axis):
-        columns = _rows(x).T.copy()
+        columns = rows_of(x).T.copy()
         columns = columns - row_max(columns, 0)
         columns = columns - np.log(np.exp(columns).sum(0))
         return columns.T.copy().reshape(x.shape)
