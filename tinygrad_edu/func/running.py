@@ -110,15 +110,24 @@ class Run:
         own = {t.source for t in self.inputs}
         return any(isinstance(link, Leaf) and link not in own for link in count_uses(sources))
 
-    def pull(self, seeds: Sequence[Any], create_graph: bool | None = None) -> list[Tensor]:
+    def is_recorded(self, seeds: Sequence[Any]) -> bool:
+        """Whether what is computed of `seeds` may be differentiated again."""
+        wanted = self.create_graph or any(isinstance(seed, TensorBase) and seed.source is not None for seed in seeds)
+        return is_grad_enabled() and wanted
+
+    def pull(self, seeds: Sequence[Any]) -> list[Tensor]:
         """The gradient of each input, for the gradients `seeds` of the outputs."""
-        create = self.create_graph if create_graph is None else create_graph
         pairs = [(out, seed) for out, seed in zip(self.outputs, seeds, strict=True) if out.source is not None]
         found: Sequence[Tensor | None] = [None] * len(self.inputs)
         if pairs and self.inputs:
             outputs, gradients = zip(*pairs, strict=True)
             found = autograd.grad(
-                outputs, self.inputs, gradients, retain_graph=True, create_graph=create, allow_unused=True
+                outputs,
+                self.inputs,
+                gradients,
+                retain_graph=True,
+                create_graph=self.is_recorded(seeds),
+                allow_unused=True,
             )
         return [
             make_tensor(np.zeros_like(t.array), None) if g is None else g
