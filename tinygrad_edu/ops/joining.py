@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -41,29 +42,24 @@ def _one_list(join: Callable[P, R]) -> Callable[P, R]:
     return joined
 
 
+def _places(axis: int, arrays: Sequence[Any]) -> list[tuple[slice, ...]]:
+    """Where each array stands among those that were put one after the other."""
+    edges = itertools.accumulate([array.shape[axis] for array in arrays], initial=0)
+    return [(slice(None),) * axis + (slice(start, stop),) for start, stop in itertools.pairwise(edges)]
+
+
 def _concatenate_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence[Any]) -> list[Any]:
-    parts: list[Any] = [None]
-    start = 0
-    for array, link in zip(arrays, needs[1:], strict=True):
-        stop = start + array.shape[axis]
-        parts.append(None if link is None else g[(slice(None),) * axis + (slice(start, stop),)])
-        start = stop
-    return parts
+    places = _places(axis, arrays)
+    return [None, *(None if link is None else g[place] for place, link in zip(places, needs[1:], strict=True))]
 
 
 def _concatenate_owners(node: Any, ids: Any) -> list[Any]:
     """Those of each array's own piece; all the same where they do not change along the axis."""
-    axis = node.args[0]
-    found: list[Any] = [None]
-    start = 0
-    for array, link in zip(node.args[1:], node.inputs[1:], strict=True):
-        stop = start + array.shape[axis]
-        if ids.shape[axis] != 1:
-            found.append(None if link is None else simplify(ids[(slice(None),) * axis + (slice(start, stop),)]))
-        else:
-            found.append(ids)
-        start = stop
-    return found
+    axis, *arrays = node.args
+    if ids.shape[axis] == 1:
+        return [None, *[ids] * len(arrays)]
+    pairs = zip(_places(axis, arrays), node.inputs[1:], strict=True)
+    return [None, *(None if link is None else simplify(ids[place]) for place, link in pairs)]
 
 
 def _stack_owners(node: Any, ids: Any) -> list[Any]:
