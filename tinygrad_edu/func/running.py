@@ -117,17 +117,13 @@ class Run:
 
     def pull(self, seeds: Sequence[Any]) -> list[Tensor]:
         """The gradient of each input, for the gradients `seeds` of the outputs."""
+        create = self.is_recorded(seeds)
         pairs = [(out, seed) for out, seed in zip(self.outputs, seeds, strict=True) if out.source is not None]
         found: Sequence[Tensor | None] = [None] * len(self.inputs)
         if pairs and self.inputs:
             outputs, gradients = zip(*pairs, strict=True)
             found = autograd.grad(
-                outputs,
-                self.inputs,
-                gradients,
-                retain_graph=True,
-                create_graph=self.is_recorded(seeds),
-                allow_unused=True,
+                outputs, self.inputs, gradients, retain_graph=True, create_graph=create, allow_unused=True
             )
         return [
             make_tensor(np.zeros_like(t.array), None) if g is None else g
