@@ -19,7 +19,7 @@ from ..ops.matmul import turned
 from ..ops.shape import squeeze
 from ..sample_rules.families import Custom, core
 from ..sample_rules.ids import Use, collapse, fit
-from .checks import check_matrix, failing
+from .checks import check_matrix, tried
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -31,12 +31,8 @@ _SINGULAR = "is singular: its rows depend on each other. tg.linalg.pinv takes su
 # Inverse and solution
 
 
-def _inv_rule(g: Any, out: Any, a: Any) -> Any:
-    return -(out.mT @ g @ out.mT)
-
-
 @primitive(
-    vjps=(_inv_rule,),
+    vjps=(lambda g, out, a: -(out.mT @ g @ out.mT),),
     saves=("out",),
     fresh=True,
     numpy=np.linalg.inv,
@@ -67,10 +63,7 @@ def inv(a: Operand) -> Operand:
             [0.  , 0.25]])
     """
     check_matrix("inv", a)
-    try:
-        return np.linalg.inv(a)
-    except np.linalg.LinAlgError:
-        raise failing("inv", _SINGULAR, a, np.linalg.inv) from None
+    return tried("inv", _SINGULAR, np.linalg.inv, a)
 
 
 inverse = inv
@@ -107,10 +100,7 @@ def _solve_owners(node: Any, ids: Any) -> list[Any]:
     samples=Custom(_solve_owners),
 )
 def _solve(a: Operand, b: Operand) -> Operand:
-    try:
-        return np.linalg.solve(a, b)
-    except np.linalg.LinAlgError:
-        raise failing("solve", _SINGULAR, a, np.linalg.inv) from None
+    return tried("solve", _SINGULAR, np.linalg.solve, a, b, works=np.linalg.inv)
 
 
 def solve(a: Operand, b: Operand, *, left: bool = True) -> Tensor:
