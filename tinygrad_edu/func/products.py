@@ -35,6 +35,7 @@ def vjp(f: Callable[..., Any], *primals: Tree) -> tuple[Tree, Callable[[Tree], t
     >>> pull(tg.tensor([1.0, 10.0]))
     (tensor([ 3., 40.]), tensor([ 1., 20.]))
     """
+    require_function("vjp", f)
     run, build = start("vjp", f, primals, {}, range(len(primals)))
     outputs = run.read("vjp", run.result)
 

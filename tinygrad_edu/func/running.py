@@ -56,8 +56,6 @@ class Run:
     create_graph: bool
 
     def __init__(self, name: str, f: Callable[..., Any], args: Sequence[Any], places: Sequence[int]) -> None:
-        if not callable(f):
-            raise _no_function(name, f)
         self.inputs = []
         self.outer = is_grad_enabled()
 
@@ -161,18 +159,14 @@ def _does_not_take(f: Callable[..., Any], args: Sequence[Any]) -> str:
 def require_function(name: str, f: Any, argnums: Any = 0) -> None:
     """Raise TypeError for what PyTorch's functions of these names take: a value, or the point beside the function."""
     if not callable(f):
-        raise _no_function(name, f)
+        way_out = ""
+        if isinstance(f, TensorBase):
+            way_out = (
+                ". The gradient of a tensor that is computed: tg.autograd.grad(loss, w), or loss.backward() and w.grad"
+            )
+        raise TypeError(f"{name}(): the first argument must be a function, got {describe(f)}{way_out}")
     if isinstance(argnums, TensorBase):
         raise TypeError(f"tg.{name}(f) gives a function of the point: write tg.{name}(f)(x), not tg.{name}(f, x)")
-
-
-def _no_function(name: str, f: Any) -> TypeError:
-    way_out = ""
-    if isinstance(f, TensorBase):
-        way_out = (
-            ". The gradient of a tensor that is computed: tg.autograd.grad(loss, w), or loss.backward() and w.grad"
-        )
-    return TypeError(f"{name}(): the first argument must be a function, got {describe(f)}{way_out}")
 
 
 def in_order(name: str, what: str, given: Any) -> tuple[Any, ...]:
