@@ -21,6 +21,7 @@ from ..sample_rules.contributions import Moved
 from ..sample_rules.families import Custom, Moving, Overwriting
 from ..sample_rules.ids import NOBODY, Use, of_positions, simplify
 from ..sample_rules.rule import Makes
+from .arguments import broadcasts_to
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -290,8 +291,7 @@ def check_value(x: Any, index: Any, value: Any, op: str = "x[index] = value") ->
     wanted = tuple(shape)
     while len(wanted) > len(selected) and wanted[0] == 1:
         wanted = wanted[1:]
-    fits = len(wanted) <= len(selected)
-    if not fits or any(n not in (1, m) for n, m in zip(wanted[::-1], selected[::-1], strict=False)):
+    if not broadcasts_to(wanted, selected):
         raise ShapeError(
             f"{op}: the value has shape {tuple(shape)}, and the index selects shape {selected} of a "
             f"tensor of shape {x.shape}. Nothing was changed"

@@ -42,6 +42,15 @@ def _one_list(join: Callable[P, R]) -> Callable[P, R]:
     return joined
 
 
+def _listed(op: str, tensors: Sequence[Operand]) -> tuple[list[Operand], list[tuple[int, ...]]]:
+    """The tensors, of which there must be one at least, and their shapes."""
+    many = list(tensors)
+    require_own(op, *many)  # NumPy would make arrays of them, and no tensor would come out
+    if not many:
+        raise ShapeError(f"{op}: needs at least one tensor, got an empty list")
+    return many, [shape_of(x) for x in many]
+
+
 def _places(axis: int, arrays: Sequence[Any]) -> list[tuple[slice, ...]]:
     """Where each array stands among those that were put one after the other."""
     edges = itertools.accumulate([array.shape[axis] for array in arrays], initial=0)
@@ -105,11 +114,7 @@ def cat(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | None 
     >>> tg.cat([tg.tensor([1.0, 2.0]), tg.tensor([3.0])])
     tensor([1., 2., 3.])
     """
-    many = list(tensors)
-    require_own("cat", *many)  # NumPy would make arrays of them, and no tensor would come out
-    if not many:
-        raise ShapeError("cat: needs at least one tensor, got an empty list")
-    shapes = [shape_of(x) for x in many]
+    many, shapes = _listed("cat", tensors)
     if () in shapes:
         raise ShapeError("cat: a 0-d tensor has no axis to join along. Use tg.stack, which makes one")
     place = one_axis("cat", many[0], dim, axis) or 0
@@ -188,11 +193,7 @@ def stack(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | Non
     tensor([[1., 2.],
             [3., 4.]])
     """
-    many = list(tensors)
-    require_own("stack", *many)  # NumPy would make arrays of them, and no tensor would come out
-    if not many:
-        raise ShapeError("stack: needs at least one tensor, got an empty list")
-    shapes = [shape_of(x) for x in many]
+    many, shapes = _listed("stack", tensors)
     for i, shape in enumerate(shapes):
         if shape != shapes[0]:
             raise ShapeError(f"stack: tensor {i} has shape {shape} and tensor 0 has shape {shapes[0]}; all must agree")

@@ -12,7 +12,7 @@ from ..engine.primitives import Operand, primitive
 from ..engine.promotion import beside
 from ..errors import DtypeError, ShapeError, broadcast_clash
 from ..sample_rules.families import Choosing
-from .arguments import one_axis
+from .arguments import broadcasts_to, one_axis
 from .arithmetic import times
 from .gather import axis_and_places
 from .indexing import _put_add, _set_item, check_value, getitem
@@ -329,9 +329,6 @@ def _mask(op: str, x: Any, mask: Any) -> Array:
         raise DtypeError(
             f"{op}: the mask has dtype {where.dtype}; it must be of booleans: use mask.bool() or mask != 0"
         )
-    if where.shape != x.shape and (
-        len(where.shape) > len(x.shape)
-        or any(n not in (1, m) for n, m in zip(where.shape[::-1], x.shape[::-1], strict=False))
-    ):
+    if not broadcasts_to(where.shape, x.shape):
         raise ShapeError(f"{op}: the mask of shape {where.shape} does not broadcast to the tensor's shape {x.shape}")
     return where
