@@ -36,19 +36,17 @@ __all__ = [
 
 def uniform_array(shape: tuple[int, ...], dtype: np.dtype[Any], generator: Generator | None) -> Array:
     """Numbers from [0, 1)."""
-    if dtype.kind != "f":
-        raise DtypeError(f"random numbers from [0, 1) have a floating dtype, not {dtype}")
-    return _drawn(generator, "random", shape, dtype)
+    return _drawn(generator, "random", "random numbers from [0, 1)", shape, dtype)
 
 
 def normal_array(shape: tuple[int, ...], dtype: np.dtype[Any], generator: Generator | None) -> Array:
     """Numbers from the standard normal distribution."""
+    return _drawn(generator, "standard_normal", "normally distributed numbers", shape, dtype)
+
+
+def _drawn(generator: Generator | None, name: str, what: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if dtype.kind != "f":
-        raise DtypeError(f"normally distributed numbers have a floating dtype, not {dtype}")
-    return _drawn(generator, "standard_normal", shape, dtype)
-
-
-def _drawn(generator: Generator | None, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        raise DtypeError(f"{what} have a floating dtype, not {dtype}")
     numbers = draw(generator, name, shape, dtype=dtype if dtype in (float32, float64) else float32)
     return np.asarray(numbers).astype(dtype, copy=False)
 
