@@ -14,7 +14,7 @@ from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
 from ..sample_rules.families import reduction
 from .arguments import one_axis
-from .extrema import check_any, shared
+from .extrema import chosen_along, shared
 from .picking import ValuesIndices, at, picking
 
 if TYPE_CHECKING:
@@ -261,8 +261,7 @@ def median(
     >>> x.median(dim=1)
     ValuesIndices(values=tensor([2.]), indices=tensor([3]))
     """
-    place = one_axis("median", x, dim, axis)
-    check_any("median", x, place)
+    place = chosen_along("median", x, one_axis("median", x, dim, axis))
     if place is None:
         return _lower_median(x)
     return at(_median_at, x, _middle(x, ((x.shape[place] - 1) // 2,), place), place, keepdim or keepdims)
@@ -270,8 +269,7 @@ def median(
 
 @implements(np.median)
 def _median_numpy(a: Operand, axis: int | None = None, *, keepdims: bool = False) -> Any:
-    place = one_axis("np.median", a, axis)
-    check_any("np.median", a, place)
+    place = chosen_along("np.median", a, one_axis("np.median", a, axis))
     x = a.reshape(-1) if place is None else a
     along = place or 0
     n = x.shape[along]
