@@ -27,6 +27,11 @@ def ndim_of(x: Any) -> int:
     return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
 
 
+def on_axis(axis: int, part: Any) -> tuple[Any, ...]:
+    """The index that takes `part` of one axis, and all of those before it."""
+    return (slice(None),) * axis + (part,)
+
+
 def broadcasts_to(shape: Sequence[int], wanted: Sequence[int]) -> bool:
     """Whether an array of `shape` can be repeated to the shape `wanted`."""
     pairs = zip(shape[::-1], wanted[::-1], strict=False)

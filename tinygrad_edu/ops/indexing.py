@@ -21,7 +21,7 @@ from ..sample_rules.contributions import Moved
 from ..sample_rules.families import Custom, Moving, Overwriting
 from ..sample_rules.ids import NOBODY, Use, of_positions, simplify
 from ..sample_rules.rule import Makes
-from .arguments import broadcasts_to
+from .arguments import broadcasts_to, on_axis
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -144,7 +144,7 @@ def _owners_of_slices(shape: tuple[int, ...], parts: tuple[Any, ...], ids: Any) 
     for axis, part in enumerate([p for p in filled if p is not None]):
         if ids.shape[axis] != 1 and part != slice(None):
             full = np.full((*ids.shape[:axis], shape[axis], *ids.shape[axis + 1 :]), NOBODY)
-            full[(slice(None),) * axis + (part,)] = ids
+            full[on_axis(axis, part)] = ids
             ids = full
     return ids
 

@@ -14,7 +14,7 @@ from ..errors import ShapeError, describe, require_own
 from ..sample_rules.families import Custom
 from ..sample_rules.ids import simplify
 from ..sample_rules.rule import Makes
-from .arguments import Shaped, one_axis, shape_of
+from .arguments import Shaped, on_axis, one_axis, shape_of
 from .shape import atleast_1d, atleast_2d, atleast_3d
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _listed(op: str, tensors: Sequence[Operand]) -> tuple[list[Operand], list[tu
 def _places(axis: int, arrays: Sequence[Any]) -> list[tuple[slice, ...]]:
     """Where each array stands among those that were put one after the other."""
     edges = itertools.accumulate([array.shape[axis] for array in arrays], initial=0)
-    return [(slice(None),) * axis + (slice(start, stop),) for start, stop in itertools.pairwise(edges)]
+    return [on_axis(axis, slice(start, stop)) for start, stop in itertools.pairwise(edges)]
 
 
 def _concatenate_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence[Any]) -> list[Any]:
@@ -154,8 +154,7 @@ def concatenate(arrays: Sequence[Operand], axis: int | None = 0, *, dim: int | N
 
 
 def _stack_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence[Any]) -> list[Any]:
-    at = (slice(None),) * axis
-    return [None, *(None if link is None else g[(*at, i)] for i, link in enumerate(needs[1:]))]
+    return [None, *(None if link is None else g[on_axis(axis, i)] for i, link in enumerate(needs[1:]))]
 
 
 @primitive(

@@ -17,7 +17,7 @@ from ..errors import ShapeError
 from ..sample_rules.families import Custom
 from ..sample_rules.ids import NOBODY, simplify
 from ..sample_rules.rule import Makes, value_of
-from .arguments import one_axis
+from .arguments import on_axis, one_axis
 from .shape import _reshape
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ def _split_owners(node: Any, ids: Any) -> list[Any]:
     view=True,
 )
 def _split(x: Operand, cuts: tuple[int, ...], axis: int) -> Any:
-    at = (slice(None),) * axis
-    return tuple([x[(*at, slice(start, stop))] for start, stop in _ranges(x, cuts, axis)])
+    return tuple([x[on_axis(axis, slice(start, stop))] for start, stop in _ranges(x, cuts, axis)])
 
 
 def _at_cuts(x: Operand, cuts: Sequence[int], axis: int) -> tuple[Tensor, ...]:
@@ -165,8 +164,7 @@ def tensor_split(
     # As slices do, cuts beyond an end stay at the end, and negative ones count from it.
     edges = [slice(int(i)).indices(have)[1] for i in indices_or_sections]
     if edges != sorted(edges):
-        at = (slice(None),) * place
-        return tuple(x[(*at, slice(i, j))] for i, j in zip([0, *edges], [*edges, have], strict=True))
+        return tuple(x[on_axis(place, slice(i, j))] for i, j in zip([0, *edges], [*edges, have], strict=True))
     return _at_cuts(x, edges, place)
 
 
