@@ -12,7 +12,7 @@ from ..errors import ShapeError
 from ..sample_rules.families import moving
 from .arguments import Shaped, one_axis
 from .casting import clone
-from .pointwise import pointwise
+from .kinds import pointwise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
