@@ -13,6 +13,7 @@ from ..engine.primitives import Operand, implements, primitive
 from ..sample_rules.families import along_axis, moving_axis
 from .arguments import on_axis, one_axis
 from .casting import clone, converted
+from .kinds import axiswise
 from .picking import ValuesIndices, at, picking
 
 if TYPE_CHECKING:
@@ -38,11 +39,9 @@ def _running_sum_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) -> Any
     return running_sum(g, axis, not reverse)
 
 
-@primitive(
+@axiswise(
     vjps=(_running_sum_rule,),
     saves=("",),
-    fresh=True,
-    single=True,
     name="cumsum",
     cases=lambda draw: [
         (draw(5), 0, False),
@@ -50,7 +49,6 @@ def _running_sum_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) -> Any
         (draw(2, 0), 1, False),
         (draw(1), 0, False),
     ],
-    samples=along_axis,
 )
 def running_sum(x: Operand, axis: int, reverse: bool) -> Operand:
     """The running sum along an axis, from its other end if `reverse`."""
@@ -123,11 +121,9 @@ def _running_product_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) ->
     return before * recurrence(shifted(x, axis, -step, 0), g, axis, not reverse)
 
 
-@primitive(
+@axiswise(
     vjps=(_running_product_rule,),
     saves=("out x",),
-    fresh=True,
-    single=True,
     name="cumprod",
     cases=lambda draw: [
         (draw(5), 0, False),
@@ -136,7 +132,6 @@ def _running_product_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) ->
         (draw(2, 0), 1, False),
         (draw(1), 0, False),
     ],
-    samples=along_axis,
 )
 def _running_product(x: Operand, axis: int, reverse: bool) -> Operand:
     return _reversed(_in_float64(np.cumprod, _reversed(x, axis, reverse), axis), axis, reverse)
@@ -167,14 +162,11 @@ def _log_running_sum_rule(g: Any, out: Any, x: Any, axis: int) -> Any:
     return (terms / sums * recurrence(decay, g, axis, True)).astype(dtype)
 
 
-@primitive(
+@axiswise(
     vjps=(_log_running_sum_rule,),
     saves=("x",),
-    fresh=True,
-    single=True,
     name="logcumsumexp",
     cases=lambda draw: [(draw(5), 0), (draw(2, 3), 1), (draw(2, 0), 1), (draw(1), 0)],
-    samples=along_axis,
 )
 def _logrunning_sum(x: Operand, axis: int) -> Operand:
     return _in_float64(np.logaddexp.accumulate, x, axis)

@@ -10,8 +10,8 @@ from ..dtypes import Array
 from ..engine.graph import TensorBase
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
-from ..sample_rules.families import reduction
 from .arguments import Axes, one_axis, some_axes
+from .kinds import reducing
 from .picking import ValuesIndices, at, picking
 from .piecewise import maximum, minimum
 from .reductions import count, reduction_cases, spread
@@ -28,12 +28,12 @@ def shared(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return spread(g, x, axis, keepdims) * chosen / chosen.sum(axis=axis, keepdims=True)
 
 
-@primitive(vjps=(shared,), saves=("out x",), fresh=True, cases=reduction_cases, samples=reduction)
+@reducing(vjps=(shared,), saves=("out x",), cases=reduction_cases)
 def _amax(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-@primitive(vjps=(shared,), saves=("out x",), fresh=True, cases=reduction_cases, samples=reduction)
+@reducing(vjps=(shared,), saves=("out x",), cases=reduction_cases)
 def _amin(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
     return np.min(x, axis=axis, keepdims=keepdims)
 

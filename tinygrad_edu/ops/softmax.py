@@ -14,8 +14,9 @@ import numpy as np
 
 from ..engine.primitives import Operand, primitive
 from ..precision import add_up
-from ..sample_rules.families import along_axis, reduction
+from ..sample_rules.families import reduction
 from .arguments import one_axis, rows_of
+from .kinds import axiswise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -74,13 +75,10 @@ _CASES = lambda draw: [
 ]
 
 
-@primitive(
+@axiswise(
     vjps=(lambda g, out, x, axis: out * (g - _row_sum(g * out, axis)),),
     saves=("out",),
-    fresh=True,
-    single=True,
     cases=_CASES,
-    samples=along_axis,
 )
 def _softmax(x: Operand, axis: int) -> Operand:
     if _has_short_rows(x, axis):
@@ -98,13 +96,10 @@ def _exponentials(x: Any, axis: int) -> Any:
     return np.exp(shifted, out=shifted if shifted.dtype.kind == "f" else None)
 
 
-@primitive(
+@axiswise(
     vjps=(lambda g, out, x, axis: g - np.exp(out) * _row_sum(g, axis),),
     saves=("out",),
-    fresh=True,
-    single=True,
     cases=_CASES,
-    samples=along_axis,
 )
 def _log_softmax(x: Operand, axis: int) -> Operand:
     if _has_short_rows(x, axis):

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
-from ..sample_rules.families import reduction
 from .arguments import one_axis
 from .extrema import chosen_along, shared
+from .kinds import reducing
 from .picking import ValuesIndices, at, picking
 
 if TYPE_CHECKING:
@@ -212,12 +212,10 @@ def _middle(x: Operand, ranks: tuple[int, ...], axis: int) -> Operand:
     return np.where(np.isnan(np.take_along_axis(x, last, axis)), last, found) if x.dtype.kind == "f" else found
 
 
-@primitive(
+@reducing(
     vjps=(lambda g, out, x: shared(g, out, x, None, False),),
     saves=("out x",),
-    fresh=True,
     cases=lambda draw: [(draw(5),), (draw(2, 2),), (draw(),), (draw(1),)],
-    samples=reduction,
 )
 def _lower_median(x: Operand) -> Operand:
     flat = x.reshape(-1)
