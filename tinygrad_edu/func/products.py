@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import running as autograd
-from ..autograd.modes import enable_grad, is_grad_enabled
+from ..autograd.modes import enable_grad
 from ..engine.graph import Leaf
 from ..engine.recording import make_tensor
 from ..tensors.tensor import Tensor
@@ -35,13 +35,13 @@ def vjp(f: Callable[..., Any], *primals: Tree) -> tuple[Tree, Callable[[Tree], t
     >>> pull(tg.tensor([1.0, 10.0]))
     (tensor([ 3., 40.]), tensor([ 1., 20.]))
     """
+    require_function("vjp", f)
     run, build = start("vjp", f, primals, {}, range(len(primals)))
     outputs = run.read("vjp", run.result)
 
     def pull(gradient: Tree) -> tuple[Tree, ...]:
         seeds = fitting("vjp", "gradient", gradient, outputs)
-        create = is_grad_enabled() and (run.create_graph or any(seed.source is not None for seed in seeds))
-        return tuple(build(run.pull(seeds, create)))
+        return tuple(build(run.pull(seeds)))
 
     return run.outside(run.result), pull
 
@@ -74,15 +74,14 @@ def jvp(f: Callable[..., Any], primals: Sequence[Tree], tangents: Sequence[Tree]
     run, _ = start("jvp", f, primals, {}, range(len(primals)))
     outputs = run.read("jvp", run.result)
     directions = fitting("jvp", "tangents", tangents, run.inputs)
-    create = is_grad_enabled() and (run.create_graph or any(t.source is not None for t in directions))
     entering = [make_tensor(np.zeros_like(t.array), Leaf(t.shape, t.dtype)) for t in outputs]
     with enable_grad():
-        gradients = run.pull(entering, create_graph=True)
+        gradients = run.pull(entering)
     pairs = [(g, t) for g, t in zip(gradients, directions, strict=True) if g.source is not None]
     found: Sequence[Tensor | None] = [None] * len(entering)
     if pairs:
         ends, along = zip(*pairs, strict=True)
-        found = autograd.grad(ends, entering, along, create_graph=create, allow_unused=True)
+        found = autograd.grad(ends, entering, along, create_graph=run.is_recorded(directions), allow_unused=True)
     moved = [t.detach() if g is None else g for g, t in zip(found, entering, strict=True)]
     return run.outside(run.result), run.rebuild(moved)
 
@@ -119,5 +118,4 @@ def hvp(f: Callable[..., Any], primals: Sequence[Tree], vectors: Sequence[Tree])
     run, build = start("hvp", gradients, primals, {}, range(len(primals)))
     outputs = run.read("hvp", run.result)
     seeds = fitting("hvp", "vectors", vectors, outputs)
-    create = is_grad_enabled() and (run.create_graph or any(seed.source is not None for seed in seeds))
-    return run.outside(values[0]), tuple(build(run.pull(seeds, create)))
+    return run.outside(values[0]), tuple(build(run.pull(seeds)))

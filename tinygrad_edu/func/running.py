@@ -56,8 +56,6 @@ class Run:
     create_graph: bool
 
     def __init__(self, name: str, f: Callable[..., Any], args: Sequence[Any], places: Sequence[int]) -> None:
-        if not callable(f):
-            raise _no_function(name, f)
         self.inputs = []
         self.outer = is_grad_enabled()
 
@@ -110,9 +108,14 @@ class Run:
         own = {t.source for t in self.inputs}
         return any(isinstance(link, Leaf) and link not in own for link in count_uses(sources))
 
-    def pull(self, seeds: Sequence[Any], create_graph: bool | None = None) -> list[Tensor]:
+    def is_recorded(self, seeds: Sequence[Any]) -> bool:
+        """Whether what is computed of `seeds` may be differentiated again."""
+        wanted = self.create_graph or any(isinstance(seed, TensorBase) and seed.source is not None for seed in seeds)
+        return is_grad_enabled() and wanted
+
+    def pull(self, seeds: Sequence[Any]) -> list[Tensor]:
         """The gradient of each input, for the gradients `seeds` of the outputs."""
-        create = self.create_graph if create_graph is None else create_graph
+        create = self.is_recorded(seeds)
         pairs = [(out, seed) for out, seed in zip(self.outputs, seeds, strict=True) if out.source is not None]
         found: Sequence[Tensor | None] = [None] * len(self.inputs)
         if pairs and self.inputs:
@@ -156,18 +159,14 @@ def _does_not_take(f: Callable[..., Any], args: Sequence[Any]) -> str:
 def require_function(name: str, f: Any, argnums: Any = 0) -> None:
     """Raise TypeError for what PyTorch's functions of these names take: a value, or the point beside the function."""
     if not callable(f):
-        raise _no_function(name, f)
+        way_out = ""
+        if isinstance(f, TensorBase):
+            way_out = (
+                ". The gradient of a tensor that is computed: tg.autograd.grad(loss, w), or loss.backward() and w.grad"
+            )
+        raise TypeError(f"{name}(): the first argument must be a function, got {describe(f)}{way_out}")
     if isinstance(argnums, TensorBase):
         raise TypeError(f"tg.{name}(f) gives a function of the point: write tg.{name}(f)(x), not tg.{name}(f, x)")
-
-
-def _no_function(name: str, f: Any) -> TypeError:
-    way_out = ""
-    if isinstance(f, TensorBase):
-        way_out = (
-            ". The gradient of a tensor that is computed: tg.autograd.grad(loss, w), or loss.backward() and w.grad"
-        )
-    return TypeError(f"{name}(): the first argument must be a function, got {describe(f)}{way_out}")
 
 
 def in_order(name: str, what: str, given: Any) -> tuple[Any, ...]:

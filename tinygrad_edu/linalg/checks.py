@@ -34,8 +34,15 @@ def require_finite(op: str, a: Any) -> None:
         )
 
 
-def failing(op: str, problem: str, a: Any, works: Callable[[Any], Any]) -> LinAlgError:
-    """The error for the first matrix of the stack `a` for which `works` raises."""
+def tried(op: str, problem: str, function: Callable[..., Any], a: Any, *more: Any, works: Any = None) -> Any:
+    """`function(a, *more)`; if it raises, the error names the first matrix of `a` for which `works`, or it, raises."""
+    try:
+        return function(a, *more)
+    except np.linalg.LinAlgError:
+        raise _failing(op, problem, a, works or function) from None
+
+
+def _failing(op: str, problem: str, a: Any, works: Callable[[Any], Any]) -> LinAlgError:
     for index in np.ndindex(*a.shape[:-2]):
         try:
             works(a[index])

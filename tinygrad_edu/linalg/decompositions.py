@@ -14,7 +14,7 @@ from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import LinAlgError
 from ..sample_rules.families import core
-from .checks import check_matrix, failing, require_finite
+from .checks import check_matrix, require_finite, tried
 from .solving import _solve
 from .symmetric import on_diagonal, reciprocal_gaps
 
@@ -122,10 +122,7 @@ def _tall(a: Any) -> Any:
 def _svd(a: Operand, full_matrices: bool, name: str = "svd") -> tuple[Any, Any, Any]:
     check_matrix(name, a, square=False)
     require_finite(name, a)
-    try:
-        u, s, vh = np.linalg.svd(a, full_matrices=full_matrices)
-    except np.linalg.LinAlgError:
-        raise failing(name, "has no singular values that could be found", a, np.linalg.svd) from None
+    u, s, vh = tried(name, "has no singular values that could be found", np.linalg.svd, a, full_matrices)
     return u, s, vh
 
 

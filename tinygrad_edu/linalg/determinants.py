@@ -168,5 +168,4 @@ def logdet(a: Operand) -> Tensor:
     tensor(0.)
     """
     sign, logabsdet = slogdet(a)
-    nan_if_negative: Any = np.where(sign < 0, np.nan, logabsdet)
-    return cast("Tensor", nan_if_negative)
+    return cast("Tensor", np.where(sign < 0, np.nan, logabsdet))

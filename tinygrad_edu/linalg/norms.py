@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -46,8 +46,7 @@ def vector_norm(
     >>> tg.linalg.vector_norm(tg.tensor([3.0, 4.0]))
     tensor(5.)
     """
-    total: Tensor = norms.norm(x, ord, dim, keepdim, axis=axis, keepdims=keepdims)
-    return total
+    return norms.norm(x, ord, dim, keepdim, axis=axis, keepdims=keepdims)
 
 
 def matrix_norm(
@@ -100,8 +99,7 @@ def matrix_norm(
         result = np.expand_dims(result, tuple(sorted(axes)))
     else:
         raise ValueError(f"matrix_norm: ord={ord!r} is unknown: there are {_ORDERS}")
-    kept: Tensor = result if keep else np.squeeze(result, axes)
-    return kept
+    return cast("Tensor", result if keep else np.squeeze(result, axes))
 
 
 def norm(

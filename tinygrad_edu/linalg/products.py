@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from string import ascii_letters
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -47,8 +47,7 @@ def matrix_power(a: Operand, n: int) -> Tensor:
         raise TypeError(f"matrix_power: the exponent is an integer, got {n!r}") from None
     if left == 0:
         identity = np.eye(shape_of(a)[-1], dtype=getattr(a, "dtype", None))
-        powers: Tensor = a * 0 + identity
-        return powers
+        return cast("Tensor", a * 0 + identity)
     square: Any = a if left > 0 else inv(a)
     left = abs(left)
     result: Any = None
@@ -59,8 +58,7 @@ def matrix_power(a: Operand, n: int) -> Tensor:
         if not left:
             break
         square = matmul(square, square)
-    product: Tensor = result * 1 if result is a else result
-    return product
+    return cast("Tensor", result * 1 if result is a else result)
 
 
 @implements(np.linalg.multi_dot)

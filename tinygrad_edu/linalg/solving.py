@@ -8,17 +8,18 @@ results for forward and reverse mode algorithmic differentiation", section 2.2.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
 from ..ops.arguments import shape_of
+from ..ops.matmul import turned
 from ..ops.shape import squeeze
 from ..sample_rules.families import Custom, core
 from ..sample_rules.ids import Use, collapse, fit
-from .checks import check_matrix, failing
+from .checks import check_matrix, tried
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -30,12 +31,8 @@ _SINGULAR = "is singular: its rows depend on each other. tg.linalg.pinv takes su
 # Inverse and solution
 
 
-def _inv_rule(g: Any, out: Any, a: Any) -> Any:
-    return -(out.mT @ g @ out.mT)
-
-
 @primitive(
-    vjps=(_inv_rule,),
+    vjps=(lambda g, out, a: -(out.mT @ g @ out.mT),),
     saves=("out",),
     fresh=True,
     numpy=np.linalg.inv,
@@ -66,10 +63,7 @@ def inv(a: Operand) -> Operand:
             [0.  , 0.25]])
     """
     check_matrix("inv", a)
-    try:
-        return np.linalg.inv(a)
-    except np.linalg.LinAlgError:
-        raise failing("inv", _SINGULAR, a, np.linalg.inv) from None
+    return tried("inv", _SINGULAR, np.linalg.inv, a)
 
 
 inverse = inv
@@ -106,10 +100,7 @@ def _solve_owners(node: Any, ids: Any) -> list[Any]:
     samples=Custom(_solve_owners),
 )
 def _solve(a: Operand, b: Operand) -> Operand:
-    try:
-        return np.linalg.solve(a, b)
-    except np.linalg.LinAlgError:
-        raise failing("solve", _SINGULAR, a, np.linalg.inv) from None
+    return tried("solve", _SINGULAR, np.linalg.solve, a, b, works=np.linalg.inv)
 
 
 def solve(a: Operand, b: Operand, *, left: bool = True) -> Tensor:
@@ -137,8 +128,7 @@ def solve(a: Operand, b: Operand, *, left: bool = True) -> Tensor:
     if not left:
         if vector:
             raise ShapeError(f"solve: left=False needs matrices as right sides (..., k, n), got shape {right}")
-        turned: Tensor = _turn(solve(_turn(a), _turn(b)))
-        return turned
+        return cast("Tensor", turned(solve(turned(a), turned(b))))
     if not right or right[-1 if vector else -2] != matrix[-1]:
         axis = -1 if vector or not right else -2
         size = right[axis] if right else "missing"
@@ -160,13 +150,3 @@ def _np_solve(a: Operand, b: Operand) -> Any:
     check_matrix("solve", a)
     check_matrix("solve", b, square=False)
     return _solve(a, b)
-
-
-def _turn(x: Any) -> Any:
-    return np.swapaxes(x, -1, -2)
-
-
-# Determinants
-
-
-# Powers and products

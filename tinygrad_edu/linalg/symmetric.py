@@ -16,10 +16,11 @@ import numpy as np
 from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import LinAlgError
+from ..ops.matmul import turned
 from ..ops.transpose import matrix_transpose
 from ..sample_rules.families import core
-from .checks import check_matrix, failing, require_finite
-from .solving import _solve, _turn
+from .checks import check_matrix, require_finite, tried
+from .solving import _solve
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -94,11 +95,8 @@ def _definite(a: Any) -> Any:
 def _cholesky(a: Operand) -> Operand:
     check_matrix("cholesky", a)
     require_finite("cholesky", np.tril(a))
-    try:
-        return np.linalg.cholesky(a)
-    except np.linalg.LinAlgError:
-        problem = "is not positive definite: it needs positive eigenvalues. Add a small multiple of the identity?"
-        raise failing("cholesky", problem, a, np.linalg.cholesky) from None
+    problem = "is not positive definite: it needs positive eigenvalues. Add a small multiple of the identity?"
+    return tried("cholesky", problem, np.linalg.cholesky, a)
 
 
 def cholesky(a: Operand, *, upper: bool = False) -> Tensor:
@@ -128,7 +126,7 @@ def cholesky(a: Operand, *, upper: bool = False) -> Tensor:
 @implements(np.linalg.cholesky)
 def _np_cholesky(a: Operand, /, *, upper: bool = False) -> Any:
     # With upper=True NumPy reads the upper triangle.
-    return _turn(_cholesky(_turn(a))) if upper else _cholesky(a)
+    return turned(_cholesky(turned(a))) if upper else _cholesky(a)
 
 
 # Eigenvalues of symmetric matrices
@@ -164,10 +162,7 @@ def _apart(a: Any) -> Any:
 def _eigh(a: Operand, triangle: str, name: str = "eigh") -> tuple[Any, Any]:
     check_matrix(name, a)
     require_finite(name, np.triu(a) if triangle == "U" else np.tril(a))
-    try:
-        values, vectors = np.linalg.eigh(a, "U" if triangle == "U" else "L")
-    except np.linalg.LinAlgError:
-        raise failing(name, "has no eigenvalues that could be found", a, np.linalg.eigh) from None
+    values, vectors = tried(name, "has no eigenvalues that could be found", np.linalg.eigh, a, triangle)
     return values, vectors
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..engine.graph import TensorBase
 from ..engine.primitives import Operand
 from ..precision import by_float64
-from .pointwise import pointwise
+from .kinds import pointwise
 from .special import approximate_erfc, erfc
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias, overload
 
@@ -24,6 +25,22 @@ def shape_of(x: Any) -> tuple[int, ...]:
 def ndim_of(x: Any) -> int:
     """The number of axes of a tensor, an array, a number or a nested list."""
     return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
+
+
+def on_axis(axis: int, part: Any) -> tuple[Any, ...]:
+    """The index that takes `part` of one axis, and all of those before it."""
+    return (slice(None),) * axis + (part,)
+
+
+def broadcasts_to(shape: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether an array of `shape` can be repeated to the shape `wanted`."""
+    pairs = zip(shape[::-1], wanted[::-1], strict=False)
+    return len(shape) <= len(wanted) and all(n in (1, m) for n, m in pairs)
+
+
+def rows_of(x: Any) -> Any:
+    """A matrix with a row for each vector along the last axis of `x`."""
+    return x if len(x.shape) == 2 else x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 class Shaped(NamedTuple):

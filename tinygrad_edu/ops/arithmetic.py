@@ -17,7 +17,7 @@ from ..engine.primitives import Operand, implements, primitive
 from ..engine.recording import make_tensor
 from ..sample_rules.families import elementwise
 from .casting import astype
-from .pointwise import pointwise
+from .kinds import pointwise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import DType, get_default_dtype, int64, require_float
+from ..dtypes import Array, DType, get_default_dtype, int64, require_float
 from ..engine.graph import Leaf, array_of
 from ..engine.primitives import Operand, implements
 from ..engine.recording import make_tensor, require_number
@@ -19,7 +19,6 @@ from .casting import as_dtype, check_device
 from .shape import sizes
 
 if TYPE_CHECKING:
-    from ..dtypes import Array
     from ..engine.typing import Tensor
 
 __all__ = [
@@ -56,8 +55,9 @@ def size_of(op: str, shape: tuple[Any, ...], size: Any) -> tuple[int, ...]:
     return wanted
 
 
-def dtype_for(op: str, dtype: DType, default: np.dtype[Any] | None = None) -> np.dtype[Any]:
-    """The dtype asked for; if none was, `default`, or else the default dtype."""
+def dtype_for(op: str, dtype: DType, device: Any, default: np.dtype[Any] | None = None) -> np.dtype[Any]:
+    """The dtype asked for, on the one device there is; if none was, `default`, or else the default dtype."""
+    check_device(device, op)
     return (default or get_default_dtype()) if dtype is None else as_dtype(dtype, op)
 
 
@@ -84,8 +84,7 @@ def zeros(
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    check_device(device, "zeros")
-    return made(np.zeros(size_of("zeros", shape, size), dtype_for("zeros", dtype)), requires_grad, "zeros")
+    return made(np.zeros(size_of("zeros", shape, size), dtype_for("zeros", dtype, device)), requires_grad, "zeros")
 
 
 def ones(*shape: Any, size: Any = None, dtype: DType = None, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -95,8 +94,7 @@ def ones(*shape: Any, size: Any = None, dtype: DType = None, requires_grad: bool
     >>> tg.ones(3)
     tensor([1., 1., 1.])
     """
-    check_device(device, "ones")
-    return made(np.ones(size_of("ones", shape, size), dtype_for("ones", dtype)), requires_grad, "ones")
+    return made(np.ones(size_of("ones", shape, size), dtype_for("ones", dtype, device)), requires_grad, "ones")
 
 
 def empty(
@@ -108,8 +106,7 @@ def empty(
     >>> tg.empty(2, 3).shape
     (2, 3)
     """
-    check_device(device, "empty")
-    return made(np.empty(size_of("empty", shape, size), dtype_for("empty", dtype)), requires_grad, "empty")
+    return made(np.empty(size_of("empty", shape, size), dtype_for("empty", dtype, device)), requires_grad, "empty")
 
 
 def full(
@@ -136,21 +133,18 @@ def full(
     tensor([[7., 7.],
             [7., 7.]])
     """
-    check_device(device, "full")
     require_number("full", "fill_value", fill_value)
     value = array_of(fill_value)
     own = getattr(value, "dtype", None)
     default = own or (np.dtype(bool) if isinstance(value, bool) else int64 if isinstance(value, int) else None)
-    return made(
-        np.full(size_of("full", (size,), None), value, dtype_for("full", dtype, default)), requires_grad, "full"
-    )
+    wanted = dtype_for("full", dtype, device, default)
+    return made(np.full(size_of("full", (size,), None), value, wanted), requires_grad, "full")
 
 
 def _like(op: str, x: Operand, dtype: DType, requires_grad: bool, device: Any, fill: Any) -> Tensor:
-    check_device(device, op)
     refuse_mask(x, op)
     array = np.asarray(array_of(x))
-    wanted = dtype_for(op, dtype, array.dtype)
+    wanted = dtype_for(op, dtype, device, array.dtype)
     # Never in the strides of an expanded `x`: every place gets memory of its own.
     new = np.empty(array.shape, wanted) if fill is None else np.full(array.shape, fill, wanted)
     return made(new, requires_grad, op)
@@ -250,13 +244,12 @@ def arange(
     >>> tg.arange(3), tg.arange(1, 2, 0.5)
     (tensor([0, 1, 2]), tensor([1. , 1.5]))
     """
-    check_device(device, "arange")
     bounds = [_number(n) for n in ((0, start, step) if end is None else (start, end, step))]
     first, last, by = bounds
     if by == 0 or (last - first) / by < 0:
         raise ValueError(f"arange: step={by} does not lead from {first} to {last}")
     whole = all(isinstance(n, int) for n in bounds)
-    wanted = dtype_for("arange", dtype, int64 if whole else None)
+    wanted = dtype_for("arange", dtype, device, int64 if whole else None)
     if wanted.kind == "f":  # computed in float64: float32 would drift, and could miss the end
         return made(np.arange(float(first), last, by).astype(wanted), requires_grad, "arange")
     return made(np.arange(first, last, by).astype(wanted, copy=False), requires_grad, "arange")
@@ -291,9 +284,8 @@ def linspace(
     >>> tg.linspace(0, 1, 5)
     tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
-    check_device(device, "linspace")
     array = np.linspace(_number(start), _number(end), _steps("linspace", steps))
-    return made(array.astype(dtype_for("linspace", dtype)), requires_grad, "linspace")
+    return made(array.astype(dtype_for("linspace", dtype, device)), requires_grad, "linspace")
 
 
 def logspace(
@@ -327,9 +319,8 @@ def logspace(
     >>> tg.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    check_device(device, "logspace")
     array = np.logspace(_number(start), _number(end), _steps("logspace", steps), base=base)
-    return made(array.astype(dtype_for("logspace", dtype)), requires_grad, "logspace")
+    return made(array.astype(dtype_for("logspace", dtype, device)), requires_grad, "logspace")
 
 
 def eye(
@@ -345,9 +336,8 @@ def eye(
     tensor([[1., 0.],
             [0., 1.]])
     """
-    check_device(device, "eye")
     rows, columns = size_of("eye", (n, n if m is None else m), None)
-    return made(np.eye(rows, columns, dtype=dtype_for("eye", dtype)), requires_grad, "eye")
+    return made(np.eye(rows, columns, dtype=dtype_for("eye", dtype, device)), requires_grad, "eye")
 
 
 def new_zeros(x: Any, *shape: Any, size: Any = None, dtype: DType = None, requires_grad: bool = False) -> Tensor:

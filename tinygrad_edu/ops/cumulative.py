@@ -11,8 +11,9 @@ from ..dtypes import DType, float64
 from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements, primitive
 from ..sample_rules.families import along_axis, moving_axis
-from .arguments import one_axis
+from .arguments import on_axis, one_axis
 from .casting import clone, converted
+from .kinds import axiswise
 from .picking import ValuesIndices, at, picking
 
 if TYPE_CHECKING:
@@ -21,13 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "diff", "logcumsumexp"]
 
 
-def _along(axis: int, part: Any) -> tuple[Any, ...]:
-    """The index that takes `part` of one axis, and all of those before it."""
-    return (slice(None),) * axis + (part,)
-
-
 def _reversed(x: Any, axis: int, reverse: bool) -> Any:
-    return x[_along(axis, slice(None, None, -1))] if reverse else x
+    return x[on_axis(axis, slice(None, None, -1))] if reverse else x
 
 
 def _in_float64(scan: Any, x: Any, axis: int) -> Any:
@@ -43,11 +39,9 @@ def _running_sum_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) -> Any
     return running_sum(g, axis, not reverse)
 
 
-@primitive(
+@axiswise(
     vjps=(_running_sum_rule,),
     saves=("",),
-    fresh=True,
-    single=True,
     name="cumsum",
     cases=lambda draw: [
         (draw(5), 0, False),
@@ -55,7 +49,6 @@ def _running_sum_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) -> Any
         (draw(2, 0), 1, False),
         (draw(1), 0, False),
     ],
-    samples=along_axis,
 )
 def running_sum(x: Operand, axis: int, reverse: bool) -> Operand:
     """The running sum along an axis, from its other end if `reverse`."""
@@ -85,8 +78,8 @@ def shifted(x: Operand, axis: int, steps: int, fill: float) -> Operand:
     first, last, free = (slice(1, None), slice(None, -1), slice(None, 1))
     if steps < 0:
         first, last, free = last, first, slice(-1, None)
-    out[_along(axis, first)] = x[_along(axis, last)]
-    out[_along(axis, free)] = fill
+    out[on_axis(axis, first)] = x[on_axis(axis, last)]
+    out[on_axis(axis, free)] = fill
     return out
 
 
@@ -115,7 +108,7 @@ def recurrence(a: Operand, b: Operand, axis: int, reverse: bool) -> Operand:
     order = range(b.shape[axis] - 1, -1, -1) if reverse else range(b.shape[axis])
     state: Any = 0
     for i in order:
-        place = _along(axis, i)
+        place = on_axis(axis, i)
         state = a[place] * state + b[place]
         out[place] = state
     return out
@@ -128,11 +121,9 @@ def _running_product_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) ->
     return before * recurrence(shifted(x, axis, -step, 0), g, axis, not reverse)
 
 
-@primitive(
+@axiswise(
     vjps=(_running_product_rule,),
     saves=("out x",),
-    fresh=True,
-    single=True,
     name="cumprod",
     cases=lambda draw: [
         (draw(5), 0, False),
@@ -141,7 +132,6 @@ def _running_product_rule(g: Any, out: Any, x: Any, axis: int, reverse: bool) ->
         (draw(2, 0), 1, False),
         (draw(1), 0, False),
     ],
-    samples=along_axis,
 )
 def _running_product(x: Operand, axis: int, reverse: bool) -> Operand:
     return _reversed(_in_float64(np.cumprod, _reversed(x, axis, reverse), axis), axis, reverse)
@@ -172,14 +162,11 @@ def _log_running_sum_rule(g: Any, out: Any, x: Any, axis: int) -> Any:
     return (terms / sums * recurrence(decay, g, axis, True)).astype(dtype)
 
 
-@primitive(
+@axiswise(
     vjps=(_log_running_sum_rule,),
     saves=("x",),
-    fresh=True,
-    single=True,
     name="logcumsumexp",
     cases=lambda draw: [(draw(5), 0), (draw(2, 3), 1), (draw(2, 0), 1), (draw(1), 0)],
-    samples=along_axis,
 )
 def _logrunning_sum(x: Operand, axis: int) -> Operand:
     return _in_float64(np.logaddexp.accumulate, x, axis)
@@ -357,7 +344,7 @@ def diff(
     if len(parts) > 1 and n:
         x = np.concatenate(parts, axis=place)
     for _ in range(n):
-        later, earlier = x[_along(place, slice(1, None))], x[_along(place, slice(None, -1))]
+        later, earlier = x[on_axis(place, slice(1, None))], x[on_axis(place, slice(None, -1))]
         x = later != earlier if x.dtype.kind == "b" else later - earlier
     return clone(x) if n == 0 else x
 

@@ -12,7 +12,7 @@ from ..errors import ShapeError
 from ..sample_rules.families import moving
 from .arguments import Shaped, one_axis
 from .casting import clone
-from .pointwise import pointwise
+from .kinds import pointwise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -47,28 +47,6 @@ def _writable_diagonal(a: Any, offset: int, axis1: int, axis2: int) -> Any:
     return view
 
 
-def _diagonal_rule(g: Any, out: Any, a: Any, offset: int, axis1: int, axis2: int) -> Any:
-    return _put_diagonal(g, a.shape, offset, axis1, axis2)
-
-
-@primitive(
-    vjps=(_diagonal_rule,),
-    saves=("",),
-    fresh=True,
-    numpy=np.diagonal,
-    cases=lambda draw: [
-        (draw(3, 3), 0, 0, 1),
-        (draw(2, 4), 1, 0, 1),
-        (draw(2, 3, 4), -1, 2, 0),
-        (draw(0, 2), 0, 0, 1),
-    ],
-    samples=moving,
-    view=True,
-)
-def _diagonal(a: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Operand:
-    return _writable_diagonal(a, offset, axis1, axis2)
-
-
 @primitive(
     vjps=(lambda g, out, x, shape, offset, axis1, axis2: np.diagonal(g, offset, axis1, axis2),),
     saves=("",),
@@ -84,6 +62,24 @@ def _put_diagonal(x: Operand, shape: tuple[int, ...], offset: int, axis1: int, a
     out = np.zeros(shape, x.dtype)
     _writable_diagonal(out, offset, axis1, axis2)[...] = x
     return out
+
+
+@primitive(
+    vjps=(lambda g, out, a, offset, axis1, axis2: _put_diagonal(g, a.shape, offset, axis1, axis2),),
+    saves=("",),
+    fresh=True,
+    numpy=np.diagonal,
+    cases=lambda draw: [
+        (draw(3, 3), 0, 0, 1),
+        (draw(2, 4), 1, 0, 1),
+        (draw(2, 3, 4), -1, 2, 0),
+        (draw(0, 2), 0, 0, 1),
+    ],
+    samples=moving,
+    view=True,
+)
+def _diagonal(a: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Operand:
+    return _writable_diagonal(a, offset, axis1, axis2)
 
 
 def tril(x: Operand, diagonal: int = 0) -> Tensor:

@@ -327,8 +327,6 @@ def inner(x: Operand, y: Operand) -> Tensor:
     >>> tg.inner(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([1.0, 1.0]))
     tensor([3., 7.])
     """
-    from .einsum import tensordot
-
     if not ndim_of(x) or not ndim_of(y):
         return mul(x, y)
     return tensordot(x, y, ([-1], [-1]))
@@ -337,8 +335,6 @@ def inner(x: Operand, y: Operand) -> Tensor:
 @implements(np.dot)
 def _np_dot(a: Operand, b: Operand) -> Any:
     """NumPy's dot: for more than two axes, the outer products of both stacks."""
-    from .einsum import tensordot
-
     if not ndim_of(a) or not ndim_of(b):
         return mul(a, b)
     if ndim_of(a) <= 2 and ndim_of(b) <= 2:

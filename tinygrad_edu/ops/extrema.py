@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from ..dtypes import Array
 from ..engine.graph import TensorBase
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
-from ..sample_rules.families import reduction
 from .arguments import Axes, one_axis, some_axes
+from .kinds import reducing
 from .picking import ValuesIndices, at, picking
 from .piecewise import maximum, minimum
 from .reductions import count, reduction_cases, spread
 
 if TYPE_CHECKING:
-    from ..dtypes import Array
     from ..engine.typing import Tensor
 
 __all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
@@ -28,12 +28,12 @@ def shared(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return spread(g, x, axis, keepdims) * chosen / chosen.sum(axis=axis, keepdims=True)
 
 
-@primitive(vjps=(shared,), saves=("out x",), fresh=True, cases=reduction_cases, samples=reduction)
+@reducing(vjps=(shared,), saves=("out x",), cases=reduction_cases)
 def _amax(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-@primitive(vjps=(shared,), saves=("out x",), fresh=True, cases=reduction_cases, samples=reduction)
+@reducing(vjps=(shared,), saves=("out x",), cases=reduction_cases)
 def _amin(x: Operand, axis: Any = None, keepdims: bool = False) -> Operand:
     return np.min(x, axis=axis, keepdims=keepdims)
 
@@ -59,7 +59,7 @@ def amax(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = No
     >>> tg.tensor([[1.0, 5.0], [4.0, 2.0]]).amax(dim=1)
     tensor([5., 4.])
     """
-    return _amax(x, _axes("amax", x, dim, axis), keepdim or keepdims)
+    return _amax(x, chosen_along("amax", x, some_axes("amax", x, dim, axis)), keepdim or keepdims)
 
 
 @implements(np.min, np.amin)
@@ -83,7 +83,7 @@ def amin(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = No
     >>> tg.tensor([[1.0, 5.0], [4.0, 2.0]]).amin(dim=1)
     tensor([1., 2.])
     """
-    return _amin(x, _axes("amin", x, dim, axis), keepdim or keepdims)
+    return _amin(x, chosen_along("amin", x, some_axes("amin", x, dim, axis)), keepdim or keepdims)
 
 
 def aminmax(
@@ -158,8 +158,7 @@ def argmax(
     >>> tg.tensor([[1.0, 5.0], [4.0, 2.0]]).argmax(dim=1)
     tensor([1, 0])
     """
-    place = one_axis("argmax", x, dim, axis)
-    check_any("argmax", x, place)
+    place = chosen_along("argmax", x, one_axis("argmax", x, dim, axis))
     return _argmax(x, place, keepdim or keepdims)
 
 
@@ -191,8 +190,7 @@ def argmin(
     >>> tg.tensor([[1.0, 5.0], [4.0, 2.0]]).argmin(dim=1)
     tensor([0, 1])
     """
-    place = one_axis("argmin", x, dim, axis)
-    check_any("argmin", x, place)
+    place = chosen_along("argmin", x, one_axis("argmin", x, dim, axis))
     return _argmin(x, place, keepdim or keepdims)
 
 
@@ -270,17 +268,12 @@ def min(x: Operand, dim: Any = None, keepdim: bool = False, *, axis: int | None 
     return amin(x) if place is None else at(_min_at, x, argmin(x, place, keepdim or keepdims), place)
 
 
-def _axes(op: str, x: Any, dim: Axes, axis: Axes) -> Any:
-    axes = some_axes(op, x, dim, axis)
-    check_any(op, x, axes)
-    return axes
-
-
-def check_any(op: str, x: Any, axes: Any) -> None:
-    """Raise a ShapeError if there is nothing to choose from."""
+def chosen_along(op: str, x: Any, axes: Any) -> Any:
+    """`axes`, along which an element of `x` is chosen: a ShapeError if there is none."""
     if not count(x, axes):
         raise ShapeError(
             f"{op}: no element to choose from: x has shape {x.shape}"
             + ("" if axes is None else f", and it reduces axis {axes}")
             + ". Skip empty input, or pass a dim whose size is not 0"
         )
+    return axes

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..dtypes import Array
 from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements
 from ..engine.promotion import beside
 from ..errors import DtypeError, ShapeError
-from .arguments import one_axis
+from .arguments import on_axis, one_axis
 from .indexing import _put_add, _set_item, getitem
 
 if TYPE_CHECKING:
-    from ..dtypes import Array
     from ..engine.typing import Tensor
 
 __all__ = [
@@ -204,7 +204,7 @@ def _np_take(a: Operand, indices: Operand, axis: int | None = None, out: Any = N
     if axis is None:
         return take(a, indices)
     place = one_axis("take", a, axis)
-    return getitem(a, (*(slice(None),) * place, _integers("take", indices)))
+    return getitem(a, on_axis(place, _integers("take", indices)))
 
 
 # What the arguments must be

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..dtypes import float16, float32
+from ..dtypes import Array, float16, float32
 from ..engine.graph import TensorBase, array_of
 from ..engine.primitives import Operand, primitive
 from ..errors import ShapeError, refuse_mask
@@ -21,9 +21,9 @@ from ..sample_rules.contributions import Moved
 from ..sample_rules.families import Custom, Moving, Overwriting
 from ..sample_rules.ids import NOBODY, Use, of_positions, simplify
 from ..sample_rules.rule import Makes
+from .arguments import broadcasts_to, on_axis
 
 if TYPE_CHECKING:
-    from ..dtypes import Array
     from ..engine.typing import Tensor
 
 __all__ = ["set_item"]
@@ -144,7 +144,7 @@ def _owners_of_slices(shape: tuple[int, ...], parts: tuple[Any, ...], ids: Any) 
     for axis, part in enumerate([p for p in filled if p is not None]):
         if ids.shape[axis] != 1 and part != slice(None):
             full = np.full((*ids.shape[:axis], shape[axis], *ids.shape[axis + 1 :]), NOBODY)
-            full[(slice(None),) * axis + (part,)] = ids
+            full[on_axis(axis, part)] = ids
             ids = full
     return ids
 
@@ -291,8 +291,7 @@ def check_value(x: Any, index: Any, value: Any, op: str = "x[index] = value") ->
     wanted = tuple(shape)
     while len(wanted) > len(selected) and wanted[0] == 1:
         wanted = wanted[1:]
-    fits = len(wanted) <= len(selected)
-    if not fits or any(n not in (1, m) for n, m in zip(wanted[::-1], selected[::-1], strict=False)):
+    if not broadcasts_to(wanted, selected):
         raise ShapeError(
             f"{op}: the value has shape {tuple(shape)}, and the index selects shape {selected} of a "
             f"tensor of shape {x.shape}. Nothing was changed"

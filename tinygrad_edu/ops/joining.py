@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -13,7 +14,7 @@ from ..errors import ShapeError, describe, require_own
 from ..sample_rules.families import Custom
 from ..sample_rules.ids import simplify
 from ..sample_rules.rule import Makes
-from .arguments import Shaped, one_axis, shape_of
+from .arguments import Shaped, on_axis, one_axis, shape_of
 from .shape import atleast_1d, atleast_2d, atleast_3d
 
 if TYPE_CHECKING:
@@ -41,29 +42,33 @@ def _one_list(join: Callable[P, R]) -> Callable[P, R]:
     return joined
 
 
+def _listed(op: str, tensors: Sequence[Operand]) -> tuple[list[Operand], list[tuple[int, ...]]]:
+    """The tensors, of which there must be one at least, and their shapes."""
+    many = list(tensors)
+    require_own(op, *many)  # NumPy would make arrays of them, and no tensor would come out
+    if not many:
+        raise ShapeError(f"{op}: needs at least one tensor, got an empty list")
+    return many, [shape_of(x) for x in many]
+
+
+def _places(axis: int, arrays: Sequence[Any]) -> list[tuple[slice, ...]]:
+    """Where each array stands among those that were put one after the other."""
+    edges = itertools.accumulate([array.shape[axis] for array in arrays], initial=0)
+    return [on_axis(axis, slice(start, stop)) for start, stop in itertools.pairwise(edges)]
+
+
 def _concatenate_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence[Any]) -> list[Any]:
-    parts: list[Any] = [None]
-    start = 0
-    for array, link in zip(arrays, needs[1:], strict=True):
-        stop = start + array.shape[axis]
-        parts.append(None if link is None else g[(slice(None),) * axis + (slice(start, stop),)])
-        start = stop
-    return parts
+    places = _places(axis, arrays)
+    return [None, *(None if link is None else g[place] for place, link in zip(places, needs[1:], strict=True))]
 
 
 def _concatenate_owners(node: Any, ids: Any) -> list[Any]:
     """Those of each array's own piece; all the same where they do not change along the axis."""
-    axis = node.args[0]
-    found: list[Any] = [None]
-    start = 0
-    for array, link in zip(node.args[1:], node.inputs[1:], strict=True):
-        stop = start + array.shape[axis]
-        if ids.shape[axis] != 1:
-            found.append(None if link is None else simplify(ids[(slice(None),) * axis + (slice(start, stop),)]))
-        else:
-            found.append(ids)
-        start = stop
-    return found
+    axis, *arrays = node.args
+    if ids.shape[axis] == 1:
+        return [None, *[ids] * len(arrays)]
+    pairs = zip(_places(axis, arrays), node.inputs[1:], strict=True)
+    return [None, *(None if link is None else simplify(ids[place]) for place, link in pairs)]
 
 
 def _stack_owners(node: Any, ids: Any) -> list[Any]:
@@ -109,11 +114,7 @@ def cat(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | None 
     >>> tg.cat([tg.tensor([1.0, 2.0]), tg.tensor([3.0])])
     tensor([1., 2., 3.])
     """
-    many = list(tensors)
-    require_own("cat", *many)  # NumPy would make arrays of them, and no tensor would come out
-    if not many:
-        raise ShapeError("cat: needs at least one tensor, got an empty list")
-    shapes = [shape_of(x) for x in many]
+    many, shapes = _listed("cat", tensors)
     if () in shapes:
         raise ShapeError("cat: a 0-d tensor has no axis to join along. Use tg.stack, which makes one")
     place = one_axis("cat", many[0], dim, axis) or 0
@@ -153,8 +154,7 @@ def concatenate(arrays: Sequence[Operand], axis: int | None = 0, *, dim: int | N
 
 
 def _stack_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence[Any]) -> list[Any]:
-    at = (slice(None),) * axis
-    return [None, *(None if link is None else g[(*at, i)] for i, link in enumerate(needs[1:]))]
+    return [None, *(None if link is None else g[on_axis(axis, i)] for i, link in enumerate(needs[1:]))]
 
 
 @primitive(
@@ -192,11 +192,7 @@ def stack(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | Non
     tensor([[1., 2.],
             [3., 4.]])
     """
-    many = list(tensors)
-    require_own("stack", *many)  # NumPy would make arrays of them, and no tensor would come out
-    if not many:
-        raise ShapeError("stack: needs at least one tensor, got an empty list")
-    shapes = [shape_of(x) for x in many]
+    many, shapes = _listed("stack", tensors)
     for i, shape in enumerate(shapes):
         if shape != shapes[0]:
             raise ShapeError(f"stack: tensor {i} has shape {shape} and tensor 0 has shape {shapes[0]}; all must agree")

@@ -11,13 +11,9 @@ import numpy as np
 from ..engine.primitives import Operand, primitive
 from ..errors import ShapeError, require_own
 from ..sample_rules.families import Contraction, Terms
+from .arguments import rows_of
 
 __all__ = ["linear"]
-
-
-def _rows(x: Any) -> Any:
-    """A matrix with a row for every vector along the last axis of `x`."""
-    return x if len(x.shape) == 2 else x.reshape(-1, x.shape[-1])
 
 
 def _linear_cases(draw: Any) -> list[tuple[Any, ...]]:
@@ -36,7 +32,7 @@ def _linear_terms(ndim: int) -> Terms:
 @primitive(
     vjps=(
         lambda g, out, x, weight, bias: np.dot(g, weight) if len(g.shape) == 2 else g @ weight,
-        lambda g, out, x, weight, bias: np.dot(_rows(g).T, _rows(x)),
+        lambda g, out, x, weight, bias: np.dot(rows_of(g).T, rows_of(x)),
         lambda g, out, x, weight, bias: g,
     ),
     saves=("weight", "x", ""),
@@ -70,7 +66,7 @@ def linear(x: Operand, weight: Operand, bias: Operand = None) -> Operand:
         raise _linear_misfit(x, weight)
     if type(x) is not np.ndarray:
         require_own("linear", x)
-    out = np.dot(_rows(x), weight.T)
+    out = np.dot(rows_of(x), weight.T)
     if bias is not None:
         if bias.shape != sizes[:1]:
             raise ShapeError(f"linear: bias has shape {bias.shape}, the weight {sizes} needs {sizes[:1]}")

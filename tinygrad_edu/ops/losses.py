@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.graph import array_of
 from ..engine.primitives import Operand, primitive
 from ..sample_rules.families import core
-from .pointwise import pointwise
+from .kinds import pointwise
 
 __all__ = ["softmax_cross_entropy"]
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from string import ascii_lowercase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy import ndarray
@@ -18,7 +18,7 @@ from numpy import ndarray
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError, broadcast_clash, refuse_mask, require_own
 from ..sample_rules.families import Contraction, Terms
-from .arguments import ndim_of, shape_of
+from .arguments import ndim_of, rows_of, shape_of
 from .arithmetic import mul, times
 from .shape import reshape
 
@@ -28,14 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["addmm", "baddbmm", "bmm", "dot", "kron", "matmul", "mm", "mv", "outer", "vdot"]
 
 
-def _turned(x: Any) -> Any:
+def turned(x: Any) -> Any:
     """`x` with its last two axes swapped."""
     return x.mT if hasattr(x, "mT") else np.swapaxes(x, -1, -2)
-
-
-def _rows(x: Any) -> Any:
-    """The matrix of all rows of a stack of matrices."""
-    return x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def _left_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -45,8 +40,8 @@ def _left_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
     if left == 1:
         return matmul(y, g) if right == 2 else np.squeeze(matmul(y, np.expand_dims(g, -1)), -1)
     if left == 2 < right:  # one matrix times a stack: all columns of the stack make one product
-        return matmul(_rows(np.moveaxis(g, -2, -1)).T, _rows(np.moveaxis(y, -2, -1)))
-    return matmul(g, _turned(y))
+        return matmul(rows_of(np.moveaxis(g, -2, -1)).T, rows_of(np.moveaxis(y, -2, -1)))
+    return matmul(g, turned(y))
 
 
 def _right_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -54,10 +49,10 @@ def _right_rule(g: Any, out: Any, x: Any, y: Any) -> Any:
     if left == 1:
         return np.expand_dims(g, -1) * x if right == 1 else np.expand_dims(x, -1) * np.expand_dims(g, -2)
     if right == 1:
-        return matmul(g, x) if left == 2 else matmul(g.reshape((math.prod(g.shape),)), _rows(x))
+        return matmul(g, x) if left == 2 else matmul(g.reshape((math.prod(g.shape),)), rows_of(x))
     if right == 2 < left:  # a stack times one matrix, such as a layer's weight: all rows make one product
-        return matmul(_rows(x).T, _rows(g))
-    return matmul(_turned(x), g)
+        return matmul(rows_of(x).T, rows_of(g))
+    return matmul(turned(x), g)
 
 
 @lru_cache
@@ -125,7 +120,7 @@ def matmul(x: Operand, y: Operand) -> Operand:
         if left <= 2 and right <= 2:
             return np.dot(x, y)
         if right == 2 < left and x.shape[-1] == y.shape[0]:
-            return np.dot(_rows(x), y).reshape((*x.shape[:-1], y.shape[1]))
+            return np.dot(rows_of(x), y).reshape((*x.shape[:-1], y.shape[1]))
         return np.matmul(x, y)
     except ValueError:
         raise _misfit("matmul", x.shape, y.shape) from None
@@ -265,8 +260,7 @@ def outer(x: Operand, y: Operand) -> Tensor:
 
 
 def _outer(x: Operand, y: Operand) -> Tensor:
-    products: Tensor = np.expand_dims(x, -1) * np.expand_dims(y, -2)
-    return products
+    return cast("Tensor", np.expand_dims(x, -1) * np.expand_dims(y, -2))
 
 
 def kron(x: Operand, y: Operand) -> Tensor:
@@ -303,8 +297,7 @@ def addmm(input: Operand, mat1: Operand, mat2: Operand, *, beta: float = 1, alph
     >>> tg.addmm(tg.tensor([1.0]), tg.tensor([[1.0, 2.0]]), tg.tensor([[3.0], [4.0]]), alpha=2)
     tensor([[23.]])
     """
-    total: Tensor = _scaled(input, mm(mat1, mat2), beta, alpha)
-    return total
+    return _scaled(input, mm(mat1, mat2), beta, alpha)
 
 
 def baddbmm(input: Operand, batch1: Operand, batch2: Operand, *, beta: float = 1, alpha: float = 1) -> Tensor:
@@ -317,14 +310,13 @@ def baddbmm(input: Operand, batch1: Operand, batch2: Operand, *, beta: float = 1
     >>> tg.baddbmm(tg.tensor([1.0]), tg.tensor([[[1.0, 2.0]]]), tg.tensor([[[3.0], [4.0]]]))
     tensor([[[12.]]])
     """
-    total: Tensor = _scaled(input, bmm(batch1, batch2), beta, alpha)
-    return total
+    return _scaled(input, bmm(batch1, batch2), beta, alpha)
 
 
-def _scaled(x: Any, product: Tensor, beta: float, alpha: float) -> Any:
-    if type(beta) in (int, float) and beta == 0:  # `x` may then hold anything, NaN included
-        return times(product, alpha)
-    return times(x, beta) + times(product, alpha)
+def _scaled(x: Any, product: Tensor, beta: float, alpha: float) -> Tensor:
+    total = times(product, alpha)
+    ignored = type(beta) in (int, float) and beta == 0  # `x` may then hold anything, NaN included
+    return cast("Tensor", total if ignored else times(x, beta) + total)
 
 
 @implements(np.vdot)

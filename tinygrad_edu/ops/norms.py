@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import float64
-from ..engine.primitives import Operand, primitive
+from ..engine.primitives import Operand
 from ..precision import add_up, is_in_range, toward_one
-from ..sample_rules.families import reduction
 from .arguments import Axes, some_axes
+from .kinds import reducing
 from .reductions import count, spread, without
 
 if TYPE_CHECKING:
@@ -36,10 +36,9 @@ def _norm_rule(g: Any, out: Any, x: Any, p: float, axis: Any, keepdims: bool) ->
     return g * np.where(nothing, 0, np.sign(x) * np.abs(np.where(nothing, 1, unit)) ** (p - 1))
 
 
-@primitive(
+@reducing(
     vjps=(_norm_rule,),
     saves=("out x",),
-    fresh=True,
     single=True,
     cases=lambda draw: [
         *((draw(2, 3), p, None, False) for p in (2, 1, 3, 1.5, math.inf, -math.inf)),
@@ -48,7 +47,6 @@ def _norm_rule(g: Any, out: Any, x: Any, p: float, axis: Any, keepdims: bool) ->
         (draw(), 2, None, False),
         (draw(0, 3), 2, 0, False),
     ],
-    samples=reduction,
 )
 def _norm(x: Operand, p: float, axis: Any, keepdims: bool) -> Operand:
     size = np.abs(x)

@@ -35,10 +35,6 @@ class ValuesIndices(NamedTuple):
     indices: Tensor
 
 
-def _picked_rule(g: Any, out: Any, x: Any, indices: Any, axis: int) -> Any:
-    return _put_add(g, x.shape, along(x.shape, indices, axis))
-
-
 def _picked_ids(node: Any, ids: Any) -> Any:
     family = along_axis if len(node.shape) == len(node.inputs[0].shape) else reduction
     return family.ids_of(node, ids)
@@ -54,7 +50,7 @@ def picking(name: str) -> Callable[[Operand, Operand, int], Tensor]:
     """
 
     @primitive(
-        vjps=(_picked_rule, None, None),
+        vjps=(lambda g, out, x, indices, axis: _put_add(g, x.shape, along(x.shape, indices, axis)), None, None),
         saves=("indices",),
         fresh=True,
         name=name,

@@ -14,7 +14,7 @@ from ..engine.primitives import Operand, implements, primitive
 from ..engine.recording import make_tensor
 from ..errors import refuse_mask, require_own
 from ..sample_rules.families import Choosing
-from .pointwise import pointwise
+from .kinds import pointwise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import DType, float32, float64, int64
+from ..dtypes import Array, DType, float32, float64, int64
 from ..engine.graph import array_of
 from ..engine.primitives import Operand
 from ..engine.recording import make_tensor
 from ..errors import DtypeError, ShapeError
-from .casting import check_device
 from .creation import dtype_for, made, size_of
 from .generator import Generator, draw
 
 if TYPE_CHECKING:
-    from ..dtypes import Array
     from ..engine.typing import Tensor
 
 __all__ = [
@@ -38,19 +36,17 @@ __all__ = [
 
 def uniform_array(shape: tuple[int, ...], dtype: np.dtype[Any], generator: Generator | None) -> Array:
     """Numbers from [0, 1)."""
-    if dtype.kind != "f":
-        raise DtypeError(f"random numbers from [0, 1) have a floating dtype, not {dtype}")
-    return _drawn(generator, "random", shape, dtype)
+    return _drawn(generator, "random", "random numbers from [0, 1)", shape, dtype)
 
 
 def normal_array(shape: tuple[int, ...], dtype: np.dtype[Any], generator: Generator | None) -> Array:
     """Numbers from the standard normal distribution."""
+    return _drawn(generator, "standard_normal", "normally distributed numbers", shape, dtype)
+
+
+def _drawn(generator: Generator | None, name: str, what: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if dtype.kind != "f":
-        raise DtypeError(f"normally distributed numbers have a floating dtype, not {dtype}")
-    return _drawn(generator, "standard_normal", shape, dtype)
-
-
-def _drawn(generator: Generator | None, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        raise DtypeError(f"{what} have a floating dtype, not {dtype}")
     numbers = draw(generator, name, shape, dtype=dtype if dtype in (float32, float64) else float32)
     return np.asarray(numbers).astype(dtype, copy=False)
 
@@ -80,8 +76,8 @@ def rand(
     >>> tg.rand(2, 3).shape
     (2, 3)
     """
-    check_device(device, "rand")
-    return made(uniform_array(size_of("rand", shape, size), dtype_for("rand", dtype), generator), requires_grad, "rand")
+    wanted = dtype_for("rand", dtype, device)
+    return made(uniform_array(size_of("rand", shape, size), wanted, generator), requires_grad, "rand")
 
 
 def randn(
@@ -100,10 +96,8 @@ def randn(
     >>> tg.randn(2, 3, requires_grad=True).requires_grad
     True
     """
-    check_device(device, "randn")
-    return made(
-        normal_array(size_of("randn", shape, size), dtype_for("randn", dtype), generator), requires_grad, "randn"
-    )
+    wanted = dtype_for("randn", dtype, device)
+    return made(normal_array(size_of("randn", shape, size), wanted, generator), requires_grad, "randn")
 
 
 def randint(
@@ -138,7 +132,6 @@ def randint(
     >>> bool(((x >= 0) & (x < 10)).all()), tg.randint(2, 4, (2, 2)).shape
     (True, (2, 2))
     """
-    check_device(device, "randint")
     if size is None:
         if isinstance(high, tuple | list):
             low, high, size = 0, low, high
@@ -148,8 +141,8 @@ def randint(
         low, high = 0, low
     if low >= high:
         raise ValueError(f"randint: there is no integer from {low} up to, and without, {high}")
+    wanted = dtype_for("randint", dtype, device, int64)
     numbers = draw(generator, "integers", low, high, size_of("randint", (size,), None))
-    wanted = dtype_for("randint", dtype, int64)
     return made(np.asarray(numbers).astype(wanted, copy=False), requires_grad, "randint")
 
 
@@ -172,10 +165,9 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: DType = None,
     >>> sorted(tg.randperm(4).tolist())
     [0, 1, 2, 3]
     """
-    check_device(device, "randperm")
     if n < 0:
         raise ShapeError(f"randperm: n={n} must not be negative")
-    wanted = dtype_for("randperm", dtype, int64)
+    wanted = dtype_for("randperm", dtype, device, int64)
     return make_tensor(draw(generator, "permutation", n).astype(wanted, copy=False), None)
 
 
@@ -211,7 +203,6 @@ def normal(
     >>> tg.normal(0.0, 1.0, size=(2, 3)).shape, tg.normal(tg.zeros(4), 1.0).shape
     ((2, 3), (4,))
     """
-    check_device(device, "normal")
     centre, spread = array_of(mean), array_of(std)
     if np.any(np.asarray(spread) < 0):
         raise ValueError("normal: std must not be negative")
@@ -219,7 +210,7 @@ def normal(
         np.broadcast_shapes(np.shape(centre), np.shape(spread)) if size is None else size_of("normal", (size,), None)
     )
     given = [a.dtype for a in (centre, spread) if hasattr(a, "dtype") and a.dtype.kind == "f"]
-    wanted = np.result_type(*given) if dtype is None and given else dtype_for("normal", dtype)
+    wanted = dtype_for("normal", dtype, device, np.result_type(*given) if given else None)
     numbers = normal_array(shape, wanted, generator) * spread + centre
     return made(np.asarray(numbers).astype(wanted, copy=False), requires_grad, "normal")
 

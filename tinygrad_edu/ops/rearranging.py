@@ -12,7 +12,7 @@ from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
 from ..sample_rules.families import moving, moving_axis
-from .arguments import Axes, one_axis, some_axes
+from .arguments import Axes, on_axis, one_axis, some_axes
 from .broadcasting import broadcast_to
 from .casting import clone
 from .indexing import getitem
@@ -256,7 +256,7 @@ def repeat_interleave(
         raise ShapeError(
             f"repeat_interleave: {times.size} repeats for the {x.shape[place]} slices of axis {place} of {x.shape}"
         )
-    return getitem(x, (*(slice(None),) * place, np.repeat(np.arange(x.shape[place]), times)))
+    return getitem(x, on_axis(place, np.repeat(np.arange(x.shape[place]), times)))
 
 
 @implements(np.repeat)
@@ -328,7 +328,7 @@ def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: flo
         if before or after:
             if n == 0 or (mode == "reflect" and n == 1):
                 raise ShapeError(f"pad: axis {axis} of shape {x.shape} is too short for mode {mode!r}")
-            x = getitem(x, (*(slice(None),) * axis, np.pad(np.arange(n), (before, after), mode=cast(Any, mode))))
+            x = getitem(x, on_axis(axis, np.pad(np.arange(n), (before, after), mode=cast(Any, mode))))
     return cast("Tensor", _cropped(x, pairs) if crops and mode != "wrap" else x)
 
 

@@ -18,6 +18,7 @@ from ..sample_rules.families import reduction
 from .arguments import Axes, each_axis, some_axes
 from .casting import converted
 from .cumulative import products_of_others
+from .kinds import reducing
 from .piecewise import where
 
 if TYPE_CHECKING:
@@ -179,10 +180,9 @@ def _prod_rule(g: Any, out: Any, x: Any, axis: int, keepdims: bool) -> Any:
     return g * products_of_others(x, axis)
 
 
-@primitive(
+@reducing(
     vjps=(_prod_rule,),
     saves=("out x",),
-    fresh=True,
     single=True,
     cases=lambda draw: [
         (draw(5), 0, False),
@@ -191,7 +191,6 @@ def _prod_rule(g: Any, out: Any, x: Any, axis: int, keepdims: bool) -> Any:
         (draw(3, 0), 0, False),
         (draw(1), 0, False),
     ],
-    samples=reduction,
 )
 def _prod(x: Operand, axis: int, keepdims: bool) -> Operand:
     return np.prod(x, axis=axis, keepdims=keepdims)
@@ -282,7 +281,7 @@ def _logsumexp_rule(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return spread(g, x, axis, keepdims) * np.exp(x - where(out == -math.inf, 0, out))
 
 
-@primitive(vjps=(_logsumexp_rule,), saves=("out x",), fresh=True, single=True, cases=reduction_cases, samples=reduction)
+@reducing(vjps=(_logsumexp_rule,), saves=("out x",), single=True, cases=reduction_cases)
 def _logsumexp(x: Operand, axis: Any, keepdims: bool) -> Operand:
     if not count(x, axis):
         return np.sum(x, axis=axis, keepdims=keepdims) - math.inf

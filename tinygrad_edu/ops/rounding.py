@@ -9,7 +9,7 @@ import numpy as np
 from ..engine.primitives import Operand, implements, primitive
 from ..sample_rules.families import elementwise
 from .arithmetic import no_change
-from .pointwise import pointwise
+from .kinds import pointwise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor

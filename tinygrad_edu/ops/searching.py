@@ -11,7 +11,7 @@ from ..engine.graph import TensorBase, array_of
 from ..engine.primitives import Operand, implements, primitive
 from ..engine.recording import make_tensor
 from ..errors import ShapeError
-from .arguments import one_axis
+from .arguments import one_axis, rows_of
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -96,10 +96,7 @@ def unique(
     (tensor([1, 3]), tensor([1, 2]))
     """
     place = one_axis("unique", x, dim, axis)
-    found: Any = _np_unique(array_of(x), return_inverse=return_inverse, return_counts=return_counts, axis=place)
-    if isinstance(found, tuple):
-        return tuple(_like(x, part) for part in found)
-    return _like(x, found)
+    return _unique_numpy(x, False, return_inverse, return_counts, place)
 
 
 @implements(np.unique)
@@ -163,12 +160,8 @@ def _searchsorted(edges: Operand, values: Operand, right: bool) -> Operand:
     side = "right" if right else "left"
     if len(edges.shape) == 1:
         return np.searchsorted(edges, values, side)  # type: ignore[call-overload]
-    rows = [np.searchsorted(e, v, side) for e, v in zip(_rows(edges), _rows(values), strict=True)]  # type: ignore[call-overload]
+    rows = [np.searchsorted(e, v, side) for e, v in zip(rows_of(edges), rows_of(values), strict=True)]  # type: ignore[call-overload]
     return np.array(rows, dtype=np.int64).reshape(values.shape)
-
-
-def _rows(x: Any) -> Any:
-    return x.reshape(-1, x.shape[-1])
 
 
 def searchsorted(sorted_sequence: Operand, values: Operand, *, right: bool = False, side: str | None = None) -> Tensor:

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ..dtypes import Array
 from ..engine.graph import array_of
 from ..engine.primitives import Operand, primitive
 from ..engine.promotion import beside
 from ..errors import DtypeError, ShapeError, broadcast_clash
 from ..sample_rules.families import Choosing
-from .arguments import one_axis
+from .arguments import broadcasts_to, on_axis, one_axis
 from .arithmetic import times
 from .gather import axis_and_places
 from .indexing import _put_add, _set_item, check_value, getitem
 
 if TYPE_CHECKING:
-    from ..dtypes import Array
     from ..engine.typing import Tensor
 
 __all__ = [
@@ -80,7 +80,7 @@ def select(x: Operand, dim: int | None = None, index: int | None = None, *, axis
     place = one_axis("select", x, dim, axis)
     if place is None or index is None:
         raise TypeError("select: needs an axis and an index, as in x.select(1, 0)")
-    return getitem(x, (*(slice(None),) * place, index.__index__()))
+    return getitem(x, on_axis(place, index.__index__()))
 
 
 def narrow(
@@ -107,7 +107,7 @@ def narrow(
     first = start + have if start < 0 else start
     if not 0 <= first <= first + length <= have:
         raise ShapeError(f"narrow: axis {place} of shape {x.shape} has no {length} slices from {start} on")
-    return getitem(x, (*(slice(None),) * place, slice(first, first + length)))
+    return getitem(x, on_axis(place, slice(first, first + length)))
 
 
 def index_add(
@@ -213,7 +213,7 @@ def _slices(op: str, x: Any, dim: int | None, axis: int | None, index: Any) -> t
     places = np.atleast_1d(places)
     if places.ndim != 1:
         raise ShapeError(f"{op}: index must be a vector, got shape {places.shape}")
-    return place, (*(slice(None),) * place, places)
+    return place, on_axis(place, places)
 
 
 def _taken(node: Any) -> tuple[Any, Any, Any]:
@@ -329,9 +329,6 @@ def _mask(op: str, x: Any, mask: Any) -> Array:
         raise DtypeError(
             f"{op}: the mask has dtype {where.dtype}; it must be of booleans: use mask.bool() or mask != 0"
         )
-    if where.shape != x.shape and (
-        len(where.shape) > len(x.shape)
-        or any(n not in (1, m) for n, m in zip(where.shape[::-1], x.shape[::-1], strict=False))
-    ):
+    if not broadcasts_to(where.shape, x.shape):
         raise ShapeError(f"{op}: the mask of shape {where.shape} does not broadcast to the tensor's shape {x.shape}")
     return where

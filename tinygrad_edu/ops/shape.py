@@ -284,10 +284,8 @@ def _at_least(x: Operand, ndim: int) -> Tensor:
     shape = shape_of(x)
     if len(shape) >= ndim:
         return cast("Tensor", x)
-    fill = {1: (1,), 2: (1, *shape, 1)[-2:] if not shape else (1, *shape)}
-    if ndim in fill:
-        return _reshape(x, fill[ndim])
-    return _reshape(x, (1, 1, 1) if not shape else (1, *shape, 1) if len(shape) == 1 else (*shape, 1))
+    behind = 1 if ndim == 3 and shape else 0  # the third axis of a vector or a matrix is the last one
+    return _reshape(x, (1,) * (ndim - len(shape) - behind) + shape + (1,) * behind)
 
 
 def _each(ndim: int, tensors: tuple[Any, ...]) -> Any:

@@ -8,15 +8,15 @@ longest, where NumPy's pairwise sum is worth its time in digits.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engine.primitives import Operand, primitive
 from ..precision import add_up
-from ..sample_rules.families import along_axis, reduction
-from .arguments import one_axis
+from ..sample_rules.families import reduction
+from .arguments import one_axis, rows_of
+from .kinds import axiswise
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -32,7 +32,7 @@ def row_max(x: Any, axis: int) -> Any:
     if not x.size:
         return 0
     if _has_short_rows(x, axis):
-        largest = _rows(x).T.copy().max(0).reshape((*x.shape[:-1], 1))
+        largest = rows_of(x).T.copy().max(0).reshape((*x.shape[:-1], 1))
     else:
         largest = x.max(axis=axis, keepdims=True)
     finite = np.isfinite(largest)
@@ -42,7 +42,7 @@ def row_max(x: Any, axis: int) -> Any:
 def row_sum(x: Any, axis: int) -> Any:
     """The sums along `axis`, which stays with size 1."""
     if _is_last(x, axis) and x.dtype.kind == "f" and x.shape[-1] <= _MANY:
-        return (_rows(x) @ np.ones(x.shape[-1], x.dtype)).reshape((*x.shape[:-1], 1))
+        return (rows_of(x) @ np.ones(x.shape[-1], x.dtype)).reshape((*x.shape[:-1], 1))
     return add_up(x, axis, True)
 
 
@@ -52,10 +52,6 @@ def _is_last(x: Any, axis: int) -> bool:
 
 def _has_short_rows(x: Any, axis: int) -> bool:
     return _is_last(x, axis) and x.shape[-1] <= _FEW and x.size > _FEW * x.shape[-1]
-
-
-def _rows(x: Any) -> Any:
-    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 @primitive(
@@ -79,17 +75,14 @@ _CASES = lambda draw: [
 ]
 
 
-@primitive(
+@axiswise(
     vjps=(lambda g, out, x, axis: out * (g - _row_sum(g * out, axis)),),
     saves=("out",),
-    fresh=True,
-    single=True,
     cases=_CASES,
-    samples=along_axis,
 )
 def _softmax(x: Operand, axis: int) -> Operand:
     if _has_short_rows(x, axis):
-        columns = _exponentials(_rows(x).T.copy(), 0)
+        columns = _exponentials(rows_of(x).T.copy(), 0)
         columns /= columns.sum(0)
         return columns.T.copy().reshape(x.shape)
     e = _exponentials(x, axis)
@@ -103,17 +96,14 @@ def _exponentials(x: Any, axis: int) -> Any:
     return np.exp(shifted, out=shifted if shifted.dtype.kind == "f" else None)
 
 
-@primitive(
+@axiswise(
     vjps=(lambda g, out, x, axis: g - np.exp(out) * _row_sum(g, axis),),
     saves=("out",),
-    fresh=True,
-    single=True,
     cases=_CASES,
-    samples=along_axis,
 )
 def _log_softmax(x: Operand, axis: int) -> Operand:
     if _has_short_rows(x, axis):
-        columns = _rows(x).T.copy()
+        columns = rows_of(x).T.copy()
         columns = columns - row_max(columns, 0)
         columns = columns - np.log(np.exp(columns).sum(0))
         return columns.T.copy().reshape(x.shape)

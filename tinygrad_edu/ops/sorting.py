@@ -12,9 +12,9 @@ import numpy as np
 
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
-from ..sample_rules.families import reduction
 from .arguments import one_axis
-from .extrema import check_any, shared
+from .extrema import chosen_along, shared
+from .kinds import reducing
 from .picking import ValuesIndices, at, picking
 
 if TYPE_CHECKING:
@@ -212,12 +212,10 @@ def _middle(x: Operand, ranks: tuple[int, ...], axis: int) -> Operand:
     return np.where(np.isnan(np.take_along_axis(x, last, axis)), last, found) if x.dtype.kind == "f" else found
 
 
-@primitive(
+@reducing(
     vjps=(lambda g, out, x: shared(g, out, x, None, False),),
     saves=("out x",),
-    fresh=True,
     cases=lambda draw: [(draw(5),), (draw(2, 2),), (draw(),), (draw(1),)],
-    samples=reduction,
 )
 def _lower_median(x: Operand) -> Operand:
     flat = x.reshape(-1)
@@ -261,8 +259,7 @@ def median(
     >>> x.median(dim=1)
     ValuesIndices(values=tensor([2.]), indices=tensor([3]))
     """
-    place = one_axis("median", x, dim, axis)
-    check_any("median", x, place)
+    place = chosen_along("median", x, one_axis("median", x, dim, axis))
     if place is None:
         return _lower_median(x)
     return at(_median_at, x, _middle(x, ((x.shape[place] - 1) // 2,), place), place, keepdim or keepdims)
@@ -270,8 +267,7 @@ def median(
 
 @implements(np.median)
 def _median_numpy(a: Operand, axis: int | None = None, *, keepdims: bool = False) -> Any:
-    place = one_axis("np.median", a, axis)
-    check_any("np.median", a, place)
+    place = chosen_along("np.median", a, one_axis("np.median", a, axis))
     x = a.reshape(-1) if place is None else a
     along = place or 0
     n = x.shape[along]

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine.primitives import Operand
 from ..precision import by_float64
-from .pointwise import pointwise
+from .kinds import pointwise
 
 __all__ = ["erf", "erfc", "logit"]
 

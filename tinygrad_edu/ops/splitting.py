@@ -7,7 +7,7 @@ slices would make a full array of zeros for each part instead.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -17,7 +17,7 @@ from ..errors import ShapeError
 from ..sample_rules.families import Custom
 from ..sample_rules.ids import NOBODY, simplify
 from ..sample_rules.rule import Makes, value_of
-from .arguments import one_axis
+from .arguments import on_axis, one_axis
 from .shape import _reshape
 
 if TYPE_CHECKING:
@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 __all__ = ["chunk", "split", "tensor_split", "unbind"]
 
 
+def _ranges(x: Any, cuts: tuple[int, ...], axis: int) -> Iterator[tuple[int, int]]:
+    """Where each part begins and ends."""
+    return itertools.pairwise((0, *cuts, x.shape[axis]))
+
+
 def _split_rule(g: Any, out: Any, x: Any, cuts: tuple[int, ...], axis: int) -> Any:
-    edges = (0, *cuts, x.shape[axis])
     shape = x.shape
     parts = [
         np.zeros((*shape[:axis], stop - start, *shape[axis + 1 :]), x.dtype) if part is None else part
-        for part, (start, stop) in zip(g.parts, itertools.pairwise(edges), strict=True)
+        for part, (start, stop) in zip(g.parts, _ranges(x, cuts, axis), strict=True)
     ]
     return np.concatenate(parts, axis)
 
@@ -39,10 +43,9 @@ def _split_rule(g: Any, out: Any, x: Any, cuts: tuple[int, ...], axis: int) -> A
 def _split_owners(node: Any, ids: Any) -> list[Any]:
     """Those of the parts, one after the other; a part that was not used belongs to nobody."""
     cuts, axis, x = value_of(node, "cuts"), value_of(node, "axis"), node.inputs[0]
-    edges = (0, *cuts, x.shape[axis])
     ndim = len(x.shape)
     pieces = []
-    for part, (start, stop) in zip(ids, itertools.pairwise(edges), strict=True):
+    for part, (start, stop) in zip(ids, _ranges(x, cuts, axis), strict=True):
         piece = np.full((1,) * ndim, NOBODY) if part is None else part
         shape = tuple([stop - start if i == axis else n for i, n in enumerate(piece.shape)])
         pieces.append(np.broadcast_to(piece, shape))
@@ -65,9 +68,7 @@ def _split_owners(node: Any, ids: Any) -> list[Any]:
     view=True,
 )
 def _split(x: Operand, cuts: tuple[int, ...], axis: int) -> Any:
-    edges = (0, *cuts, x.shape[axis])
-    at = (slice(None),) * axis
-    return tuple([x[(*at, slice(start, stop))] for start, stop in itertools.pairwise(edges)])
+    return tuple([x[on_axis(axis, slice(start, stop))] for start, stop in _ranges(x, cuts, axis)])
 
 
 def _at_cuts(x: Operand, cuts: Sequence[int], axis: int) -> tuple[Tensor, ...]:
@@ -163,8 +164,7 @@ def tensor_split(
     # As slices do, cuts beyond an end stay at the end, and negative ones count from it.
     edges = [slice(int(i)).indices(have)[1] for i in indices_or_sections]
     if edges != sorted(edges):
-        at = (slice(None),) * place
-        return tuple(x[(*at, slice(i, j))] for i, j in zip([0, *edges], [*edges, have], strict=True))
+        return tuple(x[on_axis(place, slice(i, j))] for i, j in zip([0, *edges], [*edges, have], strict=True))
     return _at_cuts(x, edges, place)
 
 

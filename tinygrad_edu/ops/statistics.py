@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.graph import array_of
-from ..engine.primitives import Operand, implements, primitive
+from ..engine.primitives import Operand, implements
 from ..precision import add_up, is_in_range, toward_one
-from ..sample_rules.families import reduction
 from .arguments import Axes, some_axes
+from .kinds import reducing
 from .reductions import _mean, count, spread, without
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _std_rule(g: Any, out: Any, x: Any, axis: Any, correction: float, keepdims: 
     return spread(g, x, axis, keepdims) * unit / _degrees(x, axis, correction)
 
 
-@primitive(vjps=(_var_rule,), saves=("x",), fresh=True, single=True, cases=_statistic_cases, samples=reduction)
+@reducing(vjps=(_var_rule,), saves=("x",), single=True, cases=_statistic_cases)
 def _var(x: Operand, axis: Any, correction: float, keepdims: bool) -> Operand:
     degrees = _degrees(x, axis, correction)
     if x.dtype.kind != "f" or math.isnan(degrees):
@@ -78,7 +78,7 @@ def _var(x: Operand, axis: Any, correction: float, keepdims: bool) -> Operand:
     return without(variance, axis, keepdims)
 
 
-@primitive(vjps=(_std_rule,), saves=("out x",), fresh=True, single=True, cases=_statistic_cases, samples=reduction)
+@reducing(vjps=(_std_rule,), saves=("out x",), single=True, cases=_statistic_cases)
 def _std(x: Operand, axis: Any, correction: float, keepdims: bool) -> Operand:
     degrees = _degrees(x, axis, correction)
     if x.dtype.kind != "f" or math.isnan(degrees):

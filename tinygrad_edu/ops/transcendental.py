@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine.primitives import Operand
 from .activations import sigmoid
-from .pointwise import pointwise
+from .kinds import pointwise
 
 __all__ = [
     "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh",

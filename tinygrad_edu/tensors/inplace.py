@@ -5,11 +5,12 @@ Each method says what is computed; `writes` has how that gets into the tensor, r
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 
-from ..engine.graph import array_of
+from ..engine.graph import TensorBase, array_of
 from ..engine.primitives import Operand
 from ..errors import ShapeError
 from ..ops import activations, gather, piecewise, random, selecting
@@ -17,6 +18,13 @@ from ..ops.arithmetic import times
 from ..ops.generator import Generator, draw
 from .methods import TensorMethods
 from .writes import assign, change, replace
+
+T = TypeVar("T", bound=TensorBase)
+
+
+def _operator(sign: str, function: np.ufunc) -> Callable[[T, Operand], T]:
+    """The operator `sign`, such as ``+=``, that computes by `function`."""
+    return lambda x, other: change(x, sign, function, other)
 
 
 class InplaceMethods(TensorMethods):
@@ -79,38 +87,17 @@ class InplaceMethods(TensorMethods):
 
     # Arithmetic: what it gives must have the tensor's shape, and a dtype that fits into its own
 
-    def __iadd__(self, other: Operand) -> Self:  # type: ignore[override]
-        return change(self, "+=", np.add, other)
-
-    def __isub__(self, other: Operand) -> Self:  # type: ignore[override]
-        return change(self, "-=", np.subtract, other)
-
-    def __imul__(self, other: Operand) -> Self:  # type: ignore[override]
-        return change(self, "*=", np.multiply, other)
-
-    def __itruediv__(self, other: Operand) -> Self:  # type: ignore[override]
-        return change(self, "/=", np.true_divide, other)
-
-    def __ifloordiv__(self, other: Operand) -> Self:  # type: ignore[override]
-        return change(self, "//=", np.floor_divide, other)
-
-    def __imod__(self, other: Operand) -> Self:  # type: ignore[override]
-        return change(self, "%=", np.remainder, other)
-
-    def __ipow__(self, other: Operand) -> Self:  # type: ignore[override]
-        return change(self, "**=", np.power, other)
-
-    def __imatmul__(self, other: Operand) -> Self:  # type: ignore[override]
-        return change(self, "@=", np.matmul, other)
-
-    def __iand__(self, other: Operand) -> Self:  # type: ignore[override]
-        return change(self, "&=", np.bitwise_and, other)
-
-    def __ior__(self, other: Operand) -> Self:  # type: ignore[override]
-        return change(self, "|=", np.bitwise_or, other)
-
-    def __ixor__(self, other: Operand) -> Self:  # type: ignore[override]
-        return change(self, "^=", np.bitwise_xor, other)
+    __iadd__: Final = _operator("+=", np.add)
+    __isub__: Final = _operator("-=", np.subtract)
+    __imul__: Final = _operator("*=", np.multiply)
+    __itruediv__: Final = _operator("/=", np.true_divide)
+    __ifloordiv__: Final = _operator("//=", np.floor_divide)
+    __imod__: Final = _operator("%=", np.remainder)
+    __ipow__: Final = _operator("**=", np.power)
+    __imatmul__: Final = _operator("@=", np.matmul)
+    __iand__: Final = _operator("&=", np.bitwise_and)
+    __ior__: Final = _operator("|=", np.bitwise_or)
+    __ixor__: Final = _operator("^=", np.bitwise_xor)
 
     def add_(self, other: Operand, *, alpha: float = 1) -> Self:
         """Add `other`, times `alpha`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from ..engine.graph import TensorBase, array_of
@@ -15,61 +15,35 @@ if TYPE_CHECKING:
     from ..engine.typing import Tensor
 
 
+def _swapped(op: Callable[[Operand, Operand], Tensor]) -> Callable[[Operand, Operand], Tensor]:
+    """`op` where the tensor stands on the right: Python asks it with the operands swapped."""
+    return lambda right, left: op(left, right)
+
+
 class TensorOperators(TensorBase):
     """What Python writes with signs, brackets and words: `x + y`, `x[i]`, `len(x)`, `if x`; and `x.T`."""
 
     __slots__ = ()
 
-    def __add__(self, other: Operand) -> Tensor:
-        return arithmetic.add(self, other)
-
-    def __radd__(self, other: Operand) -> Tensor:
-        return arithmetic.add(other, self)
-
-    def __sub__(self, other: Operand) -> Tensor:
-        return arithmetic.sub(self, other)
-
-    def __rsub__(self, other: Operand) -> Tensor:
-        return arithmetic.sub(other, self)
-
-    def __mul__(self, other: Operand) -> Tensor:
-        return arithmetic.mul(self, other)
-
-    def __rmul__(self, other: Operand) -> Tensor:
-        return arithmetic.mul(other, self)
-
-    def __truediv__(self, other: Operand) -> Tensor:
-        return arithmetic.div(self, other)
-
-    def __rtruediv__(self, other: Operand) -> Tensor:
-        return arithmetic.div(other, self)
-
-    def __neg__(self) -> Tensor:
-        return arithmetic.neg(self)
-
-    def __floordiv__(self, other: Operand) -> Tensor:
-        return arithmetic.floor_divide(self, other)
-
-    def __rfloordiv__(self, other: Operand) -> Tensor:
-        return arithmetic.floor_divide(other, self)
-
-    def __mod__(self, other: Operand) -> Tensor:
-        return arithmetic.remainder(self, other)
-
-    def __rmod__(self, other: Operand) -> Tensor:
-        return arithmetic.remainder(other, self)
-
-    def __pow__(self, other: Operand) -> Tensor:
-        return arithmetic.pow(self, other)
-
-    def __rpow__(self, other: Operand) -> Tensor:
-        return arithmetic.pow(other, self)
-
-    def __pos__(self) -> Tensor:
-        return self  # type: ignore[return-value]
-
-    def __abs__(self) -> Tensor:
-        return arithmetic.abs(self)
+    __add__: Final = arithmetic.add
+    __radd__: Final = _swapped(arithmetic.add)
+    __sub__: Final = arithmetic.sub
+    __rsub__: Final = _swapped(arithmetic.sub)
+    __mul__: Final = arithmetic.mul
+    __rmul__: Final = _swapped(arithmetic.mul)
+    __truediv__: Final = arithmetic.div
+    __rtruediv__: Final = _swapped(arithmetic.div)
+    __floordiv__: Final = arithmetic.floor_divide
+    __rfloordiv__: Final = _swapped(arithmetic.floor_divide)
+    __mod__: Final = arithmetic.remainder
+    __rmod__: Final = _swapped(arithmetic.remainder)
+    __pow__: Final = arithmetic.pow
+    __rpow__: Final = _swapped(arithmetic.pow)
+    __matmul__: Final = matrices.matmul
+    __rmatmul__: Final = _swapped(matrices.matmul)
+    __neg__: Final = arithmetic.neg
+    __pos__: Final = arithmetic.positive
+    __abs__: Final = arithmetic.abs
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
         return NotImplemented if other is None or isinstance(other, str) else comparison.eq(self, other)
@@ -79,47 +53,20 @@ class TensorOperators(TensorBase):
 
     __hash__: Final = object.__hash__
 
-    def __lt__(self, other: Operand) -> Tensor:
-        return comparison.lt(self, other)
+    __lt__: Final = comparison.lt
+    __le__: Final = comparison.le
+    __gt__: Final = comparison.gt
+    __ge__: Final = comparison.ge
 
-    def __le__(self, other: Operand) -> Tensor:
-        return comparison.le(self, other)
+    __and__: Final = logical.bitwise_and
+    __rand__: Final = _swapped(logical.bitwise_and)
+    __or__: Final = logical.bitwise_or
+    __ror__: Final = _swapped(logical.bitwise_or)
+    __xor__: Final = logical.bitwise_xor
+    __rxor__: Final = _swapped(logical.bitwise_xor)
+    __invert__: Final = logical.bitwise_not
 
-    def __gt__(self, other: Operand) -> Tensor:
-        return comparison.gt(self, other)
-
-    def __ge__(self, other: Operand) -> Tensor:
-        return comparison.ge(self, other)
-
-    def __and__(self, other: Operand) -> Tensor:
-        return logical.bitwise_and(self, other)
-
-    def __rand__(self, other: Operand) -> Tensor:
-        return logical.bitwise_and(other, self)
-
-    def __or__(self, other: Operand) -> Tensor:
-        return logical.bitwise_or(self, other)
-
-    def __ror__(self, other: Operand) -> Tensor:
-        return logical.bitwise_or(other, self)
-
-    def __xor__(self, other: Operand) -> Tensor:
-        return logical.bitwise_xor(self, other)
-
-    def __rxor__(self, other: Operand) -> Tensor:
-        return logical.bitwise_xor(other, self)
-
-    def __invert__(self) -> Tensor:
-        return logical.bitwise_not(self)
-
-    def __matmul__(self, other: Operand) -> Tensor:
-        return matrices.matmul(self, other)
-
-    def __rmatmul__(self, other: Operand) -> Tensor:
-        return matrices.matmul(other, self)
-
-    def __getitem__(self, index: Any) -> Tensor:
-        return indexing.getitem(self, index)
+    __getitem__: Final = indexing.getitem
 
     @property
     def T(self) -> Tensor:

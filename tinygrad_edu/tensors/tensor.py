@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ..samples.sample_grads import SampleGrads
 
 __all__ = ["RemovableHandle", "Tensor"]
+
+
+T = TypeVar("T", bound="Tensor")
 
 
 class Tensor(InplaceMethods):
@@ -403,11 +406,8 @@ class Tensor(InplaceMethods):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         if isinstance(self.source, Node):
             raise GraphError("copying a computed tensor would tear it out of its graph: use .detach() or .clone()")
-        twin = memo[id(self)] = object.__new__(type(self))
-        twin.array, twin.source = self.array.copy(), None
-        if self.source is not None:
-            twin.source = Leaf(self.shape, self.dtype)
-            twin.source.grad = None if self.source.grad is None else self.source.grad.detach().clone()
+        twin = memo[id(self)] = _rebuild(type(self), self.array.copy(), self.requires_grad)
+        twin.grad = None if self.grad is None else self.grad.detach().clone()
         return twin
 
     def __reduce__(self) -> Any:
@@ -424,7 +424,7 @@ class Tensor(InplaceMethods):
         return numpy_protocol.call_function(function, args, kwargs)
 
 
-def _rebuild(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
+def _rebuild(kind: type[T], array: Array, requires_grad: bool) -> T:
     tensor = object.__new__(kind)
     tensor.array, tensor.source = array, Leaf(array.shape, array.dtype) if requires_grad else None
     return tensor

@@ -1,0 +1,17 @@
+"""How ops of one kind are declared: as `primitive`, with what they have in common filled in."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ..engine.primitives import primitive
+from ..sample_rules.families import along_axis, elementwise, reduction
+
+pointwise = partial(primitive, fresh=True, samples=elementwise)
+"""What works element by element, as most ops do, by rules that make new arrays."""
+
+reducing = partial(primitive, fresh=True, samples=reduction)
+"""What makes one number of all along some axes, by rules that make new arrays."""
+
+axiswise = partial(primitive, fresh=True, single=True, samples=along_axis)
+"""What computes each number from all along an axis, in several steps, by rules that make new arrays."""
