@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from made import normal, parameter
 from ops.test_registry import OP_CALLS, cases, differentiable_arguments, leaves, results, run
 from per_sample import (
     RULED,
@@ -316,11 +317,7 @@ class Powers(tg.Function):
         return first * y + second * 2 * x * y, first * x + second * x * x
 
 
-def draw(*shape: int, grad: bool = False, seed: int = 0) -> Any:
-    return tg.tensor(np.random.default_rng(seed).normal(size=shape), requires_grad=grad)
-
-
-X, W, BIAS = draw(5, 3), draw(3, 2, grad=True, seed=1), draw(2, grad=True, seed=2)
+X, W, BIAS = tg.tensor(normal(5, 3)), parameter(3, 2, seed=1), parameter(2, seed=2)
 
 UNRULED: dict[str, Callable[[Any], Any]] = {
     "primitive": lambda cube: cube(X @ W + BIAS).sum(1),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from made import normal, parameter
 from per_sample import (
     RULED,
     assert_close,
@@ -31,14 +32,6 @@ from tinygrad_edu.sample_rules.ids import NOBODY, Use, plain
 from tinygrad_edu.samples.opening.contributions import contribution, own_gradient
 from tinygrad_edu.samples.opening.factors import Dense, Outer, Rows
 from tinygrad_edu.samples.opening.uses import Crossing
-
-
-def normal(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=shape)
-
-
-def parameter(*shape: int, seed: int = 0) -> Any:
-    return tg.tensor(normal(*shape, seed=seed), requires_grad=True)
 
 
 def written_out(factor: Any, count: int) -> np.ndarray:
