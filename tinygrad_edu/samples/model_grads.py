@@ -15,7 +15,8 @@ from ..engine.recording import make_tensor
 from ..engine.versions import mark_changed
 from ..errors import GraphError
 from . import tables
-from .noise import NoiseScale, noise_of_sums
+from .gradient_sum import GradientSum
+from .noise import NoiseScale
 from .opening.arrays import Products
 from .opening.passes import Part, Pass
 from .results import cosines, in_dtype, root, size_in_words, tensor_of
@@ -278,7 +279,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         >>> model.sample_grads().noise_scale().usable
         True
         """
-        return noise_of_sums(*self.sums("sample_grads().noise_scale()"), population=population)
+        return self.sums("sample_grads().noise_scale()").noise_scale(population=population)
 
     def to_frame(self) -> Any:
         """The norms as a pandas DataFrame: a row for each sample, a column for each parameter, and the total.
@@ -318,8 +319,8 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         total = sum(cost.bytes for cost in costs.values())
         return "\n".join([*lines, f"{'total':{width}}  {size_in_words(total)}"])
 
-    def sums(self, caller: str) -> tuple[dict[str, Tensor], float, float, int, float]:
-        """What a `GradientSum` holds: (Σ w g, Σ w, Σ w², n, Σ w‖g‖²); `caller` is whom an error names.
+    def sums(self, caller: str) -> GradientSum:
+        """What they add up to; `caller` is whom an error names.
 
         Raises:
             GraphError, ValueError: as from `GradientSum.of`.
@@ -333,7 +334,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
             )
         squares = in_dtype(self.squares(), np.float64)  # of w g
         counted = weights > 0
-        return (
+        return GradientSum(
             {name: one.total(caller).detach() for name, one in self.items() if one.cost().uses},
             float(weights.sum()),
             float(np.square(weights).sum()),

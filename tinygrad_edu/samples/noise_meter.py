@@ -292,7 +292,7 @@ def noise_scale(decay: float = 0.95, population: int | None = None) -> NoiseScal
 def _estimate(grads: Any, population: int | None) -> tuple[NoiseScale, float] | None:
     """The estimate of one step, and how many samples it is worth; None where there is no pair of samples."""
     if isinstance(grads, ModelSampleGrads):
-        grads = GradientSum(*grads.sums("update()"))
+        grads = grads.sums("update()")
     if isinstance(grads, GradientSum):
         n = grads.effective_count
         return (grads.noise_scale(population=population), n) if n > 1 + 1e-9 else None
