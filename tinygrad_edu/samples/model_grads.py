@@ -228,15 +228,12 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
                 f"clip(): the gradients of {len(wrong)} samples are not finite, first that of sample {wrong[0]}. "
                 "Nothing was changed; look for the cause with tg.detect_anomaly()"
             )
-        coefficients = np.ones(self.count)
-        long = norms > limit
-        coefficients[long] = limit / norms[long]
-        self._apply(coefficients)
+        self._apply(np.divide(limit, norms, out=np.ones(self.count), where=norms > limit))
         return self._tensor(norms)
 
     def _apply(self, coefficients: Any) -> None:
         """Put Σ_m coefficients[m] g_m, and what is shared, into every `.grad`."""
-        sums = {name: grads.open_sum("clip()") for name, grads in self.items()}
+        sums = {name: grads.open_sum("sample_grads.clip()") for name, grads in self.items()}
         rest = {name: None if grads.is_grad() else grads.shared() for name, grads in self.items()}
         counted = held(self._leaves.values())
         for name, whole in sums.items():
@@ -344,11 +341,8 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
 
     def _gram(self) -> Any:
         products = Products()
-        total: Any = np.zeros((self.count, self.count))
-        for grads in self.values():  # one matrix at a time
-            total = total + grads.open_sum("gram()").gram(products)
-        return total
+        grams = (grads.open_sum("sample_grads.gram()").gram(products) for grads in self.values())  # one at a time
+        return sum(grams, np.zeros((self.count, self.count)))
 
     def _tensor(self, value: Any) -> Tensor:
-        dtypes = {leaf.dtype for leaf in self._leaves.values()}
-        return tensor_of(value, np.result_type(*dtypes) if dtypes else np.dtype(np.float64))
+        return tensor_of(value, np.result_type(*{leaf.dtype for leaf in self._leaves.values()}))

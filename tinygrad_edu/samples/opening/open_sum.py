@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.graph import array_of
-from .arrays import Products, row_squares, segment_sum, tracked, wide
+from .arrays import Products, row_squares, segment_sum, stacked, tracked, wide
 from .factors import Factor, Outer, Rows
 
 _BLOCK = 2**22  # numbers in a block of samples, unless one sample alone has more
@@ -235,7 +235,7 @@ def _cross_squares(rows: Rows, outer: Outer, count: int) -> Any:
         v, r = values[mine[m] : mine[m + 1]], at[mine[m] : mine[m + 1]]
         x, d = right[others[m] : others[m + 1]], left[others[m] : others[m + 1]]
         found.append((wide(x @ v.mT) * d[:, r]).sum())
-    return np.stack(found) if found else np.zeros(0)
+    return stacked(found, ())
 
 
 def _cross_gram(rows: Rows, outer: Outer, count: int) -> Any:

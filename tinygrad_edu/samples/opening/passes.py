@@ -125,13 +125,12 @@ def backward(
         stamp(held(parts), altered=False)  # each by itself
 
 
-def open_losses(losses: Tensor, weights: Any = None, *, coupled: bool = False) -> dict[Leaf, OpenSum]:
+def open_losses(losses: Tensor, *, coupled: bool = False) -> dict[Leaf, OpenSum]:
     """The open sum of every leaf that `losses` depend on; no `.grad` changes, and the graph stays."""
     source = _check_losses(losses)
-    seed = _weights(losses, weights)
-    run, opening = _open(source, losses, seed, "factors", False, coupled)
+    run, opening = _open(source, losses, None, "factors", False, coupled)
     with no_grad():
-        backpropagate([(source, autograd.seed(losses, seed, False))], retain_graph=True, watch=opening.watch)
+        backpropagate([(source, autograd.seed(losses, None, False))], retain_graph=True, watch=opening.watch)
     parts = opening.parts(run)
     return {leaf: OpenSum(part.factors or [], run.count, leaf.shape, leaf.dtype) for leaf, part in parts.items()}
 
