@@ -62,8 +62,8 @@ class Kept:
         """‖g_m‖², float64, (B,): an array, or a Tensor where the factors are differentiable."""
         if self._squares is None:
             if any(part.factors is None for part in self._parts):
-                found = [self._squares_of(part) for part in self._parts]
-                self._squares = found[0] if len(found) == 1 else np.concatenate(found)
+                self._check_kept("sample_grads.norms()")
+                self._squares = np.concatenate([self._squares_of(part) for part in self._parts])
             else:
                 self._squares = self.open_sum("sample_grads.norms()").squares(products)
         return self._squares
@@ -143,7 +143,6 @@ class Kept:
         """The squared norms of one pass."""
         if part.factors is None:
             return part.squares
-        self._check_kept("sample_grads.norms()")
         return OpenSum(part.factors, part.run.count, self.shape, self.dtype).squares()
 
     def _tensor(self, value: Any) -> Tensor:

@@ -25,9 +25,10 @@ from .uses import Crossing, rule_of
 
 
 def contribution(crossing: Crossing, g: Any, lift: Lift | None) -> Factor:
-    """The factor that an edge contributes, given the gradient `g` of its op's result."""
+    """The factor that an edge contributes, given the gradient `g` of its op's result, or of the losses themselves."""
     node, argument, ids, found = crossing
-    assert node is not None
+    if node is None:
+        return own_gradient(g, ids)
     shape = node.inputs[argument].shape  # type: ignore[union-attr]
     by_samples = isinstance(found, np.ndarray)
     described = None if by_samples and varies(found) else _described(node, argument, ids, g, lift)

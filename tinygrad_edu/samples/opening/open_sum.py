@@ -229,7 +229,7 @@ def _cross_squares(rows: Rows, outer: Outer, count: int) -> Any:
     """⟨G_m of the one, G_m of the other⟩ of each sample, float64 (count,)."""
     owner, at, values = rows.distinct
     left, right = outer.values[0][0], outer.values[1][0]
-    mine, others = np.searchsorted(owner, np.arange(count + 1)), outer.starts(count)
+    mine, others = [np.searchsorted(numbers, np.arange(count + 1)) for numbers in (owner, outer.owner)]
     found = []
     for m in range(count):
         v, r = values[mine[m] : mine[m + 1]], at[mine[m] : mine[m + 1]]

@@ -17,7 +17,7 @@ from ...engine.graph import Leaf, Lift, Link, Node, TensorBase, Watch, array_of
 from ...engine.recording import lift
 from ...errors import GraphError, ShapeError
 from ...sample_rules.ids import plain
-from .contributions import contribution, own_gradient
+from .contributions import contribution
 from .factors import Dense, Factor
 from .meetings import Coupling
 from .open_sum import OpenSum
@@ -205,11 +205,7 @@ class _Opening:
     def _take(self, here: Link, _: Any, g: Any) -> None:
         """The factors of the edges that cross at `here`, of the gradient that its hooks have left."""
         for link, crossing in self._here[here]:
-            if crossing.node is None:
-                factor = own_gradient(g, crossing.ids)
-            else:
-                factor = contribution(crossing, g, self._lift)
-            self._factors.setdefault(link, []).append(factor)
+            self._factors.setdefault(link, []).append(contribution(crossing, g, self._lift))
 
     def parts(self, run: Pass) -> dict[Leaf, Part]:
         """What is kept of each leaf."""
