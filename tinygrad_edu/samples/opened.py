@@ -51,12 +51,12 @@ class Kept:
     @property
     def weights(self) -> Any:
         """The weights of the backward passes, (B,): an array, or a Tensor where they are differentiable."""
-        return np.concatenate([_or_ones(part.run.weights, part.run.count) for part in self._parts])
+        return np.concatenate([part.run.weights for part in self._parts])
 
     @property
     def coefficients(self) -> Any:
         """The factor of each sample's gradient in `.grad`, 1 unless gradients were clipped; an array (B,)."""
-        return np.concatenate([_or_ones(part.run.coefficients, part.run.count) for part in self._parts])
+        return np.concatenate([part.run.coefficients for part in self._parts])
 
     def squares(self, products: Products | None = None) -> Any:
         """‖g_m‖², float64, (B,): an array, or a Tensor where the factors are differentiable."""
@@ -147,7 +147,3 @@ class Kept:
 
     def _tensor(self, value: Any) -> Tensor:
         return tensor_of(value, self.dtype)
-
-
-def _or_ones(values: Any, count: int) -> Any:
-    return np.ones(count) if values is None else values

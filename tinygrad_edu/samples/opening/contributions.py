@@ -21,7 +21,7 @@ from ...sample_rules.ids import SampleIds, Use, is_plain, varies
 from .arrays import stacked, tracked
 from .factors import Dense, Factor, Outer, Rows
 from .placement import Placement
-from .uses import Crossing, rule_of
+from .uses import Crossing, ids_in, rule_of
 
 
 def contribution(crossing: Crossing, g: Any, lift: Lift | None) -> Factor:
@@ -198,7 +198,7 @@ def _one_by_one(node: Node, argument: int, ids: Any, g: Any, lift: Lift | None) 
     """For any op: its rule once for each sample, with the gradient of that sample's elements alone."""
     link: Any = node.inputs[argument]
     size = math.prod(link.shape)
-    every = np.concatenate([part.reshape(-1) for part in ids if part is not None]) if isinstance(ids, tuple) else ids
+    every = np.concatenate([part.reshape(-1) for part in ids_in(ids)])
     samples = np.unique(every[every >= 0])
     parts = [sum_to_shape(_part(node, argument, _only(g, ids, m), lift), link.shape) for m in samples]
     rows = stacked([part.reshape(size) for part in parts], (size,), link.dtype)

@@ -41,8 +41,8 @@ class Pass:
     Attributes:
         number: passes are numbered in the order in which they were run.
         count: how many samples it had.
-        weights: what their losses were multiplied with; None for ones.
-        coefficients: what the samples' gradients are multiplied with in `.grad`; None for ones.
+        weights: what their losses were multiplied with.
+        coefficients: what the samples' gradients are multiplied with in `.grad`: ones unless they were clipped.
         keep: what was kept of them.
         unruled: the ops without a sample rule that the samples went through.
         coupled: what couples the samples, where that was allowed.
@@ -51,8 +51,8 @@ class Pass:
     def __init__(self, count: int, weights: Any, keep: Keep, flow: Propagation) -> None:
         self.number: int = next(_numbers)
         self.count = count
-        self.weights = weights
-        self.coefficients: Any = None
+        self.weights: Any = np.ones(count) if weights is None else weights
+        self.coefficients: Any = np.ones(count)
         self.keep = keep
         self.unruled: tuple[str, ...] = tuple(dict.fromkeys(flow.unruled))
         self.coupled: tuple[Coupling, ...] = tuple(flow.coupled)
