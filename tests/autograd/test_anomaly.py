@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from made import leaf
 
 import tinygrad_edu as tg
 
@@ -16,10 +17,6 @@ def line_of(text: str) -> int:
     source = inspect.getsource(inspect.getmodule(line_of)).splitlines()
     (number,) = [i + 1 for i, line in enumerate(source) if line.rstrip().endswith(f"# here: {text}")]
     return number
-
-
-def leaf(*values):
-    return tg.tensor(list(values), dtype=tg.float64, requires_grad=True)
 
 
 def test_infinity_in_a_result():

@@ -7,6 +7,7 @@ import weakref
 
 import numpy as np
 import pytest
+from made import leaf
 
 import tinygrad_edu as tg
 
@@ -62,10 +63,6 @@ class SumAndProduct(tg.Function):
     def backward(ctx, by_sum, by_product):
         x, y = ctx.saved_tensors
         return by_sum + by_product * y, by_sum + by_product * x
-
-
-def leaf(*values):
-    return tg.tensor(list(values), dtype=tg.float64, requires_grad=True)
 
 
 def test_gradient_and_graph():

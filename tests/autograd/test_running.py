@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made import leaf
 
 import tinygrad_edu as tg
 from tinygrad_edu.autograd.running import accumulate, clear, run, seed
@@ -11,10 +12,6 @@ from tinygrad_edu.autograd.tallies import unknown
 from tinygrad_edu.engine.graph import Leaf
 from tinygrad_edu.engine.observing import mode
 from tinygrad_edu.errors import DtypeError, GraphError, ShapeError
-
-
-def leaf(*numbers: float) -> tg.Tensor:
-    return tg.tensor(np.array(numbers), requires_grad=True)
 
 
 def test_a_tensor_that_is_no_scalar_means_the_sum_of_its_elements() -> None:

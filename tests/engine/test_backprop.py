@@ -9,16 +9,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from made import leaf
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine import graph
 from tinygrad_edu.engine.backprop import backpropagate
 from tinygrad_edu.engine.observing import Observer, under
 from tinygrad_edu.errors import GraphError, ShapeError
-
-
-def leaf(*numbers: float) -> tg.Tensor:
-    return tg.tensor(np.array(numbers), requires_grad=True)
 
 
 def test_a_node_used_twice_is_walked_once_with_its_whole_gradient() -> None:

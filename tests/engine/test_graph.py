@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made import leaf
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine import versions
 from tinygrad_edu.engine.graph import Cotangents, Leaf, Node, TensorBase, Unread, check_walkable, count_uses, leading_to
 from tinygrad_edu.errors import GraphError
-
-
-def leaf(*numbers: float) -> tg.Tensor:
-    return tg.tensor(np.array(numbers), requires_grad=True)
 
 
 def test_uses_are_counted_link_by_link() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made import leaf
 
 import tinygrad_edu as tg
 from tinygrad_edu.autograd import observing
@@ -29,10 +30,6 @@ class Log(Observer):
         self.args.append(args)
         self.outs.append(fn(*args))
         return self.outs[-1]
-
-
-def leaf(*numbers: float) -> Any:
-    return tg.tensor(np.array(numbers), requires_grad=True)
 
 
 def two_parts(x: Any) -> Any:

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from made import normal, parameter
 from ops.test_registry import OP_CALLS, cases, differentiable_arguments, leaves, results, run
 from per_sample import (
     RULED,
     Call,
-    Centred,
     call_of,
     calls,
     check_open_sum,
@@ -258,26 +258,11 @@ FREE: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("losses", FREE.values(), ids=FREE.keys())
 def test_elements_that_one_use_leaves_out_are_free_for_another(losses: Callable[[Any], Any]) -> None:
-    p = tg.tensor(np.random.default_rng(0).normal(size=(4, 4)), requires_grad=True)
+    p = parameter(4, 4)
     check_open_sum(lambda: losses(p.tanh()), [p])
 
 
-# Ops of the user
-
-
-@tg.primitive(vjps=(lambda g, out, x: g * (3 * x * x),), saves=("x",), name="unruled_cube")
-def unruled_cube(x: Any) -> Any:
-    return x**3
-
-
-@tg.primitive(
-    vjps=(lambda g, out, x: g * (3 * x * x),),
-    saves=("x",),
-    name="ruled_cube",
-    samples=tg.sample_rules.elementwise,
-)
-def ruled_cube(x: Any) -> Any:
-    return x**3
+# An op of the user
 
 
 @tg.primitive(
@@ -290,87 +275,10 @@ def beside_a_constant(x: Any, fill: float) -> Any:
     return np.stack([x, np.full_like(x, fill), x])
 
 
-class Cube(tg.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Any) -> Any:
-        ctx.save_for_backward(x)
-        return x**3
-
-    @staticmethod
-    def backward(ctx: Any, g: Any) -> Any:
-        (x,) = ctx.saved_tensors
-        return g * 3 * x * x
-
-
-class Powers(tg.Function):
-    """Two results; an op of which nothing is known may use all samples for each."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Any, y: Any) -> Any:
-        ctx.save_for_backward(x, y)
-        return x * y, x * x * y
-
-    @staticmethod
-    def backward(ctx: Any, first: Any, second: Any) -> Any:
-        x, y = ctx.saved_tensors
-        return first * y + second * 2 * x * y, first * x + second * x * x
-
-
-def draw(*shape: int, grad: bool = False, seed: int = 0) -> Any:
-    return tg.tensor(np.random.default_rng(seed).normal(size=shape), requires_grad=grad)
-
-
-X, W, BIAS = draw(5, 3), draw(3, 2, grad=True, seed=1), draw(2, grad=True, seed=2)
-
-UNRULED: dict[str, Callable[[Any], Any]] = {
-    "primitive": lambda cube: cube(X @ W + BIAS).sum(1),
-    "at the losses": lambda cube: cube((X @ W + BIAS).sum(1)),
-    "with a way around": lambda cube: (X @ W + cube(X @ W + BIAS)).sum(1),
-    "between layers": lambda cube: (cube(X @ W + BIAS) @ W.T).tanh().sum(1),
-    "of a parameter": lambda cube: ((X @ cube(W)) * BIAS).sum(1),
-    "of a parameter itself": lambda cube: X[:, 0] * cube(BIAS).sum() + X[:, 1] * BIAS[0],
-    "twice": lambda cube: cube(cube(X @ W * 0.3 + BIAS)).sum(1),
-}
-
-
-@pytest.mark.parametrize("use", UNRULED.values(), ids=UNRULED.keys())
-@pytest.mark.parametrize("cube", [unruled_cube, ruled_cube, Cube.apply], ids=["unruled", "ruled", "Function"])
-def test_an_op_of_the_user_is_exact_with_and_without_a_rule(cube: Any, use: Callable[[Any], Any]) -> None:
-    check_open_sum(lambda: use(cube), [W, BIAS])
-
-
-@pytest.mark.parametrize("index", [0, 1, None])
-def test_a_function_of_several_results_is_exact(index: int | None) -> None:
-    def losses() -> Any:
-        first, second = Powers.apply(X @ W, BIAS)
-        return (first.sin() + second if index is None else (first, second)[index]).sum(1)
-
-    check_open_sum(losses, [W, BIAS])
-
-
 def test_an_op_of_the_user_that_moves_elements_beside_constants() -> None:
+    x, w = tg.tensor(normal(5, 3)), parameter(3, 2, seed=1)
     for fill in (0.0, 7.0):
-        check_open_sum(lambda fill=fill: (beside_a_constant(W, fill) * np.arange(1.0, 3.0)).tanh().sum((1, 2)), [W])
-        check_open_sum(lambda fill=fill: (X @ beside_a_constant(W, fill)[0]).tanh().sum(1), [W])
-    kept = W.sample_grads.cost()
+        check_open_sum(lambda fill=fill: (beside_a_constant(w, fill) * np.arange(1.0, 3.0)).tanh().sum((1, 2)), [w])
+        check_open_sum(lambda fill=fill: (x @ beside_a_constant(w, fill)[0]).tanh().sum(1), [w])
+    kept = w.sample_grads.cost()
     assert kept.seeded  # it is not known that each element goes to one place alone
-
-
-def test_cost_says_which_op_has_no_rule() -> None:
-    for cube, name in ((unruled_cube, "unruled_cube"), (Cube.apply, "Cube")):
-        W.grad = None
-        cube(X @ W).sum(1).backward(per_sample=True)
-        cost = W.sample_grads.cost()
-        assert f"{name!r} has no sample rule: a walk for each sample below it" in cost.seeded
-        assert cost.route == "blocks"
-        assert cost.seeded in str(cost)
-    W.grad = None
-    ruled_cube(X @ W).sum(1).backward(per_sample=True)
-    assert W.sample_grads.cost().seeded == ""
-    assert W.sample_grads.cost().route == "factors"
-    W.grad = None
-
-
-def test_an_op_without_a_rule_couples_nothing_that_it_is_not_known_to_couple() -> None:
-    """Nothing is known of it: its samples may or may not meet, and every derivative is exact either way."""
-    check_open_sum(lambda: ((Centred.apply(X @ W) + BIAS) ** 3).sum(1), [W, BIAS])

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.backprop import by_rules
 from ..engine.callsite import line_of, users_frame
 from ..engine.graph import Cotangents, Node, array_of
 from ..engine.observing import observing
@@ -87,10 +88,7 @@ class _Watched:
         for part in g.parts if isinstance(g, Cotangents) else (g,):
             if part is not None and _problem(part):
                 raise self._error("the gradient that comes in", part)
-        if op.joint is not None:
-            parts = op.joint(g, out, *args, needs=needs)
-        else:
-            parts = [None if link is None else op.vjps[i](g, out, *args) for i, link in enumerate(needs)]
+        parts = by_rules(op, needs, g, out, *args)
         for index, part in enumerate(parts):
             if needs[index] is not None and part is not None and _problem(part):
                 raise self._error(f"the gradient of its argument {index}", part)

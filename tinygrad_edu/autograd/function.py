@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 
 from ..engine.broadcasting import sum_to_shape
-from ..engine.graph import Link, TensorBase, Unread
+from ..engine.graph import Link, TensorBase, Unread, array_of
 from ..engine.observing import mode, tell_of, watched
 from ..engine.recording import make_tensor, picks, record
 from ..engine.views import read_only_if_shared
@@ -158,7 +158,7 @@ class Function:
         for i, out in enumerate(outputs):  # new tensors: an argument that was returned must not change
             if isinstance(out, TensorBase):
                 outputs[i] = recorded[places.index(i)] if i in places else make_tensor(out.array, None)
-                outputs[i].array = read_only_if_shared(out.array, [getattr(a, "array", a) for a in args])
+                outputs[i].array = read_only_if_shared(out.array, [array_of(a) for a in args])
         return tuple(outputs) if isinstance(results, tuple) else outputs[0]
 
 
@@ -192,7 +192,6 @@ class _Call:
     def record(self, args: tuple[Any, ...], links: tuple[Link | None, ...], outputs: list[Any]) -> Any:
         """Make the node, and return its results as tensors."""
         kept: list[Any] = [link or Unread((), np.dtype(float)) for link in links]
-        extra: list[Any] = []
         result = None
         arrays = tuple([out.array for out in outputs])
         for tensor in self.ctx._to_save:
@@ -206,10 +205,10 @@ class _Call:
                 result = arrays
                 self.saved.append(("result", next(i for i, out in enumerate(outputs) if out is tensor)))
             else:
-                self.saved.append(("extra", len(extra)))
-                extra.append(tensor.array)
+                self.saved.append(("argument", len(kept)))
+                kept.append(tensor.array)
         self.ctx._to_save = ()
-        links, saved = (*links, *[None] * len(extra)), (*kept, *extra)
+        links, saved = (*links, *[None] * (len(kept) - len(links))), tuple(kept)
         if len(arrays) == 1:
             tensor = record(self, arrays[0], links, saved, None if result is None else arrays[0])
             if watched:
@@ -219,12 +218,8 @@ class _Call:
 
     def joint(self, g: Any, out: Any, *args: Any, needs: Sequence[Any]) -> list[Any]:
         """The gradients of all arguments, by the user's `backward`."""
-        ctx, count = self.ctx, len(self.takes)
-        kept = {
-            "argument": args[:count],
-            "extra": args[count:],
-            "result": out if isinstance(out, tuple) else (out,),
-        }
+        ctx = self.ctx
+        kept = {"argument": args, "result": out if isinstance(out, tuple) else (out,)}
         parts = g.parts if len(self.recorded) > 1 else (g,)
         lifted = any(isinstance(part, TensorBase) for part in parts)
         grads: list[Any] = [None] * self.results

@@ -18,7 +18,7 @@ __all__ = ["enable_grad", "inference_mode", "is_grad_enabled", "no_grad", "set_g
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Recording(ContextDecorator):
+class Recording(ContextDecorator):
     """Context manager and decorator: record the graph, or do not, as `enabled` says."""
 
     def __init__(self, enabled: bool) -> None:
@@ -61,11 +61,11 @@ class _Recording(ContextDecorator):
 
         return cast("F", generator)
 
-    def _recreate_cm(self) -> _Recording:
-        return _Recording(self.enabled)  # each call has its own: calls may overlap in several threads
+    def _recreate_cm(self) -> Recording:
+        return Recording(self.enabled)  # each call has its own: calls may overlap in several threads
 
 
-class set_grad_enabled(_Recording):
+class set_grad_enabled(Recording):
     """Record the graph, or do not, as `enabled` says: a function, a context manager and a decorator.
 
     Called as a function it holds from then on. As a context manager it holds inside the block, and what was
@@ -96,7 +96,7 @@ class set_grad_enabled(_Recording):
         return super().__call__(func)
 
 
-class _Fixed(_Recording):
+class _Fixed(Recording):
     """One that says itself what holds inside. As a decorator it may be written without parentheses."""
 
     _inside = True

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.backprop import backpropagate
-from ..engine.graph import Leaf, Link, TensorBase, Watch
-from ..engine.observing import mode
+from ..engine.graph import Leaf, Link, TensorBase, Watch, array_of
 from ..engine.recording import lift, make_tensor
 from ..engine.versions import mark_changed
 from ..errors import DtypeError, GraphError, ShapeError, refuse_mask
+from .modes import Recording
 from .tallies import Tally, hooks_ran, nothing, tally_of, unknown
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def run(
 
     `finish` is called when the gradients are known, before that; `watch` is as for `backpropagate`.
     """
-    before = mode.recording
-    mode.recording = create_graph
-    try:
+    with Recording(create_graph):
         leaves, _ = backpropagate(roots, retain_graph=retain, lift=lift if create_graph else None, watch=watch)
         if finish is not None:
             finish()
@@ -77,8 +75,6 @@ def run(
             accumulate(leaf, g)
         if leaves:
             tally.stamp(leaves)
-    finally:
-        mode.recording = before
     for leaf in leaves:
         if leaf.after is not None:
             known = leaf.tally
@@ -133,16 +129,12 @@ def grad(
                 )
 
     check = None if allow_unused else all_used
-    before = mode.recording
-    mode.recording = create_graph
-    try:
+    with Recording(create_graph):
         _, found = backpropagate(
             roots, retain_graph=retain, lift=lift if create_graph else None, wanted=sources, check=check
         )
         held = {id(g.array) for _, g in roots if isinstance(g, TensorBase)}
         gradients = [_as_tensor(found.get(s), s, held) for s in sources]
-    finally:
-        mode.recording = before
     if check is not None:
         check([s for s, g in zip(sources, gradients, strict=True) if g is not None])
     return tuple(gradients)
@@ -193,7 +185,7 @@ def seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
         g = gradient.astype(array.dtype)  # type: ignore[attr-defined]
     else:
         refuse_mask(gradient, "backward(): the gradient")
-        g = np.asarray(gradient.array if isinstance(gradient, TensorBase) else gradient)
+        g = np.asarray(array_of(gradient))
         if g.dtype.kind not in "fiub":
             raise DtypeError(f"backward(): gradient has dtype {g.dtype}, the tensor {array.dtype}")
         g = make_tensor(g.astype(array.dtype, copy=False), None) if create_graph else g.astype(array.dtype, copy=False)

@@ -101,7 +101,7 @@ def apply_vjp(node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | Non
         out, args = lift(node)
     try:
         if watched:
-            fn = partial(_by_rules, op, needs)
+            fn = partial(by_rules, op, needs)
             return computed("backward", op, fn, (g, out, *args))  # type: ignore[no-any-return,misc]
         if op.joint is None:
             # One and two arguments are written out: a call with * costs as much as a small sum.
@@ -112,7 +112,7 @@ def apply_vjp(node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | Non
                 return first, None if needs[1] is None else rules[1](g, out, x, y)
             if len(args) == 1:  # type: ignore[arg-type]
                 return (rules[0](g, out, args[0]),)  # type: ignore[index]
-        return _by_rules(op, needs, g, out, *args)  # type: ignore[misc]
+        return by_rules(op, needs, g, out, *args)  # type: ignore[misc]
     except Exception as error:
         unread = any(isinstance(value, Node | Leaf | Unread) for value in args or ())
         hint = ". Of arguments that saves= does not name, a rule finds only shape and dtype" if unread else ""
@@ -120,7 +120,8 @@ def apply_vjp(node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | Non
         raise
 
 
-def _by_rules(op: Any, needs: Sequence[Link | None], g: Any, out: Any, *args: Any) -> Sequence[Any]:
+def by_rules(op: Any, needs: Sequence[Link | None], g: Any, out: Any, *args: Any) -> Sequence[Any]:
+    """The parts of `g` by the rules of `op`; None for an argument that needs none."""
     if op.joint is not None:
         return op.joint(g, out, *args, needs=needs)  # type: ignore[no-any-return]
     return [None if link is None else rule(g, out, *args) for link, rule in zip(needs, op.vjps)]

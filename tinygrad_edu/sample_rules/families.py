@@ -205,14 +205,11 @@ class Core(SampleRule):
 
     def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
         inputs, out = self._cores(node)
-        if isinstance(ids, tuple):
-            outs = [out] * len(ids) if isinstance(out, int) else list(out)
-            parts = [_outer(part, n) for part, n in zip(ids, outs, strict=True) if part is not None]
-            outer: SampleIds | None = parts[0]
-            for part in parts[1:]:
-                outer = None if outer is None or part is None or (outer != part).any() else outer
-        else:
-            outer = _outer(ids, out)  # type: ignore[arg-type]
+        results = ids if isinstance(ids, tuple) else (ids,)
+        outs = [out] * len(results) if isinstance(out, int) else out
+        outer, *others = [_outer(part, n) for part, n in zip(results, outs, strict=True) if part is not None]
+        for part in others:
+            outer = None if outer is None or part is None or (outer != part).any() else outer
         found: list[Found] = []
         for link, n in zip(node.inputs, (*inputs, *[0] * len(node.inputs)), strict=False):
             if link is None or outer is None:

@@ -12,9 +12,7 @@ from ..autograd import running as autograd
 from ..autograd.modes import enable_grad, no_grad
 from ..engine.graph import TensorBase, array_of
 from ..errors import DtypeError, GraphError, ShapeError, refuse_mask, type_name
-from ..ops.losses import softmax_cross_entropy
 from ..ops.softmax import log_softmax
-from ..ops.transpose import moveaxis
 from .opening.passes import open_losses
 from .results import in_dtype, tensor_of
 
@@ -134,8 +132,9 @@ def _cross_entropy(scores: Any, targets: Any) -> Any:
     refuse_mask(targets, "influence(): y_test")
     classes = np.asarray(array_of(targets))
     axis = min(1, len(scores.shape) - 1)
+    surprise = -log_softmax(scores, axis)
     if classes.dtype.kind == "f" and classes.shape == scores.shape:
-        return -(log_softmax(scores, axis) * classes.astype(scores.dtype))
+        return surprise * classes.astype(scores.dtype)
     count, shape = scores.shape[axis], scores.shape[:axis] + scores.shape[axis + 1 :]
     if classes.dtype.kind not in "iu":
         raise DtypeError(f"influence(): y_test has dtype {classes.dtype}: pass class indices, or a loss_fn= of its own")
@@ -144,12 +143,10 @@ def _cross_entropy(scores: Any, targets: Any) -> Any:
             f"influence(): y_test has shape {classes.shape}, and a prediction of shape {scores.shape} needs class "
             f"indices of shape {shape}"
         )
-    counted = classes.reshape(-1) != _IGNORED
-    chosen = classes.reshape(-1)[counted]
-    wrong = chosen[(chosen < 0) | (chosen >= count)]
+    wrong = classes[(classes != _IGNORED) & ((classes < 0) | (classes >= count))]
     if wrong.size:
         raise IndexError(f"influence(): y_test has the class {wrong[0]}, and the model has {count}: 0 to {count - 1}")
-    return softmax_cross_entropy(moveaxis(scores, axis, -1).reshape((-1, count))[counted], chosen)
+    return surprise[np.moveaxis(classes[..., None] == np.arange(count), -1, axis)]
 
 
 def _takes(model: Model, x: Any) -> bool:

@@ -244,7 +244,7 @@ def explain(grads: Kept, index: Any) -> Explanation:
     >>> [row.product for row in tg.samples.explanation.explain(w.sample_grads, -1).rows]
     [4.0, 0.0]
     """
-    whole = grads.open_sum("explain()")
+    whole = grads.open_sum("sample_grads.explain()")
     at = _one_number(index, grads.shape)
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         slots = _together([_slots(factor, whole, at, grads.written_out) for factor in whole.factors])

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..autograd.tallies import mean_assigned
 from ..engine.recording import make_tensor
 from ..errors import GraphError, ShapeError
-from .model_grads import ModelSampleGrads
-from .noise import NoiseScale, noise_of_sums
+from .noise import NoiseScale
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
-    from .models import Model
+    from .models import Model, Opened
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,7 +54,7 @@ class GradientSum:
     square_norms: float = 0.0
 
     @classmethod
-    def of(cls, model: Model | ModelSampleGrads) -> GradientSum:
+    def of(cls, model: Model | Opened) -> GradientSum:
         """The sum over all samples of a model's per-sample backward passes since the last `zero_grad`.
 
         A pass with ``weights=`` gives its samples these weights; without, each counts 1. Only the samples are in it,
@@ -74,8 +75,8 @@ class GradientSum:
         >>> total.weight, total.weight_squares, total.square_norms, total.mean()
         (4.0, 10.0, 19.0, {'weight': tensor([[1.75]])})
         """
-        grads = model if isinstance(model, ModelSampleGrads) else model.sample_grads()
-        return cls(*grads.sums("GradientSum.of()"))
+        grads = model.sample_grads() if hasattr(model, "sample_grads") else model
+        return grads.sums("GradientSum.of()")  # type: ignore[no-any-return]
 
     @property
     def effective_count(self) -> float:
@@ -164,8 +165,9 @@ class GradientSum:
         >>> tg.samples.GradientSum({"w": tg.tensor([6.0])}, 3, 3, 3, 14.0).noise_scale().trace  # of 1, 2 and 3
         1.0
         """
-        return noise_of_sums(
-            self.gradients, self.weight, self.weight_squares, self.count, self.square_norms, population=population
+        total = float(sum([np.square(gradient.array, dtype=np.float64).sum() for gradient in self.gradients.values()]))
+        return NoiseScale.from_weighted_sums(
+            self.square_norms, total, self.weight, self.weight_squares, self.count, population=population
         )
 
     def assign_mean(self, model: Model) -> None:

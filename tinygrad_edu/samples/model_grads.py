@@ -15,7 +15,8 @@ from ..engine.recording import make_tensor
 from ..engine.versions import mark_changed
 from ..errors import GraphError
 from . import tables
-from .noise import NoiseScale, noise_of_sums
+from .gradient_sum import GradientSum
+from .noise import NoiseScale
 from .opening.arrays import Products
 from .opening.passes import Part, Pass
 from .results import cosines, in_dtype, root, size_in_words, tensor_of
@@ -227,15 +228,12 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
                 f"clip(): the gradients of {len(wrong)} samples are not finite, first that of sample {wrong[0]}. "
                 "Nothing was changed; look for the cause with tg.detect_anomaly()"
             )
-        coefficients = np.ones(self.count)
-        long = norms > limit
-        coefficients[long] = limit / norms[long]
-        self._apply(coefficients)
+        self._apply(np.divide(limit, norms, out=np.ones(self.count), where=norms > limit))
         return self._tensor(norms)
 
     def _apply(self, coefficients: Any) -> None:
         """Put Σ_m coefficients[m] g_m, and what is shared, into every `.grad`."""
-        sums = {name: grads.open_sum("clip()") for name, grads in self.items()}
+        sums = {name: grads.open_sum("sample_grads.clip()") for name, grads in self.items()}
         rest = {name: None if grads.is_grad() else grads.shared() for name, grads in self.items()}
         counted = held(self._leaves.values())
         for name, whole in sums.items():
@@ -278,7 +276,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         >>> model.sample_grads().noise_scale().usable
         True
         """
-        return noise_of_sums(*self.sums("sample_grads().noise_scale()"), population=population)
+        return self.sums("sample_grads().noise_scale()").noise_scale(population=population)
 
     def to_frame(self) -> Any:
         """The norms as a pandas DataFrame: a row for each sample, a column for each parameter, and the total.
@@ -318,8 +316,8 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         total = sum(cost.bytes for cost in costs.values())
         return "\n".join([*lines, f"{'total':{width}}  {size_in_words(total)}"])
 
-    def sums(self, caller: str) -> tuple[dict[str, Tensor], float, float, int, float]:
-        """What a `GradientSum` holds: (Σ w g, Σ w, Σ w², n, Σ w‖g‖²); `caller` is whom an error names.
+    def sums(self, caller: str) -> GradientSum:
+        """What they add up to; `caller` is whom an error names.
 
         Raises:
             GraphError, ValueError: as from `GradientSum.of`.
@@ -333,7 +331,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
             )
         squares = in_dtype(self.squares(), np.float64)  # of w g
         counted = weights > 0
-        return (
+        return GradientSum(
             {name: one.total(caller).detach() for name, one in self.items() if one.cost().uses},
             float(weights.sum()),
             float(np.square(weights).sum()),
@@ -343,11 +341,8 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
 
     def _gram(self) -> Any:
         products = Products()
-        total: Any = np.zeros((self.count, self.count))
-        for grads in self.values():  # one matrix at a time
-            total = total + grads.open_sum("gram()").gram(products)
-        return total
+        grams = (grads.open_sum("sample_grads.gram()").gram(products) for grads in self.values())  # one at a time
+        return sum(grams, np.zeros((self.count, self.count)))
 
     def _tensor(self, value: Any) -> Tensor:
-        dtypes = {leaf.dtype for leaf in self._leaves.values()}
-        return tensor_of(value, np.result_type(*dtypes) if dtypes else np.dtype(np.float64))
+        return tensor_of(value, np.result_type(*{leaf.dtype for leaf in self._leaves.values()}))

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
-    from .model_grads import ModelSampleGrads
+
+
+class Opened(Protocol):
+    """The samples' gradients of a model, as `ModelSampleGrads` has them."""
+
+    def sums(self, caller: str) -> Any:
+        """What they add up to, as a `GradientSum`; `caller` is whom an error names."""
 
 
 class Model(Protocol):
@@ -28,5 +34,5 @@ class Model(Protocol):
     def eval(self) -> Any:
         """Put all of them in evaluation mode."""
 
-    def sample_grads(self) -> ModelSampleGrads:
+    def sample_grads(self) -> Opened:
         """What per-sample passes have kept of the parameters."""

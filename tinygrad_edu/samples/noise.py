@@ -11,11 +11,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 _CLEARLY = 2.0  # how many standard errors the signal must be away from 0
 _ROUNDING = 0.01  # by how much ‖Σ g‖² may exceed what it can be: gradients may be float16
@@ -240,20 +237,6 @@ class NoiseScale:
         if self.steps > 1:
             return f"{self.samples} samples in {self.steps} steps"
         return f"{self.samples} samples" if self.population is None else f"{self.samples} of {self.population} samples"
-
-
-def noise_of_sums(
-    gradients: Mapping[str, Any],
-    weight: float,
-    weight_squares: float,
-    count: int,
-    square_norms: float,
-    *,
-    population: int | None,
-) -> NoiseScale:
-    """The estimate from what samples' gradients add up to; see `GradientSum`, which has these attributes."""
-    total = float(sum([np.square(gradient.array, dtype=np.float64).sum() for gradient in gradients.values()]))
-    return NoiseScale.from_weighted_sums(square_norms, total, weight, weight_squares, count, population=population)
 
 
 def size_of_population(population: Any, count: int = 0) -> int | None:

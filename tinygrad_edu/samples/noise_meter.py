@@ -51,6 +51,9 @@ class _Spread:
         return (self.product + self.weight * (self.x - x) * (self.y - y)) / (left * total)
 
 
+_SPREADS = ("traces", "signals", "both")
+
+
 @dataclass
 class _Sums:
     """What a meter keeps. A step that is `age` steps old counts by d = decay^age; it had n samples."""
@@ -76,29 +79,28 @@ class _Sums:
         self.signals.add(pairs**2, signal, signal, decay**2)
         self.both.add(freedom * pairs, trace, signal, decay**2)
 
-    def errors(self) -> tuple[float, float, float]:
-        """The standard errors of the mean trace and the mean signal, and their covariance; NaN for one step."""
+    def errors(self) -> dict[str, Any]:
+        """The standard errors of the mean trace and the mean signal, and their covariance, from the second step on."""
         if self.steps < 2:
-            return math.nan, math.nan, math.nan
+            return {}
         of_trace = self.traces.covariance(self.trace, self.trace, self.freedom**2)
         of_signal = self.signals.covariance(self.signal, self.signal, self.pairs**2)
         of_both = self.both.covariance(self.trace, self.signal, self.freedom * self.pairs)
-        return math.sqrt(max(of_trace, 0.0)), math.sqrt(max(of_signal, 0.0)), of_both
+        trace_error, signal_error = math.sqrt(max(of_trace, 0.0)), math.sqrt(max(of_signal, 0.0))
+        return {"trace_error": trace_error, "signal_error": signal_error, "covariance": of_both}
 
     def numbers(self) -> dict[str, float]:
         """All of it under plain names: ``traces.weight`` and so on."""
-        found: dict[str, float] = {}
-        for name, value in asdict(self).items():
-            found |= (
-                {f"{name}.{key}": part for key, part in value.items()} if isinstance(value, dict) else {name: value}
-            )
+        found = asdict(self)
+        for name in _SPREADS:
+            found |= {f"{name}.{key}": part for key, part in found.pop(name).items()}
         return found
 
     @classmethod
     def of(cls, numbers: Mapping[str, float]) -> _Sums:
         """What `numbers` were of."""
         given: dict[str, Any] = {name: value for name, value in numbers.items() if "." not in name}
-        for spread in ("traces", "signals", "both"):
+        for spread in _SPREADS:
             given[spread] = _Spread(**{field.name: numbers[f"{spread}.{field.name}"] for field in fields(_Spread)})
         return cls(**given)
 
@@ -189,17 +191,8 @@ class NoiseScaleMeter:
         sums = self._sums
         if not sums.steps:
             return NoiseScale(math.nan, math.nan, 0, 0, population=self.population)
-        of_trace, of_signal, of_both = sums.errors()
-        return NoiseScale(
-            sums.trace,
-            sums.signal,
-            sums.samples,
-            sums.steps,
-            of_signal,
-            self.population,
-            trace_error=of_trace,
-            covariance=of_both,
-        )
+        numbers = (sums.trace, sums.signal, sums.samples, sums.steps)
+        return NoiseScale(*numbers, population=self.population, **sums.errors())
 
     @property
     def value(self) -> float:
@@ -292,7 +285,7 @@ def noise_scale(decay: float = 0.95, population: int | None = None) -> NoiseScal
 def _estimate(grads: Any, population: int | None) -> tuple[NoiseScale, float] | None:
     """The estimate of one step, and how many samples it is worth; None where there is no pair of samples."""
     if isinstance(grads, ModelSampleGrads):
-        grads = GradientSum(*grads.sums("update()"))
+        grads = grads.sums("update()")
     if isinstance(grads, GradientSum):
         n = grads.effective_count
         return (grads.noise_scale(population=population), n) if n > 1 + 1e-9 else None

@@ -51,42 +51,52 @@ class Kept:
     @property
     def weights(self) -> Any:
         """The weights of the backward passes, (B,): an array, or a Tensor where they are differentiable."""
-        return np.concatenate([_or_ones(part.run.weights, part.run.count) for part in self._parts])
+        return np.concatenate([part.run.weights for part in self._parts])
 
     @property
     def coefficients(self) -> Any:
         """The factor of each sample's gradient in `.grad`, 1 unless gradients were clipped; an array (B,)."""
-        return np.concatenate([_or_ones(part.run.coefficients, part.run.count) for part in self._parts])
+        return np.concatenate([part.run.coefficients for part in self._parts])
 
     def squares(self, products: Products | None = None) -> Any:
         """‖g_m‖², float64, (B,): an array, or a Tensor where the factors are differentiable."""
         if self._squares is None:
             if any(part.factors is None for part in self._parts):
-                found = [self._squares_of(part) for part in self._parts]
-                self._squares = found[0] if len(found) == 1 else np.concatenate(found)
+                self._check_kept("sample_grads.norms()")
+                self._squares = np.concatenate([self._squares_of(part) for part in self._parts])
             else:
-                self._squares = self.open_sum("norms()").squares(products)
+                self._squares = self.open_sum("sample_grads.norms()").squares(products)
         return self._squares
 
     def open_sum(self, caller: str) -> OpenSum:
-        """The factors of all passes together.
+        """The factors of all passes together; `caller` is whom an error names.
 
         Raises:
             GraphError: if only norms were kept, or something that was kept has been overwritten.
         """
-        return self._open(f"sample_grads.{caller}")
+        self._check_kept(caller)
+        if self._sum is None:
+            factors = []
+            before = 0
+            for part in self._parts:
+                if part.factors is None:
+                    raise GraphError(f"{caller}: {self._norms_kept()}. {self._instead_of_norms()}")
+                factors += [factor.shifted(before) for factor in part.factors]
+                before += part.run.count
+            self._sum = OpenSum(factors, before, self.shape, self.dtype)
+        return self._sum
 
     def is_grad(self) -> bool:
         """Whether `.grad` is just the sum of these gradients, as far as is known."""
         return is_sum_of(self._leaf, [part.run.number for part in self._parts if part.uses])
 
     def total(self, caller: str) -> Tensor:
-        """The sum of all samples' gradients; `caller` is whom an error names.
+        """The sum of all samples' gradients; `caller` is as for `open_sum`.
 
         Raises:
             GraphError: as from `open_sum`, unless `.grad` is known to be that sum.
         """
-        if not self._only_norms():
+        if any(part.factors is not None for part in self._parts):
             return self._weighted(np.ones(len(self)), caller)
         if self.is_grad():
             return self._tensor(self._leaf.grad.array)  # it holds just that
@@ -102,24 +112,11 @@ class Kept:
         grad = self._leaf.grad
         if grad is None:
             return None
-        whole = self.open_sum("shared_grad")
+        whole = self.open_sum("sample_grads.shared_grad")
         return self._tensor(grad.array - in_dtype(whole.weighted(self.coefficients), self.dtype))
 
-    def _open(self, caller: str) -> OpenSum:
-        self._check_kept(caller)
-        if self._sum is None:
-            factors = []
-            before = 0
-            for part in self._parts:
-                if part.factors is None:
-                    raise GraphError(f"{caller}: {self._norms_kept()}. {self._instead_of_norms()}")
-                factors += [factor.shifted(before) for factor in part.factors]
-                before += part.run.count
-            self._sum = OpenSum(factors, before, self.shape, self.dtype)
-        return self._sum
-
     def _weighted(self, w: Any, caller: str) -> Tensor:
-        return self._tensor(self._open(caller).weighted(w.astype(np.result_type(self.dtype, np.float32))))
+        return self._tensor(self.open_sum(caller).weighted(w.astype(np.result_type(self.dtype, np.float32))))
 
     def _norms_kept(self) -> str:
         """Which of the passes kept norms only."""
@@ -146,15 +143,7 @@ class Kept:
         """The squared norms of one pass."""
         if part.factors is None:
             return part.squares
-        self._check_kept("sample_grads.norms()")
         return OpenSum(part.factors, part.run.count, self.shape, self.dtype).squares()
-
-    def _only_norms(self) -> bool:
-        return bool(self._parts) and all(part.factors is None for part in self._parts)
 
     def _tensor(self, value: Any) -> Tensor:
         return tensor_of(value, self.dtype)
-
-
-def _or_ones(values: Any, count: int) -> Any:
-    return np.ones(count) if values is None else values

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..engine.graph import Leaf
+from ..engine.graph import Leaf, array_of
 from ..engine.recording import make_tensor
 from ..errors import GraphError, ShapeError
 from .cost import Cost
 from .explanation import Explanation, explain
 from .opened import Kept
-from .opening.arrays import tracked
+from .opening.arrays import stacked, tracked
 from .opening.factors import Dense, Outer, Rows
 from .opening.open_sum import OpenSum
 from .results import centred_squares, cosines, in_dtype, root, size_in_words
@@ -72,7 +72,7 @@ class SampleGrads(Kept):
         tensor([[1., 1.],
                 [1., 2.]])
         """
-        return self._tensor(self.open_sum("gram()").gram())
+        return self._tensor(self.open_sum("sample_grads.gram()").gram())
 
     def cosine(self) -> Tensor:
         """The cosine between all pairs of samples' gradients: shape (B, B); 0 where one of them is zero.
@@ -84,7 +84,7 @@ class SampleGrads(Kept):
         tensor([[ 1., -1.],
                 [-1.,  1.]])
         """
-        return self._tensor(cosines(self.open_sum("cosine()").gram()))
+        return self._tensor(cosines(self.open_sum("sample_grads.cosine()").gram()))
 
     def sum(self) -> Tensor:
         """The sum of all samples' gradients, of the parameter's shape: what the passes added to `.grad`.
@@ -133,7 +133,12 @@ class SampleGrads(Kept):
         >>> v.sample_grads.weighted_sum([1.0, -1.0])
         tensor([ 0., -1.])
         """
-        return self._weighted(self._one_each(w, "weighted_sum"), "sample_grads.weighted_sum()")
+        array = w if tracked(w) else np.asarray(w)
+        if array.shape != (len(self),):
+            raise ShapeError(
+                f"weighted_sum(): w has shape {array.shape}, it needs one number for each of {len(self)} samples"
+            )
+        return self._weighted(array, "sample_grads.weighted_sum()")
 
     def dot(self, direction: Any) -> Tensor:
         """⟨g_m, direction⟩ of each sample: shape (B,).
@@ -154,7 +159,7 @@ class SampleGrads(Kept):
         if array.shape != self.shape:
             named = f"parameter {self.name!r}" if self.name else "parameter"
             raise ShapeError(f"dot(): direction has shape {array.shape}, the {named} {self.shape}")
-        return self._tensor(self.open_sum("dot()").dots(array))
+        return self._tensor(self.open_sum("sample_grads.dot()").dots(array))
 
     def variance(self, unbiased: bool = True) -> Tensor:
         """The variance of each weight's gradient over the samples, of the parameter's shape.
@@ -174,7 +179,7 @@ class SampleGrads(Kept):
         n = len(self)
         if n < 1 + unbiased:
             raise ValueError(f"variance(unbiased={unbiased}) of {n} samples: it needs at least {1 + unbiased}")
-        return self._tensor(centred_squares(self.open_sum("variance()")) / (n - unbiased))
+        return self._tensor(centred_squares(self.open_sum("sample_grads.variance()")) / (n - unbiased))
 
     def materialize(self, block: int | None = None) -> Any:
         """All gradients written out: a Tensor of shape (B, *shape).
@@ -193,13 +198,13 @@ class SampleGrads(Kept):
         tensor([[1., 0.],
                 [1., 1.]])
         """
-        whole = self.open_sum("materialize()")
+        whole = self.open_sum("sample_grads.materialize()")
         if block is not None:
             if block < 1:
                 raise ValueError(f"materialize(): block={block}, it must be at least 1")
-            return self._each(whole, block)
+            return map(partial(self._of_its_own, whole), whole.each_block(block))
         self._refuse_too_many("materialize()", len(self))
-        return self._written_out(whole, 0, len(self))
+        return self._of_its_own(whole, whole.blocks(0, len(self)))
 
     def __getitem__(self, m: Any) -> Tensor:
         """The gradient of sample `m`, of the parameter's shape; of several for a slice, a list or a mask.
@@ -214,9 +219,9 @@ class SampleGrads(Kept):
         >>> w.sample_grads[-1]
         tensor([1., 1.])
         """
-        whole = self.open_sum("[]")
+        whole = self.open_sum("sample_grads.[]")
         try:
-            chosen = np.arange(len(self))[m.array if tracked(m) else m]
+            chosen = np.arange(len(self))[array_of(m)]
         except IndexError as error:
             raise IndexError(f"sample_grads[...]: {error}; there are {len(self)} samples") from None
         if not np.ndim(chosen):
@@ -224,10 +229,10 @@ class SampleGrads(Kept):
         flat = chosen.reshape(-1)
         self._refuse_too_many("sample_grads[...]", flat.size)
         if flat.size and (flat == np.arange(flat[0], flat[0] + flat.size)).all():
-            found = self._written_out(whole, int(flat[0]), int(flat[-1]) + 1)
+            found = self._of_its_own(whole, whole.blocks(int(flat[0]), int(flat[-1]) + 1))
         else:
             rows = [whole.blocks(i, i + 1)[0] for i in flat.tolist()]
-            found = self._tensor(np.stack(rows) if rows else np.zeros((0, *self.shape), self.dtype))
+            found = self._tensor(stacked(rows, self.shape, self.dtype))
         return found if chosen.ndim == 1 else found.reshape((*chosen.shape, *self.shape))
 
     def explain(self, index: Any) -> Explanation:
@@ -257,6 +262,8 @@ class SampleGrads(Kept):
         1
         """
         seeded = []
+        factors = [factor for part in self._parts for factor in part.factors or ()]
+        counts = [part.run.count for part in self._parts if part.factors is None]
         for part in self._parts:
             if any(not factor.placement.isometric for factor in part.factors or ()):
                 seeded.append("a walk for each sample through what all samples share")
@@ -264,30 +271,16 @@ class SampleGrads(Kept):
             seeded += [f"samples coupled by {what}" for what in part.run.coupled]
         dense = len(self) * math.prod(self.shape) * self.dtype.itemsize
         uses = sum(part.uses for part in self._parts)
-        note = "; ".join(dict.fromkeys(seeded))
-        held = sum(factor.bytes for part in self._parts for factor in part.factors or ())
-        if any(part.factors is None for part in self._parts):
-            held += sum(8 * part.run.count for part in self._parts if part.factors is None)
-            kinds = [_KINDS[type(factor)] for part in self._parts for factor in part.factors or ()]
-            return Cost(("norms", *dict.fromkeys(kinds)), uses, "norms", held, dense, note)
-        whole = self.open_sum("cost()")
-        kept = tuple([_KINDS[type(factor)] for factor in whole.factors])
-        return Cost(kept, uses, whole.route, held, dense, note)
+        held = sum(factor.bytes for factor in factors) + sum(8 * count for count in counts)
+        if counts:
+            kept, route = ("norms", *dict.fromkeys([_KINDS[type(factor)] for factor in factors])), "norms"
+        else:
+            whole = self.open_sum("sample_grads.cost()")
+            kept, route = tuple([_KINDS[type(factor)] for factor in whole.factors]), whole.route
+        return Cost(kept, uses, route, held, dense, "; ".join(dict.fromkeys(seeded)))
 
-    def _one_each(self, w: Any, caller: str) -> Any:
-        array = w if tracked(w) else np.asarray(w)
-        if array.shape != (len(self),):
-            raise ShapeError(
-                f"{caller}(): w has shape {array.shape}, it needs one number for each of {len(self)} samples"
-            )
-        return array
-
-    def _each(self, whole: OpenSum, block: int) -> Iterator[Tensor]:
-        for lo in range(0, len(self), block):
-            yield self._written_out(whole, lo, min(lo + block, len(self)))
-
-    def _written_out(self, whole: OpenSum, lo: int, hi: int) -> Tensor:
-        found = whole.blocks(lo, hi)
+    def _of_its_own(self, whole: OpenSum, found: Any) -> Tensor:
+        """Gradients as a Tensor, in memory of its own: a factor may have them as they are."""
         if tracked(found) or found.dtype != self.dtype or whole.holds(found):
             return self._tensor(found)
         return make_tensor(found, None)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from made import normal, parameter
 from per_sample import (
     RULED,
     assert_close,
@@ -31,14 +32,6 @@ from tinygrad_edu.sample_rules.ids import NOBODY, Use, plain
 from tinygrad_edu.samples.opening.contributions import contribution, own_gradient
 from tinygrad_edu.samples.opening.factors import Dense, Outer, Rows
 from tinygrad_edu.samples.opening.uses import Crossing
-
-
-def normal(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=shape)
-
-
-def parameter(*shape: int, seed: int = 0) -> Any:
-    return tg.tensor(normal(*shape, seed=seed), requires_grad=True)
 
 
 def written_out(factor: Any, count: int) -> np.ndarray:
@@ -299,52 +292,3 @@ def test_what_is_summed_at_the_edge_may_cancel() -> None:
     ((tg.zeros(3, 512, 5) + b) * tg.tensor(d)).sum((1, 2)).backward(per_sample=True)
     expected = np.linalg.norm(d.astype(np.float64).sum(1), axis=1)
     np.testing.assert_allclose(b.sample_grads.norms().array, expected, rtol=1e-6)
-
-
-# An op that nothing in `samples` knows
-
-
-class Convolving(tg.sample_rules.SampleRule):
-    """Axis 0 of the data are the samples; to the kernel goes the product of patches and of the gradient."""
-
-    def ids_of(self, node: Any, ids: Any) -> Any:
-        return [None if node.inputs[0] is None else ids, Use.SHARED]
-
-    def contribution(self, node: Any, argument: int, ids: Any, g: Any, args: Any) -> Any:
-        if argument == 0:
-            return None
-        return tg.sample_rules.Products("ock", ("not", g), (("nctk", patches(args[0], node.inputs[1].shape[2])),))
-
-
-def patches(x: Any, width: int) -> Any:
-    return np.lib.stride_tricks.sliding_window_view(x, width, axis=2)
-
-
-def convolve_backwards(g: Any, out: Any, x: Any, kernel: Any) -> Any:
-    padding = kernel.shape[2] - 1
-    padded = np.pad(g, ((0, 0), (0, 0), (padding, padding)))
-    return np.einsum("notk,ock->nct", patches(padded, padding + 1), kernel[:, :, ::-1])
-
-
-@tg.primitive(
-    vjps=(
-        convolve_backwards,
-        lambda g, out, x, kernel: np.einsum("not,nctk->ock", g, patches(x, kernel.shape[2])),
-    ),
-    saves=("kernel", "x"),
-    name="described_convolution",
-    samples=Convolving(),
-)
-def described_convolution(x: Any, kernel: Any) -> Any:
-    return np.einsum("nctk,ock->not", patches(x, kernel.shape[2]), kernel)
-
-
-def test_a_convolution_is_opened_by_what_its_rule_says_of_it() -> None:
-    x, kernel, second = normal(4, 2, 7), parameter(3, 2, 3, seed=1), parameter(2, 3, 2, seed=2)
-
-    def losses() -> Any:
-        return described_convolution(described_convolution(x, kernel).tanh(), second).sin().sum((1, 2))
-
-    check_open_sum(losses, [kernel, second])
-    assert kernel.sample_grads.cost().kept == ("outer products",)
-    assert kernel.sample_grads.cost().seeded == ""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made import normal, parameter
 from per_sample import assert_close, check_open_sum, one_hot_passes
 
 import tinygrad_edu as tg
@@ -18,14 +19,6 @@ from tinygrad_edu import nn
 from tinygrad_edu.engine.graph import Node
 
 B = 5
-
-
-def normal(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=shape)
-
-
-def parameter(*shape: int, seed: int = 0) -> Any:
-    return tg.tensor(normal(*shape, seed=seed), requires_grad=True)
 
 
 X, LABELS = normal(B, 3), np.array([0, 2, 1, 1, 0])

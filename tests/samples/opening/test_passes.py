@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from made import normal, parameter
 from per_sample import assert_close, check_open_sum, check_second_derivatives, one_hot_passes
 from sample_programs import Program, programs
 
@@ -15,15 +16,6 @@ import tinygrad_edu as tg
 import tinygrad_edu.nn.functional as F
 from tinygrad_edu import nn
 from tinygrad_edu.testing import gradcheck_vjp
-
-
-def normal(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=shape)
-
-
-def parameter(*shape: int, seed: int = 0) -> Any:
-    return tg.tensor(normal(*shape, seed=seed), requires_grad=True)
-
 
 B = 5
 X, LABELS = normal(B, 3), np.array([0, 2, 1, 1, 0])
@@ -45,16 +37,15 @@ def losses_of(net: Any, x: Any = X, labels: Any = LABELS) -> Any:
 @given(programs())
 def test_a_program_whose_samples_are_apart(p: Program) -> None:
     """Everything as in one-hot passes, and as when each sample is computed without the others."""
-    if p.leaves:
-        check_open_sum(p.losses, p.leaves, alone=p.alone, beside=lambda: sum((w**2).sum() for w in p.leaves))
+    assume(p.leaves)
+    check_open_sum(p.losses, p.leaves, alone=p.alone, beside=lambda: sum((w**2).sum() for w in p.leaves))
 
 
 @settings(max_examples=100)
 @given(programs(may_couple=True))
 def test_a_program_whose_samples_may_meet(p: Program) -> None:
     """An error, or everything as in one-hot passes; with coupled=True always that."""
-    if not p.leaves:
-        return
+    assume(p.leaves)
     try:
         check_open_sum(p.losses, p.leaves)
     except tg.SampleCouplingError:
@@ -65,8 +56,8 @@ def test_a_program_whose_samples_may_meet(p: Program) -> None:
 @settings(max_examples=50)
 @given(programs(may_couple=True), st.sampled_from(["factors", "norms", "dense"]))
 def test_a_program_differentiated_twice(p: Program, keep: str) -> None:
-    if p.leaves:
-        check_second_derivatives(p.losses, p.leaves, keep=keep, coupled=True)
+    assume(p.leaves)
+    check_second_derivatives(p.losses, p.leaves, keep=keep, coupled=True)
 
 
 # Numbers from outside

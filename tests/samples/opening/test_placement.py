@@ -11,20 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from made import normal, parameter
 from per_sample import assert_close, check_open_sum
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine.backprop import apply_vjp
 from tinygrad_edu.engine.graph import Leaf, Node
 from tinygrad_edu.samples.opening.placement import Arrange, Move, Placement, Region, shadow, shadows
-
-
-def normal(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=shape)
-
-
-def parameter(*shape: int, seed: int = 0) -> Any:
-    return tg.tensor(normal(*shape, seed=seed), requires_grad=True)
 
 
 def dots(a: np.ndarray, b: np.ndarray) -> float:

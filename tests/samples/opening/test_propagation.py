@@ -202,36 +202,6 @@ def test_coupled_samples_are_found_wherever_the_batch_lies(name: str) -> None:
     check_open_sum(lambda: losses_of(p), p.leaves, coupled=True)
 
 
-def test_the_message_says_what_meets_where() -> None:
-    p = setting()
-    h = p.h()
-    with pytest.raises(tg.SampleCouplingError) as caught:
-        rows(h @ h.T).backward(per_sample=True)
-    first, second, *rest = str(caught.value).split("\n")
-    assert first == (
-        "the samples are coupled by 'matmul': it takes the result of 'tanh', of shape (5, 4), across samples, and "
-        "sample by sample in 'matmul'. So one sample's loss depends on the others, and no gradient is its own."
-    )
-    assert second.startswith("  called at ")
-    assert second.endswith(f"test_propagation.py:{_line_of('rows(h @ h.T)')}: rows(h @ h.T).backward(per_sample=True)")
-    assert "layer_norm" in rest[0]
-
-
-def _line_of(text: str) -> int:
-    with open(__file__, encoding="utf-8") as source:
-        return next(number for number, found in enumerate(source, 1) if f"    {text}" in found)
-
-
-def test_where_only_elementwise_ops_meet_the_line_before_is_named() -> None:
-    p = setting()
-    scores = p.h().sum(1)
-    ones = tg.ones(B, B, dtype=tg.float64)
-    with pytest.raises(tg.SampleCouplingError, match="coupled by 'sub'") as caught:
-        (((ones - scores) ** 2).sum(1) + scores).backward(per_sample=True)
-    assert caught.value.where.endswith("scores = p.h().sum(1)")
-    assert f"\n  after {caught.value.where}\n" in str(caught.value)
-
-
 def test_all_couplings_of_a_pass_are_listed_by_its_cost() -> None:
     p = setting()
 

@@ -6,6 +6,7 @@ Everything here takes Tensors as well, for derivatives of what is computed.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,11 @@ def tracked(value: Any) -> bool:
 def wide(array: Any) -> Any:
     """In float64, in which sums of squares and of products are taken."""
     return array if array.dtype == np.float64 else array.astype(np.float64)
+
+
+def stacked(parts: Sequence[Any], shape: tuple[int, ...], dtype: Any = np.float64) -> Any:
+    """Arrays of `shape` along a new first axis, of which there may be none."""
+    return np.stack(parts) if parts else np.zeros((0, *shape), dtype)
 
 
 @SILENT

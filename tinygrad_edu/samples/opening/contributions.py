@@ -18,16 +18,17 @@ from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Cotangents, Lift, Node
 from ...sample_rules.contributions import Contribution, Lettered, Moved, Products, Summed
 from ...sample_rules.ids import SampleIds, Use, is_plain, varies
-from .arrays import tracked
+from .arrays import stacked, tracked
 from .factors import Dense, Factor, Outer, Rows
 from .placement import Placement
-from .uses import Crossing, rule_of
+from .uses import Crossing, ids_in, rule_of
 
 
 def contribution(crossing: Crossing, g: Any, lift: Lift | None) -> Factor:
-    """The factor that an edge contributes, given the gradient `g` of its op's result."""
+    """The factor that an edge contributes, given the gradient `g` of its op's result, or of the losses themselves."""
     node, argument, ids, found = crossing
-    assert node is not None
+    if node is None:
+        return own_gradient(g, ids)
     shape = node.inputs[argument].shape  # type: ignore[union-attr]
     by_samples = isinstance(found, np.ndarray)
     described = None if by_samples and varies(found) else _described(node, argument, ids, g, lift)
@@ -195,17 +196,13 @@ def _partner(others: Sequence[Lettered], wanted: str, full: tuple[int, ...]) -> 
 
 def _one_by_one(node: Node, argument: int, ids: Any, g: Any, lift: Lift | None) -> Factor:
     """For any op: its rule once for each sample, with the gradient of that sample's elements alone."""
-    shape = node.inputs[argument].shape  # type: ignore[union-attr]
-    parts, samples = [], []
-    every = np.concatenate([part.reshape(-1) for part in ids if part is not None]) if isinstance(ids, tuple) else ids
-    for m in np.unique(every[every >= 0]):
-        part = _part(node, argument, _only(g, ids, m), lift)
-        part = sum_to_shape(part, shape)
-        parts.append(part.reshape(math.prod(shape)))
-        samples.append(m)
-    dtype = node.inputs[argument].dtype  # type: ignore[union-attr]
-    rows = np.stack(parts) if parts else np.zeros((0, math.prod(shape)), dtype)
-    return Dense(Placement.of(shape), np.array(samples, np.intp), rows)
+    link: Any = node.inputs[argument]
+    size = math.prod(link.shape)
+    every = np.concatenate([part.reshape(-1) for part in ids_in(ids)])
+    samples = np.unique(every[every >= 0])
+    parts = [sum_to_shape(_part(node, argument, _only(g, ids, m), lift), link.shape) for m in samples]
+    rows = stacked([part.reshape(size) for part in parts], (size,), link.dtype)
+    return Dense(Placement.of(link.shape), samples, rows)
 
 
 def _only(g: Any, ids: Any, m: int) -> Any:

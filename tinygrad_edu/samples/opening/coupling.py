@@ -23,20 +23,18 @@ from .uses import Crossing, Parts, agreement, ids_in, is_shared, merged, rule_of
 
 def couplings(root: Link, ids: SampleIds) -> list[Coupling]:
     """What couples the samples, to which the elements of the losses `root` belong: first what is nearest to them."""
-    search = _Search()
-    visit_links(root, ids, search.visit)
+    search = _Search(root, ids)
     return [one for one in search.suspicions if one in search.certain]
 
 
 def leaf_ids(root: Link, ids: SampleIds) -> dict[Leaf, list[SampleIds]]:
     """For each leaf, and each use of it of which that is known, whose each element is."""
-    search = _Search()
-    visit_links(root, ids, search.visit)
+    search = _Search(root, ids)
     return {leaf: [part for use in uses for part in ids_in(use.found)] for leaf, uses in search.leaves.items()}
 
 
 class _Search:
-    """One walk.
+    """One walk from the losses `root`, whose elements belong to `ids`.
 
     Attributes:
         leaves: the uses of each leaf.
@@ -46,15 +44,16 @@ class _Search:
         lookups: the nodes that read rows as from a table; see `_is_lookup`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, root: Link, ids: SampleIds) -> None:
         self.leaves: dict[Leaf, list[Crossing]] = {}
         self.suspicions: list[Coupling] = []
         self.certain: list[Coupling] = []
         self.suspects: dict[Any, Coupling] = {}
         self.via: dict[Any, Crossing] = {}
         self.lookups: set[Any] = set()
+        visit_links(root, ids, self._visit)
 
-    def visit(self, link: Link, uses: list[Crossing]) -> tuple[Any, Sequence[Any]]:
+    def _visit(self, link: Link, uses: list[Crossing]) -> tuple[Any, Sequence[Any]]:
         """The ids of a node, None where it is shared, and how it uses its arguments."""
         if isinstance(link, Leaf):
             self.leaves[link] = uses

@@ -95,10 +95,6 @@ class Factor:
         values = [wide(v[mine]) if v.dtype.kind == "f" else v[mine] for v in self.values]
         return self.like(self.owner[start:stop], *values)
 
-    def starts(self, count: int) -> Any:
-        """Where each sample's slots begin, and where the last one's end: (count + 1,)."""
-        return np.searchsorted(self.owner, np.arange(count + 1))
-
     def buckets(self, lo: int, hi: int) -> Iterator[tuple[Any, Any]]:
         """The samples from `lo` to `hi` that have slots, by how many: (samples (n,), their slots (n, t))."""
         edges = np.searchsorted(self.owner, np.arange(lo, hi + 1))

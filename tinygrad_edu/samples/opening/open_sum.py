@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.graph import array_of
-from .arrays import Products, row_squares, segment_sum, tracked, wide
+from .arrays import Products, row_squares, segment_sum, stacked, tracked, wide
 from .factors import Factor, Outer, Rows
 
 _BLOCK = 2**22  # numbers in a block of samples, unless one sample alone has more
@@ -229,13 +229,13 @@ def _cross_squares(rows: Rows, outer: Outer, count: int) -> Any:
     """⟨G_m of the one, G_m of the other⟩ of each sample, float64 (count,)."""
     owner, at, values = rows.distinct
     left, right = outer.values[0][0], outer.values[1][0]
-    mine, others = np.searchsorted(owner, np.arange(count + 1)), outer.starts(count)
+    mine, others = [np.searchsorted(numbers, np.arange(count + 1)) for numbers in (owner, outer.owner)]
     found = []
     for m in range(count):
         v, r = values[mine[m] : mine[m + 1]], at[mine[m] : mine[m + 1]]
         x, d = right[others[m] : others[m + 1]], left[others[m] : others[m + 1]]
         found.append((wide(x @ v.mT) * d[:, r]).sum())
-    return np.stack(found) if found else np.zeros(0)
+    return stacked(found, ())
 
 
 def _cross_gram(rows: Rows, outer: Outer, count: int) -> Any:

@@ -17,7 +17,7 @@ from ...engine.graph import Leaf, Lift, Link, Node, TensorBase, Watch, array_of
 from ...engine.recording import lift
 from ...errors import GraphError, ShapeError
 from ...sample_rules.ids import plain
-from .contributions import contribution, own_gradient
+from .contributions import contribution
 from .factors import Dense, Factor
 from .meetings import Coupling
 from .open_sum import OpenSum
@@ -41,8 +41,8 @@ class Pass:
     Attributes:
         number: passes are numbered in the order in which they were run.
         count: how many samples it had.
-        weights: what their losses were multiplied with; None for ones.
-        coefficients: what the samples' gradients are multiplied with in `.grad`; None for ones.
+        weights: what their losses were multiplied with.
+        coefficients: what the samples' gradients are multiplied with in `.grad`: ones unless they were clipped.
         keep: what was kept of them.
         unruled: the ops without a sample rule that the samples went through.
         coupled: what couples the samples, where that was allowed.
@@ -51,8 +51,8 @@ class Pass:
     def __init__(self, count: int, weights: Any, keep: Keep, flow: Propagation) -> None:
         self.number: int = next(_numbers)
         self.count = count
-        self.weights = weights
-        self.coefficients: Any = None
+        self.weights: Any = np.ones(count) if weights is None else weights
+        self.coefficients: Any = np.ones(count)
         self.keep = keep
         self.unruled: tuple[str, ...] = tuple(dict.fromkeys(flow.unruled))
         self.coupled: tuple[Coupling, ...] = tuple(flow.coupled)
@@ -125,13 +125,12 @@ def backward(
         stamp(held(parts), altered=False)  # each by itself
 
 
-def open_losses(losses: Tensor, weights: Any = None, *, coupled: bool = False) -> dict[Leaf, OpenSum]:
+def open_losses(losses: Tensor, *, coupled: bool = False) -> dict[Leaf, OpenSum]:
     """The open sum of every leaf that `losses` depend on; no `.grad` changes, and the graph stays."""
     source = _check_losses(losses)
-    seed = _weights(losses, weights)
-    run, opening = _open(source, losses, seed, "factors", False, coupled)
+    run, opening = _open(source, losses, None, "factors", False, coupled)
     with no_grad():
-        backpropagate([(source, autograd.seed(losses, seed, False))], retain_graph=True, watch=opening.watch)
+        backpropagate([(source, autograd.seed(losses, None, False))], retain_graph=True, watch=opening.watch)
     parts = opening.parts(run)
     return {leaf: OpenSum(part.factors or [], run.count, leaf.shape, leaf.dtype) for leaf, part in parts.items()}
 
@@ -206,11 +205,7 @@ class _Opening:
     def _take(self, here: Link, _: Any, g: Any) -> None:
         """The factors of the edges that cross at `here`, of the gradient that its hooks have left."""
         for link, crossing in self._here[here]:
-            if crossing.node is None:
-                factor = own_gradient(g, crossing.ids)
-            else:
-                factor = contribution(crossing, g, self._lift)
-            self._factors.setdefault(link, []).append(factor)
+            self._factors.setdefault(link, []).append(contribution(crossing, g, self._lift))
 
     def parts(self, run: Pass) -> dict[Leaf, Part]:
         """What is kept of each leaf."""

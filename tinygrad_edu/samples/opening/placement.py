@@ -17,6 +17,7 @@ from ...engine.backprop import apply_vjp
 from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Leaf, Lift, Link, Node, check_walkable
 from ...ops.transpose import inverse
+from .arrays import stacked
 
 
 class Arrange:
@@ -161,8 +162,4 @@ def _plain(value: Any) -> bool:
 
 def _stack(parts: list[Any], link: Any) -> Any:
     """Gradients, of which None stands for zero, as one array with a leading axis."""
-    return (
-        np.stack([np.zeros(link.shape, link.dtype) if p is None else p for p in parts])
-        if parts
-        else np.zeros((0, *link.shape), link.dtype)
-    )
+    return stacked([np.zeros(link.shape, link.dtype) if p is None else p for p in parts], link.shape, link.dtype)

@@ -20,8 +20,6 @@ from .coupling import couplings
 from .meetings import Coupling
 from .uses import UNRULED, Crossing, Parts, agreement, rule_of, visit_links
 
-__all__ = ["Crossing", "Propagation", "propagate"]
-
 
 class Propagation:
     """What following a graph has found.
