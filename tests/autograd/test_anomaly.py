@@ -140,3 +140,9 @@ def test_as_a_decorator():
     with pytest.raises(tg.AnomalyError, match=r"return tg\.log"):
         step(leaf(0.0))
     assert issubclass(tg.AnomalyError, tg.GraphError)
+
+
+def test_an_overflow_of_a_gradient_beside_wider_numbers_is_found() -> None:
+    x, wide = tg.tensor([1e-30, 1.0], dtype=tg.float32, requires_grad=True), tg.tensor(np.array([10**15, 3]))
+    with pytest.raises(tg.AnomalyError, match="backward of mul: the first inf"), tg.detect_anomaly():
+        (x * wide * wide * wide).backward()

@@ -151,3 +151,21 @@ def test_it_is_on_or_off(wrong: object) -> None:
     with pytest.raises(TypeError, match=r"set_grad_enabled\(\) takes True or False, got"):
         tg.set_grad_enabled(wrong)
     assert tg.is_grad_enabled()
+
+
+@pytest.mark.parametrize("kind", [tg.no_grad, tg.enable_grad, tg.inference_mode])
+@pytest.mark.parametrize("wrong", [1, False, tg.ones(2)])
+def test_what_is_no_function_is_refused(kind, wrong) -> None:
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}\(.*takes nothing, or the function that it decorates"):
+        kind(wrong)
+
+
+def test_a_subclass_may_take_arguments_of_its_own() -> None:
+    class Named(tg.no_grad):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    with Named("evaluation") as _:
+        assert not records()
+    assert records()

@@ -317,3 +317,77 @@ def test_random_numbers_are_seen_where_they_are_drawn() -> None:
     assert drawn == ["standard_normal", "random", "permutation", "uniform", "uniform", "permutation"]
     first = next(out for (kind, _), out in zip(log.seen, log.outs, strict=True) if kind == "random")
     np.testing.assert_array_equal(first, x.numpy())
+
+
+def test_blocks_may_end_in_any_order() -> None:
+    x, log = leaf(1.0), []
+    first, second = (observing(lambda *event, name=name: log.append(name)) for name in "ab")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    x * 2
+    second.__exit__(None, None, None)
+    x * 2
+    assert log == ["b"]
+    assert watched == []
+
+
+def test_a_block_may_end_in_another_thread() -> None:
+    x, log = leaf(1.0), []
+    block = observing(lambda *event: log.append(event))
+    block.__enter__()
+    other = threading.Thread(target=block.__exit__, args=(None, None, None))
+    other.start()
+    other.join()
+    with observing(lambda *event: None):
+        x * 2
+    assert log == []
+    assert watched == []
+
+
+def test_a_block_may_end_and_begin_while_an_observer_is_told() -> None:
+    x, log, blocks = leaf(1.0), [], []
+
+    def once(*event: Any) -> None:
+        log.append("once")
+        blocks.pop().__exit__(None, None, None)
+        blocks.append(observing(lambda *event: log.append("next")))
+        blocks[0].__enter__()
+
+    blocks.append(observing(once))
+    blocks[0].__enter__()
+    x * 2
+    x * 2
+    blocks[0].__exit__(None, None, None)
+    x * 2
+    assert log == ["once", "next"]
+
+
+def test_an_observers_own_error_is_told_as_it_is() -> None:
+    class Refusing(Observer):
+        def around(self, kind: str, op: Any, fn: Any, args: tuple[Any, ...]) -> Any:
+            raise TypeError("mine")
+
+    x = leaf(1.0, 2.0)
+    y = x * 2
+    for call in (lambda: tg.ones(2, 2) @ x, y.backward):
+        with under(Refusing()), pytest.raises(TypeError, match=r"^mine$") as caught:
+            call()
+        assert not hasattr(caught.value, "__notes__")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("other", [np.array([30, 50, 70]), np.array([30.0, 50.0, 70.0])])
+def test_gradients_keep_their_digits_and_dtypes_when_observed(dtype: Any, other: Any) -> None:
+    gradients = []
+    for observers in ([], [Observer()]):
+        x = tg.tensor(np.ones(3), dtype=dtype, requires_grad=True)
+        came = []
+        with ExitStack() as stack:
+            for observer in observers:
+                stack.enter_context(under(observer))
+            y = x * tg.tensor(other)
+            y.register_hook(came.append)
+            (y * other / other / other).backward()
+        gradients.append((x.grad.tolist(), [g.dtype for g in came]))
+    assert gradients[0] == gradients[1]

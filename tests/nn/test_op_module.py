@@ -64,3 +64,12 @@ def test_where_pytorch_has_inplace_it_is_accepted_behind_the_options() -> None:
 )
 def test_what_needs_no_form_of_its_own_is_the_op(name: str) -> None:
     assert getattr(F, name) is getattr(tg, name)
+
+
+def test_arguments_that_are_too_many_or_given_twice_are_refused() -> None:
+    x = tg.ones(2)
+    with pytest.raises(TypeError, match=r"^elu\(\): multiple values for argument 'inplace'"):
+        F.elu(x, 0.3, True, inplace=True)
+    for call in (lambda: F.relu(x, True, True), lambda: F.threshold(x, 1.0, 2.0, True, False)):
+        with pytest.raises(TypeError, match=r"\(\): too many positional arguments"):
+            call()

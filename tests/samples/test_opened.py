@@ -191,3 +191,46 @@ def test_an_input_that_was_overwritten_is_an_error_not_a_wrong_answer():
     for question in (s.norms, s.gram, s.sum, s.materialize, lambda: s[0], lambda: w.sample_grads.norms()):
         with pytest.raises(tg.GraphError, match="overwritten in place after the backward pass"):
             question()
+
+
+@pytest.mark.parametrize("keep", ["norms", "factors"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda w: setattr(w.grad, "data", w.grad.data * 100),
+        lambda w: setattr(w.grad, "array", w.grad.array * 100),
+        lambda w: w.grad.mul_(100.0),
+        lambda w: w.grad.copy_(w.grad * 100),
+    ],
+)
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_gradient_that_others_have_changed_is_not_the_samples_sum(keep, change, create_graph):
+    w = tg.tensor(np.ones(3), requires_grad=True)
+    x = tg.tensor(np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.5]]))
+    losses = lambda: (x @ w) ** 2
+    losses().backward(per_sample=True, keep=keep, create_graph=create_graph)
+    right = w.grad.array.copy()
+    change(w)
+    for passes in (1, 2):
+        if keep == "norms":
+            with pytest.raises(tg.GraphError, match="kept norms only"):
+                w.sample_grads.sum()
+        else:
+            np.testing.assert_allclose(w.sample_grads.sum().array, passes * right, rtol=1e-12)
+            np.testing.assert_allclose(w.shared_grad.array, w.grad.array - passes * right, rtol=1e-10)
+        losses().backward(per_sample=True, keep=keep, create_graph=create_graph)
+
+
+def test_zeros_that_others_have_written_to_are_not_the_samples_sum():
+    w = tg.tensor(np.ones(3), requires_grad=True)
+    x = tg.tensor(np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.5]]))
+    ((x @ w) ** 2).sum().backward()
+    for written, allowed in ((0.0, True), (100.0, False)):
+        tg.optim.SGD([w], lr=0.1).zero_grad(set_to_none=False)
+        w.grad.numpy()[1] = written
+        ((x @ w) ** 2).backward(per_sample=True, keep="norms")
+        if allowed:
+            assert_close(w.sample_grads.sum(), [12.0, 27.0, 37.5])
+        else:
+            with pytest.raises(tg.GraphError, match="kept norms only"):
+                w.sample_grads.sum()

@@ -105,10 +105,15 @@ class _Fixed(Recording):
     def __new__(cls, func: F) -> F: ...  # type: ignore[misc]
     @overload
     def __new__(cls) -> Self: ...
-    def __new__(cls, func: Any = None) -> Any:
-        return super().__new__(cls) if func is None else cls()(func)
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        if not (args or options) or cls.__init__ is not _Fixed.__init__:  # a subclass says itself what it takes
+            return super().__new__(cls)
+        if options or len(args) > 1 or not callable(args[0]):
+            given = ", ".join(map(repr, [*args, *options.values()]))
+            raise TypeError(f"{cls.__name__}({given}): takes nothing, or the function that it decorates")
+        return cls()(args[0])
 
-    def __init__(self, func: Any = None) -> None:
+    def __init__(self) -> None:
         super().__init__(self._inside)
 
 

@@ -13,7 +13,7 @@ from ..engine.recording import lift, make_tensor
 from ..engine.versions import mark_changed
 from ..errors import DtypeError, GraphError, ShapeError, refuse_mask
 from .modes import Recording
-from .tallies import Tally, hooks_ran, nothing, tally_of, unknown
+from .tallies import Tally, hooks_ran, nothing, see, tally_of, unknown
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -73,6 +73,8 @@ def run(
         for leaf, g in leaves.items():
             leaf.tally = tally if leaf.grad is None and leaf.hooks is None else tally.added_to(leaf)
             accumulate(leaf, g)
+            if leaf.kept is not None:
+                see(leaf)
         if leaves:
             tally.stamp(leaves)
     for leaf in leaves:
@@ -147,7 +149,7 @@ def clear(tensors: Iterable[Tensor], set_to_none: bool = True) -> None:
         if type(leaf) is not Leaf:
             continue
         if set_to_none or leaf.grad is None:
-            leaf.grad = leaf.kept = leaf.tally = None
+            leaf.grad = leaf.kept = leaf.seen = leaf.tally = None
             continue
         gradient = leaf.grad
         if gradient.source is not None:  # it is part of a graph
@@ -155,7 +157,7 @@ def clear(tensors: Iterable[Tensor], set_to_none: bool = True) -> None:
         else:
             gradient.array.fill(0)
             mark_changed(gradient.array)
-        leaf.grad, leaf.kept, leaf.tally = gradient, None, nothing()
+        leaf.grad, leaf.kept, leaf.seen, leaf.tally = gradient, None, None, nothing()
         leaf.tally.stamp([leaf])
 
 

@@ -92,7 +92,7 @@ class Tally:
     def added_to(self, leaf: Leaf) -> Tally:
         """What is known of a leaf that has a gradient, or hooks, when this pass adds to it; asked before it does."""
         known = None if leaf.grad is None else leaf.tally
-        foreign = leaf.grad is not None and (known is None or known.overwritten(leaf))
+        foreign = leaf.grad is not None and (known is None or known.overwritten(leaf) or not is_as_seen(leaf))
         hooked = bool(leaf.hooks)
         key = (leaf if foreign else known, hooked)  # other leaves may have been through the same passes
         self._joined = self._joined or {}
@@ -119,10 +119,6 @@ class Tally:
     def overwritten(self, leaf: Leaf) -> bool:
         """Whether the leaf's gradient was changed in place since, by others than the backward pass."""
         return versions.changed_at(leaf.grad.array) > self._time
-
-    def saw(self, leaf: Leaf) -> bool:
-        """Whether this very array was stamped: what is part of a graph gets another one where it is changed."""
-        return self._witness() is leaf.grad.array
 
     def holds(self, leaf: Leaf) -> bool:
         """Whether nobody else has written to the gradients since, as far as the library can know.
@@ -251,11 +247,14 @@ def hooks_ran(leaf: Leaf, before: Tally | None) -> None:
     if before is not None and leaf.grad is not None:
         leaf.tally = unknown(before.opened)
         leaf.tally.stamp([leaf])
+        if leaf.kept is not None:
+            see(leaf)
 
 
 def held(leaves: Iterable[Leaf]) -> dict[Leaf, Tally]:
     """The tallies that hold, before the library itself writes to the gradients."""
-    return {leaf: leaf.tally for leaf in leaves if leaf.grad is not None and leaf.tally and leaf.tally.holds(leaf)}
+    known = [leaf for leaf in leaves if leaf.grad is not None and leaf.tally is not None]
+    return {leaf: leaf.tally for leaf in known if leaf.tally.holds(leaf) and is_as_seen(leaf)}
 
 
 def stamp(before: dict[Leaf, Tally], altered: bool) -> None:
@@ -265,6 +264,21 @@ def stamp(before: dict[Leaf, Tally], altered: bool) -> None:
         if altered:
             leaf.tally.opened, leaf.tally.beside = (), True
         leaf.tally.stamp([leaf])
+        if leaf.kept is not None:
+            see(leaf)
+
+
+def see(leaf: Leaf) -> None:
+    """Take note of the array that a leaf's gradient is in now, beside what is kept of the samples."""
+    leaf.seen = weakref.ref(leaf.grad.array), versions.now
+
+
+def is_as_seen(leaf: Leaf) -> bool:
+    """Whether the gradient is in the array that was noted, if one was, and the library knows of no change of it."""
+    if leaf.seen is None:
+        return True
+    array, time = leaf.seen
+    return array() is leaf.grad.array and versions.changed_at(leaf.grad.array) <= time
 
 
 def more_in(leaves: Iterable[Leaf]) -> None:
@@ -275,15 +289,21 @@ def more_in(leaves: Iterable[Leaf]) -> None:
             leaf.tally.beside = True
 
 
+def claims_zeros(leaf: Leaf) -> bool:
+    """Whether the leaf's gradient was made zeros, and no pass has added to it since."""
+    return leaf.grad is not None and leaf.tally is not None and not leaf.tally.beside and not leaf.tally.opened
+
+
 def is_sum_of(leaf: Leaf, passes: Sequence[int]) -> bool:
     """Whether the leaf's gradient is just the sum of what these passes have kept, as far as is known."""
     tally = leaf.tally
-    if leaf.grad is None or tally is None or tally.beside or tally.opened != tuple(passes):
-        return False
-    return tally.holds(leaf) and (leaf.grad.source is None or tally.saw(leaf))
+    known = leaf.grad is not None and tally is not None and not tally.beside and tally.opened == tuple(passes)
+    return known and tally.holds(leaf) and is_as_seen(leaf)
 
 
 def was_altered(leaf: Leaf, since: int) -> bool:
     """Whether anything but backward passes has changed the leaf's gradient since the pass of that number."""
     tally = leaf.tally
-    return leaf.grad is not None and (tally is None or since not in tally.opened or not tally.holds(leaf))
+    if leaf.grad is None:
+        return False
+    return tally is None or since not in tally.opened or not tally.holds(leaf) or not is_as_seen(leaf)

@@ -99,10 +99,9 @@ def apply_vjp(node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | Non
     op, out, args = node.op, node.out, node.args
     if lift is not None:
         out, args = lift(node)
+    if watched:
+        return computed("backward", op, partial(_explained, op, needs), (g, out, *args))  # type: ignore[no-any-return,misc]
     try:
-        if watched:
-            fn = partial(by_rules, op, needs)
-            return computed("backward", op, fn, (g, out, *args))  # type: ignore[no-any-return,misc]
         if op.joint is None:
             # One and two arguments are written out: a call with * costs as much as a small sum.
             rules = op.vjps
@@ -114,10 +113,23 @@ def apply_vjp(node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | Non
                 return (rules[0](g, out, args[0]),)  # type: ignore[index]
         return by_rules(op, needs, g, out, *args)  # type: ignore[misc]
     except Exception as error:
-        unread = any(isinstance(value, Node | Leaf | Unread) for value in args or ())
-        hint = ". Of arguments that saves= does not name, a rule finds only shape and dtype" if unread else ""
-        error.add_note(f"in a rule of {op.name!r}, during the backward pass{hint}")
+        _say_whose(error, op, args or ())
         raise
+
+
+def _explained(op: Any, needs: Sequence[Link | None], g: Any, out: Any, *args: Any) -> Sequence[Any]:
+    try:
+        return by_rules(op, needs, g, out, *args)
+    except Exception as error:
+        _say_whose(error, op, args)
+        raise
+
+
+def _say_whose(error: Exception, op: Any, args: Sequence[Any]) -> None:
+    """Note on an error in which rule it arose."""
+    unread = any(isinstance(value, Node | Leaf | Unread) for value in args)
+    hint = ". Of arguments that saves= does not name, a rule finds only shape and dtype" if unread else ""
+    error.add_note(f"in a rule of {op.name!r}, during the backward pass{hint}")
 
 
 def by_rules(op: Any, needs: Sequence[Link | None], g: Any, out: Any, *args: Any) -> Sequence[Any]:

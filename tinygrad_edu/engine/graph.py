@@ -20,7 +20,7 @@ from . import versions
 class Leaf:
     """The end of a path through the graph, where the gradient of one tensor is kept."""
 
-    __slots__ = ("after", "dtype", "grad", "hooks", "kept", "shape", "tally")
+    __slots__ = ("after", "dtype", "grad", "hooks", "kept", "seen", "shape", "tally")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape: tuple[int, ...] = shape
@@ -29,6 +29,7 @@ class Leaf:
         self.hooks: list[Hook] | None = None
         self.after: list[Callable[[], None]] | None = None  # called when a walk's gradient has been added
         self.kept: list[Any] | None = None  # what per-sample backward passes have kept, pass by pass
+        self.seen: Any = None  # the array of `grad`, weakly, and the time, when a pass had added to what is kept
         self.tally: Any = None  # what backward passes have added to `grad`; None if others have written there
 
 

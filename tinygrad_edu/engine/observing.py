@@ -20,7 +20,8 @@ class _Mode(threading.local):
     """What holds in a thread: whether calls are recorded, and its observers, the outermost first."""
 
     recording: bool = True
-    observers: tuple[Observer, ...] = ()
+    observers: tuple[_Place, ...] = ()
+    telling: bool = False  # whether an observer is just being told of a node
 
 
 mode: _Mode = _Mode()
@@ -52,17 +53,33 @@ class Observer:
         """A call was recorded: its node, what the op was given, and the array or the tuple of arrays it gave."""
 
 
+class _Place:
+    """An observer at work. Blocks may end in another order than they began, or in another thread."""
+
+    __slots__ = ("ended", "observer")
+
+    def __init__(self, observer: Observer) -> None:
+        self.observer = observer
+        self.ended = False
+
+
 @contextmanager
 def under(observer: Observer) -> Iterator[None]:
     """Let `observer` see what this thread computes inside the block."""
-    before = mode.observers
-    mode.observers = (*before, observer)
-    watched.append(observer)
+    place = _Place(observer)
+    mode.observers = (*mode.observers, place)
+    watched.append(place)
     try:
         yield
     finally:
-        watched.remove(observer)
-        mode.observers = before
+        place.ended = True
+        watched.remove(place)
+        mode.observers = tuple([other for other in mode.observers if not other.ended])
+
+
+def _present() -> list[Observer]:
+    """Who is to see what this thread does, the innermost first."""
+    return [] if mode.telling else [place.observer for place in reversed(mode.observers) if not place.ended]
 
 
 class _Listener(Observer):
@@ -95,7 +112,7 @@ def observing(fn: Callable[[Node, tuple[Any, ...], Any], None]) -> Any:
 
 def computed(kind: str, op: Any, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """``fn(*args)``, seen by the observers of this thread."""
-    for observer in reversed(mode.observers):
+    for observer in _present():
         fn = partial(_around, observer, kind, op, fn)
     return fn(*args)
 
@@ -106,10 +123,12 @@ def _around(observer: Observer, kind: str, op: Any, fn: Callable[..., Any], *arg
 
 def tell_of(node: Node, operands: tuple[Any, ...], out: Any) -> None:
     """Tell the observers of this thread of a node, the innermost first."""
-    observers = mode.observers
-    mode.observers = ()
+    observers = _present()
+    if not observers:
+        return
+    mode.telling = True
     try:
-        for observer in reversed(observers):
+        for observer in observers:
             observer.recorded(node, operands, out)
     finally:
-        mode.observers = observers
+        mode.telling = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -167,13 +168,15 @@ def _long_way(op: Primitive, forward: Callable[..., Any]) -> Callable[..., Any]:
                         tracked |= 1 << i
                     elif min(i, count - 1) >= ruled > 0:  # behind the last rule there are options
                         require_number(op.name, op.parameters[min(i, count - 1)], value)
-        try:
-            if watched and tensors:
-                out = computed("forward", op, compute, tuple(values))
-            else:
+        drifts: list[Any] | None = None
+        if watched and tensors:
+            drifts = []
+            out = computed("forward", op, partial(compute, drifts), tuple(values))
+        else:
+            try:
                 out = forward(*values) if tracked or not tensors else on_integers(forward, values, has_rule)
-        except Exception as error:
-            raise explain(op.name, values, error) from error
+            except Exception as error:
+                raise explain(op.name, values, error) from error
         if not tensors:
             if type(out) is not ndarray:
                 require_own(op.name, out)
@@ -184,7 +187,7 @@ def _long_way(op: Primitive, forward: Callable[..., Any]) -> Callable[..., Any]:
                 for piece, part in enumerate(parts):
                     keep(part, args[0], call, args[1:], piece)
             return parts
-        if type(out) is not ndarray or (out.dtype is float64 and not _double(values, has_rule)):
+        if drifts or type(out) is not ndarray or (out.dtype is float64 and not _double(values, has_rule)):
             out = settle(op.name, out, values)
             if tracked and not any(isinstance(value, np.dtype) for value in values):
                 for i, value in enumerate(values):
@@ -205,12 +208,18 @@ def _long_way(op: Primitive, forward: Callable[..., Any]) -> Callable[..., Any]:
             keep(result, args[0], call, args[1:])
         return result
 
-    def compute(*values: Any) -> Any:
-        """All that a call computes on arrays."""
-        out = on_integers(forward, values, has_rule)
+    def compute(drifts: list[Any], *values: Any) -> Any:
+        """All that a call computes on arrays; `drifts` learns of a result that had to be settled."""
+        try:
+            out = on_integers(forward, values, has_rule)
+        except Exception as error:
+            raise explain(op.name, values, error) from error
         if type(out) is tuple:
             return tuple([settle(op.name, part, values) for part in out])
-        return settle(op.name, out, values)
+        settled = settle(op.name, out, values)
+        if settled is not out:
+            drifts.append(type(out))
+        return settled
 
     return call
 

@@ -73,15 +73,21 @@ def function_of(kind: Callable[P, OpModule]) -> Callable[Concatenate[Operand, P]
     module: Any = kind
     op, last = module._function, len(module._options)
 
-    def function(input: Operand, *options: Any, inplace: bool = False, **named: Any) -> Tensor:
-        if len(options) > last:  # leave out `inplace`; what is behind it is one too many for the op
-            options = options[:last] + options[last + 1 :]
+    def function(input: Operand, *options: Any, **named: Any) -> Tensor:
+        if len(options) > last:  # the last one is `inplace`, unless there are too many
+            try:
+                signature.bind(input, *options, **named)
+            except TypeError as error:
+                raise TypeError(f"{op.__name__}(): {error}") from None
+            options = options[:last]
+        named.pop("inplace", None)
         out: Tensor = op(input, *options, **named)
         return out
 
     first = inspect.Parameter("input", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="Operand")
-    options = inspect.signature(kind).parameters.values()
-    function.__signature__ = inspect.Signature([first, *options], return_annotation="Tensor")  # type: ignore[attr-defined]
+    more = inspect.signature(kind).parameters.values()
+    signature = inspect.Signature([first, *more], return_annotation="Tensor")
+    function.__signature__ = signature  # type: ignore[attr-defined]
     function.__name__ = function.__qualname__ = op.__name__
     function.__module__, function.__doc__ = module.__module__, op.__doc__
     return function  # type: ignore[return-value]  # P is what stands in its signature

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pytest
@@ -205,3 +205,16 @@ def test_parts_that_no_optimizer_would_find_are_noticed() -> None:
     plain = Lost("nothing")
     plain.later = [nn.Linear(2, 2)]  # on purpose, it seems
     plain.numbers, plain.constant = [1, 2], tg.ones(2)
+
+
+def test_a_module_may_be_generic_in_either_order() -> None:
+    T = TypeVar("T")
+
+    class First(Generic[T], nn.Module):
+        pass
+
+    class Last(nn.Module, Generic[T]):
+        pass
+
+    assert isinstance(First[int](), nn.Module)
+    assert isinstance(Last[int](), nn.Module)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from ...absent import instead
 from ...engine.callsite import warn
@@ -20,8 +20,18 @@ from ..parameter import Parameter
 Kind: TypeAlias = Literal["parameter", "buffer", "module"]
 M = TypeVar("M", bound="ModuleTree[Any]")
 
+if TYPE_CHECKING:
+    from typing import Generic as _Of
+else:
 
-class ModuleTree(Generic[M]):
+    class _Of:
+        """In the place of `Generic`, which a user's class would then no longer be able to name first."""
+
+        def __class_getitem__(cls, _):
+            return cls
+
+
+class ModuleTree(_Of[M]):
     """The registration of parts, and the walks over them; the modules that are met are of the type M, `Module`."""
 
     _kinds: dict[str, Kind]  # the registered names in order, and what each of them is

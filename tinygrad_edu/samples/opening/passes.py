@@ -10,7 +10,7 @@ import numpy as np
 
 from ...autograd import running as autograd
 from ...autograd.modes import no_grad
-from ...autograd.tallies import held, more_in, stamp, tally_of, unknown, was_altered
+from ...autograd.tallies import claims_zeros, held, more_in, stamp, tally_of, unknown, was_altered
 from ...engine import versions
 from ...engine.backprop import backpropagate
 from ...engine.graph import Leaf, Lift, Link, Node, TensorBase, Watch, array_of
@@ -116,7 +116,9 @@ def backward(
         parts.update(opening.parts(run))
         for leaf, part in parts.items():
             if leaf.kept and was_altered(leaf, leaf.kept[0].run.number) and not leaf.grad.array.any():
-                leaf.kept = None  # others made it zeros: the passes before are gone from it
+                leaf.kept = leaf.seen = None  # others made it zeros: the passes before are gone from it
+            if leaf.kept is None and claims_zeros(leaf) and leaf.grad.array.any():
+                leaf.tally = None  # others have written to it
             leaf.kept = [*(leaf.kept or []), part]
 
     autograd.run(roots, retain, create_graph, tally, keep_parts, opening.watch)
