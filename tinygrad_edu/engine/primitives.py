@@ -36,7 +36,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 PRIMITIVES: dict[str, Primitive] = {}
-"""The registry: every differentiable op by its name."""
+"""The registry: every op by its name, those that only other ops use among them."""
 
 NUMPY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What a NumPy function does when it is called on a Tensor."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 from ..engine.primitives import primitive
 from ..sample_rules.families import along_axis, elementwise, reduction
 
-pointwise = partial(primitive, fresh=True, samples=elementwise)
+pointwise: Final = partial(primitive, fresh=True, samples=elementwise)
 """What works element by element, as most ops do, by rules that make new arrays."""
 
-reducing = partial(primitive, fresh=True, samples=reduction)
+reducing: Final = partial(primitive, fresh=True, samples=reduction)
 """What makes one number of all along some axes, by rules that make new arrays."""
 
-axiswise = partial(primitive, fresh=True, single=True, samples=along_axis)
+axiswise: Final = partial(primitive, fresh=True, single=True, samples=along_axis)
 """What computes each number from all along an axis, in several steps, by rules that make new arrays."""
