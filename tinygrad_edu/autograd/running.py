@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine.backprop import backpropagate
 from ..engine.graph import Leaf, Link, TensorBase, Watch, array_of
+from ..engine.observing import mode
 from ..engine.recording import lift, make_tensor
 from ..engine.versions import mark_changed
 from ..errors import DtypeError, GraphError, ShapeError, refuse_mask
@@ -66,7 +67,9 @@ def run(
 
     `finish` is called when the gradients are known, before that; `watch` is as for `backpropagate`.
     """
-    with Recording(create_graph):
+    before = mode.recording
+    mode.recording = create_graph
+    try:
         leaves, _ = backpropagate(roots, retain_graph=retain, lift=lift if create_graph else None, watch=watch)
         if finish is not None:
             finish()
@@ -77,6 +80,8 @@ def run(
                 see(leaf)
         if leaves:
             tally.stamp(leaves)
+    finally:
+        mode.recording = before
     for leaf in leaves:
         if leaf.after is not None:
             known = leaf.tally

@@ -66,13 +66,13 @@ def _short_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any]
         if not isinstance(x, TensorBase):
             return forward(x) if type(x) is ndarray else _on_anything(op, forward, x)
         array = x.array
-        if watched or array.dtype.kind != "f":
+        source = x.source
+        if watched or (source is None and array.dtype.kind != "f"):
             return long(x)
         try:
             out = forward(array)
         except Exception as error:
             raise explain(op.name, (array,), error) from error
-        source = x.source
         if type(out) is not ndarray or (out.dtype is float64 and array.dtype is not float64):
             if type(out) is tuple:
                 return _several(op, out, (array,), (source,), (x,))
@@ -133,26 +133,22 @@ def _short_binary(op: Primitive, forward: Callable[[Any, Any], Any]) -> Callable
 
 def _long_way(op: Primitive, forward: Callable[..., Any]) -> Callable[..., Any]:
     """`call(*args)` for any op, any arguments, and where somebody watches."""
-    signature, variadic, is_view = op.signature, op.variadic, op.view
+    variadic, is_view = op.variadic, op.view
     note = _recording_of(op)
-    count, ruled = len(signature.parameters), len(op.vjps)
+    parameters = op.signature.parameters.values()
+    count, ruled = len(parameters), len(op.vjps)
     has_rule = [op.joint is not None or (i < len(op.vjps) and op.vjps[i] is not None) for i in range(count)]
-    parameters = signature.parameters.values()
     defaults = tuple([p.default for p in parameters])
     required = defaults.count(Parameter.empty) if all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters) else count
     # By the arguments that are tracked, as the bits of a number: which ones no rule reads, and whether the result is.
     plans: dict[int, tuple[list[int], bool]] = {}
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs and required <= len(args) < count:  # binding takes as long as a whole op
-            args += defaults[len(args) :]
-        elif kwargs or (len(args) != count and not variadic):
-            try:
-                bound = signature.bind(*args, **kwargs)
-            except TypeError as error:
-                raise TypeError(f"{op.name}(): {error}") from None
-            bound.apply_defaults()
-            args = bound.args
+        if kwargs or (len(args) != count and not variadic):
+            if not kwargs and required <= len(args) < count:
+                args += defaults[len(args) :]
+            else:  # which takes as long as a whole op
+                args = _bound(op, args, kwargs)
         values: list[Any] = list(args)
         links: list[Link | None] = [None] * len(args)
         tracked = 0
@@ -222,6 +218,16 @@ def _long_way(op: Primitive, forward: Callable[..., Any]) -> Callable[..., Any]:
         return settled
 
     return call
+
+
+def _bound(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments of a call in their order, with the defaults of those that are left out."""
+    try:
+        bound = op.signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{op.name}(): {error}") from None
+    bound.apply_defaults()
+    return bound.args
 
 
 def require_number(op: str, name: str, value: Any) -> None:
