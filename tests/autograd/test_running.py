@@ -483,3 +483,16 @@ def test_a_rule_that_reads_what_it_did_not_save_is_told_so() -> None:
     with pytest.raises(TypeError) as caught:
         careless(leaf(1.0)).backward()
     assert any("'careless'" in note and "saves=" in note for note in caught.value.__notes__)
+
+
+def test_the_array_of_a_gradient_is_noted_beside_what_is_kept_of_samples() -> None:
+    w = leaf(1.0, 2.0)
+    (w * 2).sum().backward()
+    assert w.source.seen is None
+    w.grad = None
+    (w * tg.tensor([[1.0, 2.0], [3.0, 4.0]])).sum(1).backward(per_sample=True)
+    assert w.source.seen[0]() is w.grad.array
+    (w * 2).sum().backward()
+    assert w.source.seen[0]() is w.grad.array
+    clear([w])
+    assert w.source.seen is None

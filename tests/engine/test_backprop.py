@@ -515,3 +515,14 @@ def test_observers_see_the_rules_of_each_node_and_change_nothing() -> None:
     kinds, names, counts = zip(*Rules.seen, strict=True)
     assert set(kinds) == {"backward"}
     assert dict(zip(names, counts, strict=True)) == {"gathered": 5, "where": 5, "mul": 4, "exp": 3}
+
+
+def test_a_rules_error_says_whose_it_is_whoever_watches() -> None:
+    def fail(g: Any, out: Any, x: Any) -> Any:
+        raise ValueError("no")
+
+    broken = tg.primitive(vjps=(fail,), name="broken")(lambda x: x + 0)
+    y = broken(leaf(1.0))
+    with under(Observer()), pytest.raises(ValueError, match="no") as caught:
+        y.backward()
+    assert "in a rule of 'broken', during the backward pass" in caught.value.__notes__[0]

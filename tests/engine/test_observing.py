@@ -13,7 +13,7 @@ from made import leaf
 import tinygrad_edu as tg
 from tinygrad_edu.autograd import observing
 from tinygrad_edu.engine.graph import Cotangents, Node
-from tinygrad_edu.engine.observing import Observer, under, watched
+from tinygrad_edu.engine.observing import Observer, mode, under, watched
 from tinygrad_edu.engine.recording import make_tensor
 
 
@@ -120,6 +120,7 @@ def test_observers_nest() -> None:
         x - 2
     assert (outer, inner) == (["mul", "add", "sub"], ["mul"])
     assert watched == []
+    assert mode.observers == ()
 
 
 def test_the_outer_observer_is_around_the_inner_one() -> None:
@@ -162,6 +163,7 @@ def test_what_an_observer_computes_is_not_shown_to_it() -> None:
     def look(node: Node, operands: Any, out: Any) -> None:
         seen.append(node.op.name)
         assert (operands[0] * 3).requires_grad
+        assert (operands[0] * 4).requires_grad
 
     with observing(look):
         x * 2

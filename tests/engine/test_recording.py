@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -736,3 +737,17 @@ def test_an_observer_sees_several_results_as_one_node(saves: Any) -> None:
     assert given == (x,)
     assert [a is part.array for a, part in zip(out, parts, strict=True)] == [True, True]
     assert [part.dtype for part in log.outs[0]] == [part.dtype for part in parts] == [np.float32] * 2
+
+
+@pytest.mark.parametrize("observed", [False, True])
+def test_operands_are_kept_in_the_dtype_of_the_result_whoever_watches(observed: bool) -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    with under(Log()) if observed else nullcontext():
+        result = op(lambda x, y: x * y)(x, np.array([3, 4]))
+    assert result.dtype == np.float32
+    assert [value.dtype for value in made(result).args] == [np.float32] * 2
+
+
+def test_errors_are_explained_whoever_watches() -> None:
+    with under(Log()), pytest.raises(ShapeError, match=r"add.*\(2,\).*\(3,\)"):
+        tg.ones(2) + tg.ones(3)
