@@ -1,4 +1,4 @@
-"""The boundary: what an edge from the samples to something they share contributes."""
+"""What an edge from the samples to something they share contributes."""
 
 from __future__ import annotations
 
