@@ -1,4 +1,4 @@
-"""lost: an operand that depends on the input, though no path of the graph leads there."""
+"""detached: an operand that depends on the input, though no path of the graph leads there."""
 
 from __future__ import annotations
 
