@@ -55,9 +55,20 @@ def blame(
     if isinstance(subject, Foreign):
         return ""
     first, second = tape_of(subject, arrays), tape_of(subject, arrays)
-    text = _random(first, second)
-    if text:
-        return text
+    with subject.resumed():
+        return _random(first, second) or _found(subject, arrays, rng, findings, rtol, convention, first)
+
+
+def _found(
+    subject: Subject,
+    arrays: Sequence[Any],
+    rng: np.random.Generator,
+    findings: Sequence[Finding],
+    rtol: float,
+    convention: bool,
+    first: Tape,
+) -> str:
+    """What `blame` says of a function that does the same each time."""
     of, order = first.of, first.order()
     reached = set(order)
     calls = [call for call in first.calls if call.node in reached]

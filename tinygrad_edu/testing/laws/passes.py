@@ -125,7 +125,8 @@ def unused_input(example: Example) -> str | None:
     if not any(map(tracked, results)):
         raise NotApplicable("no output depends on any input")
     held = [*[leaves[i] for i in example.checked], tensor(np.ones(3), requires_grad=True)]
-    *found, none = gradients_of(results, held, example.cotangents)
+    with example.subject.resumed():
+        *found, none = gradients_of(results, held, example.cotangents)
     example.compared += 1
     if none is not None:
         return f"a tensor that is not used has the gradient {none.tolist()}"
