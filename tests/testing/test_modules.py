@@ -428,6 +428,14 @@ class TestStateOfForward:
         assert dict(vars(layer)) == before
         assert layer.weight.array is weight
 
+    def test_each_graph_has_the_state_of_its_own_forward(self) -> None:
+        subject = of_module(Keeps(), [X])
+        weight, x = subject.arrays()
+        pulls = [subject.pullback([weight, factor * x]) for factor in (1, 2)]
+        subject.values([weight, 5 * x])
+        for factor, pull in ((1, pulls[0]), (2, pulls[1]), (1, pulls[0])):
+            np.testing.assert_allclose(pull([np.ones(X.shape)])[1], 2 * factor * x * weight, rtol=1e-13)
+
     def test_one_module_in_two_places_has_the_state_of_its_last_use(self) -> None:
         layer = Keeps()
         with pytest.raises(GradcheckError, match="the gradient is wrong"):

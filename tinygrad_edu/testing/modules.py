@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -128,8 +128,8 @@ class _Loan:
         self._module = module
         self._parameters = parameters
         self._seed = seed
-        self._own: Callable[[], None] | None = None  # back to the user's state, while another one is resumed
         self._left: Callable[[], None] = lambda: None  # to the state that the last recorded evaluation has left
+        self._homes: list[Callable[[], None]] = []  # the first one back to the user's state, while another is resumed
 
     @contextmanager
     def evaluation(self, given: Sequence[Any]) -> Iterator[None]:
@@ -137,8 +137,8 @@ class _Loan:
         dtype = np.result_type(*[v.dtype for v in given if is_floating(array_of(v))] or [np.float64])
         before = _state(self._module)
         try:
-            if self._own is not None:
-                self._own()
+            if self._homes:
+                self._homes[0]()
             default_generator.manual_seed(self._seed)
             for tensor in (*self._module.parameters(), *self._module.buffers()):
                 tensor.array = tensor.array.astype(dtype if tensor.array.dtype.kind == "f" else tensor.array.dtype)
@@ -151,19 +151,26 @@ class _Loan:
         finally:
             before()
 
-    @contextmanager
-    def resumed(self) -> Iterator[None]:
-        """The module as the last recorded evaluation has left it; within another such context, as it is there."""
-        before, outermost = _state(self._module), self._own is None
-        try:
-            if outermost:
-                self._own = before
-                self._left()
-            yield
-        finally:
-            before()
-            if outermost:
-                self._own = None
+    def resumed(self) -> _Resumed:
+        """The module as the last recorded evaluation has left it."""
+        return _Resumed(self._module, self._left, self._homes)
+
+
+class _Resumed(AbstractContextManager[None]):
+    """A module in a state of before, as often as one likes; within another such context, as it is there."""
+
+    def __init__(self, module: Module, left: Callable[[], None], homes: list[Callable[[], None]]) -> None:
+        self._module = module
+        self._left = left
+        self._homes = homes  # back to what was there before each of the contexts that have been entered
+
+    def __enter__(self) -> None:
+        self._homes.append(_state(self._module))
+        if len(self._homes) == 1:
+            self._left()
+
+    def __exit__(self, *error: object) -> None:
+        self._homes.pop()()
 
 
 def _state(module: Module) -> Callable[[], None]:

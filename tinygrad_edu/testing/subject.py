@@ -60,8 +60,8 @@ class Subject:
         used: what is known of how often it has been computed.
         module: the module whose parameters and inputs are its inputs; None if it is of a function.
         own: how many of the inputs, the first ones, are the module's parameters.
-        resumed: makes the context in which the backward passes of the last graph run: a module is in it as its
-            forward has left it.
+        resumed: makes the context in which the backward passes of the graph that was recorded last run, now or later:
+            a module is in it as its forward has left it.
     """
 
     name: str
@@ -113,7 +113,13 @@ class Subject:
     def pullback(self, arrays: Sequence[Any]) -> Pullback:
         """The gradients of one graph, for any cotangents."""
         results, leaves = self.outputs(arrays)
-        return lambda cotangents: self.pull(results, leaves, cotangents)
+        resumed = self.resumed()
+
+        def pull(cotangents: Sequence[Array]) -> list[Array | None]:
+            with resumed:
+                return self.pull(results, leaves, cotangents)
+
+        return pull
 
     def pull(self, results: Sequence[Tensor], leaves: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
         """The gradients of the checked ones among `leaves`; the graph stays, for another cotangent."""

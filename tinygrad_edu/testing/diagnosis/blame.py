@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..report import Finding
-from ..subject import Foreign, Subject
+from ..subject import Foreign, Subject, is_floating
 from .detached import detached, together
 from .rule_check import check_call, in_float64
 from .sums import wrong_sum
@@ -94,8 +94,28 @@ def _found(
 
 
 def random_call(subject: Subject, arrays: Sequence[Any]) -> str:
-    """The first op that gives, or is given, something else in a second run with the same inputs."""
-    return "" if isinstance(subject, Foreign) else _random(tape_of(subject, arrays), tape_of(subject, arrays))
+    """The first op that gives, or is given, something else in a second run with the same inputs; or whose rules do."""
+    if isinstance(subject, Foreign):
+        return ""
+    (first, ours), (second, theirs) = _with_parts(subject, arrays), _with_parts(subject, arrays)
+    text = _random(first, second)
+    if text:
+        return text
+    differ = [call for call, a, b in zip(first.calls, ours, theirs, strict=True) if not same(a, b, close=True)]
+    return f"{differ[0]}\n  for the same inputs its rules give something else each time: fix its seed" if differ else ""
+
+
+def _with_parts(subject: Subject, arrays: Sequence[Any]) -> tuple[Tape, list[Any]]:
+    """What is computed, and what the rules of each call give for one gradient; None for calls that do not count."""
+    tape, rng = tape_of(subject, arrays), np.random.default_rng(0)
+    reached, found = set(tape.order()), []
+    for call in tape.calls:
+        parts = [rng.uniform(0.5, 1.5, out.shape) if is_floating(out) else None for out in call.outs]
+        try:
+            found.append(call.pull(parts) if call.node in reached else None)
+        except Exception:  # which is another matter
+            found.append(None)
+    return tape, found
 
 
 def _random(first: Tape, second: Tape) -> str:

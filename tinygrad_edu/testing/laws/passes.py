@@ -115,7 +115,8 @@ def deterministic(example: Example) -> str | None:
     recorded = [out.array for out in example.subject.outputs(example.arrays)[0]]
     if not same_values(recorded, example.values):
         return "it returns something else where gradients are recorded"
-    return example.unlike(example.pull(example.arrays, example.cotangents), example.gradients)
+    again = example.pull(example.arrays, example.cotangents)
+    return example.unlike(again, example.gradients, after=", when it is called again: does it draw random numbers?")
 
 
 @law
