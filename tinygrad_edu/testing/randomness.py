@@ -53,8 +53,8 @@ def other_gradients(
     if _alike(subject.gradients(arrays, cotangents), gradients, slack) or not _alike(again(), gradients, slack):
         return ""
     return (
-        "called again with the same inputs it gave the same outputs, but other gradients: it draws random numbers (then "
-        "seed them inside of it), or keeps a state"
+        "called again with the same inputs it gave the same outputs, but other gradients: it draws random numbers "
+        "(then seed them inside of it), or keeps a state"
     )
 
 
