@@ -21,8 +21,8 @@ few = settings(max_examples=60)
 
 NEARLY_A_STEP = pytest.mark.xfail(
     strict=True,
-    reason="eps is 2e-16: x / √(x² + eps), twice, goes from -1 to 1 within 1e-15, where the shortest difference is one of "
-    "1e-10. Differences grow as their steps shrink: they are no derivative, whatever error they are said to have",
+    reason="eps is 2e-16: x / √(x² + eps), twice, goes from -1 to 1 within 1e-15, and the shortest difference is one "
+    "of 1e-10. Differences grow as their steps shrink: they are no derivative, whatever error they are said to have",
 )
 
 
