@@ -410,8 +410,7 @@ class TestStateOfForward:
         with pytest.raises(GradcheckError) as caught:
             check_module(model, X)
         first, second = caught.value.report.blame.split("\n")
-        assert first.startswith("the rule of 'Square' for argument 0 ('x'), called at ")
-        assert first.endswith(", in layer '1' (Keeps)")
+        assert first.startswith("the rule of 'Square' for argument 0 ('x'), in layer '1' (Keeps), called at ")
         assert second.startswith("  by itself it gives ")
         assert dict(vars(model[1])) == before
 

@@ -32,7 +32,7 @@ class Call:
         outs: copies of its results.
         tracked: for each operand whether it was a tensor with a graph behind it.
         where: the line that made the call.
-        layer: the module in whose forward it was made; empty if in none.
+        layer: the module in whose forward it was made, as ", in layer '0' (Linear)"; empty if in none.
         several: whether its result is a tuple, so that its rules take a Cotangents.
         resumed: makes the context in which it is computed again, and its rules are asked; see `Subject`.
     """
@@ -52,7 +52,7 @@ class Call:
         return str(self.node.op.name)
 
     def __str__(self) -> str:
-        return f"'{self.name}', called at {self.where}{self.layer}"
+        return f"'{self.name}'{self.layer}, called at {self.where}"
 
     def again(self, operands: Sequence[Any] | None = None) -> tuple[Array, ...]:
         """The results, computed once more, or for other operands."""
