@@ -336,6 +336,7 @@ def _by_name(function: Any, names: list[str]) -> Any:
     def passed(*values: Any) -> Any:
         return function(**dict(zip(names, values, strict=True)))
 
+    vars(passed)["by_name"] = True
     vars(passed)["__signature__"] = inspect.Signature(
         [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.primitives import NUMPY_FUNCTIONS, PRIMITIVES
+from ...ops.generator import get_rng_state, set_rng_state
 from ..differences.point import Point
 from ..options import Options
 from ..report import Finding, Report
@@ -72,7 +73,7 @@ def _tried(program: str) -> str:
     """The program, with a remark if it does not fail as it should."""
     if program.startswith(_NOT_FOUND) or "= ...  #" in program or "manual_seed" in program:
         return program
-    kept = dict(PRIMITIVES), dict(NUMPY_FUNCTIONS)
+    kept, state = (dict(PRIMITIVES), dict(NUMPY_FUNCTIONS)), get_rng_state()
     _trying.now = True
     try:
         code = compile(program, "<repro>", "exec", dont_inherit=True)
@@ -84,6 +85,7 @@ def _tried(program: str) -> str:
         remark = f"# this does not run by itself: {type(error).__name__}: {error}"
     finally:
         _trying.now = False
+        set_rng_state(state)
         for registry, entries in zip((PRIMITIVES, NUMPY_FUNCTIONS), kept, strict=True):
             registry.clear()  # type: ignore[attr-defined]
             registry.update(entries)  # type: ignore[attr-defined]
