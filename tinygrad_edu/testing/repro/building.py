@@ -7,7 +7,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,8 +19,18 @@ from ...nn.module.module import Module
 from ...ops.generator import get_rng_state, set_rng_state
 from .values import WIDTH, can_be_found, importable, written
 
-if TYPE_CHECKING:
-    from .program import Program
+
+class Names(Protocol):
+    """What gives names to values in a program: a `Program`."""
+
+    def bind(self, name: str, value: Any) -> str:
+        """Make a name mean a value."""
+
+    def name_for(self, f: Any, usual: str) -> str:
+        """An expression for something callable."""
+
+    def inline(self, value: Any, name: str) -> str:
+        """An expression for a value."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,7 @@ class Plan:
     """
 
     make: Callable[[], Module]
-    text: Callable[[Program], str]
+    text: Callable[[Names], str]
 
 
 def plan_for(module: Module) -> Plan | None:
@@ -88,12 +98,12 @@ def _evaluated(text: str) -> Module:
     return made
 
 
-def _tg(program: Program) -> str:
+def _tg(program: Names) -> str:
     return program.bind("tg", tinygrad_edu)
 
 
 def _sequence(parts: list[Plan]) -> Plan:
-    def text(program: Program) -> str:
+    def text(program: Names) -> str:
         texts = [part.text(program) for part in parts]
         short = ", ".join(texts)
         body = short if len(short) < WIDTH - 30 else "\n" + textwrap.indent(",\n".join(texts), "    ") + ",\n"
@@ -137,7 +147,7 @@ def _call(kind: type[Module], arguments: list[tuple[inspect.Parameter, Any]] | N
         values = {p.name: v.make() if isinstance(v, Plan) else v for p, v in arguments}
         return kind(*[values[p.name] for p, _ in by_place], **{p.name: values[p.name] for p, _ in by_name})
 
-    def text(program: Program) -> str:
+    def text(program: Names) -> str:
         def said(name: str, value: Any) -> str:
             if isinstance(value, Plan):
                 return value.text(program)
