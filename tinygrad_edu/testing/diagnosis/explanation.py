@@ -14,6 +14,7 @@ from ...engine.primitives import NUMPY_FUNCTIONS, PRIMITIVES
 from ...ops.generator import get_rng_state, set_rng_state
 from ..differences.point import Point
 from ..options import Options
+from ..randomness import other_gradients
 from ..report import Finding, Report
 from ..repro.failing_check import source
 from ..subject import Foreign, Subject, is_floating
@@ -32,6 +33,7 @@ class _Trying(threading.local):
 
 _trying = _Trying()
 _NOT_FOUND = "(not found:"
+_RUNS = 8  # to see random numbers by
 _QUICK = 2e-3  # seconds for one evaluation, below which the program is tried
 
 
@@ -50,6 +52,12 @@ def explain(
     if _trying.now:
         return
     arrays = checked.arrays()
+    if any(f.wrong.any() for f in report.findings):
+        drawn = _attempt(partial(_drawn, checked, arrays, report))
+        if drawn and not drawn.startswith(_NOT_FOUND):
+            report.problems.insert(0, drawn)
+            for finding in report.findings:
+                finding.wrong[...] = False  # numbers that are others each time say nothing of a gradient
     if any(f.wrong.any() for f in report.findings):
         for place, finding in zip(checked.checked, report.findings, strict=False):
             if finding.wrong.any() and options.on_kink != "convention":
@@ -98,6 +106,15 @@ def _attempt(look: Callable[[], str]) -> str:
             return look()
     except Exception as error:
         return f"{_NOT_FOUND} {type(error).__name__}: {error})"
+
+
+def _drawn(subject: Subject, arrays: Sequence[Any], report: Report) -> str:
+    """Whether it draws random numbers, which two runs have not shown."""
+    if isinstance(subject, Foreign):
+        return ""
+    cotangents, pull = report.cotangents, subject.pullback(arrays)
+    again = partial(pull, cotangents)
+    return other_gradients(subject, arrays, subject.values(arrays), cotangents, again(), again, _RUNS)
 
 
 def _hint(finding: Finding, subject: Subject, arrays: Sequence[Any], place: int, report: Report) -> str:
