@@ -56,7 +56,7 @@ def other_gradients(
     runs = (subject.gradients(arrays, cotangents) for _ in range(tries))
     if all(_alike(run, gradients, slack) for run in runs):
         return ""
-    if not all([_alike(again(), gradients, slack) for _ in range(_PASSES)]):
+    if not all(_alike(again(), gradients, slack) for _ in range(_PASSES)):
         return ""
     return (
         "called again with the same inputs it gave other gradients: it draws random numbers (then seed them inside of "
