@@ -13,8 +13,9 @@ from ...engine.graph import array_of
 from ..options import Options
 from ..report import Report
 from ..subject import Foreign, Subject, is_array, is_floating
-from .program import Program, literal
+from .program import Program
 from .shrinking import smaller
+from .values import literal
 
 NUMBERS = 60  # so many are written out; more are made fewer if that can be done, or left to be filled in
 
