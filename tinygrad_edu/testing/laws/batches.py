@@ -41,7 +41,7 @@ def batch_is_sum_of_samples(example: Example) -> Iterator[str | None]:
             continue
         stack = np.asarray(leaf.sample_grads.materialize())
         for m in range(count):
-            text = example.differ(stack[m], alone[m][k], float(np.abs(stack).max(initial=0.0)))
+            text = example.differ(k, stack[m], alone[m][k], float(np.abs(stack).max(initial=0.0)))
             yield text and f"the gradient of {example.names()[k]!r} for sample {m}, by per_sample=True,{text}"
 
 

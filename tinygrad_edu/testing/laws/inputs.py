@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,8 +15,9 @@ from ...engine.graph import Leaf, array_of
 from ...engine.recording import make_tensor
 from ..dtype_drift import gradient_drift
 from ..recorded import same_values
-from ..subject import broadcasts_to, gradients_of, is_array, is_floating, or_zeros
-from .example import Example, NotApplicable, law, when
+from ..subject import Subject, broadcasts_to, gradients_of, is_array, is_floating, or_zeros
+from .example import GENEROUS, Example, NotApplicable, law, when
+from .rounding import rounding_of
 
 _MOST = 8  # inputs, or pairs of them, to try one by one
 
@@ -145,13 +147,36 @@ def fused_is_composed(example: Example) -> str | None:
     other, shared = example.composed
     arrays = example.arrays[shared:]
     values = other.values(arrays)
-    if not same_values(example.values, values):
+    if not same_values(example.values, values) and not _within_rounding(example, other, arrays, values):
         return "its values are not those of the composed function"
-    spread = dict(zip(other.checked, other.full_gradients(arrays, example.cotangents), strict=True))
+    found = dict(zip(other.checked, other.full_gradients(arrays, example.cotangents), strict=True))
     expected = []
     for place, ours in zip(example.checked, example.gradients, strict=True):
-        expected.append(ours if place < shared else spread.get(place - shared, np.zeros(ours.shape)))
-    return example.unlike(example.gradients, expected)
+        expected.append(ours if place < shared else found.get(place - shared, np.zeros(ours.shape)))
+
+    def rounding() -> list[float]:
+        theirs = rounding_of(other.full_gradients, arrays, example.cotangents)
+        spread = dict(zip(other.checked, theirs, strict=False))
+        return [own + spread.get(i - shared, 0.0) for i, own in zip(example.checked, example.rounding, strict=True)]
+
+    return example.unlike(example.gradients, expected, rounding=rounding)
+
+
+def _within_rounding(example: Example, other: Subject, arrays: list[Any], values: list[Array]) -> bool:
+    """Whether the values of the other function are the same but for rounding, or for what `rtol` allows."""
+    if [v.shape for v in values] != [v.shape for v in example.values]:
+        return False
+    noise = [_of_values(example.subject, example.arrays), _of_values(other, arrays)]
+    for ours, theirs, *both in zip(example.values, values, *noise, strict=True):
+        allowed = example.rtol * np.abs(ours).max(initial=0.0) + GENEROUS * sum(both)
+        if not (np.abs(ours - theirs) <= allowed).all():
+            return False
+    return True
+
+
+def _of_values(subject: Subject, arrays: list[Any]) -> list[float]:
+    """The rounding of what a function returns."""
+    return rounding_of(lambda moved, _: subject.values(moved), arrays, []) or [0.0] * len(subject.values(arrays))
 
 
 @law
@@ -227,15 +252,23 @@ def same_tensor_twice(example: Example) -> Iterator[str | None]:
         shapes = [v.shape for v in values]
         if shapes != [c.shape for c in example.cotangents] or not all(np.isfinite(v).all() for v in values):
             continue
-        usable = True
         apart = dict(zip(example.checked, example.pull(arrays, example.cotangents), strict=True))
         a, b = apart[i], apart[j]
+        if not (np.isfinite(a).all() and np.isfinite(b).all()):  # a distance of 0, whose root has no derivative
+            continue
+        usable = True
         leaf: Any = make_tensor(arrays[i].copy(), Leaf(arrays[i].shape, arrays[i].dtype))
         results = example.rerun([leaf if k in (i, j) else x for k, x in enumerate(arrays)])
         example.run(results, example.cotangents)
         (once,) = or_zeros([array_of(leaf.grad)], [a])
-        text = example.differ(once, np.asarray(a + b), float(np.max(np.abs(a) + np.abs(b), initial=0.0)))
+        added, rounding = float(np.max(np.abs(a) + np.abs(b), initial=0.0)), functools.partial(_of_two, example, arrays)
+        text = example.differ(example.checked.index(i), once, np.asarray(a + b), added, rounding=rounding)
         first, second = (example.subject.inputs[place].name for place in (i, j))
         yield text and f"the gradient of one tensor as {first!r} and {second!r}{text}"
     if not usable:
         raise NotApplicable("there are no two inputs of one shape that could be the same")
+
+
+def _of_two(example: Example, arrays: list[Any]) -> list[float]:
+    """The rounding of the sum of two gradients, whichever they are."""
+    return [2 * max(example.rounding_at(arrays))] * len(example.checked)
