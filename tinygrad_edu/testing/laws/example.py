@@ -17,7 +17,7 @@ from ...engine.recording import make_tensor
 from ..differences.numeric import scale_of
 from ..subject import Subject, is_array, is_floating, or_zeros
 from ..whereabouts import index_text
-from .rounding import rounding_of
+from .rounding import Way, rounding_of
 
 EXACT = 1e-9  # how far off results may be that ought to be equal, relative to the largest of them
 GENEROUS = 64  # by how many standard deviations of their rounding they may differ
@@ -157,11 +157,16 @@ class Example:
     @functools.cached_property
     def rounding(self) -> list[float]:
         """For each checked input the standard deviation of the rounding errors of its gradient."""
-        return self.rounding_at(self.arrays)
+        return self.rounding_by(self.pull)
 
-    def rounding_at(self, arrays: Sequence[Any]) -> list[float]:
-        """The same at other numbers."""
-        return rounding_of(self.pull, arrays, self.cotangents) or [0.0] * len(self.checked)
+    def rounding_by(self, way: Way, arrays: Sequence[Any] | None = None) -> list[float]:
+        """The same, of gradients computed in another way, or at other numbers."""
+        none = [0.0] * len(self.checked)
+        return rounding_of(way, self.arrays if arrays is None else arrays, self.cotangents) or none
+
+    def rounding_with(self, way: Way) -> list[float]:
+        """Those of the gradients, and of the gradients in another way, added up."""
+        return [a + b for a, b in zip(self.rounding, self.rounding_by(way), strict=True)]
 
     def unlike(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,11 +41,17 @@ def broadcast_is_expand(example: Example) -> Iterator[str | None]:
         if not (same_values(here, example.values) and same_values(there, example.subject.values(elsewhere))):
             continue
         found = True
-        wide = example.pull(expanded(example.arrays), example.cotangents)
-        shapes = [example.arrays[i].shape for i in example.checked]
-        summed, sizes = ([sum_to_shape(g, s) for g, s in zip(part, shapes)] for part in (wide, map(np.abs, wide)))
+
+        def summed(
+            arrays: list[Any], seeds: Sequence[Array], size: Any = np.asarray, wide: Any = expanded
+        ) -> list[Array]:
+            shapes = [example.arrays[i].shape for i in example.checked]
+            return [sum_to_shape(size(g), s) for g, s in zip(example.pull(wide(arrays), seeds), shapes, strict=True)]
+
+        expected, sizes = (summed(example.arrays, example.cotangents, size) for size in (np.asarray, np.abs))
+        rounding = functools.partial(example.rounding_with, summed)
+        text = example.unlike(example.gradients, expected, sizes, rounding=rounding)
         name, own = example.subject.inputs[place].name, example.arrays[place].shape
-        text = example.unlike(example.gradients, summed, sizes)
         yield when(f"with {name!r} of shape {own} broadcast to {shape},", text)
     if not found:
         raise NotApplicable("no input is broadcast")
@@ -69,10 +75,17 @@ def layouts_agree(example: Example) -> Iterator[str | None]:
     for name, layout in _LAYOUTS.items():
         yield when(f"for {name} arrays", _with_layout(example, layout, example.arrays, example.gradients))
     # One number in memory may stand for many elements, as in the cotangent of a sum.
-    ones = [np.broadcast_to(np.ones(()), c.shape) for c in example.cotangents]
-    for views in (ones, [_repeated(c) for c in example.cotangents]):
-        found, expected = (example.pull(example.arrays, seeds) for seeds in (views, [np.array(v) for v in views]))
-        yield when("for a cotangent that is a broadcast view", example.unlike(found, expected))
+    for view in (_one_number, _repeated):
+
+        def with_views(arrays: Sequence[Any], seeds: Sequence[Array], view: Any = view) -> list[Array]:
+            return example.pull(arrays, [view(c) for c in seeds])
+
+        expected = example.pull(example.arrays, [np.array(view(c)) for c in example.cotangents])
+        found, rounding = (
+            with_views(example.arrays, example.cotangents),
+            functools.partial(example.rounding_with, with_views),
+        )
+        yield when("for a cotangent that is a broadcast view", example.unlike(found, expected, rounding=rounding))
     repeated = [_repeated(a) if is_floating(a) else a for a in example.arrays]
     plain = [np.array(a) if is_floating(a) else a for a in repeated]
     nudged = [np.asarray(a * (1 + 1e-12)) if is_floating(a) else a for a in plain]
@@ -87,12 +100,19 @@ def layouts_agree(example: Example) -> Iterator[str | None]:
 def _with_layout(
     example: Example, layout: Callable[[Array], Array], arrays: list[Any], expected: list[Array]
 ) -> str | None:
-    given = [layout(a) if is_array(a) else a for a in arrays]
-    seeds = [layout(c) for c in example.cotangents]
-    try:
+    def laid_out(numbers: Sequence[Any], cotangents: Sequence[Array]) -> tuple[list[Any], list[Array], list[Array]]:
+        given, seeds = [layout(a) if is_array(a) else a for a in numbers], [layout(c) for c in cotangents]
         results, leaves = example.record(given)
-        held = [leaves[i] for i in example.checked]
-        found = gradients_of(results, held, seeds)
+        found = gradients_of(results, [leaves[i] for i in example.checked], seeds)
+        return given, seeds, or_zeros([array_of(g) for g in found], example.gradients)
+
+    def rounding() -> list[float]:
+        here = example.rounding if arrays is example.arrays else example.rounding_by(example.pull, arrays)
+        there = example.rounding_by(lambda *moved: laid_out(*moved)[2], arrays)
+        return [a + b for a, b in zip(here, there, strict=True)]
+
+    try:
+        given, seeds, found = laid_out(arrays, example.cotangents)
     except Exception as error:
         return f"it raised {type(error).__name__}: {error}"
     for one, now, before in zip(example.subject.inputs, given, arrays, strict=True):
@@ -100,7 +120,7 @@ def _with_layout(
             return f"input {one.name!r} was changed"
     if not all(np.array_equal(now, before) for now, before in zip(seeds, example.cotangents, strict=True)):
         return "a cotangent was changed"
-    return example.unlike(or_zeros([array_of(g) for g in found], example.gradients), expected)
+    return example.unlike(found, expected, rounding=rounding)
 
 
 def _with_gaps(a: Array) -> Array:
@@ -123,6 +143,11 @@ def _read_only(a: Array) -> Array:
     copy = a.copy()
     copy.flags.writeable = False
     return copy
+
+
+def _one_number(a: Array) -> Array:
+    """A view that has the first number for all numbers."""
+    return np.broadcast_to(a.reshape(-1)[:1].sum(), a.shape)
 
 
 def _repeated(a: Array) -> Array:
@@ -271,4 +296,4 @@ def same_tensor_twice(example: Example) -> Iterator[str | None]:
 
 def _of_two(example: Example, arrays: list[Any]) -> list[float]:
     """The rounding of the sum of two gradients, whichever they are."""
-    return [2 * max(example.rounding_at(arrays))] * len(example.checked)
+    return [2 * max(example.rounding_by(example.pull, arrays))] * len(example.checked)
