@@ -17,7 +17,7 @@ from ...engine.recording import make_tensor
 from ..differences.numeric import scale_of
 from ..subject import Subject, is_array, is_floating, or_zeros
 from ..whereabouts import index_text
-from .rounding import Way, rounding_of
+from .rounding import Way, last_digits, rounding_of
 
 EXACT = 1e-9  # how far off results may be that ought to be equal, relative to the largest of them
 GENEROUS = 64  # by how many standard deviations of their rounding they may differ
@@ -159,6 +159,11 @@ class Example:
         """For each checked input the standard deviation of the rounding errors of its gradient."""
         return self.rounding_by(self.pull)
 
+    @functools.cached_property
+    def last_digits(self) -> list[float]:
+        """For each checked input the last digit of the numbers that its gradient may be made of."""
+        return last_digits(self.pull, self.arrays, self.cotangents)
+
     def rounding_by(self, way: Way, arrays: Sequence[Any] | None = None) -> list[float]:
         """The same, of gradients computed in another way, or at other numbers."""
         none = [0.0] * len(self.checked)
@@ -216,8 +221,8 @@ class Example:
             return f" has shape {found.shape} where {expected.shape} is right"
         self.compared += found.size
         with np.errstate(all="ignore"):
-            gap = np.where(found == expected, 0.0, np.abs(found - expected))
-        gap = np.where(np.isnan(gap), np.inf, gap)
+            gap = np.abs(found - expected)
+        gap = np.where(np.isnan(gap), np.inf, gap)  # neither is right if both are infinite
         largest = max(_largest(expected), added)
         allowed = max(EXACT * max(largest, size), self.rtol * max(largest, _largest(self.gradients[k])))
         if not (gap > allowed).any():

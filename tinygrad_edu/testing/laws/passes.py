@@ -76,8 +76,9 @@ def adjoint_identity(example: Example) -> str | None:
         }
         wrong, exact = judge(ours, slope, **limits)
         if wrong and exact:
-            slope = _confirmed(change, slope)
-            limits["noise"] += GENEROUS * sum([r * w for r, w in zip(example.rounding, ways, strict=True)])
+            slope, constant = _confirmed(change, slope)
+            for errors in (example.rounding, *[example.last_digits] * constant):
+                limits["noise"] += GENEROUS * sum([e * w for e, w in zip(errors, ways, strict=True)])
             wrong, exact = judge(ours, slope, **limits)
         if not exact:
             continue
@@ -90,14 +91,15 @@ def adjoint_identity(example: Example) -> str | None:
     return None
 
 
-def _confirmed(change: Change, slope: Slope) -> Slope:
-    """A slope by means that see the rounding inside of a function; its error is infinite if steps disagree on it."""
-    fits = sorted(
-        [fit_along(change, step) for step in _STEPS], key=lambda found: np.nan_to_num(found.error, nan=np.inf)
-    )
-    best = fits[0]
-    apart = any(abs(best.slope - other.slope) > 8 * (best.error + other.error) for other in fits[1:])
-    return slope._replace(value=best.slope, error=np.asarray(np.inf) if apart else best.error)
+def _confirmed(change: Change, slope: Slope) -> tuple[Slope, bool]:
+    """A slope by means that see the rounding inside of a function; its error is infinite if steps disagree on it.
+
+    And whether the function did not change at all, be it that it changes by less than the last digit of some number.
+    """
+    fits = [fit_along(change, step) for step in _STEPS]
+    best = min(fits, key=lambda found: float(np.nan_to_num(found.error, nan=np.inf)))
+    apart = any(abs(best.slope - other.slope) > 8 * (best.error + other.error) for other in fits)
+    return slope._replace(value=best.slope, error=np.asarray(np.inf) if apart else best.error), not best.noise
 
 
 @law
@@ -168,7 +170,7 @@ def forwards_do_not_interfere(example: Example) -> str | None:
         raise NotApplicable("it cannot be called with other arguments")
     for arrays in elsewhere:
         text = _with_one_between(example, subject, arrays)
-        if text and subject.module is not None and _with_one_between(example, _twin(subject), arrays) is None:
+        if text and subject.module is not None and _kept_by_module(example, arrays):
             raise NotApplicable(
                 "the module itself keeps what its backward pass needs, of its last call only: run the backward pass "
                 "before the next call, and do not use it twice in one graph"
@@ -199,9 +201,17 @@ def _with_one_between(example: Example, other: Subject, arrays: list[Any]) -> st
     return example.unlike(found, example.gradients)
 
 
-def _twin(subject: Subject) -> Subject:
-    """The same module once more, which shares with it what belongs to the class or is global."""
-    return of_module(copy.deepcopy(subject.module), [given.value for given in subject.inputs[subject.own :]])
+def _kept_by_module(example: Example, arrays: list[Any]) -> bool:
+    """Whether it is the module that keeps the last call: a copy of it shares what belongs to a class or is global, and
+    nothing else.
+    """
+    subject = example.subject
+    subject.values(example.arrays)  # what it keeps has no graph now, and can be copied
+    try:
+        twin = of_module(copy.deepcopy(subject.module), [given.value for given in subject.inputs[subject.own :]])
+    except Exception:  # it keeps what cannot be copied
+        return True
+    return _with_one_between(example, twin, arrays) is None
 
 
 @law
