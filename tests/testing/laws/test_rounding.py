@@ -75,6 +75,7 @@ CANCEL: dict[str, tuple[Callable[..., Any], Draw, dict[str, Any]]] = {
         lambda r: 30 * r.normal(size=(2, 5)),
         {},
     ),
+    "a probability of nearly 1": (lambda x: tg.softmax(x, 1), lambda r: 2e3 * r.normal(size=(2, 4)), {}),
     "1 - a probability": (
         lambda x, w: 1 - tg.sigmoid(x @ w),
         lambda r: (25 + r.random((5, 3)), np.ones((3, 2)) / 3),
@@ -83,6 +84,18 @@ CANCEL: dict[str, tuple[Callable[..., Any], Draw, dict[str, Any]]] = {
     "what is left of two and a little": (
         lambda x: tg.relu(x - 1) - tg.relu(x - 1.0) + 1e-14 * x,
         _normal(4, 3),
+        {},
+    ),
+    "coupled samples beside large numbers": (lambda x: 1e10 + (x - x.mean(0)), _normal(4, 3), {}),
+    "coupled samples that are not seen": (
+        lambda x: (lambda y: y - y.mean(0))(tg.logsumexp(tg.exp(-(x**2)), 1)),
+        lambda r: 30 * r.normal(size=(3, 4)),
+        {},
+    ),
+    "places beside large numbers": (lambda x: 1e10 + x * tg.tensor(np.arange(1.0, 5.0))[:, None], _normal(4, 3), {}),
+    "a saturated normalisation": (
+        lambda x, w: F.layer_norm(tg.log_softmax(x, 1) / (1 + tg.log_softmax(x, 1) ** 2), (4,), w, w).sum(1),
+        lambda r: (1e4 * r.normal(size=(3, 4)), r.normal(size=4)),
         {},
     ),
     "a normalisation of equal numbers": (lambda x: F.layer_norm(x, (6,)), _rows, {}),
@@ -146,10 +159,8 @@ class TestRoundingOf:
 
     def test_what_jumps_or_bends_is_no_rounding(self) -> None:
         x, seeds = np.array([-1.0, 0.0, 0.5, 2.0]), [np.asarray(1.3)]
-        right = rounding_of(gradient(), [x], seeds)
         for wrong in (np.abs, lambda g: np.clip(g, -1, 1), lambda g: np.round(g, 3), lambda g: g + 1e-3, np.sign):
-            for one, other in zip(rounding_of(gradient(wrong), [x], seeds), right, strict=True):
-                assert one < 3 * other
+            assert max(rounding_of(gradient(wrong), [x], seeds)) < 1e-13
 
     def test_at_a_kink_there_is_no_noise(self) -> None:
         x = np.array([0.0, 1.0, 1.0])

@@ -14,6 +14,9 @@ from ...tensors.creation import tensor
 from ..recorded import same_values
 from .example import Example, NotApplicable, law
 
+_COUPLED = "the outputs of a batch are neither those of its samples nor their sum: samples are coupled, or averaged"
+_OTHERS = "the outputs are not those of the samples in another order"
+_FEW_DIGITS = 1e-12  # relative to a number, a change of which three digits or so are seen
 _DENSE = 10**6  # the most numbers to write out of per-sample gradients
 
 
@@ -136,11 +139,16 @@ def _in_order(example: Example, order: Array) -> str | None:
     if all(np.array_equal(example.arrays[i], example.arrays[i][order]) for i in example.batched):
         raise NotApplicable("the samples are alike: in another order they are the same batch")
     rows: list[bool] = []
+    wholes, reorderings = [], []
     for arrays in (example.arrays, example.another_point()):
         whole, moved = example.subject.values(arrays), _values(example, _taken(example, order, arrays))
         rows = [y.ndim > 0 and y.shape[0] == len(order) and same_values([z], [y[order]]) for y, z in zip(whole, moved)]
         if not all(row or same_values([z], [y]) for row, y, z in zip(rows, whole, moved, strict=True)):
-            raise NotApplicable("the outputs are not those of the samples in another order")
+            raise NotApplicable(_OTHERS)
+        wholes.append([y[order] if row else y for row, y in zip(rows, whole, strict=True)])
+        reorderings.append(moved)
+    if not _move_alike(wholes, reorderings):
+        raise NotApplicable(_OTHERS)
 
     def reordered(arrays: Sequence[Any], seeds: Sequence[Array]) -> list[Array]:
         return example.pull(_taken(example, order, arrays), _seeds(rows, order, seeds))
@@ -184,19 +192,40 @@ def _kinds(example: Example, groups: Sequence[Array]) -> list[bool]:
         NotApplicable: if some output is neither: then the samples are coupled, or averaged.
     """
     kinds: list[bool] = []
+    wholes, joined = [], []
     for arrays in (example.arrays, example.another_point()):
         whole = example.subject.values(arrays)
         parts = [_values(example, _taken(example, g, arrays)) for g in groups]
-        kinds = []
+        kinds, together = [], []
         for k, out in enumerate(whole):
             pieces = [p[k] for p in parts if len(p) == len(whole)]
             kinds.append(_is_rows(out, pieces, groups))
             if not kinds[-1] and not _is_sum(out, pieces, groups):
-                raise NotApplicable(
-                    "the outputs of a batch are neither those of its samples nor their sum: samples are coupled, "
-                    "or averaged"
-                )
+                raise NotApplicable(_COUPLED)
+            together.append(np.concatenate(pieces) if kinds[-1] else np.sum(pieces, axis=0))
+        order = np.concatenate(groups)
+        wholes.append([out[order] if row else out for out, row in zip(whole, kinds, strict=True)])
+        joined.append(together)
+    if not _move_alike(wholes, joined):
+        raise NotApplicable(_COUPLED)
     return kinds
+
+
+def _move_alike(one: Sequence[list[Array]], other: Sequence[list[Array]]) -> bool:
+    """Whether outputs at two points differ from each other as those that were found in another way do.
+
+    Numbers may be alike because they are large, and what depends on other samples is small beside them.
+
+    Raises:
+        NotApplicable: if they do not differ enough to say so.
+    """
+    moves, others = ([b - a for a, b in zip(*pair, strict=True)] for pair in (one, other))
+    sizes = [float(np.abs(m).max(initial=0.0)) for m in moves]
+    seen = [size > _FEW_DIGITS * np.abs(out).max(initial=0.0) for size, out in zip(sizes, one[0], strict=True)]
+    if not any(seen):
+        raise NotApplicable("the outputs hardly change near by: on what they depend cannot be seen")
+    pairs = [(m, n, size) for m, n, size, clear in zip(moves, others, sizes, seen, strict=True) if clear]
+    return all((np.abs(m - n) <= 1e-3 * size).all() for m, n, size in pairs)
 
 
 def _is_rows(whole: Array, pieces: Sequence[Array], groups: Sequence[Array]) -> bool:

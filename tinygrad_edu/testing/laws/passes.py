@@ -76,8 +76,8 @@ def adjoint_identity(example: Example) -> str | None:
         }
         wrong, exact = judge(ours, slope, **limits)
         if wrong and exact:
-            slope, constant = _confirmed(change, slope)
-            for errors in (example.rounding, *[example.last_digits] * constant):
+            slope = _confirmed(change, slope)
+            for errors in (example.rounding, *[example.last_digits] * _hides_changes(point, directions)):
                 limits["noise"] += GENEROUS * sum([e * w for e, w in zip(errors, ways, strict=True)])
             wrong, exact = judge(ours, slope, **limits)
         if not exact:
@@ -91,15 +91,20 @@ def adjoint_identity(example: Example) -> str | None:
     return None
 
 
-def _confirmed(change: Change, slope: Slope) -> tuple[Slope, bool]:
-    """A slope by means that see the rounding inside of a function; its error is infinite if steps disagree on it.
-
-    And whether the function did not change at all, be it that it changes by less than the last digit of some number.
-    """
+def _confirmed(change: Change, slope: Slope) -> Slope:
+    """A slope by means that see the rounding inside of a function; its error is infinite if steps disagree on it."""
     fits = [fit_along(change, step) for step in _STEPS]
     best = min(fits, key=lambda found: float(np.nan_to_num(found.error, nan=np.inf)))
     apart = any(abs(best.slope - other.slope) > 8 * (best.error + other.error) for other in fits)
-    return slope._replace(value=best.slope, error=np.asarray(np.inf) if apart else best.error), not best.noise
+    return slope._replace(value=best.slope, error=np.asarray(np.inf) if apart else best.error)
+
+
+def _hides_changes(point: Point, directions: list[Array]) -> bool:
+    """Whether some number of the outputs stays as it is: it may change by less than the last digit of what it is made
+    of, and no noise tells.
+    """
+    moved = point.line(directions)(_STEPS[0])
+    return any(bool((new == old).any()) for new, old in zip(moved, point.centre, strict=True))
 
 
 @law

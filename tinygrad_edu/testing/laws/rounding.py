@@ -19,6 +19,7 @@ from ..subject import is_floating
 _WAY = 1e-11  # how far to move numbers, relative to their size: all last digits change, and no digit of float32
 _LONG = 0.3  # the same, for cotangents
 _NEARER = (1.0, 1 / 2, 1 / 8, 1 / 64)  # where to look for what numbers an argument's gradient is made of
+_INNER = 16  # by how much numbers inside of a function may be larger than those
 _EPS = 2.0**-52
 _AHEAD = 2  # places from 1 to 3, and not from -1 to 1: where the arguments are at a kink it is left and not crossed
 _AGAIN = 2  # how often to compute the same again
@@ -37,7 +38,7 @@ def rounding_of(compute: Way, arrays: Sequence[Any], cotangents: Sequence[Array]
     does.
 
     Where p is nearly 1, g - p * g is rounded alike all along a short line. On a long one it is not, but there a rule
-    that is wrong may bend or jump: what is seen there counts up to the last digit of the numbers at hand.
+    that is wrong may bend or jump: what is seen there counts up to some last digits of the numbers at hand.
 
     Args:
         compute: gives the results.
@@ -75,7 +76,8 @@ def rounding_of(compute: Way, arrays: Sequence[Any], cotangents: Sequence[Array]
         except Exception:  # it need not take other numbers, or may return other shapes for them
             continue
         if way == _LONG and any(noises):
-            noises = [min(pair) for pair in zip(noises, last_digits(compute, arrays, cotangents), strict=True)]
+            digits = last_digits(compute, arrays, cotangents)
+            noises = [min(noise, _INNER * digit) for noise, digit in zip(noises, digits, strict=True)]
         found.append(noises)
     return [max(noises) for noises in zip(*found, strict=True)]
 
