@@ -92,6 +92,11 @@ CANCEL: dict[str, tuple[Callable[..., Any], Draw, dict[str, Any]]] = {
         lambda r: 30 * r.normal(size=(3, 4)),
         {},
     ),
+    "coupled samples beside a factor": (
+        lambda x, w: tg.logsumexp((x - x.mean(0)) ** 4, 1, keepdim=True) * w,
+        lambda r: (1e-3 * r.normal(size=(3, 4)), r.normal(size=4)),
+        {},
+    ),
     "places beside large numbers": (lambda x: 1e10 + x * tg.tensor(np.arange(1.0, 5.0))[:, None], _normal(4, 3), {}),
     "a saturated normalisation": (
         lambda x, w: F.layer_norm(tg.log_softmax(x, 1) / (1 + tg.log_softmax(x, 1) ** 2), (4,), w, w).sum(1),

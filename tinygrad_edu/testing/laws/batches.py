@@ -140,7 +140,7 @@ def _in_order(example: Example, order: Array) -> str | None:
         raise NotApplicable("the samples are alike: in another order they are the same batch")
     rows: list[bool] = []
     wholes, reorderings = [], []
-    for arrays in (example.arrays, example.another_point()):
+    for arrays in example.points():
         whole, moved = example.subject.values(arrays), _values(example, _taken(example, order, arrays))
         rows = [y.ndim > 0 and y.shape[0] == len(order) and same_values([z], [y[order]]) for y, z in zip(whole, moved)]
         if not all(row or same_values([z], [y]) for row, y, z in zip(rows, whole, moved, strict=True)):
@@ -193,7 +193,7 @@ def _kinds(example: Example, groups: Sequence[Array]) -> list[bool]:
     """
     kinds: list[bool] = []
     wholes, joined = [], []
-    for arrays in (example.arrays, example.another_point()):
+    for arrays in example.points():
         whole = example.subject.values(arrays)
         parts = [_values(example, _taken(example, g, arrays)) for g in groups]
         kinds, together = [], []
@@ -212,14 +212,14 @@ def _kinds(example: Example, groups: Sequence[Array]) -> list[bool]:
 
 
 def _move_alike(one: Sequence[list[Array]], other: Sequence[list[Array]]) -> bool:
-    """Whether outputs at two points differ from each other as those that were found in another way do.
+    """Whether outputs at the first two points differ from each other as those that were found in another way do.
 
     Numbers may be alike because they are large, and what depends on other samples is small beside them.
 
     Raises:
         NotApplicable: if they do not differ enough to say so.
     """
-    moves, others = ([b - a for a, b in zip(*pair, strict=True)] for pair in (one, other))
+    moves, others = ([b - a for a, b in zip(*pair[:2], strict=True)] for pair in (one, other))
     sizes = [float(np.abs(m).max(initial=0.0)) for m in moves]
     seen = [size > _FEW_DIGITS * np.abs(out).max(initial=0.0) for size, out in zip(sizes, one[0], strict=True)]
     if not any(seen):

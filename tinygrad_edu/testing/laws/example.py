@@ -140,10 +140,19 @@ class Example:
         """What backward passes have left in the `.grad` of the checked inputs."""
         return or_zeros([array_of(leaves[i].grad) for i in self.checked], [leaves[i].array for i in self.checked])
 
-    def another_point(self) -> list[Any]:
-        """The arguments, a little elsewhere."""
-        move = self.rng.normal
-        return [np.asarray(a + 1e-3 * scale_of(a) * move(size=a.shape)) if is_floating(a) else a for a in self.arrays]
+    def another_point(self, places: Sequence[int] | None = None) -> list[Any]:
+        """The arguments, a little elsewhere: all that are real numbers, or some of them."""
+        moved = list(self.arrays)
+        for i in range(len(moved)) if places is None else places:
+            if is_floating(moved[i]):
+                move = self.rng.normal(size=moved[i].shape)
+                moved[i] = np.asarray(moved[i] + 1e-3 * scale_of(moved[i]) * move)
+        return moved
+
+    def points(self) -> list[list[Any]]:
+        """The arguments; those with samples a little elsewhere (all, if these are not real numbers); all of them."""
+        samples = [i for i in self.batched if is_floating(self.arrays[i])]
+        return [self.arrays, self.another_point(samples or None), self.another_point()]
 
     def other_cotangents(self) -> list[Array]:
         """Random numbers of the shapes of the outputs, of both signs wherever there are two or more."""
