@@ -15,9 +15,9 @@ from ...dtypes import Array
 from ...engine.graph import Leaf, array_of
 from ...engine.recording import make_tensor
 from ..differences.numeric import scale_of
+from ..differences.rounding import Way, last_digits, rounding_of
 from ..subject import Subject, is_array, is_floating, or_zeros
 from ..whereabouts import index_text
-from .rounding import Way, last_digits, rounding_of
 
 EXACT = 1e-9  # how far off results may be that ought to be equal, relative to the largest of them
 GENEROUS = 64  # by how many standard deviations of their rounding they may differ

@@ -13,11 +13,11 @@ from ...dtypes import Array
 from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Leaf, array_of
 from ...engine.recording import make_tensor
+from ..differences.rounding import rounding_of
 from ..dtype_drift import gradient_drift
 from ..recorded import same_values
 from ..subject import Subject, broadcasts_to, gradients_of, is_array, is_floating, or_zeros
 from .example import GENEROUS, Example, NotApplicable, law, when
-from .rounding import rounding_of
 
 _MOST = 8  # inputs, or pairs of them, to try one by one
 

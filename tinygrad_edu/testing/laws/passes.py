@@ -12,16 +12,16 @@ import numpy as np
 from ...dtypes import Array
 from ...engine.graph import array_of
 from ...tensors.creation import tensor
-from ..differences.numeric import Slope, scale_of
-from ..differences.point import Change, Point, judge
+from ..differences.numeric import STEP, Slope, scale_of
+from ..differences.point import Bounds, Change, Point, judge
 from ..differences.regression import fit_along
 from ..modules import of_module
 from ..recorded import same_values
 from ..subject import Subject, gradients_of, is_array, or_zeros, tracked
 from .example import GENEROUS, Example, NotApplicable, law
 
-_FACTORS = {"-4u": -4.0, "2**20 u": 2.0**20, "2**-20 u": 2.0**-20}  # powers of 2: rounding is as many times as large
 _STEPS = (1e-3, 1.6e-2, 0.1)  # longer ones see less of the rounding, and more of what is not smooth
+_FACTORS = {"-4u": -4.0, "2**20 u": 2.0**20, "2**-20 u": 2.0**-20}  # powers of 2: rounding is as many times as large
 
 
 @law
@@ -69,17 +69,15 @@ def adjoint_identity(example: Example) -> str | None:
         inexact = sum(
             [example.rtol * float(np.abs(g).max(initial=0.0)) * w for g, w in zip(gradients, ways, strict=True)]
         )
-        limits = {
-            "tolerance": max(1e-9 * size, inexact),
-            "noise": 1e-14 * change.magnitude(),
-            "precision": 1e-5 * max(size, abs(float(slope.value))) + 1e-9 * change.magnitude(),
-        }
-        wrong, exact = judge(ours, slope, **limits)
+        precision = 1e-5 * max(size, abs(float(slope.value))) + 1e-9 * change.magnitude()
+        bounds = Bounds(max(1e-9 * size, inexact), 1e-14 * change.magnitude(), precision)
+        wrong, exact = judge(ours, slope, bounds)
         if wrong and exact:
-            slope = _confirmed(change, slope)
+            noise = bounds.noise
             for errors in (example.rounding, *[example.last_digits] * _hides_changes(point, directions)):
-                limits["noise"] += GENEROUS * sum([e * w for e, w in zip(errors, ways, strict=True)])
-            wrong, exact = judge(ours, slope, **limits)
+                noise += GENEROUS * sum([e * w for e, w in zip(errors, ways, strict=True)])
+            slope = _confirmed(change, slope)
+            wrong, exact = judge(ours, slope, bounds._replace(noise=noise))
         if not exact:
             continue
         usable += 1
@@ -92,7 +90,7 @@ def adjoint_identity(example: Example) -> str | None:
 
 
 def _confirmed(change: Change, slope: Slope) -> Slope:
-    """A slope by means that see the rounding inside of a function; its error is infinite if steps disagree on it."""
+    """A slope from much longer steps, too; its error is infinite if these disagree on it."""
     fits = [fit_along(change, step) for step in _STEPS]
     best = min(fits, key=lambda found: float(np.nan_to_num(found.error, nan=np.inf)))
     apart = any(abs(best.slope - other.slope) > 8 * (best.error + other.error) for other in fits)
@@ -103,7 +101,7 @@ def _hides_changes(point: Point, directions: list[Array]) -> bool:
     """Whether some number of the outputs stays as it is: it may change by less than the last digit of what it is made
     of, and no noise tells.
     """
-    moved = point.line(directions)(_STEPS[0])
+    moved = point.line(directions)(STEP)
     return any(bool((new == old).any()) for new, old in zip(moved, point.centre, strict=True))
 
 

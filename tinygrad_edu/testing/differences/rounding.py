@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ...dtypes import Array
-from ..differences.numeric import scale_of
-from ..differences.regression import PLACES, fit
 from ..subject import is_floating
+from .numeric import scale_of
+from .regression import PLACES, fit
 
 _WAY = 1e-11  # how far to move numbers, relative to their size: all last digits change, and no digit of float32
 _LONG = 0.3  # the same, for cotangents
