@@ -336,6 +336,21 @@ class TestPlanted:
         backward = lambda g, ctx, x: 2 * g + 1e-3 * tg.randn(*g.shape, dtype=tg.float64)
         assert "the gradient of" in violated(with_backward(backward, lambda x: 2 * x), X)["deterministic"]
 
+    def test_forwards_do_not_interfere(self) -> None:
+        kept: dict[str, Any] = {}
+
+        def forward(x: Any) -> Any:
+            kept["x"] = x
+            return x * x
+
+        for f in (forward, lambda x: forward(x).sum()):
+            found = violated(with_backward(lambda g, ctx, x: 2 * g * kept["x"], f), X)
+            assert list(found) == ["forwards_do_not_interfere"]
+            text = found["forwards_do_not_interfere"]
+            assert text.startswith(
+                "with a call at other arguments before the backward pass, the gradient of 'args[0]' is"
+            )
+
     def test_unused_input(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def zeros(outputs: Any, inputs: Any, *args: Any, **options: Any) -> Any:
             found = autograd.grad(outputs, inputs, *args, **options)
@@ -381,6 +396,10 @@ class TestNotApplicable:
             in check_laws(lambda x: x * tg.tensor(np.arange(5.0))[:, None], X).skipped["permutation_equivariance"]
         )
 
+    def test_a_gradient_that_is_not_finite_where_two_inputs_are_one(self) -> None:
+        report = check_laws(lambda x, y: tg.sqrt(((x - y) ** 2).sum(1)), (X, X + 1), batched=(0, 1))
+        assert "no two inputs of one shape" in report.skipped["same_tensor_twice"]
+
     def test_without_batches(self) -> None:
         skipped = check_laws(tg.tanh, X, batched=()).skipped
         for name in ("batch_is_sum_of_samples", "partition_additivity", "permutation_equivariance"):
@@ -414,6 +433,8 @@ class TestNotApplicable:
             (tg.log, -X * X, "not finite"),
             (lambda x: x * 0, X, "zero everywhere"),
             (lambda x: x.detach(), X, "zero everywhere"),
+            (lambda x: tg.sqrt(x * x), X * 0, r"the gradient of 'x' is nan at \[0, 0\], but the outputs are finite"),
+            (tg.sqrt, np.asarray(0.0), r"the gradient of '.*' is -?inf, but the outputs are finite"),
         ],
     )
     def test_vacuous(self, f: Any, inputs: Any, text: str) -> None:
@@ -488,7 +509,7 @@ class TestOptions:
 
 
 def test_every_law_says_what_it_is() -> None:
-    assert len(LAWS) == 16
+    assert len(LAWS) == 17
     for name, one in LAWS.items():
         assert one.name == name
         assert one.doc.endswith(".")

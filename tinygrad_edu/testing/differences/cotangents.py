@@ -19,7 +19,7 @@ def cotangents_for(outputs: Sequence[Array], given: Any, rng: np.random.Generato
     """
     if given is None:
         drawn = [np.asarray(rng.uniform(0.5, 1.5, o.shape) * rng.choice([-1.0, 1.0], o.shape)) for o in outputs]
-        return _of_both_signs(drawn)
+        return of_both_signs(drawn)
     parts = list(given) if isinstance(given, tuple | list) else [given]
     arrays = [np.asarray(array_of(p), dtype=np.float64) for p in parts]
     if [a.shape for a in arrays] != [out.shape for out in outputs]:
@@ -29,7 +29,7 @@ def cotangents_for(outputs: Sequence[Array], given: Any, rng: np.random.Generato
     return arrays
 
 
-def _of_both_signs(drawn: list[Array]) -> list[Array]:
+def of_both_signs(drawn: list[Array]) -> list[Array]:
     """The same numbers, but if there are two or more, one at least is above 0 and one below."""
     signs = np.concatenate([np.sign(c).reshape(-1) for c in drawn] or [np.zeros(0)])
     if signs.size > 1 and abs(signs.sum()) == signs.size:

@@ -267,7 +267,10 @@ def decide(
     take = accused | (unknown & (again.error < slope.error))
     slope = Slope(*[np.where(take, b, a) for a, b in zip(slope, again, strict=True)])
     slope = slope._replace(noise=np.where(accused | unknown, again.noise, slope.noise))
-    return slope, judge(ours, slope, within(slope))
+    last = judge(ours, slope, within(slope))
+    # It takes two to accuse; where nothing was known, a second opinion alone may at most agree.
+    refuted = last.wrong & ~first.wrong
+    return slope, Judgement(last.wrong & first.wrong, last.usable & ~refuted)
 
 
 def between_sides(ours: float, slope: Slope, slack: float) -> bool:

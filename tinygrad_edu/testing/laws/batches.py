@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from ...tensors.creation import tensor
 from ..recorded import same_values
 from .example import Example, NotApplicable, law
 
+_COUPLED = "the outputs of a batch are neither those of its samples nor their sum: samples are coupled, or averaged"
+_OTHERS = "the outputs are not those of the samples in another order"
+_FEW_DIGITS = 1e-12  # relative to a number, a change of which three digits or so are seen
 _DENSE = 10**6  # the most numbers to write out of per-sample gradients
 
 
@@ -24,27 +28,60 @@ def batch_is_sum_of_samples(example: Example) -> Iterator[str | None]:
     count = _count(example)
     groups = [np.array([m]) for m in range(count)]
     rows = _kinds(example, groups)
-    alone = [example.pull(_taken(example, g), _seeds(example, rows, g)) for g in groups]
-    yield _sums(example, groups, alone)
-    results, leaves = example.record(example.arrays)
-    terms = [(out * tensor(c)).reshape(count, -1).sum(1) for out, c in zip(results, example.cotangents) if all(rows)]
-    losses = sum(terms[1:], terms[0]) if terms else None
-    if losses is None or losses.source is None:
+
+    def alone(arrays: Sequence[Any], seeds: Sequence[Array]) -> list[list[Array]]:
+        return [example.pull(_taken(example, g, arrays), _seeds(rows, g, seeds)) for g in groups]
+
+    parts = alone(example.arrays, example.cotangents)
+    rounding = functools.cache(lambda: example.rounding_with(lambda *at: _together(example, groups, alone(*at))))
+    sizes = [np.sum(np.abs(p), axis=0) for p in zip(*parts, strict=True)]
+    scales = [0.0 if i in example.batched else size for i, size in zip(example.checked, sizes, strict=True)]
+    # It is the batch that is accused: what it has stands first.
+    yield example.unlike(example.gradients, _together(example, groups, parts), scales, rounding=rounding)
+    if not all(rows):
         return
+    stacks = _per_sample(example, example.arrays, example.cotangents)
+    each = functools.cache(
+        lambda: np.add(rounding(), example.rounding_with(lambda *at: _per_sample(example, *at))).tolist()
+    )
+    for k, stack in enumerate(stacks):
+        for m in range(len(stack)):
+            text = example.differ(k, stack[m], parts[m][k], float(np.abs(stack).max(initial=0.0)), rounding=each)
+            yield text and f"the gradient of {example.names()[k]!r} for sample {m}, by per_sample=True,{text}"
+
+
+def _per_sample(example: Example, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array]:
+    """For each checked input that all samples share the gradient of each sample; no rows where there are none."""
+    none = [np.zeros((0, *example.arrays[i].shape)) for i in example.checked]
+    results, leaves = example.record(arrays)
+    count = _count(example)
+    terms = [(out * tensor(c)).reshape(count, -1).sum(1) for out, c in zip(results, cotangents, strict=True)]
+    losses = sum(terms[1:], terms[0])
+    if losses.source is None:
+        return none
     try:
         with example.subject.resumed():
             losses.backward(per_sample=True)
     except SampleCouplingError:  # it goes by the graph, and the graph may be more coupled than the numbers are
-        return
+        return none
     for k, place in enumerate(example.checked):
         leaf = leaves[place]
-        if place in example.batched or leaf.grad is None or count * leaf.array.size > _DENSE:
-            continue
-        with example.subject.resumed():
-            stack = np.asarray(leaf.sample_grads.materialize())
-        for m in range(count):
-            text = example.differ(stack[m], alone[m][k], float(np.abs(stack).max(initial=0.0)))
-            yield text and f"the gradient of {example.names()[k]!r} for sample {m}, by per_sample=True,{text}"
+        if place not in example.batched and leaf.grad is not None and count * leaf.array.size <= _DENSE:
+            with example.subject.resumed():
+                none[k] = np.asarray(leaf.sample_grads.materialize())
+    return none
+
+
+def _together(example: Example, groups: Sequence[Array], parts: Sequence[list[Array]]) -> list[Array]:
+    """The gradients of parts of the batch, put together or added up."""
+    whole = []
+    for place, pieces in zip(example.checked, zip(*parts, strict=True), strict=True):
+        if place in example.batched:
+            whole.append(np.zeros(example.arrays[place].shape))
+            whole[-1][np.concatenate(groups)] = np.concatenate(pieces)
+        else:
+            whole.append(np.sum(pieces, axis=0))
+    return whole
 
 
 @law
@@ -55,45 +92,74 @@ def partition_additivity(example: Example) -> str | None:
     cuts = sorted(example.rng.choice(np.arange(1, count), min(2, count - 1), replace=False))
     groups = np.split(order, cuts)
     rows = _kinds(example, groups)
-    leaves = example.record(example.arrays)[1]
+
+    def one_by_one(arrays: Sequence[Any], seeds: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+        return _one_by_one(example, arrays, [(g, _seeds(rows, g, seeds)) for g in groups])
+
+    rounding = lambda: example.rounding_with(lambda *at: one_by_one(*at)[0])
+    found, sizes = one_by_one(example.arrays, example.cotangents)
+    return example.unlike(found, example.gradients, sizes, rounding=rounding)
+
+
+def _one_by_one(
+    example: Example, arrays: Sequence[Any], groups: Sequence[tuple[Array, list[Array]]]
+) -> tuple[list[Array], list[Array]]:
+    """The gradients after a backward pass of each part of the batch, and the size of what was added up for them."""
+    leaves = example.record(arrays)[1]
     own = [np.zeros(example.arrays[i].shape) for i in example.checked]
     sizes = [np.zeros(g.shape) for g in own]
-    for group in groups:
+    for group, seeds in groups:
         before = [g.copy() for g in example.kept(leaves)]
-        arrays = _taken(example, group)
+        taken = _taken(example, group, arrays)
         parts = list(leaves)
         for place in example.batched:
-            if isinstance(arrays[place], np.ndarray):
-                parts[place] = tensor(arrays[place], requires_grad=example.subject.inputs[place].checked)
-        results = example.rerun(parts)
-        example.run(results, _seeds(example, rows, group))
+            if isinstance(taken[place], np.ndarray):
+                parts[place] = tensor(taken[place], requires_grad=example.subject.inputs[place].checked)
+        example.run(example.rerun(parts), seeds)
         for k, place in enumerate(example.checked):
             if place in example.batched:
                 own[k][group] = 0.0 if parts[place].grad is None else parts[place].grad.array
         sizes = [s + np.abs(a - b) for s, a, b in zip(sizes, example.kept(leaves), before, strict=True)]
     kept = example.kept(leaves)
-    found = [own[k] if place in example.batched else kept[k] for k, place in enumerate(example.checked)]
-    return example.unlike(found, example.gradients, sizes)
+    return [own[k] if place in example.batched else kept[k] for k, place in enumerate(example.checked)], sizes
 
 
 @law
-def permutation_equivariance(example: Example) -> str | None:
+def permutation_equivariance(example: Example) -> Iterator[str | None]:
     """If the samples come in another order, their gradients do, too, and those of shared inputs stay."""
     count = _count(example)
-    order = np.roll(example.rng.permutation(count), 1) if count > 2 else np.array([1, 0])
+    cycle = example.rng.permutation(count)
+    swapped, moved = np.arange(count), np.empty(count, np.intp)
+    swapped[cycle[:2]] = cycle[1::-1]
+    moved[cycle] = np.roll(cycle, 1)
+    for order in (moved, swapped):  # all of them move, which a function that moves samples itself may not notice
+        yield _in_order(example, order)
+
+
+def _in_order(example: Example, order: Array) -> str | None:
+    """What is wrong with the gradients if the samples come in another order."""
     if all(np.array_equal(example.arrays[i], example.arrays[i][order]) for i in example.batched):
         raise NotApplicable("the samples are alike: in another order they are the same batch")
     rows: list[bool] = []
-    for arrays in (example.arrays, example.another_point()):
+    wholes, reorderings = [], []
+    for arrays in example.points():
         whole, moved = example.subject.values(arrays), _values(example, _taken(example, order, arrays))
-        rows = [y.ndim > 0 and y.shape[0] == count and same_values([z], [y[order]]) for y, z in zip(whole, moved)]
+        rows = [y.ndim > 0 and y.shape[0] == len(order) and same_values([z], [y[order]]) for y, z in zip(whole, moved)]
         if not all(row or same_values([z], [y]) for row, y, z in zip(rows, whole, moved, strict=True)):
-            raise NotApplicable("the outputs are not those of the samples in another order")
-    found = example.pull(_taken(example, order), _seeds(example, rows, order))
+            raise NotApplicable(_OTHERS)
+        wholes.append([y[order] if row else y for row, y in zip(rows, whole, strict=True)])
+        reorderings.append(moved)
+    if not _move_alike(wholes, reorderings):
+        raise NotApplicable(_OTHERS)
+
+    def reordered(arrays: Sequence[Any], seeds: Sequence[Array]) -> list[Array]:
+        return example.pull(_taken(example, order, arrays), _seeds(rows, order, seeds))
+
     expected = [
         g[order] if i in example.batched else g for i, g in zip(example.checked, example.gradients, strict=True)
     ]
-    return example.unlike(found, expected)
+    found = reordered(example.arrays, example.cotangents)
+    return example.unlike(found, expected, rounding=lambda: example.rounding_with(reordered))
 
 
 def _count(example: Example) -> int:
@@ -106,9 +172,9 @@ def _count(example: Example) -> int:
     return int(shapes[0][0])
 
 
-def _taken(example: Example, samples: Array, arrays: Sequence[Any] | None = None) -> list[Any]:
+def _taken(example: Example, samples: Array, arrays: Sequence[Any]) -> list[Any]:
     """The arguments with some of the samples only, or all in another order."""
-    taken = list(example.arrays if arrays is None else arrays)
+    taken = list(arrays)
     for place in example.batched:
         taken[place] = taken[place][samples]
     return taken
@@ -128,19 +194,40 @@ def _kinds(example: Example, groups: Sequence[Array]) -> list[bool]:
         NotApplicable: if some output is neither: then the samples are coupled, or averaged.
     """
     kinds: list[bool] = []
-    for arrays in (example.arrays, example.another_point()):
+    wholes, joined = [], []
+    for arrays in example.points():
         whole = example.subject.values(arrays)
         parts = [_values(example, _taken(example, g, arrays)) for g in groups]
-        kinds = []
+        kinds, together = [], []
         for k, out in enumerate(whole):
             pieces = [p[k] for p in parts if len(p) == len(whole)]
             kinds.append(_is_rows(out, pieces, groups))
             if not kinds[-1] and not _is_sum(out, pieces, groups):
-                raise NotApplicable(
-                    "the outputs of a batch are neither those of its samples nor their sum: samples are coupled, "
-                    "or averaged"
-                )
+                raise NotApplicable(_COUPLED)
+            together.append(np.concatenate(pieces) if kinds[-1] else np.sum(pieces, axis=0))
+        order = np.concatenate(groups)
+        wholes.append([out[order] if row else out for out, row in zip(whole, kinds, strict=True)])
+        joined.append(together)
+    if not _move_alike(wholes, joined):
+        raise NotApplicable(_COUPLED)
     return kinds
+
+
+def _move_alike(one: Sequence[list[Array]], other: Sequence[list[Array]]) -> bool:
+    """Whether outputs at the first two points differ from each other as those that were found in another way do.
+
+    Numbers may be alike because they are large, and what depends on other samples is small beside them.
+
+    Raises:
+        NotApplicable: if they do not differ enough to say so.
+    """
+    moves, others = ([b - a for a, b in zip(*pair[:2], strict=True)] for pair in (one, other))
+    sizes = [float(np.abs(m).max(initial=0.0)) for m in moves]
+    seen = [size > _FEW_DIGITS * np.abs(out).max(initial=0.0) for size, out in zip(sizes, one[0], strict=True)]
+    if not any(seen):
+        raise NotApplicable("the outputs hardly change near by: on what they depend cannot be seen")
+    pairs = [(m, n, size) for m, n, size, clear in zip(moves, others, sizes, seen, strict=True) if clear]
+    return all((np.abs(m - n) <= 1e-3 * size).all() for m, n, size in pairs)
 
 
 def _is_rows(whole: Array, pieces: Sequence[Array], groups: Sequence[Array]) -> bool:
@@ -157,21 +244,6 @@ def _is_sum(whole: Array, pieces: Sequence[Array], groups: Sequence[Array]) -> b
     return bool((np.abs(np.sum(pieces, axis=0) - whole) <= 1e-9 * np.max(size, initial=0.0)).all())
 
 
-def _seeds(example: Example, rows: Sequence[bool], samples: Array) -> list[Array]:
+def _seeds(rows: Sequence[bool], samples: Array, cotangents: Sequence[Array]) -> list[Array]:
     """The cotangents that belong to some samples."""
-    return [c[samples] if row else c for c, row in zip(example.cotangents, rows, strict=True)]
-
-
-def _sums(example: Example, groups: Sequence[Array], alone: Sequence[list[Array]]) -> str | None:
-    """Whether the gradients of the batch are those of its parts, put together."""
-    found, scales = [], []
-    for place, pieces in zip(example.checked, zip(*alone, strict=True), strict=True):
-        if place in example.batched:
-            whole = np.zeros(example.arrays[place].shape)
-            whole[np.concatenate(groups)] = np.concatenate(pieces)
-        else:
-            whole = np.sum(pieces, axis=0)
-        found.append(whole)
-        scales.append(np.zeros(()) if place in example.batched else np.sum(np.abs(pieces), axis=0))
-    # It is the batch that is accused: what it has stands first.
-    return example.unlike(example.gradients, found, scales)
+    return [c[samples] if row else c for c, row in zip(cotangents, rows, strict=True)]

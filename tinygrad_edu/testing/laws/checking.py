@@ -13,6 +13,7 @@ from ..differences.cotangents import cotangents_for
 from ..modules import subject_of
 from ..report import ALL_ZERO, GradcheckError, Report
 from ..subject import Subject, is_array, places_of
+from ..whereabouts import index_text
 from . import batches as laws_of_batches
 from . import inputs as laws_of_inputs
 from . import passes as laws_of_passes
@@ -67,6 +68,7 @@ def check_laws(
     batched: Any = (0,),
     composed: Any = None,
     cotangent: Any = None,
+    rtol: float | None = None,
     wrt: Any = None,
     seed: int = 0,
     allow_zero: bool = False,
@@ -86,6 +88,8 @@ def check_laws(
             samples are coupled or a mean is taken, the laws about batches do not apply.
         composed: the same function in other words, as `reference` of `compare`.
         cotangent: as for `gradcheck`.
+        rtol: how far off a gradient may be, relative to the largest of its input, beside rounding; for those that have
+            an error of their own, such as that of a solver. Default, none.
         wrt: as for `gradcheck`.
         seed: where random numbers start.
         allow_zero: do not mind if all gradients are zero, of which most laws hold anyway.
@@ -121,7 +125,10 @@ def check_laws(
     with np.errstate(all="ignore"):
         example = _example(report, subject, batched, composed, inputs, cotangent, seed)
         if example is not None:
-            if allow_zero or any(g.any() for g in example.gradients):
+            example.rtol = rtol or 0.0
+            if not all(np.isfinite(g).all() for g in example.gradients):
+                report.problems += _not_finite(example)
+            elif allow_zero or any(g.any() for g in example.gradients):
                 _judge(report, example, chosen)
             else:
                 report.doubt(ALL_ZERO)
@@ -170,6 +177,17 @@ def _example(
     names = [given.name for given in subject.inputs[subject.own :]]
     places = [subject.own + i for i in places_of(batched, names, "check_laws: batched")]
     return Example(subject, arrays, seeds, values, rng, [i for i in places if is_array(arrays[i])], other)
+
+
+def _not_finite(example: Example) -> list[str]:
+    """What is said of gradients that are not numbers, where all outputs are."""
+    said = []
+    for name, g in zip(example.names(), example.gradients, strict=True):
+        if not np.isfinite(g).all():
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(g))[0])
+            place = f" at {index_text(at)}" if at else ""
+            said.append(f"the gradient of {name!r} is {g[at]}{place}, but the outputs are finite")
+    return said
 
 
 def _judge(report: LawsReport, example: Example, chosen: Sequence[str]) -> None:

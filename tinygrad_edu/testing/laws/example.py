@@ -14,11 +14,14 @@ from ...autograd.running import backward
 from ...dtypes import Array
 from ...engine.graph import Leaf, array_of
 from ...engine.recording import make_tensor
+from ..differences.cotangents import of_both_signs
 from ..differences.numeric import scale_of
+from ..differences.rounding import Way, rounding_of
 from ..subject import Subject, is_array, is_floating, or_zeros
 from ..whereabouts import index_text
 
-_EXACT = 1e-9  # how far off results may be that ought to be equal, relative to the largest of them
+EXACT = 1e-9  # how far off results may be that ought to be equal, relative to the largest of them
+GENEROUS = 64  # by how many standard deviations of their rounding they may differ
 
 
 class NotApplicable(Exception):
@@ -85,6 +88,7 @@ class Example:
         rng: where random choices come from.
         batched: the places of the arguments that have a sample at each index of axis 0.
         composed: the same function in other words, if there is one.
+        rtol: how far off gradients may be that have errors of their own, relative to the largest of their input.
         compared: how many numbers have been compared so far.
     """
 
@@ -95,6 +99,7 @@ class Example:
     rng: np.random.Generator
     batched: Sequence[int] = ()
     composed: tuple[Subject, int] | None = None
+    rtol: float = 0.0
     gradients: list[Array] = field(default_factory=list)
     compared: int = 0
 
@@ -138,14 +143,37 @@ class Example:
         """What backward passes have left in the `.grad` of the checked inputs."""
         return or_zeros([array_of(leaves[i].grad) for i in self.checked], [leaves[i].array for i in self.checked])
 
-    def another_point(self) -> list[Any]:
-        """The arguments, a little elsewhere."""
-        move = self.rng.normal
-        return [np.asarray(a + 1e-3 * scale_of(a) * move(size=a.shape)) if is_floating(a) else a for a in self.arrays]
+    def another_point(self, places: Sequence[int] | None = None) -> list[Any]:
+        """The arguments, a little elsewhere: all that are real numbers, or some of them."""
+        moved = list(self.arrays)
+        for i in range(len(moved)) if places is None else places:
+            if is_floating(moved[i]):
+                move = self.rng.normal(size=moved[i].shape)
+                moved[i] = np.asarray(moved[i] + 1e-3 * scale_of(moved[i]) * move)
+        return moved
+
+    def points(self) -> list[list[Any]]:
+        """The arguments; those with samples a little elsewhere (all, if these are not real numbers); all of them."""
+        samples = [i for i in self.batched if is_floating(self.arrays[i])]
+        return [self.arrays, self.another_point(samples or None), self.another_point()]
 
     def other_cotangents(self) -> list[Array]:
-        """Random numbers of the shapes of the outputs."""
-        return [np.asarray(self.rng.normal(size=c.shape)) for c in self.cotangents]
+        """Random numbers of the shapes of the outputs, of both signs wherever there are two or more."""
+        return of_both_signs([np.asarray(self.rng.normal(size=c.shape)) for c in self.cotangents])
+
+    @functools.cached_property
+    def rounding(self) -> list[float]:
+        """For each checked input the standard deviation of the rounding errors of its gradient."""
+        return self.rounding_by(self.pull)
+
+    def rounding_by(self, way: Way, arrays: Sequence[Any] | None = None) -> list[float]:
+        """The same, of gradients computed in another way, or at other numbers."""
+        none = [0.0] * len(self.checked)
+        return rounding_of(way, self.arrays if arrays is None else arrays, self.cotangents) or none
+
+    def rounding_with(self, way: Way) -> list[float]:
+        """Those of the gradients, and of the gradients in another way, added up."""
+        return [a + b for a, b in zip(self.rounding, self.rounding_by(way), strict=True)]
 
     def unlike(
         self,
@@ -153,6 +181,7 @@ class Example:
         expected: Sequence[Array],
         scales: Sequence[Array | float] | None = None,
         after: str = "",
+        rounding: Callable[[], Sequence[float]] | None = None,
     ) -> str | None:
         """Where the gradients of the checked inputs are not what they should be, if they are not.
 
@@ -161,28 +190,55 @@ class Example:
             expected: what they should be.
             scales: the sizes of what was added up for them, of which rounding errors are a share.
             after: what to add to the text.
+            rounding: gives the standard deviations of their rounding errors; default, of those at these arguments.
         """
         whole = sum([float(np.abs(y * c).sum()) for y, c in zip(self.values, self.cotangents, strict=True)])
         for k, (name, a, b) in enumerate(zip(self.names(), found, expected, strict=True)):
-            size = 1e-4 * whole / max(float(np.abs(self.arrays[self.checked[k]]).max(initial=0.0)), 1e-2)
-            extra = 0.0 if scales is None else float(np.max(np.abs(scales[k]), initial=0.0))
-            text = self.differ(a, b, max(size, extra))
+            size = 1e-4 * whole / max(_largest(self.arrays[self.checked[k]]), 1e-2)
+            text = self.differ(k, a, b, 0.0 if scales is None else _largest(scales[k]), size, rounding)
             if text:
                 return f"the gradient of {name!r}{text}{after}"
         return None
 
-    def differ(self, found: Array, expected: Array, scale: float = 0.0) -> str | None:
-        """Where one array is not what it should be, if it is not: as " is … at … where … is right"."""
+    def differ(
+        self,
+        k: int,
+        found: Array,
+        expected: Array,
+        added: float = 0.0,
+        size: float = 0.0,
+        rounding: Callable[[], Sequence[float]] | None = None,
+    ) -> str | None:
+        """Where one gradient is not what it should be, if it is not: as " is … at … where … is right".
+
+        Args:
+            k: of which of the checked inputs it is.
+            found: the gradient.
+            expected: what it should be.
+            added: the size of what was added up for it.
+            size: that of whatever else it was computed from.
+            rounding: as for `unlike`; it is measured only if they differ.
+        """
         if found.shape != expected.shape:
             return f" has shape {found.shape} where {expected.shape} is right"
         self.compared += found.size
         with np.errstate(all="ignore"):
-            gap = np.where((found == expected) | (np.isnan(found) & np.isnan(expected)), 0.0, np.abs(found - expected))
-        gap = np.where(np.isnan(gap), np.inf, gap)
-        finite = np.abs(expected[np.isfinite(expected)])
-        if not (gap > _EXACT * max(float(finite.max(initial=0.0)), scale)).any():
+            gap = np.abs(found - expected)
+        gap = np.where(np.isnan(gap), np.inf, gap)  # neither is right if both are infinite
+        largest = max(_largest(expected), added)
+        allowed = max(EXACT * max(largest, size), self.rtol * max(largest, _largest(self.gradients[k])))
+        if not (gap > allowed).any():
+            return None
+        allowed += GENEROUS * (self.rounding if rounding is None else rounding())[k]
+        if not (gap > allowed).any():
             return None
         at = tuple(int(i) for i in np.unravel_index(int(np.argmax(gap)), gap.shape))
         ours, right, off = (float(array[at]) for array in (found, expected, gap))
         place = f" at {index_text(at)}" if at else ""
         return f" is {ours:.10g}{place} where {right:.10g} is right, off by {off:.2g}"
+
+
+def _largest(numbers: Array | float) -> float:
+    """The largest of the finite ones, without their signs."""
+    size = np.abs(numbers)
+    return float(np.max(size, where=np.isfinite(size), initial=0.0))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from ...dtypes import Array
 from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Leaf, array_of
 from ...engine.recording import make_tensor
+from ..differences.rounding import rounding_of
 from ..dtype_drift import gradient_drift
 from ..recorded import same_values
-from ..subject import broadcasts_to, gradients_of, is_array, is_floating, or_zeros
-from .example import Example, NotApplicable, law, when
+from ..subject import Subject, broadcasts_to, gradients_of, is_array, is_floating, or_zeros
+from .example import GENEROUS, Example, NotApplicable, law, when
 
 _MOST = 8  # inputs, or pairs of them, to try one by one
 
@@ -39,11 +41,17 @@ def broadcast_is_expand(example: Example) -> Iterator[str | None]:
         if not (same_values(here, example.values) and same_values(there, example.subject.values(elsewhere))):
             continue
         found = True
-        wide = example.pull(expanded(example.arrays), example.cotangents)
-        shapes = [example.arrays[i].shape for i in example.checked]
-        summed, sizes = ([sum_to_shape(g, s) for g, s in zip(part, shapes)] for part in (wide, map(np.abs, wide)))
+
+        def summed(
+            arrays: list[Any], seeds: Sequence[Array], size: Any = np.asarray, wide: Any = expanded
+        ) -> list[Array]:
+            shapes = [example.arrays[i].shape for i in example.checked]
+            return [sum_to_shape(size(g), s) for g, s in zip(example.pull(wide(arrays), seeds), shapes, strict=True)]
+
+        expected, sizes = (summed(example.arrays, example.cotangents, size) for size in (np.asarray, np.abs))
+        rounding = functools.partial(example.rounding_with, summed)
+        text = example.unlike(example.gradients, expected, sizes, rounding=rounding)
         name, own = example.subject.inputs[place].name, example.arrays[place].shape
-        text = example.unlike(example.gradients, summed, sizes)
         yield when(f"with {name!r} of shape {own} broadcast to {shape},", text)
     if not found:
         raise NotApplicable("no input is broadcast")
@@ -67,10 +75,17 @@ def layouts_agree(example: Example) -> Iterator[str | None]:
     for name, layout in _LAYOUTS.items():
         yield when(f"for {name} arrays", _with_layout(example, layout, example.arrays, example.gradients))
     # One number in memory may stand for many elements, as in the cotangent of a sum.
-    ones = [np.broadcast_to(np.ones(()), c.shape) for c in example.cotangents]
-    for views in (ones, [_repeated(c) for c in example.cotangents]):
-        found, expected = (example.pull(example.arrays, seeds) for seeds in (views, [np.array(v) for v in views]))
-        yield when("for a cotangent that is a broadcast view", example.unlike(found, expected))
+    for view in (_one_number, _repeated):
+
+        def with_views(arrays: Sequence[Any], seeds: Sequence[Array], view: Any = view) -> list[Array]:
+            return example.pull(arrays, [view(c) for c in seeds])
+
+        expected = example.pull(example.arrays, [np.array(view(c)) for c in example.cotangents])
+        found, rounding = (
+            with_views(example.arrays, example.cotangents),
+            functools.partial(example.rounding_with, with_views),
+        )
+        yield when("for a cotangent that is a broadcast view", example.unlike(found, expected, rounding=rounding))
     repeated = [_repeated(a) if is_floating(a) else a for a in example.arrays]
     plain = [np.array(a) if is_floating(a) else a for a in repeated]
     nudged = [np.asarray(a * (1 + 1e-12)) if is_floating(a) else a for a in plain]
@@ -85,13 +100,20 @@ def layouts_agree(example: Example) -> Iterator[str | None]:
 def _with_layout(
     example: Example, layout: Callable[[Array], Array], arrays: list[Any], expected: list[Array]
 ) -> str | None:
-    given = [layout(a) if is_array(a) else a for a in arrays]
-    seeds = [layout(c) for c in example.cotangents]
-    try:
+    def laid_out(numbers: Sequence[Any], cotangents: Sequence[Array]) -> tuple[list[Any], list[Array], list[Array]]:
+        given, seeds = [layout(a) if is_array(a) else a for a in numbers], [layout(c) for c in cotangents]
         results, leaves = example.record(given)
-        held = [leaves[i] for i in example.checked]
         with example.subject.resumed():
-            found = gradients_of(results, held, seeds)
+            found = gradients_of(results, [leaves[i] for i in example.checked], seeds)
+        return given, seeds, or_zeros([array_of(g) for g in found], example.gradients)
+
+    def rounding() -> list[float]:
+        here = example.rounding if arrays is example.arrays else example.rounding_by(example.pull, arrays)
+        there = example.rounding_by(lambda *moved: laid_out(*moved)[2], arrays)
+        return [a + b for a, b in zip(here, there, strict=True)]
+
+    try:
+        given, seeds, found = laid_out(arrays, example.cotangents)
     except Exception as error:
         return f"it raised {type(error).__name__}: {error}"
     for one, now, before in zip(example.subject.inputs, given, arrays, strict=True):
@@ -99,7 +121,7 @@ def _with_layout(
             return f"input {one.name!r} was changed"
     if not all(np.array_equal(now, before) for now, before in zip(seeds, example.cotangents, strict=True)):
         return "a cotangent was changed"
-    return example.unlike(or_zeros([array_of(g) for g in found], example.gradients), expected)
+    return example.unlike(found, expected, rounding=rounding)
 
 
 def _with_gaps(a: Array) -> Array:
@@ -124,6 +146,11 @@ def _read_only(a: Array) -> Array:
     return copy
 
 
+def _one_number(a: Array) -> Array:
+    """A view that has the first number for all numbers."""
+    return np.broadcast_to(a.reshape(-1)[:1].sum(), a.shape)
+
+
 def _repeated(a: Array) -> Array:
     """A view that has the first row for all rows."""
     return np.broadcast_to(a[:1], a.shape) if a.ndim and a.shape[0] else a
@@ -146,13 +173,36 @@ def fused_is_composed(example: Example) -> str | None:
     other, shared = example.composed
     arrays = example.arrays[shared:]
     values = other.values(arrays)
-    if not same_values(example.values, values):
+    if not same_values(example.values, values) and not _within_rounding(example, other, arrays, values):
         return "its values are not those of the composed function"
-    spread = dict(zip(other.checked, other.full_gradients(arrays, example.cotangents), strict=True))
+    found = dict(zip(other.checked, other.full_gradients(arrays, example.cotangents), strict=True))
     expected = []
     for place, ours in zip(example.checked, example.gradients, strict=True):
-        expected.append(ours if place < shared else spread.get(place - shared, np.zeros(ours.shape)))
-    return example.unlike(example.gradients, expected)
+        expected.append(ours if place < shared else found.get(place - shared, np.zeros(ours.shape)))
+
+    def rounding() -> list[float]:
+        theirs = rounding_of(other.full_gradients, arrays, example.cotangents)
+        spread = dict(zip(other.checked, theirs, strict=False))
+        return [own + spread.get(i - shared, 0.0) for i, own in zip(example.checked, example.rounding, strict=True)]
+
+    return example.unlike(example.gradients, expected, rounding=rounding)
+
+
+def _within_rounding(example: Example, other: Subject, arrays: list[Any], values: list[Array]) -> bool:
+    """Whether the values of the other function are the same but for rounding, or for what `rtol` allows."""
+    if [v.shape for v in values] != [v.shape for v in example.values]:
+        return False
+    noise = [_of_values(example.subject, example.arrays), _of_values(other, arrays)]
+    for ours, theirs, *both in zip(example.values, values, *noise, strict=True):
+        allowed = example.rtol * np.abs(ours).max(initial=0.0) + GENEROUS * sum(both)
+        if not (np.abs(ours - theirs) <= allowed).all():
+            return False
+    return True
+
+
+def _of_values(subject: Subject, arrays: list[Any]) -> list[float]:
+    """The rounding of what a function returns."""
+    return rounding_of(lambda moved, _: subject.values(moved), arrays, []) or [0.0] * len(subject.values(arrays))
 
 
 @law
@@ -229,15 +279,23 @@ def same_tensor_twice(example: Example) -> Iterator[str | None]:
         shapes = [v.shape for v in values]
         if shapes != [c.shape for c in example.cotangents] or not all(np.isfinite(v).all() for v in values):
             continue
-        usable = True
         apart = dict(zip(example.checked, example.pull(arrays, example.cotangents), strict=True))
         a, b = apart[i], apart[j]
+        if not (np.isfinite(a).all() and np.isfinite(b).all()):  # a distance of 0, whose root has no derivative
+            continue
+        usable = True
         leaf: Any = make_tensor(arrays[i].copy(), Leaf(arrays[i].shape, arrays[i].dtype))
         results = example.rerun([leaf if k in (i, j) else x for k, x in enumerate(arrays)])
         example.run(results, example.cotangents)
         (once,) = or_zeros([array_of(leaf.grad)], [a])
-        text = example.differ(once, np.asarray(a + b), float(np.max(np.abs(a) + np.abs(b), initial=0.0)))
+        added, rounding = float(np.max(np.abs(a) + np.abs(b), initial=0.0)), functools.partial(_of_two, example, arrays)
+        text = example.differ(example.checked.index(i), once, np.asarray(a + b), added, rounding=rounding)
         first, second = (example.subject.inputs[place].name for place in (i, j))
         yield text and f"the gradient of one tensor as {first!r} and {second!r}{text}"
     if not usable:
         raise NotApplicable("there are no two inputs of one shape that could be the same")
+
+
+def _of_two(example: Example, arrays: list[Any]) -> list[float]:
+    """The rounding of the sum of two gradients, whichever they are."""
+    return [2 * max(example.rounding_by(example.pull, arrays))] * len(example.checked)

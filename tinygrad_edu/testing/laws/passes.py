@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,16 +13,21 @@ from ...dtypes import Array
 from ...engine.graph import array_of
 from ...tensors.creation import tensor
 from ..differences.numeric import scale_of
-from ..differences.point import Bounds, Change, Point, decide
+from ..differences.point import Bounds, Change, Point, decide, judge
+from ..modules import of_module
 from ..recorded import same_values
-from ..subject import gradients_of, or_zeros, tracked
-from .example import Example, NotApplicable, law
+from ..subject import Subject, gradients_of, is_array, or_zeros, tracked
+from .example import GENEROUS, Example, NotApplicable, law
+
+_STEPS = (1e-3, 1.6e-2, 0.1)  # longer ones see less of the rounding, and more of what is not smooth
+_FACTORS = {"-4u": -4.0, "2**20 u": 2.0**20, "2**-20 u": 2.0**-20}  # powers of 2: rounding is as many times as large
 
 
 @law
 def linear_in_cotangent(example: Example) -> Iterator[str | None]:
     """The gradients depend linearly on what enters the backward pass: those of 2u - 3v are 2 times those of u
-    less 3 times those of v, those of 0 are 0, and those of the parts of u are the parts of those of u.
+    less 3 times those of v, those of 0 are 0, those of the parts of u are the parts of those of u, and those of -4u,
+    of 2**20 u and of 2**-20 u are as many times those of u.
     """
     u, v = example.cotangents, example.other_cotangents()
     pull = Point.of(example.subject, example.arrays, example.values, u).pull
@@ -39,6 +45,10 @@ def linear_in_cotangent(example: Example) -> Iterator[str | None]:
     total = [np.asarray(a + b) for a, b in zip(some, others, strict=True)]
     sizes = [np.abs(a) + np.abs(b) for a, b in zip(some, others, strict=True)]
     yield example.unlike(total, by_u, sizes, ", for a cotangent in two parts, each of them 0 in places")
+    for words, factor in _FACTORS.items():
+        scaled = [g / factor for g in pull([factor * c for c in u])]
+        if all(np.isfinite(g).all() for g in scaled):  # or else something overflows that did not
+            yield example.unlike(scaled, by_u, after=f", for {words}, divided by as much")
 
 
 @law
@@ -49,13 +59,21 @@ def adjoint_identity(example: Example) -> str | None:
         u = example.other_cotangents()
         point = Point.of(example.subject, example.arrays, example.values, u)
         directions = [np.asarray(example.rng.normal(size=x.shape) * scale_of(x)) for x in point.arrays]
-        terms = [g * d for g, d in zip(point.pull(u), directions, strict=True)]
+        gradients = point.pull(u)
+        terms = [g * d for g, d in zip(gradients, directions, strict=True)]
         ours, size = math.fsum([float(t.sum()) for t in terms]), float(sum([np.abs(t).sum() for t in terms]))
         change = Change(point, point.line(directions))
         slope = change.slope(1e-9 * size + 1e-300)
-        noise = 1e-14 * change.magnitude()
+        ways = [float(np.abs(d).sum()) for d in directions]
+        inexact = sum(
+            [example.rtol * float(np.abs(g).max(initial=0.0)) * w for g, w in zip(gradients, ways, strict=True)]
+        )
         precision = 1e-5 * max(size, abs(float(slope.value))) + 1e-9 * change.magnitude()
-        _, (wrong, exact) = decide(change, ours, slope, Bounds(1e-9 * size, noise, precision))
+        bounds = Bounds(max(1e-9 * size, inexact), 1e-14 * change.magnitude(), precision)
+        wrong, exact = judge(ours, slope, bounds)
+        if wrong and exact:
+            blur = GENEROUS * sum([e * w for e, w in zip(example.rounding, ways, strict=True)])
+            slope, (wrong, exact) = decide(change, ours, slope, bounds._replace(noise=bounds.noise + blur))
         if not exact:
             continue
         usable += 1
@@ -115,8 +133,69 @@ def deterministic(example: Example) -> str | None:
     recorded = [out.array for out in example.subject.outputs(example.arrays)[0]]
     if not same_values(recorded, example.values):
         return "it returns something else where gradients are recorded"
-    again = example.pull(example.arrays, example.cotangents)
-    return example.unlike(again, example.gradients, after=", when it is called again: does it draw random numbers?")
+    for _ in range(2):  # every other time is not often enough
+        found = example.pull(example.arrays, example.cotangents)
+        after = ", when it is called again: does it draw random numbers?"
+        text = example.unlike(found, example.gradients, after=after, rounding=lambda: [0.0] * len(example.checked))
+        if text:
+            return text
+    return None
+
+
+@law
+def forwards_do_not_interfere(example: Example) -> str | None:
+    """The gradients of a call are the same if the function has been called with other arguments before the backward
+    pass: each call keeps for itself what it needs.
+    """
+    subject = example.subject
+    rearranged = [example.rng.permutation(a.reshape(-1)).reshape(a.shape) if is_array(a) else a for a in example.arrays]
+    elsewhere = [arrays for arrays in (rearranged, example.another_point()) if _runs(subject, arrays)]
+    if not elsewhere:
+        raise NotApplicable("it cannot be called with other arguments")
+    for arrays in elsewhere:
+        text = _with_one_between(example, subject, arrays)
+        if text and subject.module is not None and _kept_by_module(example, arrays):
+            raise NotApplicable(
+                "the module itself keeps what its backward pass needs, of its last call only: run the backward pass "
+                "before the next call, and do not use it twice in one graph"
+            )
+        if text:
+            return f"with a call at other arguments before the backward pass, {text}"
+    return None
+
+
+def _runs(subject: Subject, arrays: list[Any]) -> bool:
+    try:
+        subject.values(arrays)
+    except Exception:
+        return False
+    return True
+
+
+def _with_one_between(example: Example, other: Subject, arrays: list[Any]) -> str | None:
+    """What is wrong with the gradients of a call if there is another one before its backward pass."""
+    example.subject.values(example.arrays)  # a backward function in plain NumPy has no graph that would call forward
+    pull = example.subject.pullback(example.arrays)
+    other.values(arrays)
+    other.pullback(arrays)
+    try:
+        found = or_zeros(pull(example.cotangents), example.gradients)
+    except Exception as error:
+        return f"it raised {type(error).__name__}: {error}"
+    return example.unlike(found, example.gradients)
+
+
+def _kept_by_module(example: Example, arrays: list[Any]) -> bool:
+    """Whether it is the module that keeps the last call: a copy of it shares what belongs to a class or is global, and
+    nothing else.
+    """
+    subject = example.subject
+    subject.values(example.arrays)  # what it keeps has no graph now, and can be copied
+    try:
+        twin = of_module(copy.deepcopy(subject.module), [given.value for given in subject.inputs[subject.own :]])
+    except Exception:  # it keeps what cannot be copied
+        return True
+    return _with_one_between(example, twin, arrays) is None
 
 
 @law
