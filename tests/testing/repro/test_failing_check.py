@@ -152,7 +152,7 @@ def test_a_backward_function_of_the_user():
     with pytest.raises(GradcheckError) as caught:
         gradcheck_vjp(forward, vjp, (rng.normal(size=(3, 3)), rng.normal(size=(3, 3))))
     report = caught.value.report
-    assert report.repro.splitlines()[-1] == "gradcheck_vjp(forward, vjp, (x, w), seed=0)"
+    assert report.repro.splitlines()[-1] == "gradcheck(forward, (x, w), vjp=vjp, seed=0)"
     same_failure(report, run_here(report.repro))
 
 

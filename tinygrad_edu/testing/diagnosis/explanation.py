@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -111,4 +112,4 @@ def _hint(finding: Finding, subject: Subject, arrays: Sequence[Any], place: int,
         uses = uses_of(tape, tape.order(), place)
     point = Point.of(subject, arrays, outs, report.cotangents)
     clues = clues_at(point, subject.checked.index(place), name, [*named, *results_named], others, uses)
-    return hint(finding, clues)
+    return hint(finding, replace(clues, batch=subject.batch if isinstance(subject, Foreign) else 0))

@@ -59,8 +59,10 @@ def source(subject: Subject, report: Report, options: Options, check: Callable[[
         given = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
     else:
         given = ", ".join(names)
-    parts = [called, *([given] if given else []), *_options(subject, options, program)]
-    kind = "check_module" if module is not None else "gradcheck_vjp" if isinstance(subject, Foreign) else "gradcheck"
+    by_hand = _by_hand(subject, program) if isinstance(subject, Foreign) else []
+    parts = [called, *([given] if given else []), *by_hand, *_options(subject, options, program)]
+    kind = "check_module" if module is not None else "gradcheck"
+    kind = subject.written.check if isinstance(subject, Foreign) else kind
     program.use("tinygrad_edu.testing", kind)
     program.body.append(f"{kind}({', '.join(parts)})")
     return program.text()
@@ -73,10 +75,15 @@ def _numbers(subject: Subject, own: int) -> int:
 def _callee(subject: Subject, program: Program) -> str:
     if subject.module is not None:
         return program.bind("model", subject.module)
-    called = program.name_for(subject.function, "f")
-    if not isinstance(subject, Foreign):
-        return called
-    return f"{called}, {program.name_for(subject.vjp, 'vjp')}"
+    return program.name_for(subject.written.target if isinstance(subject, Foreign) else subject.function, "f")
+
+
+def _by_hand(subject: Foreign, program: Program) -> list[str]:
+    """The keywords by which gradients that were written by hand are given."""
+    return [
+        f"{word}={program.name_for(value, word) if callable(value) else program.inline(value, word)}"
+        for word, value in subject.written.keywords.items()
+    ]
 
 
 def _inputs(subject: Subject, own: int, program: Program) -> list[str]:
