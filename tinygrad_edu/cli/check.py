@@ -47,7 +47,7 @@ def add_check(commands: Any) -> None:
     add(
         "--vjp",
         metavar="[PATH.py:]NAME",
-        help="the backward of a function of arrays, vjp(g, *inputs), written by hand; in the same file if none is named",
+        help="the backward of a function of arrays, vjp(g, *inputs), written by hand; in the same file by itself",
     )
     add(
         "--jac",
@@ -128,9 +128,11 @@ def check(
         path, name = split(target)
         with ExitStack() as files:
             module = files.enter_context(loaded(path))
-            by_hand = {"vjp": _by_hand(files, module, path, vjp), "jac": _by_hand(files, module, path, jac)}
             manual_seed(seed)
             call = _found(module, path, name)
+            by_hand = {"vjp": _by_hand(files, module, path, vjp), "jac": _by_hand(files, module, path, jac)}
+            if vjp is None and jac is None:
+                by_hand = getattr(named(module, path, name, []), "by_hand", by_hand)
             inputs = _inputs(module, path, call, name, shapes, np.random.default_rng(seed))
             try:
                 report = _report(call, inputs, by_hand, {"seed": seed, "mode": mode, "order": order, "rtol": rtol})

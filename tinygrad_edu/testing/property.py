@@ -34,6 +34,7 @@ class GradientTest(Protocol):
 
     Attributes:
         function: what is tested.
+        by_hand: the keywords `vjp` and `jac` by which its gradient is given, None for what is not.
 
     >>> import tinygrad_edu as tg
     >>> from tinygrad_edu.testing import gradient_property
@@ -44,6 +45,7 @@ class GradientTest(Protocol):
     """
 
     function: Any
+    by_hand: Mapping[str, Any]
 
     def __call__(self, *owner: Any) -> None: ...
 
@@ -242,7 +244,7 @@ def _test(
     test.__dict__ = search.__dict__
     _disguise(test, function, module, [])
     made: Any = test
-    made.function = function
+    made.function, made.by_hand = function, plan.by_hand
     return made  # type: ignore[no-any-return]
 
 

@@ -62,7 +62,7 @@ class Subject:
         inputs: its arguments.
         used: what is known of how often it has been computed.
         module: the module whose parameters and inputs are its inputs; None if it is of a function.
-        own: how many of the inputs, the first ones, are the module's parameters.
+        own: how many of the inputs, the first ones, are the module's, or a layer's, parameters.
     """
 
     name: str
@@ -154,8 +154,9 @@ class Foreign(Subject):
         vjp: Callable[..., Any],
         inputs: Sequence[Input],
         written: Written | None = None,
+        own: int = 0,
     ) -> None:
-        super().__init__(name, forward, inputs)
+        super().__init__(name, forward, inputs, own=own)
         self.vjp = vjp
         self.written: Written = written or Written(forward, {"vjp": vjp})
         self._structure: Any = None
@@ -172,7 +173,8 @@ class Foreign(Subject):
 
     def gradients(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
         gradients = self.returned(arrays, cotangents)
-        refuse_misfits([given.name for given in self.inputs], arrays, gradients)
+        names = [f"{'parameter' if i < self.own else 'input'} {one.name!r}" for i, one in enumerate(self.inputs)]
+        refuse_misfits(names, arrays, gradients)
         return [gradients[i] for i in self.checked]
 
     def pullback(self, arrays: Sequence[Any]) -> Pullback:

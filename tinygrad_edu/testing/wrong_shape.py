@@ -22,7 +22,7 @@ def refuse_misfits(names: Sequence[str], arrays: Sequence[Any], gradients: Seque
     """Refuse gradients that are not of real numbers, or do not have the shapes of their inputs.
 
     Args:
-        names: what the inputs are called.
+        names: what the inputs are called, such as "input 'x'".
         arrays: the inputs.
         gradients: one for each; None where there is none, or where it does not matter.
 
@@ -35,11 +35,11 @@ def refuse_misfits(names: Sequence[str], arrays: Sequence[Any], gradients: Seque
         if g is None:
             continue
         if g.dtype.kind not in "fiub":
-            raise WrongGradientError(f"the gradient of input {name!r} has dtype {g.dtype}, not real numbers")
+            raise WrongGradientError(f"the gradient of {name} has dtype {g.dtype}, not real numbers")
         if g.shape != shapes[i]:
             cause = _exchanged(i, names, shapes, returned) or misfit(g.shape, shapes[i])
             raise WrongGradientError(
-                f"the gradient of input {name!r} has shape {g.shape}, the input {shapes[i]}{cause and ': '}{cause}"
+                f"the gradient of {name} has shape {g.shape}, the {name.split()[0]} {shapes[i]}{cause and ': '}{cause}"
             )
 
 
@@ -76,5 +76,5 @@ def _exchanged(i: int, names: Sequence[str], shapes: Sequence[Shape], returned: 
     """Whether it has the shape of another input, whose gradient has that of this one."""
     for j, name in enumerate(names):
         if shapes[j] != shapes[i] and returned[i] == shapes[j] and returned[j] == shapes[i]:
-            return f"is that of {name!r} in its place? Gradients come in the order of the inputs"
+            return f"is that of {name} in its place? Gradients come in the order of the inputs"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import keyword
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from ...engine.graph import array_of
 from ..options import Options
 from ..report import Report
 from ..subject import Foreign, Subject, is_array, is_floating
+from .objects import written_object
 from .program import Program, literal
 from .shrinking import smaller
 
@@ -55,7 +57,7 @@ def source(subject: Subject, report: Report, options: Options, check: Callable[[
             program.comments.append("# smaller inputs, which fail as well")
     called = _callee(subject, program)
     names = _inputs(subject, own, program)
-    if module is None and not (len(names) == 1 and is_array(subject.inputs[0].value)):
+    if module is None and not (len(names) == 1 and is_array(subject.inputs[own].value)):
         given = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
     else:
         given = ", ".join(names)
@@ -75,7 +77,10 @@ def _numbers(subject: Subject, own: int) -> int:
 def _callee(subject: Subject, program: Program) -> str:
     if subject.module is not None:
         return program.bind("model", subject.module)
-    return program.name_for(subject.written.target if isinstance(subject, Foreign) else subject.function, "f")
+    if not isinstance(subject, Foreign):
+        return program.name_for(subject.function, "f")
+    target = subject.written.target
+    return program.name_for(target, "f") if inspect.isroutine(target) else written_object(target, program)
 
 
 def _by_hand(subject: Foreign, program: Program) -> list[str]:
