@@ -35,12 +35,12 @@ def gradcheck_layer(
     seed: int = 0,
     allow_zero: bool = False,
 ) -> Report:
-    """Compare the gradients of a layer that was written by hand, of its parameters and inputs, with numeric derivatives.
+    """Compare the gradients of a layer that was written by hand with numeric derivatives: of parameters and inputs.
 
     The layer is any object with ``forward(x)`` (or a call) and ``backward(g)``, which returns the gradient of the input
-    and leaves those of the parameters on the object: a layer, a loss, or a network of layers. Each evaluation
-    is a forward, then a backward, of a fresh deep copy, computed in float64, with all gradients at 0, after a `zero_grad`
-    if there is one, and with NumPy's global random numbers started from `seed`. The object stays as it was.
+    and leaves those of the parameters on the object: a layer, a loss, or a network of layers. Each evaluation is a
+    forward, then a backward, of a fresh deep copy in float64, with all gradients at 0, after a `zero_grad` if there is
+    one, and with NumPy's global random numbers started from `seed`. The object stays as it was.
 
     A `backward` without arguments is that of one number, such as a loss; so is one whose argument has a default, if the
     output is one number. One that returns None has its parameters checked only.
@@ -126,12 +126,13 @@ class _Layer:
         self._narrow = list(narrow_arrays(layer))
         arrays = [one.wide for one in self._given]
         # Numbers that a forward overwrites are caches, and no parameters: put others in their places, and see.
-        nudged = {path: np.asarray(value * (1 + 1e-6), np.float64) for path, value in candidates(layer).items()}
-        lent = self._copied({id(path.get(layer)): value.copy() for path, value in nudged.items()})
+        held = candidates(layer)
+        nudged = {id(v): np.asarray(v * (1 + 1e-6), np.float64) for v in held.values() if is_floating(v)}
+        lent = self._copied({at: value.copy() for at, value in nudged.items()})
         with self._seeded():
             results = _call_of(lent)(*arrays)
-            kept = [path for path, value in nudged.items() if _same(path.get_number(lent), value, path.get(layer))]
-            self._silent = _takes_nothing(layer, results, passed)
+            kept = [path for path, v in held.items() if _same(path.get_number(lent), nudged.get(id(v), v))]
+            self._silent = _takes_nothing(lent, results, passed)
             answer = self._backward(lent, map_tree(_ones, results))
         alone: Sequence[Any] = ()
         if grads is None:
@@ -165,7 +166,8 @@ class _Layer:
 
     def adding_up(self) -> list[str]:
         """What is wrong with how gradients add up from call to call; it is noted if that is meant to be."""
-        arrays, (lent, roots) = [one.wide for one in self._given], self._fresh([pair.value for pair in self.pairs])
+        arrays = [one.wide for one in self._given]
+        lent, roots = self._fresh([pair.value.astype(np.float64) for pair in self.pairs])
         passes = []
         try:
             for again in range(3):
@@ -240,8 +242,9 @@ class _Layer:
         for pair, value in zip(self.pairs, values, strict=True):
             if not isinstance(pair.gradient.get_number(lent), np.ndarray | None):
                 pair.gradient.set(lent, 0.0)
-            if not is_floating(pair.held):
-                pair.parameter.set(lent, np.float64(value))
+            own = value if is_floating(pair.held) else np.float64(value)
+            if pair.parameter.get_number(lent) is not own:
+                pair.parameter.set(lent, own)
         roots = _with_zero_grad(lent)
         _zero(roots)
         return lent, roots
@@ -302,13 +305,18 @@ def _takes_nothing(layer: Any, results: Any, passed: bool) -> bool:
     """Whether `backward` is called without an argument.
 
     Raises:
-        ValueError: if it has to be, though the output is no single number.
+        ValueError: if it has to be, though the output is no single number; and if there is no output.
     """
+    outputs = floating_outputs(results)
+    if not outputs:
+        raise ValueError(
+            f"gradcheck_layer: the forward of {type(layer).__name__} returned {type(results).__name__}, no array of real "
+            "numbers: let it return its output"
+        )
     try:
         parameters = list(inspect.signature(layer.backward).parameters.values())
     except (TypeError, ValueError):
         return False
-    outputs = floating_outputs(results)
     single = len(outputs) == 1 and outputs[0].size == 1
     positional = [p for p in parameters if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
     if positional:
@@ -316,8 +324,8 @@ def _takes_nothing(layer: Any, results: Any, passed: bool) -> bool:
     if not single:
         shapes = ", ".join([str(out.shape) for out in outputs]) or "no numbers"
         raise ValueError(
-            f"gradcheck_layer: {type(layer).__name__}.backward() takes no argument, so the output has to be one number, as "
-            f"of a loss: it is {shapes}"
+            f"gradcheck_layer: {type(layer).__name__}.backward() takes no argument, so the output must be one number, "
+            f"that of a loss: it is {shapes}"
         )
     return True
 
@@ -339,7 +347,7 @@ def _places(answer: Any, given: Sequence[Input]) -> list[int]:
         return floating[:count]
     raise ValueError(
         f"gradcheck_layer: backward returned {count} gradients for {len(given)} inputs: one for each, None where there "
-        "is none"
+        "is none; those of parameters belong on the object"
     )
 
 
@@ -360,9 +368,9 @@ def _ones(out: Any) -> Any:
     return np.ones(np.shape(out)) if floating_outputs(out) else None
 
 
-def _same(now: Any, put: Array, before: Any) -> bool:
-    """Whether a number is as it was put there; plain numbers stay as they are."""
-    return now is not None and bool(np.array_equal(now, put if is_floating(before) else before, equal_nan=True))
+def _same(now: Any, put: Any) -> bool:
+    """Whether numbers are as they were put there."""
+    return now is not None and bool(np.array_equal(now, put, equal_nan=True))
 
 
 def _near(one: Array, other: Array) -> bool:

@@ -23,7 +23,7 @@ from ..engine.graph import TensorBase, array_of
 from ..engine.recording import make_tensor
 from ..tensors.creation import tensor
 from ..trees import map_tree
-from .wrong_shape import refuse_misfits
+from .wrong_shape import kept_as_they_are, refuse_misfits
 
 if TYPE_CHECKING:
     from ..tensors.tensor import Tensor
@@ -173,8 +173,7 @@ class Foreign(Subject):
 
     def gradients(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
         gradients = self.returned(arrays, cotangents)
-        names = [f"{'parameter' if i < self.own else 'input'} {one.name!r}" for i, one in enumerate(self.inputs)]
-        refuse_misfits(names, arrays, gradients)
+        refuse_misfits(self._called(), arrays, gradients)
         return [gradients[i] for i in self.checked]
 
     def pullback(self, arrays: Sequence[Any]) -> Pullback:
@@ -196,11 +195,14 @@ class Foreign(Subject):
 
         Raises:
             ValueError: if that is too much, or too little.
+            WrongGradientError: if it writes into an input, which is then as it was.
         """
         if self._structure is None:
             self.called(arrays)
         parts = iter([np.array(c) for c in cotangents])
-        answer = self.vjp(map_tree(lambda count: _taken(parts, count), self._structure), *arrays)
+        entering = map_tree(lambda count: _taken(parts, count), self._structure)
+        with kept_as_they_are(self._called(), arrays):
+            answer = self.vjp(entering, *arrays)
         found = list(answer) if isinstance(answer, tuple | list) else [answer]
         if len(found) != len(self.inputs):
             raise ValueError(
@@ -209,6 +211,10 @@ class Foreign(Subject):
             )
         kept = [g is not None and given.checked for g, given in zip(found, self.inputs, strict=True)]
         return [numbers(g) if keep else None for g, keep in zip(found, kept, strict=True)]
+
+    def _called(self) -> list[str]:
+        """What to call the inputs in a sentence."""
+        return [f"{'parameter' if i < self.own else 'input'} {one.name!r}" for i, one in enumerate(self.inputs)]
 
 
 def _taken(parts: Iterator[Array], count: int) -> Any:

@@ -1,9 +1,10 @@
-"""A gradient that does not have the shape of its input: what it looks like, and what was probably forgotten."""
+"""What a backward in plain NumPy must not do: write into inputs, and return gradients that do not have their shapes."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,24 @@ Shape = tuple[int, ...]
 
 class WrongGradientError(ShapeError):
     """What a backward in plain NumPy returned for an input cannot be its gradient, whatever its numbers are."""
+
+
+@contextmanager
+def kept_as_they_are(names: Sequence[str], arrays: Sequence[Any]) -> Iterator[None]:
+    """A call of a backward, after which the inputs have to be as they are now.
+
+    Raises:
+        WrongGradientError: naming the first input that was changed; all are put back.
+    """
+    before = [a.copy() if isinstance(a, np.ndarray) else None for a in arrays]
+    yield
+    changed = ""
+    for name, now, then in zip(names, arrays, before, strict=True):
+        if then is not None and not np.array_equal(now, then, equal_nan=then.dtype.kind == "f"):
+            now[...] = then
+            changed = changed or name
+    if changed:
+        raise WrongGradientError(f"the backward changed {changed} in place: let it work on a copy")
 
 
 def refuse_misfits(names: Sequence[str], arrays: Sequence[Any], gradients: Sequence[Array | None]) -> None:
