@@ -82,7 +82,7 @@ class TestVjp:
 
         x = X.copy()
         report = failed(lambda x: x * x, x, vjp=vjp)
-        assert report.problems == ["the backward changed input 'x' in place: let it work on a copy"]
+        assert report.problems == ["input 'x' was changed in place by the backward: let it work on a copy"]
         np.testing.assert_array_equal(x, X)
 
     @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ from .options import Mode as Mode
 from .options import OnKink as OnKink
 from .options import Options as Options
 from .recorded import recorded_gradients
+from .refusals import WrongGradientError
 from .report import ALL_ZERO, Finding, GradcheckError, Report, listeners
 from .subject import Foreign, Subject, is_floating, of_function, or_zeros
-from .wrong_shape import WrongGradientError
 
 
 def check_subject(subject: Subject, options: Options, cotangent: Any = None) -> Report:

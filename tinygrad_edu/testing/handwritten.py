@@ -9,8 +9,8 @@ import numpy as np
 
 from ..dtypes import Array
 from ..engine.graph import array_of
+from .refusals import WrongGradientError
 from .subject import Foreign, Written, is_array, name_of, of_function, places_of
-from .wrong_shape import WrongGradientError
 
 Jac = Callable[..., Any] | bool | None
 BatchMean = bool | int | str | Sequence[int | str]

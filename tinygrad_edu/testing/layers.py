@@ -97,8 +97,8 @@ def gradcheck_layer(
     given = list(inputs) if isinstance(inputs, tuple) else [inputs]
     found = _Layer(layer, given, grads, seed=seed, passed=cotangent is not None)
     subject = found.subject(wrt, grads, batch_mean)
-    notes = [*found.notes, *notes_of(subject)]
     problems = found.adding_up()
+    notes = [*found.notes, *notes_of(subject)]
     if problems:
         raise GradcheckError(Report(subject.name, problems=problems, notes=notes))
     try:
@@ -310,8 +310,8 @@ def _takes_nothing(layer: Any, results: Any, passed: bool) -> bool:
     outputs = floating_outputs(results)
     if not outputs:
         raise ValueError(
-            f"gradcheck_layer: the forward of {type(layer).__name__} returned {type(results).__name__}, no array of real "
-            "numbers: let it return its output"
+            f"gradcheck_layer: the forward of {type(layer).__name__} has to return its output, an array of real "
+            f"numbers: it returned {type(results).__name__}"
         )
     try:
         parameters = list(inspect.signature(layer.backward).parameters.values())

@@ -23,7 +23,7 @@ from ..engine.graph import TensorBase, array_of
 from ..engine.recording import make_tensor
 from ..tensors.creation import tensor
 from ..trees import map_tree
-from .wrong_shape import kept_as_they_are, refuse_misfits
+from .refusals import kept_as_they_are, refuse_misfits
 
 if TYPE_CHECKING:
     from ..tensors.tensor import Tensor

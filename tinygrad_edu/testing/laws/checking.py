@@ -12,9 +12,9 @@ from ..comparison import reference_for
 from ..differences.cotangents import cotangents_for
 from ..handwritten import Jac, of_arrays
 from ..modules import subject_of
+from ..refusals import WrongGradientError
 from ..report import ALL_ZERO, GradcheckError, Report
 from ..subject import Foreign, Subject, is_array, places_of
-from ..wrong_shape import WrongGradientError
 from . import batches as laws_of_batches
 from . import inputs as laws_of_inputs
 from . import passes as laws_of_passes

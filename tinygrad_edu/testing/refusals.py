@@ -34,7 +34,7 @@ def kept_as_they_are(names: Sequence[str], arrays: Sequence[Any]) -> Iterator[No
             now[...] = then
             changed = changed or name
     if changed:
-        raise WrongGradientError(f"the backward changed {changed} in place: let it work on a copy")
+        raise WrongGradientError(f"{changed} was changed in place by the backward: let it work on a copy")
 
 
 def refuse_misfits(names: Sequence[str], arrays: Sequence[Any], gradients: Sequence[Array | None]) -> None:
