@@ -24,6 +24,7 @@ _ROOMS = (laws_of_passes, laws_of_batches, laws_of_inputs)
 # Laws that say nothing of a backward in plain NumPy.
 _OF_TENSORS = {
     "right_shape_and_dtype": "plain NumPy may give any dtype; the shape of every gradient is checked anyway",
+    "broadcast_is_expand": "a backward in plain NumPy undoes the broadcasting that it was written for, and no other",
     "unused_input": "it is about the graph, which plain NumPy does not have",
     "constant_input": "a backward in plain NumPy does not know which inputs are constants",
 }
@@ -90,8 +91,8 @@ def check_laws(
     Args:
         f: a function of tensors, or a module, whose parameters are then inputs as well.
         inputs: its arguments.
-        vjp: the backward of a function of arrays, written by hand; as for `gradcheck`. Laws about graphs and dtypes,
-            which plain NumPy does not have, do not apply.
+        vjp: the backward of a function of arrays, written by hand; as for `gradcheck`. Laws about graphs, dtypes and
+            broadcasting, which the library sees to, do not apply.
         jac: its Jacobian or gradient, as for `gradcheck`.
         laws: the names of those to check.
         batched: the places (among `inputs`), or names, of the arguments that have a sample at each index of axis 0.
