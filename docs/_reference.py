@@ -86,6 +86,7 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
                 "tinygrad_edu.testing",
                 (
                     "testing.checks",
+                    "testing.layers",
                     "testing.modules",
                     "testing.comparison",
                     "testing.laws",
