@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import threading
 from typing import Any
 
@@ -363,8 +364,38 @@ class TestWrong:
         assert wrong_names(report) == [path]
         if name != "x":
             where = f"layers[0].d{name}" if nested else f"d{name}"
-            assert report.blame == f"{where} is what backward() left as the gradient of {path}"
             assert f"parameter {path!r}, float64" in str(report)
+            assert re.search(rf"worst: {re.escape(path)}\[.*\]  {re.escape(where)} ", str(report))
+        assert report.blame == (f"Wrong in layers[0] is wrong by itself: {name}" if nested else "")
+
+    def test_the_layer_to_blame(self) -> None:
+        class Leaking(Relu):
+            def backward(self, g: Any) -> Any:
+                return g * (g > 0)
+
+        report = failed(Net(Affine(4, 5), Leaking(), Affine(5, 4), WrongBias(4, 3)), (X, LABELS))
+        says = "Leaking in layers[1] is wrong by itself: x\n  WrongBias in layers[3] is wrong by itself: b"
+        assert report.blame == says
+        assert "layers[2].W" not in wrong_names(report)
+
+    def test_layers_that_are_put_together_wrongly(self) -> None:
+        class Skipping(Net):
+            def backward(self) -> Any:
+                first, _, last = self.layers
+                return first.backward(last.backward(self.parts["loss"].backward()))
+
+        report = failed(Skipping(), (X, LABELS))
+        assert report.blame == "each layer in it is right by itself: look at how Skipping puts them together"
+        assert wrong_names(report) == ["layers[0].W", "layers[0].b", "x"]
+
+    def test_layers_in_a_network_with_named_gradients(self) -> None:
+        class Odd(Affine):
+            def backward(self, g: Any) -> Any:
+                self.of_W = -(self.x.T @ g)
+                return g @ self.W.T
+
+        report = failed(Net(Odd()), (X, LABELS), grads={"layers[0].W": "layers[0].of_W"})
+        assert report.blame == "Odd in layers[0] is wrong by itself: W"
 
     def test_the_shape(self) -> None:
         class Transposed(Affine):
@@ -423,6 +454,8 @@ class TestWrong:
 
 
 class WrongBias(Affine):
+    """A layer whose db is twice what it should be."""
+
     def backward(self, g: Any) -> Any:
         by_x = super().backward(g)
         self.db = 2 * self.db

@@ -127,36 +127,31 @@ class Pair:
 
 def candidates(layer: Any) -> dict[Path, Any]:
     """All floating arrays and numbers of an object, and of those in it that have a `backward`."""
-    found: dict[Path, Any] = {}
+    return {
+        path: value
+        for path, value in _everything(layer)
+        if is_floating(value) or isinstance(value, float | np.floating)
+    }
+
+
+def layers_in(layer: Any) -> dict[Path, Any]:
+    """An object, and all in it, in attributes, lists and dicts, that have a `backward`; with the ways to them."""
+    return {path: value for path, value in _everything(layer) if _is_layer(value)}
+
+
+def _everything(layer: Any) -> Iterator[tuple[Path, Any]]:
+    """What there is in an object and in the containers and layers that it holds, each of these once."""
+    stack: list[tuple[tuple[tuple[str, Any], ...], Any]] = [((), layer)]
     seen: set[int] = set()
-
-    def visit(value: Any, steps: tuple[tuple[str, Any], ...]) -> None:
-        if is_floating(value) or isinstance(value, float | np.floating):
-            found[Path(steps)] = value
-            return
-        held = _parts(value)
-        if held is None or id(value) in seen:
-            return
-        seen.add(id(value))
-        for step, part in held:
-            visit(part, (*steps, step))
-
-    visit(layer, ())
-    return found
-
-
-def layers_in(layer: Any) -> list[Any]:
-    """An object, and all in it, in attributes, lists and dicts, that have a `backward`."""
-    found: list[Any] = []
-    stack, seen = [layer], set[int]()
     while stack:
-        value = stack.pop()
+        steps, value = stack.pop()
         held = _parts(value)
-        if held is not None and id(value) not in seen:
+        if held is not None and id(value) in seen:
+            continue
+        yield Path(steps), value
+        if held is not None:
             seen.add(id(value))
-            stack.extend(part for _, part in held)
-            found += [value] * hasattr(value, "backward")
-    return found
+            stack.extend([((*steps, step), part) for step, part in reversed(held)])
 
 
 def _parts(value: Any) -> list[tuple[tuple[str, Any], Any]] | None:
@@ -165,9 +160,11 @@ def _parts(value: Any) -> list[tuple[tuple[str, Any], Any]] | None:
         return [(("[", key), part) for key, part in value.items()]
     if isinstance(value, list | tuple):
         return [(("[", i), part) for i, part in enumerate(value)]
-    if isinstance(value, type) or not callable(getattr(value, "backward", None)):
-        return None
-    return [((".", name), part) for name, part in attributes(value).items()]
+    return [((".", name), part) for name, part in attributes(value).items()] if _is_layer(value) else None
+
+
+def _is_layer(value: Any) -> bool:
+    return not isinstance(value, type) and callable(getattr(value, "backward", None))
 
 
 def attributes(value: Any) -> dict[str, Any]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..dtypes import Array
-from ..trees import map_tree
-from .checks import finish
+from .checks import check_again, finish
+from .diagnosis.explanation import is_tried
 from .handwritten import notes_of, times_batch
-from .layer_parameters import Pair, candidates, layers_in, narrow_arrays, pairs_by_name, pairs_given
+from .layer_calls import call_of, ones, parts_of, places, seeded, takes_nothing
+from .layer_parameters import Pair, Path, candidates, layers_in, narrow_arrays, pairs_by_name, pairs_given
 from .options import Method, Mode, OnKink, Options
 from .report import GradcheckError, Report
 from .subject import Foreign, Input, Written, floating_outputs, is_floating, numbers, of_function
@@ -65,7 +65,8 @@ def gradcheck_layer(
         allow_zero: as for `gradcheck`.
 
     Returns:
-        The report. Its notes say which gradient belongs to which parameter, and what was not checked.
+        The report. Its notes say which gradient belongs to which parameter, and what was not checked; its blame, of a
+        network, which of its layers are wrong by themselves.
 
     Raises:
         GradcheckError: as `gradcheck`; and if gradients add up though there is a `zero_grad`.
@@ -104,7 +105,10 @@ def gradcheck_layer(
     try:
         return finish(subject, options, notes)
     except GradcheckError as error:
-        raise GradcheckError(found.addressed(error.report)) from None
+        report = found.addressed(error.report)
+        if not is_tried():
+            report.blame = found.blame(grads, batch_mean, options) or report.blame
+        raise GradcheckError(report) from None
 
 
 class _Layer:
@@ -122,25 +126,25 @@ class _Layer:
         self.seed = seed
         self.pairs: Sequence[Pair] = ()
         self.notes: list[str] = []
-        self._given = of_function(_call_of(layer), given).inputs
+        self._given = of_function(call_of(layer), given).inputs
         self._narrow = list(narrow_arrays(layer))
         arrays = [one.wide for one in self._given]
         # Numbers that a forward overwrites are caches, and no parameters: put others in their places, and see.
         held = candidates(layer)
         nudged = {id(v): np.asarray(v * (1 + 1e-6), np.float64) for v in held.values() if is_floating(v)}
         lent = self._copied({at: value.copy() for at, value in nudged.items()})
-        with self._seeded():
-            results = _call_of(lent)(*arrays)
+        with seeded(self.seed):
+            results = call_of(lent)(*arrays)
             kept = [path for path, v in held.items() if _same(path.get_number(lent), nudged.get(id(v), v))]
-            self._silent = _takes_nothing(lent, results, passed)
-            answer = self._backward(lent, map_tree(_ones, results))
+            self._silent = takes_nothing(lent, results, passed)
+            answer = self._backward(lent, ones(results))
         alone: Sequence[Any] = ()
         if grads is None:
             self.pairs, alone = pairs_by_name(layer, kept, lent)
         else:
             self.pairs = pairs_given(layer, grads, lent)
-        self._places = _places(answer, self._given)
-        parts = zip(self._places, _parts_of(answer), strict=False)
+        self._places = places(answer, self._given)
+        parts = zip(self._places, parts_of(answer), strict=False)
         self._answered = [place for place, part in parts if part is not None]
         self._note(alone, answer, called="" if passed or not inspect.signature(layer.backward).parameters else "()")
 
@@ -191,29 +195,59 @@ class _Layer:
 
     def addressed(self, report: Report) -> Report:
         """The report, which says of each parameter where its gradient was."""
-        where = {str(pair.parameter): pair.gradient for pair in self.pairs}
+        where = {str(pair.parameter): str(pair.gradient) for pair in self.pairs}
         for finding in report.findings:
             if finding.input.name in where:
-                finding.what = "parameter"
-        wrong = [f.input.name for f in report.findings if f.wrong.any() and f.input.name in where]
-        report.blame = "\n".join(
-            [
-                *[f"{where[name]} is what backward() left as the gradient of {name}" for name in wrong],
-                *[report.blame] * bool(report.blame),
-            ]
-        )
+                finding.what, finding.labels = "parameter", (where[finding.input.name], "numeric")
         return report
+
+    def blame(self, grads: Mapping[str, str] | None, batch_mean: bool, options: Options) -> str:
+        """Which of the layers in it are wrong by themselves, at the numbers that they got; empty if it has none."""
+        calls, wrong, right = self._calls(), [], 0
+        for path, arguments in calls.items():
+            part, own = path.get(self.layer), _below(path, grads)
+            try:
+                found = _Layer(part, arguments, own, seed=self.seed, passed=False)
+                report = check_again(found.subject(None, own, batch_mean), options)
+            except Exception:  # it is not made to be checked by itself
+                continue
+            right += report.ok
+            if not report.ok:
+                names = ", ".join([f.input.name for f in report.findings if f.wrong.any()])
+                wrong.append(f"{type(part).__name__} in {path} is wrong by itself: {names or report.problems[0]}")
+        if 0 < right == len(calls):
+            return f"each layer in it is right by itself: look at how {type(self.layer).__name__} puts them together"
+        return "\n  ".join(wrong)
+
+    def _calls(self) -> dict[Path, list[Any]]:
+        """The layers in it that a forward calls, in that order, with the arguments of their first call."""
+        lent, _ = self._fresh([pair.value.astype(np.float64) for pair in self.pairs])
+        calls: dict[Path, list[Any]] = {}
+
+        def watched(path: Path, forward: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*arguments: Any) -> Any:
+                calls.setdefault(path, copy.deepcopy(list(arguments)))
+                return forward(*arguments)
+
+            return call
+
+        for path, part in layers_in(lent).items():
+            if path.steps and callable(getattr(part, "forward", None)) and hasattr(part, "__dict__"):
+                part.forward = watched(path, part.forward)
+        with seeded(self.seed):
+            call_of(lent)(*[one.wide for one in self._given])
+        return calls
 
     def _forward(self, *arrays: Any) -> Any:
         own = len(self.pairs)
         lent, _ = self._fresh(arrays[:own])
-        with self._seeded():
-            return _call_of(lent)(*arrays[own:])
+        with seeded(self.seed):
+            return call_of(lent)(*arrays[own:])
 
     def _vjp(self, g: Any, *arrays: Any) -> list[Any]:
         own = len(self.pairs)
         lent, _ = self._fresh(arrays[:own])
-        parts = dict(zip(self._places, _parts_of(self._pass(lent, arrays[own:], g)), strict=False))
+        parts = dict(zip(self._places, parts_of(self._pass(lent, arrays[own:], g)), strict=False))
         found = [*[pair.gradient.get_number(lent) for pair in self.pairs], *map(parts.get, range(len(self._given)))]
         if not self._silent:
             return found
@@ -222,9 +256,9 @@ class _Layer:
 
     def _pass(self, lent: Any, arrays: Sequence[Any], g: Any = None) -> Any:
         """What a backward after a forward returns."""
-        with self._seeded():
-            results = _call_of(lent)(*arrays)
-            return self._backward(lent, map_tree(_ones, results) if g is None else g)
+        with seeded(self.seed):
+            results = call_of(lent)(*arrays)
+            return self._backward(lent, ones(results) if g is None else g)
 
     def _backward(self, lent: Any, g: Any) -> Any:
         return lent.backward() if self._silent else lent.backward(g)
@@ -260,16 +294,6 @@ class _Layer:
                 "each evaluation needs a fresh one. Give it a __deepcopy__"
             ) from error
 
-    @contextmanager
-    def _seeded(self) -> Iterator[None]:
-        """NumPy's global random numbers started anew, as Dropout draws them."""
-        state = np.random.get_state()  # noqa: NPY002
-        np.random.seed(self.seed % 2**32)  # noqa: NPY002
-        try:
-            yield
-        finally:
-            np.random.set_state(state)  # noqa: NPY002
-
     def _note(self, alone: Sequence[Any], answer: Any, called: str) -> None:
         """Write down what belongs together, and what is not checked."""
         paired = ", ".join(map(str, self.pairs))
@@ -285,87 +309,28 @@ class _Layer:
             self.notes.append("backward() was called without its argument, as of a loss: cotangent= passes one")
 
 
-def _call_of(layer: Any) -> Callable[..., Any]:
-    """The forward of a layer.
-
-    Raises:
-        TypeError: if it is no object with a forward and a backward.
-    """
-    forward = getattr(layer, "forward", layer)
-    if isinstance(layer, type) or not callable(forward) or not callable(getattr(layer, "backward", None)):
-        what = f"the class {layer.__name__}" if isinstance(layer, type) else type(layer).__name__
-        raise TypeError(
-            f"gradcheck_layer() needs an object with forward(x) and backward(g), got {what}: check_module() is for "
-            "modules, gradcheck() for functions"
-        )
-    return forward  # type: ignore[no-any-return]
-
-
-def _takes_nothing(layer: Any, results: Any, passed: bool) -> bool:
-    """Whether `backward` is called without an argument.
-
-    Raises:
-        ValueError: if it has to be, though the output is no single number; and if there is no output.
-    """
-    outputs = floating_outputs(results)
-    if not outputs:
-        raise ValueError(
-            f"gradcheck_layer: the forward of {type(layer).__name__} has to return its output, an array of real "
-            f"numbers: it returned {type(results).__name__}"
-        )
-    try:
-        parameters = list(inspect.signature(layer.backward).parameters.values())
-    except (TypeError, ValueError):
-        return False
-    single = len(outputs) == 1 and outputs[0].size == 1
-    positional = [p for p in parameters if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
-    if positional:
-        return single and not passed and positional[0].default is not inspect.Parameter.empty
-    if not single:
-        shapes = ", ".join([str(out.shape) for out in outputs]) or "no numbers"
-        raise ValueError(
-            f"gradcheck_layer: {type(layer).__name__}.backward() takes no argument, so the output must be one number, "
-            f"that of a loss: it is {shapes}"
-        )
-    return True
-
-
-def _parts_of(answer: Any) -> list[Any]:
-    return list(answer) if isinstance(answer, tuple | list) else [] if answer is None else [answer]
-
-
-def _places(answer: Any, given: Sequence[Input]) -> list[int]:
-    """For each gradient that `backward` returned the place of its input.
-
-    Raises:
-        ValueError: if there are more or fewer than inputs.
-    """
-    count, floating = len(_parts_of(answer)), [i for i, one in enumerate(given) if one.checked]
-    if count == len(given):
-        return list(range(count))
-    if count == len(floating) or count <= 1:
-        return floating[:count]
-    raise ValueError(
-        f"gradcheck_layer: backward returned {count} gradients for {len(given)} inputs: one for each, None where there "
-        "is none; those of parameters belong on the object"
-    )
+def _below(path: Path, grads: Mapping[str, str] | None) -> dict[str, str] | None:
+    """The pairs of a layer in a network, by their ways from that layer on."""
+    if grads is None:
+        return None
+    pairs = [(Path.parse(name), Path.parse(where)) for name, where in grads.items()]
+    start, found = len(path.steps), {}
+    for parameter, gradient in pairs:
+        if parameter.steps[:start] == gradient.steps[:start] == path.steps:
+            found[str(Path(parameter.steps[start:]))] = str(Path(gradient.steps[start:]))
+    return found
 
 
 def _with_zero_grad(lent: Any) -> list[Any]:
     """The object itself if it has a `zero_grad`; else the objects in it that have one."""
     if callable(getattr(lent, "zero_grad", None)):
         return [lent]
-    return [part for part in layers_in(lent) if callable(getattr(part, "zero_grad", None))]
+    return [part for part in layers_in(lent).values() if callable(getattr(part, "zero_grad", None))]
 
 
 def _zero(roots: Sequence[Any]) -> None:
     for part in roots:
         part.zero_grad()
-
-
-def _ones(out: Any) -> Any:
-    """The gradient that enters at an output when the layer is tried."""
-    return np.ones(np.shape(out)) if floating_outputs(out) else None
 
 
 def _same(now: Any, put: Any) -> bool:

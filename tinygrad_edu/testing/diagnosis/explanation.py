@@ -35,6 +35,11 @@ _NOT_FOUND = "(not found:"
 _QUICK = 2e-3  # seconds for one evaluation, below which the program is tried
 
 
+def is_tried() -> bool:
+    """Whether what runs now is a program that shows a failure: of its own nothing more needs to be said."""
+    return _trying.now
+
+
 def explain(
     checked: Subject, report: Report, options: Options, subject: Subject, check: Callable[[Subject], Report]
 ) -> None:
