@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,10 @@ def test_what_can_be_a_parameter() -> None:
     inner = Box(W=np.ones(2), n=3, ids=np.arange(3), rate=0.1)
     box = Box(layers=[inner, Silent(W=np.ones(2)), inner], slotted=Slotted(), params={"a": {"b": np.ones(1)}}, kind=Box)
     inner.parent = box  # type: ignore[attr-defined]
-    assert list(map(str, candidates(box))) == ["layers[0].W", "layers[0].rate", "slotted.W", "params['a']['b']"]
+    box.closed = Fraction(1, 2), np.random.default_rng(0), lambda: 0.5  # type: ignore[attr-defined]
+    near = ["layers[0].W", "layers[0].rate", "slotted.W", "params['a']['b']"]
+    assert list(map(str, candidates(box, near=True))) == near
+    assert set(map(str, candidates(box))) == {*near, "layers[1].W"}
     assert list(map(str, layers_in(box))) == ["", "layers[0]", "slotted"]
     assert list(layers_in(box).values())[1] is inner
 

@@ -100,7 +100,7 @@ class TestRight:
 
     def test_a_layer_without_parameters(self) -> None:
         report = gradcheck_layer(Relu(), X)
-        assert report.notes == ["it has no parameters"]
+        assert report.notes == ["no parameters were found in it"]
 
     def test_float32_is_computed_in_float64(self) -> None:
         layer = Affine(dtype=np.float32)
@@ -288,6 +288,45 @@ class TestPairs:
         report = gradcheck_layer(Shared(), (X, LABELS))
         assert [f.input.name for f in report.findings] == ["layers[0].W", "layers[0].b", "x"]
 
+    def test_parameters_that_are_objects(self) -> None:
+        class Parameter:
+            def __init__(self, data: Any) -> None:
+                self.data, self.grad = data, None
+
+        class Layer:
+            def __init__(self, factor: float) -> None:
+                self.W, self.factor = Parameter(rng.normal(size=(4, 3))), factor
+
+            def forward(self, x: Any) -> Any:
+                self.x = x
+                return x @ self.W.data
+
+            def backward(self, g: Any) -> Any:
+                self.W.grad = self.factor * self.x.T @ g
+                return g @ self.W.data.T
+
+        assert gradcheck_layer(Layer(1.0), X).notes == ["gradients of parameters: W.data in W.grad"]
+        assert wrong_names(failed(Layer(2.0))) == ["W.data"]
+
+    def test_layers_without_a_backward_of_their_own(self) -> None:
+        class Held:
+            def __init__(self) -> None:
+                self.W, self.table = rng.normal(size=(4, 3)), np.ones(5)
+
+        class Whole:
+            def __init__(self) -> None:
+                self.first = Held()
+
+            def forward(self, x: Any) -> Any:
+                self.x = x
+                return x @ self.first.W
+
+            def backward(self, g: Any) -> Any:
+                self.first.dW = self.x.T @ g  # type: ignore[attr-defined]
+                return g @ self.first.W.T
+
+        assert gradcheck_layer(Whole(), X).notes == ["gradients of parameters: first.W in first.dW"]
+
     def test_what_is_named(self) -> None:
         class Odd(Affine):
             def backward(self, g: Any) -> Any:
@@ -430,6 +469,16 @@ class TestWrong:
         assert wrong_names(failed(Affine(), batch_mean=True)) == ["W", "b"]
         with pytest.raises(ValueError, match="batch_mean=True: there is no input with samples along axis 0"):
             gradcheck_layer(Relu(), 1.5, batch_mean=True)
+
+    def test_an_epsilon_in_the_forward_only(self) -> None:
+        class Guarded(CrossEntropy):
+            def forward(self, x: Any, labels: Any) -> Any:
+                super().forward(x, labels)
+                return -np.log(self.p[np.arange(len(x)), labels] + 1e-7).mean()
+
+        report = failed(Guarded(), (X[:, :3], LABELS))
+        assert "an epsilon left out?" in report.findings[0].hint
+        assert gradcheck_layer(Guarded(), (X[:, :3], LABELS), rtol=1e-4).ok
 
     def test_an_update_in_the_backward(self) -> None:
         class Hasty(Affine):

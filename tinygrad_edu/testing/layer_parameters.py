@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
@@ -14,7 +15,11 @@ from ..dtypes import Array
 from .subject import is_floating
 
 _STEP = re.compile(r"""\.?([A-Za-z_]\w*)|\[(-?\d+)\]|\[(?:'([^']*)'|"([^"]*)")\]""")
-_PARTNERS = {"params": ("grads", "gradients"), "parameters": ("grads", "gradients")}
+_PARTNERS = {
+    **dict.fromkeys(("params", "parameters"), ("grads", "gradients")),
+    **dict.fromkeys(("data", "value", "array"), ("grad", "gradient")),
+}
+_NOT_OPENED = {*sys.stdlib_module_names, "numpy"}
 
 
 @dataclass(frozen=True)
@@ -125,11 +130,16 @@ class Pair:
         return f"{self.parameter} in {self.gradient}"
 
 
-def candidates(layer: Any) -> dict[Path, Any]:
-    """All floating arrays and numbers of an object, and of those in it that have a `backward`."""
+def candidates(layer: Any, *, near: bool = False) -> dict[Path, Any]:
+    """All floating arrays and numbers in an object and in what it holds.
+
+    Args:
+        layer: the object.
+        near: to open only what has a `backward`, and containers.
+    """
     return {
         path: value
-        for path, value in _everything(layer)
+        for path, value in _everything(layer, near=near)
         if is_floating(value) or isinstance(value, float | np.floating)
     }
 
@@ -139,13 +149,13 @@ def layers_in(layer: Any) -> dict[Path, Any]:
     return {path: value for path, value in _everything(layer) if _is_layer(value)}
 
 
-def _everything(layer: Any) -> Iterator[tuple[Path, Any]]:
-    """What there is in an object and in the containers and layers that it holds, each of these once."""
+def _everything(layer: Any, *, near: bool = False) -> Iterator[tuple[Path, Any]]:
+    """What there is in an object and in the containers and objects that it holds, each of these once."""
     stack: list[tuple[tuple[tuple[str, Any], ...], Any]] = [((), layer)]
     seen: set[int] = set()
     while stack:
         steps, value = stack.pop()
-        held = _parts(value)
+        held = _parts(value, near)
         if held is not None and id(value) in seen:
             continue
         yield Path(steps), value
@@ -154,13 +164,16 @@ def _everything(layer: Any) -> Iterator[tuple[Path, Any]]:
             stack.extend([((*steps, step), part) for step, part in reversed(held)])
 
 
-def _parts(value: Any) -> list[tuple[tuple[str, Any], Any]] | None:
-    """What a container has, or an object with a `backward`, with the steps that lead there; None for anything else."""
+def _parts(value: Any, near: bool) -> list[tuple[tuple[str, Any], Any]] | None:
+    """What a container or an object of the user's has, with the steps that lead there; None for anything else."""
     if isinstance(value, Mapping):
         return [(("[", key), part) for key, part in value.items()]
     if isinstance(value, list | tuple):
         return [(("[", i), part) for i, part in enumerate(value)]
-    return [((".", name), part) for name, part in attributes(value).items()] if _is_layer(value) else None
+    closed = isinstance(value, type | FunctionType) or type(value).__module__.split(".")[0] in _NOT_OPENED
+    if not _is_layer(value) and (near or closed):
+        return None
+    return [((".", name), part) for name, part in attributes(value).items()]
 
 
 def _is_layer(value: Any) -> bool:
@@ -191,6 +204,7 @@ def pairs_by_name(layer: Any, kept: Sequence[Path], after: Any) -> tuple[list[Pa
     """
     pairs: dict[int | Path, Pair] = {}
     alone: dict[int | Path, Path] = {}
+    usual = candidates(layer, near=True)
     beside = {partner for path in candidates(after) for partner in path.partners()}
     for path in kept:
         held = path.get(layer)
@@ -198,7 +212,7 @@ def pairs_by_name(layer: Any, kept: Sequence[Path], after: Any) -> tuple[list[Pa
         gradient = next((p for p in path.partners() if p.get_number(after) is not None), None)
         if gradient is not None:
             pairs.setdefault(key, Pair(path, gradient, held))
-        elif is_floating(held) and path not in beside:
+        elif path in usual and is_floating(held) and path not in beside:
             alone.setdefault(key, path)
     unpaired = [path for key, path in alone.items() if key not in pairs]
     if unpaired and not pairs:

@@ -51,8 +51,8 @@ def gradcheck_layer(
         grads: for each parameter where its gradient is after a backward, both as written behind the object:
             ``{"W": "dW", "layers[0].W": "layers[0].dW", "params['b']": "grads['b']"}``. Default: every floating
             attribute P with a ``dP``, ``grad_P`` or ``P_grad`` beside it, of the object and of all objects in
-            it (in attributes, lists and dicts) that have a `backward`; and the entries of ``params`` with those of
-            ``grads``.
+            it, in attributes, lists and dicts; the entries of ``params`` with those of ``grads``; and ``data`` with
+            ``grad``.
         batch_mean: True if the gradients of parameters are means over the batch, the axis 0 of the first input,
             though the outputs are not: they are compared times its size.
         cotangent: as for `gradcheck`.
@@ -297,7 +297,7 @@ class _Layer:
     def _note(self, alone: Sequence[Any], answer: Any, called: str) -> None:
         """Write down what belongs together, and what is not checked."""
         paired = ", ".join(map(str, self.pairs))
-        self.notes.append(f"gradients of parameters: {paired}" if paired else "it has no parameters")
+        self.notes.append(f"gradients of parameters: {paired}" if paired else "no parameters were found in it")
         if alone:
             self.notes.append(f"not checked, as no gradient is beside them: {', '.join(map(str, alone))}")
         silent = [one.name for i, one in enumerate(self._given) if one.checked and i not in self._answered]

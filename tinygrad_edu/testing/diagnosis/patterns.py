@@ -74,7 +74,7 @@ def _not_finite(case: Case) -> str:
 
 
 def _almost(case: Case) -> str:
-    return _digits(case, 3e-5, "float32 on the way, or a constant with too few digits?")
+    return _digits(case, 3e-5, "float32 on the way, a constant with too few digits, or an epsilon left out?")
 
 
 def _roughly(case: Case) -> str:
