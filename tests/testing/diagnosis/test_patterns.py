@@ -44,7 +44,7 @@ HINTS = {
     "digits": (
         N.astype(np.float32),
         N,
-        "digits: float32 on the way, a constant with too few digits, or an epsilon left out?",
+        "digits: float32 on the way, a constant with too few digits, or an eps",
     ),
     "transposed": (SQUARE.T, SQUARE, "transposed: axes 0 and 1 are exchanged"),
     "transposed in part": (CUBE.swapaxes(0, 1), CUBE, "transposed: axes 0 and 1 are exchanged"),
