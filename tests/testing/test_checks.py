@@ -403,12 +403,16 @@ class TestKinks:
                 return g * tg.tensor(np.where(x.array == 0, slope, (x.array > 0).astype(float)))
 
         x = np.array([0.0, 1.0, -2.0, 3.0, 4.0])
-        assert gradcheck(Rectified.apply, x).ok  # the kink is passed over
-        if right:
-            assert gradcheck(Rectified.apply, x, on_kink="convention").ok
-        else:
-            with pytest.raises(GradcheckError, match=r"1 of 5 elements"):
-                gradcheck(Rectified.apply, x, on_kink="convention")
+        for on_kink, inconclusive in (("skip", 1), ("convention", 0)):
+            if right:
+                assert gradcheck(Rectified.apply, x, on_kink=on_kink).inconclusive == inconclusive
+            else:
+                with pytest.raises(GradcheckError, match=r"1 of 5 elements") as caught:
+                    gradcheck(Rectified.apply, x, on_kink=on_kink)
+                report = caught.value.report
+                assert report.verdict == "wrong"
+                assert "at a kink, where the slopes on both sides are " in str(report.findings[0])
+                assert "at a kink, where the slopes are " in report.blame
 
     def test_a_wrong_gradient_beside_kinks_is_found(self) -> None:
         class Bad(tg.Function):

@@ -133,10 +133,10 @@ class TestPlantedFaults:
             ]
 
     def test_a_law(self) -> None:
-        rule = lambda g, x: tg.where(abs(g) > 1.75, g * 0.5, g)  # the cotangents of gradcheck are smaller
+        rule = lambda g, x: g if g.array.flags.c_contiguous else g * 0.5  # the cotangents of gradcheck are
         planted = with_rule(lambda x: x * 1.0, rule)
-        error = failure(planted, tensors(), laws=["linear_in_cotangent"])
-        assert set(error.report.violated) == {"linear_in_cotangent"}
+        error = failure(planted, tensors(), laws=["layouts_agree"])
+        assert set(error.report.violated) == {"layouts_agree"}
         gradient_property(given=tensors(), laws=(), max_examples=5)(planted)()
 
     def test_zeros_make_no_law_apply_that_does_not(self) -> None:
@@ -178,7 +178,7 @@ class TestIdle:
     @pytest.mark.parametrize(
         ("function", "given", "reason"),
         [
-            (tg.relu, st.just(np.zeros(3)), "no usable numeric derivative, as at a kink"),
+            (tg.relu, st.just(np.zeros(3)), "the slopes on both sides differ, as at a kink or a tie"),
             (tg.tanh, tensors(st.just((0, 2))), "all inputs or all outputs are empty"),
             (tg.log, st.just(np.array([-1.0])), "the outputs are not finite at these inputs"),
             (lambda n: tg.ones(n), st.integers(1, 3), "no input is a floating-point array"),

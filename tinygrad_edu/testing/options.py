@@ -11,6 +11,8 @@ Mode = Literal["auto", "full", "project"]
 Method = Literal["auto", "complex", "richardson"]
 OnKink = Literal["skip", "error", "convention"]
 
+_CLOSE = 1e-8
+
 
 @dataclass
 class Options:
@@ -32,5 +34,15 @@ class Options:
                 raise ValueError(f"gradcheck: {name}={value!r} is not known: use {', '.join(map(repr, known))}")
         if self.order not in (1, 2):
             raise ValueError(f"gradcheck: order={self.order}, it must be 1 or 2")
-        self.rtol = 1e-8 if self.rtol is None else float(self.rtol)
+        self.rtol = None if self.rtol is None else float(self.rtol)
         self.rng: np.random.Generator = np.random.default_rng(self.seed)
+
+    def tolerance(self, values: Any, largest: float) -> Any:
+        """By how much gradients may be off where the derivatives are `values` and the largest of the input `largest`.
+
+        Each is held to its own size, and to a hundredth of the largest; a tolerance that was asked for is relative to
+        the largest alone, since whoever needs one has an error that knows nothing of the single element.
+        """
+        if self.rtol is not None:
+            return self.rtol * np.maximum(np.abs(values), largest)
+        return _CLOSE * (np.abs(values) + 1e-2 * largest)

@@ -200,7 +200,7 @@ class _Run:
         if idle > (1 - _ENOUGH) * self.examples:
             reasons = ", ".join(f"{count} times: {reason}" for reason, count in self.nothing.most_common())
             report = Report(name, mode="property")
-            report.problems.append(
+            report.doubt(
                 f"{idle} of {self.examples} examples have shown nothing ({reasons}). Let `given` give other arguments"
             )
             raise GradcheckError(report)
@@ -347,15 +347,11 @@ def _by_name(function: Any, names: list[str]) -> Any:
 
 def _nothing(report: Report, allow_zero: bool) -> str:
     """Why a check has shown nothing; empty if it has, or if something is wrong."""
-    if any(finding.wrong.any() for finding in report.findings):
-        return ""
-    for problem in report.problems:
-        if "are inconclusive" in problem:
-            return "no usable numeric derivative, as at a kink"
-        if problem.startswith("nothing to check: "):
-            return problem.removeprefix("nothing to check: ")
-        if problem == ALL_ZERO:
-            return "the gradients are zero everywhere"
+    if report.verdict == "inconclusive":
+        text = report.doubts[0]
+        if "are inconclusive: " in text:
+            return text.partition("are inconclusive: ")[2].partition(". Choose")[0]
+        return "the gradients are zero everywhere" if text == ALL_ZERO else text.removeprefix("nothing to check: ")
     if report.problems or allow_zero or any(finding.analytic.any() for finding in report.findings):
         return ""
     return "the gradients are zero everywhere"

@@ -1,4 +1,4 @@
-"""A run with its graph, beside one without: both have to give the same."""
+"""A run with its graph, beside one without, and more backward passes: all of them have to give the same."""
 
 from __future__ import annotations
 
@@ -10,36 +10,94 @@ import numpy as np
 from ..dtypes import Array
 from ..engine.graph import count_uses
 from .report import Report
-from .subject import Foreign, Subject, numbers
+from .subject import Foreign, Pullback, Subject, numbers
+
+_AGAIN = "called again with the same inputs"
+_STATE = "it draws random numbers (then seed them inside of it), keeps a state"
+# Rounding is the same for these multiples of a gradient, so that what is linear gives the very same multiples.
+_MULTIPLES = (-4.0, 2.0**-20, 2.0**20)
 
 
 def recorded_gradients(
     subject: Subject, report: Report, arrays: list[Any], centre: list[Array], cotangents: list[Array]
-) -> list[Array | None]:
-    """The gradients, from a run that has to give the same outputs as the one before and leave the inputs alone."""
+) -> tuple[list[Array | None], Pullback]:
+    """The gradients, and the function that gives those for other cotangents, from a run that has to give the same
+    outputs as the one before and leave the inputs alone.
+    """
     if isinstance(subject, Foreign):
-        again, gradients = subject.values(arrays), subject.gradients(arrays, cotangents)
+        again, pull = subject.values(arrays), subject.pullback(arrays)
+        gradients = pull(cotangents)
     else:
         results, leaves = subject.outputs(arrays)
         again = [numbers(out) for out in results]
         nodes: Any = count_uses([out.source for out in results if out.source is not None])
         if any(part.dtype.kind == "f" and part.dtype.itemsize < 8 for part in [*nodes, *again]):
-            report.problems.append(
+            report.doubt(
                 "it converts float64 to a narrower dtype, too coarse for differences: let it keep the dtype of its "
                 "inputs, and check float32 with check_float32"
             )
-        gradients = subject.pull(results, leaves, cotangents) if same_values(again, centre) else []
+        pull = lambda seeds: subject.pull(results, leaves, seeds)
+        gradients = pull(cotangents) if same_values(again, centre) else []
         changed = [not np.array_equal(leaves[i].array, arrays[i], equal_nan=True) for i in subject.checked]
         if True in changed:
             name = subject.inputs[subject.checked[changed.index(True)]].name
             report.problems.append(f"input {name!r} was changed in place")
     if not same_values(again, centre):
-        report.problems.insert(
-            0,
-            "called again with the same inputs it returned something else: it draws random numbers (then seed them "
-            "inside of it), keeps a state, or asks whether gradients are recorded",
-        )
-    return gradients
+        text = f"{_AGAIN} it returned something else: {_STATE}, or asks whether gradients are recorded"
+        report.doubts.append(text)
+        report.problems.insert(0, text)
+    return gradients, pull
+
+
+def wrong_elsewhere(
+    subject: Subject,
+    arrays: Sequence[Any],
+    cotangents: Sequence[Array],
+    gradients: Sequence[Array | None],
+    pull: Pullback,
+) -> str:
+    """What is wrong with gradients that are right this once: with those of another call, or for another cotangent."""
+    return _unlike_again(subject, arrays, cotangents, gradients) or _not_linear(subject, pull, cotangents, gradients)
+
+
+def _unlike_again(
+    subject: Subject, arrays: Sequence[Any], cotangents: Sequence[Array], before: Sequence[Array | None]
+) -> str:
+    """What is wrong if the same computation, done anew, gives another gradient."""
+    for _ in range(2):
+        text = _differ(subject, subject.gradients(arrays, cotangents), before, 1.0)
+        if text:
+            return f"{_AGAIN} and the same gradient coming in, {text}: {_STATE}, or adds up over calls"
+    return ""
+
+
+def _not_linear(subject: Subject, pull: Pullback, cotangents: Sequence[Array], before: Sequence[Array | None]) -> str:
+    """What is wrong if a multiple of the gradient that comes in does not give that multiple of the gradient."""
+    for factor in _MULTIPLES:
+        text = _differ(subject, pull([np.asarray(factor * c) for c in cotangents]), before, factor)
+        if text:
+            times = "-4" if factor < 0 else f"2**{int(np.log2(factor))}"
+            return (
+                f"it is not linear in the gradient that comes in: for {times} times that gradient, divided by {times}, "
+                f"{text}. A rule that asks for its sign or size, clips it, or leaves out small numbers?"
+            )
+    return ""
+
+
+def _differ(subject: Subject, found: Sequence[Array | None], before: Sequence[Array | None], factor: float) -> str:
+    """Where gradients, divided by a factor, are not what they were before."""
+    for place, ours, theirs in zip(subject.checked, found, before, strict=True):
+        shape = subject.inputs[place].value.shape
+        now = np.zeros(shape) if ours is None else np.asarray(ours, np.float64) / factor
+        then = np.zeros(shape) if theirs is None else np.asarray(theirs, np.float64)
+        if now.shape != then.shape or not np.isfinite(then).all():
+            continue  # of which the comparison will tell
+        gap = np.abs(now - then)
+        if not (gap <= 1e-9 * np.abs(then).max(initial=0.0)).all():
+            at = np.unravel_index(int(np.argmax(np.where(np.isnan(gap), np.inf, gap))), shape)
+            name = subject.inputs[place].name + (f"[{', '.join(map(str, at))}]" if at else "")
+            return f"the gradient of {name} is {now[at]:.10g} and not {then[at]:.10g}"
+    return ""
 
 
 def same_values(one: Sequence[Array], other: Sequence[Array]) -> bool:

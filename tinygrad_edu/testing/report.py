@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from ..dtypes import Array
 from .subject import Input
 from .whereabouts import index_text, where_in_words
+
+Verdict: TypeAlias = Literal["right", "wrong", "inconclusive"]
 
 ALL_ZERO = "the gradients are zero everywhere, which proves nothing: choose other inputs, or pass allow_zero=True"
 
@@ -29,6 +31,11 @@ class Finding:
         inconclusive: where there is no usable numeric derivative: at a kink, or beside one.
         hint: what the pattern of the errors looks like; empty if like nothing in particular.
         lost: whether the input got no gradient at all.
+        kinks: where the slopes on both sides differ; `numeric` is the one that is nearer to the gradient.
+        sides: for wrong elements at kinks both slopes, by the element's index.
+        noise: the rounding in the function's values, as their standard deviation, where the derivative is not known
+            because of it; or that in the gradient,
+        blurred: where it is that which hides whether the gradient is right.
         what, labels, differ: how it is told.
     """
 
@@ -41,6 +48,10 @@ class Finding:
     inconclusive: Array
     hint: str = ""
     lost: bool = False
+    kinks: Array = field(default_factory=lambda: np.zeros((), bool))
+    sides: dict[tuple[int, ...], tuple[float, float]] = field(default_factory=dict)
+    noise: Array = field(default_factory=lambda: np.zeros(()))
+    blurred: Array = field(default_factory=lambda: np.zeros((), bool))
     what: str = "input"
     labels: tuple[str, str] = ("analytic", "numeric")
 
@@ -56,10 +67,11 @@ class Finding:
         shape = given.value.shape
         if gradient.shape != shape:
             raise ValueError(f"the gradient of input {given.name!r} has shape {gradient.shape}, the input {shape}")
-        wrong, checked, inconclusive = [np.zeros(shape, bool) for _ in range(3)]
+        wrong, checked, inconclusive, kinks, blurred = [np.zeros(shape, bool) for _ in range(5)]
         numeric, error = [np.full(shape, np.nan) for _ in range(2)]
-        analytic = gradient.astype(np.float64)
-        return cls(given, analytic, numeric, error, wrong, checked, inconclusive, lost=lost)
+        found = cls(given, gradient.astype(np.float64), numeric, error, wrong, checked, inconclusive, lost=lost)
+        found.kinks, found.noise, found.blurred = kinks, np.zeros(shape), blurred
+        return found
 
     @property
     def worst(self) -> tuple[int, ...]:
@@ -75,10 +87,17 @@ class Finding:
         lines = [
             f"{self.what} {given.name!r}, {given.value.dtype} {given.value.shape}: {int(self.wrong.sum())} of "
             f"{int(self.checked.sum())} elements {self.differ}{where_in_words(self.wrong, self.checked)}",
-            f"  worst: {given.name}{index_text(at)}  {self.labels[0]} {ours:.10g}  {self.labels[1]} {theirs:.10g}"
-            f"{self._off(ours, theirs, error)}",
+            f"  worst: {given.name}{index_text(at)}  {self.labels[0]} {ours:.10g}  "
+            + (self._slopes(at) or f"{self.labels[1]} {theirs:.10g}{self._off(ours, theirs, error)}"),
         ]
         return "\n".join([*lines, *[f"  hint: {self.hint}"] * bool(self.hint)])
+
+    def _slopes(self, at: tuple[int, ...]) -> str:
+        """Between what a gradient has to lie, at a kink; empty if it is none."""
+        if at not in self.sides:
+            return ""
+        low, high = self.sides[at]
+        return f"at a kink, where the slopes on both sides are {low:.6g} and {high:.6g}"
 
     def _off(self, ours: float, theirs: float, error: float) -> str:
         return f" ± {error:.1g}  relative error {abs(ours - theirs) / max(abs(theirs), 1e-300):.2g}"
@@ -98,6 +117,7 @@ class Report:
         forwards: how often the function was computed.
         findings: for each checked input what was found.
         problems: what is wrong with the check as a whole: that it proved nothing, for example.
+        doubts: those of the problems that call nothing wrong, but say why nothing can be said.
         blame: the op whose own rule is wrong, and the line that called it.
         repro: a program that shows the failure.
         notes: what else there is to know of the check.
@@ -113,6 +133,7 @@ class Report:
     forwards: int = 0
     findings: Sequence[Finding] = ()
     problems: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     blame: str = ""
     repro: str = ""
     notes: list[str] = field(default_factory=list)
@@ -122,6 +143,19 @@ class Report:
     def ok(self) -> bool:
         """Whether nothing is wrong."""
         return not self.problems and not any(f.wrong.any() for f in self.findings)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the check says: "right", "wrong", or "inconclusive" where it has shown neither."""
+        if self.ok:
+            return "right"
+        wrong = any(f.wrong.any() for f in self.findings) or any(text not in self.doubts for text in self.problems)
+        return "wrong" if wrong else "inconclusive"
+
+    def doubt(self, text: str) -> None:
+        """Note why nothing can be said."""
+        self.doubts.append(text)
+        self.problems.append(text)
 
     def __str__(self) -> str:
         which = "gradient" if self.order == 1 else "second derivative"

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from testing.provoked import failed
+from testing.provoked import failed, planted
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine.primitives import PRIMITIVES
@@ -48,10 +48,11 @@ def test_what_goes_wrong_in_the_search_does_not_hide_the_failure(monkeypatch):
         assert "does not run" not in text
 
 
-def test_no_hint_where_gradients_follow_a_convention():
-    found = failed(lambda x: tg.relu(x) * tg.relu(x).detach(), SMALL, on_kink="convention")
+def test_no_hint_where_only_the_gradient_at_a_kink_is_wrong():
+    with planted("abs", lambda part, g, out, x: np.where(x == 0, 3 * g, part)):
+        found = failed(lambda x: abs(x), np.array([0.0, 1.0, -2.0]))
     assert found.findings[0].hint == ""
-    assert found.blame
+    assert "at a kink, where the slopes are " in found.blame
 
 
 def test_a_backward_in_numpy_has_hints():

@@ -30,6 +30,13 @@ def test_the_slope_of_a_smooth_function(f: Callable[..., np.ndarray], derivative
     assert found.noise < 1e-15
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_slope_on_one_side(side: int) -> None:
+    found = fit_along(lambda step: np.asarray(abs(step) + np.sin(step) + 5), 1e-3, side)
+    assert abs(found.slope - (1 + side)) <= found.error + 1e-12
+    assert found.error < 1e-8
+
+
 def test_the_error_knows_where_a_polynomial_does_not_fit() -> None:
     found = fit_along(lambda step: np.array([abs(step + 0.3), np.sin(40 * step), np.floor(3 * step + 0.2)]), 1.0)
     assert (np.abs(found.slope - [1.0, 40.0, 0.0]) <= 8 * found.error).all()

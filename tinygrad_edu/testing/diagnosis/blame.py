@@ -24,9 +24,7 @@ def blame(
     arrays: Sequence[Any],
     rng: np.random.Generator,
     findings: Sequence[Finding] = (),
-    rtol: float = 1e-8,
-    *,
-    convention: bool = False,
+    rtol: float | None = None,
 ) -> str:
     """The first op, in the order of the calls, whose own rule is wrong, and the line that called it.
 
@@ -39,8 +37,7 @@ def blame(
         arrays: its inputs, in float64.
         rng: for incoming gradients and directions.
         findings: what is wrong with it, if that is known: which elements to follow.
-        rtol: the relative tolerance.
-        convention: whether a gradient at a kink must lie between the slopes on its two sides.
+        rtol: as for `gradcheck`.
 
     Returns:
         One or more lines; empty where there is no graph to look at.
@@ -62,8 +59,7 @@ def blame(
     reached = set(order)
     calls = [call for call in first.calls if call.node in reached]
     chosen = _chosen(calls)
-    looked_at = (check_call(call, rng, rtol, convention=convention) for call in chosen)
-    text = next(filter(None, looked_at), "")
+    text = _first_at_fault(chosen, rng, rtol)
     text = text or detached(subject, arrays, findings, first) or wrong_sum(first, order, of, rng, findings)
     text = text or together(subject, arrays, findings, first, rng)
     if text:
@@ -80,6 +76,17 @@ def blame(
     looked = f" ({len(chosen)} of {len(calls)} calls)" if len(chosen) < len(calls) else ""
     right = f"every op's own rule is right by itself{looked}, and nothing was found to be lost between them"
     return right if calls else ""
+
+
+def op_at_fault(subject: Subject, arrays: Sequence[Any], rng: np.random.Generator, rtol: float | None = None) -> str:
+    """The first op whose own rule is wrong, as by `blame`; empty if all are right by themselves."""
+    tape = tape_of(subject, arrays)
+    reached = set(tape.order())
+    return _first_at_fault(_chosen([call for call in tape.calls if call.node in reached]), rng, rtol)
+
+
+def _first_at_fault(calls: Sequence[Call], rng: np.random.Generator, rtol: float | None) -> str:
+    return next(filter(None, (check_call(call, rng, rtol) for call in calls)), "")
 
 
 def random_call(subject: Subject, arrays: Sequence[Any]) -> str:

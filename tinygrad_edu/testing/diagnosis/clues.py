@@ -107,7 +107,8 @@ def clues_at(
         if sum([out.size for out in point.centre]) > _COLUMN:
             return None
         ours = np.array([row[place][at] for row in point.rows()])
-        slope = point.column(place, at, float(scale_of(point.arrays[place][at])), 0.0)
+        size = float(scale_of(point.arrays[place][at]))
+        slope = point.column(place, at, size).slope(0.0).per(size)
         return list(zip(*map(point.split, (ours, slope.value, slope.error)), strict=True))
 
     passes = lambda: [point.pull(g)[place] for g in several(point.cotangents)]

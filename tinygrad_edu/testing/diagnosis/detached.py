@@ -10,7 +10,7 @@ import numpy as np
 from ...dtypes import Array
 from ...engine.graph import Link, Node, TensorBase
 from ..differences.numeric import Slope, scale_of
-from ..differences.point import judge
+from ..differences.point import Bounds, judge
 from ..report import Finding
 from ..subject import Subject, numbers
 from ..whereabouts import index_text
@@ -81,7 +81,7 @@ def _adds_up(call: Call, above: Call, below: Call, step: float, rng: np.random.G
             ours, size = ours + float(change.sum()), size + float(np.abs(change).sum())
     change, kink = np.asarray(theirs), np.asarray(bend > 1e-2 * size)
     slope = Slope(change, np.zeros(()), change, change, kink)
-    wrong, usable = judge(ours, slope, tolerance=1e-4 * size, noise=0.0, precision=0.0)
+    wrong, usable = judge(ours, slope, Bounds(tolerance=1e-4 * size, noise=0.0, precision=0.0))
     if not (wrong and usable and np.isfinite(ours)):
         return ""
     return (

@@ -57,12 +57,10 @@ def explain(
     arrays = checked.arrays()
     if any(f.wrong.any() for f in report.findings):
         for place, finding in zip(checked.checked, report.findings, strict=False):
-            if finding.wrong.any() and options.on_kink != "convention":
+            if (finding.wrong & ~finding.kinks).any():
                 finding.hint = _attempt(partial(_hint, finding, checked, arrays, place, report))
-        rng, convention = np.random.default_rng(options.seed), options.on_kink == "convention"
-        report.blame = _attempt(
-            lambda: blame(checked, arrays, rng, report.findings, options.rtol, convention=convention)
-        )
+        rng = np.random.default_rng(options.seed)
+        report.blame = _attempt(lambda: blame(checked, arrays, rng, report.findings, options.rtol))
         hints = {f.hint for f in report.findings}
         report.blame = "\n".join(line for line in report.blame.split("\n") if line.strip() not in hints)
     else:

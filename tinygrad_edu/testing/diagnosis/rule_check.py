@@ -10,8 +10,7 @@ import numpy as np
 
 from ...dtypes import Array
 from ..differences.cotangents import cotangents_for
-from ..differences.numeric import scale_of
-from ..differences.point import Change, Point
+from ..differences.point import Point
 from ..differences.routes import Routes
 from ..options import Options
 from ..report import Finding, Report
@@ -25,7 +24,7 @@ from .tape import Call, argument_name, same
 _ONE_BY_ONE = 32  # elements of an operand
 
 
-def check_call(call: Call, rng: np.random.Generator, rtol: float = 1e-8, *, convention: bool = False) -> str:
+def check_call(call: Call, rng: np.random.Generator, rtol: float | None = None) -> str:
     """What is wrong with one call of an op, its rules checked by themselves; empty if nothing is."""
     if not in_float64(call):
         return ""
@@ -51,7 +50,7 @@ def check_call(call: Call, rng: np.random.Generator, rtol: float = 1e-8, *, conv
     second = call.pull(parts)
     if not all(same(a, b, close=True) for a, b in zip(found, second, strict=True)):
         return f"the rule of {call}\n  it gives another gradient each time it is asked"
-    how = Options(rtol=rtol, on_kink="convention" if convention else "skip")
+    how = Options(rtol=rtol, on_kink="convention")
     how.rng = rng
     for index, (link, part) in enumerate(zip(call.node.inputs, found, strict=False)):
         if link is not None and index < len(call.operands) and is_floating(call.operands[index]):
@@ -94,12 +93,9 @@ class _Argument:
         at = finding.worst
         ours, theirs, error = (float(v[at]) for v in (finding.analytic, finding.numeric, finding.error))
         text = f"{rule}\n  by itself it gives {ours:.10g} "
-        if self.how.on_kink == "convention":
-            size = float(scale_of(self.x[at]))
-            slope = Change(point, point.element(0, at, size)).slope(1e-300).per(size)
-            if slope.kink:
-                low, high = sorted((float(slope.left), float(slope.right)))
-                return f"{text}at a kink, where the slopes are {low:.6g} and {high:.6g}"
+        if at in finding.sides:
+            low, high = finding.sides[at]
+            return f"{text}at a kink, where the slopes are {low:.6g} and {high:.6g}"
         text += f"where the numeric derivative of its forward is {theirs:.10g} ± {error:.1g}"
         text += f", at {index_text(at)} of {self.x.shape}" if at else ""
         said = hint(finding, self._clues(point, given.name))
@@ -135,6 +131,7 @@ class _Argument:
             routes.project()
         elif routes.look_along([np.ones(self.x.shape, bool)])[0] != "right":
             routes.elements()
+            routes.kinks_together()
         finding.wrong &= ~finding.inconclusive & np.isfinite(finding.error)  # it may have no finite derivative there
 
     def _clues(self, point: Point, name: str) -> Clues:

@@ -31,6 +31,8 @@ class Slope(NamedTuple):
         error: an estimate of how far it may be off.
         left, right: the slopes on both sides.
         kink: where these differ, so that there is no derivative.
+        step: the longest of the steps that it is taken from.
+        noise: the rounding in the function's values, as their standard deviation, where that has been looked for.
     """
 
     value: Array
@@ -38,10 +40,13 @@ class Slope(NamedTuple):
     left: Array
     right: Array
     kink: Array
+    step: Array | float = STEP
+    noise: Array | float = 0.0
 
     def per(self, size: float) -> Slope:
         """The derivative with respect to what was moved in steps of `size`."""
-        return Slope(self.value / size, self.error / size, self.left / size, self.right / size, self.kink)
+        value, error, left, right = (part / size for part in (self.value, self.error, self.left, self.right))
+        return self._replace(value=value, error=error, left=left, right=right)
 
 
 def scale_of(x: Array) -> Array:
@@ -96,7 +101,7 @@ def _ladder(f: Callable[[float], Array], centre: Array, step: float, magnitude: 
     size = np.maximum(np.abs(right[0]), np.abs(left[0]))
     kink = gap > 1e-4 * size + 4 * (right[1] + left[1]) + 64 * rounding
     finite = np.isfinite(value) & np.isfinite(error)
-    return Slope(value, np.where(finite, error, np.inf), left[0], right[0], kink)
+    return Slope(value, np.where(finite, error, np.inf), left[0], right[0], kink, np.full(kink.shape, step))
 
 
 def _confirmed(slope: Slope, f: Callable[[float], Array], centre: Array, magnitude: Magnitude) -> Slope:

@@ -14,7 +14,9 @@ import numpy as np
 
 from ...dtypes import Array
 from ..subject import Subject, floating_outputs, is_floating, or_zeros
-from .numeric import Slope, complex_step, richardson
+from .confirming import second_opinion
+from .numeric import STEP, Slope, complex_step, richardson
+from .rounding import rounding_of
 
 EPS = 2.0**-52
 
@@ -28,6 +30,7 @@ class Point:
         centre: the outputs there.
         cotangents: for each output the gradient that enters.
         pull: the gradients of the inputs for other cotangents, zeros where there is none.
+        gradients: the same at other inputs; None if these are not to be had.
         plain: the outputs for complex inputs.
         evaluations: how often the outputs have been computed.
     """
@@ -40,6 +43,7 @@ class Point:
         cotangents: Sequence[Array],
         pull: Callable[[Sequence[Array]], list[Array]],
         plain: Callable[[Sequence[Any]], Sequence[Any]] | None = None,
+        gradients: Callable[[Sequence[Array], Sequence[Array]], list[Array]] | None = None,
     ) -> None:
         self.values = values
         self.arrays = arrays
@@ -47,6 +51,7 @@ class Point:
         self.cotangents: list[Array] = list(cotangents)
         self.pull = pull
         self.plain = plain
+        self.gradients = gradients
         self.evaluations: int = 0
 
     @classmethod
@@ -71,12 +76,20 @@ class Point:
 
         graph = functools.cache(lambda: subject.pullback(arrays))
         pull = lambda seeds: or_zeros(graph()(seeds), checked)
-        return cls(lambda moved: subject.values(given(moved)), checked, centre, cotangents, pull, plain)
+        gradients = lambda moved, seeds: subject.full_gradients(given(moved), seeds)
+        return cls(lambda moved: subject.values(given(moved)), checked, centre, cotangents, pull, plain, gradients)
 
     @property
     def whole(self) -> float:
         """The size of what is added up: of the outputs, each times its cotangent."""
         return float(sum([np.abs(y * c).sum() for y, c in zip(self.centre, self.cotangents, strict=True)]))
+
+    @functools.cached_property
+    def rounding(self) -> list[float]:
+        """For each input how much rounding there is in its gradient, as a standard deviation."""
+        compute = self.gradients or (lambda _, seeds: self.pull(seeds))
+        found = rounding_of(compute, self.arrays, self.cotangents)
+        return found or [0.0] * len(self.arrays)
 
     def element(self, place: int, index: tuple[int, ...], size: float) -> Callable[[float], Sequence[Array]]:
         """The outputs as a function of the step, in multiples of `size`, by which one element is moved."""
@@ -99,13 +112,9 @@ class Point:
         self.evaluations += 1
         return self.values(arrays)
 
-    def column(self, place: int, index: tuple[int, ...], size: float, enough: Array | float) -> Slope:
-        """The derivatives of all elements of the outputs, in one row, with respect to one element of an input."""
-        return self.each(self.element(place, index, size), enough).per(size)
-
-    def each(self, moved: Callable[[float], Sequence[Array]], enough: Array | float, **ladder: Any) -> Slope:
-        """The derivatives of all elements of the outputs, in one row, along a way."""
-        return richardson(lambda step: _flat(moved(step)), _flat(self.centre), 0.0, enough=enough, **ladder)
+    def column(self, place: int, index: tuple[int, ...], size: float) -> Way:
+        """The way of one element of an input, for all elements of the outputs in one row."""
+        return Way(self, self.element(place, index, size))
 
     def split(self, row: Array) -> list[Array]:
         """What is said of all elements of the outputs, in one row, in the shapes of the outputs."""
@@ -135,15 +144,42 @@ class Point:
         return Slope(value, 1e-14 * np.abs(value), value, value, np.zeros(value.shape, bool))
 
 
-class Change:
+class Way:
+    """How all elements of the outputs of a point, in one row, change along a way."""
+
+    def __init__(self, point: Point, moved: Callable[[float], Sequence[Array]]) -> None:
+        self._point = point
+        self._moved = moved
+
+    def __call__(self, step: float) -> Array:
+        return _flat(self._moved(step))
+
+    @property
+    def centre(self) -> Array:
+        """The value at step 0."""
+        return _flat(self._point.centre)
+
+    def magnitude(self) -> float:
+        """The size of the numbers that were added up for it, beside its own."""
+        return 0.0
+
+    def slope(self, enough: Array | float, **ladder: Any) -> Slope:
+        """Its derivative."""
+        return richardson(self, self.centre, self.magnitude, enough=enough, **ladder)
+
+    def second_opinion(self, slope: Slope) -> Slope:
+        """The derivative with an error that knows the rounding inside the function."""
+        return second_opinion(self, slope, max(self._point.whole, self.magnitude()))
+
+
+class Change(Way):
     """By how much the outputs of a point, each times its cotangent, change along a way, added up.
 
     The differences are taken before the sum: outputs that do not change leave no rounding in it.
     """
 
     def __init__(self, point: Point, moved: Callable[[float], Sequence[Array]]) -> None:
-        self._point = point
-        self._moved = moved
+        super().__init__(point, moved)
         self._magnitude = 0.0
 
     def __call__(self, step: float) -> Array:
@@ -155,13 +191,22 @@ class Change:
         self._magnitude = max(self._magnitude, size)
         return np.asarray(math.fsum(total))
 
+    @property
+    def centre(self) -> Array:
+        """Nothing has changed."""
+        return np.zeros(())
+
     def magnitude(self) -> float:
         """The size of what changes: the root of the sum of squares, as rounding goes either way."""
         return self._magnitude
 
-    def slope(self, enough: float, **ladder: Any) -> Slope:
-        """Its derivative."""
-        return richardson(self, np.zeros(()), self.magnitude, enough=enough, **ladder)
+    def second_opinion(self, slope: Slope) -> Slope:
+        """The derivative with an error that knows the rounding inside the function, and in outputs that stand still:
+        they may change by less than their last digit.
+        """
+        again = super().second_opinion(slope)
+        terms = [np.square(y * c).sum() for y, c in zip(self._point.centre, self._point.cotangents, strict=True)]
+        return again._replace(error=np.maximum(again.error, EPS * np.sqrt(sum(terms)) / STEP))
 
 
 class Judgement(NamedTuple):
@@ -176,32 +221,58 @@ class Judgement(NamedTuple):
     usable: Array
 
 
-def judge(
-    ours: Array | float,
-    slope: Slope,
-    *,
-    tolerance: Array | float,
-    noise: Array | float,
-    precision: Array | float,
-) -> Judgement:
-    """Whether a gradient is the numeric derivative. A gradient that is not finite is wrong anyway.
+class Bounds(NamedTuple):
+    """How closely to look.
 
-    Args:
-        ours: the gradient.
-        slope: the derivative.
+    Attributes:
         tolerance: by how much the gradient may be off.
         noise: what rounding leaves of a gradient that is 0.
         precision: with which error of the derivative there is something to say.
     """
+
+    tolerance: Array | float
+    noise: Array | float
+    precision: Array | float
+
+
+def judge(ours: Array | float, slope: Slope, bounds: Bounds) -> Judgement:
+    """Whether a gradient is the numeric derivative. A gradient that is not finite is wrong anyway."""
     gap = np.abs(ours - slope.value)
-    far = (gap > tolerance + 8 * slope.error + noise + 1e-300) & ~slope.kink
-    return Judgement(far | ~np.isfinite(ours), ~slope.kink & (slope.error <= precision + 1e-300))
+    far = (gap > bounds.tolerance + 8 * slope.error + bounds.noise + 1e-300) & ~slope.kink
+    return Judgement(far | ~np.isfinite(ours), ~slope.kink & (slope.error <= bounds.precision + 1e-300))
 
 
-def between_sides(ours: float, slope: Slope, typical: float) -> bool:
+def decide(
+    way: Way, ours: Array | float, slope: Slope, bounds: Bounds | Callable[[Slope], Bounds], size: float = 1.0
+) -> tuple[Slope, Judgement]:
+    """Judge a gradient, and take a second opinion on the derivative before it is accused, or given up.
+
+    Args:
+        way: along which the derivative was taken.
+        ours: the gradient along it.
+        slope: the derivative, per `size`.
+        bounds: how closely to look; if that depends on the derivative, a function of it.
+        size: the length of the way for a step of 1.
+
+    Returns:
+        The derivative that counts in the end, and the judgement.
+    """
+    within = bounds if callable(bounds) else lambda _: bounds
+    first = judge(ours, slope, within(slope))
+    accused = first.wrong & np.isfinite(ours)
+    unknown = ~first.usable & ~slope.kink & ~first.wrong
+    if not (accused | unknown).any():
+        return slope, first
+    again = way.second_opinion(slope).per(size)
+    take = accused | (unknown & (again.error < slope.error))
+    slope = Slope(*[np.where(take, b, a) for a, b in zip(slope, again, strict=True)])
+    slope = slope._replace(noise=np.where(accused | unknown, again.noise, slope.noise))
+    return slope, judge(ours, slope, within(slope))
+
+
+def between_sides(ours: float, slope: Slope, slack: float) -> bool:
     """Whether a gradient lies between the slopes on both sides of a kink."""
     low, high = sorted((float(slope.left), float(slope.right)))
-    slack = 1e-4 * (abs(low) + abs(high) + typical)
     return low - slack <= ours <= high + slack
 
 

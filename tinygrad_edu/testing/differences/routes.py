@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ...dtypes import Array
 from ..options import Options
 from ..report import Finding, Report
+from .confirming import is_kink, outside_of_kink
 from .numeric import STEP, Slope, scale_of
-from .point import EPS, Change, Point, between_sides, judge
+from .point import EPS, Bounds, Change, Point, Way, between_sides, decide, judge
 
 _FULL = 256  # entries of a Jacobian that is checked whole
 _ELEMENTS = 600  # elements that are checked one by one
 _PROJECTIONS = 3
 _LIMIT = 600  # evaluations to spend on finding wrong elements or kinks
 _SHORT = STEP / 16**3  # a first step where longer ones pass too many kinks
+_CONFIRMED = 16  # wrong elements of an input after which others that are far off need no second opinion
+_BLUR = 64  # how many standard deviations of its own rounding a gradient may be off
+_TOGETHER = 64  # elements of outputs whose gradients are taken one by one where inputs are at a kink
 _SAMPLE = 48  # elements to look at one by one where projections say nothing
 
 Masks = list[Array]  # for each input some of its elements
@@ -38,6 +43,7 @@ class Routes:
         self.findings = findings
         self.options = options
         self.report = report
+        self._noise = 0.0  # the rounding in the outputs, where it hides a derivative along a direction
 
     def run(self, *, jacobian: bool) -> None:
         """Compare by the route that suits the number of elements; one is the whole Jacobian, if it can be had."""
@@ -48,6 +54,7 @@ class Routes:
             whole = mode == "full" or total * outputs <= _FULL
             self.report.mode = "full" if whole and jacobian else "elements"
             self.elements()
+            self.kinks_together()
             if self.report.mode == "full":
                 self.jacobian()
         else:
@@ -62,53 +69,119 @@ class Routes:
 
     def _element(self, place: int, finding: Finding, index: tuple[int, ...]) -> None:
         """Compare one element, and write down what was found."""
-        point, ours = self.point, float(finding.analytic[index])
-        size = float(scale_of(point.arrays[place][index]))
-        typical = _typical(finding.analytic)
-        change = Change(point, point.element(place, index, size))
-        if self.options.method == "complex":
-            self.report.method = "complex"
-            slope = point.complex_slope(place, index, size).per(size)
-        else:
-            slope = change.slope(max(0.1 * self.options.rtol * max(abs(ours), typical) * size, 1e-300)).per(size)
-        noise = 16 * EPS * point.whole / size
+        ours, largest = float(finding.analytic[index]), largest_of(finding.analytic)
+        change, slope, size, bounds = self._derivative(place, index, ours, largest)
+        finding.checked[index] = True
+        if slope.kink and is_kink(change):
+            self._at_kink(finding, index, change, slope, size)
+            return
+        slope = slope._replace(kink=np.zeros((), bool))
+        wrong, usable = judge(ours, slope, bounds(slope))
+        blur = 0.0
+        sure = int(finding.wrong.sum()) >= _CONFIRMED and abs(ours - slope.value) > 1e-3 * largest
+        if self.options.method != "complex" and not (wrong and sure):
+            slope, (wrong, usable) = decide(change, ours, slope, bounds, size)
+            blur = _BLUR * self.point.rounding[place] if wrong and np.isfinite(ours) else 0.0
+            if blur and not judge(ours, slope, bounds(slope, blur)).wrong:
+                finding.blurred[index], usable, wrong = True, np.asarray(False), np.asarray(False)
+        finding.numeric[index], finding.error[index] = slope.value, slope.error
+        finding.wrong[index], finding.inconclusive[index] = wrong, not usable and not wrong
+        finding.noise[index] = 0.0 if usable else blur / _BLUR if finding.blurred[index] else slope.noise
+
+    def _derivative(
+        self, place: int, index: tuple[int, ...], ours: float, largest: float
+    ) -> tuple[Change, Slope, float, Callable[..., Bounds]]:
+        """The derivative with respect to an element: in steps of which size, and how closely to look at it."""
+        point, found = self.point, []
+        for size in _sizes(point.arrays[place], index):
+            change = Change(point, point.element(place, index, size))
+            if self.options.method == "complex":
+                self.report.method = "complex"
+                slope = point.complex_slope(place, index, size).per(size)
+            else:
+                enough = float(self.options.tolerance(0.1 * abs(ours), 0.1 * max(largest, abs(ours)))) * size
+                slope = change.slope(max(enough, 1e-300)).per(size)
+            bounds = functools.partial(self._bounds, change, ours, largest, size)
+            found.append((change, slope, size, bounds))
+            known = not slope.kink and slope.error <= bounds(slope).precision
+            if known and (slope.value or len(found) == 1):  # over a tiny way nothing may move
+                return found[-1]
+        return found[0]
+
+    def _bounds(
+        self, change: Change, ours: float, largest: float, size: float, slope: Slope, blur: float = 0.0
+    ) -> Bounds:
+        """How closely to look at an element."""
+        noise = 16 * EPS * self.point.whole / size
         if not slope.value and not slope.error:
             noise /= STEP  # nothing moved at all: then it may have moved by less than the last digit
-        finding.checked[index] = True
-        finding.numeric[index], finding.error[index] = slope.value, slope.error
-        if bool(slope.kink) and self.options.on_kink == "convention":
-            finding.wrong[index] = not between_sides(ours, slope, typical)
-            return
-        scale = abs(float(slope.value)) + typical
+        scale = abs(float(slope.value)) + 1e-2 * largest
         little = 1e-9 * change.magnitude() / size if abs(ours) <= noise else 0.0  # small beside the outputs
-        wrong, usable = judge(
-            ours, slope, tolerance=self.options.rtol * scale, noise=noise, precision=1e-4 * scale + little
-        )
-        finding.wrong[index] = wrong
-        finding.inconclusive[index] = not usable and (bool(slope.kink) or not wrong)
+        tolerance = float(self.options.tolerance(slope.value, largest))
+        return Bounds(tolerance, noise + blur, max(1e-4 * scale, tolerance) + little)
+
+    def _at_kink(self, finding: Finding, index: tuple[int, ...], change: Change, slope: Slope, size: float) -> None:
+        """Compare an element that has another slope on each side; the gradient has to lie between them."""
+        ours, largest = float(finding.analytic[index]), largest_of(finding.analytic)
+        slack = 1e-4 * (abs(float(slope.left)) + abs(float(slope.right)) + 1e-2 * largest)
+        inside = between_sides(ours, slope, slack) or not outside_of_kink(change, ours * size, slack * size)
+        low, high = sorted((float(slope.left), float(slope.right)))
+        finding.numeric[index], finding.error[index] = min(max(ours, low), high), slope.error
+        finding.kinks[index] = True
+        if not inside:
+            finding.sides[index] = (low, high)
+        finding.wrong[index] = not (inside and np.isfinite(ours))
+        finding.inconclusive[index] = inside and self.options.on_kink != "convention"
+
+    def kinks_together(self) -> None:
+        """Move all elements that lie at a kink at once: what does not bend then has a derivative, as at a tie."""
+        at_kink = [f.kinks & ~f.wrong for f in self.findings]
+        if sum([int(k.sum()) for k in at_kink]) < 2 or sum([out.size for out in self.point.centre]) > _TOGETHER:
+            return
+        directions = [np.where(k, scale_of(a), 0.0) for k, a in zip(at_kink, self.point.arrays, strict=True)]
+        rows = self.point.rows()
+        terms = [np.concatenate([(g * d).reshape(-1) for g, d in zip(row, directions, strict=True)]) for row in rows]
+        ours, size = np.array([t.sum() for t in terms]), np.array([np.abs(t).sum() for t in terms])
+        way = Way(self.point, self.point.line(directions))
+        slope = way.slope(1e-7 * size + 1e-300)
+
+        def bounds(slope: Slope) -> Bounds:
+            noise = 16 * EPS * np.abs(way.centre) / STEP
+            return Bounds(1e-4 * (size + np.abs(slope.value)), noise, 1e-3 * (size + np.abs(slope.value)))
+
+        slope, (wrong, usable) = decide(way, ours, slope, bounds)
+        for k in np.flatnonzero(wrong & usable):
+            self.report.notes.append(
+                f"moved together, the elements at a kink change output {k} by {slope.value[k]:.6g}, and not by "
+                f"{ours[k]:.6g}, as the gradients say: of tied ones each has its whole gradient?"
+            )
+            for finding, kink, g in zip(self.findings, at_kink, rows[k], strict=True):
+                finding.wrong |= kink & (g != 0)
+                finding.inconclusive &= ~finding.wrong
 
     def jacobian(self) -> None:
         """Row by row with one cotangent for each output element: nothing cancels in a sum."""
         if self.options.method == "complex":
             return  # exact as it is
-        centre = np.concatenate([out.reshape(-1) for out in self.point.centre])
         rows = self.point.rows()
         for place, finding in enumerate(self.findings):
             for index in np.ndindex(finding.analytic.shape):
-                size = float(scale_of(self.point.arrays[place][index]))
-                ours = np.array([row[place][index] for row in rows])
-                typical = _typical(ours)
-                enough = 0.1 * self.options.rtol * np.maximum(np.abs(ours), typical) * size + 1e-300
-                slope = self.point.column(place, index, size, enough)
-                wrong, usable = judge(
-                    ours,
-                    slope,
-                    tolerance=self.options.rtol * (np.abs(slope.value) + typical),
-                    noise=16 * EPS * np.abs(centre) / size,
-                    precision=np.finfo(np.float64).max,
-                )
-                if (wrong & usable).any() and not finding.inconclusive[index]:
-                    finding.wrong[index] = True
+                if not finding.inconclusive[index]:
+                    ours = np.array([row[place][index] for row in rows])
+                    finding.wrong[index] |= self._column_wrong(place, index, ours)
+
+    def _column_wrong(self, place: int, index: tuple[int, ...], ours: Array) -> bool:
+        """Whether some element of the outputs has another derivative with respect to an element than `ours`."""
+        size, largest = float(scale_of(self.point.arrays[place][index])), largest_of(ours)
+        way = self.point.column(place, index, size)
+        slope = way.slope(self.options.tolerance(0.1 * np.abs(ours), 0.1 * largest) * size + 1e-300).per(size)
+
+        def bounds(slope: Slope) -> Bounds:
+            noise = 16 * EPS * np.abs(way.centre) / size
+            return Bounds(self.options.tolerance(slope.value, largest), noise, np.finfo(np.float64).max)
+
+        _, (wrong, usable) = decide(way, ours, slope, bounds, size)
+        return bool((wrong & usable).any())
 
     def project(self) -> None:
         """Several random directions of signs, along which one wrong element among many is seen; then bisection."""
@@ -116,6 +189,8 @@ class Routes:
             state, signs = self.look_along(part)
             if state == "right":
                 _accept(self.findings, part)
+            elif state == "inconclusive" and self._noise:  # halves are hidden as well
+                self._sample(part)
             else:
                 self._bisect(signs, part, state)
             if state == "wrong":
@@ -134,12 +209,18 @@ class Routes:
                 break
         return state, signs
 
-    def _along(self, signs: list[Array], part: Masks, first: float = STEP) -> str:
-        """Whether the gradients agree with the derivative along a direction, of which only `part` is taken."""
+    def _along(self, signs: list[Array], part: Masks, first: float = STEP, *, halved: bool = False) -> str:
+        """Whether the gradients agree with the derivative along a direction, of which only `part` is taken.
+
+        A half of what is wrong needs no second opinion: each element will have one.
+        """
         directions = [np.where(mask, sign, 0.0) for mask, sign in zip(part, signs, strict=True)]
         terms = [f.analytic * d for f, d in zip(self.findings, directions, strict=True)]
         expected = math.fsum([float(t.sum()) for t in terms])
         size = float(sum([np.abs(t).sum() for t in terms]))
+        largest = sum(
+            [largest_of(f.analytic) * float(np.abs(d).sum()) for f, d in zip(self.findings, directions, strict=True)]
+        )
 
         change = Change(self.point, self.point.line(directions))
         slope = change.slope(1e-9 * size + 1e-300, tries=2 if first == STEP else 1, first=first)
@@ -147,9 +228,13 @@ class Routes:
             slope = change.slope(1e-7 * size, tries=2, first=_SHORT)
         noise = 16 * EPS * self.point.whole
         little = 1e-9 * change.magnitude() if size <= noise else 0.0
-        wrong, usable = judge(
-            expected, slope, tolerance=1e-3 * self.options.rtol * size, noise=noise, precision=1e-5 * size + little
-        )
+        tolerance = self.options.rtol * largest if self.options.rtol is not None else 1e-11 * size
+        bounds = Bounds(tolerance, noise, max(1e-5 * size, tolerance) + little)
+        if not halved:
+            slope, (wrong, usable) = decide(change, expected, slope, bounds)
+        else:
+            wrong, usable = judge(expected, slope, bounds)
+        self._noise = max(self._noise, float(slope.noise)) if not usable else self._noise
         return "wrong" if wrong else "right" if usable else "inconclusive"
 
     def _without_kinks(self, signs: list[Array]) -> bool:
@@ -158,7 +243,7 @@ class Routes:
             return False
         point = self.point
         centre = np.concatenate([out.reshape(-1) for out in point.centre])
-        slope: Slope = point.each(point.line(signs), 1e-7 * np.abs(centre), tries=2, first=_SHORT)
+        slope = Way(point, point.line(signs)).slope(1e-7 * np.abs(centre), tries=2, first=_SHORT)
         bad = slope.kink | ~np.isfinite(slope.error)
         if not 0 < bad.sum() <= 0.25 * bad.size:
             return False
@@ -180,7 +265,7 @@ class Routes:
                 self._look(masks)
                 continue
             for half in _halves(masks):
-                found = self._along(signs, half, first)
+                found = self._along(signs, half, first, halved=True)
                 if found == "right":
                     _accept(self.findings, half)
                 else:
@@ -189,12 +274,23 @@ class Routes:
             self._look(_first(masks))
         self._some_elements(part)
         for masks in doubtful:
-            for finding, mask in zip(self.findings, masks, strict=True):
-                finding.inconclusive |= mask & ~finding.checked
-                finding.checked |= mask
+            self._give_up(masks)
         left = sum([int((mask & ~f.checked).sum()) for mask, f in zip(part, self.findings, strict=True)])
         if left:
             self.report.notes.append(f"{left} elements were not looked at: they lie among wrong ones")
+
+    def _sample(self, part: Masks) -> None:
+        """Look at some elements where rounding hides the derivatives along a direction."""
+        self._some_elements(part)
+        self._give_up(part)
+
+    def _give_up(self, part: Masks) -> None:
+        """Write down that nothing is known of those elements of a part that have not been looked at."""
+        for finding, mask in zip(self.findings, part, strict=True):
+            left = mask & ~finding.checked
+            finding.inconclusive |= left
+            finding.noise[left] = self._noise
+            finding.checked |= mask
 
     def _look(self, masks: Masks) -> None:
         for place, (finding, mask) in enumerate(zip(self.findings, masks, strict=True)):
@@ -219,9 +315,21 @@ class Routes:
         return [[np.full(s.shape, j in part) for j, s in enumerate(sizes)] for part in chosen]
 
 
-def _typical(gradient: Array) -> float:
-    """The size of a gradient below which differences do not count as relative ones."""
-    return 1e-2 * float(np.abs(gradient[np.isfinite(gradient)]).max(initial=0.0))
+def largest_of(gradient: Array) -> float:
+    """The size of a gradient."""
+    return float(np.abs(gradient[np.isfinite(gradient)]).max(initial=0.0))
+
+
+def _sizes(array: Array, index: tuple[int, ...]) -> list[float]:
+    """The sizes in which to move an element, one after another until its derivative is known.
+
+    Numbers near 0 are moved as if they were 0.01, and as the tiny numbers that they may be on purpose.
+    """
+    size, own = float(scale_of(array[index])), abs(float(array[index]))
+    others = np.abs(array[array != 0])
+    if own >= 1e-3 or others.max(initial=0.0) >= 1e-3:
+        return [size]
+    return [size, own or float(np.median(others))] if others.size else [size, 1e-6, 1e-10, 1e-14]
 
 
 def _accept(findings: Sequence[Finding], part: Masks) -> None:

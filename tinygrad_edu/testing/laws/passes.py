@@ -12,7 +12,7 @@ from ...dtypes import Array
 from ...engine.graph import array_of
 from ...tensors.creation import tensor
 from ..differences.numeric import scale_of
-from ..differences.point import Change, Point, judge
+from ..differences.point import Bounds, Change, Point, decide
 from ..recorded import same_values
 from ..subject import gradients_of, or_zeros, tracked
 from .example import Example, NotApplicable, law
@@ -55,7 +55,7 @@ def adjoint_identity(example: Example) -> str | None:
         slope = change.slope(1e-9 * size + 1e-300)
         noise = 1e-14 * change.magnitude()
         precision = 1e-5 * max(size, abs(float(slope.value))) + 1e-9 * change.magnitude()
-        wrong, exact = judge(ours, slope, tolerance=1e-9 * size, noise=noise, precision=precision)
+        _, (wrong, exact) = decide(change, ours, slope, Bounds(1e-9 * size, noise, precision))
         if not exact:
             continue
         usable += 1

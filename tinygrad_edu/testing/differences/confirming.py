@@ -1,0 +1,124 @@
+"""A second opinion on a derivative, before a gradient is accused for not being it.
+
+A ladder of few differences is exact where a function is smooth and computed with all digits. It does not see rounding
+inside the function, and steps of a staircase may agree with each other by chance. Here the derivative is taken again
+from many values, at several lengths of the way, each with an error that knows the noise; where they contradict each
+other, the truth is taken to lie anywhere between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from ...dtypes import Array
+from .numeric import STEP, Slope
+from .regression import Fit, fit_along
+
+_EPS = 2.0**-52
+_FIRST = (STEP, 16 * STEP)
+_FURTHER = (STEP / 256, STEP / 16, 64 * STEP, 128 * STEP)
+_FAR = 1024 * STEP  # how far to look for a change if there is none
+_KNOWN = 0.5  # the share of its error in a derivative of which something is known
+_SURE = 1e-6  # and in one that needs no further look
+_COARSE = 2.0**-30  # the share of rounding in a value beyond which it is as likely to be something else
+
+
+def second_opinion(f: Callable[[float], Array], slope: Slope, size: float) -> Slope:
+    """The derivative of a function at 0 from many values, with an error that covers rounding inside the function.
+
+    Args:
+        f: a function of the step, in multiples of the direction; its result is an array, or a number.
+        slope: the derivative as it has been found.
+        size: that of the numbers of which the function is made, as far as it is known. Numbers of size 1 are
+            reckoned with anyway: log(1 + exp(-x)) does not move at all where its derivative is below their last digit.
+    """
+    fits = {length: _fit(f, length, size) for length in sorted({*_FIRST, *_shortest(slope)})}
+    found = _together(slope, fits, size)
+    if (found.error < _SURE * np.abs(found.value)).all():
+        return found
+    fits |= {length: _fit(f, length, size) for length in _FURTHER if length not in fits}
+    if _still(fits[STEP]).any():
+        fits[_FAR] = _fit(f, _FAR, size)
+    return _together(slope, dict(sorted(fits.items())), size)
+
+
+def _shortest(slope: Slope) -> list[float]:
+    """The length of the steps by which a derivative has been found, if it is below the usual one."""
+    length = float(np.min(slope.step))
+    return [length] if length < STEP else []
+
+
+def _fit(f: Callable[[float], Array], length: float, size: float) -> Fit:
+    """The polynomial over a way, with an infinite error where it explains nothing.
+
+    Values that scatter about it rather than follow it may do so by rounding; but if that is large beside them,
+    they may as well be waves that are shorter than the way, over which a slope says nothing.
+    """
+    fit = fit_along(f, length)
+    waves = (fit.noise > _COARSE * size) & (16 * fit.noise > np.abs(fit.slope) * length)
+    known = np.isfinite(fit.slope) & np.isfinite(fit.error) & ~waves
+    return fit._replace(error=np.where(known, fit.error, np.inf), slope=np.where(known, fit.slope, 0.0))
+
+
+def _together(slope: Slope, fits: Mapping[float, Fit], size: float) -> Slope:
+    """What ways of several lengths, from the shortest on, say of a derivative: the most exact one, or as far as they
+    contradict each other, anything between them.
+    """
+    values, errors = (np.stack([getattr(fit, what) for fit in fits.values()]) for what in ("slope", "error"))
+    still = np.stack([_still(fit) for fit in fits.values()])
+    # Where nothing moves there may be a change that is too small for the last digit.
+    grain = np.min([fit.grain for fit in fits.values()], axis=0)
+    least = np.maximum(_EPS * max(size, 1.0), np.where(grain < _COARSE * max(size, 1.0), grain, 0.0))
+    errors = np.where(still, least / STEP, errors)
+    well_known = (errors < _KNOWN * np.abs(values)).any(0)
+    errors = np.where(still & well_known, np.inf, errors)
+    best = np.argmin(errors, axis=0)[None]
+    value, error = np.take_along_axis(values, best, 0)[0], np.take_along_axis(errors, best, 0)[0]
+    gaps = np.where(np.isfinite(errors), np.abs(values - value), 0.0)
+    doubt = np.where(gaps > 8 * (errors + error), gaps, 0.0).max(0)
+    noise = np.where(still.any(0), least, _rounding(list(fits.values()), best[0]))
+    return slope._replace(value=value, error=np.maximum(error, doubt), noise=noise)
+
+
+def _still(fit: Fit) -> Array:
+    """Where a function has not moved by a single bit."""
+    return np.asarray((fit.slope == 0) & (fit.noise == 0))
+
+
+def _rounding(fits: Sequence[Fit], best: Array) -> Array:
+    """The noise around the best of some polynomials, if it is no misfit: that would be less for a shorter way."""
+    noises = np.stack([np.where(np.isfinite(fit.noise), fit.noise, 0.0) for fit in fits])
+    noise = np.take_along_axis(noises, best[None], 0)[0]
+    shorter = np.arange(len(fits)).reshape(-1, *[1] * best.ndim) <= best
+    least = np.where(shorter & (noises > 0), noises, np.inf).min(0)
+    return np.where(noise > 8 * least, 0.0, noise)
+
+
+def still(fit: Fit) -> Array:
+    """Where a function has not moved by a single bit."""
+    return np.asarray((fit.slope == 0) & (fit.noise == 0))
+
+
+def is_kink(f: Callable[[float], Array]) -> Array:
+    """Where the slopes on both sides of 0 differ by more than rounding inside the function, and bends, explain."""
+    left, right = (fit_along(f, STEP, side) for side in (-1, 1))
+    return np.asarray(np.abs(right.slope - left.slope) > 8 * (right.error + left.error))
+
+
+def outside_of_kink(f: Callable[[float], Array], ours: Array | float, slack: Array | float) -> Array:
+    """Where a gradient lies outside of the slopes on both sides of 0, at long steps and at short ones.
+
+    Args:
+        f: a function of the step.
+        ours: the gradient along it.
+        slack: how far outside it may lie, beside the error of the slopes.
+    """
+    found = np.asarray(True)
+    for length in (STEP, STEP / 16):
+        sides = [fit_along(f, length, side) for side in (-1, 1)]
+        low = np.min([side.slope - 8 * side.error for side in sides], axis=0)
+        high = np.max([side.slope + 8 * side.error for side in sides], axis=0)
+        found = found & ((ours < low - slack) | (ours > high + slack))
+    return found
