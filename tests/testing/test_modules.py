@@ -11,8 +11,16 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
-from tinygrad_edu.testing import GradcheckError, check_module
+from tinygrad_edu.testing import (
+    GradcheckError,
+    check_float32,
+    check_laws,
+    check_module,
+    compare,
+    gradient_property,
+)
 from tinygrad_edu.testing.modules import of_module
+from tinygrad_edu.testing.strategies import tensors
 
 X = np.random.default_rng(0).normal(size=(5, 3))
 
@@ -319,6 +327,118 @@ class TestLeftAsItWas:
         x = X.copy()
         check_module(nn.Linear(3, 2), x)
         np.testing.assert_array_equal(x, X)
+
+
+class Keeps(nn.Module):
+    """x² w, whose backward reads what forward has left in the module, and leaves something itself."""
+
+    def __init__(self, factor: float = 2.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(tg.full((3,), 1.5))
+        self.factor = factor
+
+    def forward(self, x: Any) -> Any:
+        layer = self
+
+        class Square(tg.Function):
+            @staticmethod
+            def forward(ctx: Any, x: Any, w: Any) -> Any:
+                layer.x, layer.w = x.detach(), w.detach()
+                return x * x * w
+
+            @staticmethod
+            def backward(ctx: Any, g: Any) -> Any:
+                layer.passes = 1
+                assert layer.weight.dtype == g.dtype
+                by_w = g * layer.x * layer.x
+                return layer.factor * g * layer.x * layer.w, by_w.sum(0) if layer.w.ndim == 1 else by_w
+
+        return Square.apply(x, self.weight)
+
+
+class TestStateOfForward:
+    """A backward pass finds the module as forward has left it, and the user as it was before both."""
+
+    def test_a_rule_that_reads_it(self) -> None:
+        layer = Keeps()
+        before = dict(vars(layer))
+        for model in (layer, nn.Sequential(nn.Linear(3, 3), layer, nn.Tanh(), nn.Dropout(0.5))):
+            assert check_module(model, X).ok
+            assert check_laws(model, X).ok
+            assert check_float32(model, X).ok
+            assert compare(model, model, X).ok
+            gradient_property(given=tensors((2, 3)), profile="ci", max_examples=5)(model)()
+        assert dict(vars(layer)) == before
+        assert layer.weight.dtype == np.float32
+
+    def test_a_hook_that_reads_it(self) -> None:
+        class Hooked(nn.Module):
+            def forward(self, x: Any) -> Any:
+                self.scale = 2.0
+                y = x * x
+                if y.requires_grad:
+                    y.register_hook(lambda g: g * self.scale / 2)
+                return y * x
+
+        for order in (1, 2):
+            assert check_module(Hooked(), X, order=order).ok
+
+    def test_a_backward_that_computes_a_part_again(self) -> None:
+        class Again(nn.Linear):
+            def forward(self, x: Any) -> Any:
+                layer, parent = self, super()
+
+                class Saving(tg.Function):
+                    @staticmethod
+                    def forward(ctx: Any, x: Any, w: Any, b: Any) -> Any:
+                        ctx.save_for_backward(x)
+                        return tg.tanh(nn.functional.linear(x, w, b))
+
+                    @staticmethod
+                    def backward(ctx: Any, g: Any) -> Any:
+                        (x,) = ctx.saved_tensors
+                        slope = g * (1 - tg.tanh(parent.forward(x)) ** 2)
+                        return slope @ layer.weight.detach(), slope.T @ x, slope.sum(0)
+
+                return Saving.apply(x, self.weight, self.bias)
+
+        assert check_module(Again(3, 2), X).ok
+
+    def test_a_wrong_rule_is_found_and_blamed(self) -> None:
+        model = nn.Sequential(nn.Linear(3, 3), Keeps(3.0))
+        before = dict(vars(model[1]))
+        with pytest.raises(GradcheckError) as caught:
+            check_module(model, X)
+        first, second = caught.value.report.blame.split("\n")
+        assert first.startswith("the rule of 'Square' for argument 0 ('x'), in layer '1' (Keeps), called at ")
+        assert second.startswith("  by itself it gives ")
+        assert dict(vars(model[1])) == before
+
+    def test_the_backward_pass_raises(self) -> None:
+        class Breaks(Keeps):
+            def forward(self, x: Any) -> Any:
+                self.factor = None  # type: ignore[assignment]
+                return super().forward(x)
+
+        layer = Breaks()
+        before, weight = dict(vars(layer)), layer.weight.array
+        with pytest.raises(TypeError):
+            check_module(layer, X)
+        assert dict(vars(layer)) == before
+        assert layer.weight.array is weight
+
+    def test_each_graph_has_the_state_of_its_own_forward(self) -> None:
+        subject = of_module(Keeps(), [X])
+        weight, x = subject.arrays()
+        pulls = [subject.pullback([weight, factor * x]) for factor in (1, 2)]
+        subject.values([weight, 5 * x])
+        for factor, pull in ((1, pulls[0]), (2, pulls[1]), (1, pulls[0])):
+            np.testing.assert_allclose(pull([np.ones(X.shape)])[1], 2 * factor * x * weight, rtol=1e-13)
+
+    def test_one_module_in_two_places_has_the_state_of_its_last_use(self) -> None:
+        layer = Keeps()
+        with pytest.raises(GradcheckError, match="the gradient is wrong"):
+            check_module(nn.Sequential(layer, layer), X)
 
 
 class TestRandomNumbers:

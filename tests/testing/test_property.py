@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +14,7 @@ import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from hypothesis.database import InMemoryExampleDatabase
 from testing.provoked import with_backward
 
 import tinygrad_edu as tg
@@ -227,6 +230,109 @@ class TestTheTest:
 
         noting()
         assert 1.625 in seen
+
+    @pytest.mark.parametrize("profile", ["quick", "ci"])
+    @pytest.mark.parametrize("above", [True, False])
+    def test_settings_of_hypothesis(self, above: bool, profile: Any) -> None:
+        database = InMemoryExampleDatabase()
+        chosen = hypothesis.settings(
+            max_examples=7,
+            deadline=600_000,
+            database=database,
+            suppress_health_check=[hypothesis.HealthCheck.filter_too_much],
+        )
+        doubled = lambda x: x * 2
+        told: list[Any] = []
+        listener = lambda report, seconds: told.append(report)
+        make = gradient_property(given=tensors((3,)), laws=(), profile=profile)
+        test: Any = chosen(make(doubled)) if above else make(chosen(doubled))
+        report.listeners.append(listener)
+        try:
+            test()
+        finally:
+            report.listeners.remove(listener)
+        assert len(told) == 7
+        used = test._hypothesis_internal_use_settings
+        assert used.deadline.total_seconds() == 600
+        assert used.database is database
+        assert used.derandomize is (profile == "ci")
+        assert hypothesis.Phase.explain not in used.phases
+        checks = hypothesis.HealthCheck
+        assert {checks.filter_too_much, checks.too_slow} <= set(used.suppress_health_check)
+
+    @pytest.mark.parametrize("above", [True, False])
+    def test_a_deadline_of_hypothesis(self, above: bool) -> None:
+        def slow(x: tg.Tensor) -> tg.Tensor:
+            time.sleep(0.002)
+            return x * 2
+
+        chosen = hypothesis.settings(deadline=1, max_examples=2)
+        make = gradient_property(given=tensors(()), laws=())
+        test = chosen(make(slow)) if above else make(chosen(slow))
+        with pytest.raises(hypothesis.errors.DeadlineExceeded):
+            test()
+
+    def test_failures_are_kept_in_the_database_of_settings(self) -> None:
+        database = InMemoryExampleDatabase()
+        planted = with_rule(tg.tanh, lambda g, x: -g)
+        chosen = hypothesis.settings(database=database)
+        for _ in range(2):
+            with pytest.raises(GradcheckError):
+                chosen(gradient_property(given=tensors(), laws=(), profile="quick")(planted))()
+            assert database.data
+
+    def test_settings_twice(self) -> None:
+        chosen = hypothesis.settings(max_examples=3)
+        with pytest.raises(hypothesis.errors.InvalidArgument, match="already been decorated with a settings object"):
+            chosen(gradient_property(given=tensors())(chosen(lambda x: x * 2)))
+
+    @pytest.mark.parametrize("above", [True, False])
+    def test_a_seed_of_hypothesis_beside_settings(self, above: bool) -> None:
+        def drawn(*decorators: Any) -> list[float]:
+            seen: list[float] = []
+
+            def noting(x: tg.Tensor) -> tg.Tensor:
+                seen.append(float(x.sum()))
+                return x * 2
+
+            test: Any = noting if above else functools.reduce(lambda f, d: d(f), decorators, noting)
+            test = gradient_property(given=tensors((4,)), laws=(), profile="quick")(test)
+            (functools.reduce(lambda f, d: d(f), decorators, test) if above else test)()
+            return seen
+
+        few = hypothesis.settings(max_examples=4)
+        seeded = drawn(hypothesis.seed(5))
+        assert seeded == drawn(hypothesis.seed(5))
+        assert seeded != drawn(hypothesis.seed(6))
+        short = drawn(hypothesis.seed(5), few)
+        assert short == drawn(few, hypothesis.seed(5))
+        assert len(short) < len(seeded) / 4
+
+    @pytest.mark.parametrize("above", [True, False])
+    def test_examples_and_failures_of_hypothesis_beside_settings(self, above: bool) -> None:
+        planted = with_rule(tg.tanh, lambda g, x: -g)
+        notes = "".join(failure(planted, tensors()).__notes__)
+        version, blob = re.findall(r"reproduce_failure\('(.*)', (b'.*')\)", notes)[0]
+        make = gradient_property(given=tensors(), laws=(), profile="ci")
+        few = hypothesis.settings(max_examples=1, phases=[hypothesis.Phase.explicit])
+
+        def decorated(*decorators: Any) -> Any:
+            target = lambda x: planted(x)
+            test = make(target) if above else target
+            for decorate in decorators:
+                test = decorate(test)
+            return test if above else make(test)
+
+        repeat = hypothesis.reproduce_failure(version, eval(blob))
+        right = hypothesis.settings(max_examples=3)
+        for decorators in ([repeat], [repeat, right], [right, repeat]):
+            with pytest.raises(GradcheckError):
+                decorated(*decorators)()
+        example = hypothesis.example(x=tg.tensor(np.array([1.625, 2.0])))
+        for decorators in ([example, few], [few, example]):
+            with pytest.raises(GradcheckError) as caught:
+                decorated(*decorators)()
+            assert smallest(caught.value)[0].tolist() == [1.625, 2.0]
 
     def test_a_class_of_modules_takes_no_random_numbers_of_the_user(self) -> None:
         class Layer(tg.nn.Linear):

@@ -74,6 +74,8 @@ def _excuse_conventions(subject: Subject, report: Report, options: Options, arra
     wrong = [f for f in report.findings if f.wrong.any()]
     if not wrong or isinstance(subject, Foreign) or any((f.wrong & ~f.kinks).any() for f in wrong):
         return
+    if not all(np.isfinite(f.analytic[f.wrong]).all() for f in wrong):
+        return
     if op_at_fault(subject, arrays, np.random.default_rng(options.seed), options.rtol):
         return
     for finding in wrong:

@@ -203,7 +203,11 @@ class _Layer:
 
     def blame(self, grads: Mapping[str, str] | None, batch_mean: bool, options: Options) -> str:
         """Which of the layers in it are wrong by themselves, at the numbers that they got; empty if it has none."""
-        calls, wrong, right = self._calls(), [], 0
+        wrong, right = [], 0
+        try:
+            calls = self._calls()
+        except Exception:  # it may be made for one pass, or be given what cannot be copied
+            return ""
         for path, arguments in calls.items():
             part, own = path.get(self.layer), _below(path, grads)
             try:
@@ -211,8 +215,8 @@ class _Layer:
                 report = check_again(found.subject(None, own, batch_mean), options)
             except Exception:  # it is not made to be checked by itself
                 continue
-            right += report.ok
-            if not report.ok:
+            right += report.verdict == "right"
+            if report.verdict == "wrong":
                 names = ", ".join([f.input.name for f in report.findings if f.wrong.any()])
                 wrong.append(f"{type(part).__name__} in {path} is wrong by itself: {names or report.problems[0]}")
         if 0 < right == len(calls):

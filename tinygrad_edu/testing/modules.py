@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
 
+from ..autograd.modes import is_grad_enabled
 from ..engine.graph import array_of
 from ..nn.module.module import Module
 from ..ops.generator import Generator, default_generator
@@ -36,9 +37,10 @@ def check_module(
 
     The module is taken as a function of its parameters and its inputs, and computed in float64 whatever the
     dtype of its parameters. Before each evaluation the library's random numbers start again from `seed`, so
-    that Dropout silences the same numbers, and buffers have the values that they have now. Afterwards the
-    module is as it was: parameters, their `.grad` and `sample_grads`, buffers, mode, hooks, plain attributes,
-    and the state of the random numbers. It is checked in the mode, of training or evaluation, that it is in.
+    that Dropout silences the same numbers, and buffers have the values that they have now. A backward pass finds
+    the module as its forward pass has left it, for rules and hooks that read its attributes. Afterwards the module
+    is as it was: parameters, their `.grad` and `sample_grads`, buffers, mode, hooks, plain attributes, and the state
+    of the random numbers. It is checked in the mode, of training or evaluation, that it is in.
 
     Args:
         module: the module. It returns a tensor, or tuples, lists and dicts of tensors.
@@ -97,12 +99,15 @@ def of_module(module: Module, inputs: Sequence[Any], wrt: Any = None, seed: int 
     parameters = list(learnt.values())
     names = [f"input {n}" if n in learnt else n for n in argument_names(module.forward, len(inputs))]
 
+    loan = _Loan(module, parameters, seed)
+
     def function(*given: Any) -> Any:
-        with _lent(module, parameters, given, seed):
+        with loan.evaluation(given):
             return module(*given[len(parameters) :])
 
     subject = of_function(function, [*map(numbers, parameters), *inputs], wrt, [*learnt, *names])
     subject.name, subject.module, subject.own = type(module).__name__, module, len(parameters)
+    subject.resumed = loan.resumed
     return subject
 
 
@@ -113,24 +118,76 @@ def subject_of(f: Any, inputs: Any, wrt: Any, seed: int) -> Subject:
     return of_module(f, list(inputs) if isinstance(inputs, tuple | list) else [inputs], wrt, seed)
 
 
-@contextmanager
-def _lent(module: Module, parameters: Sequence[Tensor], given: Sequence[Any], seed: int) -> Iterator[None]:
-    """The module with other tensors in the place of its parameters, ready for one evaluation that leaves no trace."""
-    dtype = np.result_type(*[v.dtype for v in given if is_floating(array_of(v))] or [np.float64])
+class _Loan:
+    """A module that computes with other tensors in the place of its parameters, and is as before in between.
+
+    A rule written by hand may read what `forward` has left in the module. So the state after the last evaluation that
+    was recorded is kept, for the backward passes of its graph.
+    """
+
+    def __init__(self, module: Module, parameters: Sequence[Tensor], seed: int) -> None:
+        self._module = module
+        self._parameters = parameters
+        self._seed = seed
+        self._left: Callable[[], None] = lambda: None  # to the state that the last recorded evaluation has left
+        self._homes: list[Callable[[], None]] = []  # the first one back to the user's state, while another is resumed
+
+    @contextmanager
+    def evaluation(self, given: Sequence[Any]) -> Iterator[None]:
+        """The module in the user's state, but with the tensors that are `given`, for one evaluation."""
+        dtype = np.result_type(*[v.dtype for v in given if is_floating(array_of(v))] or [np.float64])
+        before = _state(self._module)
+        try:
+            if self._homes:
+                self._homes[0]()
+            default_generator.manual_seed(self._seed)
+            for tensor in (*self._module.parameters(), *self._module.buffers()):
+                tensor.array = tensor.array.astype(dtype if tensor.array.dtype.kind == "f" else tensor.array.dtype)
+                tensor.source = None
+            for parameter, lent in zip(self._parameters, given, strict=False):
+                parameter.array, parameter.source = lent.array, lent.source
+            yield
+            if is_grad_enabled():
+                self._left = _state(self._module)
+        finally:
+            before()
+
+    def resumed(self) -> _Resumed:
+        """The module as the last recorded evaluation has left it."""
+        return _Resumed(self._module, self._left, self._homes)
+
+
+class _Resumed(AbstractContextManager[None]):
+    """A module in a state of before, as often as one likes; within another such context, as it is there."""
+
+    def __init__(self, module: Module, left: Callable[[], None], homes: list[Callable[[], None]]) -> None:
+        self._module = module
+        self._left = left
+        self._homes = homes  # back to what was there before each of the contexts that have been entered
+
+    def __enter__(self) -> None:
+        self._homes.append(_state(self._module))
+        if len(self._homes) == 1:
+            self._left()
+
+    def __exit__(self, *error: object) -> None:
+        self._homes.pop()()
+
+
+def _state(module: Module) -> Callable[[], None]:
+    """The function that gives a module, all that is part of it, and its sources of random numbers the state back that
+    they have now.
+    """
     restore = [*map(_keeper, module.modules()), *map(_generator_keeper, _generators(module))]
     held = [(tensor, tensor.array, tensor.source) for tensor in (*module.parameters(), *module.buffers())]
-    try:
-        default_generator.manual_seed(seed)
-        for tensor, array, _ in held:
-            tensor.array, tensor.source = array.astype(dtype if array.dtype.kind == "f" else array.dtype), None
-        for parameter, lent in zip(parameters, given, strict=False):
-            parameter.array, parameter.source = lent.array, lent.source
-        yield
-    finally:
+
+    def put_back() -> None:
         for tensor, array, source in held:
             tensor.array, tensor.source = array, source
-        for put_back in restore:
-            put_back()
+        for one in restore:
+            one()
+
+    return put_back
 
 
 def _keeper(part: Module) -> Callable[[], None]:

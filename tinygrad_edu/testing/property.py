@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 _ENOUGH = 0.1  # the share of the examples that must show something
+_DECORATED = ("_hypothesis_internal_", "hypothesis_explicit_")  # as what hypothesis keeps what its decorators say
 
 
 class GradientTest(Protocol):
@@ -77,7 +78,8 @@ def gradient_property(
 
     A failure is the `GradcheckError` of the smallest example that hypothesis finds. Examples that show nothing
     (all gradients zero, an empty input, kinks, outputs that are not finite) are passed over; if more than nine in ten
-    are such, the test fails. `@seed`, `@example` and `@reproduce_failure` of hypothesis can be put above it.
+    are such, the test fails. `@settings`, `@seed`, `@example` and `@reproduce_failure` of hypothesis can be put above
+    it or below. Whatever `@settings` says that is not hypothesis' own default goes before the profile.
 
     Args:
         given: a strategy for the argument, or for a tuple of the arguments; or a sequence of strategies, one for
@@ -225,11 +227,17 @@ def _test(
             hypothesis.event(f"shows nothing: {reason}")
 
     _disguise(example, function, module, [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY) for n in strategies])
-    search = _settings(profile, max_examples)(hypothesis.given(**strategies)(example))
+    if inspect.isfunction(function):
+        vars(example).update({k: v for k, v in vars(function).items() if k.startswith(_DECORATED)})
+    search = hypothesis.given(**strategies)(example)
+    usual = _settings(profile, max_examples)
+    # As an attribute, and not as a decorator, of which there may be one: the user's.
+    search._hypothesis_internal_use_settings = _merged(usual, search._hypothesis_internal_use_settings)
 
     def test(*owner: Any) -> None:
         nonlocal run
         __tracebackhide__ = True
+        search._hypothesis_internal_use_settings = _merged(usual, search._hypothesis_internal_use_settings)
         run = _Run(_target(function, given, owner if bound else (), Options(**plan.options).seed))
         try:
             search()
@@ -261,6 +269,17 @@ def _settings(profile: str | None, max_examples: int | None) -> Any:
         suppress_health_check={*usual.suppress_health_check, hypothesis.HealthCheck.too_slow},
         **({"derandomize": True} if chosen.derandomize else {}),
     )
+
+
+def _merged(usual: Any, chosen: Any) -> Any:
+    """The usual settings, with what the user has chosen: what is not as hypothesis has it by itself."""
+    kind = type(usual)
+    names = [name for name in inspect.signature(kind).parameters if name != "parent"]
+    changed = {n: getattr(chosen, n) for n in names if getattr(chosen, n) != getattr(kind.default, n)}
+    if "suppress_health_check" in changed:
+        changed["suppress_health_check"] = {*changed["suppress_health_check"], *usual.suppress_health_check}
+    kept = {"database": changed.pop("database")} if "database" in changed else {}
+    return kind(kind(usual, **changed), **kept)  # one by one: together with derandomize= hypothesis refuses a database
 
 
 def _hypothesis() -> Any:
@@ -339,6 +358,7 @@ def _by_name(function: Any, names: list[str]) -> Any:
     def passed(*values: Any) -> Any:
         return function(**dict(zip(names, values, strict=True)))
 
+    vars(passed)["by_name"] = True
     vars(passed)["__signature__"] = inspect.Signature(
         [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     )

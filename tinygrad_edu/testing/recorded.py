@@ -9,6 +9,7 @@ import numpy as np
 
 from ..dtypes import Array
 from ..engine.graph import count_uses
+from .randomness import other_gradients
 from .report import Report
 from .subject import Foreign, Pullback, Subject, numbers
 
@@ -36,8 +37,16 @@ def recorded_gradients(
                 "it converts float64 to a narrower dtype, too coarse for differences: let it keep the dtype of its "
                 "inputs, and check float32 with check_float32"
             )
-        pull = lambda seeds: subject.pull(results, leaves, seeds)
+        resumed = subject.resumed()
+
+        def pull(seeds: Sequence[Array]) -> list[Array | None]:
+            with resumed:
+                return subject.pull(results, leaves, seeds)
+
         gradients = pull(cotangents) if same_values(again, centre) else []
+        passes = lambda: pull(cotangents)
+        if gradients and (problem := other_gradients(subject, arrays, centre, cotangents, gradients, passes)):
+            report.problems.append(problem)
         changed = [not np.array_equal(leaves[i].array, arrays[i], equal_nan=True) for i in subject.checked]
         if True in changed:
             name = subject.inputs[subject.checked[changed.index(True)]].name

@@ -14,6 +14,8 @@ from .subject import Input
 from .whereabouts import index_text, where_in_words
 
 Verdict: TypeAlias = Literal["right", "wrong", "inconclusive"]
+_SHOWN = 8  # inputs that are told of one by one
+_LITTLE = 1e-3  # the share of the largest number below which a difference is not told relative to a derivative
 
 ALL_ZERO = "the gradients are zero everywhere, which proves nothing: choose other inputs, or pass allow_zero=True"
 
@@ -100,7 +102,18 @@ class Finding:
         return f"at a kink, where the slopes on both sides are {low:.6g} and {high:.6g}"
 
     def _off(self, ours: float, theirs: float, error: float) -> str:
-        return f" ± {error:.1g}  relative error {abs(ours - theirs) / max(abs(theirs), 1e-300):.2g}"
+        gap = abs(ours - theirs)
+        if not np.isfinite(gap):
+            return f" ± {error:.1g}"
+        size = float(np.abs(self.numeric[np.isfinite(self.numeric)]).max(initial=0.0))
+        relative = abs(theirs) > max(_LITTLE * max(size, abs(ours)), error)
+        return f" ± {error:.1g}  " + (f"relative error {gap / abs(theirs):.2g}" if relative else f"off by {gap:.2g}")
+
+    def _telling(self) -> tuple[bool, float]:
+        """By what the findings are sorted that say most of a mistake: a hint, or a large difference."""
+        ours, theirs = float(self.analytic[self.worst]), float(self.numeric[self.worst])
+        gap, size = abs(ours - theirs), max(abs(ours), abs(theirs))
+        return bool(self.hint), gap / size if np.isfinite(gap) and size else np.inf
 
 
 @dataclass
@@ -164,9 +177,13 @@ class Report:
             return f"{self.name}: the {which} is right ({self.checked} elements{extra}; {self.forwards} evaluations)"
         lines = [f"{self.name}: the {which} is wrong" if not self.problems else f"{self.name}: {self.problems[0]}"]
         lines += [f"  {problem}" for problem in self.problems[1:]]
-        lines += [str(f) for f in self.findings if f.wrong.any()]
         if self.blame:
             lines.append(f"blame: {self.blame}")
+        wrong = [f for f in self.findings if f.wrong.any()]
+        shown = sorted(range(len(wrong)), key=lambda i: wrong[i]._telling(), reverse=True)[:_SHOWN]
+        lines += [str(wrong[i]) for i in sorted(shown)]
+        if len(wrong) > _SHOWN:
+            lines.append(f"and {len(wrong) - _SHOWN} further inputs")
         lines += [f"note: {note}" for note in self.notes]
         if self.repro:
             lines += ["to reproduce:", *["    " + line for line in self.repro.splitlines()]]

@@ -10,6 +10,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -63,6 +64,8 @@ class Subject:
         used: what is known of how often it has been computed.
         module: the module whose parameters and inputs are its inputs; None if it is of a function.
         own: how many of the inputs, the first ones, are the module's, or a layer's, parameters.
+        resumed: makes the context in which the backward passes of the graph that was recorded last run, now or later:
+            a module is in it as its forward has left it.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Subject:
     used: list[int] = field(default_factory=lambda: [0])
     module: Any = None
     own: int = 0
+    resumed: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def checked(self) -> list[int]:
@@ -113,11 +117,18 @@ class Subject:
     def pullback(self, arrays: Sequence[Any]) -> Pullback:
         """The gradients of one graph, for any cotangents."""
         results, leaves = self.outputs(arrays)
-        return lambda cotangents: self.pull(results, leaves, cotangents)
+        resumed = self.resumed()
+
+        def pull(cotangents: Sequence[Array]) -> list[Array | None]:
+            with resumed:
+                return self.pull(results, leaves, cotangents)
+
+        return pull
 
     def pull(self, results: Sequence[Tensor], leaves: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
         """The gradients of the checked ones among `leaves`; the graph stays, for another cotangent."""
-        found = gradients_of(results, [leaves[i] for i in self.checked], cotangents, retain_graph=True)
+        with self.resumed():
+            found = gradients_of(results, [leaves[i] for i in self.checked], cotangents, retain_graph=True)
         return [None if g is None else numbers(g) for g in found]
 
 

@@ -9,9 +9,15 @@ from testing.provoked import taped
 import tinygrad_edu as tg
 from tinygrad_edu.engine import backprop
 from tinygrad_edu.testing import GradcheckError, gradcheck
+from tinygrad_edu.testing.diagnosis import sums
 from tinygrad_edu.testing.diagnosis.sums import unbroadcast, uses_of, wrong_sum
+from tinygrad_edu.testing.report import Finding
+from tinygrad_edu.testing.subject import Input
 
 X = np.array([0.5, -1.0, 2.0])
+A, B = "0 of 'sqrt', called at a line", "1 of 'mul', called at another"
+WHERE = "arises where an op has no finite derivative, for argument"
+BECOMES = "it becomes nan on the way to argument"
 
 
 def found(f, *inputs):
@@ -69,6 +75,45 @@ def test_the_first_nan():
     assert text.startswith(
         "the first nan arises where an op has no finite derivative, for argument 0 of 'sqrt', called at "
     )
+
+
+def blamed(f, *inputs):
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck(f, inputs)
+    return caught.value.report.blame.split("\n")
+
+
+def test_a_nan_that_comes_of_an_inf():
+    for shape in ((), (3,)):
+        first, second = blamed(lambda x: tg.sqrt((x * x).sum()) + tg.sin(x), np.zeros(shape))
+        assert first.startswith(
+            "the nan comes of an inf, which arises where an op has no finite derivative, for argument 0 of 'sqrt', "
+        )
+        assert second.startswith("  it becomes nan on the way to argument 0 of 'mul', called at ")
+
+
+def test_a_nan_says_more_than_a_condition_without_a_graph():
+    (text,) = blamed(lambda x: tg.where(x > 0, x * tg.log(x), 0 * x) + x, np.array([1.0, 0.0, 2.0]))
+    assert text.startswith("the first nan arises where an op has no finite derivative, for argument 0 of 'mul', ")
+
+
+@pytest.mark.parametrize(
+    ("arisen", "gradient", "text"),
+    [
+        ({"inf": A}, np.inf, f"the first inf {WHERE} {A}"),
+        ({"inf": A}, -np.inf, f"the first inf {WHERE} {A}"),
+        ({"nan": B}, np.nan, f"the first nan {WHERE} {B}"),
+        ({"inf": A, "nan": B}, np.inf, f"the first inf {WHERE} {A}"),
+        ({"inf": A}, np.nan, f"the nan comes of an inf, which {WHERE} {A}"),
+        ({"inf": A, "nan": B}, np.nan, f"the nan comes of an inf, which {WHERE} {A}\n  {BECOMES} {B}"),
+        ({"nan": B}, np.inf, f"a nan {WHERE} {B}"),
+    ],
+)
+def test_which_of_them_is_told(arisen, gradient, text, monkeypatch):
+    monkeypatch.setattr(sums, "_totals", lambda *args: ({}, set(), arisen))
+    tape, found = taped(tg.exp, X), Finding.of(Input("x", X, True), np.array([0.0, gradient, 1.0]))
+    found.wrong[1] = True
+    assert wrong_sum(tape, tape.order(), tape.of, np.random.default_rng(0), [found]) == text
 
 
 def test_uses():

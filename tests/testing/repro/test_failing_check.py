@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ from testing.provoked import failed
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
-from tinygrad_edu.testing import GradcheckError, gradcheck_vjp
+from tinygrad_edu.testing import GradcheckError, gradcheck, gradcheck_vjp
 from tinygrad_edu.testing.modules import check_module
 
 pytestmark = pytest.mark.usefixtures("patient")
@@ -62,31 +64,143 @@ def same_failure(report, other):
 MODULE = """
 import numpy as np
 import tinygrad_edu as tg
+from tinygrad_edu.testing import gradient_property
+from tinygrad_edu.testing.strategies import tensors
+
+SEEN = []
 
 def loss(x, w):
     return tg.tanh(x @ w) * tg.tanh(x @ w).detach()
+
+@gradient_property(given=tensors(), profile="ci")
+def test_x(x):
+    SEEN.append(x.detach().numpy())
+    return tg.tanh(x) * tg.tanh(x).detach()
+
+@gradient_property(given={"b": tensors(()), "a": tensors((2,), domain="positive")}, profile="ci")
+def test_by_name(a, *, b):
+    SEEN.append(a.detach().numpy())
+    return a * b * b.detach()
+
+class Tests:
+    factor = 2.0
+
+    @gradient_property(given=[tensors((2,))], profile="ci")
+    def test_method(self, x):
+        SEEN.append(x.detach().numpy())
+        return x * x.detach() * self.factor
+
+class Net(tg.nn.Module):
+    def __init__(self, width=2):
+        super().__init__()
+        self.width = width
+        self.inner = tg.nn.Linear(width, 2)
+
+    def forward(self, x):
+        y = self.inner(x)
+        return y * y.detach()
+
+def unnamed(width):
+    class Local(Net):
+        pass
+    return Local(width)
+
+model = tg.nn.Sequential(unnamed(2))
 """
 
 
-def test_it_runs_in_another_process(tmp_path, monkeypatch):
-    (tmp_path / "mymodule.py").write_text(MODULE)
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A module of the user, and how a program fails in another process, which can import it."""
+    name = f"module_of_{tmp_path.name.translate({ord(c): '_' for c in '.-[] '})}"
+    (tmp_path / f"{name}.py").write_text(MODULE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    import mymodule
 
+    def fails(program):
+        text = f"import sys; sys.path[:0] = {[str(tmp_path), str(ROOT)]!r}\n{program}"
+        done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        return done.stderr
+
+    yield importlib.import_module(name), fails
+    del sys.modules[name]
+
+
+def worst(report):
+    return next(line for line in str(report).splitlines() if line.startswith("  worst"))
+
+
+def test_it_runs_in_another_process(mine):
+    module, fails = mine
     rng = np.random.default_rng(0)
-    report = failed(mymodule.loss, (rng.normal(size=(2, 3)), rng.normal(size=(3, 2))))
-    assert "from mymodule import loss" in report.repro
-    path = [str(tmp_path), str(ROOT)]
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path[:0] = {path!r}\n" + report.repro],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "GradcheckError: loss: the gradient is wrong" in done.stderr
-    worst = next(line for line in str(report).splitlines() if line.startswith("  worst"))
-    assert worst in done.stderr
+    report = failed(module.loss, (rng.normal(size=(2, 3)), rng.normal(size=(3, 2))))
+    assert f"from {module.__name__} import loss" in report.repro
+    text = fails(report.repro)
+    assert "GradcheckError: loss: the gradient is wrong" in text
+    assert worst(report) in text
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("test_x", "gradcheck(test_x.function, x, seed=0)"),
+        ("test_by_name", "gradcheck(lambda b, a: test_by_name.function(b=b, a=a), (b, a), seed=0)"),
+        ("Tests.test_method", "gradcheck(test_method.function.__get__(Tests()), x, seed=0)"),
+    ],
+)
+def test_a_property_is_called_with_the_one_input(mine, name, call):
+    module, fails = mine
+    owner, _, method = name.rpartition(".")
+    with pytest.raises(GradcheckError) as caught:
+        (getattr(getattr(module, owner)(), method) if owner else getattr(module, name))()
+    report = caught.value.report
+    assert report.repro.splitlines()[-1] == call
+    assert "#" not in report.repro
+    assert "gradient_property" not in report.repro
+    module.SEEN.clear()
+    same_failure(report, run_here(report.repro))
+    (given,) = [f.input.value for f in report.findings if f.input.name in ("x", "a")]
+    assert all(seen.shape == given.shape for seen in module.SEEN)
+    np.testing.assert_allclose(np.median(module.SEEN, axis=0), given, rtol=0, atol=1e-3)  # and to both sides of it
+    assert worst(report) in fails(report.repro)
+
+
+def test_a_module_of_the_user_is_built(mine):
+    module, fails = mine
+    for model, made in ((module.Net(), "model = Net()"), (module.Net(3), "model = Net(width=3)")):
+        with pytest.raises(GradcheckError) as caught:
+            check_module(model, np.array([[0.5, -1.0, 2.0][: model.width]]))
+        report = caught.value.report
+        lines = report.repro.splitlines()
+        assert f"from {module.__name__} import Net" in lines
+        assert made in lines
+        assert "model.load_state_dict({" in lines
+        assert "#" not in report.repro
+        same_failure(report, run_here(report.repro))
+        assert worst(report) in fails(report.repro)
+
+
+def test_a_model_in_a_module_of_the_user_is_imported(mine):
+    module, fails = mine
+    with pytest.raises(GradcheckError) as caught:
+        check_module(module.model, np.array([[0.5, -1.0]]))
+    report = caught.value.report
+    assert f"from {module.__name__} import model" in report.repro
+    weight = module.model[0].inner.weight
+    before = weight.array.copy()
+    same_failure(report, run_here(report.repro))
+    np.testing.assert_array_equal(weight.array, before)
+    assert worst(report) in fails(report.repro)
+
+
+def test_no_random_numbers_are_used_up():
+    before = tg.get_rng_state()
+    with pytest.raises(GradcheckError):
+        check_module(nn.Sequential(nn.Linear(2, 2), Stop()).eval(), np.array([[0.5, -1.0]]))
+    drawn = tg.get_rng_state()
+    tg.set_rng_state(before)
+    nn.Linear(2, 2)
+    np.testing.assert_equal(tg.get_rng_state(), drawn)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +270,15 @@ def test_a_backward_function_of_the_user():
     same_failure(report, run_here(report.repro))
 
 
+def test_gradients_by_hand_of_what_is_no_function_of_the_user():
+    for called, text in ((np.sin, "np.sin"), (functools.partial(np.multiply, 2.0), "f")):
+        with pytest.raises(GradcheckError) as caught:
+            gradcheck(called, SMALL, vjp=lambda g, x: 3 * g)
+        report = caught.value.report
+        assert report.repro.splitlines()[-1].startswith(f"gradcheck({text}, x")
+        same_failure(report, run_here(report.repro))
+
+
 class Stop(nn.Module):
     def forward(self, x):
         return x * x.detach()
@@ -181,8 +304,11 @@ def test_a_module():
 
 
 def test_a_module_that_cannot_be_written_out():
+    class Local(Stop):
+        pass
+
     with pytest.raises(GradcheckError) as caught:
-        check_module(nn.Sequential(nn.Linear(2, 2), Stop()), np.array([[0.5, -1.0]]))
+        check_module(nn.Sequential(nn.Linear(2, 2), Local()), np.array([[0.5, -1.0]]))
     assert "model = ...  # Sequential, as in your program\n# Sequential(\n" in caught.value.report.repro
 
 

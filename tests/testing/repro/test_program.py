@@ -7,13 +7,10 @@ import linecache
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
-from tinygrad_edu.testing.repro.program import Program, literal
+from tinygrad_edu.testing.repro.program import Program
 
 FACTOR = 2.5
 TABLE = np.array([1.0, np.nan, -np.inf])
@@ -35,27 +32,6 @@ def outer(k):
         return np.sin(x)
 
     return inner
-
-
-@given(
-    hnp.arrays(
-        st.sampled_from([np.dtype(c) for c in ("f8", "f4", "f2", "i8", "u1", "?")]),
-        hnp.array_shapes(min_dims=0, min_side=0, max_dims=3, max_side=4),
-    )
-)
-def test_literals_have_all_digits(array):
-    found = eval(literal(array), {"np": np})
-    assert found.dtype == array.dtype
-    assert found.shape == array.shape
-    np.testing.assert_array_equal(found, array)
-    if array.dtype.kind == "f":
-        np.testing.assert_array_equal(np.signbit(found[~np.isnan(found)]), np.signbit(array[~np.isnan(array)]))
-
-
-def test_long_literals_have_lines():
-    text = literal(np.random.default_rng(0).normal(size=(4, 5)))
-    assert max(map(len, text.splitlines())) <= 110
-    assert len(text.splitlines()) == 6
 
 
 def test_a_lambda_among_others():
@@ -96,6 +72,68 @@ def test_defaults_have_the_values_that_they_had():
     for f in (*functions, shifted):
         program = Program()
         assert run(program, program.name_for(f, "f"))(10) == f(10)
+
+
+def same(f):
+    """A decorator that changes nothing."""
+    return f
+
+
+def wrapped(f):
+    """A decorator that leaves word of the function in the one that it makes."""
+
+    @functools.wraps(f)
+    def twice(x):
+        return 2 * f(x)
+
+    return twice
+
+
+def test_a_function_within_decorators_is_written_without_them():
+    made = []
+
+    def other(f):
+        made.append(f)
+        return lambda x: 0.0
+
+    @other
+    @same
+    def tripled(x):
+        return x * 3
+
+    program = Program()
+    assert run(program, program.name_for(made[0], "f"))(2.0) == 6.0
+    assert "@" not in program.text()
+
+    @wrapped
+    def added(x):
+        return x + 1
+
+    program = Program()
+    assert run(program, program.name_for(added, "f"))(2.0) == 6.0
+
+
+class Owner:
+    factor = 3.0
+
+    def __init__(self, shift=0.0):
+        self.shift = shift
+
+    def method(self, x):
+        return x * self.factor + self.shift
+
+
+def test_methods():
+    program = Program()
+    assert program.name_for(Owner().method, "f") == "Owner().method"
+    program = Program()
+    assert program.name_for(Owner(1.0).method, "f") == "method"
+    assert "method = ...  # method: as in your program" in program.text()
+    program = Program()
+    layer = nn.Linear(2, 1)
+    assert program.name_for(layer.forward, "f") == "model.forward"
+    x = tg.tensor([1.0, 2.0])
+    np.testing.assert_array_equal(run(program, "model").forward(x).array, layer.forward(x).array)
 
 
 def test_what_can_be_imported_is_imported():

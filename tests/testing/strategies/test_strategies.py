@@ -19,6 +19,12 @@ from tinygrad_edu.testing.strategies.values import laid_out
 
 few = settings(max_examples=60)
 
+NEARLY_A_STEP = pytest.mark.xfail(
+    strict=True,
+    reason="eps is 2e-16: x / √(x² + eps), twice, goes from -1 to 1 within 1e-15, and the shortest difference is one "
+    "of 1e-10. Differences grow as their steps shrink: they are no derivative, whatever error they are said to have",
+)
+
 
 class TestShapes:
     @few
@@ -284,6 +290,16 @@ class TestModules:
             check_module(model.module, *model.inputs, allow_zero=True)
         except GradcheckError as error:
             assert "inconclusive" in str(error) or "no input is a floating-point array" in str(error)  # noqa: PT017
+
+    @pytest.mark.parametrize("shape", [(1,), (1, 1), (2, 3)])
+    @pytest.mark.parametrize("norms", [1, pytest.param(2, marks=NEARLY_A_STEP), pytest.param(3, marks=NEARLY_A_STEP)])
+    def test_norms_of_norms_at_0_are_not_accused(self, norms: int, shape: tuple[int, ...]) -> None:
+        model = tg.nn.Sequential(*[tg.nn.RMSNorm(shape[-1]) for _ in range(norms)])
+        try:
+            report = check_module(model, np.zeros(shape))
+        except GradcheckError as error:
+            report = error.report
+        assert not any(finding.wrong.any() for finding in report.findings)
 
     def test_leave_the_random_numbers_alone(self) -> None:
         tg.manual_seed(3)

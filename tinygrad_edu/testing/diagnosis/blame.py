@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..report import Finding
-from ..subject import Foreign, Subject
+from ..subject import Foreign, Subject, is_floating
 from .detached import detached, together
 from .rule_check import check_call, in_float64
 from .sums import wrong_sum
@@ -52,15 +53,28 @@ def blame(
     if isinstance(subject, Foreign):
         return ""
     first, second = tape_of(subject, arrays), tape_of(subject, arrays)
-    text = _random(first, second)
-    if text:
-        return text
+    with subject.resumed():
+        return _random(first, second) or _found(subject, arrays, rng, findings, rtol, first)
+
+
+def _found(
+    subject: Subject,
+    arrays: Sequence[Any],
+    rng: np.random.Generator,
+    findings: Sequence[Finding],
+    rtol: float | None,
+    first: Tape,
+) -> str:
+    """What `blame` says of a function that does the same each time."""
     of, order = first.of, first.order()
     reached = set(order)
     calls = [call for call in first.calls if call.node in reached]
     chosen = _chosen(calls)
     text = _first_at_fault(chosen, rng, rtol)
-    text = text or detached(subject, arrays, findings, first) or wrong_sum(first, order, of, rng, findings)
+    lost = functools.partial(detached, subject, arrays, findings, first)
+    added = functools.partial(wrong_sum, first, order, of, rng, findings)
+    odd = any(not np.isfinite(f.analytic[f.wrong]).all() for f in findings)  # which says more than what is lost
+    text = text or (added() or lost() if odd else lost() or added())
     text = text or together(subject, arrays, findings, first, rng)
     if text:
         return text
@@ -82,7 +96,8 @@ def op_at_fault(subject: Subject, arrays: Sequence[Any], rng: np.random.Generato
     """The first op whose own rule is wrong, as by `blame`; empty if all are right by themselves."""
     tape = tape_of(subject, arrays)
     reached = set(tape.order())
-    return _first_at_fault(_chosen([call for call in tape.calls if call.node in reached]), rng, rtol)
+    with subject.resumed():
+        return _first_at_fault(_chosen([call for call in tape.calls if call.node in reached]), rng, rtol)
 
 
 def _first_at_fault(calls: Sequence[Call], rng: np.random.Generator, rtol: float | None) -> str:
@@ -90,8 +105,28 @@ def _first_at_fault(calls: Sequence[Call], rng: np.random.Generator, rtol: float
 
 
 def random_call(subject: Subject, arrays: Sequence[Any]) -> str:
-    """The first op that gives, or is given, something else in a second run with the same inputs."""
-    return "" if isinstance(subject, Foreign) else _random(tape_of(subject, arrays), tape_of(subject, arrays))
+    """The first op that gives, or is given, something else in a second run with the same inputs; or whose rules do."""
+    if isinstance(subject, Foreign):
+        return ""
+    (first, ours), (second, theirs) = _with_parts(subject, arrays), _with_parts(subject, arrays)
+    text = _random(first, second)
+    if text:
+        return text
+    differ = [call for call, a, b in zip(first.calls, ours, theirs, strict=True) if not same(a, b, close=True)]
+    return f"{differ[0]}\n  for the same inputs its rules give something else each time: fix its seed" if differ else ""
+
+
+def _with_parts(subject: Subject, arrays: Sequence[Any]) -> tuple[Tape, list[Any]]:
+    """What is computed, and what the rules of each call give for one gradient; None for calls that do not count."""
+    tape, rng = tape_of(subject, arrays), np.random.default_rng(0)
+    reached, found = set(tape.order()), []
+    for call in tape.calls:
+        parts = [rng.uniform(0.5, 1.5, out.shape) if is_floating(out) else None for out in call.outs]
+        try:
+            found.append(call.pull(parts) if call.node in reached else None)
+        except Exception:  # which is another matter
+            found.append(None)
+    return tape, found
 
 
 def _random(first: Tape, second: Tape) -> str:

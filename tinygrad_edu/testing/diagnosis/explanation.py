@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from ...engine.primitives import NUMPY_FUNCTIONS, PRIMITIVES
+from ...ops.generator import get_rng_state, set_rng_state
 from ..differences.point import Point
 from ..options import Options
+from ..randomness import other_gradients
 from ..report import Finding, Report
 from ..repro.failing_check import source
 from ..subject import Foreign, Subject, is_floating
@@ -32,6 +34,7 @@ class _Trying(threading.local):
 
 _trying = _Trying()
 _NOT_FOUND = "(not found:"
+_RUNS = 8  # to see random numbers by
 _QUICK = 2e-3  # seconds for one evaluation, below which the program is tried
 
 
@@ -56,6 +59,12 @@ def explain(
         return
     arrays = checked.arrays()
     if any(f.wrong.any() for f in report.findings):
+        drawn = _attempt(partial(_drawn, checked, arrays, report))
+        if drawn and not drawn.startswith(_NOT_FOUND):
+            report.problems.insert(0, drawn)
+            for finding in report.findings:
+                finding.wrong[...] = False  # numbers that are others each time say nothing of a gradient
+    if any(f.wrong.any() for f in report.findings):
         for place, finding in zip(checked.checked, report.findings, strict=False):
             if (finding.wrong & ~finding.kinks).any():
                 finding.hint = _attempt(partial(_hint, finding, checked, arrays, place, report))
@@ -76,7 +85,7 @@ def _tried(program: str) -> str:
     """The program, with a remark if it does not fail as it should."""
     if program.startswith(_NOT_FOUND) or "= ...  #" in program or "manual_seed" in program:
         return program
-    kept = dict(PRIMITIVES), dict(NUMPY_FUNCTIONS)
+    kept, state = (dict(PRIMITIVES), dict(NUMPY_FUNCTIONS)), get_rng_state()
     _trying.now = True
     try:
         code = compile(program, "<repro>", "exec", dont_inherit=True)
@@ -88,6 +97,7 @@ def _tried(program: str) -> str:
         remark = f"# this does not run by itself: {type(error).__name__}: {error}"
     finally:
         _trying.now = False
+        set_rng_state(state)
         for registry, entries in zip((PRIMITIVES, NUMPY_FUNCTIONS), kept, strict=True):
             registry.clear()  # type: ignore[attr-defined]
             registry.update(entries)  # type: ignore[attr-defined]
@@ -100,6 +110,15 @@ def _attempt(look: Callable[[], str]) -> str:
             return look()
     except Exception as error:
         return f"{_NOT_FOUND} {type(error).__name__}: {error})"
+
+
+def _drawn(subject: Subject, arrays: Sequence[Any], report: Report) -> str:
+    """Whether it draws random numbers, which two runs have not shown."""
+    if isinstance(subject, Foreign):
+        return ""
+    cotangents, pull = report.cotangents, subject.pullback(arrays)
+    again = partial(pull, cotangents)
+    return other_gradients(subject, arrays, subject.values(arrays), cotangents, again(), again, _RUNS)
 
 
 def _hint(finding: Finding, subject: Subject, arrays: Sequence[Any], place: int, report: Report) -> str:

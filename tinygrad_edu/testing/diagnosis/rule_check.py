@@ -81,7 +81,7 @@ class _Argument:
         """What is wrong with it; empty if nothing is."""
         name = argument_name(self.call.node.op, self.index)
         who = f"for argument {self.index}" + (f" ({name!r})" if name else "")
-        rule = f"the rule of '{self.call.name}' {who}, called at {self.call.where}{self.call.layer}"
+        rule = f"the rule of '{self.call.name}' {who}{self.call.layer}, called at {self.call.where}"
         gradient = unbroadcast(self.gradient, self.x.shape)
         if gradient.shape != self.x.shape:
             return f"{rule}\n  its gradient has shape {self.gradient.shape}, the argument {self.x.shape}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,9 +34,10 @@ def wrong_sum(
     if not roots:
         return ""
     with np.errstate(all="ignore"):
-        mine, stretched, text = _totals(roots, order, of)
-        if text and any(not np.isfinite(f.analytic[f.wrong]).all() for f in findings):
-            return text
+        mine, stretched, arisen = _totals(roots, order, of)
+        odd = [f.analytic[f.wrong] for f in findings if not np.isfinite(f.analytic[f.wrong]).all()]
+        if arisen and odd:
+            return _told(arisen, "nan" if any(np.isnan(part).any() for part in odd) else "inf")
         _, engines = backprop.backpropagate([(link, g.copy()) for link, g in roots], retain_graph=True, wanted=order)
     for link in reversed(order):
         if not same(engines.get(link), mine.get(link), close=True):
@@ -61,13 +62,13 @@ def uses_of(tape: Tape, order: Sequence[Link], place: int) -> int:
 
 def _totals(
     roots: Sequence[tuple[Link, Any]], order: Sequence[Link], of: Mapping[Link, Call]
-) -> tuple[dict[Link, Any], set[Link], str]:
-    """The gradient of every link, each a new sum of copies; the links that ops have broadcast; and where the first
-    number arises that is not finite.
+) -> tuple[dict[Link, Any], set[Link], dict[str, str]]:
+    """The gradient of every link, each a new sum of copies; the links that ops have broadcast; and on the way to which
+    argument of which call the first "inf" and the first "nan" arises.
     """
     total: dict[Link, Any] = {}
     stretched: set[Link] = set()
-    text = ""
+    arisen: dict[str, str] = {}
     for link, g in roots:
         _add(total, link, g)
     for link in reversed(order):
@@ -81,11 +82,20 @@ def _totals(
             if not isinstance(part, Cotangents) and part.shape != source.shape:
                 part = unbroadcast(part, source.shape)
                 stretched.add(source)
-            if not text and link in of and _finite(g) and not _finite(part):
-                kind = "nan" if np.isnan(part).any() else "inf"
-                text = f"the first {kind} arises where an op has no finite derivative, for argument {i} of {of[link]}"
+            for kind, has in (("inf", np.isinf), ("nan", np.isnan)):
+                if link in of and _any(has, part) and not _any(has, g):
+                    arisen.setdefault(kind, f"{i} of {of[link]}")
             _add(total, source, part)
-    return total, stretched, text
+    return total, stretched, arisen
+
+
+def _told(arisen: Mapping[str, str], kind: str) -> str:
+    """Where the numbers arise that a gradient has in the end, "nan" or "inf"."""
+    where = "arises where an op has no finite derivative, for argument"
+    if kind == "nan" and "inf" in arisen:
+        text = f"the nan comes of an inf, which {where} {arisen['inf']}"
+        return text + (f"\n  it becomes nan on the way to argument {arisen['nan']}" if "nan" in arisen else "")
+    return f"the first {kind} {where} {arisen[kind]}" if kind in arisen else f"a nan {where} {arisen['nan']}"
 
 
 def unbroadcast(part: Any, shape: tuple[int, ...]) -> Any:
@@ -109,9 +119,10 @@ def _copy(value: Any) -> Any:
     return np.array(value)
 
 
-def _finite(value: Any) -> bool:
+def _any(has: Callable[[Any], Any], value: Any) -> bool:
+    """Whether some number of a gradient is such."""
     parts = value.parts if isinstance(value, Cotangents) else (value,)
-    return all(part is None or bool(np.isfinite(part).all()) for part in parts)
+    return any(part is not None and bool(has(part).any()) for part in parts)
 
 
 def _who(link: Link, tape: Tape, of: Mapping[Link, Call]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -31,8 +32,9 @@ class Call:
         outs: copies of its results.
         tracked: for each operand whether it was a tensor with a graph behind it.
         where: the line that made the call.
-        layer: the module in whose forward it was made; empty if in none.
+        layer: the module in whose forward it was made, as ", in layer '0' (Linear)"; empty if in none.
         several: whether its result is a tuple, so that its rules take a Cotangents.
+        resumed: makes the context in which it is computed again, and its rules are asked; see `Subject`.
     """
 
     node: Node
@@ -42,6 +44,7 @@ class Call:
     where: str
     layer: str
     several: bool
+    resumed: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def name(self) -> str:
@@ -49,12 +52,12 @@ class Call:
         return str(self.node.op.name)
 
     def __str__(self) -> str:
-        return f"'{self.name}', called at {self.where}{self.layer}"
+        return f"'{self.name}'{self.layer}, called at {self.where}"
 
     def again(self, operands: Sequence[Any] | None = None) -> tuple[Array, ...]:
         """The results, computed once more, or for other operands."""
         op, given = self.node.op, self.operands if operands is None else operands
-        with np.errstate(all="ignore"), no_grad():
+        with np.errstate(all="ignore"), self.resumed(), no_grad():
             if not hasattr(op, "function"):
                 results = op.forward(*given)
                 return results if isinstance(results, tuple) else (results,)
@@ -67,7 +70,7 @@ class Call:
         """What its rules give for these gradients of its results, in memory of its own; None for a gradient that
         belongs to several results.
         """
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), self.resumed():
             found = apply_vjp(self.node, Cotangents(parts) if self.several else parts[0], self.node.inputs, None)
         return [None if part is None or isinstance(part, Cotangents) else np.array(part) for part in found]
 
@@ -128,7 +131,8 @@ def tape_of(subject: Subject, arrays: Sequence[Any]) -> Tape:
         )
         tracked = tuple([isinstance(value, TensorBase) and value.source is not None for value in given])
         outs = tuple([np.array(part, order="K") for part in (out if isinstance(out, tuple) else (out,))])
-        tape.calls.append(Call(node, operands, outs, tracked, line_of(frame), _layer(), isinstance(out, tuple)))
+        several = isinstance(out, tuple)
+        tape.calls.append(Call(node, operands, outs, tracked, line_of(frame), _layer(), several, subject.resumed))
 
     with observing(write_down), np.errstate(all="ignore"):
         tape.results, tape.leaves = subject.outputs(arrays)

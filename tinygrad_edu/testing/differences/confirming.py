@@ -8,7 +8,7 @@ other, the truth is taken to lie anywhere between them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -20,7 +20,7 @@ _EPS = 2.0**-52
 _FIRST = (STEP, 16 * STEP)
 _FURTHER = (STEP / 256, STEP / 16, 64 * STEP, 128 * STEP)
 _FAR = 1024 * STEP  # how far to look for a change if there is none
-_KNOWN = 0.5  # the share of its error in a derivative of which something is known
+_KNOWN = 0.5  # the share of its error in a slope that is not 0 by all appearances
 _SURE = 1e-6  # and in one that needs no further look
 _COARSE = 2.0**-30  # the share of rounding in a value beyond which it is as likely to be something else
 
@@ -34,13 +34,13 @@ def second_opinion(f: Callable[[float], Array], slope: Slope, size: float) -> Sl
         size: that of the numbers of which the function is made, as far as it is known. Numbers of size 1 are
             reckoned with anyway: log(1 + exp(-x)) does not move at all where its derivative is below their last digit.
     """
-    fits = {length: _fit(f, length, size) for length in sorted({*_FIRST, *_shortest(slope)})}
+    fits = {length: fit_along(f, length) for length in sorted({*_FIRST, *_shortest(slope)})}
     found = _together(slope, fits, size)
     if (found.error < _SURE * np.abs(found.value)).all():
         return found
-    fits |= {length: _fit(f, length, size) for length in _FURTHER if length not in fits}
+    fits |= {length: fit_along(f, length) for length in _FURTHER if length not in fits}
     if _still(fits[STEP]).any():
-        fits[_FAR] = _fit(f, _FAR, size)
+        fits[_FAR] = fit_along(f, _FAR)
     return _together(slope, dict(sorted(fits.items())), size)
 
 
@@ -50,35 +50,30 @@ def _shortest(slope: Slope) -> list[float]:
     return [length] if length < STEP else []
 
 
-def _fit(f: Callable[[float], Array], length: float, size: float) -> Fit:
-    """The polynomial over a way, with an infinite error where it explains nothing.
-
-    Values that scatter about it rather than follow it may do so by rounding; but if that is large beside them,
-    they may as well be waves that are shorter than the way, over which a slope says nothing.
-    """
-    fit = fit_along(f, length)
-    waves = (fit.noise > _COARSE * size) & (16 * fit.noise > np.abs(fit.slope) * length)
-    known = np.isfinite(fit.slope) & np.isfinite(fit.error) & ~waves
-    return fit._replace(error=np.where(known, fit.error, np.inf), slope=np.where(known, fit.slope, 0.0))
-
-
 def _together(slope: Slope, fits: Mapping[float, Fit], size: float) -> Slope:
     """What ways of several lengths, from the shortest on, say of a derivative: the most exact one, or as far as they
     contradict each other, anything between them.
     """
-    values, errors = (np.stack([getattr(fit, what) for fit in fits.values()]) for what in ("slope", "error"))
+    slopes, errors, noise = (np.stack(part) for part in zip(*[fit[:3] for fit in fits.values()], strict=True))
+    finite = np.isfinite(slopes) & np.isfinite(errors)
+    values, errors = np.where(finite, slopes, 0.0), np.where(finite, errors, np.inf)
+    moves = (errors < _KNOWN * np.abs(values)).any(0)
+    # Values that scatter, so that no digit of the slope is known, may do so by rounding; but if that is large beside
+    # them, they may as well be waves that are shorter than the way, or a step: a slope over it says nothing.
+    waves = (noise > _COARSE * size) & (errors > 0.1 * np.abs(values))
+    errors = np.where(waves, np.inf, errors)
     still = np.stack([_still(fit) for fit in fits.values()])
     # Where nothing moves there may be a change that is too small for the last digit.
     grain = np.min([fit.grain for fit in fits.values()], axis=0)
     least = np.maximum(_EPS * max(size, 1.0), np.where(grain < _COARSE * max(size, 1.0), grain, 0.0))
     errors = np.where(still, least / STEP, errors)
-    well_known = (errors < _KNOWN * np.abs(values)).any(0)
-    errors = np.where(still & well_known, np.inf, errors)
+    errors = np.where(still & moves, np.inf, errors)
     best = np.argmin(errors, axis=0)[None]
     value, error = np.take_along_axis(values, best, 0)[0], np.take_along_axis(errors, best, 0)[0]
     gaps = np.where(np.isfinite(errors), np.abs(values - value), 0.0)
-    doubt = np.where(gaps > 8 * (errors + error), gaps, 0.0).max(0)
-    noise = np.where(still.any(0), least, _rounding(list(fits.values()), best[0]))
+    doubt = np.where(gaps > 2 * (errors + error), gaps, 0.0).max(0)
+    noise = np.where(still.any(0), least, _rounding(noise, best))
+    noise = np.where(noise > 1e-2 * max(size, 1.0), 0.0, noise)  # which is no rounding
     return slope._replace(value=value, error=np.maximum(error, doubt), noise=noise)
 
 
@@ -87,18 +82,13 @@ def _still(fit: Fit) -> Array:
     return np.asarray((fit.slope == 0) & (fit.noise == 0))
 
 
-def _rounding(fits: Sequence[Fit], best: Array) -> Array:
+def _rounding(noises: Array, best: Array) -> Array:
     """The noise around the best of some polynomials, if it is no misfit: that would be less for a shorter way."""
-    noises = np.stack([np.where(np.isfinite(fit.noise), fit.noise, 0.0) for fit in fits])
-    noise = np.take_along_axis(noises, best[None], 0)[0]
-    shorter = np.arange(len(fits)).reshape(-1, *[1] * best.ndim) <= best
+    noises = np.where(np.isfinite(noises), noises, 0.0)
+    noise = np.take_along_axis(noises, best, 0)[0]
+    shorter = np.arange(len(noises)).reshape(-1, *[1] * noise.ndim) <= best
     least = np.where(shorter & (noises > 0), noises, np.inf).min(0)
     return np.where(noise > 8 * least, 0.0, noise)
-
-
-def still(fit: Fit) -> Array:
-    """Where a function has not moved by a single bit."""
-    return np.asarray((fit.slope == 0) & (fit.noise == 0))
 
 
 def is_kink(f: Callable[[float], Array]) -> Array:

@@ -43,6 +43,7 @@ class Routes:
         self.findings = findings
         self.options = options
         self.report = report
+        self._moved_by: dict[tuple[int, tuple[int, ...]], float] = {}  # in which size each element has been moved
         self._noise = 0.0  # the rounding in the outputs, where it hides a derivative along a direction
 
     def run(self, *, jacobian: bool) -> None:
@@ -72,6 +73,7 @@ class Routes:
         ours, largest = float(finding.analytic[index]), largest_of(finding.analytic)
         change, slope, size, bounds = self._derivative(place, index, ours, largest)
         finding.checked[index] = True
+        self._moved_by[place, index] = size
         if slope.kink and is_kink(change):
             self._at_kink(finding, index, change, slope, size)
             return
@@ -82,7 +84,8 @@ class Routes:
         if self.options.method != "complex" and not (wrong and sure):
             slope, (wrong, usable) = decide(change, ours, slope, bounds, size)
             blur = _BLUR * self.point.rounding[place] if wrong and np.isfinite(ours) else 0.0
-            if blur and not judge(ours, slope, bounds(slope, blur)).wrong:
+            believable = blur <= 1e-6 * (max(self.point.whole, 1.0) / size + largest)
+            if blur and believable and not judge(ours, slope, bounds(slope, blur)).wrong:
                 finding.blurred[index], usable, wrong = True, np.asarray(False), np.asarray(False)
         finding.numeric[index], finding.error[index] = slope.value, slope.error
         finding.wrong[index], finding.inconclusive[index] = wrong, not usable and not wrong
@@ -131,7 +134,7 @@ class Routes:
         if not inside:
             finding.sides[index] = (low, high)
         finding.wrong[index] = not (inside and np.isfinite(ours))
-        finding.inconclusive[index] = inside and self.options.on_kink != "convention"
+        finding.inconclusive[index] = not finding.wrong[index] and self.options.on_kink != "convention"
 
     def kinks_together(self) -> None:
         """Move all elements that lie at a kink at once: what does not bend then has a derivative, as at a tie."""
@@ -172,7 +175,7 @@ class Routes:
 
     def _column_wrong(self, place: int, index: tuple[int, ...], ours: Array) -> bool:
         """Whether some element of the outputs has another derivative with respect to an element than `ours`."""
-        size, largest = float(scale_of(self.point.arrays[place][index])), largest_of(ours)
+        size, largest = self._moved_by[place, index], largest_of(ours)
         way = self.point.column(place, index, size)
         slope = way.slope(self.options.tolerance(0.1 * np.abs(ours), 0.1 * largest) * size + 1e-300).per(size)
 

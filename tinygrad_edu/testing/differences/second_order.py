@@ -46,13 +46,14 @@ def of_gradients(subject: Subject, cotangents: Sequence[Array]) -> Subject:
             ]
             results = floating_outputs(subject.function(*inputs))
         leaves = [inputs[i] for i in subject.checked]
-        found = gradients_of(results, leaves, given[count:], retain_graph=True, create_graph=further)
+        with subject.resumed():
+            found = gradients_of(results, leaves, given[count:], retain_graph=True, create_graph=further)
         zeros = [make_tensor(np.zeros_like(leaf.array), None) for leaf in leaves]
         return [zero if g is None else g for g, zero in zip(found, zeros, strict=True)]
 
     names = ["cotangent"] if len(cotangents) == 1 else [f"cotangent {k}" for k in range(len(cotangents))]
     seeds = [Input(name, c, True) for name, c in zip(names, cotangents, strict=True)]
-    return Subject(subject.name, gradients, [*subject.inputs, *seeds], subject.used)
+    return Subject(subject.name, gradients, [*subject.inputs, *seeds], subject.used, resumed=subject.resumed)
 
 
 def at_gradients(subject: Subject, cotangent: Any, rng: np.random.Generator) -> tuple[Subject, Any]:

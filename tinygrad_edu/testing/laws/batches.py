@@ -32,14 +32,16 @@ def batch_is_sum_of_samples(example: Example) -> Iterator[str | None]:
     if losses is None or losses.source is None:
         return
     try:
-        losses.backward(per_sample=True)
+        with example.subject.resumed():
+            losses.backward(per_sample=True)
     except SampleCouplingError:  # it goes by the graph, and the graph may be more coupled than the numbers are
         return
     for k, place in enumerate(example.checked):
         leaf = leaves[place]
         if place in example.batched or leaf.grad is None or count * leaf.array.size > _DENSE:
             continue
-        stack = np.asarray(leaf.sample_grads.materialize())
+        with example.subject.resumed():
+            stack = np.asarray(leaf.sample_grads.materialize())
         for m in range(count):
             text = example.differ(stack[m], alone[m][k], float(np.abs(stack).max(initial=0.0)))
             yield text and f"the gradient of {example.names()[k]!r} for sample {m}, by per_sample=True,{text}"

@@ -129,7 +129,9 @@ class Example:
     def run(self, results: Sequence[Any], cotangents: Sequence[Any], retain_graph: bool = False) -> None:
         """A backward pass that adds to the leaves' `.grad`."""
         pairs = [(out, c) for out, c in zip(results, cotangents, strict=True) if out.source is not None]
-        if pairs:
+        if not pairs:
+            return
+        with self.subject.resumed():
             backward([out for out, _ in pairs], [c for _, c in pairs], retain_graph=retain_graph)
 
     def kept(self, leaves: Sequence[Any]) -> list[Array]:

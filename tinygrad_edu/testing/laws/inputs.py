@@ -90,7 +90,8 @@ def _with_layout(
     try:
         results, leaves = example.record(given)
         held = [leaves[i] for i in example.checked]
-        found = gradients_of(results, held, seeds)
+        with example.subject.resumed():
+            found = gradients_of(results, held, seeds)
     except Exception as error:
         return f"it raised {type(error).__name__}: {error}"
     for one, now, before in zip(example.subject.inputs, given, arrays, strict=True):
@@ -190,7 +191,8 @@ def right_shape_and_dtype(example: Example) -> str | None:
         except Exception as error:
             raise NotApplicable(f"it cannot be computed in {np.dtype(dtype)}: {error}") from error
         held = [leaves[i] for i in example.checked]
-        found, drifted = gradient_drift(results, held, seeds)
+        with example.subject.resumed():
+            found, drifted = gradient_drift(results, held, seeds)
         for name, g, leaf in zip(example.names(), found, held, strict=True):
             example.compared += 1
             if g is not None and (g.shape, g.dtype) != (leaf.shape, leaf.dtype):

@@ -115,7 +115,8 @@ def deterministic(example: Example) -> str | None:
     recorded = [out.array for out in example.subject.outputs(example.arrays)[0]]
     if not same_values(recorded, example.values):
         return "it returns something else where gradients are recorded"
-    return example.unlike(example.pull(example.arrays, example.cotangents), example.gradients)
+    again = example.pull(example.arrays, example.cotangents)
+    return example.unlike(again, example.gradients, after=", when it is called again: does it draw random numbers?")
 
 
 @law
@@ -125,7 +126,8 @@ def unused_input(example: Example) -> str | None:
     if not any(map(tracked, results)):
         raise NotApplicable("no output depends on any input")
     held = [*[leaves[i] for i in example.checked], tensor(np.ones(3), requires_grad=True)]
-    *found, none = gradients_of(results, held, example.cotangents)
+    with example.subject.resumed():
+        *found, none = gradients_of(results, held, example.cotangents)
     example.compared += 1
     if none is not None:
         return f"a tensor that is not used has the gradient {none.tolist()}"

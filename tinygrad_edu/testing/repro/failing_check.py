@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import keyword
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +14,9 @@ from ..options import Options
 from ..report import Report
 from ..subject import Foreign, Subject, is_array, is_floating
 from .objects import written_object
-from .program import Program, literal
+from .program import Program
 from .shrinking import smaller
+from .values import literal
 
 NUMBERS = 60  # so many are written out; more are made fewer if that can be done, or left to be filled in
 
@@ -80,7 +80,8 @@ def _callee(subject: Subject, program: Program) -> str:
     if not isinstance(subject, Foreign):
         return program.name_for(subject.function, "f")
     target = subject.written.target
-    return program.name_for(target, "f") if inspect.isroutine(target) else written_object(target, program)
+    layer = subject.written.check == "gradcheck_layer"
+    return written_object(target, program) if layer else program.name_for(target, "f")
 
 
 def _by_hand(subject: Foreign, program: Program) -> list[str]:

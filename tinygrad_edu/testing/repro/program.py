@@ -6,7 +6,6 @@ import __future__
 import ast
 import builtins
 import functools
-import importlib.util
 import inspect
 import linecache
 import re
@@ -21,13 +20,10 @@ import numpy as np
 
 import tinygrad_edu
 
-from ...dtypes import Array
 from ...engine.graph import TensorBase
-from ...nn.containers import Sequential
 from ...nn.module.module import Module
-
-_WIDTH = 100
-_SMALL = 60  # numbers of an array that a function uses from outside
+from .building import instance_of, made_of_nothing, plan_for
+from .values import SMALL, importable, literal, property_of, written
 
 
 class Program:
@@ -71,7 +67,7 @@ class Program:
 
     def inline(self, value: Any, name: str) -> str:
         """An expression for a value: itself written out, or a name that is bound to it."""
-        text = _written(value)
+        text = written(value)
         return self.bind(name, value) if text is None else text
 
     def name_for(self, f: Any, usual: str) -> str:
@@ -83,8 +79,25 @@ class Program:
         owner = getattr(f, "__self__", None)
         if inspect.isclass(owner) and getattr(owner, f.__name__, None) == f:
             return f"{self.name_for(owner, owner.__name__)}.{f.__name__}"
+        if getattr(f, "by_name", False):
+            names = list(inspect.signature(f).parameters)
+            called = f"{self.name_for(f.__wrapped__, usual)}({', '.join(f'{n}={n}' for n in names)})"
+            return f"lambda {', '.join(names)}: {called}"
+        if inspect.ismethod(f) and (isinstance(f.__self__, Module) or made_of_nothing(f.__self__)):
+            return self._method(f)
         name = getattr(f, "__name__", usual)
+        test = property_of(f)
+        if test is not None:
+            return f"{self.bind(name, test)}.function"
         return self.bind(name if name.isidentifier() else usual, f)
+
+    def _method(self, method: types.MethodType) -> str:
+        """An expression for a method of an object that can be made."""
+        owner, name = method.__self__, method.__name__
+        kind = type(owner)
+        made = self.bind("model", owner) if isinstance(owner, Module) else f"{self.bind(kind.__name__, kind)}()"
+        test = property_of(method.__func__)
+        return f"{made}.{name}" if test is None else f"{self.bind(name, test)}.function.__get__({made})"
 
     def bind(self, name: str, value: Any) -> str:
         """Make `name`, or a name like it, mean `value`."""
@@ -96,7 +109,7 @@ class Program:
         if isinstance(value, types.ModuleType):
             top = f"import {value.__name__}"
             self._imports[top if name == value.__name__ else f"{top} as {name}"] = None
-        elif _importable(value):
+        elif importable(value):
             top = value.__qualname__.split(".")[0]
             alias = f" as {name}" if name != value.__qualname__ and top == value.__qualname__ else ""
             self._imports[f"from {value.__module__} import {top}{alias}"] = None
@@ -108,10 +121,10 @@ class Program:
 
     def _define(self, name: str, value: Any) -> None:
         """A definition of something that cannot be imported."""
-        text = _written(value)
+        text = written(value)
         if text is not None:
             self._definitions.append(f"{name} = {text}")
-        elif isinstance(value, TensorBase) and value.array.size <= _SMALL:
+        elif isinstance(value, TensorBase) and value.array.size <= SMALL:
             tg = self.bind("tg", tinygrad_edu)
             keep = ", requires_grad=True" if value.source is not None else ""
             self._definitions.append(f"{name} = {tg}.tensor({literal(value.array, len(name) + 13)}{keep})")
@@ -133,6 +146,8 @@ class Program:
         """A function or class written out from its source, with what it uses."""
         inner: Any = inspect.unwrap(value) if inspect.isfunction(value) else value
         text = _source(inner)
+        if text is not None and inner is value:
+            text = _undecorated(text)
         if text is None:
             self.missing(name, f"{getattr(value, '__qualname__', name)}, whose source code is not there")
             return
@@ -167,94 +182,33 @@ class Program:
         return ast.unparse(tree)
 
     def _module(self, name: str, module: Module) -> None:
-        """A module: written out if it can be made from its repr, with its parameters if these are few."""
-        made = _construction(module)
-        if made is None:
+        """A module: made anew, or a copy of one that can be imported, with its parameters if these are few."""
+        plan, lines = plan_for(module), []
+        state = {key: tensor.array for key, tensor in module.state_dict().items()}
+        few = sum([array.size for array in state.values()]) <= SMALL
+        place = instance_of(module) if plan is None else None
+        if plan is not None:
+            lines += [] if few else [f"{self.bind('tg', tinygrad_edu)}.manual_seed(0)  # other parameters than yours"]
+            lines.append(f"{name} = {plan.text(self)}")
+        elif place is not None:
+            alias = "" if place[1] == name else f" as {name}"
+            self._imports[f"from {place[0]} import {place[1]}{alias}"] = None
+            self._imports["import copy"] = None
+            lines.append(f"{name} = copy.deepcopy({name})" + ("" if few else "  # with the parameters of the import"))
+        else:
             self.missing(name, f"{type(module).__name__}, as in your program")
             self._definitions[-1] += "".join(f"\n# {line}" for line in repr(module).splitlines())
             return
-        self.bind("tg", tinygrad_edu)
-        text = f"{name} = {made}"
-        state = {key: tensor.array for key, tensor in module.state_dict().items()}
-        if sum([array.size for array in state.values()]) <= _SMALL:
-            lines = [f"{key!r}: {literal(array, 6 + len(key))}," for key, array in state.items()]
-            lines = [textwrap.indent(line, "    ") for line in lines]
-            text = "\n".join([text, f"{name}.load_state_dict({{", *lines, "})"])
-        else:
-            text = f"tg.manual_seed(0)  # other parameters than yours\n{text}"
+        if few and state:
+            rows = [f"{key!r}: {literal(array, 6 + len(key))}," for key, array in state.items()]
+            lines += [f"{name}.load_state_dict({{", *[textwrap.indent(row, "    ") for row in rows], "})"]
+        frozen = [path for path, parameter in module.named_parameters() if not parameter.requires_grad]
+        if frozen:
+            lines.append(f"for path, parameter in {name}.named_parameters():")
+            lines.append(f"    parameter.requires_grad = path not in {frozen!r}")
         if not module.training:
-            text += f"\n{name}.eval()"
-        self._definitions.append(text)
-
-
-def literal(array: Array, indent: int = 0) -> str:
-    """An array as the expression that makes it, with all digits.
-
-    >>> import numpy as np
-    >>> literal(np.array([[0.1, 2.0]]))
-    'np.array([[0.1, 2.0]])'
-    >>> literal(np.array([1, 2], dtype=np.int32))
-    "np.array([1, 2], dtype='int32')"
-    """
-    if not array.size:
-        return f"np.zeros({array.shape}, dtype={str(array.dtype)!r})"
-    dtype = "" if array.dtype == np.float64 else f", dtype={str(array.dtype)!r}"
-    text = f"np.array({_nested(array)}{dtype})"
-    if len(text) + indent <= _WIDTH:
-        return text
-    rows = [_nested(row) for row in array] if array.ndim > 1 else [_number(v) for v in array]
-    body = ",\n".join(rows) if array.ndim > 1 else textwrap.fill(", ".join(rows), _WIDTH - 8)
-    return "np.array([\n" + textwrap.indent(body, "    ") + f",\n]{dtype})"
-
-
-def _nested(array: Any) -> str:
-    return f"[{', '.join(map(_nested, array))}]" if np.ndim(array) else _number(np.asarray(array)[()])
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, np.floating) and not np.isfinite(value):
-        return "np.nan" if np.isnan(value) else "np.inf" if value > 0 else "-np.inf"
-    return repr(float(str(value)) if isinstance(value, np.floating) else value.item())
-
-
-def _written(value: Any) -> str | None:
-    """A value as one writes it; None for what cannot be."""
-    if value is None or value is Ellipsis or isinstance(value, bool | int | str | bytes | complex):
-        return repr(value)
-    if isinstance(value, float) and not isinstance(value, np.generic):
-        return repr(value) if np.isfinite(value) else f"float({str(value)!r})"
-    if isinstance(value, np.dtype):
-        return f"np.dtype({str(value)!r})"
-    if isinstance(value, np.ndarray):
-        return literal(value) if value.dtype.kind in "fiub" and value.size <= _SMALL else None
-    if isinstance(value, np.generic) and value.dtype.kind in "fiub":
-        return f"np.{value.dtype}({_number(value)})"
-    if isinstance(value, slice):
-        return repr(value)
-    if type(value) in (tuple, list):
-        parts = [_written(part) for part in value]
-        if any(part is None for part in parts):
-            return None
-        inside = ", ".join(map(str, parts))
-        return f"[{inside}]" if type(value) is list else f"({inside}{',' * (len(parts) == 1)})"
-    if type(value) is dict:
-        pairs = [(_written(k), _written(v)) for k, v in value.items()]
-        return None if any(None in pair for pair in pairs) else "{" + ", ".join(f"{k}: {v}" for k, v in pairs) + "}"
-    return None
-
-
-def _importable(value: Any) -> bool:
-    """Whether another program can import it under its own name."""
-    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
-    if not isinstance(module, str) or not isinstance(name, str) or module == "__main__" or "<" in name:
-        return False
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    try:
-        return found is value and importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
+            lines.append(f"{name}.eval()")
+        self._definitions.append("\n".join(lines))
 
 
 def _source(value: Any) -> str | None:
@@ -270,6 +224,12 @@ def _source(value: Any) -> str | None:
     except (OSError, TypeError, SyntaxError, IndexError):
         return None
     return text if getattr(first, "name", None) == value.__name__ else None  # other lines, if the file has changed
+
+
+def _undecorated(text: str) -> str:
+    """A function as it is within its decorators: what these have made of it is something else."""
+    node = ast.parse(text).body[0]
+    return "\n".join(text.split("\n")[node.lineno - 1 :]) if isinstance(node, ast.FunctionDef) else text
 
 
 def _lambda(code: types.CodeType, scope: dict[str, Any]) -> str | None:
@@ -326,23 +286,3 @@ def _filled(cell: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _construction(module: Module) -> str | None:
-    """The expression that makes a module of the library, if its repr is one."""
-    if type(module) is Sequential:
-        parts = [str(_construction(child)) for child in module]
-        short = ", ".join(parts)
-        body = short if len(short) < _WIDTH - 30 else "\n" + textwrap.indent(",\n".join(parts), "    ") + ",\n"
-        return None if "None" in parts else f"tg.nn.Sequential({body})"
-    text, kind = repr(module), type(module)
-    if getattr(tinygrad_edu.nn, kind.__name__, None) is not kind or "\n" in text:
-        return None
-    try:
-        made = eval(f"nn.{text}", {"nn": tinygrad_edu.nn})
-    except Exception:
-        return None
-    same = [(n, t.shape) for n, t in made.state_dict().items()] == [
-        (n, t.shape) for n, t in module.state_dict().items()
-    ]
-    return f"tg.nn.{text}" if same and repr(made) == text else None
