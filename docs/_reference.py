@@ -80,12 +80,14 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
     "testing": (
         "Testing gradients",
         "`tinygrad_edu.testing`, and `tinygrad_edu.testing.strategies`, which needs hypothesis. The page "
-        "[Property-test your gradients](../../property-test-your-gradients.md) introduces them.",
+        "[Property-test your gradients](../../property-test-your-gradients.md) introduces them, "
+        "[Test the gradients you wrote by hand](../../test-gradients-written-by-hand.md) those without tensors.",
         [
             (
                 "tinygrad_edu.testing",
                 (
                     "testing.checks",
+                    "testing.layers",
                     "testing.modules",
                     "testing.comparison",
                     "testing.laws",

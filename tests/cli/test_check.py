@@ -49,6 +49,31 @@ def attached(x):
 attached.inputs = np.ones(4)
 
 
+def shifted(x, w):
+    return np.tanh(x @ w)
+
+
+def shifted_vjp(g, x, w):
+    g = g * (1 - shifted(x, w) ** 2)
+    return g @ w.T, x.T @ g
+
+
+def shifted_wrong(g, x, w):
+    return g @ w.T, x.T @ g
+
+
+def cubes(x, k):
+    return k * (x**3).sum()
+
+
+def cubes_jac(x, k):
+    return 3 * k * x**2 * (1 + 1e-6)
+
+
+def both(x):
+    return (x**3).sum(), 3 * x**2
+
+
 class Flipped(tg.Function):
     @staticmethod
     def forward(ctx, x):
@@ -183,8 +208,8 @@ def test_nothing_shown_is_not_right(file: Path, capsys: pytest.CaptureFixture[st
         (["product", "--shape", "3,4"], "product takes (x, w): --shape needs 2 shapes, got 1"),
         (["power", "--shape", "2", "2", "2"], "power takes (x, k): --shape needs 1 shapes, got 3"),
         (["product", "--shape", "3", "4"], "product: called with ((3,), (4,)) it raised ShapeError: matmul: "),
-        (["failing"], "failing: called with (1.0) it raised KeyError: 'no such thing' (line 80)"),
-        (["unready"], "the inputs of unready raised OSError: not there (line 92)"),
+        (["failing"], "failing: called with (1.0) it raised KeyError: 'no such thing' (line 105)"),
+        (["unready"], "the inputs of unready raised OSError: not there (line 117)"),
         (["undated"], "undated needs inputs: give --shape 3,4, or put"),
         (
             ["Sized"],
@@ -278,3 +303,69 @@ def test_help_says_where_inputs_come_from(capsys: pytest.CaptureFixture[str]) ->
         "--mode",
     ):
         assert words in text
+
+
+class TestByHand:
+    """`--vjp` and `--jac`: gradients in plain NumPy."""
+
+    def run(self, file: Path, *words: str) -> int:
+        return cli.main(["check", f"{file}:{words[0]}", *words[1:]])
+
+    def test_a_vjp(self, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        sized = ("--shape", "4,3", "3,2")
+        for where in ("shifted_vjp", f"{file}:shifted_vjp"):
+            assert self.run(file, "shifted", "--vjp", where, *sized) == 0
+            assert "shifted: the gradient is right (18 elements" in capsys.readouterr().out
+        assert self.run(file, "shifted", "--vjp", "shifted_wrong", *sized) == 1
+        assert "gradcheck(shifted, (x, w), vjp=shifted_wrong, seed=0)" in capsys.readouterr().out
+
+    def test_in_a_file_of_its_own(self, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        other = file.with_name("gradients.py")
+        other.write_text(
+            "import some_losses\n\n\ndef backward(g, x, w):\n    return some_losses.shifted_vjp(g, x, w)\n"
+        )
+        assert self.run(file, "shifted", "--shape", "4,3", "3,2", "--vjp", f"{other}:backward") == 0
+        assert "gradients" not in sys.modules
+
+    def test_a_jacobian(self, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ("cubes", "--jac", "cubes_jac", "--shape", "5", "()")
+        assert self.run(file, *words) == 1
+        assert "they agree to 6 digits" in capsys.readouterr().out
+        assert self.run(file, *words, "--rtol", "1e-5") == 0
+
+    def test_value_and_gradient(self, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert self.run(file, "both", "--shape", "5", "--jac") == 0
+        assert "both: the gradient is right (5 elements" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (("shifted", "--vjp", "shifted_vjp", "--jac"), "--vjp and --jac are two ways to give the gradient"),
+            (("net", "--vjp", "shifted_vjp"), "--vjp is for a function of arrays: a module has gradients of its own"),
+            (("shifted", "--vjp", "nowhere"), "has no 'nowhere': it has product, power"),
+            (("shifted", "--vjp", "no_such.py:f"), "there is no file no_such.py"),
+        ],
+    )
+    def test_mistakes(
+        self, words: tuple[str, ...], message: str, file: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert self.run(file, *words, "--shape", "2,3", *["3,2"] * (words[0] != "net")) == 2
+        assert message in capsys.readouterr().err
+
+    @pytest.mark.parametrize("rtol", ["much", "-1", "nan", "2"])
+    def test_tolerances_that_are_none(self, rtol: str, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit) as end:
+            cli.main(["check", "a.py:f", f"--rtol={rtol}"])
+        assert end.value.code == 2
+        assert f"argument --rtol: {rtol!r} is not allowed: give a number" in capsys.readouterr().err
+
+    def test_a_property(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = tmp_path / "test_mine.py"
+        path.write_text(
+            "import numpy as np\n"
+            "from tinygrad_edu.testing import gradient_property\n"
+            "from tinygrad_edu.testing.strategies import tensors\n"
+            "test_sin = gradient_property(given=tensors(), vjp=lambda g, x: g * np.cos(x))(lambda x: np.sin(x))\n",
+            encoding="utf-8",
+        )
+        assert cli.main(["check", f"{path}:test_sin", "--shape", "3"]) == 0

@@ -403,3 +403,52 @@ class TestTheTest:
         test = gradient_property(given={"input": tensors((2,))})(tg.nn.Tanh())
         with pytest.raises(ValueError, match="gradient_property: a module takes its arguments by place"):
             test()
+
+
+def softmax(x: Any) -> Any:
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def softmax_vjp(g: Any, x: Any) -> Any:
+    y = softmax(x)
+    return y * (g - (g * y).sum(-1, keepdims=True))
+
+
+class TestByHand:
+    """Gradients in plain NumPy."""
+
+    test_softmax = gradient_property(given=tensors((2, 3)), vjp=softmax_vjp, max_examples=10)(softmax)
+
+    @gradient_property(given=tensors((2, 3)), vjp=lambda g, x: g / np.cosh(x) ** 2, max_examples=5)
+    def test_as_a_decorator(self, x: Any) -> Any:
+        assert type(x) is np.ndarray
+        return np.tanh(x)
+
+    test_jac = gradient_property(given=tensors((3,)), jac=lambda x: 2 * x, max_examples=10)(lambda x: (x**2).sum())
+    test_both = gradient_property(given=tensors((3,)), jac=True, max_examples=5)(lambda x: ((x**3).sum(), 3 * x**2))
+
+    def test_the_smallest_example_of_a_wrong_one(self) -> None:
+        wrong = lambda g, x: softmax(x) * (g - (g * softmax(x)).sum())
+        error = failure(softmax, tensors(shapes(2, 2)), vjp=wrong)
+        (x,) = smallest(error)
+        assert x.shape == (2, 1)
+        assert "vjp=vjp" in error.report.repro.splitlines()[-1] or "vjp=wrong" in error.report.repro.splitlines()[-1]
+
+    def test_a_law_that_is_broken(self) -> None:
+        by_memory = lambda g, x: 2 * g.ravel("K").reshape(g.shape)
+        error = failure(lambda x: 2 * x, tensors((2, 3)), vjp=by_memory)
+        assert list(error.report.violated) == ["layouts_agree"]
+
+    def test_the_shape_of_a_gradient(self) -> None:
+        error = failure(lambda x, b: x + b, (tensors((2, 3)), tensors((3,))), vjp=lambda g, x, b: (g, g))
+        assert "input 'b' has shape (2, 3), the input (3,)" in str(error)
+
+    def test_strategies_by_name_come_in_the_order_of_the_arguments(self) -> None:
+        given = {"w": tensors((3, 2)), "x": tensors((4, 3))}
+        vjp = lambda g, x, w: (g @ w.T, x.T @ g)
+        gradient_property(given=given, vjp=vjp, max_examples=5)(lambda x, w: x @ w)()
+
+    def test_both_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="gradient_property: vjp= and jac= are two ways"):
+            gradient_property(given=tensors(), vjp=softmax_vjp, jac=np.cos, max_examples=3)(softmax)()

@@ -232,3 +232,24 @@ def test_entry_point() -> None:
     if not found:
         pytest.skip("the package is not installed")
     assert {entry.value for entry in found} == {"_tinygrad_edu_pytest"}
+
+
+BY_HAND = """
+import numpy as np, pytest
+from tinygrad_edu.testing import GradcheckError
+
+def test_by_hand(gradcheck):
+    x = np.array([1.0, 2.0])
+    assert gradcheck(np.sin, x, vjp=lambda g, x: g * np.cos(x)).ok
+    assert gradcheck(lambda x: ((x**2).sum(), 2 * x), x, jac=True).ok
+    with pytest.raises(GradcheckError):
+        gradcheck(np.sin, x, vjp=lambda g, x: g * np.sin(x))
+    assert [report.ok for report in gradcheck.reports] == [True, True, False]
+"""
+
+
+def test_gradients_by_hand(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(BY_HAND)
+    result = run(pytester)
+    result.assert_outcomes(passed=1)
+    assert lines_of_the_table(result)[-1][:6] == ["3", "checks", "of", "2", "functions,", "6"]

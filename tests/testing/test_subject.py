@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.testing.subject import Foreign, Input, Subject, floating_outputs, name_of, of_function
+from tinygrad_edu.testing.subject import Foreign, Input, Subject, Written, floating_outputs, name_of, of_function
 
 X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 
@@ -177,6 +177,48 @@ class TestForeign:
         by_x, by_w = subject.gradients(subject.arrays(), [X, X])
         np.testing.assert_array_equal(by_x, 2 * X)
         assert by_w is None
+
+    def test_its_graph_has_the_gradients_of_its_backward(self) -> None:
+        calls: list[Any] = []
+
+        def vjp(g: Any, x: Any, n: Any, w: Any) -> Any:
+            calls.append(g)
+            return n * g[0] * w, None, n * g[0] * x + g[1]["w"]
+
+        subject = Foreign("f", lambda x, n, w: (n * x * w, {"w": w, "n": n}), vjp, self.inputs)
+        results, leaves = subject.outputs(subject.arrays())
+        assert [out.shape for out in results] == [X.shape, X.shape]
+        for _ in range(2):
+            by_x, by_w = subject.pull(results, leaves, [np.ones(X.shape), X])
+            np.testing.assert_array_equal(by_x, 3 * (X + 1))
+            np.testing.assert_array_equal(by_w, 4 * X)
+        assert len(calls) == 2
+        assert calls[0][1]["n"] is None
+        by_x, by_w = subject.pull(results[:1], leaves, [np.ones(X.shape)])
+        np.testing.assert_array_equal(by_w, 3 * X)
+
+    def test_a_single_output_in_a_tuple_has_its_gradient_in_a_tuple(self) -> None:
+        subject = Foreign("f", lambda x, n, w: (x,), lambda g, x, n, w: (*g, None, None), self.inputs)
+        by_x, by_w = subject.gradients(subject.arrays(), [X])
+        np.testing.assert_array_equal(by_x, X)
+        assert by_w is None
+
+    def test_its_gradients_have_memory_of_their_own(self) -> None:
+        def vjp(g: Any, x: Any, n: Any, w: Any) -> Any:
+            g *= 2
+            return x, None, g
+
+        subject, arrays, seed = Foreign("f", lambda x, n, w: x, vjp, self.inputs), [X.copy(), 3, X + 1], X.copy()
+        by_x, by_w = subject.gradients(arrays, [seed])
+        assert not any(np.shares_memory(a, b) for a in (by_x, by_w) for b in (arrays[0], seed) if a is not None)
+        np.testing.assert_array_equal(seed, X)
+        np.testing.assert_array_equal(by_w, 2 * X)
+
+    def test_which_size_the_batch_has(self) -> None:
+        call = (lambda x, n, w: x, lambda g, x, n, w: (g, None, None), self.inputs)
+        assert Foreign("f", *call).batch == len(X)
+        assert Foreign("f", *call, own=1).batch == 0
+        assert Foreign("f", *call, Written(call[0], {"jac": True})).batch == 0
 
     @pytest.mark.parametrize("answer", [(X,), (X, X), (X, None, X, X)])
     def test_a_wrong_number_of_gradients(self, answer: Any) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -30,7 +31,8 @@ def add_check(commands: Any) -> None:
     parser = commands.add_parser(
         "check",
         help="check the gradients of a function or module in a file",
-        description="Compares the gradients of a function of tensors, or of a module, with numeric derivatives. "
+        description="Compares the gradients of a function of tensors, of a module, or of a function of arrays whose "
+        "gradient was written by hand (--vjp, --jac) with numeric derivatives. "
         "The exit status is 0 if they are right, 1 if they are wrong or nothing could be shown, 2 if there "
         "was nothing to call or no inputs to call it with.",
         epilog="Inputs are random numbers of the shapes given by --shape; or what NAME_inputs, beside NAME in the "
@@ -41,6 +43,20 @@ def add_check(commands: Any) -> None:
     add("target", metavar="PATH.py:NAME", help="the file, and the function, module or class of modules in it")
     add("--seed", type=int, default=0, metavar="N", help="what decides all that is random (default 0)")
     add("--mode", choices=["auto", "full", "project"], default="auto", help="how closely to look (default auto)")
+    add("--rtol", type=_tolerance, default=None, metavar="X", help="how far off a gradient may be (default 1e-8)")
+    add(
+        "--vjp",
+        metavar="[PATH.py:]NAME",
+        help="the backward of a function of arrays, vjp(g, *inputs), written by hand; in the same file by itself",
+    )
+    add(
+        "--jac",
+        nargs="?",
+        const=True,
+        metavar="[PATH.py:]NAME",
+        help="its Jacobian or gradient, jac(x, *args), as in SciPy; without a name, the function returns its value and "
+        "its gradient",
+    )
     add("--order", type=int, choices=[1, 2], default=1, help="2 for second derivatives (default 1)")
     add(
         "--shape",
@@ -64,7 +80,28 @@ def _shape(text: str) -> tuple[int, ...]:
     return shape
 
 
-def check(target: str, *, shapes: Sequence[tuple[int, ...]] | None, seed: int, mode: Any, order: int) -> int:
+def _tolerance(text: str) -> float:
+    """A tolerance from the command line."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: give a number from 0 to 1, such as 1e-6")
+    return value
+
+
+def check(
+    target: str,
+    *,
+    shapes: Sequence[tuple[int, ...]] | None = None,
+    seed: int = 0,
+    mode: Any = "auto",
+    order: int = 1,
+    rtol: float | None = None,
+    vjp: str | None = None,
+    jac: str | bool | None = None,
+) -> int:
     """Check what the command line names, and print the report.
 
     Args:
@@ -73,6 +110,9 @@ def check(target: str, *, shapes: Sequence[tuple[int, ...]] | None, seed: int, m
         seed: where random numbers start.
         mode: as for `gradcheck`.
         order: as for `gradcheck`.
+        rtol: as for `gradcheck`.
+        vjp: ``path.py:name`` of the backward that was written by hand, or its name in the same file.
+        jac: the same of the Jacobian or gradient; True if the function returns it with its value.
 
     Returns:
         The exit status: 0 if the gradients are right, 1 if not, 2 if they could not be checked.
@@ -80,21 +120,27 @@ def check(target: str, *, shapes: Sequence[tuple[int, ...]] | None, seed: int, m
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "losses.py"
     >>> _ = path.write_text("def square(x):\\n    return x * x\\n")
-    >>> check(f"{path}:square", shapes=[(2, 3)], seed=0, mode="auto", order=1)
+    >>> check(f"{path}:square", shapes=[(2, 3)])
     square: the gradient is right (6 elements; ... evaluations)
     0
     """
     try:
         path, name = split(target)
-        with loaded(path) as module:
+        with ExitStack() as files:
+            module = files.enter_context(loaded(path))
             manual_seed(seed)
             call = _found(module, path, name)
+            by_hand = {"vjp": _by_hand(files, module, path, vjp), "jac": _by_hand(files, module, path, jac)}
+            if vjp is None and jac is None:
+                by_hand = getattr(named(module, path, name, []), "by_hand", by_hand)
             inputs = _inputs(module, path, call, name, shapes, np.random.default_rng(seed))
             try:
-                report = _report(call, inputs, seed, mode, order)
+                report = _report(call, inputs, by_hand, {"seed": seed, "mode": mode, "order": order, "rtol": rtol})
             except GradcheckError as error:
                 print(error)
                 return 1
+            except CannotCheckError:
+                raise
             except Exception as error:
                 given = ", ".join(str(np.shape(v)) if hasattr(v, "shape") else repr(v) for v in inputs)
                 raise CannotCheckError(f"{name}: called with ({given}) it raised {one_line(error, path)}") from error
@@ -105,10 +151,27 @@ def check(target: str, *, shapes: Sequence[tuple[int, ...]] | None, seed: int, m
     return 0
 
 
-def _report(call: Any, inputs: Sequence[Any], seed: int, mode: Any, order: int) -> Any:
-    if isinstance(call, Module):
-        return check_module(call, *inputs, seed=seed, mode=mode, order=order)
-    return gradcheck(call, tuple(inputs), seed=seed, mode=mode, order=order)
+def _by_hand(files: ExitStack, module: ModuleType, path: Path, where: str | bool | None) -> Any:
+    """The function named by `--vjp` or `--jac`: ``path.py:name``, or a name in the file of what is checked."""
+    if not isinstance(where, str):
+        return where
+    name = where
+    if ":" in where:
+        file, name = split(where)
+        if file.resolve() != path.resolve():
+            path, module = file, files.enter_context(loaded(file))
+    return _found(module, path, name)
+
+
+def _report(call: Any, inputs: Sequence[Any], by_hand: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    given = {word: value for word, value in by_hand.items() if value is not None}
+    if len(given) > 1:
+        raise CannotCheckError("--vjp and --jac are two ways to give the gradient: give one of them")
+    if not isinstance(call, Module):
+        return gradcheck(call, tuple(inputs), **given, **options)
+    for word in given:
+        raise CannotCheckError(f"--{word} is for a function of arrays: a module has gradients of its own")
+    return check_module(call, *inputs, **options)
 
 
 def _found(module: ModuleType, path: Path, name: str) -> Any:

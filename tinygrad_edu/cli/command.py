@@ -91,7 +91,16 @@ def _ending_on_request() -> Iterator[None]:
 
 def _run(options: argparse.Namespace) -> int:
     if options.command == "check":
-        return check(options.target, shapes=options.shape, seed=options.seed, mode=options.mode, order=options.order)
+        return check(
+            options.target,
+            shapes=options.shape,
+            seed=options.seed,
+            mode=options.mode,
+            order=options.order,
+            rtol=options.rtol,
+            vjp=options.vjp,
+            jac=options.jac,
+        )
     if options.command == "bench":
         return bench(options)
     return _demo(Settings(options.seed, options.batch_size, options.epochs, options.optimizer, options.lr))

@@ -10,6 +10,7 @@ from .laws.checking import LawsReport as LawsReport
 from .laws.checking import check_laws as check_laws
 from .laws.example import LAWS as LAWS
 from .laws.example import Law as Law
+from .layers import gradcheck_layer as gradcheck_layer
 from .modules import check_module as check_module
 from .property import gradient_property as gradient_property
 from .report import GradcheckError as GradcheckError

@@ -17,14 +17,16 @@ from .differences.point import Point
 from .differences.routes import Routes, largest_of
 from .differences.second_order import at_gradients
 from .doubts import reasons
+from .handwritten import BatchMean, Jac, notes_of, of_arrays
 from .narrowing import SHARE, narrowed
 from .options import Method as Method
 from .options import Mode as Mode
 from .options import OnKink as OnKink
 from .options import Options as Options
 from .recorded import recorded_gradients, wrong_elsewhere
+from .refusals import WrongGradientError
 from .report import ALL_ZERO, Finding, GradcheckError, Report, listeners
-from .subject import Foreign, Subject, is_floating, name_of, of_function, or_zeros
+from .subject import Foreign, Subject, is_floating, of_function, or_zeros
 
 
 def check_subject(subject: Subject, options: Options, cotangent: Any = None) -> Report:
@@ -138,6 +140,8 @@ def gradcheck(
     f: Callable[..., Any],
     inputs: Any,
     *,
+    vjp: Callable[..., Any] | None = None,
+    jac: Jac = None,
     cotangent: Any = None,
     order: int = 1,
     method: Method = "auto",
@@ -147,8 +151,11 @@ def gradcheck(
     mode: Mode = "auto",
     seed: int = 0,
     allow_zero: bool = False,
+    batch_mean: BatchMean = False,
 ) -> Report:
     """Compare the gradients of a function with its numeric derivatives.
+
+    The gradients are those of its graph; with `vjp` or `jac`, those that were written by hand in plain NumPy.
 
     All is computed in float64. The gradient is that of the sum of the outputs, each number times one of a random
     cotangent. Up to 256 pairs of an input's and an output's number, the whole Jacobian is compared; up to 600
@@ -161,9 +168,15 @@ def gradcheck(
     its inputs, or computes in less than float64.
 
     Args:
-        f: takes tensors, returns a tensor, or tuples, lists and dicts of them.
+        f: takes tensors, returns a tensor, or tuples, lists and dicts of them; with `vjp` or `jac` the same of arrays.
         inputs: its argument, or a tuple or list of its arguments: tensors, arrays, floats and nested lists of floats;
             anything else is passed on as it is.
+        vjp: called as ``vjp(g, *inputs)`` with the gradient of the output, a copy of its own: an array for an array,
+            a tuple for a tuple. It returns the gradient of each input, None for one that has none.
+        jac: as in SciPy: called as ``jac(x, *args)``, it returns the Jacobian with respect to the first argument, of
+            shape ``f(x).shape + x.shape`` or of the sizes of both, dense or sparse; where the output is one number, the
+            gradient. True if `f` returns a pair, its value and its gradient. The other arguments are passed on, and a
+            list of numbers is an x.
         cotangent: the gradient that enters, one for each output; default, random numbers from ±0.5 to ±1.5.
         order: 2 for second derivatives; see `gradgradcheck`.
         method: "richardson" for extrapolated differences; "complex" for the complex step, which is exact, if `f` takes
@@ -176,6 +189,9 @@ def gradcheck(
         mode: "full" for the Jacobian, "project" for directions, whatever the size.
         seed: where random numbers start.
         allow_zero: do not mind if all gradients are zero.
+        batch_mean: with `vjp`: True if gradients are means over a batch, whose samples are along axis 0 of the first
+            input, though the function adds them up; or the places or names of all inputs that have samples. Gradients
+            of the other inputs are compared times the size of the batch.
 
     Returns:
         The report; its text says how much was checked.
@@ -184,7 +200,9 @@ def gradcheck(
         GradcheckError: if a gradient is wrong, or nothing could be shown. Its `report` has the findings; its text
             says what is wrong by how much and where, what the pattern looks like, which op is to blame, and how
             to reproduce it.
-        ValueError: if an option is unknown, or the cotangent does not fit.
+        TypeError: if `vjp` or `jac` cannot be called.
+        ValueError: if an option is unknown, the cotangent does not fit, both `vjp` and `jac` are given, or `vjp`
+            returns more or fewer gradients than there are inputs. (One of another shape is a GradcheckError.)
 
     Source of the differences: Richardson (1911); see `tinygrad_edu.testing.differences.numeric`.
 
@@ -205,9 +223,18 @@ def gradcheck(
     ... except GradcheckError as error:
     ...     print(error.report.findings[0].hint)
     the sign is wrong
+    >>> gradcheck(np.tanh, x, vjp=lambda g, x: g / np.cosh(x) ** 2).ok
+    True
+    >>> gradcheck(lambda x, a: a @ x**2, (x[0], x), jac=lambda x, a: 2 * a * x).ok
+    True
     """
     options = Options(method, rtol, on_kink, mode, seed, allow_zero, order, cotangent)
-    return finish(of_function(f, inputs, wrt), options)
+    if vjp is None and jac is None:
+        if batch_mean is not False:
+            raise ValueError("gradcheck: batch_mean= is for gradients written by hand, with vjp= or jac=")
+        return finish(of_function(f, inputs, wrt), options)
+    subject = of_arrays(f, inputs, wrt, vjp=vjp, jac=jac, batch_mean=batch_mean)
+    return finish(subject, options, notes_of(subject))
 
 
 def gradgradcheck(f: Callable[..., Any], inputs: Any, **options: Any) -> Report:
@@ -237,22 +264,20 @@ def gradgradcheck(f: Callable[..., Any], inputs: Any, **options: Any) -> Report:
     return gradcheck(f, inputs, order=2, **options)
 
 
-def gradcheck_vjp(
-    forward: Callable[..., Any], vjp: Callable[..., Any], inputs: Any, *, cotangent: Any = None, **options: Any
-) -> Report:
+def gradcheck_vjp(forward: Callable[..., Any], vjp: Callable[..., Any], inputs: Any, **options: Any) -> Report:
     """Compare a backward function in plain NumPy, written by hand, with numeric derivatives of its forward.
 
+    It is ``gradcheck(forward, inputs, vjp=vjp)`` in other words.
+
     Args:
-        forward: takes arrays, returns an array or several.
-        vjp: called as ``vjp(g, *inputs)`` with the gradient of the output (a tuple of them, for several); it returns
-            the gradient of each input, None for one that has none.
+        forward: takes arrays, returns an array, or tuples, lists and dicts of them.
+        vjp: as for `gradcheck`.
         inputs: as for `gradcheck`.
-        cotangent: as for `gradcheck`.
-        options: the others of `gradcheck`, but for `order`.
+        options: those of `gradcheck`, but for `order`.
 
     Raises:
         GradcheckError: as `gradcheck`.
-        ValueError: if `vjp` returns another number of gradients, or one of another shape.
+        ValueError: as `gradcheck`.
 
     >>> import numpy as np
     >>> from tinygrad_edu.testing import gradcheck_vjp
@@ -260,12 +285,11 @@ def gradcheck_vjp(
     >>> gradcheck_vjp(lambda x, w: x @ w, lambda g, x, w: (g @ w.T, x.T @ g), (x, w)).ok
     True
     """
-    plain = of_function(forward, inputs, options.pop("wrt", None))
-    subject = Foreign(name_of(forward), forward, vjp, plain.inputs)
-    unknown = set(options) - {field.name for field in fields(Options) if field.name != "order"}
+    known = {"wrt", "batch_mean", *[field.name for field in fields(Options)]} - {"order"}
+    unknown = set(options) - known
     if unknown:
         raise TypeError(f"gradcheck_vjp() got unexpected options {sorted(unknown)}")
-    return finish(subject, Options(**options, cotangent=cotangent))
+    return gradcheck(forward, inputs, vjp=vjp, **options)
 
 
 def finish(subject: Subject, options: Options, notes: Sequence[str] = ()) -> Report:
@@ -298,6 +322,9 @@ def check_again(subject: Subject, options: Options) -> Report:
 
 def _check(subject: Subject, options: Options) -> tuple[Report, Subject]:
     if options.order == 1:
-        return check_subject(subject, options, options.cotangent), subject
+        try:
+            return check_subject(subject, options, options.cotangent), subject
+        except WrongGradientError as error:
+            return Report(subject.name, problems=[str(error)], forwards=subject.used[0]), subject
     gradients, cotangent = at_gradients(subject, options.cotangent, options.rng)
     return check_subject(gradients, options, cotangent), gradients

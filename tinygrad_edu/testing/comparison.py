@@ -213,7 +213,8 @@ def _run(
 ) -> tuple[list[Array], dict[int, Array | None] | None]:
     """Values of the reference and, by the place of the input, its gradients; None if it has none."""
     if isinstance(other, Foreign):
-        values, found = other.values(arrays), other.gradients(arrays, seeds)
+        values, returned = other.values(arrays), other.returned(arrays, seeds)
+        found = [returned[i] for i in other.checked]
     else:
         try:
             results, leaves = other.outputs(arrays)

@@ -15,6 +15,7 @@ from ..absent import installed
 from ..nn.module.module import Module
 from ..ops.generator import get_rng_state, manual_seed, set_rng_state
 from .checks import Options, examine, finish
+from .handwritten import Jac, of_arrays
 from .laws.checking import check_laws, chosen_laws
 from .modules import subject_of
 from .profiles import PROFILES, current_profile
@@ -34,6 +35,7 @@ class GradientTest(Protocol):
 
     Attributes:
         function: what is tested.
+        by_hand: the keywords `vjp` and `jac` by which its gradient is given, None for what is not.
 
     >>> import tinygrad_edu as tg
     >>> from tinygrad_edu.testing import gradient_property
@@ -44,6 +46,7 @@ class GradientTest(Protocol):
     """
 
     function: Any
+    by_hand: Mapping[str, Any]
 
     def __call__(self, *owner: Any) -> None: ...
 
@@ -56,6 +59,8 @@ def gradient_property(
     profile: Literal["quick", "ci", "deep"] | None = None,
     batched: Any = (0,),
     composed: Any = None,
+    vjp: Callable[..., Any] | None = None,
+    jac: Jac = None,
     **options: Any,
 ) -> Callable[[Any], GradientTest]:
     """Make a hypothesis test of a function or module: `gradcheck` and `check_laws` for each example.
@@ -68,6 +73,8 @@ def gradient_property(
             return (tg.tanh(x) ** 2).sum()
 
         test_tanh = gradient_property(given=tensors(domain="smooth"))(tg.tanh)
+
+        test_softmax = gradient_property(given=tensors(), vjp=softmax_backward)(softmax)  # both in plain NumPy
 
     A failure is the `GradcheckError` of the smallest example that hypothesis finds. Examples that show nothing
     (all gradients zero, an empty input, kinks, outputs that are not finite) are passed over; if more than nine in ten
@@ -83,7 +90,9 @@ def gradient_property(
             option --gradcheck-profile.
         batched: as for `check_laws`.
         composed: as for `check_laws`.
-        **options: as for `gradcheck`.
+        vjp: the backward of a function of arrays, written by hand; as for `gradcheck`.
+        jac: its Jacobian or gradient; as for `gradcheck`.
+        **options: as for `gradcheck`, but for `batch_mean`.
 
     Returns:
         A decorator. It takes a function of tensors; a module; or a class of modules, of which it makes one without
@@ -118,7 +127,8 @@ def gradient_property(
     unknown = set(options) - {"wrt", *[known.name for known in fields(Options)]}
     if unknown:
         raise TypeError(f"gradient_property() got unexpected options {', '.join(sorted(unknown))}")
-    plan = _Plan(chosen_laws(laws, "gradient_property"), batched, composed, options.pop("wrt", None), options)
+    names = chosen_laws(laws, "gradient_property")
+    plan = _Plan(names, batched, composed, {"vjp": vjp, "jac": jac}, options.pop("wrt", None), options)
     if profile is not None and profile not in PROFILES:
         raise ValueError(f"gradient_property: profile={profile!r}: use {', '.join(map(repr, PROFILES))}")
 
@@ -135,10 +145,13 @@ class _Plan:
     laws: Sequence[str]
     batched: Any
     composed: Any
+    by_hand: Mapping[str, Any]
     wrt: Any
     options: Mapping[str, Any]
 
     def subject(self, target: Any, arguments: Sequence[Any]) -> Subject:
+        if any(part is not None for part in self.by_hand.values()):
+            return of_arrays(target, tuple(arguments), self.wrt, **self.by_hand, caller="gradient_property")
         return subject_of(target, tuple(arguments), self.wrt, Options(**self.options).seed)
 
     def check(self, target: Any, arguments: Sequence[Any]) -> str:
@@ -154,7 +167,7 @@ class _Plan:
             if laws:
                 shared = {"batched": self.batched, "composed": self.composed, "allow_zero": True, "wrt": self.wrt}
                 how = {"cotangent": options.cotangent, "seed": options.seed}
-                check_laws(target, tuple(arguments), laws=laws, **shared, **how)
+                check_laws(target, tuple(arguments), laws=laws, **self.by_hand, **shared, **how)
         except GradcheckError as error:
             if not _nothing(error.report, True):
                 raise
@@ -200,6 +213,7 @@ def _test(
 ) -> GradientTest:
     hypothesis = _hypothesis()
     bound = inspect.isfunction(function) and next(iter(inspect.signature(function).parameters), "") == "self"
+    given = _in_order(function, given, bound)
     strategies, arguments_of = _strategies(function, given, bound)
     run = _Run()
 
@@ -238,7 +252,7 @@ def _test(
     test.__dict__ = search.__dict__
     _disguise(test, function, module, [])
     made: Any = test
-    made.function = function
+    made.function, made.by_hand = function, plan.by_hand
     return made  # type: ignore[no-any-return]
 
 
@@ -299,6 +313,14 @@ def _strategies(
         return list(found[0]) if not several and isinstance(found[0], tuple) else found
 
     return named, arguments
+
+
+def _in_order(function: Any, given: Any, bound: bool) -> Any:
+    """Strategies by name in the order of the arguments, in which a backward returns the gradients."""
+    if not isinstance(given, Mapping):
+        return given
+    names = _names(function, len(given), bound)
+    return {name: given[name] for name in (names if set(names) == set(given) else given)}
 
 
 def _names(function: Any, count: int, bound: bool) -> list[str]:

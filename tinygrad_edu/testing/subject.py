@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -20,7 +21,10 @@ from ..autograd.modes import enable_grad, no_grad
 from ..autograd.running import grad
 from ..dtypes import Array
 from ..engine.graph import TensorBase, array_of
+from ..engine.recording import make_tensor
 from ..tensors.creation import tensor
+from ..trees import map_tree
+from .refusals import kept_as_they_are, refuse_misfits
 
 if TYPE_CHECKING:
     from ..tensors.tensor import Tensor
@@ -59,7 +63,7 @@ class Subject:
         inputs: its arguments.
         used: what is known of how often it has been computed.
         module: the module whose parameters and inputs are its inputs; None if it is of a function.
-        own: how many of the inputs, the first ones, are the module's parameters.
+        own: how many of the inputs, the first ones, are the module's, or a layer's, parameters.
         resumed: makes the context in which the backward passes of the graph that was recorded last run, now or later:
             a module is in it as its forward has left it.
     """
@@ -128,32 +132,122 @@ class Subject:
         return [None if g is None else numbers(g) for g in found]
 
 
+class Written(NamedTuple):
+    """How a check of a gradient that was written by hand is called.
+
+    Attributes:
+        target: what is checked, as the user has it.
+        keywords: by which ones the gradient is given.
+        check: the name of the function that checks.
+    """
+
+    target: Any
+    keywords: Mapping[str, Any]
+    check: str = "gradcheck"
+
+
 class Foreign(Subject):
-    """A forward function and its backward, both in plain NumPy."""
+    """A forward function and its backward, both in plain NumPy.
+
+    Its graph is one node, whose rule is the backward. What enters the backward has the structure of what the forward
+    returned: an array for an array, a tuple for a tuple, also of one; None where it returned no real numbers. It
+    is a copy: the backward may write into it.
+
+    Attributes:
+        vjp: the backward; called with what enters, and the inputs.
+        written: how the check is called that led here.
+    """
 
     def __init__(
-        self, name: str, forward: Callable[..., Any], vjp: Callable[..., Any], inputs: Sequence[Input]
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        vjp: Callable[..., Any],
+        inputs: Sequence[Input],
+        written: Written | None = None,
+        own: int = 0,
     ) -> None:
-        super().__init__(name, forward, inputs)
+        super().__init__(name, forward, inputs, own=own)
         self.vjp = vjp
+        self.written: Written = written or Written(forward, {"vjp": vjp})
+        self._structure: Any = None
+
+    @property
+    def batch(self) -> int:
+        """How many samples there are, if these are along axis 0 of the first input; 0 if there is no such axis."""
+        known = self.own < len(self.inputs) and "jac" not in self.written.keywords
+        shape = np.shape(self.inputs[self.own].value) if known else ()
+        return int(shape[0]) if shape else 0
 
     def values(self, arrays: Sequence[Any]) -> list[Array]:
-        self.used[0] += 1
-        return [np.array(out) for out in floating_outputs(self.function(*arrays))]
+        return [numbers(out) for out in self.called(arrays)]
 
     def gradients(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
-        g = cotangents[0] if len(cotangents) == 1 else tuple(cotangents)
-        answer = self.vjp(g, *arrays)
-        parts = answer if isinstance(answer, tuple | list) else (answer,)
-        if len(parts) != len(self.inputs):
-            raise ValueError(
-                f"{self.name}: vjp returned {len(parts)} gradients for {len(self.inputs)} inputs: "
-                "one for each, None where there is none"
-            )
-        return [None if parts[i] is None else np.asarray(parts[i]) for i in self.checked]
+        gradients = self.returned(arrays, cotangents)
+        refuse_misfits(self._called(), arrays, gradients)
+        return [gradients[i] for i in self.checked]
 
     def pullback(self, arrays: Sequence[Any]) -> Pullback:
         return functools.partial(self.gradients, arrays)
+
+    def run(self, leaves: Sequence[Any]) -> list[Tensor]:
+        with enable_grad():
+            return list(_Recorded.apply(self, *leaves))
+
+    def called(self, arrays: Sequence[Any]) -> list[Any]:
+        """The outputs that are floating arrays, in the memory in which they came."""
+        self.used[0] += 1
+        results = self.function(*arrays)
+        self._structure = map_tree(lambda leaf: len(floating_outputs(leaf)), results)
+        return floating_outputs(results)
+
+    def returned(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
+        """What the backward returns for each input, in memory of its own; None for those that are not checked.
+
+        Raises:
+            ValueError: if that is too much, or too little.
+            WrongGradientError: if it writes into an input, which is then as it was.
+        """
+        if self._structure is None:
+            self.called(arrays)
+        parts = iter([np.array(c) for c in cotangents])
+        entering = map_tree(lambda count: _taken(parts, count), self._structure)
+        with kept_as_they_are(self._called(), arrays):
+            answer = self.vjp(entering, *arrays)
+        found = list(answer) if isinstance(answer, tuple | list) else [answer]
+        if len(found) != len(self.inputs):
+            raise ValueError(
+                f"{self.name}: vjp returned {len(found)} gradients for {len(self.inputs)} inputs: "
+                "one for each, None where there is none"
+            )
+        kept = [g is not None and given.checked for g, given in zip(found, self.inputs, strict=True)]
+        return [numbers(g) if keep else None for g, keep in zip(found, kept, strict=True)]
+
+    def _called(self) -> list[str]:
+        """What to call the inputs in a sentence."""
+        return [f"{'parameter' if i < self.own else 'input'} {one.name!r}" for i, one in enumerate(self.inputs)]
+
+
+def _taken(parts: Iterator[Array], count: int) -> Any:
+    """The next of the parts, for a place with one output; several for a place with more; None for one with none."""
+    return next(parts) if count == 1 else tuple(itertools.islice(parts, count)) or None
+
+
+class _Recorded(Function):
+    """A call of a `Foreign` as an op."""
+
+    @staticmethod
+    def forward(ctx: Any, subject: Foreign, *inputs: Any) -> tuple[Any, ...]:
+        ctx.subject, ctx.arrays = subject, [array_of(x) for x in inputs]
+        return tuple([make_tensor(array_of(out), None) for out in subject.called(ctx.arrays)])
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Any) -> tuple[Any, ...]:
+        subject: Foreign = ctx.subject
+        found = dict(
+            zip(subject.checked, subject.gradients(ctx.arrays, [array_of(c) for c in cotangents]), strict=True)
+        )
+        return None, *[found.get(i) for i in range(len(subject.inputs))]
 
 
 def of_function(f: Callable[..., Any], inputs: Any, wrt: Any = None, names: Sequence[str] | None = None) -> Subject:

@@ -69,3 +69,14 @@ def test_factor_in_words(k, uses, words):
 def test_a_factor_without_a_meaning_is_told_only_if_many_elements_share_it():
     assert factor_in_words(0.7364, SIZES, 0, several=False) == ""
     assert factor_in_words(0.7364, SIZES, 0, several=True) == "it is 0.7364 times the numeric derivative"
+
+
+def test_a_mean_over_the_batch():
+    says = factor_in_words(1 / 7, [("the size of axis 0 of the result", 7)], 0, several=False, batch=7)
+    assert says == (
+        "it is 1/7 of the numeric derivative: the mean over the batch: multiply by 7, or take the mean in the loss "
+        "(batch_mean=True accepts it)"
+    )
+    assert "batch" not in factor_in_words(-1 / 7, SIZES, 0, several=False, batch=7)
+    assert "batch" not in factor_in_words(1 / 2, SIZES, 0, several=False, batch=2)
+    assert "batch" not in factor_in_words(1 / 7, SIZES, 0, several=False, batch=8)

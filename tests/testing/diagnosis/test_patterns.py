@@ -41,7 +41,11 @@ HINTS = {
     "should be zero": (N, N * (N > 0.3), "a gradient where there is none: the results do not depend on 'x' there"),
     "nan": (np.where(N > 0, N, np.nan), N, "nan, though the derivative is finite"),
     "inf": (np.where(N > 0, N, np.inf), N, "inf, though the derivative is finite"),
-    "digits": (N.astype(np.float32), N, "digits: float32 on the way, or a constant with too few digits?"),
+    "digits": (
+        N.astype(np.float32),
+        N,
+        "digits: float32 on the way, a constant with too few digits, or an eps",
+    ),
     "transposed": (SQUARE.T, SQUARE, "transposed: axes 0 and 1 are exchanged"),
     "transposed in part": (CUBE.swapaxes(0, 1), CUBE, "transposed: axes 0 and 1 are exchanged"),
     "reshaped": (N.T.reshape(4, 5), N, "the right numbers in transposed order"),

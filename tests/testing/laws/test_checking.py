@@ -532,3 +532,94 @@ def test_a_law_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_samples_that_are_alike_show_nothing_of_their_order() -> None:
     report = check_laws(lambda a, b: tg.tanh(a @ b), (np.array([3.0, 3.0]), np.array([0.0, 3.0])))
     assert any("permutation_equivariance" in note and "alike" in note for note in report.notes)
+
+
+def affine(x: Any, w: Any, b: Any) -> Any:
+    return x @ w + b
+
+
+def affine_vjp(g: Any, x: Any, w: Any, b: Any) -> Any:
+    return g @ w.T, x.T @ g, g.sum(0)
+
+
+class TestByHand:
+    """Gradients in plain NumPy."""
+
+    given = (X, W, W[0] + 1)
+
+    def failed(self, vjp: Any, f: Any = affine, given: Any = None, **options: Any) -> Any:
+        with pytest.raises(GradcheckError) as caught:
+            check_laws(f, self.given if given is None else given, vjp=vjp, **options)
+        return caught.value.report
+
+    def test_right(self) -> None:
+        report = check_laws(affine, self.given, vjp=affine_vjp)
+        for name in ("linear_in_cotangent", "adjoint_identity", "batch_is_sum_of_samples", "layouts_agree"):
+            assert name in report.held
+        assert set(report.skipped) >= {"right_shape_and_dtype", "unused_input", "constant_input", "broadcast_is_expand"}
+        assert "the shape of every gradient is checked anyway" in report.skipped["right_shape_and_dtype"]
+
+    def test_what_enters_may_come_back(self) -> None:
+        report = check_laws(lambda x, y: x + y, (X, X + 1), vjp=lambda g, x, y: (g, g), batched=(0, 1))
+        assert {"unaliased_and_unmutated", "same_tensor_twice", "partition_additivity"} <= set(report.held)
+
+    def test_an_input_may_come_back(self) -> None:
+        assert check_laws(lambda x: 0.5 * (x**2).sum(), X, jac=lambda x: x).ok
+
+    def test_several_outputs(self) -> None:
+        f = lambda x: (x**2, [x.sum(1)])
+        vjp = lambda g, x: 2 * x * g[0] + g[1][0][:, None]
+        assert "sum_of_losses_is_two_backwards" in check_laws(f, X, vjp=vjp).held
+        assert self.failed(lambda g, x: 2 * x * g[0] + g[1][0].sum(), f, X).violated
+
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [
+            ("linear_in_cotangent", lambda g, x, w, b: (np.clip(g, -1, 1) @ w.T, x.T @ g, g.sum(0))),
+            ("batch_is_sum_of_samples", lambda g, x, w, b: (g @ w.T, x.T @ g / len(x), g.sum(0))),
+            (
+                "permutation_equivariance",
+                lambda g, x, w, b: (g @ w.T * (np.arange(len(g)) > 0)[:, None], x.T @ g, g.sum(0)),
+            ),
+            ("adjoint_identity", lambda g, x, w, b: (1.001 * g @ w.T, x.T @ g, g.sum(0))),
+            ("layouts_agree", lambda g, x, w, b: (g @ w.T, x.T @ g, g.ravel("K").reshape(g.shape).sum(0))),
+        ],
+    )
+    def test_what_breaks_a_law(self, name: str, wrong: Any) -> None:
+        assert name in self.failed(wrong, laws=[name]).violated
+
+    def test_what_is_kept_from_call_to_call(self) -> None:
+        total = np.zeros(W.shape)
+
+        def vjp(g: Any, x: Any, w: Any, b: Any) -> Any:
+            total[...] += x.T @ g
+            return g @ w.T, total, g.sum(0)
+
+        assert "accumulate_twice_is_double" in self.failed(vjp).violated
+
+    def test_an_input_that_is_written_into(self) -> None:
+        def vjp(g: Any, x: Any, w: Any, b: Any) -> Any:
+            x *= 1
+            x += 1
+            return g @ w.T, (x - 1).T @ g, g.sum(0)
+
+        assert self.failed(vjp).problems == ["input 'x' was changed in place by the backward: let it work on a copy"]
+
+    def test_shapes(self) -> None:
+        report = self.failed(lambda g, x, w, b: (g @ w.T, x.T @ g, g))
+        assert "input 'b' has shape (5, 2), the input (2,): the sum over axis 0" in report.problems[0]
+        squeezed = lambda g, x, w, b: (g @ w.T, x.T @ g, g.sum(0) if len(x) > 1 else g)
+        report = self.failed(squeezed, laws=["batch_is_sum_of_samples"])
+        assert report.violated["batch_is_sum_of_samples"].startswith("the gradient of input 'b' has shape (1, 2)")
+
+    def test_jac(self) -> None:
+        assert "adjoint_identity" in check_laws(lambda x, a: a @ x, (V, X), jac=lambda x, a: a).held
+        with pytest.raises(GradcheckError, match="adjoint_identity"):
+            check_laws(lambda x, a: a @ x, (V, X), jac=lambda x, a: a + 1e-3)
+        with pytest.raises(ValueError, match="check_laws: vjp= and jac= are two ways"):
+            check_laws(np.sin, X, vjp=lambda g, x: g, jac=np.cos)
+
+    def test_another_implementation(self) -> None:
+        options: Any = {"laws": ["fused_is_composed"], "composed": lambda x, w, b: x @ w + b}
+        assert check_laws(affine, self.given, vjp=affine_vjp, **options).held
+        assert self.failed(lambda g, x, w, b: (g @ w.T, x.T @ g, g.mean(0)), **options).violated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from testing.provoked import failed
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
-from tinygrad_edu.testing import GradcheckError, gradcheck_vjp
+from tinygrad_edu.testing import GradcheckError, gradcheck, gradcheck_vjp
 from tinygrad_edu.testing.modules import check_module
 
 pytestmark = pytest.mark.usefixtures("patient")
@@ -265,8 +266,17 @@ def test_a_backward_function_of_the_user():
     with pytest.raises(GradcheckError) as caught:
         gradcheck_vjp(forward, vjp, (rng.normal(size=(3, 3)), rng.normal(size=(3, 3))))
     report = caught.value.report
-    assert report.repro.splitlines()[-1] == "gradcheck_vjp(forward, vjp, (x, w), seed=0)"
+    assert report.repro.splitlines()[-1] == "gradcheck(forward, (x, w), vjp=vjp, seed=0)"
     same_failure(report, run_here(report.repro))
+
+
+def test_gradients_by_hand_of_what_is_no_function_of_the_user():
+    for called, text in ((np.sin, "np.sin"), (functools.partial(np.multiply, 2.0), "f")):
+        with pytest.raises(GradcheckError) as caught:
+            gradcheck(called, SMALL, vjp=lambda g, x: 3 * g)
+        report = caught.value.report
+        assert report.repro.splitlines()[-1].startswith(f"gradcheck({text}, x")
+        same_failure(report, run_here(report.repro))
 
 
 class Stop(nn.Module):

@@ -31,6 +31,7 @@ class Clues:
             gradient's, the numeric ones, and the error of these; None where that would take too long.
         passes: the input's gradients for one graph and the incoming gradients g, g again, 2 g, some elements of
             g, and the others.
+        batch: how many samples the batch has; 0 if that is not known.
     """
 
     arrays: Sequence[tuple[str, Array]] = ()
@@ -38,6 +39,7 @@ class Clues:
     uses: int = 0
     column: Column | None = None
     passes: Callable[[], Sequence[Array]] | None = None
+    batch: int = 0
 
 
 class Case:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -35,6 +36,11 @@ _trying = _Trying()
 _NOT_FOUND = "(not found:"
 _RUNS = 8  # to see random numbers by
 _QUICK = 2e-3  # seconds for one evaluation, below which the program is tried
+
+
+def is_tried() -> bool:
+    """Whether what runs now is a program that shows a failure: of its own nothing more needs to be said."""
+    return _trying.now
 
 
 def explain(
@@ -128,4 +134,4 @@ def _hint(finding: Finding, subject: Subject, arrays: Sequence[Any], place: int,
         uses = uses_of(tape, tape.order(), place)
     point = Point.of(subject, arrays, outs, report.cotangents)
     clues = clues_at(point, subject.checked.index(place), name, [*named, *results_named], others, uses)
-    return hint(finding, clues)
+    return hint(finding, replace(clues, batch=subject.batch if isinstance(subject, Foreign) else 0))

@@ -50,7 +50,7 @@ def number_in_words(k: float) -> str:
     return f"{short:g}" if _near(k, short) else ""
 
 
-def factor_in_words(k: float, sizes: Sequence[tuple[str, int]], uses: int, *, several: bool) -> str:
+def factor_in_words(k: float, sizes: Sequence[tuple[str, int]], uses: int, *, several: bool, batch: int = 0) -> str:
     """What it may mean that a gradient is `k` times what it should be; empty if that means nothing.
 
     Args:
@@ -58,6 +58,7 @@ def factor_in_words(k: float, sizes: Sequence[tuple[str, int]], uses: int, *, se
         sizes: what a number may be the size of.
         uses: how often the input is used.
         several: whether enough elements share the factor for any number to be worth a word.
+        batch: how many samples the batch has; 0 if that is not known.
     """
     if _near(k, -1):
         return "the sign is wrong"
@@ -72,6 +73,9 @@ def factor_in_words(k: float, sizes: Sequence[tuple[str, int]], uses: int, *, se
         return f"{start}: it is used {uses} times, and does only one of them count?{sign}"
     if uses > 1 and _near(size, uses):
         return f"{start}: it is used {uses} times, and is each of them counted {uses} times?{sign}"
+    if batch > 2 and _near(k, 1 / batch):
+        way = f"multiply by {batch}, or take the mean in the loss"
+        return f"{start}: the mean over the batch: {way} (batch_mean=True accepts it)"
     for words, n in sizes:
         named = f"{n}, {words}"
         if n < 3:  # a 2, or a half, has too many other reasons

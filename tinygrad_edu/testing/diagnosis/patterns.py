@@ -74,7 +74,7 @@ def _not_finite(case: Case) -> str:
 
 
 def _almost(case: Case) -> str:
-    return _digits(case, 3e-5, "float32 on the way, or a constant with too few digits?")
+    return _digits(case, 3e-5, "float32 on the way, a constant with too few digits, or an epsilon left out?")
 
 
 def _roughly(case: Case) -> str:
@@ -95,7 +95,8 @@ def _factor(case: Case) -> str:
     k = float(case.analytic[at] / case.numeric[at])
     if not math.isfinite(k) or not case.alike(case.analytic, k * case.numeric, case.wrong, abs(k) * case.error):
         return ""
-    words = factor_in_words(k, case.clues.sizes, case.clues.uses, several=int(case.wrong.sum()) > 2)
+    known, several = case.clues, int(case.wrong.sum()) > 2
+    words = factor_in_words(k, known.sizes, known.uses, several=several, batch=known.batch)
     return words and ("where it is wrong, " if case.partly else "") + words
 
 

@@ -76,7 +76,7 @@ def rounding_of(compute: Way, arrays: Sequence[Any], cotangents: Sequence[Array]
         except Exception:  # it need not take other numbers, or may return other shapes for them
             continue
         if way == _LONG and any(noises):
-            digits = last_digits(compute, arrays, cotangents)
+            digits = last_digits(compute, arrays, cotangents) or noises
             noises = [min(noise, _INNER * digit) for noise, digit in zip(noises, digits, strict=True)]
         found.append(noises)
     return [max(noises) for noises in zip(*found, strict=True)]
@@ -98,7 +98,7 @@ def last_digits(compute: Way, arrays: Sequence[Any], cotangents: Sequence[Array]
     sizes: list[list[float]] = []
     for part in _NEARER:
         try:
-            results = compute([a * part if is_floating(a) else a for a in arrays], list(cotangents))
+            results = compute([np.asarray(a * part) if is_floating(a) else a for a in arrays], list(cotangents))
         except Exception:
             continue
         sizes.append([_largest(r) for r in results])

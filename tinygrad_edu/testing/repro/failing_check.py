@@ -13,6 +13,7 @@ from ...engine.graph import array_of
 from ..options import Options
 from ..report import Report
 from ..subject import Foreign, Subject, is_array, is_floating
+from .objects import written_object
 from .program import Program
 from .shrinking import smaller
 from .values import literal
@@ -56,12 +57,14 @@ def source(subject: Subject, report: Report, options: Options, check: Callable[[
             program.comments.append("# smaller inputs, which fail as well")
     called = _callee(subject, program)
     names = _inputs(subject, own, program)
-    if module is None and not (len(names) == 1 and is_array(subject.inputs[0].value)):
+    if module is None and not (len(names) == 1 and is_array(subject.inputs[own].value)):
         given = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
     else:
         given = ", ".join(names)
-    parts = [called, *([given] if given else []), *_options(subject, options, program)]
-    kind = "check_module" if module is not None else "gradcheck_vjp" if isinstance(subject, Foreign) else "gradcheck"
+    by_hand = _by_hand(subject, program) if isinstance(subject, Foreign) else []
+    parts = [called, *([given] if given else []), *by_hand, *_options(subject, options, program)]
+    kind = "check_module" if module is not None else "gradcheck"
+    kind = subject.written.check if isinstance(subject, Foreign) else kind
     program.use("tinygrad_edu.testing", kind)
     program.body.append(f"{kind}({', '.join(parts)})")
     return program.text()
@@ -74,10 +77,19 @@ def _numbers(subject: Subject, own: int) -> int:
 def _callee(subject: Subject, program: Program) -> str:
     if subject.module is not None:
         return program.bind("model", subject.module)
-    called = program.name_for(subject.function, "f")
     if not isinstance(subject, Foreign):
-        return called
-    return f"{called}, {program.name_for(subject.vjp, 'vjp')}"
+        return program.name_for(subject.function, "f")
+    target = subject.written.target
+    layer = subject.written.check == "gradcheck_layer"
+    return written_object(target, program) if layer else program.name_for(target, "f")
+
+
+def _by_hand(subject: Foreign, program: Program) -> list[str]:
+    """The keywords by which gradients that were written by hand are given."""
+    return [
+        f"{word}={program.name_for(value, word) if callable(value) else program.inline(value, word)}"
+        for word, value in subject.written.keywords.items()
+    ]
 
 
 def _inputs(subject: Subject, own: int, program: Program) -> list[str]:
