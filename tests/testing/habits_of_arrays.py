@@ -1,4 +1,7 @@
-"""Wrong habits of gradients that are written by hand: of matrices, convolutions, and ops that move numbers about."""
+"""Wrong habits of gradients that are written by hand: of matrices, convolutions, and ops that move numbers about.
+
+`HABITS` has those of the other two files as well.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from testing.habits import HABITS, habit, rowwise
+from testing.habits import habit, rowwise
+from testing.habits_of_layers import HABITS
 from testing.handwritten import Case, Draw, draws
 
 __all__ = ["HABITS"]
@@ -21,7 +25,7 @@ def _near_one(rng: np.random.Generator) -> tuple[Any, ...]:
 
 
 def _symmetric(rng: np.random.Generator) -> tuple[Any, ...]:
-    a = rng.uniform(-0.5, 0.5, (3, 3))
+    a = rng.uniform(-0.2, 0.2, (3, 3))
     return (np.diag([1.0, 2.5, 4.0]) + a + a.T,)
 
 
@@ -150,10 +154,14 @@ habit("shared among all", pool, lambda g, x: np.repeat(g, 2, 1) / 2)
 habit("to all", pool, lambda g, x: np.repeat(g, 2, 1))
 habit("always the first", pool, lambda g, x: (np.arange(2) == 0) * g[..., None] * np.ones((len(x), 3, 2)))
 habit("times the largest", pool, lambda g, x: _pooled_vjp(g, x) * x)
-average = rowwise("average pooling", lambda x: x.reshape(len(x), 3, 2).mean(2), lambda g, x: np.repeat(g, 2, 1) / 2, (2, 6))
+average = rowwise(
+    "average pooling", lambda x: x.reshape(len(x), 3, 2).mean(2), lambda g, x: np.repeat(g, 2, 1) / 2, (2, 6)
+)
 habit("not divided", average, lambda g, x: np.repeat(g, 2, 1))
 habit("tiled, not repeated", average, lambda g, x: np.tile(g, (1, 2)) / 2)
-upsampled = rowwise("each number twice", lambda x: np.repeat(x, 2, 1), lambda g, x: g.reshape(len(x), 3, 2).sum(2), (2, 3))
+upsampled = rowwise(
+    "each number twice", lambda x: np.repeat(x, 2, 1), lambda g, x: g.reshape(len(x), 3, 2).sum(2), (2, 3)
+)
 habit("one of the two", upsampled, lambda g, x: g[:, ::2].copy())
 habit("averaged", upsampled, lambda g, x: g.reshape(len(x), 3, 2).mean(2))
 habit("as if tiled", upsampled, lambda g, x: g[:, :3] + g[:, 3:])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import io
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -11,6 +13,7 @@ import numpy as np
 import tinygrad_edu as tg
 from tinygrad_edu.engine.graph import array_of
 from tinygrad_edu.engine.recording import make_tensor
+from tinygrad_edu.testing import checks
 from tinygrad_edu.testing.checks import gradcheck, gradcheck_vjp
 from tinygrad_edu.testing.laws.checking import check_laws
 from tinygrad_edu.testing.property import gradient_property
@@ -108,6 +111,17 @@ def _given_back(gradient: Any, x: Any) -> Any:
     return make_tensor(array if array.dtype == x.dtype else array.astype(x.dtype), None)
 
 
+@contextlib.contextmanager
+def unexplained() -> Iterator[None]:
+    """No search for what else could be said of a failure, which takes longer than the check."""
+    before = checks.explain
+    checks.explain = lambda *args: None
+    try:
+        yield
+    finally:
+        checks.explain = before
+
+
 def by_vjp(case: Case | Habit, seed: int) -> None:
     """`gradcheck_vjp`."""
     gradcheck_vjp(*case.plant(), case.arguments(seed), seed=seed)
@@ -118,14 +132,25 @@ def by_laws(case: Case | Habit, seed: int) -> None:
     check_laws(as_function(*case.plant()), case.arguments(seed), seed=seed)
 
 
-def by_property(case: Case | Habit, seed: int, max_examples: int = 25) -> None:
-    """`gradient_property`, with the numbers that hypothesis draws from the seed."""
+def by_property(case: Case | Habit, seed: int, max_examples: int = 25, **options: Any) -> None:
+    """`gradient_property`, with the numbers that hypothesis draws from the seed: none that failed before, and a failure
+    is not made smaller.
+    """
     import hypothesis
     from hypothesis import strategies as st
 
     given = case.given() if case.given else st.integers(0, 2**16).map(case.arguments)
-    test = gradient_property(given=given, profile="quick", max_examples=max_examples)(as_function(*case.plant()))
-    hypothesis.seed(seed)(hypothesis.settings(test._hypothesis_internal_use_settings, database=None)(test))()
+    usual = hypothesis.settings.default
+    hypothesis.settings.register_profile("afresh", usual, database=None, phases=[hypothesis.Phase.generate])
+    hypothesis.settings.register_profile("usual", usual)
+    hypothesis.settings.load_profile("afresh")
+    try:
+        decorate = gradient_property(given=given, profile="quick", max_examples=max_examples, **options)
+        test = decorate(as_function(*case.plant()))
+    finally:
+        hypothesis.settings.load_profile("usual")
+    with contextlib.redirect_stdout(io.StringIO()):
+        hypothesis.seed(seed)(test)()
 
 
 def by_library(case: Case, seed: int) -> None:
@@ -156,7 +181,8 @@ def judged(error: Exception | None) -> Verdict:
 def verdict(check: Callable[..., None], case: Case | Habit, seed: int) -> tuple[Verdict, str]:
     """What a check says of a function, and its words."""
     try:
-        check(case, seed)
+        with unexplained():
+            check(case, seed)
     except Exception as error:
         return judged(error), f"{type(error).__name__}: {error}"
     return "right", ""

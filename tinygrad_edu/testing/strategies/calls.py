@@ -20,7 +20,7 @@ def tensor_groups(
     min_side: int = 1,
     max_side: int = 3,
     dtype: Any = np.float64,
-    domain: Domain | Sequence[Domain] = "smooth",
+    domain: Domain | Sequence[Domain] = "wide",
     layout: Layout = "C",
     requires_grad: bool = True,
 ) -> st.SearchStrategy[tuple[Tensor, ...]]:
@@ -66,7 +66,7 @@ def matmul_pairs(
     min_side: int = 1,
     max_side: int = 3,
     dtype: Any = np.float64,
-    domain: Domain = "smooth",
+    domain: Domain = "wide",
     layout: Layout = "C",
     requires_grad: bool = True,
 ) -> st.SearchStrategy[tuple[Tensor, Tensor]]:
