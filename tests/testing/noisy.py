@@ -246,11 +246,11 @@ unary("√x by 8 of Newton's steps", _newton, lambda x: 0.5 / np.sqrt(x), 0.5, 4
 
 def _fixed_point(x: Any) -> Any:
     y = np.zeros_like(x)
-    while True:
-        new = x * np.cos(y)
-        if np.abs(new - y).max() < 1e-12:
-            return new
-        y = new
+    for _ in range(500):
+        before, y = y, x * np.cos(y)
+        if np.abs(y - before).max() < 1e-12:
+            break
+    return y
 
 
 def _fixed_slope(x: Any) -> Any:
@@ -263,7 +263,9 @@ unary("the fixed point of x cos y, to 1e-12", _fixed_point, _fixed_slope, 0.2, 0
 
 def _bisected(x: Any, within: float = 1e-10) -> Any:
     low, high = np.full_like(x, -4.0), np.full_like(x, 4.0)
-    while (high - low).max() > within:
+    for _ in range(80):
+        if (high - low).max() <= within:
+            break
         middle = (low + high) / 2
         below = middle**3 + middle < x
         low, high = np.where(below, middle, low), np.where(below, high, middle)
@@ -275,7 +277,9 @@ def _secant(x: Any) -> Any:
     found = []
     for target in x:
         a, b = 0.0, 1.0
-        while abs(b - a) > 1e-10:
+        for _ in range(80):
+            if abs(b - a) <= 1e-10:
+                break
             fa, fb = a**3 + a - target, b**3 + b - target
             a, b = b, b - fb * (b - a) / (fb - fa)
         found.append(b)
