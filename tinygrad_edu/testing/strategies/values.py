@@ -20,7 +20,7 @@ Layout: TypeAlias = Literal["C", "F", "strided", "reversed", "expanded", "any"]
 DOMAINS = ("wide", "smooth", "positive", "unit", "distinct", "hard")
 LAYOUTS = ("C", "F", "strided", "reversed", "expanded")
 _MANY = 128  # numbers that are drawn one by one; of more only where they start is
-_PLAIN = 5  # plain examples for each wide one
+_PLAIN, _OTHER = 50, 10  # ways to choose plain numbers, and others: enough that neither runs out of new examples
 
 
 def _simplest_first(numbers: list[float]) -> list[float]:
@@ -55,9 +55,8 @@ def tensors(
         shape: the shape, or a strategy for it; None for `shapes()`.
         dtype: a floating dtype.
         domain: which numbers:
-            "wide": like "smooth"; but in about one example of six, and never in more than a third of them in the long
-            run, some are of another size, one for the whole example: between 1e-9 and 1e-3, between 1e3 and 1e9,
-            where exp overflows, or where squares do;
+            "wide": like "smooth", but in some examples, less than a third of them, most numbers are of another size,
+            one for the whole example: 1e-9 to 1e-3, 1e3 to 1e9, where exp overflows, or where squares do;
             "smooth": multiples of 1/8 between -4 and 4, towards 0;
             "positive": those above 0, towards 1;
             "unit": between 0 and 1, both excluded, towards 1/2;
@@ -89,24 +88,35 @@ def tensors(
     if domain == "distinct" and layout == "expanded":
         raise ValueError("tensors: numbers of an expanded tensor are not distinct: use another layout")
     sizes = shapes() if shape is None else shape if isinstance(shape, st.SearchStrategy) else st.just(shape)
-    return _tensors(sizes, kind, domain, layout, requires_grad)
+    return _tensors(sizes, sized(kind) if domain == "wide" else st.just(domain), kind, layout, requires_grad)
 
 
 @st.composite
 def _tensors(
-    draw: st.DrawFn, sizes: st.SearchStrategy[Shape], dtype: np.dtype[Any], domain: str, layout: str, wanted: bool
+    draw: st.DrawFn,
+    sizes: st.SearchStrategy[Shape],
+    numbers: st.SearchStrategy[Numbers],
+    dtype: np.dtype[Any],
+    layout: str,
+    wanted: bool,
 ) -> Tensor:
     shape = tuple(draw(sizes))
+    return draw(like(shape, dtype, draw(numbers), layout, wanted))
+
+
+@st.composite
+def like(draw: st.DrawFn, shape: Shape, dtype: np.dtype[Any], numbers: Numbers, layout: str, wanted: bool) -> Tensor:
+    """Tensors as `tensors` makes them, when it is settled of what numbers."""
     if layout == "any":
-        layout = draw(st.sampled_from(LAYOUTS[:4] if domain == "distinct" else LAYOUTS))
-    numbers = draw(sized(dtype)) if domain == "wide" else domain
+        layout = draw(st.sampled_from(LAYOUTS[:4] if numbers == "distinct" else LAYOUTS))
     return Tensor(draw_array(draw, shape, numbers, layout, dtype), requires_grad=wanted)
 
 
 def sized(dtype: Any) -> st.SearchStrategy[Numbers]:
     """What "wide" means in one example: "smooth", or the size of the other numbers."""
-    sizes = _sizes(np.dtype(dtype))
-    return st.sampled_from(["smooth"] * (_PLAIN * len(sizes)) + sizes)
+    sizes = st.sampled_from(_sizes(np.dtype(dtype)))
+    plain: st.SearchStrategy[Numbers] = st.just("smooth")
+    return st.sampled_from([plain] * _PLAIN + [sizes] * _OTHER).flatmap(lambda chosen: chosen)
 
 
 def _sizes(dtype: np.dtype[Any]) -> list[Any]:
@@ -140,8 +150,8 @@ def draw_numbers(draw: st.DrawFn, count: int, domain: Numbers, dtype: Any = np.f
 
 def _pool(domain: Numbers, count: int, dtype: Any) -> list[float]:
     if not isinstance(domain, str):
-        # As many as there are plain ones, which come first, so that numbers shrink to these.
-        return [*_EIGHTHS, *[domain * k for k in (1.0, -1.0, 1.5, -1.5)] * (len(_EIGHTHS) // 4)]
+        # Twice as many as there are plain ones; these come first, so that numbers shrink to them.
+        return [*_EIGHTHS, *[domain * k for k in (1.0, -1.0, 1.5, -1.5)] * (len(_EIGHTHS) // 2)]
     if domain == "hard":
         limits = np.finfo(dtype)
         tiny = [float(limits.smallest_subnormal), float(limits.smallest_normal) / 2]
