@@ -5,8 +5,9 @@
 
 The right ones are of functions in which rounding is large (tests/testing/noisy.py, noisy_arrays.py), with gradients
 written by hand, and made of the library's ops where they can be. The wrong ones are habits of gradients that are
-written by hand (tests/testing/habits.py and the files beside it), with the right one beside each. A habit is caught if
-it is called wrong at every one of its seeds.
+written by hand (tests/testing/habits.py and the files beside it), with the right one beside each. A habit is caught
+if it is called wrong at every one of its seeds. Last, properties of right functions with the numbers that strategies
+give by themselves: none should fail.
 """
 
 from __future__ import annotations
@@ -27,10 +28,33 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).parent.parent / part) for part in ("tests", "")]
 
 from testing.habits_of_arrays import HABITS
-from testing.handwritten import CHECKS, Case, by_laws, by_library, by_vjp, verdict
+from testing.handwritten import CHECKS, Case, by_laws, by_library, by_vjp, run_property, unexplained, verdict
 from testing.noisy_arrays import NOISY
 
+import tinygrad_edu as tg
+from tinygrad_edu.nn import functional as F
+from tinygrad_edu.testing.strategies import matmul_pairs, tensor_groups, tensors
+
 SAYS = ("right", "inconclusive", "wrong")
+
+# Right functions for a property, by how many tensors they take; two are drawn to broadcast, or for a product.
+UNARY = {
+    **{name: getattr(tg, name) for name in ("sin", "cos", "tanh", "exp", "expm1", "sigmoid", "erf", "atan", "asinh")},
+    **{name: getattr(tg, name) for name in ("square", "sinh", "abs", "reciprocal", "tan")},
+    **{name: getattr(F, name) for name in ("relu", "gelu", "silu", "softplus", "elu", "logsigmoid", "mish")},
+    "x³": lambda x: x**3,
+    "x / (1 + x²)": lambda x: x / (1 + x * x),
+    "sum of squares": lambda x: (x * x).sum(),
+    "softmax": lambda x: tg.softmax(x.reshape(-1), 0),
+    "log softmax": lambda x: F.log_softmax(x.reshape(-1), 0),
+    "logsumexp": lambda x: tg.logsumexp(x.reshape(-1), 0),
+    "length": lambda x: tg.sqrt((x * x).sum() + 1),
+    "layer norm": lambda x: F.layer_norm(x.reshape(1, -1), x.array.size),
+    "cumsum": lambda x: tg.cumsum(x.reshape(-1), 0),
+    "mean of tanh": lambda x: tg.tanh(x).mean(),
+}
+BINARY = {"x y": lambda x, y: x * y, "x / y": lambda x, y: x / y, "tanh(x) + y": lambda x, y: tg.tanh(x) + y}
+PRODUCTS = {"x @ y": lambda x, y: x @ y, "tanh(x @ y)": lambda x, y: tg.tanh(x @ y)}
 
 
 def count(check: Callable[..., None], case: Case, seeds: int, verbose: bool) -> Counter[str]:
@@ -82,6 +106,30 @@ def habits(seeds: int, only: str, verbose: bool) -> None:
         print(*[f"accused by {name}: {one}" for one in names], sep="\n")
 
 
+def properties(seeds: int, only: str, verbose: bool) -> None:
+    """How often a property of a right function fails, with the numbers that strategies give by themselves."""
+    begin, accused, count = time.perf_counter(), 0, 0
+    print(f"\nProperties of right functions, {seeds} seeds each\n\n| function | failed | of these for the laws |")
+    print("| --- | --- | --- |")
+    for given, functions in ((tensors(), UNARY), (tensor_groups(2), BINARY), (matmul_pairs(), PRODUCTS)):
+        for name in functions:
+            if only not in name:
+                continue
+            found: Counter[str] = Counter()
+            for seed in range(seeds):
+                try:
+                    with unexplained():
+                        run_property(functions[name], given, seed)
+                except Exception as error:
+                    found["laws" if getattr(getattr(error, "report", None), "violated", None) else "other"] += 1
+                    if verbose:
+                        print(f"    seed {seed}: {error}\n    {getattr(error, '__notes__', '')}")
+            accused += found.total()
+            count += 1
+            print(f"| {name} | {found.total()} | {found['laws']} |", flush=True)
+    print(f"\n{accused} of {count * seeds} properties failed; {time.perf_counter() - begin:.0f} seconds")
+
+
 def all_wrong(check: Callable[..., None], case: object, seeds: int) -> bool:
     """Whether a check calls it wrong at all seeds."""
     return all(verdict(check, case, seed)[0] == "wrong" for seed in range(seeds))  # type: ignore[arg-type]
@@ -89,20 +137,24 @@ def all_wrong(check: Callable[..., None], case: object, seeds: int) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=100, help="for each right function")
+    parser.add_argument("--seeds", type=int, default=100, help="for each right function; 0 for none of them")
     parser.add_argument("--habit-seeds", type=int, default=5, help="for each wrong habit; 0 for none of them")
     parser.add_argument("--only", default="", help="those with this in their names")
     parser.add_argument("--verbose", action="store_true", help="print the first accusation of each")
+    parser.add_argument("--property-seeds", type=int, default=20, help="for each property; 0 for none of them")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
     cases = [case for case in NOISY if options.only in case.name]
     made = [case for case in cases if case.library]
-    right_ones("Right gradients written by hand, gradcheck_vjp", by_vjp, cases, options.seeds, options.verbose)
-    right_ones("Right gradients of the library's ops, gradcheck", by_library, made, options.seeds, options.verbose)
-    right_ones("Right gradients written by hand, check_laws", by_laws, cases, options.seeds, options.verbose)
+    if options.seeds:
+        right_ones("Right gradients written by hand, gradcheck_vjp", by_vjp, cases, options.seeds, options.verbose)
+        right_ones("Right gradients of the library's ops, gradcheck", by_library, made, options.seeds, options.verbose)
+        right_ones("Right gradients written by hand, check_laws", by_laws, cases, options.seeds, options.verbose)
     if options.habit_seeds:
         habits(options.habit_seeds, options.only, options.verbose)
+    if options.property_seeds:
+        properties(options.property_seeds, options.only, options.verbose)
 
 
 if __name__ == "__main__":

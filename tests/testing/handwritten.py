@@ -19,7 +19,19 @@ from tinygrad_edu.testing.laws.checking import check_laws
 from tinygrad_edu.testing.property import gradient_property
 from tinygrad_edu.testing.report import ALL_ZERO, GradcheckError
 
-__all__ = ["CHECKS", "Case", "Draw", "Habit", "Verdict", "as_function", "draws", "judged", "verdict"]
+__all__ = [
+    "CHECKS",
+    "Case",
+    "Draw",
+    "Habit",
+    "Verdict",
+    "as_function",
+    "draws",
+    "judged",
+    "run_property",
+    "unexplained",
+    "verdict",
+]
 
 Array: TypeAlias = Any
 Draw: TypeAlias = Callable[[np.random.Generator], tuple[Any, ...]]
@@ -133,20 +145,25 @@ def by_laws(case: Case | Habit, seed: int) -> None:
 
 
 def by_property(case: Case | Habit, seed: int, max_examples: int = 25, **options: Any) -> None:
-    """`gradient_property`, with the numbers that hypothesis draws from the seed: none that failed before, and a failure
-    is not made smaller.
-    """
-    import hypothesis
+    """`gradient_property`."""
     from hypothesis import strategies as st
 
     given = case.given() if case.given else st.integers(0, 2**16).map(case.arguments)
+    run_property(as_function(*case.plant()), given, seed, max_examples, **options)
+
+
+def run_property(function: Any, given: Any, seed: int, max_examples: int = 25, **options: Any) -> None:
+    """A property with the numbers that hypothesis draws from a seed: none that failed before, and a failure is not made
+    smaller.
+    """
+    import hypothesis
+
     usual = hypothesis.settings.default
     hypothesis.settings.register_profile("afresh", usual, database=None, phases=[hypothesis.Phase.generate])
     hypothesis.settings.register_profile("usual", usual)
     hypothesis.settings.load_profile("afresh")
     try:
-        decorate = gradient_property(given=given, profile="quick", max_examples=max_examples, **options)
-        test = decorate(as_function(*case.plant()))
+        test = gradient_property(given=given, profile="quick", max_examples=max_examples, **options)(function)
     finally:
         hypothesis.settings.load_profile("usual")
     with contextlib.redirect_stdout(io.StringIO()):
