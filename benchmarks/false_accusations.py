@@ -30,31 +30,9 @@ sys.path[:0] = [str(Path(__file__).parent.parent / part) for part in ("tests", "
 from testing.habits_of_arrays import HABITS
 from testing.handwritten import CHECKS, Case, by_laws, by_library, by_vjp, run_property, unexplained, verdict
 from testing.noisy_arrays import NOISY
-
-import tinygrad_edu as tg
-from tinygrad_edu.nn import functional as F
-from tinygrad_edu.testing.strategies import matmul_pairs, tensor_groups, tensors
+from testing.usual import PROPERTIES
 
 SAYS = ("right", "inconclusive", "wrong")
-
-# Right functions for a property, by how many tensors they take; two are drawn to broadcast, or for a product.
-UNARY = {
-    **{name: getattr(tg, name) for name in ("sin", "cos", "tanh", "exp", "expm1", "sigmoid", "erf", "atan", "asinh")},
-    **{name: getattr(tg, name) for name in ("square", "sinh", "abs", "reciprocal", "tan")},
-    **{name: getattr(F, name) for name in ("relu", "gelu", "silu", "softplus", "elu", "logsigmoid", "mish")},
-    "x³": lambda x: x**3,
-    "x / (1 + x²)": lambda x: x / (1 + x * x),
-    "sum of squares": lambda x: (x * x).sum(),
-    "softmax": lambda x: tg.softmax(x.reshape(-1), 0),
-    "log softmax": lambda x: F.log_softmax(x.reshape(-1), 0),
-    "logsumexp": lambda x: tg.logsumexp(x.reshape(-1), 0),
-    "length": lambda x: tg.sqrt((x * x).sum() + 1),
-    "layer norm": lambda x: F.layer_norm(x.reshape(1, -1), x.array.size),
-    "cumsum": lambda x: tg.cumsum(x.reshape(-1), 0),
-    "mean of tanh": lambda x: tg.tanh(x).mean(),
-}
-BINARY = {"x y": lambda x, y: x * y, "x / y": lambda x, y: x / y, "tanh(x) + y": lambda x, y: tg.tanh(x) + y}
-PRODUCTS = {"x @ y": lambda x, y: x @ y, "tanh(x @ y)": lambda x, y: tg.tanh(x @ y)}
 
 
 def count(check: Callable[..., None], case: Case, seeds: int, verbose: bool) -> Counter[str]:
@@ -111,22 +89,21 @@ def properties(seeds: int, only: str, verbose: bool) -> None:
     begin, accused, count = time.perf_counter(), 0, 0
     print(f"\nProperties of right functions, {seeds} seeds each\n\n| function | failed | of these for the laws |")
     print("| --- | --- | --- |")
-    for given, functions in ((tensors(), UNARY), (tensor_groups(2), BINARY), (matmul_pairs(), PRODUCTS)):
-        for name in functions:
-            if only not in name:
-                continue
-            found: Counter[str] = Counter()
-            for seed in range(seeds):
-                try:
-                    with unexplained():
-                        run_property(functions[name], given, seed)
-                except Exception as error:
-                    found["laws" if getattr(getattr(error, "report", None), "violated", None) else "other"] += 1
-                    if verbose:
-                        print(f"    seed {seed}: {error}\n    {getattr(error, '__notes__', '')}")
-            accused += found.total()
-            count += 1
-            print(f"| {name} | {found.total()} | {found['laws']} |", flush=True)
+    for name, (function, given) in PROPERTIES.items():
+        if only not in name:
+            continue
+        found: Counter[str] = Counter()
+        for seed in range(seeds):
+            try:
+                with unexplained():
+                    run_property(function, given, seed)
+            except Exception as error:
+                found["laws" if getattr(getattr(error, "report", None), "violated", None) else "other"] += 1
+                if verbose:
+                    print(f"    seed {seed}: {error}\n    {getattr(error, '__notes__', '')}")
+        accused += found.total()
+        count += 1
+        print(f"| {name} | {found.total()} | {found['laws']} |", flush=True)
     print(f"\n{accused} of {count * seeds} properties failed; {time.perf_counter() - begin:.0f} seconds")
 
 
