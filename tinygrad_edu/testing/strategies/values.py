@@ -55,8 +55,9 @@ def tensors(
         shape: the shape, or a strategy for it; None for `shapes()`.
         dtype: a floating dtype.
         domain: which numbers:
-            "wide": like "smooth", but in some examples, less than a third of them, most numbers are of another size,
-            one for the whole example: 1e-9 to 1e-3, 1e3 to 1e9, where exp overflows, or where squares do;
+            "wide": like "smooth", but in about one example of seven (over many: hypothesis varies an example before
+            it goes on) most numbers are of another size, one for the whole example: 1e-9 to 1e-3, 1e3 to 1e9, where
+            exp overflows, or where squares do;
             "smooth": multiples of 1/8 between -4 and 4, towards 0;
             "positive": those above 0, towards 1;
             "unit": between 0 and 1, both excluded, towards 1/2;
