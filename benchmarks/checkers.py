@@ -2,16 +2,21 @@
 
     python benchmarks/checkers.py
     python benchmarks/checkers.py --family "second order only" --verbose
+    python benchmarks/checkers.py --family "habits of hand-written gradients"
 
 Each peer gets the same function, with the same fault, as a custom function of its own whose forward and backward call
 ours in NumPy, and the same arguments (two draws). A fault is caught if the peer rejects it and accepts the function
 without it. Second-order faults are shown to it as the function that computes the gradients, which is what a check of
-second derivatives is. Peers that are not installed are left out: `pip install --group peers` (pip >= 25.1).
+second derivatives is. Then come the wrong habits of gradients that are written by hand in plain NumPy
+(tests/testing/habits.py and the files beside it), and the right gradients of functions in which rounding is large
+(tests/testing/noisy.py, noisy_arrays.py), which no checker should reject. Peers that are not installed are left out:
+`pip install --group peers` (pip >= 25.1).
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import sys
 import time
@@ -28,6 +33,9 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).parent.parent / part) for part in ("tests", "")]
 
 from testing.faults import FAULTS, Fault, Use, examine
+from testing.habits_of_arrays import HABITS
+from testing.handwritten import Case, Habit, by_laws, by_property, by_vjp, judged, unexplained
+from testing.noisy_arrays import NOISY
 
 from tinygrad_edu.autograd.modes import enable_grad, no_grad
 from tinygrad_edu.autograd.running import grad
@@ -40,6 +48,7 @@ from tinygrad_edu.testing.modules import check_module
 from tinygrad_edu.testing.subject import floating_outputs, is_array
 
 SEEDS = (0, 1)
+BY_HAND = "habits of hand-written gradients"
 OURS = ("gradcheck", "all checks")
 TOO_MANY = 10**7  # entries of a Jacobian that is written out
 # What a peer cannot be asked: it has no such thing, takes float64 only, or does not get to see the memory in question.
@@ -49,7 +58,7 @@ NOT_SHOWN = {
 }
 
 # What a checker says of a function: nothing, or why not. It raises Unable where it cannot say anything.
-Checker = Callable[["Numpy"], None]
+Checker = Callable[[Any], None]
 
 
 class Unable(Exception):
@@ -97,15 +106,49 @@ class Numpy:
         return given
 
 
-def ours_gradcheck(function: Numpy) -> None:
+class Written:
+    """A function with a gradient written by hand, as a `Numpy` is one of ours."""
+
+    def __init__(self, case: Case | Habit, seed: int) -> None:
+        self.case, self.seed = case, seed
+        self._forward, self._vjp = case.plant()
+        self.arrays = list(case.arguments(seed))
+        self.shapes = [np.shape(self._forward(*[a.copy() for a in self.arrays]))]
+        self.entries = sum([a.size for a in self.arrays]) * int(np.prod(self.shapes[0]))
+
+    def forward(self, *arrays: Any) -> Any:
+        return np.array(self._forward(*arrays), np.float64).reshape(-1)
+
+    def backward(self, g: Any, *arrays: Any) -> list[Any]:
+        found = self._vjp(np.array(g).reshape(self.shapes[0]), *arrays)
+        parts = found if isinstance(found, tuple | list) else (found,)
+        return [
+            np.zeros(a.shape) if f is None else np.asarray(f, np.float64) for f, a in zip(parts, arrays, strict=True)
+        ]
+
+
+def ours_gradcheck(function: Numpy | Written) -> None:
+    if isinstance(function, Written):
+        return by_vjp(function.case, function.seed)
     use = function.use
     if use.name in _MODULES:
         check_module(use.make(), *use.arguments(function.seed), allow_zero=True)
     else:
         gradcheck(use.make(), use.arguments(function.seed), order=1 + function.second, allow_zero=True)
+    return None
 
 
-def ours(function: Numpy) -> None:
+def by_hand_only(function: Written) -> None:
+    """All checks that draw no other arguments."""
+    for check in (by_vjp, by_laws):
+        check(function.case, function.seed)
+
+
+def ours(function: Numpy | Written) -> None:
+    if isinstance(function, Written):
+        for check in (by_vjp, by_laws, by_property):
+            check(function.case, function.seed)
+        return
     for failure in examine(function.use, function.seed):
         raise failure
 
@@ -116,7 +159,7 @@ _MODULES = {fault.use.name for fault in FAULTS if fault.where.startswith("nn.")}
 def torch_checkers() -> dict[str, Checker]:
     import torch
 
-    def check(function: Numpy, fast: bool) -> None:
+    def check(function: Numpy | Written, fast: bool) -> None:
         if not fast and function.entries > TOO_MANY:
             raise Unable("the Jacobian is too large")
 
@@ -149,7 +192,7 @@ def jax_checkers() -> dict[str, Checker]:
 
     jax.config.update("jax_enable_x64", True)
 
-    def check(function: Numpy) -> None:
+    def check(function: Numpy | Written) -> None:
         size = sum([int(np.prod(s)) for s in function.shapes])
 
         @jax.custom_vjp
@@ -175,7 +218,7 @@ def autograd_checkers() -> dict[str, Checker]:
     from autograd.extend import defvjp, primitive
     from autograd.test_util import check_grads
 
-    def check(function: Numpy) -> None:
+    def check(function: Numpy | Written) -> None:
         f = primitive(function.forward)
         places = tuple(range(len(function.arrays)))
         pull = lambda i: lambda out, *inputs: lambda g: np.array(function.backward(g, *inputs)[i])
@@ -194,14 +237,15 @@ def peers() -> Iterator[dict[str, Checker]]:
             print(f"{name} is left out: {error}")
 
 
-def verdict(check: Checker, use: Use, seed: int, second: bool) -> str:
-    """What a checker says: "accepts", "rejects", or "unable"."""
+def verdict(check: Checker, make: Callable[[], Numpy | Written]) -> str:
+    """What a checker says: "accepts", "rejects", or "unable": it cannot say, or says that it cannot."""
     try:
-        check(Numpy(use, seed, second))
+        with unexplained():
+            check(make())
     except Unable:
         return "unable"
-    except Exception:
-        return "rejects"
+    except Exception as error:
+        return "unable" if judged(error) == "inconclusive" else "rejects"
     return "accepts"
 
 
@@ -212,6 +256,7 @@ class Table:
         self.checkers = checkers
         self.right: dict[tuple[str, str, int, bool], str] = {}
         self.caught: dict[tuple[str, str], list[bool | None]] = {}
+        self.noisy: dict[str, list[str]] = {}
         self.seconds = dict.fromkeys(checkers, 0.0)
 
     def add(self, fault: Fault, verbose: bool) -> None:
@@ -231,14 +276,45 @@ class Table:
         for seed in SEEDS:
             key = (name, fault.use.name, seed, second)
             if key not in self.right:
-                self.right[key] = verdict(self.checkers[name], fault.use, seed, second)
+                self.right[key] = verdict(self.checkers[name], functools.partial(Numpy, fault.use, seed, second))
             if self.right[key] != "accepts":
                 continue
             able = True
             with fault.plant():
-                if verdict(self.checkers[name], fault.use, seed, second) == "rejects":
+                if verdict(self.checkers[name], functools.partial(Numpy, fault.use, seed, second)) == "rejects":
                     return True
         return False if able else None
+
+    def add_by_hand(self, habit: Habit, verbose: bool) -> None:
+        """What each checker says of a wrong habit, beside the right one."""
+        for name, check in self.checkers.items():
+            begin = time.perf_counter()
+            self.caught.setdefault((BY_HAND, name), []).append(self._caught_by_hand(name, check, habit))
+            self.seconds[name] += time.perf_counter() - begin
+            if verbose:
+                print(f"{habit.name:60} {name:20} {self.caught[BY_HAND, name][-1]}")
+
+    def _caught_by_hand(self, name: str, check: Checker, habit: Habit) -> bool | None:
+        able = False
+        for seed in SEEDS:
+            key = (name, habit.right.name, seed, False)
+            if key not in self.right:
+                self.right[key] = verdict(check, functools.partial(Written, habit.right, seed))
+            if self.right[key] != "accepts":
+                continue
+            able = True
+            if verdict(check, functools.partial(Written, habit, seed)) == "rejects":
+                return True
+        return False if able else None
+
+    def add_noisy(self, case: Case, verbose: bool) -> None:
+        """What each checker says of a right gradient of a function in which rounding is large."""
+        for name, check in self.checkers.items():
+            check = by_hand_only if name == "all checks" else check
+            says = [verdict(check, functools.partial(Written, case, seed)) for seed in SEEDS]
+            self.noisy.setdefault(name, []).append("rejects" if "rejects" in says else min(says))
+            if verbose:
+                print(f"{case.name:60} {name:20} {says}")
 
     def rows(self) -> Iterator[list[str]]:
         families = list(dict.fromkeys(family for family, _ in self.caught))
@@ -255,6 +331,11 @@ class Table:
         ]
         rejected = [sum(v == "rejects" and k[0] == name for k, v in self.right.items()) for name in self.checkers]
         yield ["right ones rejected", "", *map(str, rejected)]
+        if self.noisy:
+            count = str(len(NOISY))
+            for words, says in (("rejected", "rejects"), ("accepted", "accepts")):
+                found = [str(self.noisy[name].count(says)) for name in self.checkers]
+                yield [f"right ones with much rounding {words}", count, *found]
         yield ["seconds", "", *[f"{self.seconds[name]:.0f}" for name in self.checkers]]
 
 
@@ -272,6 +353,11 @@ def main() -> None:
     for fault in FAULTS:
         if options.family in ("", fault.family):
             table.add(fault, options.verbose)
+    if options.family in ("", BY_HAND):
+        for habit in HABITS:
+            table.add_by_hand(habit, options.verbose)
+        for case in NOISY:
+            table.add_noisy(case, options.verbose)
     for k, row in enumerate(table.rows()):
         print(f"| {' | '.join(row)} |")
         if k == 0:

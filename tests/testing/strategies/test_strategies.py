@@ -137,7 +137,7 @@ class TestTensors:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"domain": "rough"}, "tensors: domain='rough': use 'smooth', 'positive', 'unit', 'distinct' or 'hard'"),
+            ({"domain": "rough"}, "tensors: domain='rough': use 'wide', 'smooth', 'positive', 'unit', 'distinct' or"),
             ({"layout": "K"}, "tensors: layout='K': use 'C', 'F', 'strided', 'reversed', 'expanded' or 'any'"),
             ({"dtype": int}, "tensors: dtype=int64: use a floating dtype"),
             ({"domain": "distinct", "layout": "expanded"}, "tensors: numbers of an expanded tensor are not distinct"),
@@ -221,6 +221,84 @@ class TestCalls:
         assert batch.inputs.shape == (2, 2)
         assert not batch.inputs.requires_grad
         assert batch.targets.array.tolist() == [0.0, 0.0]
+
+
+def sizes_of(example: Any) -> np.ndarray:
+    """The sizes of all numbers of an example."""
+    return np.concatenate(
+        [np.abs(x.array).reshape(-1) for x in (example if isinstance(example, tuple) else (example,))]
+    )
+
+
+def is_plain(sizes: np.ndarray) -> bool:
+    return bool((sizes * 8 == np.round(sizes * 8)).all()) and float(sizes.max(initial=0.0)) <= 4
+
+
+class TestWide:
+    """What comes without a domain: mostly plain numbers, now and then others."""
+
+    @pytest.mark.parametrize(
+        "strategy",
+        [
+            s.tensors(),
+            s.tensors(()),
+            s.tensors((20, 20)),
+            s.tensor_groups(3),
+            s.matmul_pairs(),
+            s.tensors((3,), np.float32),
+        ],
+        ids=["tensors", "numbers", "large", "groups", "pairs", "float32"],
+    )
+    def test_at_most_a_third_of_the_examples_have_other_numbers(self, strategy: Any) -> None:
+        wide: list[bool] = []
+
+        @settings(max_examples=200, derandomize=True, database=None)
+        @given(strategy)
+        def look(example: Any) -> None:
+            wide.append(not is_plain(sizes_of(example)))
+
+        look()
+        assert 0 < np.mean(wide) <= 1 / 3
+
+    @pytest.mark.parametrize("strategy", [s.tensors((2,)), s.tensor_groups(2, 1), s.matmul_pairs()])
+    @pytest.mark.parametrize(
+        ("low", "high"), [(1e-30, 1e-8), (1e-8, 1e-3), (1e3, 1e5), (1e5, 1e10), (709.8, 2000), (1.4e154, 1e300)]
+    )
+    def test_all_sizes_are_reached(self, strategy: Any, low: float, high: float) -> None:
+        found = s.simplest(
+            strategy, lambda example: bool(((low < sizes_of(example)) & (sizes_of(example) < high)).any())
+        )
+        sizes = sizes_of(found)
+        assert is_plain(np.where((low < sizes) & (sizes < high), 0.0, sizes))  # the rest shrinks as ever
+
+    def test_one_size_for_all_of_an_example(self) -> None:
+        pair = s.simplest(s.tensor_groups(2), lambda pair: all((sizes_of(x) > 1e3).any() for x in pair))
+        assert len({float(size) for size in sizes_of(pair)}) == 1
+
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    def test_exp_and_squares_overflow_in_every_dtype(self, dtype: Any) -> None:
+        for f in (np.exp, np.square):
+            with np.errstate(all="ignore"):
+                found = s.simplest(s.tensors((), dtype), lambda x, f=f: bool(np.isinf(f(x.array))))
+            assert np.isfinite(found.array)
+
+    def test_they_shrink_to_what_plain_ones_shrink_to(self) -> None:
+        found = s.simplest(s.tensors((2, 2)), lambda x: bool(x.array.sum() > 0.7))
+        assert found.array.tolist() == [[0.0, 0.0], [0.0, 1.0]]
+        assert s.simplest(s.tensors((2,))).array.tolist() == [0.0, 0.0]
+        found = s.simplest(s.tensors((3,)), lambda x: bool((np.abs(x.array) > 100).any()))
+        assert sorted(found.array.tolist()) == [0.0, 0.0, 2000.0]
+
+    @few
+    @given(s.tensors(domain="smooth"), s.tensor_groups(2, domain="smooth"), s.matmul_pairs(domain="smooth"))
+    def test_a_domain_that_is_named_is_kept(self, x: Any, group: Any, pair: Any) -> None:
+        assert all(is_plain(sizes_of(example)) for example in (x, group, pair))
+
+    @few
+    @given(s.tensor_groups(2, domain=["positive", "wide"]))
+    def test_a_domain_that_is_named_for_one_is_kept(self, pair: Any) -> None:
+        assert is_plain(sizes_of(pair[0]))
+        assert (pair[0].array > 0).all()
 
 
 def parts(index: Any) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ...dtypes import Array
 from ...tensors.tensor import Tensor
 from .sizes import Shape, parts_of, shapes, sides
-from .values import Domain, Layout, draw_array, tensors
+from .values import Domain, Layout, Numbers, draw_array, like, sized, tensors
 
 
 def tensor_groups(
@@ -20,7 +20,7 @@ def tensor_groups(
     min_side: int = 1,
     max_side: int = 3,
     dtype: Any = np.float64,
-    domain: Domain | Sequence[Domain] = "smooth",
+    domain: Domain | Sequence[Domain] = "wide",
     layout: Layout = "C",
     requires_grad: bool = True,
 ) -> st.SearchStrategy[tuple[Tensor, ...]]:
@@ -32,7 +32,7 @@ def tensor_groups(
         min_side: the smallest size of an axis; see `shapes`.
         max_side: the largest size of an axis.
         dtype: as for `tensors`.
-        domain: as for `tensors`; or one for each of them.
+        domain: as for `tensors`; or one for each of them. All that are "wide" have numbers of one size.
         layout: as for `tensors`.
         requires_grad: as for `tensors`.
 
@@ -46,27 +46,32 @@ def tensor_groups(
     domains: list[Any] = [domain] * n if isinstance(domain, str) else list(domain)
     if len(domains) != n:
         raise ValueError(f"tensor_groups: {len(domains)} domains for {n} tensors: one for each")
-    made = [_maker(d, dtype, layout, requires_grad) for d in domains]
-    return _groups(shapes(0, max_dims, min_side, max_side), made)
-
-
-def _maker(domain: Domain, dtype: Any, layout: Layout, requires_grad: bool) -> Any:
-    tensors((), dtype, domain, layout, requires_grad)  # what is wrong is to be told at once
-    return lambda shape: tensors(shape, dtype, domain, layout, requires_grad)
+    for one in domains:
+        tensors((), dtype, one, layout, requires_grad)  # what is wrong is to be told at once
+    made = lambda shape, numbers: like(shape, np.dtype(dtype), numbers, layout, requires_grad)
+    return _groups(shapes(0, max_dims, min_side, max_side), domains, sized(dtype), made)
 
 
 @st.composite
-def _groups(draw: st.DrawFn, common: st.SearchStrategy[Shape], makers: Sequence[Any]) -> tuple[Tensor, ...]:
+def _groups(
+    draw: st.DrawFn,
+    common: st.SearchStrategy[Shape],
+    domains: Sequence[Domain],
+    sizes: st.SearchStrategy[Numbers],
+    made: Callable[[Shape, Numbers], st.SearchStrategy[Tensor]],
+) -> tuple[Tensor, ...]:
+    wide = draw(sizes) if "wide" in domains else "smooth"
     shape = draw(common)
-    members = [draw(parts_of(shape)) for _ in makers]
-    return tuple([draw(make(member)) for make, member in zip(makers, members, strict=True)])
+    members = [draw(parts_of(shape)) for _ in domains]
+    numbers = [wide if domain == "wide" else domain for domain in domains]
+    return tuple([draw(made(*pair)) for pair in zip(members, numbers, strict=True)])
 
 
 def matmul_pairs(
     min_side: int = 1,
     max_side: int = 3,
     dtype: Any = np.float64,
-    domain: Domain = "smooth",
+    domain: Domain = "wide",
     layout: Layout = "C",
     requires_grad: bool = True,
 ) -> st.SearchStrategy[tuple[Tensor, Tensor]]:
@@ -85,16 +90,24 @@ def matmul_pairs(
     >>> a.shape, b.shape
     ((1, 1), (1,))
     """
-    return _pairs(sides(min_side, max_side), _maker(domain, dtype, layout, requires_grad))
+    tensors((), dtype, domain, layout, requires_grad)  # what is wrong is to be told at once
+    made = lambda shape, numbers: like(shape, np.dtype(dtype), numbers, layout, requires_grad)
+    return _pairs(sides(min_side, max_side), sized(dtype) if domain == "wide" else st.just(domain), made)
 
 
 @st.composite
-def _pairs(draw: st.DrawFn, side: st.SearchStrategy[int], make: Any) -> tuple[Tensor, Tensor]:
+def _pairs(
+    draw: st.DrawFn,
+    side: st.SearchStrategy[int],
+    numbers: st.SearchStrategy[Numbers],
+    made: Callable[[Shape, Numbers], st.SearchStrategy[Tensor]],
+) -> tuple[Tensor, Tensor]:
     inner, rows, columns = draw(side), draw(st.none() | side), draw(st.none() | side)
     stack = draw(shapes(max_dims=2, max_side=2))
     first = (inner,) if rows is None else (*draw(parts_of(stack)), rows, inner)
     second = (inner,) if columns is None else (*draw(parts_of(stack)), inner, columns)
-    return draw(make(first)), draw(make(second))
+    common = draw(numbers)
+    return draw(made(first, common)), draw(made(second, common))
 
 
 class ConvArgs(NamedTuple):

@@ -13,11 +13,14 @@ from ...dtypes import Array
 from ...tensors.tensor import Tensor
 from .sizes import Shape, shapes
 
-Domain: TypeAlias = Literal["smooth", "positive", "unit", "distinct", "hard"]
+Domain: TypeAlias = Literal["wide", "smooth", "positive", "unit", "distinct", "hard"]
+Numbers: TypeAlias = "str | float"  # a domain; or "smooth" with numbers of another size among them
 Layout: TypeAlias = Literal["C", "F", "strided", "reversed", "expanded", "any"]
 
+DOMAINS = ("wide", "smooth", "positive", "unit", "distinct", "hard")
 LAYOUTS = ("C", "F", "strided", "reversed", "expanded")
 _MANY = 128  # numbers that are drawn one by one; of more only where they start is
+_PLAIN, _OTHER = 50, 10  # ways to choose plain numbers, and others: enough that neither runs out of new examples
 
 
 def _simplest_first(numbers: list[float]) -> list[float]:
@@ -40,7 +43,7 @@ POOLS: dict[str, list[float]] = {
 def tensors(
     shape: Shape | st.SearchStrategy[Shape] | None = None,
     dtype: Any = np.float64,
-    domain: Domain = "smooth",
+    domain: Domain = "wide",
     layout: Layout = "C",
     requires_grad: bool = True,
 ) -> st.SearchStrategy[Tensor]:
@@ -52,6 +55,9 @@ def tensors(
         shape: the shape, or a strategy for it; None for `shapes()`.
         dtype: a floating dtype.
         domain: which numbers:
+            "wide": like "smooth", but in about one example of seven (over many: hypothesis varies an example before
+            it goes on) most numbers are of another size, one for the whole example: 1e-9 to 1e-3, 1e3 to 1e9, where
+            exp overflows, or where squares do;
             "smooth": multiples of 1/8 between -4 and 4, towards 0;
             "positive": those above 0, towards 1;
             "unit": between 0 and 1, both excluded, towards 1/2;
@@ -74,8 +80,8 @@ def tensors(
     tensor([ 1., -1.,  2.], dtype=float64, requires_grad=True)
     """
     kind = np.dtype(dtype)
-    if domain not in ("smooth", "positive", "unit", "distinct", "hard"):
-        raise ValueError(f"tensors: domain={domain!r}: use 'smooth', 'positive', 'unit', 'distinct' or 'hard'")
+    if domain not in DOMAINS:
+        raise ValueError(f"tensors: domain={domain!r}: use {', '.join(map(repr, DOMAINS[:-1]))} or {DOMAINS[-1]!r}")
     if layout not in (*LAYOUTS, "any"):
         raise ValueError(f"tensors: layout={layout!r}: use {', '.join(map(repr, LAYOUTS))} or 'any'")
     if kind.kind != "f":
@@ -83,20 +89,47 @@ def tensors(
     if domain == "distinct" and layout == "expanded":
         raise ValueError("tensors: numbers of an expanded tensor are not distinct: use another layout")
     sizes = shapes() if shape is None else shape if isinstance(shape, st.SearchStrategy) else st.just(shape)
-    return _tensors(sizes, kind, domain, layout, requires_grad)
+    return _tensors(sizes, sized(kind) if domain == "wide" else st.just(domain), kind, layout, requires_grad)
 
 
 @st.composite
 def _tensors(
-    draw: st.DrawFn, sizes: st.SearchStrategy[Shape], dtype: np.dtype[Any], domain: str, layout: str, wanted: bool
+    draw: st.DrawFn,
+    sizes: st.SearchStrategy[Shape],
+    numbers: st.SearchStrategy[Numbers],
+    dtype: np.dtype[Any],
+    layout: str,
+    wanted: bool,
 ) -> Tensor:
     shape = tuple(draw(sizes))
+    return draw(like(shape, dtype, draw(numbers), layout, wanted))
+
+
+@st.composite
+def like(draw: st.DrawFn, shape: Shape, dtype: np.dtype[Any], numbers: Numbers, layout: str, wanted: bool) -> Tensor:
+    """Tensors as `tensors` makes them, when it is settled of what numbers."""
     if layout == "any":
-        layout = draw(st.sampled_from(LAYOUTS[:4] if domain == "distinct" else LAYOUTS))
-    return Tensor(draw_array(draw, shape, domain, layout, dtype), requires_grad=wanted)
+        layout = draw(st.sampled_from(LAYOUTS[:4] if numbers == "distinct" else LAYOUTS))
+    return Tensor(draw_array(draw, shape, numbers, layout, dtype), requires_grad=wanted)
 
 
-def draw_array(draw: st.DrawFn, shape: Shape, domain: str, layout: str = "C", dtype: Any = np.float64) -> Array:
+def sized(dtype: Any) -> st.SearchStrategy[Numbers]:
+    """What "wide" means in one example: "smooth", or the size of the other numbers."""
+    sizes = st.sampled_from(_sizes(np.dtype(dtype)))
+    plain: st.SearchStrategy[Numbers] = st.just("smooth")
+    return st.sampled_from([plain] * _PLAIN + [sizes] * _OTHER).flatmap(lambda chosen: chosen)
+
+
+def _sizes(dtype: np.dtype[Any]) -> list[Any]:
+    """Sizes that a dtype has: of numbers that are large, tiny, or too large for exp or for squares."""
+    largest = math.log10(float(np.finfo(dtype).max))
+    exp, squares = math.ceil(1.1 * largest * math.log(10)), 10.0 ** math.ceil(largest / 2 + 0.5)
+    usual = [2e3, 1e-4, 1e4, 1e-6, 1e6, 1e-9, 1e9]
+    with np.errstate(over="ignore", under="ignore"):
+        return [x for x in [*usual, float(exp), squares] if x and 0 < dtype.type(x / 4) < dtype.type(2 * x) < np.inf]
+
+
+def draw_array(draw: st.DrawFn, shape: Shape, domain: Numbers, layout: str = "C", dtype: Any = np.float64) -> Array:
     """An array of a shape, of numbers of a domain, that lies in memory in a certain way."""
     long = [axis for axis, side in enumerate(shape) if side > 1]
     drawn = shape
@@ -106,7 +139,7 @@ def draw_array(draw: st.DrawFn, shape: Shape, domain: str, layout: str = "C", dt
     return np.broadcast_to(array, shape) if drawn != shape else laid_out(array, layout)
 
 
-def draw_numbers(draw: st.DrawFn, count: int, domain: str, dtype: Any = np.float64) -> Array:
+def draw_numbers(draw: st.DrawFn, count: int, domain: Numbers, dtype: Any = np.float64) -> Array:
     """So many numbers of a domain."""
     pool = _pool(domain, count, dtype)
     if count > _MANY:
@@ -116,7 +149,10 @@ def draw_numbers(draw: st.DrawFn, count: int, domain: str, dtype: Any = np.float
     return np.array(draw(numbers), dtype)
 
 
-def _pool(domain: str, count: int, dtype: Any) -> list[float]:
+def _pool(domain: Numbers, count: int, dtype: Any) -> list[float]:
+    if not isinstance(domain, str):
+        # Twice as many as there are plain ones; these come first, so that numbers shrink to them.
+        return [*_EIGHTHS, *[domain * k for k in (1.0, -1.0, 1.5, -1.5)] * (len(_EIGHTHS) // 2)]
     if domain == "hard":
         limits = np.finfo(dtype)
         tiny = [float(limits.smallest_subnormal), float(limits.smallest_normal) / 2]
