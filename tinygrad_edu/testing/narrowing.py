@@ -46,7 +46,10 @@ def narrowed(
     forward, backward = subject.values, lambda given: subject.full_gradients(given, cotangents)
     for what, compute in (("forward", forward), ("backward", backward)):
         for kind, digit in _NARROW.items():
-            text = _cast(compute, points, kind, digit, subject)
+            try:
+                text = _cast(compute, points, kind, digit, subject)
+            except Exception:  # it need not be defined near by
+                text = ""
             if text:
                 return f"the {what} {text}: a cast to it inside? {_WAY_OUT}", kind
     return "", None

@@ -202,7 +202,23 @@ class Foreign(Subject):
         return floating_outputs(results)
 
     def returned(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
-        """What the backward returns for each input, in memory of its own; None for those that are not checked.
+        """What the backward returns for each input, in memory of its own; None for those that are not checked."""
+        return [None if g is None else numbers(g) for g in self._answer(arrays, cotangents)]
+
+    def overwritten(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> str:
+        """The name of an input whose gradient is another when the backward has been called once more, as where it has
+        one buffer for all results; empty if there is none.
+        """
+        found = self._answer(arrays, cotangents)
+        before = [None if g is None else numbers(g) for g in found]
+        self._answer(arrays, [np.asarray(2 * c) for c in cotangents])
+        for given, now, then in zip(self.inputs, found, before, strict=True):
+            if now is not None and not np.array_equal(np.asarray(now), np.asarray(then), equal_nan=True):
+                return given.name
+        return ""
+
+    def _answer(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Any]:
+        """What the backward returns for each input; None for those that are not checked.
 
         Raises:
             ValueError: if that is too much, or too little.
@@ -221,7 +237,7 @@ class Foreign(Subject):
                 "one for each, None where there is none"
             )
         kept = [g is not None and given.checked for g, given in zip(found, self.inputs, strict=True)]
-        return [numbers(g) if keep else None for g, keep in zip(found, kept, strict=True)]
+        return [g if keep else None for g, keep in zip(found, kept, strict=True)]
 
     def _called(self) -> list[str]:
         """What to call the inputs in a sentence."""

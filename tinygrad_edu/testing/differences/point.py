@@ -110,7 +110,10 @@ class Point:
 
     def _computed(self, arrays: Sequence[Array]) -> Sequence[Array]:
         self.evaluations += 1
-        return self.values(arrays)
+        try:
+            return self.values(arrays)
+        except (ArithmeticError, ValueError):  # it is not defined there: a matrix may be singular, a root negative
+            return [np.full(out.shape, np.nan) for out in self.centre]
 
     def column(self, place: int, index: tuple[int, ...], size: float) -> Way:
         """The way of one element of an input, for all elements of the outputs in one row."""

@@ -16,7 +16,7 @@ from ...engine.recording import make_tensor
 from ..differences.rounding import rounding_of
 from ..dtype_drift import gradient_drift
 from ..recorded import same_values
-from ..subject import Subject, broadcasts_to, gradients_of, is_array, is_floating, or_zeros
+from ..subject import Foreign, Subject, broadcasts_to, gradients_of, is_array, is_floating, or_zeros
 from .example import GENEROUS, Example, NotApplicable, law, when
 
 _MOST = 8  # inputs, or pairs of them, to try one by one
@@ -207,7 +207,13 @@ def _of_values(subject: Subject, arrays: list[Any]) -> list[float]:
 
 @law
 def unaliased_and_unmutated(example: Example) -> str | None:
-    """A backward pass changes no input, output or cotangent, and the gradients have memory of their own."""
+    """A backward pass changes no input, output or cotangent, and the gradients have memory of their own, which later
+    passes leave alone.
+    """
+    if isinstance(example.subject, Foreign):
+        name = example.subject.overwritten(example.arrays, example.cotangents)
+        if name:
+            return f"the gradient of {name!r} was changed by the next call of the backward: is it kept in a buffer?"
     arrays = [np.array(a) if is_array(a) else a for a in example.arrays]
     results, leaves = example.record(arrays)
     seeds = [np.array(c) for c in example.cotangents]
