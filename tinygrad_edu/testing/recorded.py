@@ -52,9 +52,9 @@ def recorded_gradients(
             name = subject.inputs[subject.checked[changed.index(True)]].name
             report.problems.append(f"input {name!r} was changed in place")
     if not same_values(again, centre):
-        text = f"{_AGAIN} it returned something else: {_STATE}, or asks whether gradients are recorded"
-        report.doubts.append(text)
-        report.problems.insert(0, text)
+        report.problems.insert(
+            0, f"{_AGAIN} it returned something else: {_STATE}, or asks whether gradients are recorded"
+        )
     return gradients, pull
 
 
@@ -102,7 +102,8 @@ def _differ(subject: Subject, found: Sequence[Array | None], before: Sequence[Ar
         if now.shape != then.shape or not np.isfinite(then).all():
             continue  # of which the comparison will tell
         gap = np.abs(now - then)
-        if not (gap <= 1e-9 * np.abs(then).max(initial=0.0)).all():
+        least = 1e-315 / min(abs(factor), 1.0)  # what is smaller than any usual number has few digits
+        if not (gap <= 1e-9 * np.abs(then).max(initial=0.0) + least).all():
             at = np.unravel_index(int(np.argmax(np.where(np.isnan(gap), np.inf, gap))), shape)
             name = subject.inputs[place].name + (f"[{', '.join(map(str, at))}]" if at else "")
             return f"the gradient of {name} is {now[at]:.10g} and not {then[at]:.10g}"

@@ -20,6 +20,7 @@ _EPS = 2.0**-52
 _FIRST = (STEP, 16 * STEP)
 _FURTHER = (STEP / 256, STEP / 16, 64 * STEP, 128 * STEP)
 _FAR = 1024 * STEP  # how far to look for a change if there is none
+_NEAR = 16 * STEP  # what moves farther off may do so at a kink
 _KNOWN = 0.5  # the share of its error in a slope that is not 0 by all appearances
 _SURE = 1e-6  # and in one that needs no further look
 _COARSE = 2.0**-30  # the share of rounding in a value beyond which it is as likely to be something else
@@ -63,10 +64,13 @@ def _together(slope: Slope, fits: Mapping[float, Fit], size: float) -> Slope:
     waves = (noise > _COARSE * size) & (errors > 0.1 * np.abs(values))
     errors = np.where(waves, np.inf, errors)
     still = np.stack([_still(fit) for fit in fits.values()])
-    # Where nothing moves there may be a change that is too small for the last digit.
+    # Where nothing moves there may be a change that is too small for the last digit, or for the noise near by.
     grain = np.min([fit.grain for fit in fits.values()], axis=0)
-    least = np.maximum(_EPS * max(size, 1.0), np.where(grain < _COARSE * max(size, 1.0), grain, 0.0))
-    errors = np.where(still, least / STEP, errors)
+    near = np.max([4 * np.nan_to_num(fit.noise) for length, fit in fits.items() if length <= _NEAR], axis=0)
+    fine = np.where(grain < _COARSE * max(size, 1.0), grain, 0.0)
+    least = np.maximum(np.maximum(fine, near), _EPS * max(size, 1.0))
+    lengths = np.reshape([min(length, STEP) for length in fits], (-1, *[1] * (still.ndim - 1)))
+    errors = np.where(still, least / lengths, errors)
     errors = np.where(still & moves, np.inf, errors)
     best = np.argmin(errors, axis=0)[None]
     value, error = np.take_along_axis(values, best, 0)[0], np.take_along_axis(errors, best, 0)[0]

@@ -12,6 +12,7 @@ from ...dtypes import Array
 from ...errors import SampleCouplingError
 from ...tensors.creation import tensor
 from ..recorded import same_values
+from ..subject import is_floating
 from .example import Example, NotApplicable, law
 
 _COUPLED = "the outputs of a batch are neither those of its samples nor their sum: samples are coupled, or averaged"
@@ -169,7 +170,17 @@ def _count(example: Example) -> int:
     shapes = [np.shape(example.arrays[i]) for i in example.batched]
     if any(not shape for shape in shapes) or len({shape[0] for shape in shapes}) > 1 or shapes[0][0] < 2:
         raise NotApplicable(f"batched inputs of shapes {shapes} do not have one axis 0 of two samples or more")
+    if any(_uneven(example.arrays[i]) for i in example.batched):
+        raise NotApplicable("samples are of very different sizes: beside the largest the others cannot be seen")
     return int(shapes[0][0])
+
+
+def _uneven(array: Any) -> bool:
+    """Whether the samples along axis 0 are of sizes so different that numbers of one vanish beside those of another."""
+    if not is_floating(array) or not array.size:
+        return False
+    sizes = np.abs(array.reshape(len(array), -1)).max(axis=1)
+    return bool(sizes.max() > 1e6 * max(1.0, float(sizes.min())))
 
 
 def _taken(example: Example, samples: Array, arrays: Sequence[Any]) -> list[Any]:

@@ -12,6 +12,7 @@ from ..comparison import reference_for
 from ..differences.cotangents import cotangents_for
 from ..handwritten import Jac, of_arrays
 from ..modules import subject_of
+from ..narrowing import SHARE, narrowed
 from ..refusals import WrongGradientError
 from ..report import ALL_ZERO, GradcheckError, Report
 from ..subject import Foreign, Subject, is_array, places_of
@@ -146,6 +147,8 @@ def check_laws(
             example, report.problems = None, [str(error)]
         if example is not None:
             example.rtol = rtol or 0.0
+            if isinstance(subject, Foreign):
+                _allow_narrow(report, example)
             if not all(np.isfinite(g).all() for g in example.gradients):
                 report.problems += _not_finite(example)
             elif allow_zero or any(g.any() for g in example.gradients):
@@ -197,6 +200,14 @@ def _example(
     names = [given.name for given in subject.inputs[subject.own :]]
     places = [subject.own + i for i in places_of(batched, names, "check_laws: batched")]
     return Example(subject, arrays, seeds, values, rng, [i for i in places if is_array(arrays[i])], other)
+
+
+def _allow_narrow(report: LawsReport, example: Example) -> None:
+    """Compare as closely as the dtype allows in which a function in plain NumPy computes."""
+    text, dtype = narrowed(example.subject, example.arrays, example.cotangents, example.gradients)
+    if dtype is not None:
+        example.rtol = max(example.rtol, SHARE[dtype])
+        report.notes.append(f"{text}. Compared to {SHARE[dtype]:g} of the largest number")
 
 
 def _not_finite(example: Example) -> list[str]:
