@@ -71,7 +71,6 @@ slopes(
     a_constant_added=lambda x: 2 * x + 1e-3,
     the_value_itself=lambda x: x * x,
     the_second_derivative=lambda x: 2 * np.ones_like(x),
-    in_float32=lambda x: (2 * x.astype(np.float32) * np.float32(1.0000001)).astype(float),
     in_float16=lambda x: (2 * x).astype(np.float16).astype(float),
     rounded_to_4_decimals=lambda x: np.round(2 * x, 4),
     wrong_for_negative_x=lambda x: np.where(x < 0, -2 * x, 2 * x),
@@ -94,7 +93,6 @@ habit("clipped at ±1", square, lambda g, x: np.clip(2 * x * g, -1, 1))
 habit("clipped by norm", square, lambda g, x: 2 * x * g * min(1.0, 1 / np.linalg.norm(2 * x * g)))
 habit("g divided by the batch", square, lambda g, x: 2 * x * g / len(x))
 habit("small gradients dropped", square, lambda g, x: np.where(np.abs(2 * x * g) < 0.1, 0.0, 2 * x * g))
-habit("g in float32", square, lambda g, x: 2 * x * g.astype(np.float32))
 habit("the last row forgotten", square, lambda g, x: np.concatenate([2 * x[:-1] * g[:-1], 0 * x[-1:]]))
 habit("one element wrong", square, lambda g, x: 2 * x * g + 0.1 * (np.arange(x.size).reshape(x.shape) == 5))
 habit("x is overwritten", square, lambda g, x: np.multiply(x, 2 * g, out=x))
