@@ -36,7 +36,9 @@ def check_subject(subject: Subject, options: Options, cotangent: Any = None) -> 
     before = [a.copy() if is_floating(a) else a for a in arrays]
     with np.errstate(all="ignore"):
         centre = subject.values(arrays)
-        report.cotangents = cotangents_for(centre, cotangent, options.rng)
+        one = [np.ones(o.shape) for o in centre] if cotangent is None and sum([o.size for o in centre]) == 1 else None
+        # For a single number all that is shown is then the plain derivative.
+        report.cotangents = one or cotangents_for(centre, cotangent, options.rng)
         _refuse_nothing(subject, report, arrays, centre)
         if not report.problems:
             gradients, pull = recorded_gradients(subject, report, arrays, centre, report.cotangents)
@@ -47,7 +49,7 @@ def check_subject(subject: Subject, options: Options, cotangent: Any = None) -> 
             if isinstance(subject, Foreign) or any((f.wrong | f.inconclusive).any() for f in report.findings):
                 _excuse_narrow(subject, report, arrays, seeds, gradients)
             wrong = any(f.wrong.any() for f in report.findings)
-            text = "" if wrong else wrong_elsewhere(subject, arrays, seeds, gradients, pull)
+            text = "" if wrong else wrong_elsewhere(subject, arrays, seeds, gradients, pull, options.rtol)
             report.problems += [text] * bool(text)
             _judge(report, options, gradients)
     if any(is_floating(a) and not np.array_equal(a, b, equal_nan=True) for a, b in zip(arrays, before, strict=True)):
@@ -63,7 +65,7 @@ def _compare(
     inputs = [subject.inputs[i] for i in subject.checked]
     filled = or_zeros(gradients, point.arrays)
     findings = [Finding.of(i, g, lost=ours is None) for i, g, ours in zip(inputs, filled, gradients, strict=True)]
-    Routes(point, findings, options, report).run(jacobian=not isinstance(subject, Foreign))
+    Routes(point, findings, options, report).run()
     report.findings, report.cotangents = findings, point.cotangents
 
 
@@ -117,7 +119,7 @@ def _judge(report: Report, options: Options, gradients: list[Array | None]) -> N
     """Count, and refuse a check that has shown nothing."""
     report.checked = sum([int(f.checked.sum()) for f in report.findings])
     report.inconclusive = sum([int(f.inconclusive.sum()) for f in report.findings])
-    if any(f.wrong.any() for f in report.findings):
+    if report.problems or any(f.wrong.any() for f in report.findings):
         return
     silent = [f.input.name for f in report.findings if f.inconclusive.sum() > 0.5 * f.checked.sum()]
     why = reasons(report.findings)

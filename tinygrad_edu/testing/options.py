@@ -35,9 +35,11 @@ class Options:
         if self.order not in (1, 2):
             raise ValueError(f"gradcheck: order={self.order}, it must be 1 or 2")
         self.rtol = None if self.rtol is None else float(self.rtol)
+        if self.rtol is not None and not 0 <= self.rtol < 1:
+            raise ValueError(f"gradcheck: rtol={self.rtol}, it must be at least 0 and below 1")
         self.rng: np.random.Generator = np.random.default_rng(self.seed)
 
-    def tolerance(self, values: Any, largest: float) -> Any:
+    def tolerance(self, values: Any, largest: Any) -> Any:
         """By how much gradients may be off where the derivatives are `values` and the largest of the input `largest`.
 
         Each is held to its own size, and to a hundredth of the largest; a tolerance that was asked for is relative to

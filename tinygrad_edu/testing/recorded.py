@@ -15,8 +15,11 @@ from .subject import Foreign, Pullback, Subject, numbers
 
 _AGAIN = "called again with the same inputs"
 _STATE = "it draws random numbers (then seed them inside of it), keeps a state"
+_EXACT = 1e-9
+_RUNS = 4  # further calls: a rule may be wrong now and then
+_FEWEST, _MOST = 1e-280, 1e280
 # Rounding is the same for these multiples of a gradient, so that what is linear gives the very same multiples.
-_MULTIPLES = (-4.0, 2.0**-20, 2.0**20)
+_MULTIPLES = (-4.0, 2.0**-20, 2.0**20, 2.0**-40, 2.0**40)
 
 
 def recorded_gradients(
@@ -64,26 +67,46 @@ def wrong_elsewhere(
     cotangents: Sequence[Array],
     gradients: Sequence[Array | None],
     pull: Pullback,
+    rtol: float | None,
 ) -> str:
-    """What is wrong with gradients that are right this once: with those of another call, or for another cotangent."""
-    return _unlike_again(subject, arrays, cotangents, gradients) or _not_linear(subject, pull, cotangents, gradients)
+    """What is wrong with gradients that are right this once: with those of another call, or for another cotangent.
+
+    A tolerance `rtol` is asked for where gradients are computed up to an absolute error: other sizes then say nothing.
+    """
+    again = _unlike_again(subject, arrays, cotangents, gradients, rtol or _EXACT)
+    factors = _MULTIPLES if rtol is None else _MULTIPLES[:1]
+    return again or _not_linear(subject, pull, cotangents, gradients, factors, rtol or _EXACT)
 
 
 def _unlike_again(
-    subject: Subject, arrays: Sequence[Any], cotangents: Sequence[Array], before: Sequence[Array | None]
+    subject: Subject,
+    arrays: Sequence[Any],
+    cotangents: Sequence[Array],
+    before: Sequence[Array | None],
+    rtol: float,
 ) -> str:
     """What is wrong if the same computation, done anew, gives another gradient."""
-    for _ in range(2):
-        text = _differ(subject, subject.gradients(arrays, cotangents), before, 1.0)
+    for _ in range(_RUNS):
+        text = _differ(subject, subject.gradients(arrays, cotangents), before, 1.0, rtol)
         if text:
             return f"{_AGAIN} and the same gradient coming in, {text}: {_STATE}, or adds up over calls"
     return ""
 
 
-def _not_linear(subject: Subject, pull: Pullback, cotangents: Sequence[Array], before: Sequence[Array | None]) -> str:
+def _not_linear(
+    subject: Subject,
+    pull: Pullback,
+    cotangents: Sequence[Array],
+    before: Sequence[Array | None],
+    factors: Sequence[float],
+    rtol: float,
+) -> str:
     """What is wrong if a multiple of the gradient that comes in does not give that multiple of the gradient."""
-    for factor in _MULTIPLES:
-        text = _differ(subject, pull([np.asarray(factor * c) for c in cotangents]), before, factor)
+    for factor in factors:
+        found = pull([np.asarray(factor * c) for c in cotangents])
+        text = _differ(subject, found, before, factor, rtol)
+        if text and not _differ(subject, found, before, 1.0, rtol):
+            return "it does not depend on the gradient that comes in: multiply by that, which is the chain rule"
         if text:
             times = "-4" if factor < 0 else f"2**{int(np.log2(factor))}"
             return (
@@ -93,7 +116,9 @@ def _not_linear(subject: Subject, pull: Pullback, cotangents: Sequence[Array], b
     return ""
 
 
-def _differ(subject: Subject, found: Sequence[Array | None], before: Sequence[Array | None], factor: float) -> str:
+def _differ(
+    subject: Subject, found: Sequence[Array | None], before: Sequence[Array | None], factor: float, rtol: float
+) -> str:
     """Where gradients, divided by a factor, are not what they were before."""
     for place, ours, theirs in zip(subject.checked, found, before, strict=True):
         shape = subject.inputs[place].value.shape
@@ -101,9 +126,10 @@ def _differ(subject: Subject, found: Sequence[Array | None], before: Sequence[Ar
         then = np.zeros(shape) if theirs is None else np.asarray(theirs, np.float64)
         if now.shape != then.shape or not np.isfinite(then).all():
             continue  # of which the comparison will tell
-        gap = np.abs(now - then)
-        least = 1e-315 / min(abs(factor), 1.0)  # what is smaller than any usual number has few digits
-        if not (gap <= 1e-9 * np.abs(then).max(initial=0.0) + least).all():
+        multiple = np.abs(then * factor)
+        usual = (then == 0) | ((multiple > _FEWEST) & (multiple < _MOST))  # others overflow, or have few digits
+        gap = np.where(usual, np.abs(now - then), 0.0)
+        if not (gap <= rtol * np.abs(then).max(initial=0.0)).all():
             at = np.unravel_index(int(np.argmax(np.where(np.isnan(gap), np.inf, gap))), shape)
             name = subject.inputs[place].name + (f"[{', '.join(map(str, at))}]" if at else "")
             return f"the gradient of {name} is {now[at]:.10g} and not {then[at]:.10g}"

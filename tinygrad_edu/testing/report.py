@@ -97,7 +97,8 @@ class Finding:
     def _slopes(self, at: tuple[int, ...]) -> str:
         """Between what a gradient has to lie, at a kink; empty if it is none."""
         if at not in self.sides:
-            return ""
+            tied = self.kinks.shape == self.wrong.shape and self.kinks[at]
+            return "at a kink or a tie, and no mixture of the gradients near by" if tied else ""
         low, high = self.sides[at]
         return f"at a kink, where the slopes on both sides are {low:.6g} and {high:.6g}"
 

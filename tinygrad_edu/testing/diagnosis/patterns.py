@@ -73,8 +73,13 @@ def _not_finite(case: Case) -> str:
     )
 
 
+_FEW_DIGITS = (
+    "iterative to a tolerance (make that smaller, or pass rtol=), a constant of too few digits, an epsilon left out?"
+)
+
+
 def _almost(case: Case) -> str:
-    return _digits(case, 3e-5, "float32 on the way, a constant with too few digits, or an epsilon left out?")
+    return _digits(case, 3e-5, _FEW_DIGITS)
 
 
 def _roughly(case: Case) -> str:

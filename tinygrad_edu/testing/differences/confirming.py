@@ -17,16 +17,15 @@ from .numeric import STEP, Slope
 from .regression import Fit, fit_along
 
 _EPS = 2.0**-52
-_FIRST = (STEP, 16 * STEP)
-_FURTHER = (STEP / 256, STEP / 16, 64 * STEP, 128 * STEP)
+_FIRST = (STEP / 256, STEP, 16 * STEP)
+_FURTHER = (STEP / 16, 64 * STEP, 128 * STEP)
 _FAR = 1024 * STEP  # how far to look for a change if there is none
 _NEAR = 16 * STEP  # what moves farther off may do so at a kink
 _KNOWN = 0.5  # the share of its error in a slope that is not 0 by all appearances
-_SURE = 1e-6  # and in one that needs no further look
 _COARSE = 2.0**-30  # the share of rounding in a value beyond which it is as likely to be something else
 
 
-def second_opinion(f: Callable[[float], Array], slope: Slope, size: float) -> Slope:
+def second_opinion(f: Callable[[float], Array], slope: Slope, size: float, enough: Array | float = 0.0) -> Slope:
     """The derivative of a function at 0 from many values, with an error that covers rounding inside the function.
 
     Args:
@@ -34,10 +33,11 @@ def second_opinion(f: Callable[[float], Array], slope: Slope, size: float) -> Sl
         slope: the derivative as it has been found.
         size: that of the numbers of which the function is made, as far as it is known. Numbers of size 1 are
             reckoned with anyway: log(1 + exp(-x)) does not move at all where its derivative is below their last digit.
+        enough: the error with which to be content.
     """
     fits = {length: fit_along(f, length) for length in sorted({*_FIRST, *_shortest(slope)})}
     found = _together(slope, fits, size)
-    if (found.error < _SURE * np.abs(found.value)).all():
+    if ((found.error <= enough) & ~_still(fits[STEP])).all():
         return found
     fits |= {length: fit_along(f, length) for length in _FURTHER if length not in fits}
     if _still(fits[STEP]).any():

@@ -19,6 +19,7 @@ from .numeric import STEP, Slope, complex_step, richardson
 from .rounding import rounding_of
 
 EPS = 2.0**-52
+_SURE = 32  # how many of its own errors a gradient has to be off for one opinion alone
 
 
 class Point:
@@ -30,7 +31,7 @@ class Point:
         centre: the outputs there.
         cotangents: for each output the gradient that enters.
         pull: the gradients of the inputs for other cotangents, zeros where there is none.
-        gradients: the same at other inputs; None if these are not to be had.
+        pull_at: this function at other inputs; None if that is not to be had.
         plain: the outputs for complex inputs.
         evaluations: how often the outputs have been computed.
     """
@@ -43,7 +44,7 @@ class Point:
         cotangents: Sequence[Array],
         pull: Callable[[Sequence[Array]], list[Array]],
         plain: Callable[[Sequence[Any]], Sequence[Any]] | None = None,
-        gradients: Callable[[Sequence[Array], Sequence[Array]], list[Array]] | None = None,
+        pull_at: Callable[[Sequence[Array]], Callable[[Sequence[Array]], list[Array]]] | None = None,
     ) -> None:
         self.values = values
         self.arrays = arrays
@@ -51,7 +52,7 @@ class Point:
         self.cotangents: list[Array] = list(cotangents)
         self.pull = pull
         self.plain = plain
-        self.gradients = gradients
+        self.pull_at = pull_at
         self.evaluations: int = 0
 
     @classmethod
@@ -74,10 +75,12 @@ class Point:
                     "use method='richardson'"
                 ) from error
 
-        graph = functools.cache(lambda: subject.pullback(arrays))
-        pull = lambda seeds: or_zeros(graph()(seeds), checked)
-        gradients = lambda moved, seeds: subject.full_gradients(given(moved), seeds)
-        return cls(lambda moved: subject.values(given(moved)), checked, centre, cotangents, pull, plain, gradients)
+        def pull_at(moved: Sequence[Any]) -> Callable[[Sequence[Array]], list[Array]]:
+            graph = functools.cache(lambda: subject.pullback(given(moved)))
+            return lambda seeds: or_zeros(graph()(seeds), checked)
+
+        values = lambda moved: subject.values(given(moved))
+        return cls(values, checked, centre, cotangents, pull_at(checked), plain, pull_at)
 
     @property
     def whole(self) -> float:
@@ -87,8 +90,8 @@ class Point:
     @functools.cached_property
     def rounding(self) -> list[float]:
         """For each input how much rounding there is in its gradient, as a standard deviation."""
-        compute = self.gradients or (lambda _, seeds: self.pull(seeds))
-        found = rounding_of(compute, self.arrays, self.cotangents)
+        at = self.pull_at or (lambda _: self.pull)
+        found = rounding_of(lambda arrays, seeds: at(arrays)(seeds), self.arrays, self.cotangents)
         return found or [0.0] * len(self.arrays)
 
     def element(self, place: int, index: tuple[int, ...], size: float) -> Callable[[float], Sequence[Array]]:
@@ -111,9 +114,12 @@ class Point:
     def _computed(self, arrays: Sequence[Array]) -> Sequence[Array]:
         self.evaluations += 1
         try:
-            return self.values(arrays)
-        except (ArithmeticError, ValueError):  # it is not defined there: a matrix may be singular, a root negative
+            found = self.values(arrays)
+        except (ArithmeticError, ValueError, IndexError):  # it is not defined there: a matrix is singular, for example
+            found = []
+        if [out.shape for out in found] != [out.shape for out in self.centre]:
             return [np.full(out.shape, np.nan) for out in self.centre]
+        return found
 
     def column(self, place: int, index: tuple[int, ...], size: float) -> Way:
         """The way of one element of an input, for all elements of the outputs in one row."""
@@ -170,9 +176,9 @@ class Way:
         """Its derivative."""
         return richardson(self, self.centre, self.magnitude, enough=enough, **ladder)
 
-    def second_opinion(self, slope: Slope) -> Slope:
-        """The derivative with an error that knows the rounding inside the function."""
-        return second_opinion(self, slope, max(self._point.whole, self.magnitude()))
+    def second_opinion(self, slope: Slope, enough: Array) -> Slope:
+        """The derivative with an error that knows the rounding inside the function; see `second_opinion`."""
+        return second_opinion(self, slope, max(self._point.whole, self.magnitude()), enough)
 
 
 class Change(Way):
@@ -184,6 +190,7 @@ class Change(Way):
     def __init__(self, point: Point, moved: Callable[[float], Sequence[Array]]) -> None:
         super().__init__(point, moved)
         self._magnitude = 0.0
+        self.steepest: float = 0.0  # the largest slope over a step so far
 
     def __call__(self, step: float) -> Array:
         total, size = [], 0.0
@@ -192,7 +199,9 @@ class Change(Way):
             total.append(float(change.sum()))
             size += float(np.sqrt(np.square(np.where(change == 0, 0.0, old * c)).sum()))
         self._magnitude = max(self._magnitude, size)
-        return np.asarray(math.fsum(total))
+        whole = math.fsum(total)
+        self.steepest = max(self.steepest, abs(whole / step)) if math.isfinite(whole) and step else self.steepest
+        return np.asarray(whole)
 
     @property
     def centre(self) -> Array:
@@ -203,11 +212,11 @@ class Change(Way):
         """The size of what changes: the root of the sum of squares, as rounding goes either way."""
         return self._magnitude
 
-    def second_opinion(self, slope: Slope) -> Slope:
+    def second_opinion(self, slope: Slope, enough: Array) -> Slope:
         """The derivative with an error that knows the rounding inside the function, and in outputs that stand still:
         they may change by less than their last digit.
         """
-        again = super().second_opinion(slope)
+        again = super().second_opinion(slope, enough)
         terms = [np.square(y * c).sum() for y, c in zip(self._point.centre, self._point.cotangents, strict=True)]
         return again._replace(error=np.maximum(again.error, EPS * np.sqrt(sum(terms)) / STEP))
 
@@ -261,19 +270,21 @@ def decide(
         The derivative that counts in the end, and the judgement.
     """
     within = bounds if callable(bounds) else lambda _: bounds
-    first = judge(ours, slope, within(slope))
+    first, near = judge(ours, slope, within(slope)), within(slope)
     accused = first.wrong & np.isfinite(ours)
     unknown = ~first.usable & ~slope.kink & ~first.wrong
     if not (accused | unknown).any():
         return slope, first
-    again = way.second_opinion(slope).per(size)
+    enough = np.where(accused, np.abs(ours - slope.value) / 64, near.precision) * size
+    again = way.second_opinion(slope, enough).per(size)
     take = accused | (unknown & (again.error < slope.error))
     slope = Slope(*[np.where(take, b, a) for a, b in zip(slope, again, strict=True)])
     slope = slope._replace(noise=np.where(accused | unknown, again.noise, slope.noise))
     last = judge(ours, slope, within(slope))
-    # It takes two to accuse; where nothing was known, a second opinion alone may at most agree.
-    refuted = last.wrong & ~first.wrong
-    return slope, Judgement(last.wrong & first.wrong, last.usable & ~refuted)
+    # It takes two to accuse; where nothing was known, the second alone has to be very sure.
+    sure = np.abs(ours - slope.value) > near.tolerance + near.noise + _SURE * slope.error
+    wrong = last.wrong & (first.wrong | sure)
+    return slope, Judgement(wrong, last.usable & ~(last.wrong & ~wrong))
 
 
 def between_sides(ours: float, slope: Slope, slack: float) -> bool:

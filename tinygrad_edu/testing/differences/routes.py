@@ -12,6 +12,7 @@ from ...dtypes import Array
 from ..options import Options
 from ..report import Finding, Report
 from .confirming import is_kink, outside_of_kink
+from .conventions import judge_conventions
 from .numeric import STEP, Slope, scale_of
 from .point import EPS, Bounds, Change, Point, Way, between_sides, decide, judge
 
@@ -44,23 +45,33 @@ class Routes:
         self.options = options
         self.report = report
         self._moved_by: dict[tuple[int, tuple[int, ...]], float] = {}  # in which size each element has been moved
-        self._noise = 0.0  # the rounding in the outputs, where it hides a derivative along a direction
+        self._left_out: list[Array] = []  # the elements of the outputs that have a kink along some direction
 
-    def run(self, *, jacobian: bool) -> None:
-        """Compare by the route that suits the number of elements; one is the whole Jacobian, if it can be had."""
+    def run(self) -> None:
+        """Compare by the route that suits the number of elements; one is the whole Jacobian."""
         total = sum([a.size for a in self.point.arrays])
         outputs = sum([out.size for out in self.point.centre])
         mode = self.options.mode
         if mode == "full" or (mode == "auto" and total <= _ELEMENTS):
             whole = mode == "full" or total * outputs <= _FULL
-            self.report.mode = "full" if whole and jacobian else "elements"
+            self.report.mode = "full" if whole else "elements"
             self.elements()
-            self.kinks_together()
             if self.report.mode == "full":
                 self.jacobian()
+            self._conventions()
         else:
             self.report.mode = "project"
             self.project()
+            if any(mask.any() for mask in self._left_out):
+                self._conventions(self._left_out)
+
+    def _conventions(self, left_out: Sequence[Array] = ()) -> None:
+        """Judge what lies at kinks and ties."""
+        sizes = [np.array(scale_of(a)) for a in self.point.arrays]
+        for (place, index), size in self._moved_by.items():
+            sizes[place][index] = size
+        counted = self.options.on_kink == "convention"
+        judge_conventions(self.point, self.findings, sizes, self.options.rng, counted=counted, left_out=left_out)
 
     def elements(self) -> None:
         """Compare all elements one by one."""
@@ -120,6 +131,7 @@ class Routes:
             noise /= STEP  # nothing moved at all: then it may have moved by less than the last digit
         scale = abs(float(slope.value)) + 1e-2 * largest
         little = 1e-9 * change.magnitude() / size if abs(ours) <= noise else 0.0  # small beside the outputs
+        little = max(little, 1e-6 * change.steepest / size)  # and beside the slopes near by, as at a minimum
         tolerance = float(self.options.tolerance(slope.value, largest))
         return Bounds(tolerance, noise + blur, max(1e-4 * scale, tolerance) + little)
 
@@ -167,15 +179,23 @@ class Routes:
         if self.options.method == "complex":
             return  # exact as it is
         rows = self.point.rows()
+        largest = np.array([max([largest_of(g) for g in row]) for row in rows])
         for place, finding in enumerate(self.findings):
             for index in np.ndindex(finding.analytic.shape):
-                if not finding.inconclusive[index]:
+                if not finding.inconclusive[index] and not finding.kinks[index]:
                     ours = np.array([row[place][index] for row in rows])
-                    finding.wrong[index] |= self._column_wrong(place, index, ours)
+                    finding.wrong[index] |= self._column_wrong(place, index, ours, largest)
 
-    def _column_wrong(self, place: int, index: tuple[int, ...], ours: Array) -> bool:
-        """Whether some element of the outputs has another derivative with respect to an element than `ours`."""
-        size, largest = self._moved_by[place, index], largest_of(ours)
+    def _column_wrong(self, place: int, index: tuple[int, ...], ours: Array, largest: Array) -> bool:
+        """Whether some element of the outputs has another derivative with respect to an element than `ours`.
+
+        Args:
+            place: which input.
+            index: which element of it.
+            ours: the derivatives of all elements of the outputs.
+            largest: for each of these the largest of its derivatives.
+        """
+        size = self._moved_by[place, index]
         way = self.point.column(place, index, size)
         slope = way.slope(self.options.tolerance(0.1 * np.abs(ours), 0.1 * largest) * size + 1e-300).per(size)
 
@@ -192,8 +212,6 @@ class Routes:
             state, signs = self.look_along(part)
             if state == "right":
                 _accept(self.findings, part)
-            elif state == "inconclusive" and self._noise:  # halves are hidden as well
-                self._sample(part)
             else:
                 self._bisect(signs, part, state)
             if state == "wrong":
@@ -237,7 +255,6 @@ class Routes:
             slope, (wrong, usable) = decide(change, expected, slope, bounds)
         else:
             wrong, usable = judge(expected, slope, bounds)
-        self._noise = max(self._noise, float(slope.noise)) if not usable else self._noise
         return "wrong" if wrong else "right" if usable else "inconclusive"
 
     def _without_kinks(self, signs: list[Array]) -> bool:
@@ -248,13 +265,13 @@ class Routes:
         centre = np.concatenate([out.reshape(-1) for out in point.centre])
         slope = Way(point, point.line(signs)).slope(1e-7 * np.abs(centre), tries=2, first=_SHORT)
         bad = slope.kink | ~np.isfinite(slope.error)
+        masks = point.split(bad)
+        self._left_out = [a | b for a, b in zip(self._left_out or masks, masks, strict=True)]
         if not 0 < bad.sum() <= 0.25 * bad.size:
             return False
-        masks = point.split(bad)
         point.cotangents = [np.where(mask, 0.0, c) for c, mask in zip(point.cotangents, masks, strict=True)]
         for finding, g in zip(self.findings, point.pull(point.cotangents), strict=True):
             finding.analytic[...] = g
-        self.report.notes.append(f"{int(bad.sum())} numbers of the outputs lie at a kink, and were left out")
         return True
 
     def _bisect(self, signs: list[Array], part: Masks, state: str) -> None:
@@ -282,17 +299,12 @@ class Routes:
         if left:
             self.report.notes.append(f"{left} elements were not looked at: they lie among wrong ones")
 
-    def _sample(self, part: Masks) -> None:
-        """Look at some elements where rounding hides the derivatives along a direction."""
-        self._some_elements(part)
-        self._give_up(part)
-
     def _give_up(self, part: Masks) -> None:
         """Write down that nothing is known of those elements of a part that have not been looked at."""
         for finding, mask in zip(self.findings, part, strict=True):
             left = mask & ~finding.checked
             finding.inconclusive |= left
-            finding.noise[left] = self._noise
+            finding.noise[left] = finding.noise.max(initial=0.0)  # by what hides those that have been
             finding.checked |= mask
 
     def _look(self, masks: Masks) -> None:

@@ -13,7 +13,7 @@ from ...dtypes import Array
 from ...engine.graph import array_of
 from ...tensors.creation import tensor
 from ..differences.numeric import scale_of
-from ..differences.point import Bounds, Change, Point, decide, judge
+from ..differences.point import Bounds, Change, Point, Way, decide, judge
 from ..modules import of_module
 from ..recorded import same_values
 from ..subject import Subject, gradients_of, is_array, or_zeros, tracked
@@ -71,6 +71,8 @@ def adjoint_identity(example: Example) -> str | None:
         precision = 1e-5 * max(size, abs(float(slope.value))) + 1e-9 * change.magnitude()
         bounds = Bounds(max(1e-9 * size, inexact), 1e-14 * change.magnitude(), precision)
         wrong, exact = judge(ours, slope, bounds)
+        if wrong and exact and Way(point, point.line(directions)).slope(np.inf, tries=1).kink.any():
+            continue  # the kinks of several outputs may cancel, nearly
         if wrong and exact:
             blur = GENEROUS * sum([e * w for e, w in zip(example.rounding, ways, strict=True)])
             slope, (wrong, exact) = decide(change, ours, slope, bounds._replace(noise=bounds.noise + blur))
@@ -179,7 +181,8 @@ def _with_one_between(example: Example, other: Subject, arrays: list[Any]) -> st
     other.values(arrays)
     other.pullback(arrays)
     try:
-        found = or_zeros(pull(example.cotangents), example.gradients)
+        with example.subject.resumed():  # which is what the call in between has left
+            found = or_zeros(pull(example.cotangents), example.gradients)
     except Exception as error:
         return f"it raised {type(error).__name__}: {error}"
     return example.unlike(found, example.gradients)
