@@ -121,10 +121,14 @@ def _judge(report: Report, options: Options, gradients: list[Array | None]) -> N
         return
     silent = [f.input.name for f in report.findings if f.inconclusive.sum() > 0.5 * f.checked.sum()]
     why = reasons(report.findings)
+    one = report.inconclusive == 1
+    some, are = f"{report.inconclusive} element{'s' * (not one)}", "is" if one else "are"
     if report.inconclusive and options.on_kink == "error":
-        report.problems.append(f"{report.inconclusive} elements lie at a kink, or have no usable derivative: {why}")
+        lie, have = ("lies", "has") if one else ("lie", "have")
+        report.problems.append(f"{some} {lie} at a kink, or {have} no usable derivative: {why}")
     elif report.inconclusive > 0.25 * report.checked:
-        report.doubt(f"{report.inconclusive} of {report.checked} elements are inconclusive: {why}. Choose other inputs")
+        all_of_them = f"{report.checked} element{'s' * (report.checked != 1)}"
+        report.doubt(f"{report.inconclusive} of {all_of_them} {are} inconclusive: {why}. Choose other inputs")
     elif silent:
         report.doubt(
             f"most elements of input {silent[0]!r} are inconclusive: {why}. Choose other inputs, or check it by "
@@ -133,7 +137,7 @@ def _judge(report: Report, options: Options, gradients: list[Array | None]) -> N
     elif not options.allow_zero and all(g is None or not g.any() for g in gradients):
         report.doubt(ALL_ZERO)
     elif report.inconclusive:
-        report.notes.append(f"{report.inconclusive} elements are inconclusive: {why}")
+        report.notes.append(f"{some} {are} inconclusive: {why}")
 
 
 def gradcheck(

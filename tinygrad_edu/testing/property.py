@@ -369,8 +369,8 @@ def _nothing(report: Report, allow_zero: bool) -> str:
     """Why a check has shown nothing; empty if it has, or if something is wrong."""
     if report.verdict == "inconclusive":
         text = report.doubts[0]
-        if "are inconclusive: " in text:
-            return text.partition("are inconclusive: ")[2].partition(". Choose")[0]
+        if " inconclusive: " in text:
+            return text.partition(" inconclusive: ")[2].partition(". Choose")[0]
         return "the gradients are zero everywhere" if text == ALL_ZERO else text.removeprefix("nothing to check: ")
     if report.problems or allow_zero or any(finding.analytic.any() for finding in report.findings):
         return ""

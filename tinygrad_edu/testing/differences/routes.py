@@ -254,7 +254,8 @@ class Routes:
         point.cotangents = [np.where(mask, 0.0, c) for c, mask in zip(point.cotangents, masks, strict=True)]
         for finding, g in zip(self.findings, point.pull(point.cotangents), strict=True):
             finding.analytic[...] = g
-        self.report.notes.append(f"{int(bad.sum())} numbers of the outputs lie at a kink, and were left out")
+        some = "1 number of the outputs lies" if bad.sum() == 1 else f"{int(bad.sum())} numbers of the outputs lie"
+        self.report.notes.append(f"{some} at a kink, and {'was' if bad.sum() == 1 else 'were'} left out")
         return True
 
     def _bisect(self, signs: list[Array], part: Masks, state: str) -> None:
