@@ -382,7 +382,7 @@ class TestKinks:
     @pytest.mark.parametrize("name", KINKS)
     def test_or_are_errors(self, name: str) -> None:
         f, x = KINKS[name]
-        with pytest.raises(GradcheckError, match="lies? at a kink"):
+        with pytest.raises(GradcheckError, match=r"lies? at a kink"):
             gradcheck(f, x, on_kink="error")
         assert gradcheck(f, x + 0.01 * np.arange(x.size) + 0.003, on_kink="error").ok
 
@@ -469,7 +469,7 @@ class TestKinks:
         with pytest.raises(GradcheckError) as caught:
             gradcheck(self.relu_with(1234), x)
         assert np.flatnonzero(caught.value.report.findings[0].wrong).tolist() == [1234]
-        with pytest.raises(GradcheckError, match="lies? at a kink"):
+        with pytest.raises(GradcheckError, match=r"lies? at a kink"):
             gradcheck(self.relu_with(), x, on_kink="error")
 
     def test_kinks_in_a_sum_are_found_by_halving(self) -> None:

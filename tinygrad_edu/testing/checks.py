@@ -171,9 +171,9 @@ def gradcheck(
 
     A check that shows nothing fails; the `verdict` of its report is "inconclusive" and not "wrong". It shows nothing if
     there is no floating input, outputs are empty or not finite, gradients are zero everywhere, numbers are converted to
-    less than float64, or there are too many points at which a derivative cannot be told: kinks, too much rounding inside
-    the function, too rough a function. (Too many are more than a quarter of all, or half of those of one input.) A
-    function that changes its inputs, or gives something else when called again, is wrong.
+    less than float64, or at too many points a derivative cannot be told: kinks, too much rounding inside the function,
+    too rough a function. (Too many are more than a quarter of all, or half of those of one input.) A function that
+    changes its inputs, or gives something else when called again, is wrong.
 
     Args:
         f: takes tensors, returns a tensor, or tuples, lists and dicts of them; with `vjp` or `jac` the same of arrays.

@@ -76,10 +76,11 @@ def gradient_property(
 
         test_softmax = gradient_property(given=tensors(), vjp=softmax_backward)(softmax)  # both in plain NumPy
 
-    A failure is the `GradcheckError` of the smallest example that hypothesis finds. Examples that show nothing
-    (all gradients zero, an empty input, outputs that are not finite, kinks, too much rounding: all that `gradcheck` calls
-    inconclusive) are passed over, though not by the laws; if more than nine in ten are such, the test fails. `@settings`, `@seed`, `@example` and `@reproduce_failure` of hypothesis can be put above
-    it or below. Whatever `@settings` says that is not hypothesis' own default goes before the profile.
+    A failure is the `GradcheckError` of the smallest example that hypothesis finds. Examples that show nothing (all
+    gradients zero, an empty input, outputs that are not finite, kinks, too much rounding: all that `gradcheck` calls
+    inconclusive) are passed over, though not by the laws; if more than nine in ten are such, the test fails.
+    `@settings`, `@seed`, `@example` and `@reproduce_failure` of hypothesis can be put above it or below. Whatever
+    `@settings` says that is not hypothesis' own default goes before the profile.
 
     Args:
         given: a strategy for the argument, or for a tuple of the arguments; or a sequence of strategies, one for
