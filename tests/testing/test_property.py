@@ -149,7 +149,7 @@ class TestPlantedFaults:
     def test_a_kink_where_kinks_are_errors(self) -> None:
         error = failure(tg.relu, tensors(), on_kink="error")
         assert smallest(error)[0] == 0.0
-        assert "1 elements lie at a kink" in str(error)
+        assert "1 element lies at a kink" in str(error)
 
     def test_the_text_has_the_call_and_the_way_to_repeat_it(self) -> None:
         error = failure(with_rule(tg.tanh, lambda g, x: -g), tensors())

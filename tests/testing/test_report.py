@@ -84,6 +84,10 @@ class TestManyInputs:
         assert told == ["x3", "x5", "x6", "x7", "x8", "x9", "x10", "x11"]
         assert lines[-1] == "and 3 further inputs"
 
+    def test_a_ninth_is_one_further_input(self) -> None:
+        report = Report("f", findings=[finding(1.0, 2.0, name=f"x{i}") for i in range(9)])
+        assert str(report).endswith("\nand 1 further input")
+
     def test_eight_are_all_told(self) -> None:
         assert "further" not in str(Report("f", findings=[finding(1.0, 2.0, name=f"x{i}") for i in range(8)]))
 

@@ -123,10 +123,14 @@ def _judge(report: Report, options: Options, gradients: list[Array | None]) -> N
         return
     silent = [f.input.name for f in report.findings if f.inconclusive.sum() > 0.5 * f.checked.sum()]
     why = reasons(report.findings)
+    one = report.inconclusive == 1
+    some, are = f"{report.inconclusive} element{'s' * (not one)}", "is" if one else "are"
     if report.inconclusive and options.on_kink == "error":
-        report.problems.append(f"{report.inconclusive} elements lie at a kink, or have no usable derivative: {why}")
+        lie, have = ("lies", "has") if one else ("lie", "have")
+        report.problems.append(f"{some} {lie} at a kink, or {have} no usable derivative: {why}")
     elif report.inconclusive > 0.25 * report.checked:
-        report.doubt(f"{report.inconclusive} of {report.checked} elements are inconclusive: {why}. Choose other inputs")
+        all_of_them = f"{report.checked} element{'s' * (report.checked != 1)}"
+        report.doubt(f"{report.inconclusive} of {all_of_them} {are} inconclusive: {why}. Choose other inputs")
     elif silent:
         report.doubt(
             f"most elements of input {silent[0]!r} are inconclusive: {why}. Choose other inputs, or check it by "
@@ -135,7 +139,7 @@ def _judge(report: Report, options: Options, gradients: list[Array | None]) -> N
     elif not options.allow_zero and all(g is None or not g.any() for g in gradients):
         report.doubt(ALL_ZERO)
     elif report.inconclusive:
-        report.notes.append(f"{report.inconclusive} elements are inconclusive: {why}")
+        report.notes.append(f"{some} {are} inconclusive: {why}")
 
 
 def gradcheck(
@@ -163,11 +167,15 @@ def gradcheck(
     cotangent. Up to 256 pairs of an input's and an output's number, the whole Jacobian is compared; up to 600
     numbers of inputs, each of them; beyond, the derivatives along random directions of signs, and where one
     disagrees, it is halved until the wrong numbers are found. How far off a number may be follows from how exact
-    the numeric derivative says it is.
+    the numeric derivative says it is. Where that disagrees with the gradient, or is not known well enough, it is taken
+    again by other means, which know the rounding inside the function; a gradient is wrong if both say so. Where a
+    gradient is right, forward and backward are run again for the same, and the backward for multiples of the cotangent.
 
-    A check that shows nothing fails: no floating input, outputs that are empty or not finite, gradients that are zero
-    everywhere, too many points without a derivative, a function that returns something else when called again, changes
-    its inputs, or computes in less than float64.
+    A check that shows nothing fails; the `verdict` of its report is "inconclusive" and not "wrong". It shows nothing if
+    there is no floating input, outputs are empty or not finite, gradients are zero everywhere, numbers are converted to
+    less than float64, or at too many points a derivative cannot be told: kinks, too much rounding inside the function,
+    too rough a function. (Too many are more than a quarter of all, or half of those of one input.) A function that
+    changes its inputs, or gives something else when called again, is wrong.
 
     Args:
         f: takes tensors, returns a tensor, or tuples, lists and dicts of them; with `vjp` or `jac` the same of arrays.
@@ -183,11 +191,12 @@ def gradcheck(
         order: 2 for second derivatives; see `gradgradcheck`.
         method: "richardson" for extrapolated differences; "complex" for the complex step, which is exact, if `f` takes
             complex arrays and is analytic. "auto" is the former.
-        rtol: how far off a gradient may be, relative to itself, beside the error of the numeric derivative; default,
-            1e-8.
+        rtol: how far off a gradient may be, beside the error of the numeric derivative, relative to the largest
+            gradient of its input; for those that have an error of their own, such as that of a solver. Default, 1e-8
+            of the sum of the element itself and a hundredth of the largest.
         wrt: the place or name of the argument to check, or several; None for all that are real numbers.
-        on_kink: what to do where the slopes on both sides differ: "skip" and count them (too many are an error), make
-            each an "error", or check that the gradient's "convention" lies between them.
+        on_kink: what an element is where the slopes on both sides differ and the gradient lies between them, as it has
+            to: inconclusive with "skip" (too many are an error), an "error", or checked with "convention".
         mode: "full" for the Jacobian, "project" for directions, whatever the size.
         seed: where random numbers start.
         allow_zero: do not mind if all gradients are zero.
@@ -199,9 +208,9 @@ def gradcheck(
         The report; its text says how much was checked.
 
     Raises:
-        GradcheckError: if a gradient is wrong, or nothing could be shown. Its `report` has the findings; its text
-            says what is wrong by how much and where, what the pattern looks like, which op is to blame, and how
-            to reproduce it.
+        GradcheckError: if a gradient is wrong, or nothing could be shown. Its `report` has the findings, and the
+            `verdict`, "wrong" or "inconclusive"; its text says what is wrong by how much and where, what the pattern
+            looks like, which op is to blame, and how to reproduce it.
         TypeError: if `vjp` or `jac` cannot be called.
         ValueError: if an option is unknown, the cotangent does not fit, both `vjp` and `jac` are given, or `vjp`
             returns more or fewer gradients than there are inputs. (One of another shape is a GradcheckError.)

@@ -35,12 +35,12 @@ def check_module(
 ) -> Report:
     """Compare the gradients of a module's parameters and inputs with numeric derivatives.
 
-    The module is taken as a function of its parameters and its inputs, and computed in float64 whatever the
-    dtype of its parameters. Before each evaluation the library's random numbers start again from `seed`, so
-    that Dropout silences the same numbers, and buffers have the values that they have now. A backward pass finds
-    the module as its forward pass has left it, for rules and hooks that read its attributes. Afterwards the module
-    is as it was: parameters, their `.grad` and `sample_grads`, buffers, mode, hooks, plain attributes, and the state
-    of the random numbers. It is checked in the mode, of training or evaluation, that it is in.
+    The module is taken as a function of its parameters and its inputs, and computed in float64 whatever the dtype of
+    its parameters. Before each evaluation the library's random numbers start again from `seed`, so that Dropout
+    silences the same numbers; generators that the module holds, and buffers, are as they are now. A backward pass
+    finds the module as its forward pass has left it, for rules and hooks that read its attributes. Afterwards the
+    module is as it was: parameters, their `.grad` and `sample_grads`, buffers, mode, hooks, plain attributes, and the
+    state of the random numbers. It is checked in the mode, of training or evaluation, that it is in.
 
     Args:
         module: the module. It returns a tensor, or tuples, lists and dicts of tensors.
@@ -61,7 +61,7 @@ def check_module(
         parameters are passed over, with a note.
 
     Raises:
-        GradcheckError: if a gradient is wrong, or nothing could be shown.
+        GradcheckError: if a gradient is wrong, or nothing could be shown; the `verdict` of its `report` says which.
 
     >>> import numpy as np, tinygrad_edu as tg
     >>> from tinygrad_edu.testing import check_module

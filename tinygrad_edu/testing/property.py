@@ -76,10 +76,11 @@ def gradient_property(
 
         test_softmax = gradient_property(given=tensors(), vjp=softmax_backward)(softmax)  # both in plain NumPy
 
-    A failure is the `GradcheckError` of the smallest example that hypothesis finds. Examples that show nothing
-    (all gradients zero, an empty input, kinks, outputs that are not finite) are passed over; if more than nine in ten
-    are such, the test fails. `@settings`, `@seed`, `@example` and `@reproduce_failure` of hypothesis can be put above
-    it or below. Whatever `@settings` says that is not hypothesis' own default goes before the profile.
+    A failure is the `GradcheckError` of the smallest example that hypothesis finds. Examples that show nothing (all
+    gradients zero, an empty input, outputs that are not finite, kinks, too much rounding: all that `gradcheck` calls
+    inconclusive) are passed over, though not by the laws; if more than nine in ten are such, the test fails.
+    `@settings`, `@seed`, `@example` and `@reproduce_failure` of hypothesis can be put above it or below. Whatever
+    `@settings` says that is not hypothesis' own default goes before the profile.
 
     Args:
         given: a strategy for the argument, or for a tuple of the arguments; or a sequence of strategies, one for
@@ -166,7 +167,7 @@ class _Plan:
         try:
             if laws:
                 shared = {"batched": self.batched, "composed": self.composed, "allow_zero": True, "wrt": self.wrt}
-                how = {"cotangent": options.cotangent, "seed": options.seed}
+                how = {"cotangent": options.cotangent, "seed": options.seed, "rtol": options.rtol}
                 check_laws(target, tuple(arguments), laws=laws, **self.by_hand, **shared, **how)
         except GradcheckError as error:
             if not _nothing(error.report, True):
@@ -369,8 +370,8 @@ def _nothing(report: Report, allow_zero: bool) -> str:
     """Why a check has shown nothing; empty if it has, or if something is wrong."""
     if report.verdict == "inconclusive":
         text = report.doubts[0]
-        if "are inconclusive: " in text:
-            return text.partition("are inconclusive: ")[2].partition(". Choose")[0]
+        if " inconclusive: " in text:
+            return text.partition(" inconclusive: ")[2].partition(". Choose")[0]
         return "the gradients are zero everywhere" if text == ALL_ZERO else text.removeprefix("nothing to check: ")
     if report.problems or allow_zero or any(finding.analytic.any() for finding in report.findings):
         return ""

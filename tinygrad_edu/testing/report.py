@@ -184,7 +184,7 @@ class Report:
         shown = sorted(range(len(wrong)), key=lambda i: wrong[i]._telling(), reverse=True)[:_SHOWN]
         lines += [str(wrong[i]) for i in sorted(shown)]
         if len(wrong) > _SHOWN:
-            lines.append(f"and {len(wrong) - _SHOWN} further inputs")
+            lines.append(f"and {len(wrong) - _SHOWN} further input{'s' * (len(wrong) > _SHOWN + 1)}")
         lines += [f"note: {note}" for note in self.notes]
         if self.repro:
             lines += ["to reproduce:", *["    " + line for line in self.repro.splitlines()]]

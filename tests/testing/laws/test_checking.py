@@ -502,6 +502,10 @@ class TestOptions:
         assert report.checked > 100
         assert report.forwards > 10
 
+    def test_one_law_is_told_in_the_singular(self) -> None:
+        report = check_laws(tg.exp, X, laws=["deterministic", "constant_input"])
+        assert "1 law holds, 1 does not apply (" in str(report)
+
     def test_arrays_stay_as_they_are(self) -> None:
         x = X.copy()
         check_laws(tg.tanh, x)

@@ -18,6 +18,7 @@ from .regression import PLACES, fit
 
 _WAY = 1e-11  # how far to move numbers, relative to their size: all last digits change, and no digit of float32
 _LONG = 0.3  # the same, for cotangents
+_FAR = 1e-4  # and for arguments
 _NEARER = (1.0, 1 / 2, 1 / 8, 1 / 64)  # where to look for what numbers an argument's gradient is made of
 _INNER = 16  # by how much numbers inside of a function may be larger than those
 _EPS = 2.0**-52
@@ -37,8 +38,9 @@ def rounding_of(compute: Way, arrays: Sequence[Any], cotangents: Sequence[Array]
     ones. What differs as much where nothing has been moved is by chance, and no rounding; nor is what a coarser dtype
     does.
 
-    Where p is nearly 1, g - p * g is rounded alike all along a short line. On a long one it is not, but there a rule
-    that is wrong may bend or jump: what is seen there counts up to some last digits of the numbers at hand.
+    Where p is nearly 1, g - p * g is rounded alike all along a short line. On a long one it is not, of cotangents or of
+    arguments, but there a rule that is wrong may bend or jump: what is seen there counts up to some last digits of the
+    numbers at hand.
 
     Args:
         compute: gives the results.
@@ -64,6 +66,7 @@ def rounding_of(compute: Way, arrays: Sequence[Any], cotangents: Sequence[Array]
         (cotangents, _WAY, _WAY),
         (others, _WAY, _WAY),
         (cotangents, _LONG, 0),
+        (cotangents, _WAY, _FAR),
     ):
         directions = [_direction(a, far, rng) if far and is_floating(a) else None for a in arrays]
         seeds = [_direction(c, way, rng) for c in entering]
@@ -75,7 +78,7 @@ def rounding_of(compute: Way, arrays: Sequence[Any], cotangents: Sequence[Array]
             noises = _noise(along)
         except Exception:  # it need not take other numbers, or may return other shapes for them
             continue
-        if way == _LONG and any(noises):
+        if max(way, far) > _WAY and any(noises):
             digits = last_digits(compute, arrays, cotangents) or noises
             noises = [min(noise, _INNER * digit) for noise, digit in zip(noises, digits, strict=True)]
         found.append(noises)

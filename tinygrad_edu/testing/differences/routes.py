@@ -62,8 +62,7 @@ class Routes:
         else:
             self.report.mode = "project"
             self.project()
-            if any(mask.any() for mask in self._left_out):
-                self._conventions(self._left_out)
+            self._conventions(self._left_out if any(mask.any() for mask in self._left_out) else ())
 
     def _conventions(self, left_out: Sequence[Array] = ()) -> None:
         """Judge what lies at kinks and ties."""

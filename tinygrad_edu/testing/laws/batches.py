@@ -134,7 +134,10 @@ def permutation_equivariance(example: Example) -> Iterator[str | None]:
     swapped[cycle[:2]] = cycle[1::-1]
     moved[cycle] = np.roll(cycle, 1)
     for order in (moved, swapped):  # all of them move, which a function that moves samples itself may not notice
-        yield _in_order(example, order)
+        text = _in_order(example, order)
+        if text and not _in_order_elsewhere(example, order):
+            raise NotApplicable("numbers are tied: which of them has the gradient is a convention")
+        yield text
 
 
 def _in_order(example: Example, order: Array) -> str | None:
@@ -153,14 +156,29 @@ def _in_order(example: Example, order: Array) -> str | None:
     if not _move_alike(wholes, reorderings):
         raise NotApplicable(_OTHERS)
 
-    def reordered(arrays: Sequence[Any], seeds: Sequence[Array]) -> list[Array]:
+    return _reordered(example, order, rows, example.arrays, example.gradients)
+
+
+def _in_order_elsewhere(example: Example, order: Array) -> str | None:
+    """The same a little elsewhere, where no numbers are equal."""
+    arrays = example.another_point()
+    whole = example.subject.values(arrays)
+    moved = _values(example, _taken(example, order, arrays))
+    rows = [y.ndim > 0 and y.shape[0] == len(order) and same_values([z], [y[order]]) for y, z in zip(whole, moved)]
+    return _reordered(example, order, rows, arrays, example.pull(arrays, example.cotangents))
+
+
+def _reordered(
+    example: Example, order: Array, rows: Sequence[bool], arrays: Sequence[Any], gradients: Sequence[Array]
+) -> str | None:
+    """What is wrong with the gradients at some arguments if the samples come in another order."""
+
+    def compute(arrays: Sequence[Any], seeds: Sequence[Array]) -> list[Array]:
         return example.pull(_taken(example, order, arrays), _seeds(rows, order, seeds))
 
-    expected = [
-        g[order] if i in example.batched else g for i, g in zip(example.checked, example.gradients, strict=True)
-    ]
-    found = reordered(example.arrays, example.cotangents)
-    return example.unlike(found, expected, rounding=lambda: example.rounding_with(reordered))
+    expected = [g[order] if i in example.batched else g for i, g in zip(example.checked, gradients, strict=True)]
+    found = compute(arrays, example.cotangents)
+    return example.unlike(found, expected, rounding=lambda: example.rounding_with(compute))
 
 
 def _count(example: Example) -> int:
@@ -204,6 +222,8 @@ def _kinds(example: Example, groups: Sequence[Array]) -> list[bool]:
     Raises:
         NotApplicable: if some output is neither: then the samples are coupled, or averaged.
     """
+    if _coupled_elsewhere(example, groups):
+        raise NotApplicable(_COUPLED)
     kinds: list[bool] = []
     wholes, joined = [], []
     for arrays in example.points():
@@ -222,6 +242,27 @@ def _kinds(example: Example, groups: Sequence[Array]) -> list[bool]:
     if not _move_alike(wholes, joined):
         raise NotApplicable(_COUPLED)
     return kinds
+
+
+def _coupled_elsewhere(example: Example, groups: Sequence[Array]) -> bool:
+    """Whether samples are coupled where all of them are of size 1: beside a large one that may not be seen, as in
+    max(a, 0) = a + 0.
+    """
+    arrays = list(example.arrays)
+    for i in example.batched:
+        if is_floating(arrays[i]):
+            arrays[i] = example.rng.uniform(0.25, 1.25, arrays[i].shape)
+    try:
+        whole = example.subject.values(arrays)
+        parts = [example.subject.values(_taken(example, g, arrays)) for g in groups]
+    except Exception:  # it need not take such numbers
+        return False
+    if not all(np.isfinite(out).all() for out in [*whole, *[out for part in parts for out in part]]):
+        return False
+    pieces = list(zip(*parts, strict=False))
+    if len(pieces) != len(whole):
+        return True
+    return not all(_is_rows(w, p, groups) or _is_sum(w, p, groups) for w, p in zip(whole, pieces, strict=True))
 
 
 def _move_alike(one: Sequence[list[Array]], other: Sequence[list[Array]]) -> bool:

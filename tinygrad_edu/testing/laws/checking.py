@@ -54,9 +54,9 @@ class LawsReport(Report):
     skipped: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        done = f"{len(self.held)} laws hold"
+        done = "1 law holds" if len(self.held) == 1 else f"{len(self.held)} laws hold"
         if self.skipped:
-            done += f", {len(self.skipped)} do not apply"
+            done += f", {len(self.skipped)} do{'es' * (len(self.skipped) == 1)} not apply"
         if self.ok:
             return f"{self.name}: {done} ({self.checked} numbers compared; {self.forwards} evaluations)"
         if not self.violated:
