@@ -170,7 +170,7 @@ def test_where_inputs_come_from(
     words: list[str], elements: int, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["check", f"{file}:{words[0]}", *words[1:]]) == 0
-    assert f"the gradient is right ({elements} elements" in capsys.readouterr().out
+    assert f"the gradient is right ({elements} element" in capsys.readouterr().out
 
 
 def test_options(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
