@@ -245,5 +245,5 @@ def test_a_layer_is_no_function() -> None:
     says = "type Layer, which cannot be called: gradcheck_layer.. checks an object with forward and backward"
     with pytest.raises(TypeError, match=says):
         of_function(Layer(), np.ones(2))
-    with pytest.raises(TypeError, match="type int, which cannot be called$"):
+    with pytest.raises(TypeError, match=r"type int, which cannot be called$"):
         of_function(3, np.ones(2))  # type: ignore[arg-type]
