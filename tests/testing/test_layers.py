@@ -603,6 +603,32 @@ class TestLeftOnTheObject:
 
         assert wrong_names(failed(Tanh())) == ["z"]
 
+    def test_layers_of_a_network_whose_input_is_named(self) -> None:
+        class Network:
+            def __init__(self) -> None:
+                self.first, self.second = FromScratch(1.5), FromScratch()
+                self.second.weights = rng.normal(size=(3, 3))
+
+            def forward(self, inputs: Any) -> Any:
+                self.first.forward(inputs)
+                self.second.forward(self.first.output)
+                return self.second.output
+
+            def backward(self, g: Any) -> None:
+                self.second.backward(g)
+                self.first.backward(self.second.dinputs)
+
+        report = failed(Network(), grads={"inputs": "first.dinputs"})
+        assert wrong_names(report) == ["inputs"]
+        assert [f.input.name for f in report.findings][:2] == ["first.weights", "first.biases"]
+        assert report.blame.startswith("FromScratch in first is wrong by itself: inputs (")
+
+    def test_a_program_that_shows_it(self) -> None:
+        report = failed(FromScratch(1.7), grads={"inputs": "dinputs"})
+        with pytest.raises(GradcheckError) as caught:
+            exec(report.repro, {"__name__": "shown"})
+        assert wrong_names(caught.value.report) == ["inputs"]
+
     def test_a_name_that_is_not_there(self) -> None:
         with pytest.raises(ValueError, match=r"after a backward there is no 'dx'. It has .*dinputs"):
             gradcheck_layer(FromScratch(), X, grads={"inputs": "dx"})
@@ -743,7 +769,7 @@ class TestRefused:
 
         says = (
             r"Learning.backward\(g, learning_rate\) is called with the gradient of the output alone.*derived from "
-            r"Learning, whose backward\(self, g\) returns super\(\).backward\(g, learning_rate\).*at a learning rate"
+            r"Learning, whose backward\(self, g\) supplies learning_rate and returns super.*\(g, learning_rate\); at a"
         )
         with pytest.raises(TypeError, match=says):
             gradcheck_layer(Learning(), X)

@@ -82,14 +82,15 @@ def takes_nothing(layer: Any, results: Any, passed: bool) -> bool:
 def _how_to_wrap(name: str, needed: Sequence[str], outputs: int) -> str:
     """What to do with a backward that takes more than the gradient of the output."""
     others = ", ".join(needed[1:])
-    call, advice = f"g, {others}", f"with what {others} is to be"
     if outputs == len(needed):
-        call, advice = "*g", "as there is a gradient for each output"
-    elif _RATES.intersection(needed):
-        advice += "; at a learning rate of 1, a parameter has changed by its gradient"
+        way = "returns super().backward(*g), as there is a gradient for each output"
+    else:
+        way = f"supplies {others} and returns super().backward(g, {others})"
+        if _RATES.intersection(needed):
+            way += "; at a learning rate of 1, what a parameter loses is its gradient"
     return (
         f"gradcheck_layer: {name}.backward({', '.join(needed)}) is called with the gradient of the output alone. Check "
-        f"an object of a class derived from {name}, whose backward(self, g) returns super().backward({call}), {advice}"
+        f"an object of a class derived from {name}, whose backward(self, g) {way}"
     )
 
 

@@ -125,7 +125,7 @@ def gradcheck_layer(
     except GradcheckError as error:
         report = found.addressed(error.report)
         if not is_tried():
-            report.blame = found.blame(grads, batch_mean, options) or report.blame
+            report.blame = found.blame(batch_mean, options) or report.blame
         raise GradcheckError(report) from None
 
 
@@ -163,10 +163,12 @@ class _Layer:
             answer = self._backward(lent, ones(results))
         of_inputs = self._named_inputs(grads or {}, kept)
         alone: Sequence[Any] = ()
+        self._of_parameters: Mapping[str, str] | None = None  # found by their names
         if grads is None or len(of_inputs) == len(grads) > 0:
             self.pairs, alone = pairs_by_name(layer, kept, lent)
         else:
-            self.pairs = pairs_given(layer, {name: at for name, at in grads.items() if name not in of_inputs}, lent)
+            self._of_parameters = {name: where for name, where in grads.items() if name not in of_inputs}
+            self.pairs = pairs_given(layer, self._of_parameters, lent)
         self._left = gradients_left(self._given, lent, of_inputs) if answer is None or of_inputs else {}
         self._places = places(answer, self._given)
         parts = zip(self._places, parts_of(answer), strict=False)
@@ -243,7 +245,7 @@ class _Layer:
                 finding.what, finding.labels = "parameter", (where[finding.input.name], "numeric")
         return report
 
-    def blame(self, grads: Mapping[str, str] | None, batch_mean: bool | int, options: Options) -> str:
+    def blame(self, batch_mean: bool | int, options: Options) -> str:
         """Which of the layers in it are wrong by themselves, at the numbers that they got; empty if it has none."""
         wrong, right = [], 0
         try:
@@ -251,7 +253,7 @@ class _Layer:
         except Exception:  # it may be made for one pass, or be given what cannot be copied
             return ""
         for path, arguments in calls.items():
-            part, own = path.get(self.layer), _below(path, grads)
+            part, own = path.get(self.layer), _below(path, self._of_parameters)
             try:
                 found = _Layer(part, arguments, own, seed=self.seed, passed=False)
                 report = check_again(found.subject(None, own, batch_mean), options)
