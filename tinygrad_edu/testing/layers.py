@@ -366,7 +366,8 @@ class _Layer:
             left = ", ".join([f"{self._given[place].name} in {path}" for place, path in self._left.items()])
             self.notes.append(f"gradients of inputs: {left}")
         if answer is None and not self._left:
-            self.notes.append("backward returned nothing: only parameters were checked")
+            where = f" (grads={{{self.unanswered!r}: ...}} says where the gradient of the input is kept)"
+            self.notes.append(f"backward returned nothing: only parameters were checked{where * bool(self.unanswered)}")
         elif silent:
             self.notes.append(f"not checked, as backward returned no gradient for them: {', '.join(silent)}")
         if self._silent and called:

@@ -54,7 +54,7 @@ class LawsReport(Report):
     skipped: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        done = f"{len(self.held)} laws hold"
+        done = "1 law holds" if len(self.held) == 1 else f"{len(self.held)} laws hold"
         if self.skipped:
             done += f", {len(self.skipped)} do not apply"
         if self.ok:
