@@ -150,6 +150,13 @@ def layers_in(layer: Any) -> dict[Path, Any]:
     return {path: value for path, value in _everything(layer) if _is_layer(value)}
 
 
+def with_zero_grad(layer: Any) -> list[Any]:
+    """The object itself if it has a `zero_grad`; else the objects in it that have one."""
+    if callable(getattr(layer, "zero_grad", None)):
+        return [layer]
+    return [part for part in layers_in(layer).values() if callable(getattr(part, "zero_grad", None))]
+
+
 def _everything(layer: Any, *, near: bool = False) -> Iterator[tuple[Path, Any]]:
     """What there is in an object and in the containers and objects that it holds, each of these once."""
     stack: list[tuple[tuple[tuple[str, Any], ...], Any]] = [((), layer)]

@@ -23,6 +23,7 @@ from .layer_parameters import (
     narrow_arrays,
     pairs_by_name,
     pairs_given,
+    with_zero_grad,
 )
 from .options import Method, Mode, OnKink, Options
 from .report import GradcheckError, Report
@@ -333,7 +334,7 @@ class _Layer:
             own = value if is_floating(pair.held) else np.float64(value)
             if pair.parameter.get_number(lent) is not own:
                 pair.parameter.set(lent, own)
-        roots = _with_zero_grad(lent)
+        roots = with_zero_grad(lent)
         _zero(roots)
         return lent, roots
 
@@ -384,13 +385,6 @@ def _below(path: Path, grads: Mapping[str, str] | None) -> dict[str, str] | None
         if parameter.steps[:start] == gradient.steps[:start] == path.steps:
             found[str(Path(parameter.steps[start:]))] = str(Path(gradient.steps[start:]))
     return found
-
-
-def _with_zero_grad(lent: Any) -> list[Any]:
-    """The object itself if it has a `zero_grad`; else the objects in it that have one."""
-    if callable(getattr(lent, "zero_grad", None)):
-        return [lent]
-    return [part for part in layers_in(lent).values() if callable(getattr(part, "zero_grad", None))]
 
 
 def _zero(roots: Sequence[Any]) -> None:
