@@ -354,9 +354,9 @@ def main() -> None:
         if options.family in ("", fault.family):
             table.add(fault, options.verbose)
     if options.family in ("", BY_HAND):
-        for habit in HABITS:
+        for habit in HABITS.values():
             table.add_by_hand(habit, options.verbose)
-        for case in NOISY:
+        for case in NOISY.values():
             table.add_noisy(case, options.verbose)
     for k, row in enumerate(table.rows()):
         print(f"| {' | '.join(row)} |")

@@ -64,7 +64,7 @@ def right_ones(title: str, check: Callable[..., None], cases: Sequence[Case], se
 
 def habits(seeds: int, only: str, verbose: bool) -> None:
     """How many wrong habits each check catches, and how many right ones beside them it accuses."""
-    chosen = [habit for habit in HABITS if only in habit.name]
+    chosen = [habit for habit in HABITS.values() if only in habit.name]
     rights = list({habit.right.name: habit.right for habit in chosen}.values())
     caught = {name: {h.name for h in chosen if all_wrong(check, h, seeds)} for name, check in CHECKS.items()}
     accused = {
@@ -122,7 +122,7 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
-    cases = [case for case in NOISY if options.only in case.name]
+    cases = [case for case in NOISY.values() if options.only in case.name]
     made = [case for case in cases if case.library]
     if options.seeds:
         right_ones("Right gradients written by hand, gradcheck_vjp", by_vjp, cases, options.seeds, options.verbose)

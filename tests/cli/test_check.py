@@ -108,6 +108,17 @@ class Plain:
     pass
 
 
+class ByHand:
+    def forward(self, x):
+        return x
+
+    def backward(self, g):
+        return g
+
+
+by_hand = ByHand()
+
+
 net = Net()
 number = 3
 
@@ -170,7 +181,7 @@ def test_where_inputs_come_from(
     words: list[str], elements: int, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["check", f"{file}:{words[0]}", *words[1:]]) == 0
-    assert f"the gradient is right ({elements} elements" in capsys.readouterr().out
+    assert f"the gradient is right ({elements} element" in capsys.readouterr().out
 
 
 def test_options(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,14 +219,17 @@ def test_nothing_shown_is_not_right(file: Path, capsys: pytest.CaptureFixture[st
         (["product", "--shape", "3,4"], "product takes (x, w): --shape needs 2 shapes, got 1"),
         (["power", "--shape", "2", "2", "2"], "power takes (x, k): --shape needs 1 shapes, got 3"),
         (["product", "--shape", "3", "4"], "product: called with ((3,), (4,)) it raised ShapeError: matmul: "),
-        (["failing"], "failing: called with (1.0) it raised KeyError: 'no such thing' (line 105)"),
-        (["unready"], "the inputs of unready raised OSError: not there (line 117)"),
+        (["failing"], "failing: called with (1.0) it raised KeyError: 'no such thing' (line 116)"),
+        (["unready"], "the inputs of unready raised OSError: not there (line 128)"),
         (["undated"], "undated needs inputs: give --shape 3,4, or put"),
         (
             ["Sized"],
             "Sized() raised TypeError: Sized.__init__() missing 1 required positional argument: 'width': a class ",
         ),
         (["Plain"], "Plain is a class, but not of modules: name a function or a module"),
+        (["ByHand"], "ByHand is a layer written by hand, with a backward of its own: check it from Python, by gradch"),
+        (["by_hand"], "by_hand is a layer written by hand"),
+        (["shifted", "--vjp", "shifted_vjp", "--order", "2", "--shape", "3,4", "4,2"], "--order 2 is for functions of"),
         (["number"], "number is of type int: name a function or a module"),
         (["net.bias"], "has no 'net.bias': it has product, power, annotated, total, beside, "),
     ],
@@ -326,6 +340,12 @@ class TestByHand:
         )
         assert self.run(file, "shifted", "--shape", "4,3", "3,2", "--vjp", f"{other}:backward") == 0
         assert "gradients" not in sys.modules
+
+    def test_a_jacobian_without_a_name_before_the_target(self, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["check", "--shape", "4", "--jac", f"{file}:both"]) == 0
+        assert "both: the gradient is right (4 elements" in capsys.readouterr().out
+        assert cli.main(["check", "--shape", "4"]) == 2
+        assert "which function or module? Write it as path.py:name" in capsys.readouterr().err
 
     def test_a_jacobian(self, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
         words = ("cubes", "--jac", "cubes_jac", "--shape", "5", "()")

@@ -14,17 +14,18 @@ from testing.handwritten import Case, Draw, Habit, draws
 
 __all__ = ["HABITS", "Case", "given", "habit", "rowwise", "stateful"]
 
-HABITS: list[Habit] = []
+HABITS: dict[str, Habit] = {}
+"""By name: a file that is imported under two names adds nothing."""
 
 
 def habit(name: str, right: Case, wrong: Callable[..., Any]) -> None:
     """One that has no memory."""
-    HABITS.append(Habit(f"{right.name}: {name}", right, lambda: (right.forward, wrong)))
+    HABITS[f"{right.name}: {name}"] = Habit(f"{right.name}: {name}", right, lambda: (right.forward, wrong))
 
 
 def stateful(name: str, right: Case, plant: Callable[[], tuple[Callable[..., Any], Callable[..., Any]]]) -> None:
     """One that remembers earlier calls."""
-    HABITS.append(Habit(f"{right.name}: {name}", right, plant))
+    HABITS[f"{right.name}: {name}"] = Habit(f"{right.name}: {name}", right, plant)
 
 
 def given(*shapes: Any, **options: Any) -> Callable[[], Any]:

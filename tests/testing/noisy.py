@@ -16,7 +16,8 @@ import tinygrad_edu as tg
 
 __all__ = ["NOISY", "noisy", "signed"]
 
-NOISY: list[Case] = []
+NOISY: dict[str, Case] = {}
+"""By name: a file that is imported under two names adds nothing."""
 
 
 def noisy(
@@ -26,7 +27,7 @@ def noisy(
     draw: Draw,
     library: Callable[..., Any] | None = None,
 ) -> None:
-    NOISY.append(Case(name, forward, vjp, draw, library))
+    NOISY[name] = Case(name, forward, vjp, draw, library)
 
 
 def unary(

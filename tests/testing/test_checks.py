@@ -464,8 +464,9 @@ class TestKinks:
         x[:zeros] = 0.0
         report = gradcheck(self.relu_with(), x)
         assert report.mode == "project"
-        assert report.forwards <= 60
-        assert report.notes == [left_out]
+        assert report.forwards <= 120
+        assert report.notes[0] == left_out
+        assert report.inconclusive == min(zeros, 64)  # of these the gradients near by have been looked at
         with pytest.raises(GradcheckError) as caught:
             gradcheck(self.relu_with(1234), x)
         assert np.flatnonzero(caught.value.report.findings[0].wrong).tolist() == [1234]

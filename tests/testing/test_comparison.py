@@ -103,7 +103,7 @@ class TestFloat32:
         with pytest.raises(GradcheckError) as caught:
             check_float32(lambda x: tg.log(1 + tg.exp(x)), np.array([1.0, 50.0, 100.0]))
         text = str(caught.value)
-        assert "output 'output', float32 (3,): 1 of 3 elements differ" in text
+        assert "output 'output', float32 (3,): 1 of 3 elements differs" in text
         assert "worst: output[2]  float32 inf  float64 100  " in text
         assert "gradient of input 'x'" in text
 
@@ -203,7 +203,7 @@ class TestCompare:
     def test_one_element(self) -> None:
         bump = np.zeros(A.shape)
         bump[1, 2] = 1e-6
-        with pytest.raises(GradcheckError, match=r"1 of 12 elements differ\n  worst: output\[1, 2\]"):
+        with pytest.raises(GradcheckError, match=r"1 of 12 elements differs\n  worst: output\[1, 2\]"):
             compare(lambda x: x * 2, lambda x: x * 2 + tg.tensor(bump), A)
 
     def test_a_function_of_arrays_gives_values_only(self) -> None:

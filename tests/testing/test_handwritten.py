@@ -272,8 +272,14 @@ class TestBatchMean:
         with pytest.raises(ValueError, match="batch_mean='z': the inputs are x, w, b"):
             gradcheck(affine, (X, W, B), vjp=affine_vjp, batch_mean="z")
 
+    def test_where_it_is_needless(self) -> None:
+        with pytest.raises(GradcheckError) as caught:
+            gradcheck(lambda x, w: x @ w, (X, W), vjp=lambda g, x, w: (g @ w.T, x.T @ g), batch_mean=True)
+        hints = [f.hint for f in caught.value.report.findings]
+        assert hints == ["", f"it is right without batch_mean, which multiplied it by {len(X)}"]
+
     def test_missing_gradients_stay_missing(self) -> None:
-        by_x, by_w, none = times_batch((X, W, None), [X, W, B], [0])
+        by_x, by_w, none = times_batch((X, W, None), len(X), [0])
         assert by_x is X
         assert none is None
         np.testing.assert_array_equal(by_w, 5 * W)

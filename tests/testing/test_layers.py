@@ -167,7 +167,8 @@ class TestRight:
 
         report = gradcheck_layer(First(), X)
         assert [f.input.name for f in report.findings] == ["W", "b"]
-        assert "backward returned nothing: only parameters were checked" in report.notes
+        says = "backward returned nothing: only parameters were checked (grads={'x': ...} says where the gradient of"
+        assert report.notes[-1].startswith(says)
 
     def test_a_whole_network(self) -> None:
         report = gradcheck_layer(Net(), (X, LABELS))
@@ -405,7 +406,9 @@ class TestWrong:
             where = f"layers[0].d{name}" if nested else f"d{name}"
             assert f"parameter {path!r}, float64" in str(report)
             assert re.search(rf"worst: {re.escape(path)}\[.*\]  {re.escape(where)} ", str(report))
-        assert report.blame == (f"Wrong in layers[0] is wrong by itself: {name}" if nested else "")
+        line = Wrong.backward.__code__.co_firstlineno
+        says = f"Wrong in layers[0] is wrong by itself: {name} (backward: {__file__}:{line})"
+        assert report.blame == (says if nested else "")
 
     def test_the_layer_to_blame(self) -> None:
         class Leaking(Relu):
@@ -413,8 +416,9 @@ class TestWrong:
                 return g * (g > 0)
 
         report = failed(Net(Affine(4, 5), Leaking(), Affine(5, 4), WrongBias(4, 3)), (X, LABELS))
-        says = "Leaking in layers[1] is wrong by itself: x\n  WrongBias in layers[3] is wrong by itself: b"
-        assert report.blame == says
+        first, second = report.blame.split("\n")
+        assert first.startswith("Leaking in layers[1] is wrong by itself: x (backward: ")
+        assert second.startswith("  WrongBias in layers[3] is wrong by itself: b (backward: ")
         assert "layers[2].W" not in wrong_names(report)
 
     def test_layers_that_are_put_together_wrongly(self) -> None:
@@ -434,7 +438,7 @@ class TestWrong:
                 return g @ self.W.T
 
         report = failed(Net(Odd()), (X, LABELS), grads={"layers[0].W": "layers[0].of_W"})
-        assert report.blame == "Odd in layers[0] is wrong by itself: W"
+        assert report.blame.startswith("Odd in layers[0] is wrong by itself: W (")
 
     def test_the_shape(self) -> None:
         class Transposed(Affine):
@@ -469,6 +473,31 @@ class TestWrong:
         assert wrong_names(failed(Affine(), batch_mean=True)) == ["W", "b"]
         with pytest.raises(ValueError, match="batch_mean=True: there is no input with samples along axis 0"):
             gradcheck_layer(Relu(), 1.5, batch_mean=True)
+
+    def test_samples_in_columns(self) -> None:
+        class Columns:
+            def __init__(self) -> None:
+                self.W = rng.normal(size=(3, 6))
+
+            def forward(self, x: Any) -> Any:
+                self.x = x
+                return self.W @ x
+
+            def backward(self, g: Any) -> Any:
+                self.dW = g @ self.x.T / g.shape[1]
+                return self.W.T @ g
+
+        assert "Or, if its samples are columns, batch_mean=4 accepts it" in failed(Columns()).findings[0].hint
+        assert gradcheck_layer(Columns(), X, batch_mean=4).ok
+        hint = failed(Columns(), batch_mean=True).findings[0].hint
+        assert hint.endswith("batch_mean multiplied it by 6: if its samples are columns, give batch_mean=4")
+        for count in (0, -3):
+            with pytest.raises(ValueError, match=f"batch_mean={count}: give True, or the number of samples"):
+                gradcheck_layer(Columns(), X, batch_mean=count)
+
+    def test_a_needless_batch_mean(self) -> None:
+        report = failed(Affine(), batch_mean=True)
+        assert {f.hint for f in report.findings[:2]} == {"it is right without batch_mean, which multiplied it by 6"}
 
     def test_an_epsilon_in_the_forward_only(self) -> None:
         class Guarded(CrossEntropy):
@@ -532,6 +561,128 @@ class Forgetting(Adding):
         self.dW = np.zeros((4, 3))
 
 
+class FromScratch:
+    """A layer whose forward and backward return nothing, but leave all on the object."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.weights, self.biases, self.factor = rng.normal(size=(4, 3)), rng.normal(size=3), factor
+
+    def forward(self, inputs: Any) -> None:
+        self.inputs = inputs
+        self.output = inputs @ self.weights + self.biases
+
+    def backward(self, dvalues: Any) -> None:
+        self.dweights, self.dbiases = self.inputs.T @ dvalues, dvalues.sum(0)
+        self.dinputs = self.factor * dvalues @ self.weights.T
+
+
+class TestLeftOnTheObject:
+    """Outputs, and gradients of inputs, that are not returned."""
+
+    @pytest.mark.parametrize("used", [False, True])
+    @pytest.mark.parametrize("grads", [None, {"inputs": "dinputs"}])
+    def test_the_gradient_of_the_input(self, used: bool, grads: Any) -> None:
+        right, wrong = FromScratch(), FromScratch(1.7)
+        for layer in (right, wrong) if used else ():
+            layer.forward(X)
+            layer.backward(X[:, :3])
+        report = gradcheck_layer(right, X, grads=grads)
+        assert [f.input.name for f in report.findings] == ["weights", "biases", "inputs"]
+        assert "gradients of inputs: inputs in dinputs" in report.notes
+        report = failed(wrong, grads=grads)
+        assert wrong_names(report) == ["inputs"]
+        assert report.findings[2].hint == "it is 17/10 of the numeric derivative"
+
+    @pytest.mark.parametrize("name", ["dx", "grad_input", "grad_inputs", "dz", "z_grad"])
+    def test_other_names(self, name: str) -> None:
+        class Tanh:
+            def forward(self, z: Any) -> Any:
+                self.out = np.tanh(z)
+
+            def backward(self, g: Any) -> None:
+                setattr(self, name, g * (1 - self.out))
+
+        assert wrong_names(failed(Tanh())) == ["z"]
+
+    def test_layers_of_a_network_whose_input_is_named(self) -> None:
+        class Network:
+            def __init__(self) -> None:
+                self.first, self.second = FromScratch(1.5), FromScratch()
+                self.second.weights = rng.normal(size=(3, 3))
+
+            def forward(self, inputs: Any) -> Any:
+                self.first.forward(inputs)
+                self.second.forward(self.first.output)
+                return self.second.output
+
+            def backward(self, g: Any) -> None:
+                self.second.backward(g)
+                self.first.backward(self.second.dinputs)
+
+        report = failed(Network(), grads={"inputs": "first.dinputs"})
+        assert wrong_names(report) == ["inputs"]
+        assert [f.input.name for f in report.findings][:2] == ["first.weights", "first.biases"]
+        assert report.blame.startswith("FromScratch in first is wrong by itself: inputs (")
+
+    def test_a_program_that_shows_it(self) -> None:
+        report = failed(FromScratch(1.7), grads={"inputs": "dinputs"})
+        with pytest.raises(GradcheckError) as caught:
+            exec(report.repro, {"__name__": "shown"})
+        assert wrong_names(caught.value.report) == ["inputs"]
+
+    def test_a_name_that_is_not_there(self) -> None:
+        with pytest.raises(ValueError, match=r"after a backward there is no 'dx'. It has .*dinputs"):
+            gradcheck_layer(FromScratch(), X, grads={"inputs": "dx"})
+
+    def test_a_forgotten_return(self) -> None:
+        class Forgetful(Relu):
+            def backward(self, g: Any) -> Any:
+                g * self.mask
+
+        report = failed(Forgetful())
+        assert report.verdict == "inconclusive"
+        assert "backward returned None: is a `return` missing?" in report.problems[0]
+        assert "grads={'x': ...}" in report.problems[0]
+
+    def test_integers_are_said(self) -> None:
+        report = gradcheck_layer(Affine(), np.arange(8).reshape(2, 4))
+        assert "not checked, as they hold integers: x" in str(report)
+
+    def test_a_forgotten_gradient_is_told_of_a_layer_that_passes(self) -> None:
+        class Forgetful(Affine):
+            def backward(self, g: Any) -> Any:
+                self.dW, self.dbias = self.x.T @ g, g.sum(0)
+                return g @ self.W.T
+
+        text = str(gradcheck_layer(Net(Affine(4, 3), Forgetful(3, 3)), (X, LABELS)))
+        assert "note: not checked, as no gradient is beside them: layers[1].b" in text
+
+
+class TestChangedByTheForward:
+    def test_it_is_the_forward(self) -> None:
+        class Doubling(Affine):
+            def forward(self, x: Any) -> Any:
+                x *= 2
+                return super().forward(x)
+
+            def backward(self, g: Any) -> Any:
+                return 2 * super().backward(g)
+
+        report = failed(Doubling())
+        assert report.problems == ["input 'x' was changed in place by the forward: let it work on a copy"]
+        assert not any("add up" in note for note in report.notes)
+
+    def test_labels_are_put_back(self) -> None:
+        class Shifting(CrossEntropy):
+            def forward(self, x: Any, labels: Any) -> Any:
+                labels %= 2
+                return super().forward(x, labels)
+
+        labels = LABELS.copy()
+        assert "input 'labels' was changed in place by the forward" in failed(Shifting(), (X, labels)).problems[0]
+        np.testing.assert_array_equal(labels, LABELS)
+
+
 class TestAddingUp:
     """Gradients that add up from call to call."""
 
@@ -577,7 +728,11 @@ class TestRefused:
 
     @pytest.mark.parametrize(
         ("layer", "words"),
-        [(Affine, "got the class Affine"), (nn.Linear(4, 3), "got Linear: check_module"), (np.tanh, "got ufunc")],
+        [
+            (Affine, "got the class Affine: make one"),
+            (nn.Linear(4, 3), "got Linear: check_module"),
+            (np.tanh, "got ufunc"),
+        ],
     )
     def test_other_things(self, layer: Any, words: str) -> None:
         with pytest.raises(TypeError, match=rf"needs an object with forward\(x\) and backward\(g\), {words}"):
@@ -594,9 +749,10 @@ class TestRefused:
     def test_no_output(self) -> None:
         class Silent(Affine):
             def forward(self, x: Any) -> Any:
-                self.output = super().forward(x)
+                self.result = super().forward(x)
 
-        with pytest.raises(ValueError, match=r"the forward of Silent has to return its output.*: it returned NoneType"):
+        says = r"the forward of Silent has to return its output.*leave it in self.output: it returned NoneType"
+        with pytest.raises(ValueError, match=says):
             gradcheck_layer(Silent(), X)
 
     def test_a_backward_without_argument_of_many_numbers(self) -> None:
@@ -606,6 +762,57 @@ class TestRefused:
 
         with pytest.raises(ValueError, match=r"Loss.backward\(\) takes no argument.*: it is \(6, 4\)"):
             gradcheck_layer(Loss(), X)
+
+    def test_a_backward_with_more_arguments(self) -> None:
+        class Learning(Affine):
+            def backward(self, g: Any, learning_rate: float) -> Any:  # type: ignore[override]
+                return super().backward(g)
+
+        says = (
+            r"Learning.backward\(g, learning_rate\) is called with the gradient of the output alone.*derived from "
+            r"Learning, whose backward\(self, g\) supplies learning_rate and returns super.*\(g, learning_rate\); at a"
+        )
+        with pytest.raises(TypeError, match=says):
+            gradcheck_layer(Learning(), X)
+
+    def test_a_backward_with_an_argument_for_each_output(self) -> None:
+        class Pair(Affine):
+            def forward(self, x: Any) -> Any:
+                return super().forward(x), 2 * x
+
+            def backward(self, dy: Any, dx: Any) -> Any:  # type: ignore[override]
+                return super().backward(dy) + 2 * dx
+
+        class Wrapped(Pair):
+            def backward(self, g: Any) -> Any:  # type: ignore[override]
+                return super().backward(*g)
+
+        with pytest.raises(TypeError, match=r"super\(\).backward\(\*g\), as there is a gradient for each output"):
+            gradcheck_layer(Pair(), X)
+        assert gradcheck_layer(Wrapped(), X).ok
+
+    def test_a_loss_that_returns_its_gradients(self) -> None:
+        class Classifier:
+            def __init__(self) -> None:
+                self.params = {"W": rng.normal(size=(4, 3))}
+
+            def loss(self, X: Any, y: Any) -> Any:
+                return ((X @ self.params["W"]) ** 2).sum(), {"W": X.T @ (X @ self.params["W"])}
+
+        class Wrapped(Classifier):
+            def forward(self, X: Any, y: Any) -> Any:
+                loss, self.grads = self.loss(X, y)
+                return loss
+
+            def backward(self) -> None:
+                pass
+
+        with pytest.raises(
+            TypeError, match=r"got Classifier: one whose loss\(X, y\) returns the loss and its gradients"
+        ):
+            gradcheck_layer(Classifier(), (X, LABELS))
+        report = failed(Wrapped(), (X, LABELS))
+        assert [f.hint for f in report.findings] == ["it is 1/2 of the numeric derivative"]
 
     def test_the_number_of_gradients(self) -> None:
         class Functional(Affine):

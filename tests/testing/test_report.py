@@ -115,4 +115,28 @@ class TestHowFarOff:
         with pytest.raises(GradcheckError) as caught:
             gradcheck_vjp(lambda x: x[:1], lambda g, x: np.full(2, g[0]), np.ones(2))
         line = next(line for line in str(caught.value).splitlines() if line.startswith("  worst: x[1]"))
-        assert "numeric 0 ± 3e-13  off by " in line
+        assert "numeric 0 ± 2e-13  off by " in line
+
+
+class TestPassing:
+    def test_what_was_not_checked_is_told(self) -> None:
+        report = Report("f", checked=12, forwards=5, notes=["not checked: b", "another"])
+        assert str(report).splitlines() == [
+            "f: the gradient is right (12 elements; 5 evaluations)",
+            "note: not checked: b",
+            "note: another",
+        ]
+
+
+class TestOfOne:
+    def test_a_right_one(self) -> None:
+        assert str(Report("f", checked=1, forwards=1)) == "f: the gradient is right (1 element; 1 evaluation)"
+
+    def test_a_wrong_one(self) -> None:
+        assert ": 1 of 1 element is wrong\n" in str(finding([1.0], [2.0]))
+        assert ": 1 of 2 elements is wrong\n" in str(finding([1.0, 2.0], [2.0, 2.0]))
+        assert ": 2 of 2 elements are wrong, all of them\n" in str(finding([1.0, 1.0], [2.0, 2.0]))
+
+    def test_one_further(self) -> None:
+        text = str(Report("f", findings=[finding(1.0, 2.0, name=f"x{i}") for i in range(9)]))
+        assert text.endswith("\nand 1 further input")

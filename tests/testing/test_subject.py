@@ -225,3 +225,25 @@ class TestForeign:
         subject = Foreign("f", lambda x, n, w: x, lambda g, x, n, w: answer, self.inputs)
         with pytest.raises(ValueError, match=rf"f: vjp returned {len(answer)} gradients for 3 inputs"):
             subject.gradients(subject.arrays(), [X])
+
+
+def test_a_ufunc_is_called_by_its_name() -> None:
+    class Erf:
+        """What has a `__name__`, but no `__qualname__`, as ufuncs outside of NumPy."""
+
+        def __init__(self) -> None:
+            self.__name__ = "erf"
+
+    assert name_of(Erf()) == "erf"
+
+
+def test_a_layer_is_no_function() -> None:
+    class Layer:
+        def backward(self, g: Any) -> Any:
+            return g
+
+    says = "type Layer, which cannot be called: gradcheck_layer.. checks an object with forward and backward"
+    with pytest.raises(TypeError, match=says):
+        of_function(Layer(), np.ones(2))
+    with pytest.raises(TypeError, match=r"type int, which cannot be called$"):
+        of_function(3, np.ones(2))  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from ..autograd.function import Function
 from ..engine.graph import TensorBase
 from ..nn.module.module import Module
 from ..ops.generator import manual_seed
@@ -40,7 +41,9 @@ def add_check(commands: Any) -> None:
         "parameters themselves say: a default value, `float`, or Annotated[Tensor, (3, 4)].",
     )
     add = parser.add_argument
-    add("target", metavar="PATH.py:NAME", help="the file, and the function, module or class of modules in it")
+    add(
+        "target", nargs="?", metavar="PATH.py:NAME", help="the file, and the function, module or class of modules in it"
+    )
     add("--seed", type=int, default=0, metavar="N", help="what decides all that is random (default 0)")
     add("--mode", choices=["auto", "full", "project"], default="auto", help="how closely to look (default auto)")
     add("--rtol", type=_tolerance, default=None, metavar="X", help="how far off a gradient may be (default 1e-8)")
@@ -92,7 +95,7 @@ def _tolerance(text: str) -> float:
 
 
 def check(
-    target: str,
+    target: str | None,
     *,
     shapes: Sequence[tuple[int, ...]] | None = None,
     seed: int = 0,
@@ -105,7 +108,7 @@ def check(
     """Check what the command line names, and print the report.
 
     Args:
-        target: ``path.py:name``.
+        target: ``path.py:name``; None if the command line has it behind ``--jac``, which may have no name of its own.
         shapes: the shape of each argument; None if they are to be found out.
         seed: where random numbers start.
         mode: as for `gradcheck`.
@@ -124,7 +127,11 @@ def check(
     square: the gradient is right (6 elements; ... evaluations)
     0
     """
+    if target is None and isinstance(jac, str):
+        target, jac = jac, True
     try:
+        if target is None:
+            raise CannotCheckError("which function or module? Write it as path.py:name")
         path, name = split(target)
         with ExitStack() as files:
             module = files.enter_context(loaded(path))
@@ -167,6 +174,11 @@ def _report(call: Any, inputs: Sequence[Any], by_hand: Mapping[str, Any], option
     given = {word: value for word, value in by_hand.items() if value is not None}
     if len(given) > 1:
         raise CannotCheckError("--vjp and --jac are two ways to give the gradient: give one of them")
+    if given and options["order"] > 1:
+        raise CannotCheckError(
+            "--order 2 is for functions of tensors and modules: of a gradient written by hand, check the first order, "
+            "and give its own derivative as another --jac"
+        )
     if not isinstance(call, Module):
         return gradcheck(call, tuple(inputs), **given, **options)
     for word in given:
@@ -178,6 +190,10 @@ def _found(module: ModuleType, path: Path, name: str) -> Any:
     """The function or module of that name; of a class of modules, one that is made now."""
     own = [n for n, value in vars(module).items() if _checkable(value) and value.__module__ == module.__name__]
     found: Any = named(module, path, name, own)
+    if callable(getattr(found, "backward", None)) and not _has_graph(found):
+        raise CannotCheckError(
+            f"{name} is a layer written by hand, with a backward of its own: check it from Python, by gradcheck_layer"
+        )
     if inspect.isclass(found):
         if not issubclass(found, Module):
             raise CannotCheckError(f"{name} is a class, but not of modules: name a function or a module")
@@ -191,6 +207,12 @@ def _found(module: ModuleType, path: Path, name: str) -> Any:
     if not callable(found):
         raise CannotCheckError(f"{name} is of type {type(found).__name__}: name a function or a module")
     return found.function if hasattr(found, "hypothesis") and hasattr(found, "function") else found
+
+
+def _has_graph(found: Any) -> bool:
+    """Whether it is a module, a tensor, an op, or a class of those: what has a backward, but is no layer by hand."""
+    kinds = (Module, TensorBase, Function)
+    return isinstance(found, kinds) or (inspect.isclass(found) and issubclass(found, kinds))
 
 
 def _checkable(value: Any) -> bool:

@@ -35,7 +35,7 @@ class Difference(Finding):
     what: str = "output"
     labels: tuple[str, str] = ("it", "reference")
 
-    differ: ClassVar[str] = "differ"
+    differ: ClassVar[tuple[str, str]] = ("differs", "differ")
 
     def _off(self, ours: float, theirs: float, error: float) -> str:
         return f"  they may differ by {error:.1g}"
@@ -85,7 +85,7 @@ def check_float32(
     ...     check_float32(lambda x: tg.log(1 + tg.exp(x)), x)
     ... except GradcheckError as error:
     ...     print(str(error).splitlines()[1])
-    output 'output', float32 (3,): 1 of 3 elements differ
+    output 'output', float32 (3,): 1 of 3 elements differs
     """
     subject = subject_of(f, inputs, wrt, seed)
     rng = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..dtypes import Array
 from ..engine.graph import array_of
-from .refusals import WrongGradientError
+from .refusals import WrongGradientError, layers_too
 from .subject import Foreign, Written, is_array, name_of, of_function, places_of
 
 Jac = Callable[..., Any] | bool | None
@@ -36,7 +36,7 @@ def of_arrays(
         both = "vjp= and jac= are two ways to give the gradient" if vjp is not None else "there is no gradient"
         raise ValueError(f"{caller}: {both}: give one of them")
     if not callable(f):
-        raise TypeError(f"{caller}: the function is of type {type(f).__name__}, which cannot be called")
+        raise TypeError(f"{caller}: the function is of type {type(f).__name__}, which cannot be called{layers_too(f)}")
     if vjp is not None:
         if not callable(vjp):
             raise TypeError(f"{caller}: vjp={vjp!r}: give a function vjp(g, *inputs), which returns their gradients")
@@ -121,18 +121,18 @@ def _averaged(subject: Foreign, batch_mean: BatchMean, caller: str) -> Foreign:
     average = subject.vjp
 
     def vjp(g: Any, *arrays: Any) -> list[Any]:
-        return times_batch(average(g, *arrays), arrays, batched)
+        return times_batch(average(g, *arrays), arrays[batched[0]].shape[0], batched)
 
     size = np.shape(subject.inputs[batched[0]].value)[:1] if batched else ()
     if not size:
         raise ValueError(f"{caller}: batch_mean={batch_mean!r}: there is no input with samples along axis 0")
     written = subject.written._replace(keywords={**subject.written.keywords, "batch_mean": batch_mean})
-    return Foreign(subject.name, subject.function, vjp, subject.inputs, written)
+    times = {i: int(size[0]) for i in range(len(names)) if i not in batched}
+    return Foreign(subject.name, subject.function, vjp, subject.inputs, written, times=times)
 
 
-def times_batch(answer: Any, arrays: Sequence[Any], batched: Sequence[int]) -> list[Any]:
+def times_batch(answer: Any, count: int, batched: Sequence[int]) -> list[Any]:
     """Gradients, of which those of inputs that are not batched are multiplied by the number of samples."""
-    count = arrays[batched[0]].shape[0]
     parts = list(answer) if isinstance(answer, tuple | list) else [answer]
     return [g if g is None or i in batched else np.asarray(array_of(g)) * count for i, g in enumerate(parts)]
 

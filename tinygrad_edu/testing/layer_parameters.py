@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
-from .subject import is_floating
+from .subject import Input, is_floating
 
 _STEP = re.compile(r"""\.?([A-Za-z_]\w*)|\[(-?\d+)\]|\[(?:'([^']*)'|"([^"]*)")\]""")
 _PARTNERS = {
     **dict.fromkeys(("params", "parameters"), ("grads", "gradients")),
     **dict.fromkeys(("data", "value", "array"), ("grad", "gradient")),
 }
+_OF_THE_INPUT = ("dinputs", "dinput", "dx", "dX", "grad_inputs", "grad_input", "grad_x")
 _NOT_OPENED = {*sys.stdlib_module_names, "numpy"}
 
 
@@ -149,6 +150,13 @@ def layers_in(layer: Any) -> dict[Path, Any]:
     return {path: value for path, value in _everything(layer) if _is_layer(value)}
 
 
+def with_zero_grad(layer: Any) -> list[Any]:
+    """The object itself if it has a `zero_grad`; else the objects in it that have one."""
+    if callable(getattr(layer, "zero_grad", None)):
+        return [layer]
+    return [part for part in layers_in(layer).values() if callable(getattr(part, "zero_grad", None))]
+
+
 def _everything(layer: Any, *, near: bool = False) -> Iterator[tuple[Path, Any]]:
     """What there is in an object and in the containers and objects that it holds, each of these once."""
     stack: list[tuple[tuple[tuple[str, Any], ...], Any]] = [((), layer)]
@@ -224,6 +232,32 @@ def pairs_by_name(layer: Any, kept: Sequence[Path], after: Any) -> tuple[list[Pa
     return list(pairs.values()), unpaired
 
 
+def gradients_left(given: Sequence[Input], after: Any, named: Mapping[str, str]) -> dict[int, Path]:
+    """Where on the object a backward has left the gradients of inputs, by their places.
+
+    Args:
+        given: the inputs.
+        after: a copy of the object after a backward.
+        named: where those are that a user has named; else they are looked for by the names that are usual.
+
+    Raises:
+        ValueError: if one that is named is not there.
+    """
+    found: dict[int, Path] = {}
+    for place, one in enumerate(given):
+        if one.name in named:
+            found[place] = _there(named[one.name], after)
+        if not one.checked or named:
+            continue
+        names = [*_partners(one.name), *(() if found else _OF_THE_INPUT)]
+        paths = [Path(((".", name),)) for name in names]
+        shaped = [path for path in paths if np.shape(path.get_number(after)) == one.value.shape]
+        held = [path for path in shaped if is_floating(path.get_number(after)) and path not in found.values()]
+        if held:
+            found[place] = held[0]
+    return found
+
+
 def pairs_given(layer: Any, grads: Mapping[str, str], after: Any) -> list[Pair]:
     """The pairs that a user has named.
 
@@ -237,14 +271,20 @@ def pairs_given(layer: Any, grads: Mapping[str, str], after: Any) -> list[Pair]:
     """
     pairs = []
     for name, where in grads.items():
-        parameter, gradient = Path.parse(name), Path.parse(where)
+        parameter = Path.parse(name)
         held = parameter.get_number(layer)
         if not (is_floating(held) or isinstance(held, float | np.floating)):
             raise ValueError(f"gradcheck_layer: there is no floating {name!r} to be checked. It has {listed(layer)}")
-        if gradient.get_number(after) is None:
-            raise ValueError(f"gradcheck_layer: after a backward there is no {where!r}. It has {listed(after)}")
-        pairs.append(Pair(parameter, gradient, held))
+        pairs.append(Pair(parameter, _there(where, after), held))
     return pairs
+
+
+def _there(where: str, after: Any) -> Path:
+    """A path to a gradient."""
+    path = Path.parse(where)
+    if path.get_number(after) is None:
+        raise ValueError(f"gradcheck_layer: after a backward there is no {where!r}. It has {listed(after)}")
+    return path
 
 
 def listed(layer: Any) -> str:

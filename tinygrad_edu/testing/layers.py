@@ -13,8 +13,18 @@ from ..dtypes import Array
 from .checks import check_again, finish
 from .diagnosis.explanation import is_tried
 from .handwritten import notes_of, times_batch
-from .layer_calls import call_of, ones, parts_of, places, seeded, takes_nothing
-from .layer_parameters import Pair, Path, candidates, layers_in, narrow_arrays, pairs_by_name, pairs_given
+from .layer_calls import call_of, changed, ones, parts_of, places, seeded, takes_nothing, written_at
+from .layer_parameters import (
+    Pair,
+    Path,
+    candidates,
+    gradients_left,
+    layers_in,
+    narrow_arrays,
+    pairs_by_name,
+    pairs_given,
+    with_zero_grad,
+)
 from .options import Method, Mode, OnKink, Options
 from .report import GradcheckError, Report
 from .subject import Foreign, Input, Written, floating_outputs, is_floating, numbers, of_function
@@ -25,7 +35,7 @@ def gradcheck_layer(
     inputs: Any,
     *,
     grads: Mapping[str, str] | None = None,
-    batch_mean: bool = False,
+    batch_mean: bool | int = False,
     cotangent: Any = None,
     method: Method = "auto",
     rtol: float | None = None,
@@ -43,7 +53,9 @@ def gradcheck_layer(
     one, and with NumPy's global random numbers started from `seed`. The object stays as it was.
 
     A `backward` without arguments is that of one number, such as a loss; so is one whose argument has a default, if the
-    output is one number. One that returns None has its parameters checked only.
+    output is one number. One that returns None may have left the gradient of the input on the object, as ``dx``,
+    ``dinputs`` or ``grad_input``; else only its parameters are checked. A `forward` that returns None has left its
+    output on the object, as ``output`` or ``out``.
 
     Args:
         layer: the object.
@@ -52,9 +64,11 @@ def gradcheck_layer(
             ``{"W": "dW", "layers[0].W": "layers[0].dW", "params['b']": "grads['b']"}``. Default: every floating
             attribute P with a ``dP``, ``grad_P`` or ``P_grad`` beside it, of the object and of all objects in
             it, in attributes, lists and dicts; the entries of ``params`` with those of ``grads``; and ``data`` with
-            ``grad``.
+            ``grad``. An input is named as `forward` names it, ``{"x": "dinputs"}``; where only inputs are, parameters
+            are still found.
         batch_mean: True if the gradients of parameters are means over the batch, the axis 0 of the first input,
-            though the outputs are not: they are compared times its size.
+            though the outputs are not: they are compared times its size. The number of samples if they lie elsewhere,
+            as in columns.
         cotangent: as for `gradcheck`.
         method: as for `gradcheck`.
         rtol: as for `gradcheck`.
@@ -70,7 +84,7 @@ def gradcheck_layer(
 
     Raises:
         GradcheckError: as `gradcheck`; and if gradients add up though there is a `zero_grad`.
-        TypeError: if it is no such object, or cannot be copied.
+        TypeError: if it is no such object, cannot be copied, or its `backward` needs more arguments.
         ValueError: if no parameter has a gradient, a path leads nowhere, or `backward` returns more or fewer gradients
             than there are inputs.
 
@@ -98,16 +112,21 @@ def gradcheck_layer(
     given = list(inputs) if isinstance(inputs, tuple) else [inputs]
     found = _Layer(layer, given, grads, seed=seed, passed=cotangent is not None)
     subject = found.subject(wrt, grads, batch_mean)
-    problems = found.adding_up()
-    notes = [*found.notes, *notes_of(subject)]
-    if problems:
-        raise GradcheckError(Report(subject.name, problems=problems, notes=notes))
+    report = Report(subject.name, problems=found.problems or found.adding_up())
+    report.notes = notes = [*found.notes, *notes_of(subject)]
+    if not report.problems and not subject.checked and found.unanswered:
+        report.doubt(
+            "nothing to check: no parameters were found in it, and backward returned None: is a `return` missing? If "
+            f"it leaves the gradient on the object, name it: grads={{{found.unanswered!r}: ...}}"
+        )
+    if report.problems:
+        raise GradcheckError(report)
     try:
         return finish(subject, options, notes)
     except GradcheckError as error:
         report = found.addressed(error.report)
         if not is_tried():
-            report.blame = found.blame(grads, batch_mean, options) or report.blame
+            report.blame = found.blame(batch_mean, options) or report.blame
         raise GradcheckError(report) from None
 
 
@@ -117,6 +136,8 @@ class _Layer:
     Attributes:
         pairs: its parameters, and where their gradients are.
         notes: what there is to say of how it is checked.
+        problems: what makes checking it pointless.
+        unanswered: the name of an input whose gradient is nowhere, as backward returned nothing; else empty.
     """
 
     def __init__(
@@ -126,6 +147,7 @@ class _Layer:
         self.seed = seed
         self.pairs: Sequence[Pair] = ()
         self.notes: list[str] = []
+        self.problems: list[str] = []
         self._given = of_function(call_of(layer), given).inputs
         self._narrow = list(narrow_arrays(layer))
         arrays = [one.wide for one in self._given]
@@ -133,22 +155,30 @@ class _Layer:
         held = candidates(layer)
         nudged = {id(v): np.asarray(v * (1 + 1e-6), np.float64) for v in held.values() if is_floating(v)}
         lent = self._copied({at: value.copy() for at, value in nudged.items()})
+        before = copy.deepcopy(arrays)
         with seeded(self.seed):
             results = call_of(lent)(*arrays)
+            self.problems += changed(self._given, arrays, before)
             kept = [path for path, v in held.items() if _same(path.get_number(lent), nudged.get(id(v), v))]
             self._silent = takes_nothing(lent, results, passed)
             answer = self._backward(lent, ones(results))
+        of_inputs = self._named_inputs(grads or {}, kept)
         alone: Sequence[Any] = ()
-        if grads is None:
+        self._of_parameters: Mapping[str, str] | None = None  # found by their names
+        if grads is None or len(of_inputs) == len(grads) > 0:
             self.pairs, alone = pairs_by_name(layer, kept, lent)
         else:
-            self.pairs = pairs_given(layer, grads, lent)
+            self._of_parameters = {name: where for name, where in grads.items() if name not in of_inputs}
+            self.pairs = pairs_given(layer, self._of_parameters, lent)
+        self._left = gradients_left(self._given, lent, of_inputs) if answer is None or of_inputs else {}
         self._places = places(answer, self._given)
         parts = zip(self._places, parts_of(answer), strict=False)
-        self._answered = [place for place, part in parts if part is not None]
+        self._answered = sorted({*self._left, *[place for place, part in parts if part is not None]})
+        floating = [one.name for one in self._given if one.checked]
+        self.unanswered: str = floating[0] if floating and not self._answered else ""
         self._note(alone, answer, called="" if passed or not inspect.signature(layer.backward).parameters else "()")
 
-    def subject(self, wrt: Any, grads: Mapping[str, str] | None, batch_mean: bool) -> Foreign:
+    def subject(self, wrt: Any, grads: Mapping[str, str] | None, batch_mean: bool | int) -> Foreign:
         """The function of parameters and inputs, with the layer's backward."""
         own, names = len(self.pairs), [str(pair.parameter) for pair in self.pairs]
         named = [*names, *[f"input {one.name}" if one.name in names else one.name for one in self._given]]
@@ -160,13 +190,28 @@ class _Layer:
         ]
         vjp = self._vjp
         words: dict[str, Any] = {} if grads is None else {"grads": dict(grads)}
-        if batch_mean:
-            if own == len(inputs) or not np.shape(inputs[own].value):
-                raise ValueError("gradcheck_layer: batch_mean=True: there is no input with samples along axis 0")
-            vjp = lambda g, *arrays: times_batch(self._vjp(g, *arrays), arrays, range(own, len(arrays)))
-            words["batch_mean"] = True
+        times: dict[int, int] = {}
+        if batch_mean is not False:
+            count = self._samples(batch_mean)
+            vjp = lambda g, *arrays: times_batch(self._vjp(g, *arrays), count, range(own, len(arrays)))
+            words["batch_mean"], times = batch_mean, dict.fromkeys(range(own), count)
         written = Written(self.layer, words, "gradcheck_layer")
-        return Foreign(type(self.layer).__name__, self._forward, vjp, inputs, written, own)
+        return Foreign(type(self.layer).__name__, self._forward, vjp, inputs, written, own, times)
+
+    def _samples(self, batch_mean: bool | int) -> int:
+        """How many samples there are, as the user says."""
+        shape: tuple[int, ...] = np.shape(self._given[0].value) if self._given else ()
+        if batch_mean is True and not shape:
+            raise ValueError("gradcheck_layer: batch_mean=True: there is no input with samples along axis 0")
+        if batch_mean < 1:
+            raise ValueError(f"gradcheck_layer: batch_mean={batch_mean!r}: give True, or the number of samples")
+        return int(shape[0]) if batch_mean is True else int(batch_mean)
+
+    def _named_inputs(self, grads: Mapping[str, str], kept: Sequence[Path]) -> dict[str, str]:
+        """The gradients of inputs that the user has named; what a forward keeps of an input is no parameter."""
+        parameters = {str(path) for path in kept}
+        inputs = [one.name for one in self._given if one.checked]
+        return {name: where for name, where in grads.items() if name in inputs and name not in parameters}
 
     def adding_up(self) -> list[str]:
         """What is wrong with how gradients add up from call to call; it is noted if that is meant to be."""
@@ -201,7 +246,7 @@ class _Layer:
                 finding.what, finding.labels = "parameter", (where[finding.input.name], "numeric")
         return report
 
-    def blame(self, grads: Mapping[str, str] | None, batch_mean: bool, options: Options) -> str:
+    def blame(self, batch_mean: bool | int, options: Options) -> str:
         """Which of the layers in it are wrong by themselves, at the numbers that they got; empty if it has none."""
         wrong, right = [], 0
         try:
@@ -209,7 +254,7 @@ class _Layer:
         except Exception:  # it may be made for one pass, or be given what cannot be copied
             return ""
         for path, arguments in calls.items():
-            part, own = path.get(self.layer), _below(path, grads)
+            part, own = path.get(self.layer), _below(path, self._of_parameters)
             try:
                 found = _Layer(part, arguments, own, seed=self.seed, passed=False)
                 report = check_again(found.subject(None, own, batch_mean), options)
@@ -218,7 +263,8 @@ class _Layer:
             right += report.verdict == "right"
             if report.verdict == "wrong":
                 names = ", ".join([f.input.name for f in report.findings if f.wrong.any()])
-                wrong.append(f"{type(part).__name__} in {path} is wrong by itself: {names or report.problems[0]}")
+                what = f"{type(part).__name__} in {path} is wrong by itself: {names or report.problems[0]}"
+                wrong.append(f"{what}{written_at(part)}")
         if 0 < right == len(calls):
             return f"each layer in it is right by itself: look at how {type(self.layer).__name__} puts them together"
         return "\n  ".join(wrong)
@@ -252,6 +298,7 @@ class _Layer:
         own = len(self.pairs)
         lent, _ = self._fresh(arrays[:own])
         parts = dict(zip(self._places, parts_of(self._pass(lent, arrays[own:], g)), strict=False))
+        parts.update({place: path.get_number(lent) for place, path in self._left.items()})
         found = [*[pair.gradient.get_number(lent) for pair in self.pairs], *map(parts.get, range(len(self._given)))]
         if not self._silent:
             return found
@@ -276,6 +323,10 @@ class _Layer:
                 memo[id(before)] = np.zeros(before.shape)
             if is_floating(pair.held):
                 memo[id(pair.held)] = value
+        for path in self._left.values():
+            before = path.get_number(self.layer)
+            if isinstance(before, np.ndarray):
+                memo[id(before)] = np.zeros(before.shape)
         lent = self._copied(memo)
         for pair, value in zip(self.pairs, values, strict=True):
             if not isinstance(pair.gradient.get_number(lent), np.ndarray | None):
@@ -283,7 +334,7 @@ class _Layer:
             own = value if is_floating(pair.held) else np.float64(value)
             if pair.parameter.get_number(lent) is not own:
                 pair.parameter.set(lent, own)
-        roots = _with_zero_grad(lent)
+        roots = with_zero_grad(lent)
         _zero(roots)
         return lent, roots
 
@@ -305,8 +356,19 @@ class _Layer:
         if alone:
             self.notes.append(f"not checked, as no gradient is beside them: {', '.join(map(str, alone))}")
         silent = [one.name for i, one in enumerate(self._given) if one.checked and i not in self._answered]
-        if answer is None:
-            self.notes.append("backward returned nothing: only parameters were checked")
+        integers = [
+            one.name
+            for i, one in enumerate(self._given)
+            if i in self._answered and isinstance(one.value, np.ndarray) and one.value.dtype.kind in "iu"
+        ]
+        if integers:
+            self.notes.append(f"not checked, as they hold integers: {', '.join(integers)}")
+        if self._left:
+            left = ", ".join([f"{self._given[place].name} in {path}" for place, path in self._left.items()])
+            self.notes.append(f"gradients of inputs: {left}")
+        if answer is None and not self._left:
+            where = f" (grads={{{self.unanswered!r}: ...}} says where the gradient of the input is kept)"
+            self.notes.append(f"backward returned nothing: only parameters were checked{where * bool(self.unanswered)}")
         elif silent:
             self.notes.append(f"not checked, as backward returned no gradient for them: {', '.join(silent)}")
         if self._silent and called:
@@ -323,13 +385,6 @@ def _below(path: Path, grads: Mapping[str, str] | None) -> dict[str, str] | None
         if parameter.steps[:start] == gradient.steps[:start] == path.steps:
             found[str(Path(parameter.steps[start:]))] = str(Path(gradient.steps[start:]))
     return found
-
-
-def _with_zero_grad(lent: Any) -> list[Any]:
-    """The object itself if it has a `zero_grad`; else the objects in it that have one."""
-    if callable(getattr(lent, "zero_grad", None)):
-        return [lent]
-    return [part for part in layers_in(lent).values() if callable(getattr(part, "zero_grad", None))]
 
 
 def _zero(roots: Sequence[Any]) -> None:

@@ -19,6 +19,11 @@ class WrongGradientError(ShapeError):
     """What a backward in plain NumPy returned for an input cannot be its gradient, whatever its numbers are."""
 
 
+def layers_too(f: Any) -> str:
+    """What checks an object that was given where a function belongs; empty if nothing does."""
+    return ": gradcheck_layer() checks an object with forward and backward" if hasattr(f, "backward") else ""
+
+
 @contextmanager
 def kept_as_they_are(names: Sequence[str], arrays: Sequence[Any]) -> Iterator[None]:
     """A call of a backward, after which the inputs have to be as they are now.

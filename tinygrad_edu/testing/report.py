@@ -57,7 +57,7 @@ class Finding:
     what: str = "input"
     labels: tuple[str, str] = ("analytic", "numeric")
 
-    differ: ClassVar[str] = "are wrong"
+    differ: ClassVar[tuple[str, str]] = ("is wrong", "are wrong")
 
     @classmethod
     def of(cls, given: Input, gradient: Array, *, lost: bool = False) -> Finding:
@@ -84,11 +84,12 @@ class Finding:
         return tuple(int(i) for i in np.unravel_index(int(np.argmax(gap)), gap.shape))
 
     def __str__(self) -> str:
-        at, given = self.worst, self.input
+        at, given, wrong = self.worst, self.input, int(self.wrong.sum())
         ours, theirs, error = (float(a[at]) for a in (self.analytic, self.numeric, self.error))
         lines = [
-            f"{self.what} {given.name!r}, {given.value.dtype} {given.value.shape}: {int(self.wrong.sum())} of "
-            f"{int(self.checked.sum())} elements {self.differ}{where_in_words(self.wrong, self.checked)}",
+            f"{self.what} {given.name!r}, {given.value.dtype} {given.value.shape}: {wrong} of "
+            f"{_counted(int(self.checked.sum()), 'element')} {self.differ[wrong != 1]}"
+            f"{where_in_words(self.wrong, self.checked)}",
             f"  worst: {given.name}{index_text(at)}  {self.labels[0]} {ours:.10g}  "
             + (self._slopes(at) or f"{self.labels[1]} {theirs:.10g}{self._off(ours, theirs, error)}"),
         ]
@@ -175,7 +176,8 @@ class Report:
         which = "gradient" if self.order == 1 else "second derivative"
         if self.ok:
             extra = f", {self.inconclusive} inconclusive" if self.inconclusive else ""
-            return f"{self.name}: the {which} is right ({self.checked} elements{extra}; {self.forwards} evaluations)"
+            done = f"{_counted(self.checked, 'element')}{extra}; {_counted(self.forwards, 'evaluation')}"
+            return "\n".join([f"{self.name}: the {which} is right ({done})", *self._noted()])
         lines = [f"{self.name}: the {which} is wrong" if not self.problems else f"{self.name}: {self.problems[0]}"]
         lines += [f"  {problem}" for problem in self.problems[1:]]
         if self.blame:
@@ -184,11 +186,19 @@ class Report:
         shown = sorted(range(len(wrong)), key=lambda i: wrong[i]._telling(), reverse=True)[:_SHOWN]
         lines += [str(wrong[i]) for i in sorted(shown)]
         if len(wrong) > _SHOWN:
-            lines.append(f"and {len(wrong) - _SHOWN} further input{'s' * (len(wrong) > _SHOWN + 1)}")
-        lines += [f"note: {note}" for note in self.notes]
+            lines.append(f"and {_counted(len(wrong) - _SHOWN, 'further input')}")
+        lines += self._noted()
         if self.repro:
             lines += ["to reproduce:", *["    " + line for line in self.repro.splitlines()]]
         return "\n".join(lines)
+
+    def _noted(self) -> list[str]:
+        """The notes, also of a check that passes: one of them may say what was not checked."""
+        return [f"note: {note}" for note in self.notes]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 # Who is told of every check, and of the seconds that it took. pytest's plugin may be there before this file.

@@ -24,7 +24,7 @@ from ..engine.graph import TensorBase, array_of
 from ..engine.recording import make_tensor
 from ..tensors.creation import tensor
 from ..trees import map_tree
-from .refusals import kept_as_they_are, refuse_misfits
+from .refusals import kept_as_they_are, layers_too, refuse_misfits
 
 if TYPE_CHECKING:
     from ..tensors.tensor import Tensor
@@ -156,6 +156,7 @@ class Foreign(Subject):
     Attributes:
         vjp: the backward; called with what enters, and the inputs.
         written: how the check is called that led here.
+        times: by which numbers of samples gradients are multiplied, as they are means, by the places of their inputs.
     """
 
     def __init__(
@@ -166,9 +167,11 @@ class Foreign(Subject):
         inputs: Sequence[Input],
         written: Written | None = None,
         own: int = 0,
+        times: Mapping[int, int] | None = None,
     ) -> None:
         super().__init__(name, forward, inputs, own=own)
         self.vjp = vjp
+        self.times: Mapping[int, int] = times or {}
         self.written: Written = written or Written(forward, {"vjp": vjp})
         self._structure: Any = None
 
@@ -231,6 +234,8 @@ class Foreign(Subject):
         with kept_as_they_are(self._called(), arrays):
             answer = self.vjp(entering, *arrays)
         found = list(answer) if isinstance(answer, tuple | list) else [answer]
+        if answer is None and len(self.inputs) > 1:
+            raise ValueError(f"{self.name}: vjp returned None: is a `return` missing?")
         if len(found) != len(self.inputs):
             raise ValueError(
                 f"{self.name}: vjp returned {len(found)} gradients for {len(self.inputs)} inputs: "
@@ -273,7 +278,13 @@ def of_function(f: Callable[..., Any], inputs: Any, wrt: Any = None, names: Sequ
         f: takes tensors, returns a tensor or several.
         inputs: its arguments: tensors, arrays, floats and nested lists of them; anything else is passed on as it is.
         wrt: the places, or names, of the arguments to check; None for all that are floating.
+        names: what to call the arguments; default, as `f` does.
+
+    Raises:
+        TypeError: if `f` cannot be called, and `names` are not given.
     """
+    if names is None and not callable(f):
+        raise TypeError(f"the function is of type {type(f).__name__}, which cannot be called{layers_too(f)}")
     given = list(inputs) if isinstance(inputs, tuple | list) else [inputs]
     called = list(names) if names is not None else argument_names(f, len(given))
     wanted = None if wrt is None else places_of(wrt, called, "wrt")
@@ -334,7 +345,7 @@ def name_of(f: Any) -> str:
     owner = getattr(f, "__self__", None)
     if isinstance(owner, type) and issubclass(owner, Function):
         return f"{owner.__qualname__}.{f.__name__}"
-    return getattr(f, "__qualname__", None) or type(f).__name__
+    return getattr(f, "__qualname__", None) or getattr(f, "__name__", None) or type(f).__name__
 
 
 def is_array(value: Any) -> bool:

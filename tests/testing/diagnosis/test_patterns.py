@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tinygrad_edu.testing import GradcheckError, gradcheck
 from tinygrad_edu.testing.diagnosis.clues import Clues
-from tinygrad_edu.testing.diagnosis.patterns import hint
+from tinygrad_edu.testing.diagnosis.patterns import exchanged, hint
 from tinygrad_edu.testing.report import Finding
 from tinygrad_edu.testing.subject import Input
 
@@ -44,7 +45,7 @@ HINTS = {
     "digits": (
         N.astype(np.float32),
         N,
-        "digits: float32 on the way, a constant with too few digits, or an eps",
+        "digits: iterative to a tolerance (make that smaller, or pass rtol=), a constant of too few digits, or an eps",
     ),
     "transposed": (SQUARE.T, SQUARE, "transposed: axes 0 and 1 are exchanged"),
     "transposed in part": (CUBE.swapaxes(0, 1), CUBE, "transposed: axes 0 and 1 are exchanged"),
@@ -190,3 +191,40 @@ def test_wrong_for_other_incoming_gradients_only():
     assert hint(found, Clues(passes=lambda: [N, N, 3 * N, N, 0 * N])).startswith(
         "not linear in the gradient that comes in"
     )
+
+
+def hints_of(*arguments, **options):
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck(*arguments, **options)
+    return [f.hint for f in caught.value.report.findings]
+
+
+class TestByHand:
+    """Gradients in plain NumPy are not spoken of in the words of a graph."""
+
+    def test_zero_and_none(self):
+        assert hints_of(np.tanh, N, vjp=lambda g, x: 0 * x) == [
+            "it is zero everywhere: is it never set, or left out by an index or a mask?"
+        ]
+        assert hints_of(np.tanh, N, vjp=lambda g, x: None) == [
+            "no gradient was returned for it, but None: is a `return` missing?"
+        ]
+        with pytest.raises(ValueError, match="vjp returned None: is a `return` missing"):
+            gradcheck(lambda x, y: x * y, (N, N), vjp=lambda g, x, y: None)
+
+    def test_two_that_are_exchanged(self):
+        first, second = hints_of(lambda x, y: x * y**2, (N, 1 + N**2), vjp=lambda g, x, y: (2 * g * x * y, g * y**2))
+        assert first == "it is that of 'y', and the other way round: are the two exchanged?"
+        assert second == "it is that of 'x', and the other way round: are the two exchanged?"
+
+    def test_one_that_is_given_twice(self):
+        one, other = finding(N, 2 * N + 1), finding(N, N, name="y")
+        assert exchanged(one, [one, other]) == ""
+
+    @pytest.mark.parametrize("mode", ["auto", "project"])
+    def test_a_transposed_jacobian(self, mode):
+        says = ["the Jacobian is transposed: it is right with its rows and columns exchanged"]
+        x, turned = rng.normal(size=3), SQUARE.T
+        assert hints_of(lambda x: SQUARE @ np.sin(x), x, jac=lambda x: np.cos(x)[:, None] * turned, mode=mode) == says
+        assert hints_of(lambda x: SQUARE @ x, x, vjp=lambda g, x: SQUARE @ g, mode=mode) == says
+        assert hints_of(lambda x: SQUARE @ x, x, vjp=lambda g, x: SQUARE @ SQUARE @ g, mode=mode) != says

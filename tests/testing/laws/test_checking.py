@@ -501,6 +501,7 @@ class TestOptions:
         assert f"{len(report.held)} laws hold, {len(report.skipped)} do not apply" in str(report)
         assert report.checked > 100
         assert report.forwards > 10
+        assert ": 1 law holds (" in str(check_laws(tg.exp, X, laws=["deterministic"]))
 
     def test_one_law_is_told_in_the_singular(self) -> None:
         report = check_laws(tg.exp, X, laws=["deterministic", "constant_input"])

@@ -32,6 +32,9 @@ class Clues:
         passes: the input's gradients for one graph and the incoming gradients g, g again, 2 g, some elements of
             g, and the others.
         batch: how many samples the batch has; 0 if that is not known.
+        columns: how many it has if its samples are columns; 0 if that cannot be.
+        times: the number of samples that the gradient was multiplied by, as `batch_mean` says; 0 if it was not.
+        by_hand: whether the gradient was written in plain NumPy.
     """
 
     arrays: Sequence[tuple[str, Array]] = ()
@@ -40,6 +43,9 @@ class Clues:
     column: Column | None = None
     passes: Callable[[], Sequence[Array]] | None = None
     batch: int = 0
+    columns: int = 0
+    times: int = 0
+    by_hand: bool = False
 
 
 class Case:

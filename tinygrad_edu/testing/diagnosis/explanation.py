@@ -20,8 +20,8 @@ from ..report import Finding, Report
 from ..repro.failing_check import source
 from ..subject import Foreign, Subject, is_floating
 from .blame import blame, random_call
-from .clues import clues_at
-from .patterns import hint
+from .clues import Clues, clues_at
+from .patterns import exchanged, hint
 from .sums import uses_of
 from .tape import tape_of
 
@@ -134,4 +134,15 @@ def _hint(finding: Finding, subject: Subject, arrays: Sequence[Any], place: int,
         uses = uses_of(tape, tape.order(), place)
     point = Point.of(subject, arrays, outs, report.cotangents)
     clues = clues_at(point, subject.checked.index(place), name, [*named, *results_named], others, uses)
-    return hint(finding, replace(clues, batch=subject.batch if isinstance(subject, Foreign) else 0))
+    if isinstance(subject, Foreign):
+        clues = _by_hand(clues, subject, place)
+    return exchanged(finding, report.findings) or hint(finding, clues)
+
+
+def _by_hand(clues: Clues, subject: Foreign, place: int) -> Clues:
+    """What else is known of a gradient that was written in plain NumPy."""
+    shape: tuple[int, ...] = np.shape(subject.inputs[subject.own].value) if subject.own < len(subject.inputs) else ()
+    columns = shape[-1] if place < subject.own and len(shape) > 1 else 0
+    times = subject.times.get(place, 0)
+    batch = 0 if place == subject.own else subject.batch  # its samples are those of the batch: it is no mean over them
+    return replace(clues, batch=batch, columns=columns, times=times, by_hand=True)

@@ -50,7 +50,16 @@ def number_in_words(k: float) -> str:
     return f"{short:g}" if _near(k, short) else ""
 
 
-def factor_in_words(k: float, sizes: Sequence[tuple[str, int]], uses: int, *, several: bool, batch: int = 0) -> str:
+def factor_in_words(
+    k: float,
+    sizes: Sequence[tuple[str, int]],
+    uses: int,
+    *,
+    several: bool,
+    batch: int = 0,
+    columns: int = 0,
+    times: int = 0,
+) -> str:
     """What it may mean that a gradient is `k` times what it should be; empty if that means nothing.
 
     Args:
@@ -59,7 +68,11 @@ def factor_in_words(k: float, sizes: Sequence[tuple[str, int]], uses: int, *, se
         uses: how often the input is used.
         several: whether enough elements share the factor for any number to be worth a word.
         batch: how many samples the batch has; 0 if that is not known.
+        columns: how many it has if they are columns; 0 if that cannot be.
+        times: the number of samples that the gradient was multiplied by; 0 if it was not.
     """
+    if times > 1 and _near(k, times):
+        return f"it is right without batch_mean, which multiplied it by {times}"
     if _near(k, -1):
         return "the sign is wrong"
     text = number_in_words(k)
@@ -73,7 +86,9 @@ def factor_in_words(k: float, sizes: Sequence[tuple[str, int]], uses: int, *, se
         return f"{start}: it is used {uses} times, and does only one of them count?{sign}"
     if uses > 1 and _near(size, uses):
         return f"{start}: it is used {uses} times, and is each of them counted {uses} times?{sign}"
-    if batch > 2 and _near(k, 1 / batch):
+    if times > 1 and columns > 1 and _near(k, times / columns):
+        return f"{start}: batch_mean multiplied it by {times}: if its samples are columns, give batch_mean={columns}"
+    if not times and batch > 2 and _near(k, 1 / batch):
         way = f"multiply by {batch}, or take the mean in the loss"
         return f"{start}: the mean over the batch: {way} (batch_mean=True accepts it)"
     for words, n in sizes:
@@ -81,7 +96,8 @@ def factor_in_words(k: float, sizes: Sequence[tuple[str, int]], uses: int, *, se
         if n < 3:  # a 2, or a half, has too many other reasons
             continue
         if _near(size, 1 / n):
-            return f"{start}: a division by {named}, too many (a mean where a sum belongs)?{sign}"
+            accepted = f" Or, if its samples are columns, batch_mean={n} accepts it" if k > 0 and n == columns else ""
+            return f"{start}: a division by {named}, too many (a mean where a sum belongs)?{sign}{accepted}"
         if _near(size, n):
             return f"{start}: a division by {named}, is missing (a sum where a mean belongs)?{sign}"
         if n > 3 and (_near(size, (n - 1) / n) or _near(size, n / (n - 1))):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -47,9 +47,34 @@ def hint(finding: Finding, clues: Clues | None = None) -> str:
     return f"{what}; {where}" if what and where else what or where
 
 
+def exchanged(finding: Finding, others: Sequence[Finding]) -> str:
+    """Whether it is the gradient of another input of the same shape, and that one's is its own; empty if not.
+
+    Args:
+        finding: the gradient of an input beside its numeric derivative.
+        others: those of all inputs.
+    """
+    mine = Case(finding, Clues())
+    for other in others:
+        if other is finding or not other.wrong.any() or other.analytic.shape != finding.analytic.shape:
+            continue
+        its = Case(other, Clues())
+        both = mine.usable & its.usable & (finding.wrong | other.wrong)
+        there, back = [
+            case.alike(a.analytic, b.numeric, both, b.error) for case, a, b in ((its, mine, its), (mine, its, mine))
+        ]
+        if both.any() and there and back:
+            return f"it is that of {other.input.name!r}, and the other way round: are the two exchanged?"
+    return ""
+
+
 def _nothing_arrives(case: Case) -> str:
     if (np.abs(case.analytic[case.wrong]) > 1e-12 * case.typical).any():
         return ""
+    if case.clues.by_hand and case.finding.lost:
+        return "no gradient was returned for it, but None: is a `return` missing?"
+    if case.clues.by_hand and not case.analytic.any():
+        return "it is zero everywhere: is it never set, or left out by an index or a mask?"
     if case.finding.lost or not case.analytic.any():
         return "no gradient arrives: is there a detach(), no_grad(), .numpy() or .item() on the way?"
     return "no gradient arrives there: left out by an index or a mask, or overwritten where it should be added to?"
@@ -74,7 +99,7 @@ def _not_finite(case: Case) -> str:
 
 
 _FEW_DIGITS = (
-    "iterative to a tolerance (make that smaller, or pass rtol=), a constant of too few digits, an epsilon left out?"
+    "iterative to a tolerance (make that smaller, or pass rtol=), a constant of too few digits, or an epsilon left out?"
 )
 
 
@@ -101,7 +126,10 @@ def _factor(case: Case) -> str:
     if not math.isfinite(k) or not case.alike(case.analytic, k * case.numeric, case.wrong, abs(k) * case.error):
         return ""
     known, several = case.clues, int(case.wrong.sum()) > 2
-    words = factor_in_words(k, known.sizes, known.uses, several=several, batch=known.batch)
+    batch, columns, times = known.batch, known.columns, known.times
+    words = factor_in_words(
+        k, known.sizes, known.uses, several=several, batch=batch, columns=columns, times=0 if case.partly else times
+    )
     return words and ("where it is wrong, " if case.partly else "") + words
 
 
@@ -230,6 +258,23 @@ def _factor_by_axis(case: Case) -> str:
     return ""
 
 
+def _jacobian_transposed(case: Case) -> str:
+    """The rows and columns of a square Jacobian exchanged: between the numbers of the input and those of the result."""
+    shape, column = case.analytic.shape, case.clues.column
+    if column is None or not 1 < case.analytic.size <= _SQUARE:
+        return ""
+    columns = []
+    for at in np.ndindex(shape):
+        parts = column(at)
+        if parts is None or sum([ours.size for ours, _, _ in parts]) != case.analytic.size:
+            return ""
+        columns.append([np.concatenate([np.ravel(part[i]) for part in parts]) for i in range(3)])
+    ours, theirs, error = np.stack(columns, axis=-1)
+    size = float(np.abs(theirs).max(initial=0.0))
+    near = np.abs(ours - theirs.T) <= 1e-6 * np.abs(theirs.T) + 10 * error.T + 1e-9 * size
+    return "the Jacobian is transposed: it is right with its rows and columns exchanged" if near.all() else ""
+
+
 _LOOKERS: tuple[Callable[[Case], str], ...] = (
     _not_finite,
     _nothing_arrives,
@@ -237,6 +282,7 @@ _LOOKERS: tuple[Callable[[Case], str], ...] = (
     _almost,
     _factor,
     _moved,
+    _jacobian_transposed,
     _summed,
     missing_factor,
     _constant,
@@ -246,5 +292,6 @@ _LOOKERS: tuple[Callable[[Case], str], ...] = (
     wrong_terms,
     _factor_by_axis,
 )
+_SQUARE = 24  # numbers of an input up to which its whole Jacobian is looked at
 _PROBES = (not_linear, wrong_terms)  # of what is right for the gradient that came in, but not for every other
 _BY_VALUE = (_not_finite, _nothing_arrives, _should_be_zero, _almost, _factor, missing_factor, _roughly, None)

@@ -93,9 +93,8 @@ class Routes:
         sure = int(finding.wrong.sum()) >= _CONFIRMED and abs(ours - slope.value) > 1e-3 * largest
         if self.options.method != "complex" and not (wrong and sure):
             slope, (wrong, usable) = decide(change, ours, slope, bounds, size)
-            blur = _BLUR * self.point.rounding[place] if wrong and np.isfinite(ours) else 0.0
-            believable = blur <= 1e-6 * (max(self.point.whole, 1.0) / size + largest)
-            if blur and believable and not judge(ours, slope, bounds(slope, blur)).wrong:
+            blur = self._blur(place, size, largest) if wrong and np.isfinite(ours) else 0.0
+            if blur and not judge(ours, slope, bounds(slope, blur)).wrong:
                 finding.blurred[index], usable, wrong = True, np.asarray(False), np.asarray(False)
         finding.numeric[index], finding.error[index] = slope.value, slope.error
         finding.wrong[index], finding.inconclusive[index] = wrong, not usable and not wrong
@@ -202,8 +201,17 @@ class Routes:
             noise = 16 * EPS * np.abs(way.centre) / size
             return Bounds(self.options.tolerance(slope.value, largest), noise, np.finfo(np.float64).max)
 
-        _, (wrong, usable) = decide(way, ours, slope, bounds, size)
+        slope, (wrong, usable) = decide(way, ours, slope, bounds, size)
+        if (wrong & usable).any():
+            blur = self._blur(place, size, float(largest.max(initial=0.0)))
+            near = bounds(slope)
+            wrong &= judge(ours, slope, near._replace(noise=near.noise + blur)).wrong
         return bool((wrong & usable).any())
+
+    def _blur(self, place: int, size: float, largest: float) -> float:
+        """How far off the gradient of an input may be by its own rounding; 0 if it scatters by more than rounding."""
+        blur = _BLUR * self.point.rounding[place]
+        return blur if blur <= max(1e-6 * max(self.point.whole, 1.0) / size, 0.1 * largest) else 0.0
 
     def project(self) -> None:
         """Several random directions of signs, along which one wrong element among many is seen; then bisection."""
@@ -271,6 +279,8 @@ class Routes:
         point.cotangents = [np.where(mask, 0.0, c) for c, mask in zip(point.cotangents, masks, strict=True)]
         for finding, g in zip(self.findings, point.pull(point.cotangents), strict=True):
             finding.analytic[...] = g
+        some = "1 number of the outputs lies" if bad.sum() == 1 else f"{int(bad.sum())} numbers of the outputs lie"
+        self.report.notes.append(f"{some} at a kink, and {'was' if bad.sum() == 1 else 'were'} left out")
         return True
 
     def _bisect(self, signs: list[Array], part: Masks, state: str) -> None:
