@@ -46,10 +46,11 @@ def check_subject(subject: Subject, options: Options, cotangent: Any = None) -> 
             seeds = list(report.cotangents)  # a comparison may leave some of them out
             _compare(subject, report, options, Point.of(subject, arrays, centre, seeds), gradients)
             _excuse_conventions(subject, report, options, arrays)
+            rtol = options.rtol
             if isinstance(subject, Foreign) or any((f.wrong | f.inconclusive).any() for f in report.findings):
-                _excuse_narrow(subject, report, arrays, seeds, gradients)
+                rtol = _excuse_narrow(subject, report, arrays, seeds, gradients) or rtol
             wrong = any(f.wrong.any() for f in report.findings)
-            text = "" if wrong else wrong_elsewhere(subject, arrays, seeds, gradients, pull, options.rtol)
+            text = "" if wrong else wrong_elsewhere(subject, arrays, seeds, gradients, pull, rtol)
             report.problems += [text] * bool(text)
             _judge(report, options, gradients)
     if any(is_floating(a) and not np.array_equal(a, b, equal_nan=True) for a, b in zip(arrays, before, strict=True)):
@@ -91,16 +92,19 @@ def _excuse_narrow(
     arrays: Sequence[Any],
     cotangents: Sequence[Array],
     gradients: Sequence[Array | None],
-) -> None:
-    """Say that a narrower dtype is used where it is; what it explains is not called wrong."""
+) -> float | None:
+    """Say that a narrower dtype is used where it is, and by what share gradients are then off; what that explains is
+    not called wrong.
+    """
     text, dtype = narrowed(subject, arrays, cotangents, gradients)
     if dtype is None:
-        return
+        return None
     report.doubt(f"{text}. Differences say little about a derivative in {dtype}")
     for finding in report.findings:
         near = np.abs(finding.analytic - finding.numeric) <= SHARE[dtype] * largest_of(finding.analytic)
         finding.inconclusive |= finding.wrong & near
         finding.wrong &= ~near
+    return SHARE[dtype]
 
 
 def _refuse_nothing(subject: Subject, report: Report, arrays: list[Any], centre: list[Array]) -> None:

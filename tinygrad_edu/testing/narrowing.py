@@ -14,9 +14,10 @@ _NARROW: dict[np.dtype[Any], float] = {
     np.dtype(np.float16): 2.0**-10,
     np.dtype(np.float32): 2.0**-23,
 }  # and their last digits
-_POINTS = 3  # at which to look for a cast inside
+_POINTS = (1.0, 1.0, 4.0, 0.25)  # at how many times the arguments to look for a cast inside: rounding in large numbers
+# leaves few digits at some of them only
 _WAY_OUT = "let it keep the dtype of its inputs"
-SHARE = {np.dtype(np.float16): 2e-2, np.dtype(np.float32): 2e-5}
+SHARE: dict[np.dtype[Any], float] = {np.dtype(np.float16): 2e-2, np.dtype(np.float32): 2e-5}
 """By what share of the largest of them gradients may be off that are computed in a dtype."""
 
 
@@ -42,7 +43,7 @@ def narrowed(
             name = subject.inputs[place].name
             return f"the gradient of input {name!r} is {g.dtype}: a cast (astype, dtype=)? {_WAY_OUT}", g.dtype
     rng = np.random.default_rng(0)
-    points = [[_beside(a, rng) for a in arrays] for _ in range(_POINTS)]
+    points = [[_beside(a, times, rng) for a in arrays] for times in _POINTS]
     forward, backward = subject.values, lambda given: subject.full_gradients(given, cotangents)
     for what, compute in (("forward", forward), ("backward", backward)):
         for kind, digit in _NARROW.items():
@@ -78,9 +79,9 @@ def _cast(
     return ""
 
 
-def _beside(value: Any, rng: np.random.Generator) -> Any:
-    """An argument a little elsewhere, where it has digits to lose."""
-    return np.asarray(value * (1 + 1e-2 * rng.random(value.shape))) if is_floating(value) else value
+def _beside(value: Any, times: float, rng: np.random.Generator) -> Any:
+    """About so many times an argument, where it has digits to lose."""
+    return np.asarray(value * times * (1 + 1e-2 * rng.random(value.shape))) if is_floating(value) else value
 
 
 def _rounded(value: Array, kind: np.dtype[Any]) -> Array:
@@ -95,8 +96,8 @@ def _digits_of(numbers: Array, kind: np.dtype[Any], digit: float) -> bool:
     """Whether all numbers are ones of a dtype, and most of them need nearly all of its digits."""
     some = numbers[np.isfinite(numbers) & (numbers != 0)]
     coarse = _rounded(some * 1.0, kind)
-    needed = np.abs(some) * digit * 256  # fewer digits, by eight, are those of a number that is short by itself
-    short = np.abs(some - np.round(some / needed) * needed) == 0
+    last = np.ldexp(digit * 256, np.frexp(some)[1] - 1)  # a number of eight digits less is short by itself
+    short = some == np.round(some / last) * last
     return bool(some.size and np.array_equal(coarse, some) and short.mean() < 0.5)
 
 
