@@ -84,6 +84,8 @@ def test_the_slope_at_a_kink_is_between_those_near_by(size: int, zeros: int) -> 
         x[: min(zeros, size - 4)] = 0.0
         assert verdict(relu, x, rectified(0.0), seed=seed) != "wrong"
         assert verdict(relu, x, rectified(0.5), seed=seed) != "wrong"
+        assert verdict(lambda x: relu(x).sum(), x, rectified(0.0), seed=seed) != "wrong"
+        assert verdict(lambda x: relu(x).sum(), x, rectified(1.0), seed=seed) != "wrong"
         assert verdict(relu, x, rectified(7.0), seed=seed) == "wrong"
         assert verdict(lambda x: relu(x).sum(), x, rectified(7.0), seed=seed) == "wrong"
 

@@ -3,7 +3,8 @@
 Where a function has no derivative, a gradient follows a convention: one winner among tied numbers, equal shares, the
 slope on one side. No difference at the point itself can judge it: of three tied numbers, none changes the median by
 itself. But close to the point the function is smooth, its gradients there are of a few kinds, and a convention is some
-mixture of these: each number is between the least and the largest of them, and so is the sum over all that are tied.
+mixture of these: each number is between the least and the largest of them; and where numbers are tied, so that their sum
+is the same whoever wins, it is that sum.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ class NearBy:
             t & ((g < least - slack) | (g > most + slack)) | (o & ~t) for t, o, g in zip(tied, off, ours, strict=True)
         ]
         sums = [self._sum(parts, tied) for parts in theirs]
-        if not min(sums) - slack <= self._sum(ours, tied) <= max(sums) + slack:
+        shared = max(sums) - min(sums) <= slack  # whoever wins: else there are kinks that know nothing of each other
+        if shared and not min(sums) - slack <= self._sum(ours, tied) <= max(sums) + slack:
             far = [f | t for f, t in zip(far, tied, strict=True)]
         return Mixture(
             [f & m for f, m in zip(far, asked, strict=True)],
