@@ -23,7 +23,7 @@ def reasons(findings: Sequence[Finding]) -> str:
     ...     gradcheck_vjp(lambda x: (x + 1e12) - 1e12, lambda g, x: g, np.array([0.3, 0.4]))
     ... except GradcheckError as error:
     ...     print(error.report.verdict, reasons(error.report.findings), sep=": ")
-    inconclusive: rounding inside the function is about ...e-05: its derivative is known to ...
+    inconclusive: rounding inside the function is about ...: its derivative is known to ...
     """
     texts = []
     blurred, noisy, kinks = (_of(findings, kind) for kind in ("blurred", "noise", "kinks"))

@@ -101,6 +101,12 @@ def test_what_is_wrong_at_a_kink_is_shown_with_its_gradient() -> None:
     assert "at a kink or a tie, and no mixture of the gradients near by" in str(finding)
 
 
+def test_what_is_not_finite_is_no_convention() -> None:
+    vjp = lambda g, x: np.where(x == 0, np.nan, g * np.sign(x))
+    for x in (np.array(0.0), np.array([0.0, 1.0, 2.0, 3.0, 4.0])):
+        assert verdict(np.abs, x, vjp) == "wrong"
+
+
 def test_what_is_wrong_near_by_as_well_is_not_excused() -> None:
     x = np.array([0.0, 0.0, 1.0, -1.0, 2.0, 3.0, 4.0, 5.0])
     vjp = lambda g, x: g * np.where(x >= 0, 1.5, 0.0)

@@ -130,9 +130,7 @@ def judge_conventions(
     """
     if point.pull_at is None:
         return
-    asked = [(f.wrong & np.isfinite(f.analytic)) | f.kinks for f in findings]
-    if left_out:
-        asked = [np.ones(f.analytic.shape, bool) for f in findings]
+    asked = [np.isfinite(f.analytic) & (f.wrong | f.kinks | bool(left_out)) for f in findings]
     if not any(mask.any() for mask in asked):
         return
     outputs = _first(left_out, rng) if left_out else _depending(point, asked, sizes)
