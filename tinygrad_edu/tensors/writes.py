@@ -61,7 +61,7 @@ def _base(x: TensorBase) -> TensorBase:
 def _take_over(x: Any, new: Any, label: str) -> None:
     """Let `x` be what `new` is, if that has the shape of `x`, in the dtype of `x`, and all its views with it."""
     if new.array.shape != x.array.shape:
-        raise _refusals(label, x.array, new.array.shape)
+        raise _wrong_shape(label, x.array, new.array.shape)
     _require_cast(label, new.array.dtype, x.array.dtype)
     if new.array.dtype != x.array.dtype:
         new = new.astype(x.array.dtype)
@@ -129,7 +129,7 @@ def change(x: T, label: str, function: np.ufunc, *others: Operand) -> T:
         raise explain(label, (array, *values), error) from error
     except ValueError as error:
         if others and (shape := _result_shape(array, values)) != array.shape:
-            raise _refusals(label, array, np.shape(values[0]) if shape is None else shape) from None
+            raise _wrong_shape(label, array, np.shape(values[0]) if shape is None else shape) from None
         raise explain(label, (array, *values), error) from error
     mark_changed(array)
     return x
@@ -160,7 +160,7 @@ def replace(x: T, label: str, function: Callable[..., Any], *others: Operand) ->
     plain = [make_tensor(y.array, None) if isinstance(y, TensorBase) else y for y in (x, *others)]
     new = function(*plain).array
     if new.shape != array.shape:
-        raise _refusals(label, array, new.shape)
+        raise _wrong_shape(label, array, new.shape)
     _require_cast(label, new.dtype, array.dtype)
     array[...] = new
     mark_changed(array)
@@ -213,7 +213,7 @@ def _require_cast(label: str, have: np.dtype[Any], wanted: np.dtype[Any]) -> Non
         )
 
 
-def _refusals(label: str, array: Array, shape: tuple[int, ...]) -> ShapeError:
+def _wrong_shape(label: str, array: Array, shape: tuple[int, ...]) -> ShapeError:
     return ShapeError(
         f"{label}: a tensor of shape {array.shape} cannot take in shape {shape}: the result must keep "
         "the tensor's shape. Write x = x + y to get a new tensor. Nothing was changed"
