@@ -258,7 +258,7 @@ def test_wrong_number_of_gradients():
     assert x.grad is not None
 
 
-def test_refusals_of_a_gradient():
+def test_wrong_shape_of_a_gradient():
     x = leaf(1.0, 2.0)
     with pytest.raises(tg.ShapeError, match=r"gradient of shape \(3,\) for argument 0 of Wrong.*shape \(2,\)"):
         returning(tg.ones(3), None).apply(x, None).backward()

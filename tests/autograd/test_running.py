@@ -300,7 +300,7 @@ def test_ones_enter_where_no_gradient_is_given() -> None:
         assert (given.shape, given.dtype, given.tolist()) == ((1, 2), np.float32, [[3.0, 3.0]])
 
 
-def test_the_refusals_of_gradient_is_named() -> None:
+def test_the_wrong_shape_of_gradient_is_named() -> None:
     x = leaf(1.0, 2.0)
     y = x * x
     with pytest.raises(ShapeError, match=r"gradient has shape \(3,\), the tensor \(2,\)"):

@@ -170,7 +170,7 @@ def test_roots_may_lie_on_each_others_paths() -> None:
     np.testing.assert_allclose(x.grad.array, [3 * 4 + 4 + 1])
 
 
-def test_a_rule_of_the_refusals_names_the_op_and_the_argument() -> None:
+def test_a_rule_of_the_wrong_shape_names_the_op_and_the_argument() -> None:
     wrong = tg.primitive(vjps=(lambda g, out, x: np.ones(5),), name="wrong")(lambda x: x * 1)
     with pytest.raises(ShapeError, match=r"rule of 'wrong' for argument 0 gave .*\(5,\).*shape \(2,\)"):
         wrong(leaf(1.0, 2.0)).backward()

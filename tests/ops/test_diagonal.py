@@ -77,7 +77,7 @@ def test_trace() -> None:
         (lambda: tg.diag_embed(tg.tensor(1.0)), "0-d"),
     ],
 )
-def test_refusalss(call: object, message: str) -> None:
+def test_wrong_shapes(call: object, message: str) -> None:
     with pytest.raises(tg.ShapeError, match=message):
         call()  # type: ignore[operator]
 

@@ -135,7 +135,7 @@ def test_a_hook_on_a_leaf_runs_before_the_gradient_is_added() -> None:
     assert x.grad.tolist() == [130.0]
 
 
-def test_a_hook_of_the_refusals_is_an_error() -> None:
+def test_a_hook_of_the_wrong_shape_is_an_error() -> None:
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     x.register_hook(lambda g: g.sum())
     with pytest.raises(ShapeError, match=r"hook returned a gradient of shape \(\) for a tensor of shape \(2,\)"):

@@ -101,7 +101,7 @@ def test_backward_hook_can_be_differentiated() -> None:
     np.testing.assert_allclose(ddx.array, [2 * 2 * 18.0])
 
 
-def test_backward_hook_of_a_refusals_is_named() -> None:
+def test_backward_hook_of_a_wrong_shape_is_named() -> None:
     module = nn.Identity()
     module.register_full_backward_hook(lambda m, gi, go: (gi[0].sum(),))
     out = module(tg.ones(2, requires_grad=True))

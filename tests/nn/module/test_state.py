@@ -83,7 +83,7 @@ def test_not_strict_loads_what_fits_and_tells_the_rest() -> None:
     assert net.get_parameter("0.bias").tolist() == [9.0, 9.0, 9.0]
 
 
-def test_not_strict_still_refuses_a_refusals() -> None:
+def test_not_strict_still_refuses_a_wrong_shape() -> None:
     net = model()
     before = numbers(net)
     with pytest.raises(tg.StateError, match=r"0.bias: shape \(4,\) in the state_dict, \(3,\) in the module"):

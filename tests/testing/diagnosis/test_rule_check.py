@@ -34,7 +34,7 @@ def test_a_rule_that_raises():
     assert text.endswith("\n  it raised KeyError: 'oops'")
 
 
-def test_a_rule_of_the_refusals():
+def test_a_rule_of_the_wrong_shape():
     with planted("exp", lambda part, *_: part[:-1]):
         text = blamed(lambda x: tg.exp(x), SMALL)
     assert text.startswith("the rule of 'exp' for argument 0 ('x'), called at ")
