@@ -108,7 +108,7 @@ def _almost(case: Case) -> str:
 
 
 def _roughly(case: Case) -> str:
-    return "" if case.wrong.sum() < 3 else _digits(case, 3e-3, "float16 on the way, or an approximation?")
+    return "" if case.wrong.sum() < 3 else _digits(case, 3e-3, "iterative to a tolerance (make that smaller, or pass rtol=), or an approximation?")
 
 
 def _digits(case: Case, most: float, cause: str) -> str:
