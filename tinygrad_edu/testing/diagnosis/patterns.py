@@ -108,7 +108,8 @@ def _almost(case: Case) -> str:
 
 
 def _roughly(case: Case) -> str:
-    return "" if case.wrong.sum() < 3 else _digits(case, 3e-3, "iterative to a tolerance (make that smaller, or pass rtol=), or an approximation?")
+    cause = "iterative to a tolerance (make that smaller, or pass rtol=), or an approximation?"
+    return "" if case.wrong.sum() < 3 else _digits(case, 1e-2, cause)
 
 
 def _digits(case: Case, most: float, cause: str) -> str:
