@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tinygrad_edu as tg
 from tinygrad_edu.testing import GradcheckError, check_laws, gradcheck
 
 X = np.random.default_rng(0).normal(size=5)
@@ -83,3 +84,20 @@ def test_laws_compare_as_closely_as_the_dtype_allows() -> None:
     assert any("output 0 is float32" in note for note in laws.notes)
     with pytest.raises(GradcheckError):
         check_laws(lambda x: (2 * x**2).astype("f"), X, vjp=lambda g, x: 4 * x * abs(g))
+
+
+def test_a_rule_of_an_op_that_computes_in_float32_is_wrong() -> None:
+    class Narrow(tg.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return tg.sin(x)
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            (x,) = ctx.saved_tensors
+            return tg.tensor((g * tg.cos(x)).array.astype("f").astype(float))
+
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck(Narrow.apply, X)
+    assert caught.value.report.verdict == "wrong"

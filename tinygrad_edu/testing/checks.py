@@ -93,9 +93,11 @@ def _excuse_narrow(
     cotangents: Sequence[Array],
     gradients: Sequence[Array | None],
 ) -> float | None:
-    """Say that a narrower dtype is used where it is, and by what share gradients are then off; what that explains is
-    not called wrong.
+    """Say that a narrower dtype is used where it is, and by what share gradients are then off. What that explains is
+    not called wrong of a function in plain NumPy; a rule of an op has to keep the dtype of what it is given.
     """
+    if not isinstance(subject, Foreign) and any(f.wrong.any() for f in report.findings):
+        return None
     text, dtype = narrowed(subject, arrays, cotangents, gradients)
     if dtype is None:
         return None
