@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tinygrad_edu as tg
 from tinygrad_edu.testing import GradcheckError, gradcheck
 
 Array = Any
@@ -118,3 +119,26 @@ def test_a_small_fault_where_nothing_bends_is_not_excused() -> None:
     for fault in (1e-7, 1e-5):
         vjp = lambda g, x, fault=fault: g * (x > 0) * np.where(x == 3, 1 + fault, 1)
         assert verdict(lambda x: np.maximum(x, 0), x, vjp) == "wrong"
+
+
+@pytest.mark.parametrize(("rule", "right"), [(shares, True), (whole, False), (none, False)])
+def test_an_op_has_its_convention_judged_too(rule: Callable[..., Any], right: bool) -> None:
+    class Largest(tg.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return tg.amax(x, -1)
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            (x,) = ctx.saved_tensors
+            return tg.tensor(rule(g.array, x.array))
+
+    x = np.array([[1.0, 1.0, 0.0], [2.0, -1.0, 0.5], [0.0, 3.0, 1.0]])
+    try:
+        found = gradcheck(Largest.apply, x)
+    except GradcheckError as error:
+        found = error.report
+    assert (found.verdict != "wrong") is right
+    if not right:
+        assert found.blame.startswith("the rule of 'Largest'")
