@@ -12,6 +12,7 @@ from ..engine.primitives import Operand, primitive
 from ..errors import ShapeError, require_own
 from ..sample_rules.families import Contraction, Terms
 from .arguments import rows_of
+from .products import product
 
 __all__ = ["linear"]
 
@@ -31,8 +32,8 @@ def _linear_terms(ndim: int) -> Terms:
 
 @primitive(
     vjps=(
-        lambda g, out, x, weight, bias: np.dot(g, weight) if len(g.shape) == 2 else g @ weight,
-        lambda g, out, x, weight, bias: np.dot(rows_of(g).T, rows_of(x)),
+        lambda g, out, x, weight, bias: product(g, weight),
+        lambda g, out, x, weight, bias: product(rows_of(g).T, rows_of(x)),
         lambda g, out, x, weight, bias: g,
     ),
     saves=("weight", "x", ""),
@@ -66,7 +67,7 @@ def linear(x: Operand, weight: Operand, bias: Operand = None) -> Operand:
         raise _linear_misfit(x, weight)
     if type(x) is not np.ndarray:
         require_own("linear", x)
-    out = np.dot(rows_of(x), weight.T)
+    out = product(rows_of(x), weight.T)
     if bias is not None:
         if bias.shape != sizes[:1]:
             raise ShapeError(f"linear: bias has shape {bias.shape}, the weight {sizes} needs {sizes[:1]}")

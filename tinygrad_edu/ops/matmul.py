@@ -20,6 +20,7 @@ from ..errors import ShapeError, broadcast_clash, refuse_mask, require_own
 from ..sample_rules.families import Contraction, Terms
 from .arguments import ndim_of, rows_of, shape_of
 from .arithmetic import mul, times
+from .products import product
 from .shape import reshape
 
 if TYPE_CHECKING:
@@ -116,12 +117,7 @@ def matmul(x: Operand, y: Operand) -> Operand:
     try:
         if left == 0 or right == 0:
             raise ValueError
-        # For matrices np.dot gives the same numbers, and is up to ten times as fast where k is small.
-        if left <= 2 and right <= 2:
-            return np.dot(x, y)
-        if right == 2 < left and x.shape[-1] == y.shape[0]:
-            return np.dot(rows_of(x), y).reshape((*x.shape[:-1], y.shape[1]))
-        return np.matmul(x, y)
+        return product(x, y)
     except ValueError:
         raise _misfit("matmul", x.shape, y.shape) from None
 
