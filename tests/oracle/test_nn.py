@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
-from made import uniform
+from twins import Call, close, compare, numbers, twins
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
@@ -15,41 +14,6 @@ from tinygrad_edu import nn
 torch = pytest.importorskip("torch")
 
 pytestmark = pytest.mark.oracle
-
-numbers = partial(uniform, low=-3.0, high=3.0)
-
-
-def twins(name: str, *args: Any, **options: Any) -> tuple[Any, Any]:
-    """The same module here and in PyTorch, in float64 and with the same numbers."""
-    ours, theirs = getattr(nn, name)(*args, **options).double(), getattr(torch.nn, name)(*args, **options).double()
-    for i, (p, q) in enumerate(zip(ours.parameters(), theirs.parameters(), strict=True)):
-        values = numbers(*p.shape, seed=10 + i)
-        p.array[...] = values
-        q.data[...] = torch.tensor(values)
-    return ours, theirs
-
-
-def compare(ours: Any, theirs: Any, *inputs: Any) -> None:
-    """Compare output, gradient by the inputs, and gradients by the parameters."""
-    xs = [tg.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
-    ys = [torch.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
-    out, expected = ours(*xs), theirs(*ys)
-    assert out.shape == tuple(expected.shape)
-    assert out.dtype == np.float64
-    close(out, expected)
-    seed = numbers(*out.shape, seed=99)
-    out.backward(seed)
-    expected.backward(torch.tensor(seed))
-    for x, y in zip(xs, ys, strict=True):
-        if y.requires_grad:
-            close(x.grad, y.grad)
-    for (name, p), (their_name, q) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
-        assert name == their_name
-        close(p.grad, q.grad)
-
-
-def close(mine: Any, other: Any) -> None:
-    np.testing.assert_allclose(mine.detach().numpy(), other.detach().numpy(), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (3,), (2, 4, 3), (0, 3)])
@@ -234,18 +198,7 @@ def test_pad(mode: str, widths: tuple[int, ...], shape: tuple[int, ...]) -> None
 )
 def test_function(name: str, options: dict[str, Any], inputs: int) -> None:
     arrays = [numbers(3, 4, seed=i) for i in range(inputs)]
-    compare(_Call(getattr(nn.functional, name), options), _Call(getattr(torch.nn.functional, name), options), *arrays)
-
-
-class _Call:
-    def __init__(self, function: Any, options: dict[str, Any]) -> None:
-        self.function, self.options = function, options
-
-    def __call__(self, *inputs: Any) -> Any:
-        return self.function(*inputs, **self.options)
-
-    def named_parameters(self) -> list[Any]:
-        return []
+    compare(Call(getattr(nn.functional, name), options), Call(getattr(torch.nn.functional, name), options), *arrays)
 
 
 @pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, float("inf")])
@@ -305,4 +258,4 @@ def test_cosines_after_broadcasting(dim: int) -> None:
     ours, theirs = nn.functional.cosine_similarity, torch.nn.functional.cosine_similarity
     for shapes in [((1, 2, 3), (2, 1, 3)), ((3,), (2, 2, 3)), ((2, 2, 1), (2, 2, 3))]:
         arrays = [numbers(*shape, seed=i) for i, shape in enumerate(shapes)]
-        compare(_Call(ours, {"dim": dim}), _Call(theirs, {"dim": dim}), *arrays)
+        compare(Call(ours, {"dim": dim}), Call(theirs, {"dim": dim}), *arrays)
