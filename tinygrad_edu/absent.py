@@ -33,9 +33,7 @@ _INSTEAD = {
     "Variable": "Every tensor is one: tg.tensor(…, requires_grad=True)",
     "is_floating_point is_complex": "Use t.dtype.kind == 'f'; there are no complex tensors",
     "complex complex64 complex128 real imag conj": "There are no complex tensors",
-    "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm batch_norm": (
-        "Batch normalization makes every sample's loss depend on the whole batch: use LayerNorm or RMSNorm"
-    ),
+    "SyncBatchNorm": "There is one process: use BatchNorm1d, BatchNorm2d or BatchNorm3d",
     "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d conv1d conv2d conv3d conv_transpose2d "
     "MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool2d "
     "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool2d Unfold Fold unfold fold Upsample interpolate": (
@@ -46,7 +44,6 @@ _INSTEAD = {
     "TransformerDecoder TransformerEncoderLayer TransformerDecoderLayer": (
         "Attention is not part of this library. Its core is one line: (q @ k.mT / d**0.5).softmax(-1) @ v"
     ),
-    "GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d group_norm instance_norm": "Use LayerNorm or RMSNorm",
     "LBFGS NAdam RAdam Adamax Rprop ASGD Adafactor SparseAdam Muon": (
         "Use SGD, Adam, AdamW, RMSprop, Adagrad or Adadelta, or write a subclass of tg.optim.Optimizer with update()"
     ),

@@ -9,9 +9,11 @@ from . import functional as functional
 from . import init as init
 from . import utils as utils
 from .activations import *
+from .batch_norm import *
 from .containers import *
 from .dropout import *
 from .embedding import *
+from .instance_norm import *
 from .linear import *
 from .losses import *
 from .module.module import *

@@ -2,6 +2,7 @@
 
 from .. import absent as _absent
 from ..ops.activations import gelu, hardshrink, logsigmoid, sigmoid, softplus, softshrink, softsign, tanhshrink
+from ..ops.channels import group_norm
 from ..ops.linear import linear
 from ..ops.normalization import layer_norm, rms_norm
 from ..ops.softmax import log_softmax, softmax, softmin
@@ -20,9 +21,11 @@ from .activations.rectifiers import (
     threshold,
 )
 from .activations.smooth import glu, mish, silu
+from .batch_norm import batch_norm
 from .distance import cosine_similarity, pairwise_distance
 from .dropout import dropout
 from .embedding import embedding, one_hot
+from .instance_norm import instance_norm
 from .linear import bilinear
 from .losses.classification import cross_entropy, nll_loss
 from .losses.probability import binary_cross_entropy, binary_cross_entropy_with_logits, kl_div
@@ -31,12 +34,12 @@ from .normalization import normalize
 from .shape import pad
 
 __all__ = [
-    "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "cosine_similarity",
-    "cross_entropy", "dropout", "elu", "embedding", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish",
-    "hardtanh", "huber_loss", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid",
-    "mish", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "pairwise_distance", "prelu", "relu", "relu6",
-    "rms_norm", "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softmin", "softplus", "softshrink",
-    "softsign", "tanh", "tanhshrink", "threshold",
+    "batch_norm", "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "cosine_similarity",
+    "cross_entropy", "dropout", "elu", "embedding", "gelu", "glu", "group_norm", "hardshrink", "hardsigmoid",
+    "hardswish", "hardtanh", "huber_loss", "instance_norm", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear",
+    "log_softmax", "logsigmoid", "mish", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "pairwise_distance",
+    "prelu", "relu", "relu6", "rms_norm", "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softmin",
+    "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
 ]  # fmt: skip
 
 _absent.explain_names(__name__)
