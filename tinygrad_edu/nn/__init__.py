@@ -13,6 +13,7 @@ from .batch_norm import *
 from .containers import *
 from .dropout import *
 from .embedding import *
+from .embedding_bag import *
 from .instance_norm import *
 from .linear import *
 from .losses import *
