@@ -11,6 +11,7 @@ from . import utils as utils
 from .activations import *
 from .batch_norm import *
 from .containers import *
+from .distance import *
 from .dropout import *
 from .embedding import *
 from .embedding_bag import *
