@@ -16,6 +16,7 @@ from .dropout import *
 from .embedding import *
 from .embedding_bag import *
 from .instance_norm import *
+from .lazy import *
 from .linear import *
 from .losses import *
 from .module.module import *

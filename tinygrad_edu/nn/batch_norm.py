@@ -75,7 +75,9 @@ def batch_norm(
     return out.astype(float16) if wide is not input and (weight is None or weight.dtype == float16) else out
 
 
-class _BatchNorm(ChannelNorm):
+class BatchNorm(ChannelNorm):
+    """What the layers for all numbers of axes are."""
+
     _kind: ClassVar[str] = "BatchNorm"
 
     def __init__(
@@ -109,7 +111,7 @@ class _BatchNorm(ChannelNorm):
         return out
 
 
-class BatchNorm1d(_BatchNorm):
+class BatchNorm1d(BatchNorm):
     """Shift and scale each channel to mean 0 and variance 1 over the batch, then apply weight and bias.
 
     In evaluation mode running statistics, to which training leads, take the place of the batch's. In training each
@@ -149,7 +151,7 @@ class BatchNorm1d(_BatchNorm):
     _forms: ClassVar[dict[int, str]] = {2: "(N, C)", 3: "(N, C, L)"}
 
 
-class BatchNorm2d(_BatchNorm):
+class BatchNorm2d(BatchNorm):
     """`BatchNorm1d` for images: each channel has mean 0 and variance 1 over the batch and all pixels.
 
     Arguments, attributes and errors are those of `BatchNorm1d`.
@@ -165,7 +167,7 @@ class BatchNorm2d(_BatchNorm):
     _forms: ClassVar[dict[int, str]] = {4: "(N, C, H, W)"}
 
 
-class BatchNorm3d(_BatchNorm):
+class BatchNorm3d(BatchNorm):
     """`BatchNorm1d` for volumes: each channel has mean 0 and variance 1 over the batch and all places.
 
     Arguments, attributes and errors are those of `BatchNorm1d`.

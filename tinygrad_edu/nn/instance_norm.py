@@ -73,7 +73,9 @@ def instance_norm(
     return out
 
 
-class _InstanceNorm(ChannelNorm):
+class InstanceNorm(ChannelNorm):
+    """What the layers for all numbers of axes are."""
+
     _kind: ClassVar[str] = "InstanceNorm"
 
     def __init__(
@@ -93,18 +95,22 @@ class _InstanceNorm(ChannelNorm):
     def forward(self, x: Tensor) -> Tensor:
         """x, normalised; in training, the running statistics have moved then, if there are any."""
         self._check_axes(x)
-        single = len(x.shape) == min(self._forms)
-        if x.shape[0 if single else 1] != self.num_features:
-            text = self._misfit(x, 0 if single else 1)
+        axis = self._channel_axis(x)
+        if x.shape[axis] != self.num_features:
+            text = self._misfit(x, axis)
             if self.affine or self.track_running_stats:
                 raise ShapeError(text)
             warn(text + " Without affine and track_running_stats, num_features has no effect")
         momentum = 0.0 if self.momentum is None else self.momentum
-        out = self._normalized(instance_norm, x.unsqueeze(0) if single else x, momentum)
-        return out.squeeze(0) if single else out
+        if axis == 1:
+            return self._normalized(instance_norm, x, momentum)
+        return self._normalized(instance_norm, x.unsqueeze(0), momentum).squeeze(0)
+
+    def _channel_axis(self, x: Tensor) -> int:
+        return 0 if len(x.shape) == min(self._forms) else 1
 
 
-class InstanceNorm1d(_InstanceNorm):
+class InstanceNorm1d(InstanceNorm):
     """Shift and scale each channel of each sample to mean 0 and variance 1, then apply weight and bias.
 
     Unlike BatchNorm it computes each sample by itself, and has neither weight nor running statistics unless asked for.
@@ -135,7 +141,7 @@ class InstanceNorm1d(_InstanceNorm):
     _forms: ClassVar[dict[int, str]] = {3: "(N, C, L)", 2: "(C, L)"}
 
 
-class InstanceNorm2d(_InstanceNorm):
+class InstanceNorm2d(InstanceNorm):
     """`InstanceNorm1d` for images. Arguments and errors are those of `InstanceNorm1d`.
 
     Shape: (N, C, H, W) or (C, H, W), unchanged.
@@ -149,7 +155,7 @@ class InstanceNorm2d(_InstanceNorm):
     _forms: ClassVar[dict[int, str]] = {4: "(N, C, H, W)", 3: "(C, H, W)"}
 
 
-class InstanceNorm3d(_InstanceNorm):
+class InstanceNorm3d(InstanceNorm):
     """`InstanceNorm1d` for volumes. Arguments and errors are those of `InstanceNorm1d`.
 
     Shape: (N, C, D, H, W) or (C, D, H, W), unchanged.

@@ -134,6 +134,10 @@ class ChannelNorm(Layer):
             + (f". Use {', or '.join(ways)}" if ways else "")
         )
 
+    def _channel_axis(self, x: Tensor) -> int:
+        """Which axis of x are the channels."""
+        return 1
+
     def _misfit(self, x: Tensor, axis: int) -> str:
         """What is wrong with the number of channels, and what to do."""
         shape, wanted = tuple(x.shape), self.num_features
