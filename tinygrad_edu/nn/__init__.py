@@ -26,4 +26,3 @@ from .shape import *
 
 _absent.explain_names(__name__, "functional", "init", "utils")
 _absent.explain_names(init.__name__)
-_absent.explain_names(utils.__name__)
