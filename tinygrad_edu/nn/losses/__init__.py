@@ -4,5 +4,9 @@ The default reduction is "sum": a batch's cost is the sum of its samples' losses
 """
 
 from .classification import *
+from .likelihood import *
+from .margin import *
+from .pairs import *
 from .probability import *
 from .regression import *
+from .triplets import *
