@@ -71,6 +71,8 @@ def test_what_is_no_variance_is_named() -> None:
         F.gaussian_nll_loss(tg.zeros(2), tg.zeros(2), tg.tensor([0.5, -0.5]))
     with pytest.raises(ValueError, match=r"var is -1.0, but"):
         F.gaussian_nll_loss(tg.zeros(2), tg.zeros(2), -1)
+    with pytest.raises(tg.DtypeError, match="got None where a tensor belongs"):
+        F.gaussian_nll_loss(tg.zeros(2), tg.zeros(2), None)
     with pytest.raises(tg.DtypeError, match="gaussian_nll_loss: var has dtype int64"):
         F.gaussian_nll_loss(tg.zeros(2), tg.zeros(2), tg.ones(2).long())
 

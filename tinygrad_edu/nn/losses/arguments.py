@@ -52,6 +52,12 @@ def floating(op: str, name: str, value: Operand) -> Tensor:
     return tensor
 
 
+def like_input(value: Operand, x: Tensor) -> Tensor:
+    """`value` as a tensor; numbers, and what else is none, in the dtype of the input `x`."""
+    tensor = as_tensor(value)
+    return tensor if isinstance(value, TensorBase) else tensor.astype(x.dtype)
+
+
 def signs(op: str, target: Tensor) -> Any:
     """`target` as an array, if it is of 1 and -1 alone, which say of which of two kinds each is."""
     require_number(op, "target", target)
@@ -68,7 +74,7 @@ def signs(op: str, target: Tensor) -> Any:
 
 def same_size(op: str, name: str, weight: Operand, x: Tensor) -> Tensor:
     """`weight` as a tensor of real numbers, if it has the shape of the input `x`."""
-    w = floating(op, name, weight if isinstance(weight, TensorBase) else np.asarray(weight, dtype=x.dtype))
+    w = floating(op, name, like_input(weight, x))
     if w.shape != x.shape:
         raise ShapeError(
             f"{op}: {name} has shape {w.shape}, input {x.shape}: it has one number for every number of input. "

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import KW_ONLY
 
-import numpy as np
-
 from ...engine.graph import TensorBase
 from ...engine.primitives import Operand
 from ...errors import ShapeError
@@ -16,7 +14,7 @@ from ...ops.transcendental import exp, log
 from ...tensors.tensor import Tensor
 from ..checks import first_place
 from ..op_module import module_of
-from .arguments import floating, pair
+from .arguments import floating, like_input, pair
 from .loss import Loss, loss_of
 from .reduction import check_reduction, in_former_words, reduce_losses, sampled
 
@@ -172,7 +170,7 @@ def _stirling(t: Tensor) -> Tensor:
 
 def _variances(op: str, x: Tensor, var: Operand, eps: float) -> Tensor:
     """`var` as a tensor that broadcasts to the shape of `x`, not below `eps`; gradients pass as if it were `var`."""
-    v = floating(op, "var", var if isinstance(var, TensorBase) else np.asarray(var, dtype=x.dtype))
+    v = floating(op, "var", like_input(var, x))
     wrong = v.array < 0
     if wrong.any():
         place = first_place(wrong)

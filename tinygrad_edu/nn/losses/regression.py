@@ -120,7 +120,11 @@ def smooth_l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", b
     if not beta >= 0:
         raise ValueError(f"smooth_l1_loss: beta must be 0 or more, got {beta}")
 
-    losses = _huber(beta, 1 / beta) if beta else lambda x, t: abs(x - t)
+    def losses(x: Tensor, t: Tensor) -> Tensor:
+        d = abs(x - t)
+        curved = clamp_max(d, beta)  # so that no large error is squared
+        return curved / beta * (d - curved * 0.5) if beta else d
+
     return _per_element("smooth_l1_loss", losses, input, target, reduction)
 
 
@@ -168,7 +172,12 @@ def huber_loss(
     if not delta > 0:
         raise ValueError(f"huber_loss: delta must be greater than 0, got {delta}")
 
-    return _per_element("huber_loss", _huber(delta), input, target, reduction, weight, by_weight=False)
+    def losses(x: Tensor, t: Tensor) -> Tensor:
+        d = abs(x - t)
+        curved = clamp_max(d, delta)  # so that no large error is squared
+        return curved * (d - curved * 0.5)
+
+    return _per_element("huber_loss", losses, input, target, reduction, weight, by_weight=False)
 
 
 @module_of(huber_loss)
@@ -184,17 +193,6 @@ class HuberLoss(Loss):
 
     reduction: str = "sum"
     delta: float = 1.0
-
-
-def _huber(delta: float, factor: float = 1.0) -> Callable[[Tensor, Tensor], Tensor]:
-    """A parabola up to delta, a line beyond; in one formula, which squares no large error."""
-
-    def losses(x: Tensor, t: Tensor) -> Tensor:
-        d = abs(x - t)
-        curved = clamp_max(d, delta)
-        return curved * (d - curved * 0.5) * factor if factor != 1 else curved * (d - curved * 0.5)
-
-    return losses
 
 
 def _per_element(
