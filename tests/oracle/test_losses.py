@@ -83,26 +83,22 @@ def test_modules(call: LossCall, reduction: str) -> None:
     same(mine(*xs), other(*ys), xs, ys)
 
 
-@pytest.mark.parametrize("name", MODULES.values())
-def test_constructors_have_the_same_options_in_the_same_order(name: str) -> None:
-    former = {"size_average", "reduce"}
-    theirs = inspect.signature(getattr(torch.nn, name)).parameters
-    expected = {k: p.default for k, p in theirs.items() if k not in former and k != "args"}
-    if "args" in theirs or name in ("MSELoss", "L1Loss", "SoftMarginLoss", "MultiLabelMarginLoss"):
-        expected.setdefault("reduction", "mean")
-    ours = {k: p.default for k, p in inspect.signature(getattr(nn, name)).parameters.items()}
-    assert ours == expected | {"reduction": "sum"}
-    if theirs.keys() & former and name not in ("PoissonNLLLoss",):
-        assert [k for k in ours if k != "reduction"] == [k for k in expected if k != "reduction"]
-
-
 @pytest.mark.parametrize("name", MODULES)
-def test_parts_have_the_same_names(name: str) -> None:
-    ours, theirs = (getattr(library, MODULES[name]).forward for library in (nn, torch.nn))
-    assert [*inspect.signature(ours).parameters] == [*inspect.signature(theirs).parameters]
-    former = {"size_average", "reduce"}
-    mine, other = (inspect.signature(getattr(library, name)).parameters for library in (F, TF))
-    assert set(mine) == set(other) - former
+def test_options_and_inputs_have_the_same_names_order_and_defaults(name: str) -> None:
+    ours, theirs = (getattr(library, MODULES[name]) for library in (nn, torch.nn))
+    mine, other = options_of(ours), options_of(theirs)
+    assert mine == other | {"reduction": "sum"}
+    assert [k for k in mine if k != "reduction"] == [k for k in other if k != "reduction"]
+    assert list(options_of(ours.forward)) == list(options_of(theirs.forward))
+    mine, other = options_of(getattr(F, name)), options_of(getattr(TF, name))
+    assert mine == other | {"reduction": "sum"}
+    assert [k for k in mine if k != "reduction"] == [k for k in other if k != "reduction"]
+
+
+def options_of(function: Any) -> dict[str, Any]:
+    """The arguments of a function with their defaults, without the former words for its reduction."""
+    parameters = inspect.signature(function).parameters.items()
+    return {name: p.default for name, p in parameters if name not in ("size_average", "reduce")}
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (20, 4), (2, 4, 3)])

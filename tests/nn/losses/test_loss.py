@@ -67,6 +67,21 @@ def test_gradients(call: LossCall) -> None:
 
 
 @pytest.mark.parametrize("call", TYPICAL.values(), ids=TYPICAL)
+@pytest.mark.parametrize("dtype", [tg.float16, tg.float32])
+def test_numbers_stay_in_their_dtype(call: LossCall, dtype: Any) -> None:
+    arrays = [
+        tg.tensor(a, dtype=dtype, requires_grad=True) if a.dtype.kind == "f" else tg.tensor(a) for a in call.arrays
+    ]
+    exact = getattr(F, call.function)(*inputs_of(call), **tensors(call.options), reduction="mean").item()
+    for reduction in ("none", "sum", "mean"):
+        loss = getattr(F, call.function)(*arrays, **tensors(call.options), reduction=reduction)
+        loss.backward()
+        assert loss.dtype == dtype
+        assert all(a.grad is None or a.grad.dtype == dtype for a in arrays)
+    assert loss.item() == pytest.approx(exact, rel=100 * float(np.finfo(dtype).eps))
+
+
+@pytest.mark.parametrize("call", TYPICAL.values(), ids=TYPICAL)
 def test_modules(call: LossCall) -> None:
     module, arrays = module_of(call), inputs_of(call)
     assert tg.testing.check_module(module, *arrays).ok
