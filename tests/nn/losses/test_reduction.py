@@ -73,3 +73,18 @@ def test_a_step_counts_pairs_and_triplets_whichever_of_them_is_computed() -> Non
         losses(model(x)).backward()
         with pytest.warns(tg.SampleCountWarning, match="sums over 6"):
             tg.optim.SGD(model.parameters(), lr=0.1).step()
+
+
+def test_a_pair_may_count_as_two_samples_and_a_triplet_as_three() -> None:
+    model, x = nn.Linear(4, 3), tg.randn(6, 4)
+    for losses, most in (
+        (lambda y, z: F.cosine_embedding_loss(y, z, tg.ones(6)), 12),
+        (lambda y, z: F.triplet_margin_loss(y, z, y - z), 18),
+    ):
+        for samples in (6, most):
+            model.zero_grad()
+            losses(model(x), model(-x)).backward()
+            tg.optim.SGD(model.parameters(), lr=0.1).step(samples=samples)
+        losses(model(x), model(-x)).backward()
+        with pytest.warns(tg.SampleCountWarning, match=r"sums over"):
+            tg.optim.SGD(model.parameters(), lr=0.1).step(samples=100)

@@ -13,7 +13,7 @@ from ...tensors.creation import as_tensor
 from ...tensors.tensor import Tensor
 from .arguments import alike, fitting, pair, signs
 from .loss import Loss, loss_of
-from .reduction import check_reduction, in_former_words, reduce_losses, sampled
+from .reduction import check_reduction, in_former_words, reduce_losses, reduce_together
 
 __all__ = ["CosineEmbeddingLoss", "HingeEmbeddingLoss", "MarginRankingLoss"]
 
@@ -49,7 +49,7 @@ def margin_ranking_loss(
     check_reduction(op, reduction)
     x, y = alike(op, input1=input1, input2=input2)
     t = fitting(op, x, target, "input1")
-    return reduce_losses(op, clamp_min(margin - t * (x - y), 0), reduction, sampled(x, y))
+    return reduce_together(op, clamp_min(margin - t * (x - y), 0), reduction, x, y)
 
 
 class _PairLoss(Loss):
@@ -171,7 +171,7 @@ def cosine_embedding_loss(
         pairs = f"there are {x.shape[0]} pairs" if cosine.shape else "there is one pair"
         raise ShapeError(f"{op}: {pairs}, so target must have the shape {cosine.shape}, got {t.shape}")
     losses = where(signs(op, t) == 1, 1 - cosine, clamp_min(cosine - margin, 0))
-    return reduce_losses(op, losses, reduction, sampled(x, y))
+    return reduce_together(op, losses, reduction, x, y)
 
 
 @loss_of(cosine_embedding_loss)

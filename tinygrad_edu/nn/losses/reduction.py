@@ -91,6 +91,14 @@ def reduce_losses(
     return result
 
 
+def reduce_together(op: str, losses: Tensor, reduction: str, *inputs: Tensor) -> Tensor:
+    """As `reduce_losses`, for losses of pairs or triplets: one of them may count as one sample, or as two or three."""
+    shape, computed = losses.array.shape, [x for x in inputs if type(x.source) is Node]
+    if shape and len(computed) > 1:
+        shape += (len(computed),)
+    return reduce_losses(op, losses, reduction, sampled(*inputs), shape=shape)
+
+
 def _mean_of_all(losses: Tensor, divisor: Tensor | float) -> Tensor:
     """The sum of all divided by `divisor`; of float16 in float32, as the sum may be too large where the mean is not."""
     if losses.array.dtype is not float16:

@@ -14,7 +14,7 @@ from ..distance import pairwise_distance
 from ..op_module import module_of
 from .arguments import alike
 from .loss import Loss, loss_of
-from .reduction import check_reduction, in_former_words, reduce_losses, sampled
+from .reduction import check_reduction, in_former_words, reduce_together
 
 __all__ = ["TripletMarginLoss", "TripletMarginWithDistanceLoss"]
 
@@ -212,4 +212,4 @@ def _triplets(
     if swap:
         far = minimum(far, distance(positive, negative))
     losses = clamp_min(margin + near - far, 0)
-    return reduce_losses(op, losses, reduction, sampled(anchor, positive, negative))
+    return reduce_together(op, losses, reduction, anchor, positive, negative)
