@@ -44,6 +44,8 @@ _INSTEAD = {
     "TransformerDecoder TransformerEncoderLayer TransformerDecoderLayer": (
         "Attention is not part of this library. Its core is one line: (q @ k.mT / d**0.5).softmax(-1) @ v"
     ),
+    "LinearCrossEntropyOptions": "nn.LinearCrossEntropyLoss takes the whole batch at once: leave options out",
+    "CTCLoss ctc_loss AdaptiveLogSoftmaxWithLoss": "Not part of this library: the other losses of PyTorch's table are",
     "LBFGS NAdam RAdam Adamax Rprop ASGD Adafactor SparseAdam Muon": (
         "Use SGD, Adam, AdamW, RMSprop, Adagrad or Adadelta, or write a subclass of tg.optim.Optimizer with update()"
     ),
