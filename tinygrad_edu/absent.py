@@ -47,11 +47,8 @@ _INSTEAD = {
         "Attention is not part of this library. Its core is one line: (q @ k.mT / d**0.5).softmax(-1) @ v"
     ),
     "GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d group_norm instance_norm": "Use LayerNorm or RMSNorm",
-    "LBFGS NAdam RAdam Adamax Rprop ASGD Adafactor SparseAdam Muon": (
-        "Use SGD, Adam, AdamW, RMSprop, Adagrad or Adadelta, or write a subclass of tg.optim.Optimizer with update()"
-    ),
-    "OneCycleLR CyclicLR CosineAnnealingWarmRestarts SequentialLR ChainedScheduler MultiplicativeLR": (
-        "Use LambdaLR of tg.optim.lr_scheduler, which takes the factor as a function of the number of calls"
+    "Rprop ASGD Adafactor SparseAdam Muon": (
+        "Use one of those of tg.optim, such as Adam, or write a subclass of tg.optim.Optimizer with update()"
     ),
     "fft stft istft": "There are no Fourier transforms, since there are no complex tensors",
     "sparse sparse_coo_tensor to_sparse": "Every tensor is dense",
