@@ -36,7 +36,7 @@ class LBFGS(Optimizer):
         params: tensors, or (name, tensor) pairs; one group at most.
         lr: the length of a step in units of d; the very first goes lr·min(1, 1/Σ|g|)·d far.
         max_iter: the most iterations in a step.
-        max_eval: the most calls of `closure` in a step after which another iteration begins; 5/4 of `max_iter` if None.
+        max_eval: no iteration begins after so many calls of `closure` in a step; 5/4 of `max_iter` if None.
         tolerance_grad: a step ends when no number of the gradient is larger.
         tolerance_change: a step ends when neither the loss nor any parameter changes by more.
         history_size: how many changes are remembered; each takes twice the memory of the parameters.
