@@ -106,6 +106,22 @@ def numpys(library: Any) -> Any:
 Run = Callable[[Any], Any]
 ERROR = Exception
 
+
+def scheduled(library: Any, make: Callable[[Any, Any], list[Any]]) -> float:
+    """The rate after one step of each of the schedules."""
+    optimizer = library.optim.SGD([leaf(library, [1.0])], lr=8.0)
+    schedules = make(library.optim.lr_scheduler, optimizer)
+    optimizer.step()
+    for schedule in schedules:
+        schedule.step()
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def chained(schedules: Any, optimizer: Any) -> list[Any]:
+    parts = [schedules.StepLR(optimizer, 1, 0.5), schedules.LambdaLR(optimizer, lambda epoch: 1.0)]
+    return [schedules.ChainedScheduler(parts)]
+
+
 # By the first cell of each line: programs, with what they give in PyTorch and here.
 LINES: dict[str, list[tuple[Run, Any, Any]]] = {
     "a loss over a batch": [
@@ -182,6 +198,10 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
             "nan",
             ValueError,
         )
+    ],
+    "several schedules of one optimizer": [
+        (lambda lib: scheduled(lib, lambda s, o: [s.StepLR(o, 1, 0.5), s.StepLR(o, 1, 0.25)]), 1.0, 2.0),
+        (lambda lib: scheduled(lib, chained), 8.0, 4.0),
     ],
     "a second `backward()` without `retain_graph=True`": [(twice, None, tg.GraphError)],
 }

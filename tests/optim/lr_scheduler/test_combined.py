@@ -146,9 +146,9 @@ def test_going_on_after_an_epoch():
             ValueError,
             "number 1 is a ReduceLROnPlateau, whose step.. takes a measure: step it by itself",
         ),
-        (lambda o, p: ChainedScheduler([StepLR(o, 1), StepLR(p, 1)]), ValueError, "number 1 belongs to another"),
-        (lambda o, p: ChainedScheduler([StepLR(o, 1)], p), ValueError, "number 0 belongs to another optimizer"),
-        (lambda o, p: SequentialLR(p, [StepLR(o, 1)], []), ValueError, "number 0 belongs to another optimizer"),
+        (lambda o, p: ChainedScheduler([StepLR(o, 1), StepLR(p, 1)]), ValueError, "number 1 is a schedule of another"),
+        (lambda o, p: ChainedScheduler([StepLR(o, 1)], p), ValueError, "number 0 is a schedule of another"),
+        (lambda o, p: SequentialLR(p, [StepLR(o, 1)], []), ValueError, "number 0 is a schedule of another"),
         (
             lambda o, p: SequentialLR(o, [StepLR(o, 1), StepLR(o, 1)], []),
             ValueError,

@@ -166,4 +166,4 @@ def _require_parts(owner: str, schedulers: Sequence[Any], optimizer: Optimizer |
                 "by itself"
             )
         if scheduler.optimizer is not (optimizer or schedulers[0].optimizer):
-            raise ValueError(f"{owner}: number {index} belongs to another optimizer: make all of one")
+            raise ValueError(f"{owner}: number {index} is a schedule of another optimizer: make all of the same")
