@@ -355,6 +355,7 @@ def test_a_loaded_optimizer_goes_on_exactly(options, before):
     assert first.w.tolist() == second.w.tolist()
     assert len(second.calls) == len(first.calls) - (saved["state"][0]["func_evals"] if before else 0)
     np.testing.assert_equal(saved, frozen)
+    assert {type(second.state[key]) for key in ("func_evals", "n_iter")} == {int}
     np.testing.assert_equal(twin.state_dict(), frozen)
 
 

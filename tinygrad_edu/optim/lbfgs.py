@@ -18,6 +18,7 @@ from .optimizer import Optimizer, State, no_closure
 from .options import number, require_between, require_count, sample_count
 
 _CURVED = 1e-10  # a pair of changes is remembered only if their product is more
+_COUNTS = ("func_evals", "n_iter")
 _LISTS = ("old_dirs", "old_stps", "ro")
 
 
@@ -60,7 +61,7 @@ class LBFGS(Optimizer):
     [1.0, 1.0]
     """
 
-    state_numbers = frozenset({"func_evals", "n_iter", "t", "H_diag"})
+    state_numbers = frozenset({*_COUNTS, "t", "H_diag"})
 
     def __init__(
         self,
@@ -230,7 +231,8 @@ class LBFGS(Optimizer):
     def _loaded(self, what: str, key: str, value: Any, p: Tensor) -> Any:
         """One entry of the state: a number, a vector as long as all parameters, or a list of either."""
         if key in self.state_numbers:
-            return super()._loaded(what, key, value, p)
+            found = super()._loaded(what, key, value, p)
+            return int(found) if key in _COUNTS else found
         params = self._parameters()
         example = Objective("LBFGS", params, lambda: None, 1.0).position()
         if key in _LISTS and not isinstance(value, list | tuple):
