@@ -61,7 +61,7 @@ class LBFGS(Optimizer):
     [1.0, 1.0]
     """
 
-    state_numbers = frozenset({*_COUNTS, "t", "H_diag"})
+    state_numbers: frozenset[str] = frozenset({*_COUNTS, "t", "H_diag"})
 
     def __init__(
         self,

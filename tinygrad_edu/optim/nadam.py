@@ -48,7 +48,7 @@ class NAdam(Optimizer):
     """
 
     overwrites_gradient = True  # a second array to compute in
-    state_numbers = Optimizer.state_numbers | {"mu_product"}
+    state_numbers: frozenset[str] = Optimizer.state_numbers | {"mu_product"}
 
     def __init__(
         self,

@@ -45,7 +45,7 @@ class Objective:
     """
 
     def __init__(self, owner: str, params: Sequence[Tensor], closure: Callable[[], Any], divisor: float) -> None:
-        self.evaluations = 0
+        self.evaluations: int = 0
         self.first: Any = None
         self._owner, self._params, self._closure, self._divisor = owner, params, closure, divisor
         # Sums of products lose too much, and overflow, in float16.

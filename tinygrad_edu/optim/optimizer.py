@@ -64,7 +64,9 @@ class Optimizer(ParameterGroups):
     """
 
     overwrites_gradient = False  # whether `update` computes in `g`, which is a copy then
-    state_numbers = frozenset({"step"})  # what `update` keeps in the state that is a number, and no array
+    state_numbers: frozenset[str] = frozenset(
+        {"step"}
+    )  # what `update` keeps in the state that is a number, and no array
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.state: dict[Tensor, State] = {}
