@@ -55,6 +55,7 @@ from tinygrad_edu.nn import functional as F
         (F, "scaled_dot_product_attention", r"Attention is not part of this library\. Its core is one line"),
         (optim, "Rprop", r"or write a subclass of tg\.optim\.Optimizer"),
         (optim.lr_scheduler, "OneCycle", r"Did you mean OneCycleLR\?"),
+        (nn, "CTCLoss", r"Not part of this library: the other losses"),
         (nn, "DataParallel", r"add those of the workers: tg\.samples\.GradientSum"),
         (nn, "Conv2d", "Convolutions and pooling are not part of this library"),
         (nn, "BatchNorm1d", "depend on the whole batch: use LayerNorm"),

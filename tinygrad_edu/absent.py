@@ -46,6 +46,8 @@ _INSTEAD = {
     "TransformerDecoder TransformerEncoderLayer TransformerDecoderLayer": (
         "Attention is not part of this library. Its core is one line: (q @ k.mT / d**0.5).softmax(-1) @ v"
     ),
+    "LinearCrossEntropyOptions": "nn.LinearCrossEntropyLoss takes the whole batch at once: leave options out",
+    "CTCLoss ctc_loss AdaptiveLogSoftmaxWithLoss": "Not part of this library: the other losses of PyTorch's table are",
     "GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d group_norm instance_norm": "Use LayerNorm or RMSNorm",
     "Rprop ASGD Adafactor SparseAdam Muon": (
         "Use one of those of tg.optim, such as Adam, or write a subclass of tg.optim.Optimizer with update()"
