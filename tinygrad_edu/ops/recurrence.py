@@ -11,7 +11,7 @@ Arrays are (B, T, features): the samples come first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,6 @@ def _and(one: Any, other: Any) -> Any:
 class _Recurrent(SampleRule):
     """A sample's steps are its own: the first axis of inputs, states and results is that of the samples."""
 
-    mixing = False
     through = True
 
     def ids_of(self, node: Any, ids: Any) -> Sequence[Found]:
@@ -74,10 +73,10 @@ class _Recurrent(SampleRule):
         return found
 
     def contribution(self, node: Any, argument: int, ids: Any, g: Any, args: Sequence[Any]) -> Contribution | None:
-        own = self._owners(ids)
-        if own is None:
+        own, name = self._owners(ids), node.op.parameters[argument]
+        if own is None or name not in _SHARED:
             return None
-        if node.op.parameters[argument] == "bias":
+        if name == "bias":
             return Through(_BIAS, own, lambda part, out, args: Products("g", ("btg", part), ()))
         reverse = value_of(node, "reverse")
 
@@ -115,17 +114,19 @@ class _Steps:
         self.made: list[Any] = [None] * slopes.shape[1]
         self.recorded: bool = type(slopes) is not np.ndarray
 
-    def add(self, t: int, *by: Any) -> Any:
-        """Those of step `t`, by whose gates the state, or cell, gets `by`; returns the gradient of the state before."""
+    def add(self, t: int, state: Any, cell: Any = None) -> Any:
+        """Those of step `t`, by the gradient of its state, and of its cell, which all gates but the last one lead to.
+
+        Returns:
+            What the state before gets by the gates.
+        """
         own = self.slopes[:, t]
         if self.recorded:
-            own = own * (by[0][:, None] if len(by) == 1 else np.stack(by, 1))
+            own = own * (state[:, None] if cell is None else np.stack([cell] * (own.shape[1] - 1) + [state], 1))
             self.made[t] = own = own if self.direct is None else own + self.direct[:, t]
         else:
-            for k, part in enumerate(by) if len(by) > 1 else ():
-                own[:, k] *= part
-            if len(by) == 1:
-                own *= by[0][:, None]
+            own[:, -1] *= state
+            own[:, :-1] *= (state if cell is None else cell)[:, None]
             if self.direct is not None:
                 own += self.direct[:, t]
         return product(own.reshape((own.shape[0], own.shape[1] * own.shape[2])), self.weight)
@@ -141,17 +142,24 @@ def _by_weight(steps: Any, states: Any, start: Any, reverse: bool) -> Any:
     return product(rows_of(steps).T, rows_of(_before(states, start, reverse)))
 
 
-def _draw_cases(gates: int, states: int, *options: Any) -> Any:
+def _draw_cases(gates: int, states: int) -> Any:
     def cases(draw: Any) -> list[tuple[Any, ...]]:
-        def case(batch: int, steps: int, size: int, bias: bool, *more: Any) -> tuple[Any, ...]:
+        def case(batch: int, steps: int, size: int, bias: bool, reverse: bool) -> tuple[Any, ...]:
             start = [draw(batch, size) for _ in range(states)]
             wide = gates * size
-            return draw(batch, steps, wide), draw(wide, size), draw(wide) if bias else None, *start, *more
+            return draw(batch, steps, wide), draw(wide, size), draw(wide) if bias else None, *start, reverse
 
-        found = [case(2, 3, 2, True, False), case(2, 2, 1, False, True), case(1, 1, 2, True, True)]
-        return [(*each, *options) for each in [*found, case(0, 2, 1, True, False)]]
+        sizes = [(2, 3, 2, True, False), (2, 2, 1, False, True), (1, 2, 2, True, True), (0, 2, 1, True, False)]
+        return [case(*size) for size in sizes]
 
     return cases
+
+
+def _rnn_cases(draw: Any) -> list[tuple[Any, ...]]:
+    """Those with relu have positive numbers: a unit that is off tells nothing."""
+    alive = partial(draw, low=0.1, high=2.0)
+    steps = [(*case, False) for case in _draw_cases(1, 1)(draw)]
+    return [*steps, *[(*case, True) for case in _draw_cases(1, 1)(alive)[:2]]]
 
 
 def _rnn_rule(
@@ -170,7 +178,7 @@ def _rnn_rule(
     joint=_rnn_rule,
     saves=("weight out", "weight h out", "weight out", "weight out"),
     single=True,
-    cases=lambda draw: [*_draw_cases(1, 1, False)(draw), *_draw_cases(1, 1, True)(draw)[:2]],
+    cases=_rnn_cases,
     samples=_Recurrent(),
 )
 def _rnn(x: Operand, weight: Operand, bias: Operand, h: Operand, reverse: bool, relu: bool) -> Any:
@@ -186,13 +194,19 @@ def _rnn(x: Operand, weight: Operand, bias: Operand, h: Operand, reverse: bool, 
     return out
 
 
+def _gru_slopes(gates: Any, before: Any) -> tuple[Any, Any]:
+    """By the state that a step ends in, the slopes of what r, z and n get of the state before, and n of the input."""
+    r, z, n, into = _gates_of(gates, 4)
+    by_new = (1 - z) * (1 - n * n)
+    return np.stack([by_new * into * r * (1 - r), (before - n) * z * (1 - z), by_new * r], 2), by_new
+
+
 def _gru_rule(g: Any, out: Any, x: Any, weight: Any, bias: Any, h: Any, reverse: bool, *, needs: Any) -> Any:
     """All gates of a step are linear in the gradient of its state, and that of the state before gets a part by z."""
     states, gates = out
     by_state, by_gates = g.parts
+    slopes, by_new = _gru_slopes(gates, _before(states, h, reverse))
     r, z, n, into = _gates_of(gates, 4)
-    by_new = (1 - z) * (1 - n * n)
-    slopes = np.stack([by_new * into * r * (1 - r), (_before(states, h, reverse) - n) * z * (1 - z), by_new * r], 2)
     direct = new = None
     if by_gates is not None:
         to_r, to_z, to_n, to_into = _gates_of(by_gates, 4)
@@ -251,16 +265,20 @@ def _sigmoid_(x: Any) -> None:
     x += 0.5
 
 
+def _lstm_slopes(gates: Any, cells: Any, before: Any) -> tuple[Any, Any]:
+    """The slopes of what the gates get: i, f and n by the cell, o by the state; and that of the cell by the state."""
+    i, f, n, o = _gates_of(gates, 4)
+    bent = np.tanh(cells)
+    slopes = np.stack([n * i * (1 - i), before * f * (1 - f), i * (1 - n * n), bent * o * (1 - o)], 2)
+    return slopes, o * (1 - bent * bent)
+
+
 def _lstm_rule(g: Any, out: Any, x: Any, weight: Any, bias: Any, h: Any, c: Any, reverse: bool, *, needs: Any) -> Any:
     """The gates i, f and n get their gradients by the cell, o by the state; both lead to the step before."""
     states, cells, gates = out
     by_state, by_cell, by_gates = g.parts
+    slopes, into_cell = _lstm_slopes(gates, cells, _before(cells, c, reverse))
     i, f, n, o = _gates_of(gates, 4)
-    bent = np.tanh(cells)
-    slopes = np.stack(
-        [n * i * (1 - i), _before(cells, c, reverse) * f * (1 - f), i * (1 - n * n), bent * o * (1 - o)], 2
-    )
-    into_cell = o * (1 - bent * bent)
     direct = None
     if by_gates is not None:
         direct = _by_gate(by_gates, 4) * np.stack([i * (1 - i), f * (1 - f), 1 - n * n, o * (1 - o)], 2)
@@ -271,7 +289,7 @@ def _lstm_rule(g: Any, out: Any, x: Any, weight: Any, bias: Any, h: Any, c: Any,
         cell = cell + whole * into_cell[:, t]
         if by_cell is not None:
             cell = cell + by_cell[:, t]
-        carried = steps.add(t, cell, cell, cell, whole)
+        carried = steps.add(t, whole, cell)
         cell = cell * f[:, t]
     own = steps.all()
     return own, None if needs[1] is None else _by_weight(own, states, h, reverse), own, carried, cell, None

@@ -18,6 +18,7 @@ from ...engine.graph import After, Leaf, Lift, Link, Node, TensorBase, Watch, ar
 from ...engine.recording import lift
 from ...errors import GraphError, ShapeError
 from ...sample_rules.ids import plain
+from .arrays import Products
 from .contributions import contribution
 from .factors import Dense, Factor
 from .meetings import Coupling
@@ -228,17 +229,18 @@ class _Opening:
         for node in self._flow.shared:
             self._push(node, factors.pop(node, []))
         found = {}
+        products = Products()
         for link, own in factors.items():
             assert isinstance(link, Leaf)
-            found[link] = self._part(link, own, run)
+            found[link] = self._part(link, own, run, products)
         return found
 
-    def _part(self, leaf: Leaf, factors: list[Factor], run: Pass) -> Part:
+    def _part(self, leaf: Leaf, factors: list[Factor], run: Pass, products: Products) -> Part:
         if self._keep == "factors":
             return Part(run, len(factors), factors)
         whole = OpenSum(factors, run.count, leaf.shape, leaf.dtype)
         if self._keep == "norms":
-            return Part(run, len(factors), None, whole.squares())
+            return Part(run, len(factors), None, whole.squares(products))
         rows = whole.blocks(0, run.count).reshape((run.count, math.prod(leaf.shape)))
         return Part(run, len(factors), [Dense(Placement.of(leaf.shape), np.arange(run.count), rows)])
 
