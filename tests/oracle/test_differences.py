@@ -176,6 +176,14 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
     "`mse_loss` of shapes (n, 1) and (n,)": [
         (lambda lib: functional(lib).mse_loss(lib.ones(3, 1), lib.zeros(3)).item(), 1.0, tg.ShapeError)
     ],
+    "`nn.LSTM(proj_size=…)`, packed sequences": [
+        (
+            lambda lib: lib.nn.LSTM(3, 4, proj_size=2)(lib.zeros(5, 1, 3))[0].shape == (5, 1, 2),
+            True,
+            NotImplementedError,
+        ),
+        (lambda lib: lib.nn.utils.rnn.pack_sequence([lib.zeros(2)]).data.tolist(), [0.0, 0.0], AttributeError),
+    ],
     "the mean loss of an empty batch": [
         (
             lambda lib: str(functional(lib).mse_loss(lib.ones(0), lib.ones(0), reduction="mean").item()),

@@ -107,12 +107,12 @@ class _Steps:
     They are written over the slopes; where the pass is recorded, they are put together at the end.
     """
 
-    def __init__(self, slopes: Any, direct: Any, weight: Any) -> None:
+    def __init__(self, slopes: Any, direct: Any, weight: Any, states: Any) -> None:
         self.slopes = slopes
         self.direct = direct  # what the gates get from elsewhere, or None
         self.weight = weight
         self.made: list[Any] = [None] * slopes.shape[1]
-        self.recorded: bool = type(slopes) is not np.ndarray
+        self.recorded: bool = type(states) is not np.ndarray
 
     def add(self, t: int, state: Any, cell: Any = None) -> Any:
         """Those of step `t`, by the gradient of its state, and of its cell, which all gates but the last one lead to.
@@ -165,8 +165,8 @@ def _rnn_cases(draw: Any) -> list[tuple[Any, ...]]:
 def _rnn_rule(
     g: Any, out: Any, x: Any, weight: Any, bias: Any, h: Any, reverse: bool, relu: bool, *, needs: Any
 ) -> Any:
-    slopes = (out > 0) * g.dtype.type(1) if relu else 1 - out * out
-    steps = _Steps(slopes[:, :, None], None, weight)
+    slopes = (out > 0).astype(out.dtype) if relu else 1 - out * out
+    steps = _Steps(slopes[:, :, None], None, weight, out)
     carried: Any = None
     for t in reversed(_order(out, reverse)):
         carried = steps.add(t, _and(carried, g[:, t]))
@@ -212,7 +212,7 @@ def _gru_rule(g: Any, out: Any, x: Any, weight: Any, bias: Any, h: Any, reverse:
         to_r, to_z, to_n, to_into = _gates_of(by_gates, 4)
         new = to_n * (1 - n * n)
         direct = np.stack([(to_r + new * into) * r * (1 - r), to_z * z * (1 - z), new * r + to_into], 2)
-    steps = _Steps(slopes, direct, weight)
+    steps = _Steps(slopes, direct, weight, states)
     whole: list[Any] = [None] * states.shape[1]
     carried = np.zeros(h.shape, gates.dtype)
     for t in reversed(_order(states, reverse)):
@@ -282,7 +282,7 @@ def _lstm_rule(g: Any, out: Any, x: Any, weight: Any, bias: Any, h: Any, c: Any,
     direct = None
     if by_gates is not None:
         direct = _by_gate(by_gates, 4) * np.stack([i * (1 - i), f * (1 - f), 1 - n * n, o * (1 - o)], 2)
-    steps = _Steps(slopes, direct, weight)
+    steps = _Steps(slopes, direct, weight, states)
     carried, cell = np.zeros(h.shape, gates.dtype), np.zeros(c.shape, gates.dtype)
     for t in reversed(_order(states, reverse)):
         whole = carried if by_state is None else carried + by_state[:, t]

@@ -223,7 +223,8 @@ def rnn_mode(name: str, nonlinearity: str) -> str:
 
 def pair(name: str, hx: Any) -> tuple[Any, Any]:
     """The state and the cell that are given together."""
-    if not isinstance(hx, tuple | list) or len(hx) != 2:
-        got = f"{len(hx)} of them" if isinstance(hx, tuple | list) else type(hx).__name__
-        raise TypeError(f"{name}: hx is a pair of tensors, (h_0, c_0), got {got}")
+    if not isinstance(hx, tuple | list):
+        raise TypeError(f"{name}: hx is a pair of tensors, (h_0, c_0), got {type(hx).__name__}")
+    if len(hx) != 2:
+        raise ValueError(f"{name}: hx is a pair of tensors, (h_0, c_0), got {len(hx)} of them")
     return hx[0], hx[1]
