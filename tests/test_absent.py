@@ -55,6 +55,7 @@ from tinygrad_edu.nn import functional as F
         (F, "scaled_dot_product_attention", r"Attention is not part of this library\. Its core is one line"),
         (optim, "LBFGS", r"or write a subclass of tg\.optim\.Optimizer"),
         (optim.lr_scheduler, "OneCycleLR", r"Use LambdaLR of tg\.optim\.lr_scheduler"),
+        (nn, "LinearCrossEntropyLoss", r"Use nn\.Linear and nn\.CrossEntropyLoss, one after the other$"),
         (nn, "DataParallel", r"add those of the workers: tg\.samples\.GradientSum"),
         (nn, "Conv2d", "Convolutions and pooling are not part of this library"),
         (nn.utils, "rnn", r"There are no packed sequences: .* out\[tg\.arange\(len\(lengths\)\), lengths - 1\]"),

@@ -49,6 +49,9 @@ _INSTEAD = {
     "TransformerDecoder TransformerEncoderLayer TransformerDecoderLayer": (
         "Attention is not part of this library. Its core is one line: (q @ k.mT / d**0.5).softmax(-1) @ v"
     ),
+    "LinearCrossEntropyLoss linear_cross_entropy LinearCrossEntropyOptions": (
+        "Use nn.Linear and nn.CrossEntropyLoss, one after the other"
+    ),
     "GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d group_norm instance_norm": "Use LayerNorm or RMSNorm",
     "LBFGS NAdam RAdam Adamax Rprop ASGD Adafactor SparseAdam Muon": (
         "Use SGD, Adam, AdamW, RMSprop, Adagrad or Adadelta, or write a subclass of tg.optim.Optimizer with update()"
