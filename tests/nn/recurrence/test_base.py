@@ -40,9 +40,13 @@ def made(name: str, **options: Any) -> Any:
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True, "batch_first": True}])
 def test_gradients_are_right(name: str, options: dict[str, Any]) -> None:
-    layer = made(name, **options)
-    check_module(layer, numbers(3, 2, 3), mode="project")
-    check_module(layer, numbers(3, 2, 3), mode="project", order=2)
+    layer, number = made(name, **options), 4 if options else 1
+    h, c = [numbers(number, 3 if options else 2, 2, seed=k) for k in (1, 2)]
+    states = (h, c) if name == "LSTM" else h
+    report = check_module(layer, numbers(3, 2, 3), states, mode="project")
+    names = {"hx[0]", "hx[1]"} if name == "LSTM" else {"hx"}
+    assert names <= {finding.input.name for finding in report.findings}
+    check_module(layer, numbers(3, 2, 3), states, mode="project", order=2)
 
 
 @pytest.mark.parametrize("name", LAYERS)
