@@ -58,6 +58,7 @@ from tinygrad_edu.nn import functional as F
         (nn, "CTCLoss", r"Not part of this library: the other losses"),
         (nn, "DataParallel", r"add those of the workers: tg\.samples\.GradientSum"),
         (nn, "Conv2d", "Convolutions and pooling are not part of this library"),
+        (nn.utils, "rnn", r"There are no packed sequences: .* out\[tg\.arange\(len\(lengths\)\), lengths - 1\]"),
         (nn, "BatchNorm1d", "depend on the whole batch: use LayerNorm"),
         (tg, "xyzzyplugh", r"has no attribute 'xyzzyplugh'$"),
         (tg, "_cuda", r"has no attribute '_cuda'$"),

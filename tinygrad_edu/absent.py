@@ -41,7 +41,10 @@ _INSTEAD = {
     "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool2d Unfold Fold unfold fold Upsample interpolate": (
         "Convolutions and pooling are not part of this library. nn.Flatten() and nn.Linear read an image as a vector"
     ),
-    "RNN LSTM GRU RNNCell LSTMCell GRUCell": "Write the loop over time in forward(): a layer may be called many times",
+    "rnn pack_padded_sequence pack_sequence pad_packed_sequence PackedSequence pad_sequence": (
+        "There are no packed sequences: pad all to one length with nn.functional.pad, and stack them; read the last "
+        "step of each with out[tg.arange(len(lengths)), lengths - 1], and multiply losses of steps beyond it by 0"
+    ),
     "MultiheadAttention multi_head_attention_forward scaled_dot_product_attention Transformer TransformerEncoder "
     "TransformerDecoder TransformerEncoderLayer TransformerDecoderLayer": (
         "Attention is not part of this library. Its core is one line: (q @ k.mT / d**0.5).softmax(-1) @ v"

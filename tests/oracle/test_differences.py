@@ -212,6 +212,14 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         (lambda lib: of_no_sign(lib, "cosine_embedding_loss", lib.ones(1, 2), lib.ones(1, 2)), 0.0, ValueError),
         (lambda lib: round(of_no_sign(lib, "soft_margin_loss", lib.ones(1)), 4), 0.6931, ValueError),
     ],
+    "`nn.LSTM(proj_size=…)`, packed sequences": [
+        (
+            lambda lib: lib.nn.LSTM(3, 4, proj_size=2)(lib.zeros(5, 1, 3))[0].shape == (5, 1, 2),
+            True,
+            NotImplementedError,
+        ),
+        (lambda lib: lib.nn.utils.rnn.pack_sequence([lib.zeros(2)]).data.tolist(), [0.0, 0.0], AttributeError),
+    ],
     "the mean loss of an empty batch": [
         (
             lambda lib: str(functional(lib).mse_loss(lib.ones(0), lib.ones(0), reduction="mean").item()),

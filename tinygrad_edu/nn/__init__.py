@@ -17,6 +17,7 @@ from .losses import *
 from .module.module import *
 from .normalization import *
 from .parameter import *
+from .recurrence import *
 from .shape import *
 
 _absent.explain_names(__name__, "functional", "init", "utils")

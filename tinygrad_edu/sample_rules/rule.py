@@ -37,10 +37,12 @@ class SampleRule:
 
     Attributes:
         mixing: whether samples may meet in such an op, so that its calls keep the line that made them.
+        through: whether its contributions are `Through` another argument: they are taken after the vjp rules then.
         makes: what the op makes: where it is just an array of others, samples may be together, but have met elsewhere.
     """
 
     mixing = True
+    through = False
     makes = Makes.NUMBERS
 
     def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
