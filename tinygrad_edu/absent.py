@@ -42,10 +42,7 @@ _INSTEAD = {
         "Convolutions and pooling are not part of this library. nn.Flatten() and nn.Linear read an image as a vector"
     ),
     "RNN LSTM GRU RNNCell LSTMCell GRUCell": "Write the loop over time in forward(): a layer may be called many times",
-    "MultiheadAttention multi_head_attention_forward scaled_dot_product_attention Transformer TransformerEncoder "
-    "TransformerDecoder TransformerEncoderLayer TransformerDecoderLayer": (
-        "Attention is not part of this library. Its core is one line: (q @ k.mT / d**0.5).softmax(-1) @ v"
-    ),
+    "multi_head_attention_forward": "Use nn.MultiheadAttention, or F.scaled_dot_product_attention on projected inputs",
     "GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d group_norm instance_norm": "Use LayerNorm or RMSNorm",
     "LBFGS NAdam RAdam Adamax Rprop ASGD Adafactor SparseAdam Muon": (
         "Use SGD, Adam, AdamW, RMSprop, Adagrad or Adadelta, or write a subclass of tg.optim.Optimizer with update()"

@@ -20,6 +20,7 @@ from .activations.rectifiers import (
     threshold,
 )
 from .activations.smooth import glu, mish, silu
+from .attention import scaled_dot_product_attention
 from .distance import cosine_similarity, pairwise_distance
 from .dropout import dropout
 from .embedding import embedding, one_hot
@@ -35,8 +36,8 @@ __all__ = [
     "cross_entropy", "dropout", "elu", "embedding", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish",
     "hardtanh", "huber_loss", "kl_div", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid",
     "mish", "mse_loss", "nll_loss", "normalize", "one_hot", "pad", "pairwise_distance", "prelu", "relu", "relu6",
-    "rms_norm", "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softmin", "softplus", "softshrink",
-    "softsign", "tanh", "tanhshrink", "threshold",
+    "rms_norm", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softmin",
+    "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
 ]  # fmt: skip
 
 _absent.explain_names(__name__)
