@@ -4,15 +4,15 @@ Both passes go over blocks: a few matrices of weights at a time, or some rows of
 block are there only as long as they are used. The backward pass computes them again from the logarithms of their row
 sums, one number for each query.
 
-Passes over the weights are what takes time, and to subtract one number from each row is the slowest of them. So it is
-part of the product: (x, -n) times (y, 1) is x·y - n.
+Passes over the weights are what takes time, and to subtract a number from each row is the slowest of them. So it is
+part of the product, unless there are few keys: (x, -n) times (y, 1) is x·y - n.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,8 @@ from .softmax import row_max, row_sum
 
 _SCORES = 1 << 17  # so many weights are a block: half a megabyte in float32
 _PACKED = 1_000_000  # beyond so many multiplications OpenBLAS packs the operands of a product first
+_STEPS = 128  # so many rows at a time, where later ones see more keys
+_FEW = 32  # below so many keys, copies and their calls cost more than they save
 _SAFE = 10.0  # exponentials of scores, and their sums, are of an ordinary size up to e**10, and down to e**-10
 
 
@@ -48,7 +50,10 @@ class _Call(NamedTuple):
 
     def spread(self) -> _Call:
         """With the same axes in front of the last two of each array."""
-        lead = np.broadcast_shapes(*[x.shape[:-2] for x in self[:5] if x is not None])
+        leads = {x.shape[:-2] for x in self[:5] if x is not None}
+        if len(leads) == 1:
+            return self
+        lead = np.broadcast_shapes(*leads)
         return self._with([None if x is None else np.broadcast_to(x, (*lead, *x.shape[-2:])) for x in self[:5]])
 
     def at(self, block: tuple[Any, ...]) -> _Call:
@@ -68,18 +73,19 @@ class _Call(NamedTuple):
         rows, keys = self.sizes
         count = max(-(-rows * keys // _SCORES), 1)
         step = max(-(-rows // count), 1)
+        if self.causal:
+            step = min(step, _STEPS)
         for start in reversed(range(0, rows, step)):
             stop = min(start + step, rows)
             yield slice(start, stop), slice(0, min(stop, keys) if self.causal and stop < rows else keys)
 
-    def scores(self, x: Any, y: Any, rows: slice, keys: slice) -> Any:
-        """x @ y and the masks, for these rows and keys."""
-        scores = _multiplied(x, y[..., keys])
+    def masked(self, scores: Any, rows: slice, keys: slice) -> Any:
+        """The scores of these rows and keys, to which the masks are added."""
         if self.mask is not None:
             scores += _part(self.mask, rows, keys)
         if self.causal and keys.stop > rows.start + 1:
             late = scores[..., rows.start :]
-            late += future(late.shape[-2:], scores.dtype)
+            late += _future(late.shape[-2:], scores.dtype)
         return scores
 
     def chosen(self, rows: slice, keys: slice, dtype: Any) -> Any:
@@ -119,20 +125,29 @@ def _multiplied(x: Any, y: Any) -> Any:
     return product(tall, y[..., None, :, :]).reshape(*x.shape[:-1], columns)
 
 
-def _rows_less(x: Any, factor: float, less: Any) -> Any:
-    """x · factor, with a last column -less: times `_columns(y)`, that subtracts a number from each row of a product."""
-    out = np.empty((*x.shape[:-1], x.shape[-1] + 1), x.dtype)
-    np.multiply(x, factor, out=out[..., :-1])
-    np.negative(less, out=out[..., -1])
-    return out
-
-
-def _columns(y: Any) -> Any:
-    """The transpose of `y`, with a last row of ones, in memory of its own."""
+def _turned(y: Any, ones: bool) -> Any:
+    """The transpose of `y`, as a right factor; `ones` asks for one more row, of ones, as `_reduced` can use it."""
+    if y.shape[-2] < _FEW:
+        return turned(y)
+    if not ones:
+        return np.ascontiguousarray(turned(y))
     out = np.empty((*y.shape[:-2], y.shape[-1] + 1, y.shape[-2]), y.dtype)
     out[..., :-1, :] = turned(y)
     out[..., -1, :] = 1
     return out
+
+
+def _reduced(x: Any, factor: float, y: Any, less: Any) -> Any:
+    """(x · factor) @ y, from each row of which a number is subtracted: in the product, if `y` has a row of ones."""
+    width = x.shape[-1]
+    if y.shape[-2] == width:
+        out = _multiplied(x * factor, y)
+        out -= less[..., None]
+        return out
+    left = np.empty((*x.shape[:-1], width + 1), x.dtype)
+    np.multiply(x, factor, out=left[..., :-1])
+    np.negative(less, out=left[..., -1])
+    return _multiplied(left, y)
 
 
 def future(shape: Sequence[int], dtype: Any) -> Any:
@@ -140,15 +155,19 @@ def future(shape: Sequence[int], dtype: Any) -> Any:
     return np.triu(np.full(shape, -np.inf, dtype), 1)
 
 
-def _exponentials(scores: Callable[[], Any]) -> tuple[Any, Any, Any]:
+_future = lru_cache(maxsize=8)(future)  # of blocks, which are small
+
+
+def _exponentials(call: _Call, y: Any, rows: slice, keys: slice) -> tuple[Any, Any, Any]:
     """exp(scores - shift), its sums along the rows, and the shift: 0 where nothing becomes large or small without."""
-    e = scores()
+    x = call.query[..., rows, :] * call.scale
+    e = call.masked(_multiplied(x, y[..., keys]), rows, keys)
     if e.size and e.max() <= _SAFE:
         np.exp(e, out=e)
         total = row_sum(e, -1)
         if total.min() >= math.exp(-_SAFE):
             return e, total, 0.0
-        e = scores()
+        e = call.masked(_multiplied(x, y[..., keys]), rows, keys)
     shift = row_max(e, -1)
     e -= shift
     np.exp(e, out=e)
@@ -165,10 +184,10 @@ def _attention_rule(g: Any, out: Any, *args: Any, needs: Sequence[Any]) -> tuple
     by_out, by_log = g.parts
     if by_out is None:
         by_out = np.zeros(out.shape, out.dtype)
-    less = (by_out * out).sum(axis=-1)
+    recorded = any(isinstance(x, TensorBase) for x in (by_out, by_log, out, log, *args))
+    less = (by_out * out).sum(axis=-1) if recorded else np.vecdot(by_out, out)
     if by_log is not None:
         less = less - by_log
-    recorded = any(isinstance(x, TensorBase) for x in (by_out, less, log, *args))
     walk = _composed if recorded else _by_blocks
     return (*walk(by_out, less, log, _Call(*args), needs), None, None, None, None)
 
@@ -195,8 +214,8 @@ def _composed(g: Any, less: Any, log: Any, call: _Call, needs: Sequence[Any]) ->
 def _by_blocks(g: Any, less: Any, log: Any, call: _Call, needs: Sequence[Any]) -> list[Any]:
     """The gradients of arrays, with the weights of one block at a time."""
     call = call.spread()
-    grads = [None if need is None else np.empty_like(x) for need, x in zip(needs, call[:3], strict=False)]
-    # A key that comes later than all queries is reached by none, but has a row in every gradient.
+    make = np.empty_like if call.sizes[0] else np.zeros_like
+    grads = [None if need is None else make(x) for need, x in zip(needs, call[:3], strict=False)]
     grads.append(None if needs[3] is None else np.zeros((*log.shape, call.sizes[1]), g.dtype))
     for block in call.blocks():
         parts = [None if x is None else x[block] for x in grads]
@@ -207,32 +226,38 @@ def _by_blocks(g: Any, less: Any, log: Any, call: _Call, needs: Sequence[Any]) -
 def _fill_block(grads: Sequence[Any], g: Any, less: Any, log: Any, call: _Call) -> None:
     """Write into the gradients of query, key, value and mask what one block of them is."""
     by_query, by_key, by_value, by_mask = grads
-    y, v = _columns(call.key), _columns(call.value)
-    for part in (by_key, by_value):
-        if part is not None:
-            part[...] = 0
+    y, v = _turned(call.key, ones=True), _turned(call.value, ones=call.kept is None)
     for rows, keys in call.strips():
-        x, own = _rows_less(call.query[..., rows, :], call.scale, log[..., rows]), g[..., rows, :]
-        weights = call.scores(x, y, rows, keys)
+        add = rows.stop < call.sizes[0]  # to what the last rows have written, for all keys
+        weights = call.masked(_reduced(call.query[..., rows, :], call.scale, y[..., keys], log[..., rows]), rows, keys)
         np.exp(weights, out=weights)
+        own, lost = g[..., rows, :], less[..., rows]
         chosen = None if call.kept is None else call.chosen(rows, keys, g.dtype)
         if by_value is not None:
-            by_value[..., keys, :] += _multiplied(turned(weights if chosen is None else weights * chosen), own)
+            used = weights if chosen is None else weights * chosen
+            _put(by_value[..., keys, :], _multiplied(turned(used), own), add)
         if by_query is by_key is by_mask is None:
             continue
         if chosen is None:
-            inner = _multiplied(_rows_less(own, 1.0, less[..., rows]), v[..., keys])
+            inner = _reduced(own, 1.0, v[..., keys], lost)
         else:
-            inner = _multiplied(own, v[..., :-1, keys])
+            inner = _multiplied(own, v[..., keys])
             inner *= chosen
-            inner -= less[..., rows, None]
+            inner -= lost[..., None]
         inner *= weights
+        if by_mask is not None:
+            by_mask[..., rows, keys] = inner
         if by_query is not None:
             np.multiply(_multiplied(inner, call.key[..., keys, :]), call.scale, out=by_query[..., rows, :])
         if by_key is not None:
-            by_key[..., keys, :] += _multiplied(turned(inner), x[..., :-1])
-        if by_mask is not None:
-            by_mask[..., rows, keys] = inner
+            _put(by_key[..., keys, :], _multiplied(turned(inner), call.query[..., rows, :] * call.scale), add)
+
+
+def _put(place: Any, part: Any, add: bool) -> None:
+    if add:
+        place += part
+    else:
+        place[...] = part
 
 
 def _cases(draw: Any) -> list[tuple[Any, ...]]:
@@ -256,6 +281,7 @@ _READ = "query key value mask kept out"
 @primitive(
     joint=_attention_rule,
     saves=(_READ, _READ, _READ, _READ),
+    fresh=True,
     cases=_cases,
     samples=core(2, 2, 2, 2, out=(2, 1)),
 )
@@ -295,10 +321,9 @@ def attention(
 
 def _attend(call: _Call, out: Any, log: Any) -> None:
     """Write the two results of one block."""
-    y = np.ascontiguousarray(turned(call.key))
+    y = _turned(call.key, ones=False)
     for rows, keys in call.strips():
-        x = call.query[..., rows, :] * call.scale
-        e, total, shift = _exponentials(partial(call.scores, x, y, rows, keys))
+        e, total, shift = _exponentials(call, y, rows, keys)
         total[total == 0] = 1  # all keys are masked
         log[..., rows] = (np.log(total) + shift)[..., 0]
         if call.kept is not None:
