@@ -11,6 +11,7 @@ from per_sample import check_open_sum, check_second_derivatives
 
 import tinygrad_edu as tg
 import tinygrad_edu.nn.functional as F
+from tinygrad_edu.ops import attention as file
 from tinygrad_edu.testing import check_laws, gradcheck
 
 Q, K, V = normal(2, 3, 4), normal(2, 5, 4, seed=1), normal(2, 5, 2, seed=2)
@@ -94,6 +95,17 @@ def test_samples_are_opened(causal: bool) -> None:
     leaves = [w] if causal else [w, keys, bias]
     check_open_sum(losses, leaves, alone=lambda m: losses(m, m + 1))
     check_second_derivatives(losses, leaves)
+
+
+def test_what_samples_share_takes_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+    walk = file._by_blocks
+    monkeypatch.setattr(file, "_by_blocks", lambda *args: passes.append(1) or walk(*args))
+    h = tg.tensor(normal(6, 2, 3, 2)) @ tg.tensor(normal(2, 2, seed=3), requires_grad=True)
+    keys, bias = (tg.tensor(normal(*shape, seed=4), requires_grad=True) for shape in ((2, 3, 2), (3, 3)))
+    (attend(h, keys, h, bias) ** 2).sum((1, 2, 3)).backward(per_sample=True)
+    assert len(bias.sample_grads.norms()) == len(keys.sample_grads.norms()) == 6
+    assert len(passes) == 1
 
 
 def test_attention_among_samples_is_found() -> None:

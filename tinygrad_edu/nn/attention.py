@@ -13,6 +13,7 @@ from ..engine.primitives import Operand
 from ..engine.recording import make_tensor, require_number
 from ..errors import DtypeError, ShapeError
 from ..ops.attention import attention
+from ..ops.broadcasting import expand
 from ..ops.generator import draw
 from ..ops.rearranging import repeat_interleave
 from ..ops.shape import reshape
@@ -68,7 +69,7 @@ def scaled_dot_product_attention(
     require_number(name, "scale", scale)
     if enable_gqa:
         key, value = _repeated("key", key, query), _repeated("value", value, query)
-    full = _check(query, key, value)
+    lead, full = _check(query, key, value)
     if attn_mask is not None:
         if is_causal:
             raise ValueError(f"{name}: attn_mask and is_causal=True are two masks: pass one, or add the other to it")
@@ -78,7 +79,8 @@ def scaled_dot_product_attention(
         return scaled_dot_product_attention(query, key, value, attn_mask, p, is_causal, scale).astype(float16)
     if attn_mask is not None:
         attn_mask = added(attn_mask, query.dtype, hidden=False)
-        attn_mask = reshape(attn_mask, (1,) * (2 - len(attn_mask.shape)) + tuple(attn_mask.shape))
+        attn_mask = _spread(reshape(attn_mask, (1,) * (2 - len(attn_mask.shape)) + tuple(attn_mask.shape)), lead)
+    query, key, value = (_spread(x, lead) for x in (query, key, value))
     if scale is None:
         scale = 1 / math.sqrt(query.shape[-1]) if query.shape[-1] else 1.0
     kept = None if p == 0 else draw(None, "random", full, np.float32) >= p
@@ -87,8 +89,18 @@ def scaled_dot_product_attention(
     return out
 
 
-def _check(query: Any, key: Any, value: Any) -> tuple[int, ...]:
-    """The shape of the scores, if query, key and value fit."""
+def _spread(x: Any, lead: tuple[int, ...]) -> Any:
+    """`x`, in front of whose last two axes are others; by an op of its own if a gradient is to be summed over these.
+
+    Then what `x` gets from each sample is known, where samples are along these axes, and `x` is shared by them.
+    """
+    if x.shape[:-2] == lead or not getattr(x, "requires_grad", False):
+        return x
+    return expand(x, (*lead, *x.shape[-2:]))
+
+
+def _check(query: Any, key: Any, value: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The axes in front of the result's last two, and the shape of the scores, if query, key and value fit."""
     name = "scaled_dot_product_attention"
     shapes = {"query": tuple(query.shape), "key": tuple(key.shape), "value": tuple(value.shape)}
     for argument, shape in shapes.items():
@@ -106,9 +118,12 @@ def _check(query: Any, key: Any, value: Any) -> tuple[int, ...]:
         raise ShapeError(f"{name}: query {q} and key {k} must have one width: axis -1 is {q[-1]} and {k[-1]}")
     if k[-2] != v[-2]:
         raise ShapeError(f"{name}: each key of {k} needs a value of {v}: axis -2 is {k[-2]} and {v[-2]}")
+    lead = q[:-2]
+    if lead == k[:-2] == v[:-2]:
+        return lead, (*lead, q[-2], k[-2])
     try:
-        np.broadcast_shapes(q[:-2], k[:-2], v[:-2])
-        return (*np.broadcast_shapes(q[:-2], k[:-2]), q[-2], k[-2])
+        scores = np.broadcast_shapes(lead, k[:-2])
+        return np.broadcast_shapes(scores, v[:-2]), (*scores, q[-2], k[-2])
     except ValueError:
         raise ShapeError(
             f"{name}: the axes in front of the last two of query {q}, key {k} and value {v} do not broadcast: "
