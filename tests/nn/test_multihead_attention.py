@@ -72,7 +72,7 @@ def test_gradients(options: dict[str, Any], need_weights: bool) -> None:
     layer = made(4, 2, batch_first=True, **options)
     inputs = [normal(3, 3, n, seed=n) for n in (4, layer.kdim, layer.vdim)]
     mask = normal(3, 3, seed=9)
-    check_module(layer, *inputs, HIDDEN, need_weights, mask)
+    check_module(layer, *inputs, HIDDEN, need_weights, mask, mode="project")
 
 
 @pytest.mark.parametrize("need_weights", [False, True])

@@ -156,6 +156,7 @@ def test_the_weights_are_never_there_all_at_once(causal: bool) -> None:
     count, rows, width = 16, 256, 8
     weights = count * rows * rows * 8
     x = tg.tensor(normal(count, rows, width), requires_grad=True)
+    attention(x, x, x, None, None, 1.0, 0.3, causal)  # what is made once, such as small masks
     (out, log), held, peak = traced(lambda: attention(x, x, x, None, None, 1.0, 0.3, causal))
     assert held < 1.1 * (out.array.nbytes + log.array.nbytes) + 20_000
     assert peak < 0.4 * weights

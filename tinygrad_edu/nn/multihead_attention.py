@@ -115,7 +115,7 @@ class MultiheadAttention(Layer):
                 f"{name}: embed_dim={embed_dim} is no multiple of num_heads={num_heads}, which share it: "
                 f"embed_dim={self.head_dim * self.num_heads or self.num_heads} is"
             )
-        self.out_proj = Linear(self.embed_dim, self.embed_dim, bias, device, dtype)
+        self.out_proj: Linear = Linear(self.embed_dim, self.embed_dim, bias, device, dtype)
         d, own = self.embed_dim, (1, 1, self.embed_dim) if add_bias_kv else None
         alike = self.kdim == self.vdim == d
         self._make_parameters(

@@ -32,7 +32,7 @@ class _Stack(Module):
     def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
         super().__init__()
         self.num_layers: int = count(type(self).__name__, "num_layers", num_layers)
-        self.layers = ModuleList([copy.deepcopy(layer) for _ in range(self.num_layers)])
+        self.layers: ModuleList = ModuleList([copy.deepcopy(layer) for _ in range(self.num_layers)])
         self.norm = norm
 
     def _normalized(self, x: Tensor) -> Tensor:
@@ -225,8 +225,8 @@ class Transformer(Module):
         if custom_decoder is None:
             layer = TransformerDecoderLayer(*sizes, device, dtype)
             custom_decoder = TransformerDecoder(layer, num_decoder_layers, norm())
-        self.encoder = custom_encoder
-        self.decoder = custom_decoder
+        self.encoder: Any = custom_encoder
+        self.decoder: Any = custom_decoder
         self.d_model = d_model
         self.nhead = nhead
         self.batch_first = batch_first

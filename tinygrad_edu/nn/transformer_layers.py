@@ -28,6 +28,12 @@ class _TransformerLayer(Module):
     Each of these steps is added to what it gets; it is normalised after that, or, with `norm_first`, before.
     """
 
+    self_attn: MultiheadAttention
+    norm1: LayerNorm
+    norm2: LayerNorm
+    dropout1: Dropout
+    dropout2: Dropout
+
     def __init__(
         self,
         d_model: int,
@@ -47,15 +53,15 @@ class _TransformerLayer(Module):
         more = {"bias": bias, "device": device, "dtype": dtype}
         for name in attentions:
             setattr(self, name, MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first, **more))
-        self.linear1 = Linear(d_model, dim_feedforward, **more)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, **more)
+        self.linear1: Linear = Linear(d_model, dim_feedforward, **more)
+        self.dropout: Dropout = Dropout(dropout)
+        self.linear2: Linear = Linear(dim_feedforward, d_model, **more)
         self.norm_first = norm_first
         for i in range(1, len(attentions) + 2):
             setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, **more))
         for i in range(1, len(attentions) + 2):
             setattr(self, f"dropout{i}", Dropout(dropout))
-        self.activation = _function(type(self).__name__, activation)
+        self.activation: Callable[[Tensor], Tensor] = _function(type(self).__name__, activation)
 
     def _step(self, number: int, x: Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
         """x and what a step makes of it, normalised."""
@@ -173,6 +179,10 @@ class TransformerDecoderLayer(_TransformerLayer):
     >>> layer(tg.zeros(3, 5, 8), tg.zeros(3, 7, 8)).shape
     (3, 5, 8)
     """
+
+    multihead_attn: MultiheadAttention
+    norm3: LayerNorm
+    dropout3: Dropout
 
     def __init__(
         self,

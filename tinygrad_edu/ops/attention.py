@@ -32,7 +32,7 @@ _SAFE = 10.0  # exponentials of scores, and their sums, are of an ordinary size 
 
 
 class _Call(NamedTuple):
-    """The arguments of a call of `_attention`, or of what one block has of them."""
+    """The arguments of a call of `attention`, or what one block has of them."""
 
     query: Any
     key: Any
