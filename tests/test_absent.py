@@ -54,6 +54,7 @@ from tinygrad_edu.nn import functional as F
         (F, "multi_head_attention_forward", r"Use nn\.MultiheadAttention, or F\.scaled_dot_product_attention on"),
         (optim, "LBFGS", r"or write a subclass of tg\.optim\.Optimizer"),
         (optim.lr_scheduler, "OneCycleLR", r"Use LambdaLR of tg\.optim\.lr_scheduler"),
+        (nn, "LinearCrossEntropyLoss", r"Use nn\.Linear and nn\.CrossEntropyLoss, one after the other$"),
         (nn, "DataParallel", r"add those of the workers: tg\.samples\.GradientSum"),
         (nn, "Conv2d", "Convolutions and pooling are not part of this library"),
         (nn, "BatchNorm1d", "depend on the whole batch: use LayerNorm"),

@@ -43,6 +43,9 @@ _INSTEAD = {
     ),
     "RNN LSTM GRU RNNCell LSTMCell GRUCell": "Write the loop over time in forward(): a layer may be called many times",
     "multi_head_attention_forward": "Use nn.MultiheadAttention, or F.scaled_dot_product_attention on projected inputs",
+    "LinearCrossEntropyLoss linear_cross_entropy LinearCrossEntropyOptions": (
+        "Use nn.Linear and nn.CrossEntropyLoss, one after the other"
+    ),
     "GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d group_norm instance_norm": "Use LayerNorm or RMSNorm",
     "LBFGS NAdam RAdam Adamax Rprop ASGD Adafactor SparseAdam Muon": (
         "Use SGD, Adam, AdamW, RMSprop, Adagrad or Adadelta, or write a subclass of tg.optim.Optimizer with update()"

@@ -36,6 +36,14 @@ def forgotten(library: Any) -> None:
     library.optim.SGD([x], lr=0.1).step()
 
 
+def unlike_triplet(library: Any) -> Any:
+    return library.ones(3, 2), library.ones(3, 2), library.ones(1, 2)
+
+
+def of_no_sign(library: Any, name: str, *inputs: Any) -> Any:
+    return getattr(functional(library), name)(*inputs, library.zeros(1), reduction="sum").item()
+
+
 def repeated(library: Any) -> Any:
     x, v = leaf(library, [1.0, 2.0]), leaf(library, [3.0, 4.0])
     h = x * 1
@@ -175,6 +183,18 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
     "complex numbers": [(lambda lib: lib.tensor([1j]).is_complex(), True, tg.DtypeError)],
     "`mse_loss` of shapes (n, 1) and (n,)": [
         (lambda lib: functional(lib).mse_loss(lib.ones(3, 1), lib.zeros(3)).item(), 1.0, tg.ShapeError)
+    ],
+    "a triplet of shapes (n, d), (n, d) and (1, d)": [
+        (
+            lambda lib: functional(lib).triplet_margin_loss(*unlike_triplet(lib), reduction="sum").item(),
+            3.0,
+            tg.ShapeError,
+        )
+    ],
+    "a target of 0 in `hinge_embedding_loss`, `cosine_embedding_loss`, `soft_margin_loss`": [
+        (lambda lib: of_no_sign(lib, "hinge_embedding_loss", lib.ones(1)), 1.0, ValueError),
+        (lambda lib: of_no_sign(lib, "cosine_embedding_loss", lib.ones(1, 2), lib.ones(1, 2)), 0.0, ValueError),
+        (lambda lib: round(of_no_sign(lib, "soft_margin_loss", lib.ones(1)), 4), 0.6931, ValueError),
     ],
     "the mean loss of an empty batch": [
         (
