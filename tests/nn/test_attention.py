@@ -140,7 +140,7 @@ def test_attention_among_samples_is_found() -> None:
             (Q, K, V),
             {"attn_mask": np.ones((3, 5), int)},
             tg.DtypeError,
-            r"neither boolean nor floating: use mask\.bool",
+            r"attn_mask has dtype int64: it must be boolean, or",
         ),
         ((Q, K, V), {"attn_mask": SEEN, "is_causal": True}, ValueError, r"attn_mask and is_causal=True are two masks"),
         ((Q, K, V), {"dropout_p": 1.5}, ValueError, r"scaled_dot_product_attention: p=1.5 is not a probability"),

@@ -195,6 +195,12 @@ def test_misfits(inputs: Any, options: dict[str, Any], message: str) -> None:
         made(4, 2)(*map(tg.tensor, inputs), **options)
 
 
+@pytest.mark.parametrize(("name", "shape"), [("attn_mask", (3, 3)), ("key_padding_mask", (2, 3))])
+def test_masks_of_integers(name: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(tg.DtypeError, match=f"MultiheadAttention: {name} has dtype int64: it must be boolean, or"):
+        made(4, 2)(*[tg.tensor(X)] * 3, **{name: np.ones(shape, int)})
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [

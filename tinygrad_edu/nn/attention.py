@@ -78,7 +78,7 @@ def scaled_dot_product_attention(
         query, key, value = (x.astype(float32) for x in (query, key, value))
         return scaled_dot_product_attention(query, key, value, attn_mask, p, is_causal, scale).astype(float16)
     if attn_mask is not None:
-        attn_mask = added(attn_mask, query.dtype, hidden=False)
+        attn_mask = added(f"{name}: attn_mask", attn_mask, query.dtype, hidden=False)
         attn_mask = _spread(reshape(attn_mask, (1,) * (2 - len(attn_mask.shape)) + tuple(attn_mask.shape)), lead)
     query, key, value = (_spread(x, lead) for x in (query, key, value))
     if scale is None:
@@ -156,13 +156,22 @@ def _fitting_mask(mask: Any, full: tuple[int, ...]) -> Any:
     )
 
 
-def added(mask: Any, dtype: Any, hidden: bool) -> Any:
-    """What a mask adds to the scores: -inf where a boolean is `hidden`; numbers as they are."""
+def added(argument: str, mask: Any, dtype: Any, hidden: bool) -> Any:
+    """What a mask adds to the scores: -inf where a boolean is `hidden`; numbers as they are.
+
+    Args:
+        argument: what to call the mask.
+        mask: a tensor or an array.
+        dtype: that of the result.
+        hidden: which boolean hides a key.
+    """
     array = np.asarray(array_of(mask))
     if array.dtype == bool:
         return make_tensor(np.where(array == hidden, -np.inf, 0).astype(dtype), None)
     if array.dtype.kind != "f":
-        raise DtypeError(f"a mask of dtype {array.dtype} is neither boolean nor floating: use mask.bool()")
+        raise DtypeError(
+            f"{argument} has dtype {array.dtype}: it must be boolean, or floating to be added to the scores"
+        )
     if not isinstance(mask, Tensor):
         mask = make_tensor(array, None)
     return mask if mask.dtype == dtype else mask.astype(dtype)

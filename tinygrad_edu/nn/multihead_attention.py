@@ -239,11 +239,12 @@ class MultiheadAttention(Layer):
         samples, heads, queries, keys = *q.shape[:3], k.shape[2]
         total = None
         if mask is not None:
-            total = added(mask, q.dtype, hidden=True)
+            total = added("MultiheadAttention: attn_mask", mask, q.dtype, hidden=True)
             if len(total.shape) == 3:
                 total = reshape(total, (samples, heads, queries, keys))
         if padding is not None:
-            padding = reshape(added(padding, q.dtype, hidden=True), (samples, 1, 1, keys))
+            padding = added("MultiheadAttention: key_padding_mask", padding, q.dtype, hidden=True)
+            padding = reshape(padding, (samples, 1, 1, keys))
             total = padding if total is None else total + padding
         return total
 
