@@ -43,10 +43,7 @@ _INSTEAD = {
         "There are no packed sequences: pad all to one length with nn.utils.rnn.pad_sequence; read the last "
         "step of each with out[tg.arange(len(lengths)), lengths - 1], and multiply losses of steps beyond it by 0"
     ),
-    "MultiheadAttention multi_head_attention_forward scaled_dot_product_attention Transformer TransformerEncoder "
-    "TransformerDecoder TransformerEncoderLayer TransformerDecoderLayer": (
-        "Attention is not part of this library. Its core is one line: (q @ k.mT / d**0.5).softmax(-1) @ v"
-    ),
+    "multi_head_attention_forward": "Use nn.MultiheadAttention, or F.scaled_dot_product_attention on projected inputs",
     "LinearCrossEntropyOptions": "nn.LinearCrossEntropyLoss takes the whole batch at once: leave options out",
     "CTCLoss ctc_loss AdaptiveLogSoftmaxWithLoss": "Not part of this library: the other losses of PyTorch's table are",
     "Rprop ASGD Adafactor SparseAdam Muon": (

@@ -20,10 +20,13 @@ from .lazy import *
 from .linear import *
 from .losses import *
 from .module.module import *
+from .multihead_attention import *
 from .normalization import *
 from .parameter import *
 from .recurrence import *
 from .shape import *
+from .transformer import *
+from .transformer_layers import *
 
 _absent.explain_names(__name__, "functional", "init", "utils")
 _absent.explain_names(init.__name__)
