@@ -16,7 +16,10 @@ from .linear import *
 from .losses import *
 from .module.module import *
 from .normalization import *
+from .padding import *
 from .parameter import *
+from .pooling import *
+from .resampling import *
 from .shape import *
 
 _absent.explain_names(__name__, "functional", "init", "utils")
