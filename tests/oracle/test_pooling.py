@@ -117,7 +117,7 @@ def test_adaptive_pool(kind: str, axes: int, data: Any) -> None:
 def test_max_unpool(axes: int, data: Any) -> None:
     x = data.draw(inputs(axes))
     kernel = data.draw(st.integers(1, 2))
-    stride = data.draw(st.none() | st.integers(kernel, 3))  # windows that overlap differ: README
+    stride = data.draw(st.none() | st.integers(kernel, 3))  # where windows overlap, PyTorch writes in any order
     options = {"kernel_size": kernel, "stride": stride}
     pool = getattr(torch.nn.functional, f"max_pool{axes}d")
     if not x.size or min(x.shape[-axes:]) < kernel:

@@ -44,12 +44,13 @@ def _maxima(x: Any, axis: int, taps: Taps) -> Any:
 
 def _winners(x: Any, out: Any, axis: int, taps: Taps) -> Array:
     """At which place each window has its largest number: at the first one; if it is NaN, at the last."""
-    last = max([tap.place for tap in taps.each], default=0) + 1
-    ranks: Any = np.zeros(out.shape, np.min_scalar_type(2 * last))
+    last = max([tap.place for tap in taps.each], default=0)
     nan = x.dtype.kind == "f" and bool(np.isnan(out).any())
+    ranks: Any = np.zeros(out.shape, np.min_scalar_type(2 * last + 1))  # places before the last one; behind them, NaN
     for place, windows, elements in taps.each:
         part, rank = x[on_axis(axis, elements)], ranks[on_axis(axis, windows)]
-        np.maximum(rank, (part == out[on_axis(axis, windows)]) * rank.dtype.type(last - place), out=rank)
+        if place < last:  # what has been found nowhere else is there
+            np.maximum(rank, (part == out[on_axis(axis, windows)]) * rank.dtype.type(last - place), out=rank)
         if nan:
             np.maximum(rank, np.isnan(part) * rank.dtype.type(last + 1 + place), out=rank)
         ranks[on_axis(axis, windows)] = rank
@@ -57,9 +58,19 @@ def _winners(x: Any, out: Any, axis: int, taps: Taps) -> Array:
     return np.where(ranks > last, ranks - last - 1, found) if nan else found  # type: ignore[no-any-return]
 
 
-def _only(numbers: Any, chosen: Any, finite: bool) -> Any:
-    """The numbers that are chosen, and 0 for the others. To multiply takes a fraction of the time."""
-    return numbers * chosen if finite else np.where(chosen, numbers, numbers.dtype.type(0))
+def _add_chosen(out: Any, at: Any, numbers: Any, chosen: Any, finite: bool, alone: bool) -> None:
+    """Add to `out[at]`, or write there if they are `alone`, the numbers that are chosen.
+
+    To multiply by booleans takes a fraction of the time of a choice, but of what is not finite it makes NaN.
+    """
+    part = out[at]
+    if not finite:
+        np.add(part, numbers, out=part, where=chosen)
+    elif alone:
+        np.multiply(numbers, chosen, out=part)
+    else:
+        part += numbers * chosen
+    out[at] = part
 
 
 def _finite(x: Any) -> bool:
@@ -118,11 +129,8 @@ def returned(x: Operand, winners: Array, axis: int, taps: Taps) -> Operand:
     out: Any = np.zeros(resized(x.shape, axis, taps.size), x.dtype)
     finite = _finite(x)
     for place, windows, elements in taps.each:
-        own = _only(x[on_axis(axis, windows)], winners[on_axis(axis, windows)] == place, finite)
-        if taps.apart:
-            out[on_axis(axis, elements)] = own
-        else:
-            out[on_axis(axis, elements)] += own
+        part, own = on_axis(axis, elements), on_axis(axis, windows)
+        _add_chosen(out, part, x[own], winners[own] == place, finite, taps.apart)
     return out
 
 
@@ -143,8 +151,8 @@ def picked(x: Operand, winners: Array, axis: int, taps: Taps) -> Operand:
     out: Any = np.zeros(resized(x.shape, axis, taps.total), x.dtype)
     finite = _finite(x)
     for place, windows, elements in taps.each:
-        part = x[on_axis(axis, elements)]
-        out[on_axis(axis, windows)] += _only(part, winners[on_axis(axis, windows)] == place, finite)
+        part, own = on_axis(axis, elements), on_axis(axis, windows)
+        _add_chosen(out, own, x[part], winners[own] == place, finite, False)
     return out
 
 

@@ -18,6 +18,7 @@ from ..errors import ShapeError
 from ..sample_rules.families import along_axis
 from .pooling import adaptive_sizes, require_floating
 from .products import product
+from .shape import reshape
 from .taps import Taps, adaptive_bounds, of_runs, placed
 
 if TYPE_CHECKING:
@@ -89,17 +90,25 @@ def mapped(x: Operand, axis: int, matrix: Array) -> Operand:
     before, after = x.shape[:axis], x.shape[axis + 1 :]
     matrix = matrix.astype(x.dtype, copy=False)
     vectors = x.reshape((math.prod(before), old, math.prod(after)))
-    # 0 times infinity is NaN. So that it does not go where PyTorch has numbers, each row then gets what it needs alone.
-    block = _BLOCK if np.isfinite(x).all() else 1
-    parts = []
     with np.errstate(invalid="ignore"):
-        for first in range(0, new, block):
-            rows = matrix[first : first + block]
-            used = np.flatnonzero(rows.any(0))
-            span = slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 1)
-            parts.append(_times(rows[:, span], vectors[:, span]))
-    out = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1) if parts else vectors[:, :0]
+        out = _in_blocks(matrix, vectors, _BLOCK)
+        if not np.isfinite(out if new < old else x).all():
+            # 0 times infinity is NaN. So that none comes where PyTorch has numbers, a row gets what it needs alone.
+            out = _in_blocks(matrix, vectors, 1)
     return out.reshape((*before, new, *after))
+
+
+def _in_blocks(matrix: Any, vectors: Any, block: int) -> Any:
+    """(new, old) times (n, old, m), so many rows of the matrix at a time, and of the vectors what these need."""
+    parts = []
+    for first in range(0, len(matrix), block):
+        rows = matrix[first : first + block]
+        used = np.flatnonzero(rows.any(0))
+        span = slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 1)
+        parts.append(_times(rows[:, span], vectors[:, span]))
+    if not parts:
+        return vectors[:, :0]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def _times(matrix: Any, vectors: Any) -> Any:
@@ -125,6 +134,9 @@ def adaptive_avg_pool(op: str, x: Any, output_size: Any, axes: int) -> Tensor:
     """The mean of each of the windows that share the last axes."""
     have, wanted = adaptive_sizes(op, x, output_size, axes)
     require_floating(op, x)
+    if set(wanted) == {1}:  # the mean of all: one product
+        front, count = tuple(x.shape[: len(x.shape) - axes]), math.prod(have)
+        return reshape(mapped(reshape(x, (*front, count)), len(front), means(count, 1)), (*front, *wanted))
     return _along_last(x, [means(n, m) for n, m in zip(have, wanted, strict=True)])
 
 

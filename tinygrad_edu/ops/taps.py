@@ -64,7 +64,7 @@ def sliding(size: int, count: int, kernel: int, stride: int, padding: int = 0, d
         last = min(count - 1, (size - 1 - offset) // stride)
         if first <= last:
             elements = _steps(offset + first * stride, stride, last - first + 1)
-            each.append(Tap(place, slice(first, last + 1), elements))
+            each.append(Tap(place, slice(first, last + 1, 1), elements))
     return Taps(size, count, tuple(each), stride > (kernel - 1) * dilation)
 
 
@@ -135,8 +135,13 @@ def resized(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
 
 
 def _sums(x: Any, axis: int, taps: Taps) -> Any:
-    out: Any = np.zeros(resized(x.shape, axis, taps.total), x.dtype)
-    for _, windows, elements in taps.each:
+    each = taps.each
+    if each and isinstance(each[0].windows, slice) and each[0].windows == slice(0, taps.total, 1):
+        out: Any = x[on_axis(axis, each[0].elements)].copy()
+        each = each[1:]
+    else:
+        out = np.zeros(resized(x.shape, axis, taps.total), x.dtype)
+    for _, windows, elements in each:
         out[on_axis(axis, windows)] += x[on_axis(axis, elements)]
     return out
 
