@@ -35,9 +35,8 @@ _INSTEAD = {
     "complex complex64 complex128 real imag conj": "There are no complex tensors",
     "SyncBatchNorm": "There is one process: use BatchNorm1d, BatchNorm2d or BatchNorm3d",
     "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d conv1d conv2d conv3d conv_transpose2d "
-    "MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool2d "
-    "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool2d Unfold Fold unfold fold Upsample interpolate": (
-        "Convolutions and pooling are not part of this library. nn.Flatten() and nn.Linear read an image as a vector"
+    "Unfold Fold unfold fold": (
+        "Convolutions are not part of this library. nn.Flatten() and nn.Linear read an image as a vector"
     ),
     "pack_padded_sequence pack_sequence pad_packed_sequence PackedSequence": (
         "There are no packed sequences: pad all to one length with nn.utils.rnn.pad_sequence; read the last "

@@ -22,8 +22,11 @@ from .losses import *
 from .module.module import *
 from .multihead_attention import *
 from .normalization import *
+from .padding import *
 from .parameter import *
+from .pooling import *
 from .recurrence import *
+from .resampling import *
 from .shape import *
 from .transformer import *
 from .transformer_layers import *
