@@ -48,7 +48,7 @@ def product(x: Any, y: Any, out: Any = None) -> Any:
         return x @ y if out is None else np.matmul(x, y, out=out)
     left, right = x.ndim, y.ndim
     if left == 2 == right:
-        if x.size * y.shape[1] <= TINY:
+        if x.size * y.shape[1] <= TINY or len(x) == 1:
             return np.dot(x, y, out)
         return _form(x.shape, y.shape, x.strides, y.strides, x.dtype, y.dtype)(x, y, out)
     if left <= 2 and right <= 2:
@@ -104,7 +104,7 @@ def matrix_form(m: int, k: int, n: int, left: str, right: str, size: int, small:
         small: whether there are kernels for small products.
     """
     plain: Form = matmul if m * n * size > LARGE_RESULT else np.dot
-    if m == 1 or n == 1:
+    if n == 1:
         return np.dot
     kind = left + right
     if not small:
