@@ -125,12 +125,12 @@ def test_every_small_product_is_small(kind: str, m: int, k: int, n: int, size: i
 @pytest.mark.parametrize("kind", ["TT", "C", "T"])
 def test_other_layouts_go_the_plain_way(kind: str, small: bool) -> None:
     left, right = kind if len(kind) == 2 else (kind, "")
-    assert matrix_form(8, 1000, 1000, left, right, 4, small=small) in (np.dot, forms.matmul)
+    assert matrix_form(8, 1000, 1000, left, right, 4, small=small) in (np.dot, np.matmul)
 
 
 def test_where_there_are_no_small_kernels_few_rows_go_one_by_one() -> None:
     assert matrix_form(3, 500, 400, "C", "T", 4, small=False) is forms.by_matvec
-    assert matrix_form(3, 500, 400, "C", "C", 4, small=False) is forms.vecmat
+    assert matrix_form(3, 500, 400, "C", "C", 4, small=False) is np.vecmat
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float16, np.complex64, object, ">f4", bool])
@@ -152,6 +152,7 @@ def test_tensors_multiply_themselves() -> None:
     assert isinstance(product(tg.ones(2, 3), tg.ones(3, 2)), tg.Tensor)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")  # kernels say so of numbers that are no part of the result
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize(("m", "k", "n"), [(33, 211, 173), (2, 509, 1021), (2, 1100, 500)])
 def test_what_is_not_finite_stays_in_its_row(bad: float, m: int, k: int, n: int) -> None:

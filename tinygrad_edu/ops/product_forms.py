@@ -1,24 +1,16 @@
 """Ways to compute a product of matrices by other calls than the plain one. `products.py` says which is taken when.
 
 All give x @ y, to a few roundings of the sum of magnitudes, and write to `out` if there is one: it lies row by row,
-has the shape and dtype of the result, and shares no memory with x and y. None warns of numbers, as np.dot does not:
-of where they are infinite, a kernel that computes with more lanes than it needs would say what is not so.
+has the shape and dtype of the result, and shares no memory with x and y.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-_quiet: Final = np.errstate(all="ignore")
 
-matmul: Final = _quiet(np.matmul)
-vecmat: Final = _quiet(np.vecmat)
-multiply: Final = _quiet(np.multiply)
-
-
-@_quiet
 def tiled(x: Any, y: Any, out: Any, rows: int, columns: int) -> Any:
     """x @ y for matrices, as one stack of small products: blocks of x of so many rows, tiles of y of so many columns.
 
@@ -41,7 +33,6 @@ def tiled(x: Any, y: Any, out: Any, rows: int, columns: int) -> Any:
     return out
 
 
-@_quiet
 def in_rows(x: Any, y: Any, out: Any, rows: int) -> Any:
     """x @ y for stacks, each matrix of x in blocks of so many rows; y is copied unless it lies row by row."""
     y = np.ascontiguousarray(y)
@@ -58,19 +49,16 @@ def in_rows(x: Any, y: Any, out: Any, rows: int) -> Any:
     return out
 
 
-@_quiet
 def with_copy(x: Any, y: Any, out: Any) -> Any:
     """x @ y for stacks, y copied unless it lies row by row."""
     return np.matmul(x, np.ascontiguousarray(y), out=out)
 
 
-@_quiet
 def by_matvec(x: Any, y: Any, out: Any) -> Any:
     """x @ y for matrices, the transpose of y times each row of x by itself."""
     return np.matvec(y.T, x, out=out)
 
 
-@_quiet
 def by_einsum(x: Any, y: Any, out: Any) -> Any:
     """x @ y for a column and a row."""
     return np.einsum("ik,kj->ij", x, y, out=out)

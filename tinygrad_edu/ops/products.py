@@ -16,18 +16,18 @@ from numpy import ndarray
 
 from .arguments import rows_of
 from .blas import SMALL_KERNELS
-from .product_forms import by_einsum, by_matvec, in_rows, matmul, multiply, tiled, vecmat, with_copy, with_zeros
+from .product_forms import by_einsum, by_matvec, in_rows, tiled, with_copy, with_zeros
 
 TINY: Final = 2**16  # multiplications; below, choosing costs more than it gives
 SMALL: Final = 10**6  # multiplications; up to here OpenBLAS computes without packing
 SMALL_TURNED: Final = 1200  # numbers in the result: a second limit, where the right operand alone is a transpose
-LARGE_RESULT: Final = 2**14  # bytes, above which matmul is faster than np.dot
+LARGE_RESULT: Final = 2**14  # bytes, above which np.matmul is faster than np.dot
 
 FLOATS: Final = (np.dtype(np.float32), np.dtype(np.float64))
 
 Form = Callable[[Any, Any, Any], Any]
 
-_FEW_ROWS: Final[dict[str, Form]] = {"CC": vecmat, "CT": by_matvec}
+_FEW_ROWS: Final[dict[str, Form]] = {"CC": np.vecmat, "CT": by_matvec}
 
 
 def product(x: Any, y: Any, out: Any = None) -> Any:
@@ -54,7 +54,7 @@ def product(x: Any, y: Any, out: Any = None) -> Any:
     if left <= 2 and right <= 2:
         return np.dot(x, y, out=out)
     if left == 1 or right == 1:
-        return matmul(x, y, out)
+        return np.matmul(x, y, out=out)
     if right == 2:
         if x.shape[-1] != y.shape[0]:
             return np.matmul(x, y)  # raises
@@ -78,7 +78,7 @@ def _form(x: Any, y: Any, x_strides: Any, y_strides: Any, x_dtype: Any, y_dtype:
 def _stack_form(x: Any, y: Any, x_strides: Any, y_strides: Any, x_dtype: Any, y_dtype: Any) -> Form:
     """The form for two operands of which the right one is a stack."""
     if x[-1] != y[-2] or x_dtype != y_dtype or x_dtype not in FLOATS:
-        return matmul
+        return np.matmul
     turned = _lies(y[-2:], y_strides[-2:], x_dtype.itemsize) == "T"
     return stack_form(x[-2], x[-1], y[-1], turned)
 
@@ -103,7 +103,7 @@ def matrix_form(m: int, k: int, n: int, left: str, right: str, size: int, small:
         size: bytes of a number.
         small: whether there are kernels for small products.
     """
-    plain: Form = matmul if m * n * size > LARGE_RESULT else np.dot
+    plain: Form = np.matmul if m * n * size > LARGE_RESULT else np.dot
     if n == 1:
         return np.dot
     kind = left + right
@@ -168,17 +168,17 @@ def _even(n: int, most: int, step: int = 4) -> int:
 def stack_form(m: int, k: int, n: int, turned: bool, small: bool = SMALL_KERNELS) -> Form:
     """The form for (..., m, k) @ (..., k, n), the right operand a stack, of transposes if `turned`."""
     if not small:
-        return matmul
+        return np.matmul
     if m * k * n > SMALL:
         rows = 32 if 32 * k * n <= SMALL else 8
-        return partial(in_rows, rows=rows) if rows * k * n <= SMALL else matmul
-    return with_copy if turned and m >= 64 else matmul
+        return partial(in_rows, rows=rows) if rows * k * n <= SMALL else np.matmul
+    return with_copy if turned and m >= 64 else np.matmul
 
 
 def outer_form(m: int, n: int, small: bool = SMALL_KERNELS) -> Form:
-    """The form for (m, 1) @ (1, n), which matmul would not give to BLAS."""
+    """The form for (m, 1) @ (1, n), which np.matmul would not give to BLAS."""
     if m * n < (2**18 if small else 2**19):
         return np.dot
     if n >= 4096:
-        return multiply
+        return np.multiply
     return partial(with_zeros, rows=_gradient_rows(m, n)) if small and n >= 16 else by_einsum
