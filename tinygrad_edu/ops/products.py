@@ -133,7 +133,7 @@ def _turned_tiles(m: int, k: int, n: int) -> tuple[int, int]:
 
 def _gradient_tiles(m: int, k: int, n: int, size: int) -> tuple[int, int]:
     """Rows and columns for g.T @ x, if x stays in the cache of a core."""
-    if k > 128 or k * n * size > 2**21:
+    if k * size > 512 or k * n * size > 2**21:
         return 0, 0
     rows = _gradient_rows(m, n)
     return rows, _even(n, SMALL // (rows * k), 256 // size)
@@ -149,7 +149,7 @@ def _row_tiles(m: int, k: int, n: int, size: int) -> tuple[int, int]:
     line = 64 // size  # numbers that one line of the cache holds
     stride = n * size
     crowded = k * (stride & -stride) > 2**20  # the pieces meet in a few places of the cache
-    if n < 2 * line or m > (8 if crowded else 16 if stride % 64 else 128):
+    if n < 2 * line or m > (32 // size if crowded else 16 if stride % 64 else 128):
         return 0, 0
     columns = min(n, (8 if min(m, 4) * 8 * line * k <= SMALL else 4) * line)
     rows = SMALL // (columns * k)
