@@ -149,7 +149,8 @@ def _row_tiles(m: int, k: int, n: int, size: int) -> tuple[int, int]:
     line = 64 // size  # numbers that one line of the cache holds
     stride = n * size
     crowded = k * (stride & -stride) > 2**20  # the pieces meet in a few places of the cache
-    if n < 2 * line or m > (32 // size if crowded else 16 if stride % 64 else 128):
+    most = 32 // size if crowded else 16 if stride % 64 else 128 if n <= 512 else 64
+    if n < 2 * line or m > most:
         return 0, 0
     columns = min(n, (8 if min(m, 4) * 8 * line * k <= SMALL else 4) * line)
     rows = SMALL // (columns * k)
