@@ -20,9 +20,16 @@ from .lazy import *
 from .linear import *
 from .losses import *
 from .module.module import *
+from .multihead_attention import *
 from .normalization import *
+from .padding import *
 from .parameter import *
+from .pooling import *
+from .recurrence import *
+from .resampling import *
 from .shape import *
+from .transformer import *
+from .transformer_layers import *
 
 _absent.explain_names(__name__, "functional", "init", "utils")
 _absent.explain_names(init.__name__)
