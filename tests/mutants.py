@@ -34,7 +34,9 @@ PACKAGE = ROOT / "tinygrad_edu"
 LISTED = Path(__file__).with_suffix(".toml")
 ENGINE = ("graph", "backprop", "observing", "recording", "op", "primitives", "promotion", "versions", "broadcasting")
 FILES = [*(f"engine/{name}.py" for name in ENGINE), "autograd/running.py"] + [
-    f"optim/{path.name}" for path in sorted((PACKAGE / "optim").glob("*.py")) if path.name != "__init__.py"
+    path.relative_to(PACKAGE).as_posix()
+    for path in sorted((PACKAGE / "optim").rglob("*.py"))
+    if path.name != "__init__.py"
 ]
 COPIED = ("tinygrad_edu", "tests", "pyproject.toml", "_tinygrad_edu_pytest.py")
 MEMORY = 4 << 30  # a mutant may loop for ever, and collect
@@ -185,8 +187,8 @@ def _statements(body: Iterable[ast.stmt]) -> Iterator[Any]:
 def _change(before: str, after: str) -> str:
     """The lines that differ, as "old → new"."""
     old, new = before.splitlines(), after.splitlines()
-    (change,) = [c for c in difflib.SequenceMatcher(None, old, new, False).get_opcodes() if c[0] != "equal"] or [None]
-    _, a, b, c, d = change
+    changes = [c for c in difflib.SequenceMatcher(None, old, new, False).get_opcodes() if c[0] != "equal"]
+    (_, a, _, c, _), (_, _, b, _, d) = changes[0], changes[-1]  # of a statement that is left out, a line may look kept
     return " → ".join(" ".join(" ".join(line.split()) for line in lines).strip() for lines in (old[a:b], new[c:d]))
 
 

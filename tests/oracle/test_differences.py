@@ -124,6 +124,22 @@ def numpys(library: Any) -> Any:
 Run = Callable[[Any], Any]
 ERROR = Exception
 
+
+def scheduled(library: Any, make: Callable[[Any, Any], list[Any]]) -> float:
+    """The rate after one step of each of the schedules."""
+    optimizer = library.optim.SGD([leaf(library, [1.0])], lr=8.0)
+    schedules = make(library.optim.lr_scheduler, optimizer)
+    optimizer.step()
+    for schedule in schedules:
+        schedule.step()
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def chained(schedules: Any, optimizer: Any) -> list[Any]:
+    parts = [schedules.StepLR(optimizer, 1, 0.5), schedules.LambdaLR(optimizer, lambda epoch: 1.0)]
+    return [schedules.ChainedScheduler(parts)]
+
+
 # By the first cell of each line: programs, with what they give in PyTorch and here.
 LINES: dict[str, list[tuple[Run, Any, Any]]] = {
     "a loss over a batch": [
@@ -206,6 +222,14 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         (lambda lib: of_no_sign(lib, "cosine_embedding_loss", lib.ones(1, 2), lib.ones(1, 2)), 0.0, ValueError),
         (lambda lib: round(of_no_sign(lib, "soft_margin_loss", lib.ones(1)), 4), 0.6931, ValueError),
     ],
+    "`nn.LSTM(proj_size=…)`, packed sequences": [
+        (
+            lambda lib: lib.nn.LSTM(3, 4, proj_size=2)(lib.zeros(5, 1, 3))[0].shape == (5, 1, 2),
+            True,
+            NotImplementedError,
+        ),
+        (lambda lib: lib.nn.utils.rnn.pack_sequence([lib.zeros(2)]).data.tolist(), [0.0, 0.0], AttributeError),
+    ],
     "what `TransformerEncoder` gives for padded positions in evaluation": [(padded, True, False)],
     "the mean loss of an empty batch": [
         (
@@ -213,6 +237,10 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
             "nan",
             ValueError,
         )
+    ],
+    "several schedules of one optimizer": [
+        (lambda lib: scheduled(lib, lambda s, o: [s.StepLR(o, 1, 0.5), s.StepLR(o, 1, 0.25)]), 1.0, 2.0),
+        (lambda lib: scheduled(lib, chained), 8.0, 4.0),
     ],
     "a second `backward()` without `retain_graph=True`": [(twice, None, tg.GraphError)],
 }

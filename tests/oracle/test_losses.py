@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from loss_calls import CALLS, IDS, LISTED, MODULES, LossCall, some
 from made import uniform
-from twins import close, same_gradient
+from twins import close, compare, same_gradient
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
@@ -280,3 +281,26 @@ def test_lists_of_classes_end_at_the_first_that_is_none() -> None:
         target = LISTED.astype(dtype)
         mine = F.multilabel_margin_loss(tg.tensor(some((5, 4))), tg.tensor(target), reduction="none")
         close(mine, TF.multilabel_margin_loss(torch.tensor(some((5, 4))), torch.tensor(LISTED), reduction="none"))
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("places", [(), (2, 3)])
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.2}, {"ignore_index": 1}, {"weight": [1.0, 2.0, 0.5]}])
+def test_linear_cross_entropy(options: dict[str, Any], places: tuple[int, ...], bias: bool, reduction: str) -> None:
+    given = {k: np.array(v) if k == "weight" else v for k, v in options.items()}
+    ours, theirs = (
+        library.nn.LinearCrossEntropyLoss(
+            4,
+            3,
+            out_features=places,
+            bias=bias,
+            reduction=reduction,
+            **{k: library.tensor(v) if k == "weight" else v for k, v in given.items()},
+        ).double()
+        for library in (tg, torch)
+    )
+    for i, (p, q) in enumerate(zip(ours.parameters(), theirs.parameters(), strict=True)):
+        p.array[...] = some(p.shape, seed=i)
+        q.data[...] = torch.tensor(p.array)
+    compare(ours, theirs, some((5, 4)), np.arange(5 * math.prod(places)).reshape(5, *places) % 3)

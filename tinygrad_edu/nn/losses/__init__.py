@@ -6,6 +6,7 @@ the reduction, `size_average=` and `reduce=`, they are understood here too, with
 
 from .classification import *
 from .likelihood import *
+from .linear_cross_entropy import *
 from .margin import *
 from .pairs import *
 from .probability import *
