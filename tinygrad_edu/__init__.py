@@ -31,10 +31,13 @@ from .linalg.determinants import slogdet as slogdet
 from .linalg.products import matrix_power as matrix_power
 from .linalg.solving import inverse as inverse
 from .linalg.symmetric import cholesky as cholesky
+from .nn.summary import ModelSummary as ModelSummary
+from .nn.summary import summary as summary
 from .ops.activations import *
 from .ops.arithmetic import *
 from .ops.broadcasting import *
 from .ops.casting import *
+from .ops.channels import *
 from .ops.comparison import *
 from .ops.creation import *
 from .ops.cumulative import *

@@ -44,6 +44,16 @@ def of_no_sign(library: Any, name: str, *inputs: Any) -> Any:
     return getattr(functional(library), name)(*inputs, library.zeros(1), reduction="sum").item()
 
 
+def padded(library: Any) -> bool:
+    """Whether the output at a padded position is 0 in evaluation."""
+    layer = library.nn.TransformerEncoderLayer(4, 2, 6, 0.0, batch_first=True)
+    encoder = library.nn.TransformerEncoder(layer, 1).eval()
+    padding = library.tensor([[False, True]])
+    with library.no_grad():
+        out = encoder(library.ones(1, 2, 4), src_key_padding_mask=padding)
+    return not out[0, 1].numpy().any()
+
+
 def repeated(library: Any) -> Any:
     x, v = leaf(library, [1.0, 2.0]), leaf(library, [3.0, 4.0])
     h = x * 1
@@ -212,6 +222,15 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         (lambda lib: of_no_sign(lib, "cosine_embedding_loss", lib.ones(1, 2), lib.ones(1, 2)), 0.0, ValueError),
         (lambda lib: round(of_no_sign(lib, "soft_margin_loss", lib.ones(1)), 4), 0.6931, ValueError),
     ],
+    "`nn.LSTM(proj_size=…)`, packed sequences": [
+        (
+            lambda lib: lib.nn.LSTM(3, 4, proj_size=2)(lib.zeros(5, 1, 3))[0].shape == (5, 1, 2),
+            True,
+            NotImplementedError,
+        ),
+        (lambda lib: lib.nn.utils.rnn.pack_sequence([lib.zeros(2)]).data.tolist(), [0.0, 0.0], AttributeError),
+    ],
+    "what `TransformerEncoder` gives for padded positions in evaluation": [(padded, True, False)],
     "the mean loss of an empty batch": [
         (
             lambda lib: str(functional(lib).mse_loss(lib.ones(0), lib.ones(0), reduction="mean").item()),
