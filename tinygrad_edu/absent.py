@@ -51,6 +51,13 @@ _INSTEAD = {
     "Rprop ASGD Adafactor SparseAdam Muon": (
         "Use one of those of tg.optim, such as Adam, or write a subclass of tg.optim.Optimizer with update()"
     ),
+    "LPPool1d LPPool2d LPPool3d lp_pool1d lp_pool2d lp_pool3d": (
+        "It is (n * F.avg_pool2d(x**p, kernel_size)) ** (1 / p) for windows of n elements"
+    ),
+    "FractionalMaxPool2d FractionalMaxPool3d fractional_max_pool2d fractional_max_pool3d": (
+        "Use AdaptiveMaxPool2d, whose windows are no random ones"
+    ),
+    "upsample upsample_nearest upsample_bilinear": "Use tg.nn.functional.interpolate",
     "fft stft istft": "There are no Fourier transforms, since there are no complex tensors",
     "sparse sparse_coo_tensor to_sparse": "Every tensor is dense",
     "IterableDataset": "A DataLoader reads by number, from anything with dataset[i] and len(dataset)",

@@ -101,6 +101,8 @@ def mapped(x: Operand, axis: int, matrix: Array) -> Operand:
 def _in_blocks(matrix: Any, vectors: Any, block: int) -> Any:
     """(new, old) times (n, old, m), so many rows of the matrix at a time, and of the vectors what these need."""
     parts = []
+    if matrix.shape[1] <= block:  # there is nothing to leave out
+        block = max(len(matrix), 1)
     for first in range(0, len(matrix), block):
         rows = matrix[first : first + block]
         used = np.flatnonzero(rows.any(0))
@@ -113,6 +115,8 @@ def _in_blocks(matrix: Any, vectors: Any, block: int) -> Any:
 
 def _times(matrix: Any, vectors: Any) -> Any:
     """(new, old) times (n, old, m). Where m is 1, the vectors are rows of one matrix."""
+    if matrix.shape[1] == 1:
+        return matrix * vectors
     if vectors.shape[2] == 1:
         return product(vectors[:, :, 0], matrix.T)[:, :, None]
     return product(matrix, vectors)
