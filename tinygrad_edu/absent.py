@@ -43,6 +43,9 @@ _INSTEAD = {
         "step of each with out[tg.arange(len(lengths)), lengths - 1], and multiply losses of steps beyond it by 0"
     ),
     "multi_head_attention_forward": "Use nn.MultiheadAttention, or F.scaled_dot_product_attention on projected inputs",
+    "spectral_norm remove_spectral_norm parametrize": (
+        "nn.utils has weight_norm alone: compute another weight in forward() from a parameter"
+    ),
     "LinearCrossEntropyOptions": "nn.LinearCrossEntropyLoss takes the whole batch at once: leave options out",
     "CTCLoss ctc_loss AdaptiveLogSoftmaxWithLoss": "Not part of this library: the other losses of PyTorch's table are",
     "Rprop ASGD Adafactor SparseAdam Muon": (
@@ -65,7 +68,19 @@ _MEANT = {"array": "tg.tensor", "asarray": "tg.as_tensor", "ndarray": "tg.Tensor
 
 # Where a name may be that was looked for in the wrong place.
 _PLACES = (
-    *("nn", "nn.functional", "nn.init", "optim", "optim.lr_scheduler", "data", "linalg", "autograd", "func"),
+    *(
+        "nn",
+        "nn.functional",
+        "nn.init",
+        "nn.utils",
+        "nn.utils.rnn",
+        "optim",
+        "optim.lr_scheduler",
+        "data",
+        "linalg",
+        "autograd",
+        "func",
+    ),
     *("samples", "testing", "bench", "sample_rules"),
 )
 _PACKAGE = __name__.rpartition(".")[0]

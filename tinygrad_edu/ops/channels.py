@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dtypes import float32
 from ..engine.graph import Node
 from ..engine.primitives import Operand, primitive
 from ..engine.recording import require_number
@@ -40,12 +41,16 @@ def _moments(x: Any, across: bool) -> tuple[Any, Any, Any]:
     """x, of shape (N, G, K), less the mean of each group; the mean; and the variance.
 
     The mean of many large numbers is rounded. What is left of it in their differences is taken off again where that
-    can be seen, so that the variance has all its digits.
+    can be seen, so that the variance has all its digits. Where float32 is too small for it, it comes in float64.
     """
     count = _count(x, across)
     mean = totals(row_sums(x), across) / count
     centred = x - mean
-    variance = totals(row_dots(centred, centred), across) / count
+    with np.errstate(over="ignore"):
+        variance = totals(row_dots(centred, centred), across) / count
+    if is_plain(x) and x.dtype == float32 and np.isinf(variance).any():
+        wide = centred.astype(np.float64)
+        return centred, mean, totals(row_dots(wide, wide), across) / count
     if is_plain(x):
         rest = totals(row_sums(centred), across) / count
         if (rest * rest > variance * (4 * np.finfo(x.dtype).eps) ** 2).any():
@@ -223,6 +228,8 @@ def normalize_batch(x: Operand, weight: Operand, bias: Operand, eps: float) -> A
     channels = x.shape[1]
     centred, mean, variance = _moments(_by_channels(x), True)
     out = _scaled(centred, 1 / np.sqrt(variance + eps), weight, bias)
+    with np.errstate(over="ignore"):
+        variance = variance.astype(x.dtype, copy=False)
     return out.reshape(x.shape), mean.reshape((channels,)), variance.reshape((channels,))
 
 
