@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import Array
+from ..dtypes import Array, float32
 from ..engine.primitives import Operand, primitive
 from ..errors import ShapeError
 from ..sample_rules.families import along_axis
@@ -73,7 +73,6 @@ def _map_rule(g: Any, out: Any, x: Any, axis: int, matrix: Array) -> Any:
     vjps=(_map_rule, None, None),
     saves=("matrix",),
     fresh=True,
-    single=True,
     name="resample",
     cases=lambda draw: [
         (draw(2, 4), 1, between(4, 7, 4 / 7, False)),
@@ -88,14 +87,15 @@ def mapped(x: Operand, axis: int, matrix: Array) -> Operand:
     """The product of a constant matrix with each vector along `axis`."""
     new, old = matrix.shape
     before, after = x.shape[:axis], x.shape[axis + 1 :]
-    matrix = matrix.astype(x.dtype, copy=False)
-    vectors = x.reshape((math.prod(before), old, math.prod(after)))
+    inner = np.promote_types(x.dtype, float32)  # of float16, the sums are rounded once
+    matrix = matrix.astype(inner, copy=False)
+    vectors = x.reshape((math.prod(before), old, math.prod(after))).astype(inner, copy=False)
     with np.errstate(invalid="ignore"):
         out = _in_blocks(matrix, vectors, _BLOCK)
         if not np.isfinite(out if new < old else x).all():
             # 0 times infinity is NaN. So that none comes where PyTorch has numbers, a row gets what it needs alone.
             out = _in_blocks(matrix, vectors, 1)
-    return out.reshape((*before, new, *after))
+    return out.reshape((*before, new, *after)).astype(x.dtype, copy=False)
 
 
 def _in_blocks(matrix: Any, vectors: Any, block: int) -> Any:

@@ -53,11 +53,6 @@ class Taps(NamedTuple):
     total: int
     each: tuple[Tap, ...]
 
-    @property
-    def apart(self) -> bool:
-        """Whether no element is in several windows."""
-        return all(tap.alone for tap in self.each)
-
 
 def _taps(size: int, total: int, parts: Iterable[tuple[int, Any, Any]]) -> Taps:
     """The taps of these places, windows and elements."""
