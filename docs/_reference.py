@@ -59,12 +59,12 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
         "Modules",
         "`tinygrad_edu.nn`: layers, losses, containers.",
         [
-            ("tinygrad_edu", ("nn.summary",)),
             ("tinygrad_edu.nn", ("",)),
             ("tinygrad_edu.nn.init", ("",)),
             ("tinygrad_edu.nn.utils", ("",)),
             ("tinygrad_edu.nn.utils.parametrizations", ("",)),
             ("tinygrad_edu.nn.utils.rnn", ("",)),
+            ("tinygrad_edu", ("nn.summary",)),
         ],
     ),
     "functional": (
