@@ -135,3 +135,57 @@ def test_rows_that_came_from_nowhere_give_nothing() -> None:
     check_open_sum(lambda: op(w).sin().sum(1), [w])
     np.testing.assert_array_equal(w.sample_grads[1].array, np.zeros((2, 3)))
     assert w.sample_grads.cost().kept == ("rows of a table",)
+
+
+class Decaying(tg.sample_rules.SampleRule):
+    """Of a loop: to the rate goes, at each step, the state before times what has come back through all later steps."""
+
+    through = True
+
+    def ids_of(self, node: Any, ids: Any) -> Any:
+        return [ids, Use.SHARED]
+
+    def contribution(self, node: Any, argument: int, ids: Any, g: Any, args: Any) -> Any:
+        if argument == 0:
+            return None
+
+        def products(part: Any, out: Any, args: Any) -> Any:
+            return tg.sample_rules.Products("", ("bt", part), (("bt", earlier(out)),))
+
+        return tg.sample_rules.Through(0, ids, products)
+
+
+def earlier(states: Any) -> Any:
+    """The state before each step."""
+    return np.concatenate([np.zeros_like(states[:, :1]), states[:, :-1]], 1)
+
+
+walks: list[int] = []
+
+
+def decay_backwards(g: Any, out: Any, x: Any, rate: Any, *, needs: Any) -> Any:
+    walks.append(1)
+    found, carried = [], g[:, -1] * 0
+    for t in range(g.shape[1] - 1, -1, -1):
+        carried = carried * rate + g[:, t]
+        found.append(carried)
+    by_x = np.stack(found[::-1], 1)
+    return by_x, (by_x * earlier(out)).sum()
+
+
+@tg.primitive(joint=decay_backwards, saves=("rate", "rate out"), samples=Decaying())
+def decayed(x: Any, rate: Any) -> Any:
+    states, h = np.empty_like(x), 0.0
+    for t in range(x.shape[1]):
+        h = states[:, t] = rate * h + x[:, t]
+    return states
+
+
+def test_what_comes_through_later_steps_is_taken_from_the_walk() -> None:
+    x, rate = tg.tensor(normal(3, 4), requires_grad=True), tg.tensor(0.5, dtype=tg.float64, requires_grad=True)
+    tg.testing.gradcheck(decayed, (x.array, rate.array))
+    check_open_sum(lambda: (decayed(x, rate) ** 2).sum(1), [x, rate])
+    losses = (decayed(x, rate) ** 2).sum(1)
+    walks.clear()
+    losses.backward(per_sample=True)
+    assert walks == [1]
