@@ -12,6 +12,7 @@ from ..engine.graph import array_of
 from ..engine.primitives import Operand
 from ..engine.recording import make_tensor
 from ..errors import ShapeError
+from ..ops.attention import attention_scores
 from ..ops.joining import cat
 from ..ops.linear import linear
 from ..ops.matmul import matmul
@@ -268,7 +269,7 @@ class MultiheadAttention(Layer):
 
 def _with_weights(q: Tensor, k: Tensor, v: Tensor, mask: Any, p: float) -> tuple[Tensor, Tensor]:
     """Attention by plain ops, and its weights, some of which are dropped."""
-    scores = matmul(q / math.sqrt(q.shape[-1]), k.mT)
+    scores = attention_scores(q / math.sqrt(q.shape[-1]), k)
     weights = dropped(softmax(scores if mask is None else scores + mask, -1), p)
     return matmul(weights, v), weights
 

@@ -13,15 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..engine.graph import TensorBase
 from ..engine.primitives import Operand, primitive
-from ..sample_rules.families import Contraction, Custom, Terms
-from ..sample_rules.ids import NOBODY, Use
+from ..sample_rules.attending import Attending
 from .matmul import turned
 from .products import product
 from .softmax import row_max, row_sum
@@ -279,49 +277,12 @@ def _cases(draw: Any) -> list[tuple[Any, ...]]:
 _READ = "query key value mask kept out"
 
 
-# Of query, key, value and mask, and of the two results: the letters of their last axes. The second knows no values.
-_AXES = (("wy", "xy", "xz", "wx"), "wz"), (("wy", "xy", None, "wx"), "w")
-
-
-@lru_cache
-def _sums(result: int, ndim: int, ndims: tuple[int, ...]) -> Contraction:
-    """The sample rule of a result of so many axes: it is a sum over the keys, from which queries stay apart."""
-    inputs, output = _AXES[result]
-    letters = [None if own is None else _in_front(n - 2) + own for own, n in zip(inputs, ndims, strict=True)]
-    terms = Terms((*letters, *[None] * 4), _in_front(ndim - len(output)) + output, ())
-    return Contraction(lambda node: terms)
-
-
-def _in_front(count: int) -> str:
-    return ascii_lowercase[20 - count : 20]
-
-
-def _owners(node: Any, ids: Any) -> list[Any]:
-    """As the sums over the keys have it."""
-    ndims = tuple([2 if link is None else len(link.shape) for link in node.inputs[:4]])
-    found = [_sums(i, own.ndim, ndims).ids_of(node, own) for i, own in enumerate(ids) if own is not None]
-    return [
-        None if link is None else _joined([use for use in said if use is not None], len(link.shape))
-        for link, *said in zip(node.inputs, *found, strict=True)
-    ]
-
-
-def _joined(said: list[Any], ndim: int) -> Any:
-    """What the results say of an argument of so many axes: that samples share it, where they do not agree."""
-    if not said:
-        return np.full((1,) * ndim, NOBODY)
-    one, other = said[0], said[-1]
-    if isinstance(one, Use) or isinstance(other, Use) or (one != other).any():
-        return Use.SHARED
-    return np.broadcast_to(one, np.broadcast_shapes(one.shape, other.shape))
-
-
 @primitive(
     joint=_attention_rule,
     saves=(_READ, _READ, _READ, _READ),
     fresh=True,
     cases=_cases,
-    samples=Custom(_owners),
+    samples=Attending((("wy", "xy", "xz", "wx"), "wz"), (("wy", "xy", None, "wx"), "w")),
 )
 def attention(
     query: Operand,
@@ -368,3 +329,15 @@ def _attend(call: _Call, out: Any, log: Any) -> None:
             e *= _part(call.kept, rows, keys)
             total /= call.gain or 1.0
         np.divide(_multiplied(e, call.value[..., keys, :]), total, out=out[..., rows, :])
+
+
+@primitive(
+    vjps=(lambda g, out, query, key: product(g, key), lambda g, out, query, key: product(turned(g), query)),
+    saves=("key", "query"),
+    fresh=True,
+    cases=lambda draw: [(draw(3, 2), draw(4, 2)), (draw(2, 3, 2), draw(2, 4, 2)), (draw(0, 3, 2), draw(0, 4, 2))],
+    samples=Attending((("wy", "xy"), "wx")),
+)
+def attention_scores(query: Operand, key: Operand) -> Any:
+    """query @ key.mT, of shapes (..., queries, width) and (..., keys, width): a `matmul` that knows what it is for."""
+    return product(query, turned(key))

@@ -185,7 +185,7 @@ def _rnn(x: Operand, weight: Operand, bias: Operand, h: Operand, reverse: bool, 
     """The states h' = tanh(x + weight @ h + bias), or relu of that: (B, T, H) of x (B, T, H) and h (B, H)."""
     out, across = np.empty(x.shape, x.dtype), np.ascontiguousarray(weight.T)
     for t in _order(x, reverse):
-        own = np.dot(h, across)
+        own = product(h, across)
         own += x[:, t]
         if bias is not None:
             own += bias
@@ -239,7 +239,7 @@ def _gru(x: Operand, weight: Operand, bias: Operand, h: Operand, reverse: bool) 
     across = np.ascontiguousarray(weight.T)
     for t in _order(x, reverse):
         given, kept = x[:, t], gates[:, t]
-        own = np.dot(h, across)
+        own = product(h, across)
         if bias is not None:
             own += bias
         both, into = own[:, : 2 * size], own[:, 2 * size :]
@@ -316,7 +316,7 @@ def _lstm(x: Operand, weight: Operand, bias: Operand, h: Operand, c: Operand, re
     own = np.empty((x.shape[0], 4 * size), x.dtype)
     i, f, n, o = [own[:, k * size : (k + 1) * size] for k in range(4)]
     for t in _order(x, reverse):
-        np.dot(h, across, out=own)
+        product(h, across, own)
         own += gates[:, t]
         np.tanh(own, out=own)
         own *= factor
