@@ -56,7 +56,7 @@ from tinygrad_edu.nn import functional as F
         (optim, "LBFGS", r"or write a subclass of tg\.optim\.Optimizer"),
         (optim.lr_scheduler, "OneCycleLR", r"Use LambdaLR of tg\.optim\.lr_scheduler"),
         (nn, "DataParallel", r"add those of the workers: tg\.samples\.GradientSum"),
-        (nn, "Conv2d", "Convolutions and pooling are not part of this library"),
+        (nn, "MaxPool2d", "Pooling is not part of this library"),
         (nn, "BatchNorm1d", "depend on the whole batch: use LayerNorm"),
         (tg, "xyzzyplugh", r"has no attribute 'xyzzyplugh'$"),
         (tg, "_cuda", r"has no attribute '_cuda'$"),

@@ -36,10 +36,9 @@ _INSTEAD = {
     "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm batch_norm": (
         "Batch normalization makes every sample's loss depend on the whole batch: use LayerNorm or RMSNorm"
     ),
-    "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d conv1d conv2d conv3d conv_transpose2d "
     "MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool2d "
-    "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool2d Unfold Fold unfold fold Upsample interpolate": (
-        "Convolutions and pooling are not part of this library. nn.Flatten() and nn.Linear read an image as a vector"
+    "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool2d Upsample interpolate": (
+        "Pooling is not part of this library. nn.Flatten() and nn.Linear read an image as a vector"
     ),
     "RNN LSTM GRU RNNCell LSTMCell GRUCell": "Write the loop over time in forward(): a layer may be called many times",
     "MultiheadAttention multi_head_attention_forward scaled_dot_product_attention Transformer TransformerEncoder "

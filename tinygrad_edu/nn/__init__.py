@@ -10,6 +10,8 @@ from . import init as init
 from . import utils as utils
 from .activations import *
 from .containers import *
+from .convolution import *
+from .convolution_transposed import *
 from .dropout import *
 from .embedding import *
 from .linear import *
@@ -17,6 +19,7 @@ from .losses import *
 from .module.module import *
 from .normalization import *
 from .parameter import *
+from .patches import *
 from .shape import *
 
 _absent.explain_names(__name__, "functional", "init", "utils")

@@ -71,7 +71,8 @@ def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float
         Tensor, longer along each padded axis.
 
     Raises:
-        ShapeError: if there are more pairs than axes, or not pairs at all.
+        ShapeError: if there are more pairs than axes, or not pairs at all; or if an axis is shorter than what is to be
+            reflected, or repeated in a circle.
         ValueError: for an unknown mode, or a value where it is not used.
 
     >>> import tinygrad_edu as tg
@@ -92,4 +93,11 @@ def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float
         )
     pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)][::-1]
     widths = [(0, 0)] * (depth - len(pairs)) + pairs
+    for axis, (n, (before, after)) in enumerate(zip(input.shape, widths, strict=True)):
+        most = {"reflect": n - 1, "circular": n + min(before, 0) + min(after, 0)}.get(mode)
+        if most is not None and max(before, after) > max(most, 0):
+            raise ShapeError(
+                f"pad: axis {axis} of shape {input.shape} is too short for {max(before, after)} more of mode "
+                f"{mode!r}: it has {most}"
+            )
     return numpy_pad(input, widths, names[mode], 0.0 if value is None else value)

@@ -21,11 +21,15 @@ class Products(NamedTuple):
         own: the letters of the argument.
         gradient: what comes of the gradient of the result, whose axes it has.
         others: the arrays that it is multiplied with; what is not in `own` is summed over.
+        shape: the argument's, where letters name parts of its axes; default, as it is.
+        ids: those of `gradient`, if it does not have the axes of the op's result.
     """
 
     own: str
     gradient: Lettered
     others: tuple[Lettered, ...]
+    shape: tuple[int, ...] | None = None
+    ids: Any = None
 
 
 class Moved(NamedTuple):

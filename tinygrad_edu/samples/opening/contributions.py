@@ -129,9 +129,17 @@ class _Recipe(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _recipe(
-    own: str, shape: tuple[int, ...], output: str, out_shape: tuple[int, ...], others: tuple[tuple[str, Any], ...]
+    own: str,
+    shape: tuple[int, ...],
+    output: str,
+    out_shape: tuple[int, ...],
+    others: tuple[tuple[str, Any], ...],
+    whole: tuple[int, ...],
 ) -> _Recipe | None:
-    """For an argument of these letters; None for the rare kinds: diagonals, axes stretched or merely summed."""
+    """For an argument of these letters, of the shape `whole` if they name parts of its axes.
+
+    None for the rare kinds: diagonals, axes stretched or merely summed.
+    """
     every = "".join(letters for letters, _ in others)
     if len(set(own)) < len(own) or any(len(set(letters)) < len(letters) for letters, _ in others):
         return None
@@ -155,18 +163,22 @@ def _recipe(
         (c, n, o, i),
         wanted,
         tuple([size[letter] for letter in wanted]),
-        Placement.of(shape, [own.index(letter) for letter in (*groups, *left, *right)]),
+        Placement.of(shape, [own.index(letter) for letter in (*groups, *left, *right)], whole),
     )
 
 
 def _outer(products: Products, ids: SampleIds, shape: tuple[int, ...]) -> Factor | None:
     """The factor of products for an argument of `shape`; None where they are no outer products of the samples."""
     output, g = products.gradient
+    ids = ids if products.ids is None else products.ids
     others = tuple([(letters, array.shape) for letters, array in products.others])
-    recipe = _recipe(products.own, shape, output, g.shape, others)
+    recipe = _recipe(products.own, products.shape or shape, output, g.shape, others, shape)
     if recipe is None:
         return None
     order, slots, (c, n, o, i), wanted, full, placement = recipe
+    if not others:
+        axes = [*slots, *[output.index(letter) for letter in products.own]]
+        return _unsummed(np.transpose(g, axes), np.transpose(ids, axes), shape)
     if any(m != 1 for axis, m in enumerate(ids.shape) if axis not in slots):
         return None
     owner = ids
@@ -174,8 +186,6 @@ def _outer(products: Products, ids: SampleIds, shape: tuple[int, ...]) -> Factor
         by_slot = ids.reshape([ids.shape[axis] for axis in slots])
         owner = np.broadcast_to(by_slot, [g.shape[axis] for axis in slots])
     delta = (g if order is None else np.transpose(g, order)).reshape((c, n, o))
-    if not others:
-        return Dense(placement, owner.reshape(n), delta.reshape((n, o)))
     x = _partner(products.others, wanted, full)
     return Outer(placement, owner.reshape(n), delta, x.reshape((c, n, i)))
 

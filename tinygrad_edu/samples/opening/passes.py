@@ -259,6 +259,6 @@ def _moved(factor: Factor, node: Node) -> Factor:
     """The factor of the argument of an op that only moves elements."""
     order = rule_of(node).reorders(node)
     steps = factor.placement.steps
-    if order is not None and len(steps) == 1:
+    if order is not None and len(steps) == 1 and steps[0].whole == steps[0].parted:
         return factor.placed(Placement((steps[0].then_transposed(order),)))
     return factor.placed(factor.placement.through(Move(node)))
