@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 _MOST = 2**22  # bytes that are kept under one name; what is larger is made for the call, and given back
+_SHORT = 16  # numbers, the least that NumPy takes
 _LINE = 64  # bytes of a cache line, at which products of small matrices like to begin
 
 
@@ -40,3 +44,34 @@ def buffer(name: str, shape: Sequence[int], dtype: Any) -> Any:
         start = -room.__array_interface__["data"][0] % _LINE
         memory = _kept.memory[name] = room[start : start + size]
     return memory[:size].view(dtype).reshape(shape)
+
+
+def turn(target: Any, source: Any) -> None:
+    """Copy (m, C, …) into an array in whose memory the C channels of each place lie side by side.
+
+    Channels that lie a large power of two apart push one another out of the cache: these are moved closer first.
+    """
+    if source.strides[1] % 1024 == 0 and source.size:
+        flat = source.reshape((*source.shape[:2], math.prod(source.shape[2:])))
+        shifted = buffer("shifted", (*flat.shape[:2], flat.shape[2] + 16), source.dtype)[..., : flat.shape[2]]
+        shifted[...] = flat
+        source = shifted.reshape(source.shape)
+    target[...] = source
+
+
+def unbuffered(function: F) -> F:
+    """The function, in which NumPy computes with rows as they lie, instead of copying short ones into a buffer first.
+
+    That it copies, although the dtypes agree, rows with gaps between them that are shorter than its buffer, costs two
+    thirds of the speed for rows of a thousand numbers.
+    """
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        before = np.setbufsize(_SHORT)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            np.setbufsize(before)
+
+    return call  # type: ignore[return-value]

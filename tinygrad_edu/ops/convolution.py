@@ -14,118 +14,15 @@ All is computed as products of matrices: of a tile of patches at a time, in memo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..engine.primitives import Operand, primitive
 from ..precision import add_up
-from .buffers import buffer
 from .convolution_rule import IMAGE, RESULT, WEIGHT, Bilinear
-from .patches import add_columns, each_padded, each_tile, row_tiles
+from .convolving import convolved, correlated, transposed
 from .windows import Sizes, Windows
-
-_FEW = 100  # windows an image: below, those of several images go into one product
-
-
-# ---- the products
-
-
-def _convolved(x: Any, w: Any, bias: Any, windows: Windows, groups: int) -> Any:
-    """For each tile of patches the product of the weight, a matrix, with it."""
-    n, counts = x.shape[0], windows.counts(x.shape[2:])
-    out = np.empty((n, w.shape[0], *counts), np.result_type(x, w))
-    flat = out.reshape((n, groups, w.shape[0] // groups, math.prod(counts)))
-    matrix = w.reshape((groups, w.shape[0] // groups, math.prod(w.shape[1:])))
-    joined = n > 1 and flat.shape[3] < _FEW
-    for images, places, patches in each_tile(x, windows, joined):
-        target = flat[images, :, :, places]
-        m, _, o, t = target.shape
-        if joined:
-            product = buffer("product", (groups, o, m * t), out.dtype)
-            np.matmul(matrix, patches.reshape((groups, matrix.shape[2], m * t)), out=product)
-            target[...] = product.reshape((groups, o, m, t)).transpose((2, 0, 1, 3))
-        else:
-            np.matmul(matrix, patches.reshape((m, groups, matrix.shape[2], t)), out=target)
-        if bias is not None:
-            target += bias.reshape((groups, o, 1))
-    return out
-
-
-def _transposed(g: Any, w: Any, bias: Any, windows: Windows, sizes: Sequence[int], groups: int) -> Any:
-    """By the cheaper of two ways: patches of the gradient, or columns that are added up; a stride leaves the second."""
-    turned = _turned(windows, sizes, g.shape[2:])
-    if turned is not None and (w.shape[0] <= 1.5 * w.shape[1] * groups or w.shape[0] == groups):
-        o, c = w.shape[0] // groups, w.shape[1]
-        flipped = w.reshape((groups, o, *w.shape[1:])).swapaxes(1, 2)[(..., *[slice(None, None, -1)] * windows.axes)]
-        return _convolved(g, flipped.reshape((groups * c, o, *windows.kernel)), bias, turned, groups)
-    out = np.zeros((g.shape[0], w.shape[1] * groups, *sizes), np.result_type(g, w))
-    if out.size and g.size:
-        _add_all_columns(out, g, w, windows, groups)
-    if bias is not None:
-        out += bias.reshape((-1, *[1] * windows.axes))
-    return out
-
-
-def _turned(windows: Windows, sizes: Sequence[int], counts: Sequence[int]) -> Windows | None:
-    """The windows over the gradient that give what these give backwards; None where a stride leaves gaps."""
-    padding = [
-        (span - 1 - before, span - 1 - after)
-        for span, (before, after) in zip(windows.spans, windows.padding, strict=True)
-    ]
-    if math.prod(windows.stride) != 1 or min(map(min, padding)) < 0:
-        return None
-    return windows._replace(padding=tuple(padding))
-
-
-def _add_all_columns(out: Any, g: Any, w: Any, windows: Windows, groups: int) -> None:
-    """Add to zeros, for each place of the kernel, the slices of the columns that belong there."""
-    counts, (o, c) = g.shape[2:], (w.shape[0] // groups, w.shape[1])
-    n, lines, whole_counts = g.shape[0], math.prod(counts[1:]), math.prod(counts)
-    matrix = w.reshape((groups, o, c * windows.size)).swapaxes(1, 2)
-    flat = g.reshape((n, groups, o, whole_counts))
-    for images, whole in each_padded(out, windows, out.shape[1] * windows.size * whole_counts):
-        m = whole.shape[0]
-        for rows in row_tiles(counts, out.shape[1] * windows.size * lines):
-            part = flat[images, :, :, rows.start * lines : rows.stop * lines]
-            t = part.shape[3]
-            tile = (*windows.kernel, rows.stop - rows.start, *counts[1:])
-            if m > 1 and whole_counts < _FEW:
-                joined = buffer("product", (groups, o, m, t), out.dtype)
-                joined[...] = part.transpose((1, 2, 0, 3))
-                columns = buffer("patches", (groups, c * windows.size, m * t), out.dtype)
-                np.matmul(matrix, joined.reshape((groups, o, m * t)), out=columns)
-                columns = columns.reshape((groups * c, *windows.kernel, m, *tile[windows.axes :]))
-                columns = np.moveaxis(columns, 1 + windows.axes, 0)
-            else:
-                columns = buffer("patches", (m, groups, c * windows.size, t), out.dtype)
-                np.matmul(matrix, part, out=columns)
-                columns = columns.reshape((m, groups * c, *tile))
-            add_columns(whole, columns, windows, tile[windows.axes :], rows.start)
-        if windows.is_padded:
-            out[images] = windows.cropped(whole)
-
-
-def _correlated(x: Any, g: Any, windows: Windows, groups: int) -> Any:
-    """The sum over all tiles of the product of the gradient with the patches."""
-    n, o, c = x.shape[0], g.shape[1] // groups, x.shape[1] // groups
-    total = np.zeros((groups, o, c * windows.size), np.result_type(x, g))
-    flat = g.reshape((n, groups, o, math.prod(g.shape[2:])))
-    joined = n > 1
-    for images, places, patches in each_tile(x, windows, joined):
-        part = flat[images, :, :, places]
-        m, _, _, t = part.shape
-        if m > 1:
-            gradient = buffer("product", (groups, o, m, t), total.dtype)
-            gradient[...] = part.transpose((1, 2, 0, 3))
-            part = gradient.reshape((1, groups, o, m * t))
-        columns = patches.reshape((groups, c * windows.size, m * t))
-        total += np.matmul(part[0], columns.mT)
-    return total.reshape((groups * o, c, *windows.kernel))
-
-
-# ---- the ops
 
 
 def _cases(draw: Any, kinds: str) -> list[tuple[Any, ...]]:
@@ -185,7 +82,7 @@ def convolve(x: Operand, w: Operand, bias: Operand, windows: Windows, groups: in
     Returns:
         (N, O, *counts).
     """
-    return _convolved(x, w, bias, windows, groups)
+    return convolved(x, w, bias, windows, groups)
 
 
 def _weight_of_transposed(h: Any, out: Any, g: Any, w: Any, bias: Any, windows: Windows, _: Sizes, groups: int) -> Any:
@@ -218,7 +115,7 @@ def convolve_transposed(g: Operand, w: Operand, bias: Operand, windows: Windows,
     Returns:
         (N, C, *sizes).
     """
-    return _transposed(g, w, bias, windows, sizes, groups)
+    return transposed(g, w, bias, windows, sizes, groups)
 
 
 @primitive(
@@ -244,4 +141,4 @@ def correlate(x: Operand, g: Operand, windows: Windows, groups: int) -> Any:
     Returns:
         (O, C / groups, *kernel).
     """
-    return _correlated(x, g, windows, groups)
+    return correlated(x, g, windows, groups)

@@ -17,21 +17,21 @@ from ..engine.primitives import Operand, primitive
 from ..sample_rules.families import Custom
 from ..sample_rules.ids import Use
 from ..sample_rules.rule import Found, value_of
-from .buffers import buffer
+from .buffers import buffer, turn
 from .window_ids import of_image, under_windows
-from .windows import Windows
+from .windows import Sizes, Windows
 
-_ROOM = 2**17  # numbers in the patches of a tile: they are to be in the cache when they are multiplied
+ROOM = 2**19  # numbers in the patches of a tile: they are to be in the cache when they are multiplied
 
 
 class Tile(NamedTuple):
-    """The patches of some images, or of some rows of one.
+    """The patches of some images, or of some rows of one. The next tile is in the same memory.
 
     Attributes:
         images: which ones.
         windows: which of their windows, in memory order.
-        patches: what is under them, (images, channels x kernel, windows); where tiles are joined,
-            (channels x kernel, images x windows). The next tile overwrites it.
+        patches: what is under them: as columns, (images, channels x kernel, windows), or as rows,
+            (images x windows, kernel x channels).
     """
 
     images: slice
@@ -39,69 +39,81 @@ class Tile(NamedTuple):
     patches: Any
 
 
-def each_tile(x: Any, windows: Windows, joined: bool = False) -> Iterator[Tile]:
+def each_tile(x: Any, windows: Windows, as_rows: bool = False) -> Iterator[Tile]:
     """All patches of an array (N, C, *sizes), a tile at a time."""
     n, c = x.shape[:2]
     counts = windows.counts(x.shape[2:])
-    if not joined and windows.are_places:
-        yield Tile(slice(0, n), slice(0, math.prod(counts)), x.reshape((n, c, math.prod(counts))))
-        return
     lines = math.prod(counts[1:])
-    for images, whole in each_padded(x, windows, c * windows.size * math.prod(counts)):
+    if windows.are_places and not as_rows:
+        yield Tile(slice(0, n), slice(0, counts[0] * lines), x.reshape((n, c, counts[0] * lines)))
+        return
+    for images, whole in each_padded(x, windows, c * windows.size * counts[0] * lines, as_rows):
         view = windows.view(whole)
         for rows in row_tiles(counts, c * windows.size * lines):
-            copied = _copied(view[:, :, rows], windows.axes, joined)
+            copied = _copied(view[:, :, rows], windows.axes, as_rows)
             yield Tile(images, slice(rows.start * lines, rows.stop * lines), copied)
 
 
 def row_tiles(counts: Sequence[int], numbers: int) -> Iterator[slice]:
     """Rows of windows, as many at a time as go into a tile if each takes so many numbers; about equally many."""
     rows = counts[0]
-    parts = -(-rows * numbers // _ROOM) or 1
+    parts = -(-rows * numbers // ROOM) or 1
     step = max(1, -(-rows // parts))
     for top in range(0, rows, step):
         yield slice(top, min(top + step, rows))
 
 
-def each_padded(x: Any, windows: Windows, numbers: int) -> Iterator[tuple[slice, Any]]:
-    """As many images at a time as go into a tile if each takes so many numbers, with the padding around them."""
-    n = x.shape[0]
-    step = max(1, min(n, _ROOM // max(numbers, 1)))
-    whole: Any = None
-    inner: Any = None
+def each_padded(x: Any, windows: Windows, numbers: int, as_rows: bool = False) -> Iterator[tuple[slice, Any]]:
+    """As many images (n, C, *sizes) at a time as go into a tile if each takes so many numbers, with their padding.
+
+    For patches as rows, the channels of each place lie side by side in memory.
+    """
+    n, c = x.shape[:2]
+    step = max(1, min(n, ROOM // max(numbers, 1)))
+    if not windows.is_padded and not as_rows:
+        for first in range(0, n, step):
+            images = slice(first, min(first + step, n))
+            yield images, x[images]
+        return
+    padded = windows.padded_sizes(x.shape[2:])
+    shape = (step, *padded, c) if as_rows else (step, c, *padded)
+    whole = buffer("padded", shape, x.dtype)
     if windows.is_padded:
-        whole = buffer("padded", (step, x.shape[1], *windows.padded_sizes(x.shape[2:])), x.dtype)
         whole[...] = 0
-        inner = windows.cropped(whole)
+    whole = np.moveaxis(whole, -1, 1) if as_rows else whole
+    inner = windows.cropped(whole)
     for first in range(0, n, step):
         images = slice(first, min(first + step, n))
-        if whole is None:
-            yield images, x[images]
+        count = images.stop - first
+        if as_rows:
+            turn(inner[:count], x[images])
         else:
-            count = images.stop - first
             inner[:count] = x[images]
-            yield images, whole[:count]
+        yield images, whole[:count]
 
 
-def _copied(view: Any, axes: int, joined: bool) -> Any:
-    """Windows (n, C, *counts, *kernel) as columns, in kept memory."""
+def _copied(view: Any, axes: int, as_rows: bool) -> Any:
+    """Windows (n, C, *counts, *kernel) as columns or rows, in kept memory."""
     n, c = view.shape[:2]
-    rows, columns = c * math.prod(view.shape[2 + axes :]), math.prod(view.shape[2 : 2 + axes])
-    inner = (*range(2 + axes, 2 + 2 * axes), *range(2, 2 + axes))
-    order = (1, *inner[:axes], 0, *inner[axes:]) if joined else (0, 1, *inner)
+    numbers, columns = c * math.prod(view.shape[2 + axes :]), math.prod(view.shape[2 : 2 + axes])
+    order = (0, *range(2, 2 + 2 * axes), 1) if as_rows else _exchanged(axes)
     ordered = view.transpose(order)
     copied = buffer("patches", ordered.shape, view.dtype)
     np.copyto(copied, ordered)
-    return copied.reshape((rows, n * columns) if joined else (n, rows, columns))
+    return copied.reshape((n * columns, numbers) if as_rows else (n, numbers, columns))
 
 
 def add_columns(whole: Any, columns: Any, windows: Windows, counts: Sequence[int], first: int = 0) -> None:
     """Add columns (n, C, *kernel, *counts) where they came from in padded images, from row `first` of windows on."""
-    down = first * windows.stride[0]
-    part = whole[:, :, down:]
-    for place, slices in windows.places(counts):
-        target = part[(..., *slices)]
+    for place, target in slices_of(whole, windows, counts, first):
         np.add(target, columns[(slice(None), slice(None), *place)], out=target)
+
+
+def slices_of(whole: Any, windows: Windows, counts: Sequence[int], first: int = 0) -> Iterator[tuple[Sizes, Any]]:
+    """Each place of the kernel, and what so many windows have there in padded images, from row `first` of them on."""
+    part = whole[:, :, first * windows.stride[0] :]
+    for place, slices in windows.places(counts):
+        yield place, part[(..., *slices)]
 
 
 def seen_through(x: Any, windows: Windows) -> Any:
