@@ -58,7 +58,12 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
     "nn": (
         "Modules",
         "`tinygrad_edu.nn`: layers, losses, containers.",
-        [("tinygrad_edu.nn", ("",)), ("tinygrad_edu.nn.init", ("",)), ("tinygrad_edu.nn.utils", ("",))],
+        [
+            ("tinygrad_edu.nn", ("",)),
+            ("tinygrad_edu.nn.init", ("",)),
+            ("tinygrad_edu.nn.utils", ("",)),
+            ("tinygrad_edu.nn.utils.rnn", ("",)),
+        ],
     ),
     "functional": (
         "Functional",

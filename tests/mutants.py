@@ -34,7 +34,9 @@ PACKAGE = ROOT / "tinygrad_edu"
 LISTED = Path(__file__).with_suffix(".toml")
 ENGINE = ("graph", "backprop", "observing", "recording", "op", "primitives", "promotion", "versions", "broadcasting")
 FILES = [*(f"engine/{name}.py" for name in ENGINE), "autograd/running.py"] + [
-    f"optim/{path.name}" for path in sorted((PACKAGE / "optim").glob("*.py")) if path.name != "__init__.py"
+    path.relative_to(PACKAGE).as_posix()
+    for path in sorted((PACKAGE / "optim").rglob("*.py"))
+    if path.name != "__init__.py"
 ]
 COPIED = ("tinygrad_edu", "tests", "pyproject.toml", "_tinygrad_edu_pytest.py")
 MEMORY = 4 << 30  # a mutant may loop for ever, and collect

@@ -19,6 +19,10 @@ KINDS: dict[str, Callable[..., optim.Optimizer]] = {
     "rmsprop": lambda params, **options: optim.RMSprop(params, momentum=0.5, centered=True, **options),
     "adagrad": lambda params, **options: optim.Adagrad(params, lr_decay=0.1, **options),
     "adadelta": lambda params, **options: optim.Adadelta(params, **options),
+    "adamax": lambda params, **options: optim.Adamax(params, **options),
+    "nadam": lambda params, **options: optim.NAdam(params, **options),
+    "nadam, decoupled": lambda params, **options: optim.NAdam(params, decoupled_weight_decay=True, **options),
+    "radam": lambda params, **options: optim.RAdam(params, betas=(0.9, 0.9), **options),
 }
 every_kind = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS.keys())
 
@@ -49,3 +53,13 @@ def walked(optimizer: optim.Optimizer, w: Any, gradients: Iterable[Any]) -> Any:
 def with_rates(*rates: float) -> optim.Optimizer:
     """An optimizer that has a group with each learning rate."""
     return optim.SGD([{"params": parameter(1), "lr": lr} for lr in rates])
+
+
+def rates(make: Callable[[optim.Optimizer], Any], epochs: int, *first: float) -> list[Any]:
+    """The rate of each epoch by a schedule, from the first rate 8 or those that are given; of several groups all."""
+    schedule = make(with_rates(*(first or (8.0,))))
+    seen = []
+    for _ in range(epochs):
+        seen.append(schedule.get_last_lr())
+        schedule.step()
+    return [lr for (lr,) in seen] if len(first) < 2 else seen

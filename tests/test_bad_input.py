@@ -280,7 +280,7 @@ class TestLearningRates:
     """NaN learning rates, and others that make no step."""
 
     @pytest.mark.parametrize("lr", [float("nan"), float("inf"), -0.1, "fast", None])
-    @pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad])
+    @pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad, optim.LBFGS])
     def test_at_the_start(self, run: Run, kind: Callable[..., Any], lr: Any) -> None:
         with run.refuses(ValueError, f"lr={lr!r}: the learning rate must be a finite number >= 0"):
             kind(run.model.parameters(), lr=lr)

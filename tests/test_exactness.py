@@ -26,6 +26,9 @@ OPTIMIZERS = {
     "rmsprop": lambda params: optim.RMSprop(params, lr=0.1, eps=1e-2, momentum=0.5),
     "adagrad": lambda params: optim.Adagrad(params, lr=0.1, eps=1e-2),
     "adadelta": lambda params: optim.Adadelta(params, eps=1e-2),
+    "adamax": lambda params: optim.Adamax(params, lr=0.1, eps=1e-2),
+    "nadam": lambda params: optim.NAdam(params, lr=0.1, eps=1e-2, weight_decay=0.1),
+    "radam": lambda params: optim.RAdam(params, lr=0.1, eps=1e-2),
 }
 
 

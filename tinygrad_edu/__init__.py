@@ -35,6 +35,7 @@ from .ops.activations import *
 from .ops.arithmetic import *
 from .ops.broadcasting import *
 from .ops.casting import *
+from .ops.channels import *
 from .ops.comparison import *
 from .ops.creation import *
 from .ops.cumulative import *

@@ -33,24 +33,16 @@ _INSTEAD = {
     "Variable": "Every tensor is one: tg.tensor(…, requires_grad=True)",
     "is_floating_point is_complex": "Use t.dtype.kind == 'f'; there are no complex tensors",
     "complex complex64 complex128 real imag conj": "There are no complex tensors",
-    "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm batch_norm": (
-        "Batch normalization makes every sample's loss depend on the whole batch: use LayerNorm or RMSNorm"
+    "SyncBatchNorm": "There is one process: use BatchNorm1d, BatchNorm2d or BatchNorm3d",
+    "pack_padded_sequence pack_sequence pad_packed_sequence PackedSequence": (
+        "There are no packed sequences: pad all to one length with nn.utils.rnn.pad_sequence; read the last "
+        "step of each with out[tg.arange(len(lengths)), lengths - 1], and multiply losses of steps beyond it by 0"
     ),
-    "MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool2d "
-    "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool2d Upsample interpolate": (
-        "Pooling is not part of this library. nn.Flatten() and nn.Linear read an image as a vector"
-    ),
-    "RNN LSTM GRU RNNCell LSTMCell GRUCell": "Write the loop over time in forward(): a layer may be called many times",
-    "MultiheadAttention multi_head_attention_forward scaled_dot_product_attention Transformer TransformerEncoder "
-    "TransformerDecoder TransformerEncoderLayer TransformerDecoderLayer": (
-        "Attention is not part of this library. Its core is one line: (q @ k.mT / d**0.5).softmax(-1) @ v"
-    ),
-    "GroupNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d group_norm instance_norm": "Use LayerNorm or RMSNorm",
-    "LBFGS NAdam RAdam Adamax Rprop ASGD Adafactor SparseAdam Muon": (
-        "Use SGD, Adam, AdamW, RMSprop, Adagrad or Adadelta, or write a subclass of tg.optim.Optimizer with update()"
-    ),
-    "OneCycleLR CyclicLR CosineAnnealingWarmRestarts SequentialLR ChainedScheduler MultiplicativeLR": (
-        "Use LambdaLR of tg.optim.lr_scheduler, which takes the factor as a function of the number of calls"
+    "multi_head_attention_forward": "Use nn.MultiheadAttention, or F.scaled_dot_product_attention on projected inputs",
+    "LinearCrossEntropyOptions": "nn.LinearCrossEntropyLoss takes the whole batch at once: leave options out",
+    "CTCLoss ctc_loss AdaptiveLogSoftmaxWithLoss": "Not part of this library: the other losses of PyTorch's table are",
+    "Rprop ASGD Adafactor SparseAdam Muon": (
+        "Use one of those of tg.optim, such as Adam, or write a subclass of tg.optim.Optimizer with update()"
     ),
     "fft stft istft": "There are no Fourier transforms, since there are no complex tensors",
     "sparse sparse_coo_tensor to_sparse": "Every tensor is dense",

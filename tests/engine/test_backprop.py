@@ -517,6 +517,21 @@ def test_observers_see_the_rules_of_each_node_and_change_nothing() -> None:
     assert dict(zip(names, counts, strict=True)) == {"gathered": 5, "where": 5, "mul": 4, "exp": 3}
 
 
+def test_who_looks_after_the_rules_may_keep_what_they_have_made() -> None:
+    x, y = tg.tensor([2.0], requires_grad=True), tg.tensor([3.0], requires_grad=True)
+    product = x * y
+    end = product + x  # of which x gets a part before, and one after
+    kept: list[Any] = []
+    after = {product.source: lambda link, g, parts: kept.append((link, g, *parts))}
+    leaves, _ = backpropagate([(end.source, np.ones(1))], after=after)
+    ((link, g, by_x, by_y),) = kept
+    assert link is product.source
+    assert (g.tolist(), by_x.tolist(), by_y.tolist()) == ([1.0], [3.0], [2.0])
+    assert (leaves[x.source].tolist(), leaves[y.source].tolist()) == ([4.0], [2.0])
+    for gradient in leaves.values():
+        assert not any(np.shares_memory(gradient, part) for part in (g, by_x, by_y))
+
+
 def test_a_rules_error_says_whose_it_is_whoever_watches() -> None:
     def fail(g: Any, out: Any, x: Any) -> Any:
         raise ValueError("no")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,15 @@ import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.nn import init
 
+MORE: dict[str, tuple[float, ...]] = {"constant_": (2.0,), "sparse_": (0.5,)}
 RANDOM = [name for name in init.__all__ if "generator" in inspect.signature(getattr(init, name)).parameters]
 
 
 @pytest.mark.parametrize("name", [n for n in init.__all__ if n.endswith("_")])
 def test_in_place_and_returned(name: str) -> None:
-    weight = nn.Parameter(tg.full((4, 3), 7.0))
+    weight = nn.Parameter(tg.full((4, 3, 1) if name == "dirac_" else (4, 3), 7.0))
     array, source = weight.array, weight.source
-    args = (2.0,) if name == "constant_" else ()
-    assert getattr(init, name)(weight, *args) is weight
+    assert getattr(init, name)(weight, *MORE.get(name, ())) is weight
     assert weight.array is array
     assert weight.source is source
     assert (array != 7).any()
@@ -29,7 +30,7 @@ def test_in_place_and_returned(name: str) -> None:
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_a_generator_decides(name: str) -> None:
-    fill = getattr(init, name)
+    fill = partial(getattr(init, name), **({"sparsity": 0.5} if name == "sparse_" else {}))
     first, second = (fill(tg.zeros(4, 3), generator=tg.Generator().manual_seed(3)) for _ in range(2))
     np.testing.assert_array_equal(first.array, second.array)
     tg.manual_seed(0)
@@ -98,3 +99,33 @@ def test_empty_tensors_are_left_alone() -> None:
 def test_errors(name: str, args: tuple[Any, ...], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         getattr(init, name)(*args)
+
+
+@pytest.mark.parametrize(("shape", "groups"), [((4, 4, 3), 1), ((4, 2, 3, 5), 2), ((2, 3, 1, 3, 3), 1), ((6, 2, 2), 3)])
+def test_dirac_hands_on_each_channel(shape: tuple[int, ...], groups: int) -> None:
+    weight = nn.init.dirac_(tg.ones(*shape), groups).numpy()
+    assert weight.sum() == groups * min(shape[0] // groups, shape[1])
+    middle = weight[(..., *(n // 2 for n in shape[2:]))]
+    for group in np.split(middle, groups):
+        np.testing.assert_array_equal(group, np.eye(*group.shape))
+
+
+def test_sparse_has_its_share_of_zeros_in_each_column() -> None:
+    weight = nn.init.sparse_(tg.ones(50, 40), 0.33, std=0.5).numpy()
+    np.testing.assert_array_equal((weight == 0).sum(0), 17)
+    assert weight[weight != 0].std() == pytest.approx(0.5, abs=0.05)
+    assert len({tuple(column == 0) for column in weight.T}) > 30
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: nn.init.dirac_(tg.ones(2, 2)), tg.ShapeError, r"three to five axes; got shape \(2, 2\)"),
+        (lambda: nn.init.dirac_(tg.ones(3, 2, 1), 2), tg.ShapeError, r"no multiple of groups=2"),
+        (lambda: nn.init.sparse_(tg.ones(2), 0.5), tg.ShapeError, r"sparse_ fills a matrix"),
+        (lambda: nn.init.sparse_(tg.ones(2, 2), 1.5), ValueError, "sparsity=1.5 is no share"),
+    ],
+)
+def test_dirac_and_sparse_refuse(call: Any, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        call()

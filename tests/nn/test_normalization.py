@@ -1,4 +1,4 @@
-"""LayerNorm and RMSNorm as modules; the functions are tested with the ops."""
+"""LayerNorm, RMSNorm and GroupNorm as modules; the functions are tested with the ops."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made import normal
+from per_sample import check_open_sum
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
+from tinygrad_edu.testing import check_laws, check_module
 
 
 def test_layer_norm_makes_mean_0_and_variance_1() -> None:
@@ -30,6 +33,9 @@ def test_samples_do_not_mix() -> None:
         (nn.LayerNorm(3, elementwise_affine=False), []),
         (nn.RMSNorm(3), ["weight"]),
         (nn.RMSNorm(3, elementwise_affine=False), []),
+        (nn.GroupNorm(3, 6), ["weight", "bias"]),
+        (nn.GroupNorm(3, 6, bias=False), ["weight"]),
+        (nn.GroupNorm(3, 6, affine=False), []),
     ],
 )
 def test_parameters(module: nn.Module, parameters: list[str]) -> None:
@@ -46,6 +52,13 @@ def test_parameters(module: nn.Module, parameters: list[str]) -> None:
         ),
         (nn.RMSNorm((3, 6)), (2, 4, 6), r"^RMSNorm '0' expects \(\*, 3, 6\), got \(2, 4, 6\): axis -2 is 4."),
         (nn.LayerNorm((3, 6)), (6,), r"^LayerNorm '0' expects \(\*, 3, 6\), got \(6,\): there is no axis -2"),
+        (
+            nn.GroupNorm(2, 6),
+            (3, 4),
+            r"^GroupNorm '0' expects \(N, 6, \*\), got \(3, 4\): axis 1 is 4. Set num_channels=4",
+        ),
+        (nn.GroupNorm(2, 6), (3, 4, 6), r"^GroupNorm '0' .* axis 1 is 4. Channels are axis 1: use x.movedim\(-1, 1\)"),
+        (nn.GroupNorm(2, 6), (6,), r"^GroupNorm '0' expects \(N, 6, \*\), got \(6,\): it has no axis 1"),
     ],
 )
 def test_misfits(module: nn.Module, shape: tuple[int, ...], message: str) -> None:
@@ -64,6 +77,29 @@ def test_misfits(module: nn.Module, shape: tuple[int, ...], message: str) -> Non
 def test_options_are_checked(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         nn.LayerNorm(**options)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ((3, 4), "GroupNorm: num_channels=4 is no multiple of num_groups=3"),
+        ((0, 4), "GroupNorm: num_groups must be at least 1, got 0"),
+        ((2, 4, -1.0), "GroupNorm: eps must be 0 or more, got -1.0"),
+    ],
+)
+def test_groups_are_checked(args: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        nn.GroupNorm(*args)
+
+
+@pytest.mark.parametrize("module", [nn.LayerNorm((4, 3)), nn.RMSNorm((4, 3)), nn.GroupNorm(2, 4), nn.GroupNorm(4, 4)])
+def test_gradients_laws_and_samples(module: nn.Module) -> None:
+    module, x = module.double(), normal(3, 4, 3)
+    for i, parameter in enumerate(module.parameters()):
+        parameter.array[...] = normal(*parameter.shape, seed=i)
+    check_module(module, x)
+    check_laws(module, x)
+    check_open_sum(lambda: module(x).sin().sum((1, 2)), list(module.parameters()))
 
 
 def test_normalize_of_zero_vectors_has_finite_gradients() -> None:

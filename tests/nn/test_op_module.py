@@ -21,7 +21,7 @@ def test_default_options_give_a_finite_result_and_gradient(name: str) -> None:
     options: dict[str, Any] = {"dim": 1} if name in ("Softmax", "Softmin", "LogSoftmax") else {}
     options = {"threshold": 0.1, "value": 5.0} if name == "Threshold" else options
     module = getattr(nn, name)(**options)
-    x = tg.tensor([[-100.0, -0.3], [0.4, 100.0]], requires_grad=True)
+    x = tg.tensor([[[-100.0, -0.3], [0.4, 100.0]]], requires_grad=True)
     module(x).backward()
     assert x.grad is not None
     assert bool(x.grad.isfinite().all())

@@ -40,6 +40,15 @@ def test_pad_begins_with_the_last_axis() -> None:
         (((1,) * 6,), tg.ShapeError, r"has 6 numbers; .* at most 2, beginning with the last axis"),
         (((1, 1), "mirror"), ValueError, "unknown mode 'mirror': use 'constant', 'reflect', 'replicate', 'circular'"),
         (((1, 1), "reflect", 2.0), ValueError, "value=2.0 is for mode='constant', not for 'reflect'"),
+        (
+            ((2, 0), "reflect"),
+            tg.ShapeError,
+            r"axis 1 of shape \(1, 2\) is too short for 2 more of mode 'reflect': it has 1",
+        ),
+        (((3, 0), "circular"), tg.ShapeError, "too short for 3 more of mode 'circular': it has 2"),
+        (((1, 1, 1, 1), "reflect"), tg.ShapeError, r"needs a pair for each .* has 2 for shape \(1, 2\)"),
+        (((-2, -1),), tg.ShapeError, r"axis -1 of shape \(1, 2\) cannot be cropped by \(-2, -1\): it has 2"),
+        (((-2, -1), "replicate"), tg.ShapeError, r"cannot be cropped by \(-2, -1\)"),
     ],
 )
 def test_pad_misfits(args: tuple[Any, ...], kind: type[Exception], message: str) -> None:

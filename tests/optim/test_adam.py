@@ -85,9 +85,22 @@ def test_options_that_are_not_given_are_pytorchs(kind, decay):
     w = leaf(1.0)
     assert kind([w]).defaults == {
         "lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": decay, "amsgrad": False, "maximize": False,
+        "decoupled_weight_decay": kind is AdamW,
     }  # fmt: skip
     given = kind([w], 0.5, (0.1, 0.2), 0.25, 0.75, True, maximize=True)
-    assert list(given.defaults.values()) == [0.5, (0.1, 0.2), 0.25, 0.75, True, True]
+    assert list(given.defaults.values()) == [0.5, (0.1, 0.2), 0.25, 0.75, True, True, kind is AdamW]
+
+
+def test_adam_with_decoupled_decay_is_adamw_which_has_no_other():
+    one, other = leaf(1.0, -2.0), leaf(1.0, -2.0)
+    adam = Adam([one], lr=0.5, weight_decay=0.25, decoupled_weight_decay=True)
+    positions = walked(adam, one, GRADIENTS)
+    assert positions.tolist() == walked(AdamW([other], lr=0.5, weight_decay=0.25), other, GRADIENTS).tolist()
+    with pytest.raises(ValueError, match="AdamW: decoupled_weight_decay=False makes it Adam: use Adam"):
+        AdamW([{"params": leaf(1.0), "decoupled_weight_decay": False}])
+    state = Adam([leaf(1.0)]).state_dict()
+    with pytest.raises(ValueError, match="use Adam"):
+        AdamW([leaf(1.0)]).load_state_dict(state)
 
 
 def test_the_largest_mean_is_remembered_only_for_amsgrad():

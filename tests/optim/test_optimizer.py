@@ -434,18 +434,29 @@ def test_update_is_given_the_gradient_of_what_is_minimized(options, samples, exp
     np.testing.assert_array_equal(w.grad.array, held)
 
 
-def test_decay_is_left_to_an_update_that_sees_to_it_and_a_gradient_copied_for_one_that_writes_to_it():
+@pytest.mark.parametrize("maximize", [False, True])
+def test_decoupled_decay_shrinks_the_parameter_before_the_update_and_leaves_the_gradient_alone(maximize):
     w = parameter(3)
     set_grad(w, 0)
-    kinds = {"decoupled_decay": True, "overwrites_gradient": False}, {"overwrites_gradient": True}
-    decoupled, overwriting = (type("Kind", (Recorder,), kind)([w], weight_decay=0.25) for kind in kinds)
-    decoupled.step()
-    assert decoupled.calls[0][1] is w.grad.array
-    overwriting.param_groups[0]["weight_decay"] = 0.0
+    recorder = Recorder([w], weight_decay=0.25, decoupled_weight_decay=True, maximize=maximize)
+    recorder.step()
+    ((p, _, value, *_),) = recorder.calls
+    np.testing.assert_array_equal(value, -w.grad.array if maximize else w.grad.array)
+    np.testing.assert_array_equal(p, parameter(3).array * (1 - 0.5 * 0.25))
+    recorder.param_groups[0]["weight_decay"] = 0.0
+    before = w.array.copy()
+    recorder.step()
+    np.testing.assert_array_equal(w.array, before)
+
+
+def test_a_gradient_is_copied_for_an_update_that_writes_to_it():
+    w = parameter(3)
+    set_grad(w, 0)
+    overwriting = type("Kind", (Recorder,), {"overwrites_gradient": True})([w])
     overwriting.step()
     assert overwriting.calls[0][2].tolist() == w.grad.array.tolist()
     assert not np.shares_memory(overwriting.calls[0][1], w.grad.array)
-    assert (optim.Optimizer.decoupled_decay, optim.Optimizer.overwrites_gradient) == (False, False)
+    assert optim.Optimizer.overwrites_gradient is False
 
 
 def test_all_parameters_of_a_dtype_share_the_memory_to_compute_in():
@@ -562,6 +573,25 @@ def test_the_number_of_steps_is_loaded_as_one():
     for step in (-0.5, float("nan"), "3"):
         with pytest.raises(ValueError, match="it must be a number of steps: nothing was loaded"):
             recorder.load_state_dict({**recorder.state_dict(), "state": {0: {"step": step}}})
+
+
+def test_numbers_of_the_state_are_loaded_as_numbers():
+    class Counting(Recorder):
+        state_numbers = frozenset({"step", "product"})
+
+    w = parameter()
+    counting = Counting([w])
+    for value in (0.0, 0.25, np.array(0.25), tg.tensor(0.25)):
+        counting.load_state_dict({**counting.state_dict(), "state": {0: {"step": 1, "product": value}}})
+        assert type(counting.state[w]["product"]) is float
+        assert counting.state[w]["product"] == float(getattr(value, "array", value))
+    for value in (-0.5, float("nan"), float("inf"), "high", [1.0]):
+        with pytest.raises(
+            ValueError, match=r"'product' of parameter 0 is .*it must be a number >= 0: nothing was loaded"
+        ):
+            counting.load_state_dict({**counting.state_dict(), "state": {0: {"step": 1, "product": value}}})
+    with pytest.raises(ValueError, match="it must be a number of steps"):
+        counting.load_state_dict({**counting.state_dict(), "state": {0: {"step": float("inf")}}})
 
 
 def test_a_step_returns_what_its_closure_returned():

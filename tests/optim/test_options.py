@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.optim.options import number, require_between, require_order, sample_count
+from tinygrad_edu.optim.options import (
+    number,
+    require_betas,
+    require_between,
+    require_count,
+    require_order,
+    sample_count,
+)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +43,27 @@ def test_a_range_has_its_lower_end_and_not_its_upper():
     for value in (1.0, 2.0, -0.5):
         with pytest.raises(ValueError, match=rf"^Op: alpha={value}: must be a finite number >= 0 and < 1$"):
             require_between("Op", {"alpha": value}, "alpha", 1.0)
+
+
+def test_betas_are_two_numbers_below_1():
+    for betas in ((0.0, 0.0), [0.999, 0], (np.float32(0.5), 0.5)):
+        require_betas("Op", {"betas": betas})
+    for betas in (0.9, (0.9,), (0.9, 0.9, 0.9), "ab", {0.9, 0.5}):
+        with pytest.raises(ValueError, match=r"^Op: betas=.* must be two numbers, such as \(0\.9, 0\.999\)$"):
+            require_betas("Op", {"betas": betas})
+    for wrong in (1.0, -0.125, math.nan, "1", None):
+        with pytest.raises(ValueError, match=r"^Op: betas=.*: betas\[0\] must be >= 0 and < 1$"):
+            require_betas("Op", {"betas": (wrong, 0.5)})
+        with pytest.raises(ValueError, match=r"betas\[1\] must be"):
+            require_betas("Op", {"betas": (0.5, wrong)})
+
+
+def test_a_count_is_a_whole_number_from_1():
+    for value in (1, 7, np.int64(3)):
+        require_count("Op", {"n": value}, "n")
+    for value in (0, -1, 2.0, "2", None, True, np.float64(2)):
+        with pytest.raises(ValueError, match=r"^Op: n=.*: must be a whole number >= 1$"):
+            require_count("Op", {"n": value}, "n")
 
 
 def test_a_set_has_no_order():

@@ -36,6 +36,24 @@ def forgotten(library: Any) -> None:
     library.optim.SGD([x], lr=0.1).step()
 
 
+def unlike_triplet(library: Any) -> Any:
+    return library.ones(3, 2), library.ones(3, 2), library.ones(1, 2)
+
+
+def of_no_sign(library: Any, name: str, *inputs: Any) -> Any:
+    return getattr(functional(library), name)(*inputs, library.zeros(1), reduction="sum").item()
+
+
+def padded(library: Any) -> bool:
+    """Whether the output at a padded position is 0 in evaluation."""
+    layer = library.nn.TransformerEncoderLayer(4, 2, 6, 0.0, batch_first=True)
+    encoder = library.nn.TransformerEncoder(layer, 1).eval()
+    padding = library.tensor([[False, True]])
+    with library.no_grad():
+        out = encoder(library.ones(1, 2, 4), src_key_padding_mask=padding)
+    return not out[0, 1].numpy().any()
+
+
 def repeated(library: Any) -> Any:
     x, v = leaf(library, [1.0, 2.0]), leaf(library, [3.0, 4.0])
     h = x * 1
@@ -105,6 +123,22 @@ def numpys(library: Any) -> Any:
 
 Run = Callable[[Any], Any]
 ERROR = Exception
+
+
+def scheduled(library: Any, make: Callable[[Any, Any], list[Any]]) -> float:
+    """The rate after one step of each of the schedules."""
+    optimizer = library.optim.SGD([leaf(library, [1.0])], lr=8.0)
+    schedules = make(library.optim.lr_scheduler, optimizer)
+    optimizer.step()
+    for schedule in schedules:
+        schedule.step()
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def chained(schedules: Any, optimizer: Any) -> list[Any]:
+    parts = [schedules.StepLR(optimizer, 1, 0.5), schedules.LambdaLR(optimizer, lambda epoch: 1.0)]
+    return [schedules.ChainedScheduler(parts)]
+
 
 # By the first cell of each line: programs, with what they give in PyTorch and here.
 LINES: dict[str, list[tuple[Run, Any, Any]]] = {
@@ -176,12 +210,37 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
     "`mse_loss` of shapes (n, 1) and (n,)": [
         (lambda lib: functional(lib).mse_loss(lib.ones(3, 1), lib.zeros(3)).item(), 1.0, tg.ShapeError)
     ],
+    "a triplet of shapes (n, d), (n, d) and (1, d)": [
+        (
+            lambda lib: functional(lib).triplet_margin_loss(*unlike_triplet(lib), reduction="sum").item(),
+            3.0,
+            tg.ShapeError,
+        )
+    ],
+    "a target of 0 in `hinge_embedding_loss`, `cosine_embedding_loss`, `soft_margin_loss`": [
+        (lambda lib: of_no_sign(lib, "hinge_embedding_loss", lib.ones(1)), 1.0, ValueError),
+        (lambda lib: of_no_sign(lib, "cosine_embedding_loss", lib.ones(1, 2), lib.ones(1, 2)), 0.0, ValueError),
+        (lambda lib: round(of_no_sign(lib, "soft_margin_loss", lib.ones(1)), 4), 0.6931, ValueError),
+    ],
+    "`nn.LSTM(proj_size=…)`, packed sequences": [
+        (
+            lambda lib: lib.nn.LSTM(3, 4, proj_size=2)(lib.zeros(5, 1, 3))[0].shape == (5, 1, 2),
+            True,
+            NotImplementedError,
+        ),
+        (lambda lib: lib.nn.utils.rnn.pack_sequence([lib.zeros(2)]).data.tolist(), [0.0, 0.0], AttributeError),
+    ],
+    "what `TransformerEncoder` gives for padded positions in evaluation": [(padded, True, False)],
     "the mean loss of an empty batch": [
         (
             lambda lib: str(functional(lib).mse_loss(lib.ones(0), lib.ones(0), reduction="mean").item()),
             "nan",
             ValueError,
         )
+    ],
+    "several schedules of one optimizer": [
+        (lambda lib: scheduled(lib, lambda s, o: [s.StepLR(o, 1, 0.5), s.StepLR(o, 1, 0.25)]), 1.0, 2.0),
+        (lambda lib: scheduled(lib, chained), 8.0, 4.0),
     ],
     "a second `backward()` without `retain_graph=True`": [(twice, None, tg.GraphError)],
 }

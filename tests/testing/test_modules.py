@@ -477,6 +477,55 @@ def test_float32_numbers_stay_float32_as_a_subject() -> None:
     assert [v.dtype for v in subject.values(narrow)] == [np.float32]
 
 
+class Nested(nn.Module):
+    """Takes a pair, and a dict with a list in it: of two arrays in them, part of the gradient is lost."""
+
+    def __init__(self, lost: bool = True) -> None:
+        super().__init__()
+        self.lost = lost
+
+    def forward(self, x: Any, pair: Any, options: Any) -> Any:
+        last = options["more"][0]
+        both = pair[0] * (pair[1] + pair[1].detach() if self.lost else 2 * pair[1])
+        return x * both * last * options["scale"]
+
+
+NESTED = (X[:2], (X[2:4] + 2, X[1:3] + 3), {"more": [X[3:5] + 4], "scale": 2.0})
+
+
+class TestNestedInputs:
+    def test_each_array_in_them_is_checked(self) -> None:
+        report = check_module(Nested(lost=False), *NESTED)
+        names = ["x", "pair[0]", "pair[1]", "options['more'][0]", "options['scale']"]
+        assert [finding.input.name for finding in report.findings] == names
+        report = check_module(Nested(), *NESTED, wrt=["pair[0]"])
+        assert [finding.input.name for finding in report.findings] == ["pair[0]"]
+
+    def test_a_wrong_one_is_named_and_the_program_shows_it(self) -> None:
+        with pytest.raises(GradcheckError, match=r"input 'pair\[1\]'") as caught:
+            check_module(Nested(), *NESTED)
+        assert "check_module(model, x, (x1, x2), {'more': [x3], 'scale': x4}, seed=0)" in caught.value.report.repro
+
+    def test_laws(self) -> None:
+        layer, state = nn.LSTMCell(3, 2), X[:, :2]
+        assert check_laws(layer, (X, (state, state + 1)), batched=(0, 1, 2)).ok
+
+    def test_a_reference_takes_them_as_they_were_given(self) -> None:
+        def reference(x: Any, pair: Any, options: Any) -> Any:
+            return 2 * x * pair[0] * pair[1] * options["more"][0] * options["scale"]
+
+        assert compare(Nested(lost=False), reference, NESTED).ok
+
+    def test_tuples_without_arrays_are_passed_on(self) -> None:
+        class Scaled(nn.Module):
+            def forward(self, x: Any, numbers: Any) -> Any:
+                assert numbers == (2, [3.0])
+                return x * numbers[0]
+
+        report = check_module(Scaled(), X, (2, [3.0]))
+        assert [finding.input.name for finding in report.findings] == ["x"]
+
+
 @pytest.mark.parametrize("what", [tg.tanh, 3, "Linear"])
 def test_only_modules(what: Any) -> None:
     with pytest.raises(TypeError, match=r"check_module\(\) needs a Module, .*gradcheck\(\) is for functions"):

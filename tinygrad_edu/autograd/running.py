@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.backprop import backpropagate
-from ..engine.graph import Leaf, Link, TensorBase, Watch, array_of
+from ..engine.graph import After, Leaf, Link, TensorBase, Watch, array_of
 from ..engine.observing import mode
 from ..engine.recording import lift, make_tensor
 from ..engine.versions import mark_changed
@@ -62,15 +62,17 @@ def run(
     tally: Tally,
     finish: Callable[[], None] | None = None,
     watch: Mapping[Link, Watch] | None = None,
+    after: Mapping[Link, After] | None = None,
 ) -> None:
     """Walk from `roots` and add what comes out to the leaves, and `tally` to what they know of it.
 
-    `finish` is called when the gradients are known, before that; `watch` is as for `backpropagate`.
+    `finish` is called when the gradients are known, before that; `watch` and `after` are as for `backpropagate`.
     """
     before = mode.recording
     mode.recording = create_graph
     try:
-        leaves, _ = backpropagate(roots, retain_graph=retain, lift=lift if create_graph else None, watch=watch)
+        lifted = lift if create_graph else None
+        leaves, _ = backpropagate(roots, retain_graph=retain, lift=lifted, watch=watch, after=after)
         if finish is not None:
             finish()
         for leaf, g in leaves.items():

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import ShapeError
 from .broadcasting import sum_to_shape
-from .graph import Leaf, Lift, Link, Node, Unread, Watch, count_uses, leading_to
+from .graph import After, Leaf, Lift, Link, Node, Unread, Watch, count_uses, leading_to
 from .observing import computed, watched
 
 
@@ -24,6 +24,7 @@ def backpropagate(
     wanted: Iterable[Link] | None = None,
     check: Callable[[Container[Link | None]], None] | None = None,
     watch: Mapping[Link, Watch] | None = None,
+    after: Mapping[Link, After] | None = None,
 ) -> tuple[dict[Leaf, Any], dict[Link, Any]]:
     """Walk from `roots` to the leaves, each node after all of its consumers.
 
@@ -36,6 +37,8 @@ def backpropagate(
         check: called with the links that will be visited, before anything is freed; it may raise.
         watch: for some links a function that is shown the gradient there, unless it is None: what came, and what
             the hooks of the link have made of it.
+        after: for some nodes a function that is shown the gradient there, and what the rules have made of it, before
+            broadcasting is undone; it may keep these.
 
     Returns:
         The total gradient of each leaf that was reached, in arrays that nobody else holds, and that
@@ -70,9 +73,12 @@ def backpropagate(
         if wanted:
             needs = tuple([source if source in waiting else None for source in needs])
         parts = apply_vjp(link, g, needs, lift)
+        fresh = plain and link.op.fresh
+        if after is not None and link in after:
+            after[link](link, g, parts)
+            fresh = False
         if not retain_graph:
             link.out = link.args = None
-        fresh = plain and link.op.fresh
         for source, part in zip(needs, parts):
             if source is None:
                 continue

@@ -98,6 +98,7 @@ def array_of(value: Any) -> Any:
 Link: TypeAlias = Node | Leaf
 Hook: TypeAlias = Callable[[Any, Any], Any]  # hook(link, gradient) -> gradient
 Watch: TypeAlias = Callable[[Link, Any, Any], None]  # watch(link, the gradient before its hooks, after them)
+After: TypeAlias = Callable[[Link, Any, Sequence[Any]], None]  # after(link, its gradient, what the rules made of it)
 Lift: TypeAlias = Callable[[Node], tuple[Any, tuple[Any, ...]]]  # a node's result and arguments as tensors
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from ..errors import describe
+from ..errors import describe, require_own
 from ..tensors.tensor import Tensor
 
 
@@ -32,6 +33,16 @@ def probability(name: str, p: Any) -> float:
 def first_place(wrong: Any) -> tuple[int, ...]:
     """The index of the first True in an array of booleans that has one."""
     return tuple(int(i) for i in np.argwhere(wrong)[0])
+
+
+def several(name: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    """The tensor, or the tensors, as a list."""
+    require_own(name, tensors)
+    if hasattr(tensors, "parameters"):
+        raise TypeError(f"got a {type(tensors).__name__} in the place of tensors: pass its .parameters()")
+    many = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    require_own(name, *many)
+    return many
 
 
 def refuse_data(kind: type, args: tuple[Any, ...]) -> None:

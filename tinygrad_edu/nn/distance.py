@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..engine.primitives import Operand
+from ..errors import ShapeError
 from ..ops.broadcasting import broadcast_tensors
+from ..ops.indexing import getitem
 from ..ops.norms import norm
 from ..ops.piecewise import maximum
 from ..tensors.tensor import Tensor
+from .module.module import Module
+
+__all__ = ["CosineSimilarity", "PairwiseDistance"]
 
 
 def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8, *, axis: int | None = None) -> Tensor:
@@ -63,3 +70,76 @@ def pairwise_distance(
     tensor([5.])
     """
     return norm(x1 - x2 + eps, p, -1, keepdim=keepdim or keepdims)
+
+
+def pdist(input: Operand, p: float = 2.0) -> Tensor:
+    """The p-norm of the difference of each two rows: of the first and the second, the first and the third, and so on.
+
+    Args:
+        input: floating tensor of shape (N, D).
+        p: which norm.
+
+    Returns:
+        Tensor of shape (N (N - 1) / 2,). Where two rows are equal, the gradient is 0.
+
+    Raises:
+        ShapeError: if `input` is not a matrix.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.functional.pdist(tg.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 4.0]]))
+    tensor([5., 4., 3.])
+    """
+    if len(input.shape) != 2:
+        raise ShapeError(f"pdist expects (N, D), got {tuple(input.shape)}")
+    first, second = np.triu_indices(input.shape[0], 1)
+    return norm(getitem(input, first) - getitem(input, second), p, -1)
+
+
+class CosineSimilarity(Module):
+    """The cosine of the angle between vectors along an axis.
+
+    Args:
+        dim: the axis along which the vectors lie.
+        eps: the least length that is reckoned with.
+
+    Shape: two inputs whose shapes broadcast, to their broadcast shape without that axis.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.CosineSimilarity()(tg.tensor([[1.0, 0.0]]), tg.tensor([[3.0, 4.0]]))
+    tensor([0.6])
+    """
+
+    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.dim = dim
+        self.eps = eps
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """The cosines."""
+        return cosine_similarity(x1, x2, self.dim, self.eps)
+
+
+class PairwiseDistance(Module):
+    """The p-norm of the difference of vectors along the last axis.
+
+    Args:
+        p: which norm.
+        eps: added to each difference; keeps the derivative finite where they are equal.
+        keepdim: keep the last axis, with size 1.
+
+    Shape: two inputs (*, D) whose shapes broadcast, to their broadcast shape without the last axis, or with size 1.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.PairwiseDistance(eps=0.0)(tg.tensor([[3.0, 4.0]]), tg.zeros(1, 2))
+    tensor([5.])
+    """
+
+    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
+        super().__init__()
+        self.norm = p
+        self.eps = eps
+        self.keepdim = keepdim
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """The distances."""
+        return pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)

@@ -42,23 +42,29 @@ def embedding(input: Operand, weight: Operand, padding_idx: int | None = None) -
     tensor([[2., 3.],
             [2., 3.]])
     """
-    index = _integers(input, "Embedding takes integer indices")
+    index = checked_index("Embedding", input, weight)
+    rows = getitem(weight, index)
+    if padding_idx is not None and isinstance(rows, Tensor):
+        is_padding = (index == padding_idx % weight.shape[0])[..., None]
+        if is_padding.any():
+            rows = where(make_tensor(is_padding, None), rows.detach(), rows)
+    return rows
+
+
+def checked_index(module: str, input: Operand, weight: Operand) -> Any:
+    """The indices as an array, if they are integers that are in range for a table."""
+    index = _integers(input, f"{module} takes integer indices")
     if len(weight.shape) != 2:
-        raise ShapeError(f"embedding: weight has shape {weight.shape}, not (num_embeddings, embedding_dim)")
+        raise ShapeError(f"{module}: weight has shape {weight.shape}, not (num_embeddings, embedding_dim)")
     size = weight.shape[0]
     if index.size and (index.min() < 0 or index.max() >= size):
         place = first_place((index < 0) | (index >= size))
         shown = f"[{', '.join(map(str, place))}]" if place else ""
         raise IndexError(
-            f"Embedding has num_embeddings={size}, so indices go from 0 to {size - 1}, "
+            f"{module} has num_embeddings={size}, so indices go from 0 to {size - 1}, "
             f"but index{shown} is {int(index[place])}"
         )
-    rows = getitem(weight, index)
-    if padding_idx is not None and isinstance(rows, Tensor):
-        is_padding = (index == padding_idx % size)[..., None]
-        if is_padding.any():
-            rows = where(make_tensor(is_padding, None), rows.detach(), rows)
-    return rows
+    return index
 
 
 def one_hot(tensor: Operand, num_classes: int = -1) -> Tensor:
@@ -104,6 +110,13 @@ def _integers(given: Operand, what: str) -> Any:
     return index
 
 
+def padding_place(module: str, padding_idx: int | None, size: int) -> int | None:
+    """The index of the padding, counted from 0, if it is in range for a table of this size."""
+    if padding_idx is not None and not -size <= padding_idx < size:
+        raise ValueError(f"{module}: padding_idx={padding_idx} is out of range for {size} embeddings")
+    return None if padding_idx is None else padding_idx % size
+
+
 class Embedding(Layer):
     """Row `i` of the weight for each index `i`.
 
@@ -144,9 +157,7 @@ class Embedding(Layer):
         super().__init__()
         self.num_embeddings: int = count("Embedding", "num_embeddings", num_embeddings)
         self.embedding_dim: int = count("Embedding", "embedding_dim", embedding_dim)
-        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ValueError(f"Embedding: padding_idx={padding_idx} is out of range for {num_embeddings} embeddings")
-        self.padding_idx: int | None = None if padding_idx is None else padding_idx % num_embeddings
+        self.padding_idx: int | None = padding_place("Embedding", padding_idx, self.num_embeddings)
         self._make_parameters(device, dtype, weight=(self.num_embeddings, self.embedding_dim))
 
     @classmethod

@@ -245,6 +245,70 @@ def orthogonal_(tensor: T, gain: float = 1.0, generator: Generator | None = None
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
 
 
+def dirac_(tensor: T, groups: int = 1) -> T:
+    """Fill the weight of a convolution so that it hands on its input: 1 in the middle of channel i for channel i.
+
+    Args:
+        tensor: floating tensor of three to five axes, (out_channels, in_channels / groups, …).
+        groups: how many groups the channels of the convolution are in.
+
+    Raises:
+        ShapeError: if the tensor has another number of axes, or its first one is no multiple of `groups`.
+        DtypeError: if it is not floating.
+
+    Source: Zagoruyko and Komodakis, "DiracNets" (2017).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.init.dirac_(tg.zeros(2, 2, 3))
+    tensor([[[0., 1., 0.],
+             [0., 0., 0.]],
+            [[0., 0., 0.],
+             [0., 1., 0.]]])
+    """
+    if len(tensor.shape) not in (3, 4, 5):
+        raise ShapeError(f"dirac_ fills the weight of a convolution, of three to five axes; got shape {tensor.shape}")
+    if groups < 1 or tensor.shape[0] % groups:
+        raise ShapeError(f"dirac_: axis 0 of shape {tensor.shape} is no multiple of groups={groups}")
+    each = tensor.shape[0] // groups
+    same = np.arange(min(each, tensor.shape[1]))
+    values = np.zeros(tensor.shape)
+    middle = tuple(n // 2 for n in tensor.shape[2:])
+    for first in range(0, tensor.shape[0], max(each, 1)):
+        place: Any = (first + same, same, *middle)
+        values[place] = 1
+    return _fill(tensor, values)
+
+
+def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> T:
+    """Fill a matrix normally, with a share of zeros at random in each column.
+
+    Args:
+        tensor: floating tensor of two axes.
+        sparsity: the share of each column that is 0, rounded up.
+        std: the deviation of the rest.
+        generator: where the random numbers come from; default, the default generator.
+
+    Raises:
+        ShapeError: if the tensor is no matrix.
+        DtypeError: if it is not floating.
+        ValueError: if `sparsity` is not between 0 and 1.
+
+    Source: Martens, "Deep learning via Hessian-free optimization" (2010).
+
+    >>> import tinygrad_edu as tg
+    >>> (tg.nn.init.sparse_(tg.zeros(10, 3), 0.25) == 0).sum(0)
+    tensor([3, 3, 3])
+    """
+    if len(tensor.shape) != 2:
+        raise ShapeError(f"sparse_ fills a matrix, got a tensor of shape {tensor.shape}")
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"sparse_: sparsity={sparsity} is no share: it must be between 0 and 1")
+    values = draw(generator, "normal", 0.0, std, size=tensor.shape)
+    order = draw(generator, "random", tensor.shape).argsort(0)
+    values[order < math.ceil(sparsity * tensor.shape[0])] = 0
+    return _fill(tensor, values)
+
+
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor by which weights make up for what a nonlinearity takes from the size of its input.
 

@@ -1,4 +1,4 @@
-"""LayerNorm, RMSNorm, and vectors of length 1."""
+"""LayerNorm, RMSNorm, GroupNorm, and vectors of length 1."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from ..dtypes import DType
 from ..engine.primitives import Operand
 from ..errors import ShapeError
+from ..ops.channels import group_norm
 from ..ops.normalization import layer_norm, rms_norm
 from ..ops.norms import norm
 from ..ops.piecewise import clamp_min
@@ -18,7 +19,7 @@ from .layer import Layer
 from .parameter import Parameter
 from .widening import watched
 
-__all__ = ["LayerNorm", "RMSNorm"]
+__all__ = ["GroupNorm", "LayerNorm", "RMSNorm"]
 
 
 def normalize(input: Operand, p: float = 2.0, dim: int = 1, eps: float = 1e-12, *, axis: int | None = None) -> Tensor:
@@ -169,3 +170,82 @@ class RMSNorm(_Norm):
     def forward(self, x: Tensor) -> Tensor:
         """x, divided by its root mean square."""
         return self._normalized(rms_norm, x, self.weight)
+
+
+class GroupNorm(Layer):
+    """Shift and scale each group of channels of each sample to mean 0 and variance 1, then apply weight and bias.
+
+    Args:
+        num_groups: how many groups the channels are divided into: channels that are neighbours are in one.
+        num_channels: the number of channels, C.
+        eps: added to the variance under the root.
+        affine: whether there are a weight, starting at 1, and a bias, starting at 0, with a number for each channel.
+        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        dtype: that of the parameters; default, the default dtype.
+        bias: whether there is a bias, if there is a weight.
+
+    Shape: (N, C, *), unchanged.
+
+    Raises:
+        ValueError: if `num_channels` is no multiple of `num_groups`.
+        ShapeError: when called with an input of another number of channels.
+
+    Source: Wu and He, "Group Normalization" (2018).
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.GroupNorm(2, 4, eps=0.0)(tg.tensor([[1.0, 3.0, 10.0, 30.0]])).detach()
+    tensor([[-1.,  1., -1.,  1.]])
+    """
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: Any = None,
+        dtype: DType = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.num_groups: int = count("GroupNorm", "num_groups", num_groups, least=1)
+        self.num_channels: int = count("GroupNorm", "num_channels", num_channels)
+        if self.num_channels % self.num_groups:
+            raise ValueError(f"GroupNorm: num_channels={num_channels} is no multiple of num_groups={num_groups}")
+        if not eps >= 0:
+            raise ValueError(f"GroupNorm: eps must be 0 or more, got {eps}")
+        self.eps = eps
+        self.affine = affine
+        shape = (self.num_channels,) if affine else None
+        self._make_parameters(device, dtype, weight=shape, bias=shape if bias else None)
+
+    def reset_parameters(self) -> None:
+        """Set the weight to 1, and the bias to 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x, normalised."""
+        shape = tuple(x.shape)
+        if len(shape) < 2:
+            raise ShapeError(f"GroupNorm expects (N, {self.num_channels}, *), got {shape}: it has no axis 1")
+        if shape[1] != self.num_channels and (self.affine or shape[1] % self.num_groups):
+            is_last = len(shape) > 2 and shape[-1] == self.num_channels
+            hint = "Channels are axis 1: use x.movedim(-1, 1)?" if is_last else f"Set num_channels={shape[1]}?"
+            raise ShapeError(
+                f"GroupNorm expects (N, {self.num_channels}, *), got {shape}: axis 1 is {shape[1]}. {hint}"
+            )
+        return watched(self, self.weight, group_norm(x, self.num_groups, self.weight, self.bias, self.eps), x)
+
+    def extra_repr(self) -> str:
+        """The numbers of groups and channels, and the options."""
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )

@@ -72,7 +72,8 @@ def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float
 
     Raises:
         ShapeError: if there are more pairs than axes, or not pairs at all; or if an axis is shorter than what is to be
-            reflected, or repeated in a circle.
+            reflected, or repeated in a circle, or cropped; or, unless the mode is "constant", if there are not one or
+            two axes in front of those that are named.
         ValueError: for an unknown mode, or a value where it is not used.
 
     >>> import tinygrad_edu as tg
@@ -83,7 +84,7 @@ def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float
     names = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
     if mode not in names:
         raise ValueError(f"pad: unknown mode {mode!r}: use {', '.join(map(repr, names))}")
-    if mode != "constant" and value is not None:
+    if mode != "constant" and value:
         raise ValueError(f"pad: value={value} is for mode='constant', not for {mode!r}")
     depth = len(input.shape)
     if len(pad) % 2 or len(pad) > 2 * depth:
@@ -91,6 +92,7 @@ def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float
             f"pad: {tuple(pad)} has {len(pad)} numbers; a tensor of shape {input.shape} takes pairs "
             f"(before, after), at most {depth}, beginning with the last axis"
         )
+    _check_axes(tuple(input.shape), pad, mode)
     pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)][::-1]
     widths = [(0, 0)] * (depth - len(pairs)) + pairs
     for axis, (n, (before, after)) in enumerate(zip(input.shape, widths, strict=True)):
@@ -101,3 +103,18 @@ def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float
                 f"{mode!r}: it has {most}"
             )
     return numpy_pad(input, widths, names[mode], 0.0 if value is None else value)
+
+
+def _check_axes(shape: tuple[int, ...], pad: Sequence[int], mode: str) -> None:
+    """Raise where an axis is to be cropped by more than it has, or where the mode needs other axes in front."""
+    named = len(pad) // 2
+    if mode != "constant" and named and not (named <= 3 and len(shape) - named in (1, 2)):
+        raise ShapeError(
+            f"pad: mode {mode!r} pads the last one to three axes of (N, C, *) or (C, *), and needs a pair for each of "
+            f"them; {tuple(pad)} has {named} for shape {shape}. Add pairs (0, 0), or an axis: x[None]"
+        )
+    for i, n in enumerate(reversed(shape[len(shape) - named :])):
+        before, after = pad[2 * i : 2 * i + 2]
+        left = n + before + after if mode in ("reflect", "replicate") else n + min(before, 0) + min(after, 0)
+        if left < 0:
+            raise ShapeError(f"pad: axis {-1 - i} of shape {shape} cannot be cropped by {(before, after)}: it has {n}")

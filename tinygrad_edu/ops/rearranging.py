@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -11,12 +12,14 @@ import numpy as np
 from ..engine.graph import array_of
 from ..engine.primitives import Operand, implements, primitive
 from ..errors import ShapeError
-from ..sample_rules.families import moving, moving_axis
+from ..sample_rules.families import Moving, moving_axis
+from ..sample_rules.rule import value_of
 from .arguments import Axes, on_axis, one_axis, some_axes
 from .broadcasting import broadcast_to
 from .casting import clone
 from .indexing import getitem
 from .shape import _reshape, reshape, sizes
+from .taps import Taps, of_path, placed
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -267,6 +270,14 @@ def _np_repeat(a: Operand, repeats: Any, axis: int | None = None) -> Tensor:
 # Padding
 
 
+class _Padding(Moving):
+    """Where the ids do not change along the axes that become longer, they stay."""
+
+    def ids_of(self, node: Any, ids: Any) -> Any:
+        longer = [axis for axis, widths in enumerate(value_of(node, "pad_width")) if any(widths)]
+        return [ids] if all(ids.shape[axis] == 1 for axis in longer) else super().ids_of(node, ids)
+
+
 def _inside(g: Any, pad_width: tuple[tuple[int, int], ...], shape: tuple[int, ...]) -> Any:
     return g[tuple(slice(before, before + n) for (before, _), n in zip(pad_width, shape, strict=True))]
 
@@ -281,7 +292,7 @@ def _inside(g: Any, pad_width: tuple[tuple[int, int], ...], shape: tuple[int, ..
         (draw(0, 2), ((1, 0), (0, 1)), 0.0),
         (draw(), (), 0.0),
     ],
-    samples=moving,
+    samples=_Padding(),
 )
 def _pad(x: Operand, pad_width: tuple[tuple[int, int], ...], value: float = 0.0) -> Operand:
     out = np.full([n + sum(widths) for n, widths in zip(x.shape, pad_width, strict=True)], value, x.dtype)
@@ -328,8 +339,14 @@ def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: flo
         if before or after:
             if n == 0 or (mode == "reflect" and n == 1):
                 raise ShapeError(f"pad: axis {axis} of shape {x.shape} is too short for mode {mode!r}")
-            x = getitem(x, on_axis(axis, np.pad(np.arange(n), (before, after), mode=cast(Any, mode))))
+            x = placed(x, axis, _padded_axis(n, before, after, mode))
     return cast("Tensor", _cropped(x, pairs) if crops and mode != "wrap" else x)
+
+
+@lru_cache(maxsize=64)
+def _padded_axis(size: int, before: int, after: int, mode: str) -> Taps:
+    """Which element stands at each place of an axis that was padded: NumPy says it."""
+    return of_path(np.pad(np.arange(size), (before, after), mode=cast(Any, mode)).tolist(), size)
 
 
 def _cropped(x: Any, pairs: Any) -> Any:

@@ -12,7 +12,7 @@ from ..dtypes import Array
 from .averages import average, average_square
 from .groups import Group, Params
 from .optimizer import Optimizer, State
-from .options import require_between
+from .options import require_betas, require_between
 
 
 class Adam(Optimizer):
@@ -32,6 +32,7 @@ class Adam(Optimizer):
         weight_decay: factor of the L2 penalty λ/2·‖p‖².
         amsgrad: divide by the largest v so far.
         maximize: go up instead of down.
+        decoupled_weight_decay: let weight decay shrink the parameters themselves, as AdamW does.
 
     Raises:
         ValueError: for an option out of range.
@@ -55,6 +56,7 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        decoupled_weight_decay: bool = False,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -63,19 +65,14 @@ class Adam(Optimizer):
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
             "maximize": maximize,
+            "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Both betas must lie in [0, 1), eps must be >= 0."""
-        name = type(self).__name__
-        require_between(name, options, "eps")
-        betas = options["betas"]
-        if not isinstance(betas, tuple | list) or len(betas) != 2:
-            raise ValueError(f"{name}: betas={betas!r} must be two numbers, such as (0.9, 0.999)")
-        for index, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"{name}: betas={betas!r}: betas[{index}] must be >= 0 and < 1")
+        require_between(type(self).__name__, options, "eps")
+        require_betas(type(self).__name__, options)
 
     def update(self, p: Array, g: Array, state: State, lr: float, group: Group, scratch: Array) -> None:
         """Move by the ratio of the running means."""
@@ -86,8 +83,6 @@ class Adam(Optimizer):
         state["step"] = step = state["step"] + 1
         beta1, beta2 = group["betas"]
         mean, square = state["exp_avg"], state["exp_avg_sq"]
-        if self.decoupled_decay and group["weight_decay"]:
-            p *= 1.0 - lr * group["weight_decay"]
         average(mean, g, beta1, scratch)
         average_square(square, g, beta2, scratch)
         if group["amsgrad"]:
@@ -125,8 +120,6 @@ class AdamW(Adam):
     tensor([6.], requires_grad=True)
     """
 
-    decoupled_decay = True
-
     def __init__(
         self,
         params: Params,
@@ -138,4 +131,10 @@ class AdamW(Adam):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """As for Adam; weight decay must be decoupled."""
+        super().check_options(options)
+        if not options["decoupled_weight_decay"]:
+            raise ValueError("AdamW: decoupled_weight_decay=False makes it Adam: use Adam")

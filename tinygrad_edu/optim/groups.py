@@ -17,8 +17,8 @@ Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]
 """Tensors, (name, tensor) pairs, or parameter groups: dicts with "params" and options of their own."""
 
-# Keys that a group may have besides "params" and the options: a label, and what a scheduler notes down.
-_NOTES = {"initial_lr", "name", "param_names"}
+# Keys that a group may have besides "params" and the options: labels, and what schedules note down, PyTorch's included.
+_NOTES = {"initial_lr", "name", "param_names", "max_lr", "min_lr", "max_momentum", "base_momentum"}
 
 
 class ParameterGroups:

@@ -6,6 +6,7 @@ A gradient is kept as a sum over samples, so a step may be told how many samples
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -62,8 +63,10 @@ class Optimizer(ParameterGroups):
     tensor([ 0.9, -1.9], requires_grad=True)
     """
 
-    decoupled_decay = False  # whether `update` sees to "weight_decay" itself
     overwrites_gradient = False  # whether `update` computes in `g`, which is a copy then
+    state_numbers: frozenset[str] = frozenset(
+        {"step"}
+    )  # what `update` keeps in the state that is a number, and no array
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.state: dict[Tensor, State] = {}
@@ -138,7 +141,7 @@ class Optimizer(ParameterGroups):
         loss = None
         if closure is not None:
             if not callable(closure):
-                raise _no_closure(type(self).__name__, closure)
+                raise no_closure(type(self).__name__, closure)
             with enable_grad():
                 loss = closure()
         warn_of_count(type(self).__name__, self.param_groups, None if samples is None else count, self._warned)
@@ -148,7 +151,8 @@ class Optimizer(ParameterGroups):
 
     def _step_group(self, group: Group, lr: float, count: float) -> None:
         divisor = -count if group.get("maximize") else count
-        decay = 0.0 if self.decoupled_decay else group.get("weight_decay", 0.0)
+        decay = group.get("weight_decay", 0.0)
+        decoupled = group.get("decoupled_weight_decay", False)
         for p in group["params"]:
             source = p.source
             if source is None or source.grad is None:
@@ -157,7 +161,9 @@ class Optimizer(ParameterGroups):
             g = source.grad.array
             if divisor != 1.0 or self.overwrites_gradient:
                 g = np.divide(g, divisor, prepared)
-            if decay:
+            if decay and decoupled:
+                array *= 1.0 - lr * decay
+            elif decay:
                 np.multiply(array, decay, scratch)
                 g = np.add(g, scratch, prepared)
             state = self.state.get(p)
@@ -206,10 +212,7 @@ class Optimizer(ParameterGroups):
         [0]
         """
         index = {id(p): i for i, p in enumerate(self._parameters())}
-        state = {
-            index[id(p)]: {key: v.copy() if isinstance(v, np.ndarray) else v for key, v in entry.items()}
-            for p, entry in self.state.items()
-        }
+        state = {index[id(p)]: copy.deepcopy(entry) for p, entry in self.state.items()}
         groups = [{**group, "params": [index[id(p)] for p in group["params"]]} for group in self.param_groups]
         return {"state": state, "param_groups": groups}
 
@@ -249,8 +252,7 @@ class Optimizer(ParameterGroups):
                     f"{where}: the group in the state lacks {', '.join(map(repr, missing))}: it is not of a "
                     f"{type(self).__name__}, or of another version. Nothing was loaded"
                 )
-            same = ("decoupled_weight_decay", self.decoupled_decay)  # what PyTorch tells Adam and AdamW apart by
-            given = {key: value for key, value in theirs.items() if key not in _HOW and (key, value) != same}
+            given = {key: value for key, value in theirs.items() if key not in _HOW}
             group = {**mine, **given, "params": mine["params"]}
             self._check(group, where)
             groups.append(group)
@@ -262,7 +264,8 @@ class Optimizer(ParameterGroups):
         state = {}
         for label, entry in state_dict["state"].items():
             p = params[label]
-            state[p] = {key: _loaded(f"{name}: {key!r} of parameter {label}", key, v, p) for key, v in entry.items()}
+            what = f"of parameter {label}"
+            state[p] = {key: self._loaded(f"{name}: {key!r} {what}", key, v, p) for key, v in entry.items()}
         for group in groups:
             for p in group["params"]:
                 if state.get(p):
@@ -270,9 +273,25 @@ class Optimizer(ParameterGroups):
         self.param_groups[:] = groups
         self.state = state
 
+    def _loaded(self, what: str, key: str, value: Any, p: Tensor) -> Any:
+        """One entry of a parameter's state: a number, or an array, copied in the parameter's dtype."""
+        if key in self.state_numbers:
+            if not 0.0 <= number(value) < math.inf:
+                kind = "a number of steps" if key == "step" else "a number >= 0"
+                raise ValueError(f"{what} is {value!r}, it must be {kind}: nothing was loaded")
+            return int(value) if key == "step" else number(value)
+        array = array_of(value)
+        if not isinstance(array, np.ndarray):
+            return array
+        if array.shape != p.array.shape:
+            raise ShapeError(f"{what} has shape {array.shape}, the parameter {p.array.shape}: nothing was loaded")
+        loaded = np.empty_like(p.array)
+        loaded[...] = array
+        return loaded
+
     def _rehearse(self, what: str, p: Tensor, state: State, group: Group) -> None:
         """Raise ValueError if `update` cannot go on from `state`: tried on copies."""
-        trial = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in state.items()}
+        trial = copy.deepcopy(state)
         array = p.array.copy()
         try:
             with np.errstate(all="ignore"):
@@ -284,25 +303,10 @@ class Optimizer(ParameterGroups):
             raise ValueError(f"{what} does not suit {type(self).__name__} ({error}). Nothing was loaded") from error
 
 
-def _no_closure(owner: str, given: Any) -> TypeError:
+def no_closure(owner: str, given: Any) -> TypeError:
+    """The error for a first argument of `step` that cannot be called."""
     text = describe(given)
     return TypeError(
         f"{owner}.step({text}): the first argument is a closure, which computes the loss. "
         f"To divide by a number of samples write step(samples={'n' if '[' in text else text})"
     )
-
-
-def _loaded(what: str, key: str, value: Any, p: Tensor) -> Any:
-    """One entry of a parameter's state: numbers as they are, arrays copied in the parameter's dtype."""
-    if key == "step":
-        if not number(value) >= 0:
-            raise ValueError(f"{what} is {value!r}, it must be a number of steps: nothing was loaded")
-        return int(value)
-    array = array_of(value)
-    if not isinstance(array, np.ndarray):
-        return array
-    if array.shape != p.array.shape:
-        raise ShapeError(f"{what} has shape {array.shape}, the parameter {p.array.shape}: nothing was loaded")
-    loaded = np.empty_like(p.array)
-    loaded[...] = array
-    return loaded

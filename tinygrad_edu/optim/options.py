@@ -37,6 +37,23 @@ def require_between(owner: str, options: Mapping[str, Any], key: str, high: floa
         raise ValueError(f"{owner}: {key}={options[key]!r}: {what}must be a finite number >= 0{below}")
 
 
+def require_betas(owner: str, options: Mapping[str, Any]) -> None:
+    """Raise ValueError unless "betas" are two numbers >= 0 and below 1."""
+    betas = options["betas"]
+    if not isinstance(betas, tuple | list) or len(betas) != 2:
+        raise ValueError(f"{owner}: betas={betas!r} must be two numbers, such as (0.9, 0.999)")
+    for index, beta in enumerate(betas):
+        if not 0.0 <= number(beta) < 1.0:
+            raise ValueError(f"{owner}: betas={betas!r}: betas[{index}] must be >= 0 and < 1")
+
+
+def require_count(owner: str, options: Mapping[str, Any], key: str) -> None:
+    """Raise ValueError unless option `key` is a whole number >= 1."""
+    value = options[key]
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"{owner}: {key}={value!r}: must be a whole number >= 1")
+
+
 def require_order(owner: str, params: Any) -> None:
     """Raise TypeError for a set, in whose order the state could not be saved."""
     if isinstance(params, set | frozenset):

@@ -6,9 +6,10 @@ that is described needs no further support: a convolution, say, is the `Products
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["Contribution", "Lettered", "Moved", "Products", "Summed"]
+__all__ = ["Contribution", "Lettered", "Moved", "Products", "Summed", "Through"]
 
 Lettered: TypeAlias = tuple[str, Any]
 """An array, and a letter for each of its axes; axes of one letter have one size, or size 1."""
@@ -55,4 +56,20 @@ class Summed(NamedTuple):
     shape: tuple[int, ...]
 
 
-Contribution: TypeAlias = Products | Moved | Summed
+class Through(NamedTuple):
+    """Products with the gradient of another argument: as in a loop, where that has come through all later steps.
+
+    The walk computes it anyway; a rule that gives this says so by its attribute `through`.
+
+    Attributes:
+        argument: which one; its gradient is taken before broadcasting is undone.
+        ids: the sample of each element of that gradient.
+        products: makes the products of that gradient, the result of the call and its arguments.
+    """
+
+    argument: int
+    ids: Any
+    products: Callable[[Any, Any, Sequence[Any]], Products]
+
+
+Contribution: TypeAlias = Products | Moved | Summed | Through

@@ -37,11 +37,15 @@ class SampleRule:
 
     Attributes:
         mixing: whether samples may meet in such an op, so that its calls keep the line that made them.
+        through: whether its contributions are `Through` another argument: they are taken after the vjp rules then.
         makes: what the op makes: where it is just an array of others, samples may be together, but have met elsewhere.
+        instead: what to do where samples meet in it, if there is more to say than of any op.
     """
 
     mixing = True
+    through = False
     makes = Makes.NUMBERS
+    instead = ""
 
     def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
         """For each argument its ids, or a `Use`; None where it has no gradient.

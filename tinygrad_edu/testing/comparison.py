@@ -205,7 +205,7 @@ def reference_for(subject: Subject, reference: Any, inputs: Any, seed: int) -> t
     if isinstance(reference, tuple):
         forward, vjp = reference
         return Foreign(name_of(forward), forward, vjp, rest), own
-    return Subject(name_of(reference), reference, rest), own
+    return Subject(name_of(reference), lambda *given: reference(*subject.arranged(list(given))), rest), own
 
 
 def _run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from ..engine.graph import array_of
 from ..nn.module.module import Module
 from ..ops.generator import Generator, default_generator
 from ..tensors.tensor import Tensor
+from ..trees import flatten
 from .checks import finish
 from .options import Method, Mode, OnKink, Options
 from .report import Report
-from .subject import Subject, argument_names, is_floating, numbers, of_function
+from .subject import Subject, argument_names, is_array, is_floating, numbers, of_function
 
 
 def check_module(
@@ -44,13 +46,14 @@ def check_module(
 
     Args:
         module: the module. It returns a tensor, or tuples, lists and dicts of tensors.
-        *inputs: what it is called with: tensors, arrays, numbers; anything else is passed on as it is.
+        *inputs: what it is called with: tensors, arrays, numbers, and tuples, lists and dicts in which there are some;
+            anything else is passed on as it is.
         cotangent: the gradient, one for each output, that enters the backward pass; default, by chance.
         order: 2 for second derivatives; see `gradgradcheck`.
         method: as for `gradcheck`.
         rtol: as for `gradcheck`.
-        wrt: the names (paths of parameters such as ``"0.weight"``, or arguments of `forward`) of what to check;
-            None for all parameters that require a gradient and all floating inputs.
+        wrt: the names (paths of parameters such as ``"0.weight"``, or arguments of `forward`, or parts of them such
+            as ``"hx[0]"``) of what to check; None for all parameters that require a gradient and all floating inputs.
         on_kink: as for `gradcheck`.
         mode: as for `gradcheck`.
         seed: where all random numbers start.
@@ -97,18 +100,49 @@ def of_module(module: Module, inputs: Sequence[Any], wrt: Any = None, seed: int 
         raise TypeError(f"check_module() needs a Module, got {type(module).__name__}: gradcheck() is for functions")
     learnt = {name: p for name, p in module.named_parameters() if p.requires_grad}
     parameters = list(learnt.values())
-    names = [f"input {n}" if n in learnt else n for n in argument_names(module.forward, len(inputs))]
-
+    given = argument_names(module.forward, len(inputs))
+    parts = [part for name, value in zip(given, inputs, strict=True) for part in _parts(name, value)]
+    names = [f"input {name}" if name in learnt else name for name, _ in parts]
+    arranged = partial(_arranged, inputs)
     loan = _Loan(module, parameters, seed)
 
     def function(*given: Any) -> Any:
         with loan.evaluation(given):
-            return module(*given[len(parameters) :])
+            return module(*arranged(list(given[len(parameters) :])))
 
-    subject = of_function(function, [*map(numbers, parameters), *inputs], wrt, [*learnt, *names])
+    values = [value for _, value in parts]
+    subject = of_function(function, [*map(numbers, parameters), *values], wrt, [*learnt, *names])
+    subject.arranged = arranged
     subject.name, subject.module, subject.own = type(module).__name__, module, len(parameters)
     subject.resumed = loan.resumed
     return subject
+
+
+def _parts(name: str, value: Any) -> list[tuple[str, Any]]:
+    """The parts of an argument that holds arrays, with what to call them; of any other one, just that."""
+    if not _holds_arrays(value):
+        return [(name, value)]
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    return [part for key, inner in pairs for part in _parts(f"{name}[{key!r}]", inner)]
+
+
+def _holds_arrays(value: Any) -> bool:
+    return isinstance(value, tuple | list | dict) and any(is_array(array_of(leaf)) for leaf in flatten(value)[0])
+
+
+def _arranged(inputs: Sequence[Any], parts: list[Any]) -> list[Any]:
+    """The arguments, of other parts."""
+    rest = iter(parts)
+
+    def filled(value: Any) -> Any:
+        if not _holds_arrays(value):
+            return next(rest)
+        if isinstance(value, dict):
+            return {key: filled(inner) for key, inner in value.items()}
+        inner = [filled(one) for one in value]
+        return inner if isinstance(value, list) else type(value)(*inner) if hasattr(value, "_fields") else tuple(inner)
+
+    return [filled(value) for value in inputs]
 
 
 def subject_of(f: Any, inputs: Any, wrt: Any, seed: int) -> Subject:

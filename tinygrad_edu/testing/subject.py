@@ -66,6 +66,7 @@ class Subject:
         own: how many of the inputs, the first ones, are the module's, or a layer's, parameters.
         resumed: makes the context in which the backward passes of the graph that was recorded last run, now or later:
             a module is in it as its forward has left it.
+        arranged: puts the inputs, or what stands for them, into the tuples, lists and dicts in which they were given.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Subject:
     module: Any = None
     own: int = 0
     resumed: Callable[[], AbstractContextManager[None]] = nullcontext
+    arranged: Callable[[list[Any]], list[Any]] = list
 
     @property
     def checked(self) -> list[int]:

@@ -18,6 +18,8 @@ RNG = np.random.default_rng(0)
 SCORES = tg.tensor(RNG.normal(size=(5, 3)))
 CLASSES = tg.tensor(np.array([0, 2, 1, 1, 0]))
 NUMBERS = tg.tensor(RNG.random((5, 3)))
+SIGNS = tg.tensor(RNG.choice([1, -1], size=(5, 3)))
+LISTED = tg.tensor(np.array([[0, -1, 0], [2, 1, -1], [-1, 0, 0], [1, -1, 2], [0, 1, 2]]))
 SPREAD = tg.tensor(np.full((5, 3), 1 / 3))
 PROBABILITIES = tg.tensor(RNG.uniform(0.1, 0.9, (5, 3)))
 
@@ -40,6 +42,14 @@ LOSSES: list[tuple[Any, Any, Any]] = [
     (nn.BCELoss(), PROBABILITIES, NUMBERS),
     (F.binary_cross_entropy_with_logits, SCORES, NUMBERS),
     (nn.BCEWithLogitsLoss(), SCORES, NUMBERS),
+    (F.multi_margin_loss, SCORES, CLASSES),
+    (nn.MultiMarginLoss(p=2), SCORES, CLASSES),
+    (F.multilabel_margin_loss, SCORES, LISTED),
+    (F.multilabel_soft_margin_loss, SCORES, NUMBERS),
+    (nn.PoissonNLLLoss(), SCORES, NUMBERS),
+    (nn.SoftMarginLoss(), SCORES, SIGNS),
+    (nn.HingeEmbeddingLoss(), SCORES, SIGNS),
+    (functools.partial(F.gaussian_nll_loss, var=0.5), SCORES, NUMBERS),
     (F.kl_div, SCORES.log_softmax(1), SPREAD),
     (nn.KLDivLoss(reduction="batchmean"), SCORES.log_softmax(1), SPREAD),
 ]
@@ -106,6 +116,9 @@ def test_other_things_are_no_losses() -> None:
         SampleLosses(lambda o, t: (o.numpy() - t.numpy()).sum(1))(SCORES, NUMBERS)
     with pytest.raises(BenchError, match=r"the loss <lambda> needs o, t, weight: give one of \(output, target\)"):
         SampleLosses(lambda o, t, weight: o)
+    for loss in (nn.GaussianNLLLoss(), F.gaussian_nll_loss):
+        with pytest.raises(BenchError, match=r"the loss \w+ needs input, target, var: give one of \(output, target\)"):
+            SampleLosses(loss)
     with pytest.raises(BenchError, match="returned None, not a tensor"):
         SampleLosses(lambda o, t: None)(SCORES, NUMBERS)
     with pytest.raises(BenchError, match=r"gave shape \(3,\) for a batch of 5: axis 0 is that of the samples.*\(5,\)"):
@@ -120,6 +133,8 @@ def test_other_things_are_no_losses() -> None:
         (nn.CrossEntropyLoss(ignore_index=0), True, 0),
         (F.nll_loss, True, -100),
         (nn.NLLLoss(ignore_index=3), True, 3),
+        (F.multi_margin_loss, True, -100),
+        (nn.MultiMarginLoss(), True, -100),
         (F.mse_loss, False, -100),
         (nn.BCEWithLogitsLoss(), False, -100),
         (lambda output, target: output, False, -100),

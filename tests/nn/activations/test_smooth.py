@@ -13,6 +13,14 @@ def test_softmax_needs_an_axis() -> None:
         nn.Softmax()(tg.zeros(2, 3))
 
 
+def test_softmax2d_is_over_the_channels() -> None:
+    for shape in ((3, 2, 4), (5, 3, 2, 4)):
+        out = nn.Softmax2d()(tg.rand(*shape))
+        assert bool(((out.sum(-3) - 1).abs() < 1e-6).all())
+    with pytest.raises(tg.ShapeError, match=r"Softmax2d expects \(N, C, H, W\) or \(C, H, W\), got \(2, 3\)"):
+        nn.Softmax2d()(tg.zeros(2, 3))
+
+
 def test_glu_needs_two_halves() -> None:
     with pytest.raises(tg.ShapeError, match=r"glu: axis -1 of shape \(2, 3\) is 3, which has no two halves"):
         nn.GLU()(tg.zeros(2, 3))

@@ -83,3 +83,38 @@ def test_a_mean_of_float16_is_known_to_be_one() -> None:
     F.mse_loss(tg.ones(8, 2, dtype=tg.float16) * x, tg.zeros(8, 2, dtype=tg.float16), reduction="mean").backward()
     with pytest.warns(tg.SampleCountWarning, match="mean"):
         tg.optim.SGD([x], lr=0.1).step(samples=8)
+
+
+@pytest.mark.parametrize("loss", [F.huber_loss, F.smooth_l1_loss])
+@pytest.mark.parametrize("dtype", [tg.float16, tg.float32, tg.float64])
+def test_large_errors_are_not_squared(loss: Any, dtype: Any) -> None:
+    size = float(np.finfo(dtype).max) / 4
+    x = tg.tensor([size, -size, 0.0], dtype=dtype, requires_grad=True)
+    losses = loss(x, tg.zeros(3, dtype=dtype), reduction="none")
+    np.testing.assert_allclose(losses.detach().array, [size, size, 0.0], rtol=1e-3)
+    losses.backward()
+    assert x.grad.tolist() == [1.0, -1.0, 0.0]  # type: ignore[union-attr]
+
+
+def test_weighted_means() -> None:
+    x, weight = tg.tensor([1.0, 2.0, 3.0]), tg.tensor([1.0, 0.0, 3.0])
+    assert F.l1_loss(x, 0.0, weight=weight).item() == 10.0
+    assert F.l1_loss(x, 0.0, weight=weight, reduction="mean").item() == 2.5
+    assert F.mse_loss(x, 0.0, weight=weight, reduction="mean").item() == 7.0
+    assert F.huber_loss(x, 0.0, weight=weight * 2, reduction="mean").item() == pytest.approx(16 / 3)
+    with pytest.raises(ValueError, match="l1_loss: reduction='mean' divides by zero: the weights add up to 0"):
+        F.l1_loss(x, 0.0, weight=weight * 0, reduction="mean")
+    with pytest.raises(ValueError, match="the batch is empty"):
+        F.l1_loss(tg.zeros(0), tg.zeros(0), weight=tg.zeros(0), reduction="mean")
+
+
+def test_a_weighted_mean_of_float16_is_right_where_the_weights_add_up_to_too_much() -> None:
+    x = tg.full((64, 64), 20.0, dtype=tg.float16)
+    loss = F.l1_loss(x, 0.0, weight=x, reduction="mean")
+    assert (loss.item(), loss.dtype) == (20.0, tg.float16)
+
+
+def test_of_weighted_sums_the_number_of_samples_is_unknown() -> None:
+    model = tg.nn.Linear(2, 1)
+    F.mse_loss(model(tg.ones(8, 2)), tg.zeros(8, 1), weight=tg.full((8, 1), 0.125)).backward()
+    tg.optim.SGD(model.parameters(), lr=0.1).step()  # which is a mean, and gives no warning

@@ -100,3 +100,16 @@ def test_products_of_numbers_out_of_range_are_wide(size):
     expected = wide(rows) @ wide(rows).T
     np.testing.assert_allclose(Products().of(rows), expected, rtol=1e-9)
     np.testing.assert_allclose(Products().of(tg.tensor(rows)).array, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1e-25, 1.0, 1e25])
+def test_products_within_samples_are_taken_once(size):
+    array = (np.random.default_rng(0).normal(size=(1, 2, 3, 4)) * size).astype(np.float32)
+    products = Products()
+    found, scale = products.within(array)
+    assert products.within(array)[0] is found
+    assert products.within(array[:, ::-1])[0] is not found
+    expected = wide(array) @ wide(array).mT
+    scale = np.broadcast_to(scale, (1, 2))[..., None, None]
+    np.testing.assert_allclose(wide(found) * scale, expected, rtol=1e-5, atol=1e-5 * size**2)
+    np.testing.assert_allclose(products.within(tg.tensor(wide(array)))[0].array, expected, rtol=1e-12)

@@ -28,6 +28,9 @@ OPTIMIZERS: dict[str, Any] = {
     "rmsprop": optim.RMSprop,
     "adagrad": optim.Adagrad,
     "adadelta": optim.Adadelta,
+    "adamax": optim.Adamax,
+    "nadam": optim.NAdam,
+    "radam": optim.RAdam,
 }
 LOSSES: dict[str, Any] = {
     name: value

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...errors import describe
-from ...nn import CrossEntropyLoss, NLLLoss
-from ...nn.functional import cross_entropy, mse_loss, nll_loss
+from ...nn import CrossEntropyLoss, MultiMarginLoss, NLLLoss
+from ...nn.functional import cross_entropy, mse_loss, multi_margin_loss, nll_loss
 from ...nn.module.module import Module
 from ...tensors.tensor import Tensor
 from ..errors import BenchError
 
-OF_CLASSES = (cross_entropy, nll_loss, CrossEntropyLoss, NLLLoss)
+OF_CLASSES = (cross_entropy, nll_loss, multi_margin_loss, CrossEntropyLoss, NLLLoss, MultiMarginLoss)
 
 
 class SampleLosses:
@@ -27,7 +27,7 @@ class SampleLosses:
 
     Attributes:
         name: what to call it in a report.
-        of_classes: whether it is this library's cross-entropy or nll_loss, whose integer targets are classes.
+        of_classes: whether it is a loss of this library whose integer targets are classes, as those of cross_entropy.
         ignored: the class that counts nothing, where it is.
 
     Raises:
@@ -45,8 +45,9 @@ class SampleLosses:
         if not callable(loss_fn):
             raise BenchError(f"loss_fn: got {describe(loss_fn)}; give a loss such as F.cross_entropy or nn.MSELoss()")
         self.name: str = name_of(loss_fn)
-        if len(needs(loss_fn)) > 2:
-            raise BenchError(f"the loss {self.name} needs {', '.join(needs(loss_fn))}: give one of (output, target)")
+        needed = needs(loss_fn.forward if isinstance(loss_fn, Module) else loss_fn)
+        if len(needed) > 2:
+            raise BenchError(f"the loss {self.name} needs {', '.join(needed)}: give one of (output, target)")
         self.of_classes: bool = _innermost(loss_fn) in OF_CLASSES or type(loss_fn) in OF_CLASSES
         self.ignored: int = _ignored(loss_fn)
         self._call: Callable[[Any, Any], Any] = _unreduced(loss_fn)

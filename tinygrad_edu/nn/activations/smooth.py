@@ -15,7 +15,7 @@ from ...tensors.tensor import Tensor
 from ..op_module import OpModule, function_of, module_of
 
 __all__ = [
-    "GELU", "GLU", "LogSigmoid", "LogSoftmax", "Mish", "SiLU", "Sigmoid", "Softmax", "Softmin", "Softplus",
+    "GELU", "GLU", "LogSigmoid", "LogSoftmax", "Mish", "SiLU", "Sigmoid", "Softmax", "Softmax2d", "Softmin", "Softplus",
     "Softsign", "Tanh", "Tanhshrink",
 ]  # fmt: skip
 
@@ -169,6 +169,27 @@ class Softmax(OpModule):
     """
 
     dim: int | None = None
+
+
+def _over_channels(x: Operand) -> Tensor:
+    if len(x.shape) not in (3, 4):
+        raise ShapeError(f"Softmax2d expects (N, C, H, W) or (C, H, W), got {tuple(x.shape)}: use nn.Softmax(dim=…)")
+    return softmax(x, -3)
+
+
+@module_of(_over_channels)
+class Softmax2d(OpModule):
+    """Softmax over the channels, for each pixel.
+
+    Shape: (N, C, H, W) or (C, H, W), unchanged.
+
+    Raises:
+        ShapeError: when called with an input of another number of axes.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.Softmax2d()(tg.zeros(2, 1, 1)).reshape(2)
+    tensor([0.5, 0.5])
+    """
 
 
 @module_of(log_softmax)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, dataclass_transform
 
 from ...tensors.tensor import Tensor
-from ..op_module import OpModule
-from .reduction import REDUCTIONS, check_reduction
+from ..op_module import OpModule, module_of
+from .reduction import REDUCTIONS, check_reduction, in_former_words
+
+K = TypeVar("K", bound="type[Loss]")
 
 
 class Loss(OpModule):
@@ -38,3 +41,16 @@ class WeightedLoss(Loss):
         self.__dict__.update(options)
         self.__post_init__()
         self.register_buffer("weight", weight)
+
+
+@dataclass_transform(eq_default=False)
+def loss_of(function: Callable[..., Tensor]) -> Callable[[K], K]:
+    """A decorator: `module_of`, and the reduction may be said in former words."""
+    finish = module_of(function)
+
+    def finish_loss(kind: K) -> K:
+        made = finish(kind)
+        made.__init__ = in_former_words(made.__init__)  # type: ignore[method-assign]
+        return made
+
+    return finish_loss

@@ -1,29 +1,25 @@
-"""Losses of probabilities: binary cross-entropy, of probabilities or of logits, and Kullback-Leibler divergence."""
+"""Losses of probabilities: binary cross-entropy, of one question or many, and the Kullback-Leibler divergence."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from ...engine.callsite import warn
-from ...engine.graph import TensorBase
 from ...engine.primitives import Operand
-from ...errors import ShapeError, broadcast_clash
+from ...errors import ShapeError
 from ...ops.activations import logsigmoid
 from ...ops.losses import binary_cross_entropy as _binary_cross_entropy
 from ...ops.transcendental import exp, xlogy
 from ...tensors.tensor import Tensor
 from ..checks import first_place
-from ..op_module import module_of
-from .loss import Loss, WeightedLoss
-from .reduction import REDUCTIONS, check_reduction, comes_from, pair, reduce_losses
+from .arguments import pair, spread_to
+from .loss import Loss, WeightedLoss, loss_of
+from .reduction import REDUCTIONS, check_reduction, comes_from, in_former_words, reduce_losses
 
-__all__ = ["BCELoss", "BCEWithLogitsLoss", "KLDivLoss"]
+__all__ = ["BCELoss", "BCEWithLogitsLoss", "KLDivLoss", "MultiLabelSoftMarginLoss"]
 
 OUTSIDE = "Outside 0 to 1 the cost has no least value"
 
 
+@in_former_words
 def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None, *, reduction: str = "sum") -> Tensor:
     """-target log(input) - (1 - target) log(1 - input), for yes-or-no questions.
 
@@ -57,7 +53,7 @@ def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None
     )
 
 
-@module_of(binary_cross_entropy)
+@loss_of(binary_cross_entropy)
 class BCELoss(WeightedLoss):
     """Binary cross-entropy of probabilities; see `functional.binary_cross_entropy`.
 
@@ -76,6 +72,7 @@ class BCELoss(WeightedLoss):
         super().__init__(weight, reduction=reduction)
 
 
+@in_former_words
 def binary_cross_entropy_with_logits(
     input: Operand,
     target: Operand,
@@ -112,12 +109,12 @@ def binary_cross_entropy_with_logits(
     if comes_from(x, "sigmoid"):
         warn(f"{op}: input comes from sigmoid, but it takes scores and makes the sigmoid itself: leave it out")
     _check_probabilities(op, "target", t, OUTSIDE)
-    positive = t if pos_weight is None else t * _like(op, "pos_weight", pos_weight, x)
-    losses = -(positive * logsigmoid(x) + (1 - t) * logsigmoid(-x))  # no term of one sign takes digits of the other
+    positive = t if pos_weight is None else t * spread_to(op, "pos_weight", pos_weight, x)
+    losses = _of_scores(x, t, positive)
     return reduce_losses(op, _weighted(op, losses, weight), reduction, x, weighted=weight is not None)
 
 
-@module_of(binary_cross_entropy_with_logits)
+@loss_of(binary_cross_entropy_with_logits)
 class BCEWithLogitsLoss(WeightedLoss):
     """Binary cross-entropy of sigmoid(input); see `functional.binary_cross_entropy_with_logits`.
 
@@ -142,6 +139,61 @@ class BCEWithLogitsLoss(WeightedLoss):
         self.register_buffer("pos_weight", pos_weight)
 
 
+@in_former_words
+def multilabel_soft_margin_loss(
+    input: Operand, target: Operand, weight: Operand = None, *, reduction: str = "sum"
+) -> Tensor:
+    """Binary cross-entropy of sigmoid(input), averaged over the classes: any number of them may be right at once.
+
+    Args:
+        input: scores (logits), floating, of shape (*, C) for C classes.
+        target: 1 where a class is right and 0 where not, or what is between, of the same shape.
+        weight: how much each class counts, of shape (C,), or any that broadcasts to that of `input`. The mean over the
+            classes divides by their number all the same.
+        reduction: "sum" of all samples' losses, their "mean", or "none".
+
+    Returns:
+        Tensor of shape (), or that of `input` without its last axis with "none".
+
+    Raises:
+        ShapeError: if the shapes differ, or `input` has no axis of classes.
+        ValueError: for a target outside 0 to 1, an unknown reduction, and the mean of nothing.
+
+    >>> import tinygrad_edu as tg
+    >>> scores, target = tg.tensor([[0.0, 100.0]]), tg.tensor([[0.0, 1.0]])
+    >>> tg.nn.functional.multilabel_soft_margin_loss(scores, target).round(decimals=4)
+    tensor(0.3466)
+    """
+    op = "multilabel_soft_margin_loss"
+    check_reduction(op, reduction)
+    x, t = pair(op, input, target)
+    if not x.shape or not x.shape[-1]:
+        raise ShapeError(f"{op}: input has shape {x.shape}, but it needs classes on its last axis: (*, C)")
+    _check_probabilities(op, "target", t, OUTSIDE)
+    losses = _weighted(op, _of_scores(x, t, t), weight).sum(-1) / x.shape[-1]
+    return reduce_losses(op, losses, reduction, x, weighted=weight is not None)
+
+
+@loss_of(multilabel_soft_margin_loss)
+class MultiLabelSoftMarginLoss(WeightedLoss):
+    """Binary cross-entropy of scores, averaged over classes; see `functional.multilabel_soft_margin_loss`.
+
+    Args:
+        weight: how much each class counts, of shape (C,).
+        reduction: "sum", "mean" or "none".
+
+    Shape: (*, C), twice the same; to (), or (*) with "none".
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.MultiLabelSoftMarginLoss()(tg.zeros(2, 3), tg.ones(2, 3)).round(decimals=4)
+    tensor(1.3863)
+    """
+
+    def __init__(self, weight: Tensor | None = None, *, reduction: str = "sum") -> None:
+        super().__init__(weight, reduction=reduction)
+
+
+@in_former_words
 def kl_div(input: Operand, target: Operand, *, reduction: str = "sum", log_target: bool = False) -> Tensor:
     """target (log(target) - input): how far the distribution `target` is from that of log-probabilities `input`.
 
@@ -176,7 +228,7 @@ def kl_div(input: Operand, target: Operand, *, reduction: str = "sum", log_targe
     return reduce_losses("kl_div", losses, reduction, x)
 
 
-@module_of(kl_div)
+@loss_of(kl_div)
 class KLDivLoss(Loss):
     """target (log(target) - input), for log-probabilities; see `functional.kl_div`.
 
@@ -207,14 +259,11 @@ def _check_probabilities(op: str, name: str, tensor: Tensor, advice: str) -> Non
         )
 
 
+def _of_scores(x: Tensor, t: Tensor, positive: Tensor) -> Tensor:
+    """The cross-entropy of sigmoid(x): in no sum of two terms does one take the digits of the other."""
+    losses: Tensor = -(positive * logsigmoid(x) + (1 - t) * logsigmoid(-x))
+    return losses
+
+
 def _weighted(op: str, losses: Tensor, weight: Operand) -> Tensor:
-    return losses if weight is None else losses * _like(op, "weight", weight, losses)
-
-
-def _like(op: str, name: str, weight: Operand, x: Tensor) -> Any:
-    """`weight`, if it broadcasts to the shape of `x`."""
-    array = weight.array if isinstance(weight, TensorBase) else np.asarray(weight, dtype=x.dtype)
-    clash = broadcast_clash([array.shape, x.shape])
-    if clash or np.broadcast_shapes(array.shape, x.shape) != x.shape:
-        raise ShapeError(f"{op}: {name} has shape {array.shape}, input {x.shape}: {clash or 'it is larger than input'}")
-    return weight if isinstance(weight, TensorBase) else array
+    return losses if weight is None else losses * spread_to(op, "weight", weight, losses)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from ...autograd.tallies import mark
 from ...dtypes import float16, float32
-from ...engine.graph import Node, TensorBase
-from ...engine.primitives import Operand
-from ...engine.promotion import beside
-from ...errors import DtypeError, ShapeError
+from ...engine.callsite import warn
+from ...engine.graph import Node
 from ...ops.reductions import _sum_of_all
-from ...tensors.creation import as_tensor
 from ...tensors.tensor import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 REDUCTIONS = ("sum", "mean", "none")
 
@@ -30,13 +30,24 @@ def check_reduction(op: str, reduction: Any, known: Sequence[str] = REDUCTIONS) 
         raise ValueError(f"{op}: unknown reduction {reduction!r}: use one of {names}; 'sum' is the default")
 
 
-def per_element(
-    op: str, losses: Callable[[Tensor, Tensor], Tensor], input: Operand, target: Operand, reduction: str
-) -> Tensor:
-    """The loss `op` that has a loss for each element, which `losses` computes of input and target."""
-    check_reduction(op, reduction)
-    x, t = pair(op, input, target)
-    return reduce_losses(op, losses(x, t), reduction, x)
+def in_former_words(function: F) -> F:
+    """Let a loss be called with PyTorch's former `size_average` and `reduce`, which say its reduction, as well."""
+    name = function.__qualname__.removesuffix(".__init__")
+
+    @wraps(function)
+    def call(*args: Any, size_average: bool | None = None, reduce: bool | None = None, **options: Any) -> Any:
+        if size_average is not None or reduce is not None:
+            averaged = "sum" if size_average is not None and not size_average else "mean"
+            options["reduction"] = averaged if reduce is None or reduce else "none"
+            warn(f"{name}: size_average and reduce are former names: write reduction={options['reduction']!r}")
+        return function(*args, **options)
+
+    return call  # type: ignore[return-value]
+
+
+def sampled(*inputs: Tensor) -> Tensor:
+    """Which of several inputs of a loss tells how many samples there are: the first one that was computed."""
+    return next((x for x in inputs if type(x.source) is Node), inputs[0])
 
 
 def reduce_losses(
@@ -44,7 +55,7 @@ def reduce_losses(
     losses: Tensor,
     reduction: str,
     input: Tensor,
-    count: float | None = None,
+    count: Tensor | float | None = None,
     empty: str = "",
     shape: tuple[int, ...] | None = None,
     weighted: bool = False,
@@ -64,8 +75,9 @@ def reduce_losses(
         weighted: whether each loss has a weight, whose sum `count` is not: then it is unknown what a sum stands for.
     """
     divisor = losses.array.size if count is None else count
+    number = divisor.item() if isinstance(divisor, Tensor) else divisor
     if reduction == "mean":
-        if divisor == 0:
+        if number == 0:
             reason = empty or f"the batch is empty (losses of shape {losses.shape})"
             raise ValueError(
                 f"{op}: reduction='mean' divides by zero: {reason}. "
@@ -75,42 +87,20 @@ def reduce_losses(
     else:
         result = losses if reduction == "none" else _sum_of_all(losses)
     if reduction == "mean" or not weighted:
-        mark(result, reduction, input, losses.array.shape if shape is None else shape, divisor)
+        mark(result, reduction, input, losses.array.shape if shape is None else shape, number)
     return result
 
 
-def _mean_of_all(losses: Tensor, divisor: float) -> Tensor:
+def reduce_together(op: str, losses: Tensor, reduction: str, *inputs: Tensor) -> Tensor:
+    """As `reduce_losses`, for losses of pairs or triplets: one of them may count as one sample, or as two or three."""
+    shape, computed = losses.array.shape, [x for x in inputs if type(x.source) is Node]
+    if shape and len(computed) > 1:
+        shape += (len(computed),)
+    return reduce_losses(op, losses, reduction, sampled(*inputs), shape=shape)
+
+
+def _mean_of_all(losses: Tensor, divisor: Tensor | float) -> Tensor:
     """The sum of all divided by `divisor`; of float16 in float32, as the sum may be too large where the mean is not."""
     if losses.array.dtype is not float16:
         return _sum_of_all(losses) / divisor
     return (_sum_of_all(losses.astype(float32)) / divisor).astype(float16)
-
-
-def pair(op: str, input: Operand, target: Operand) -> tuple[Tensor, Tensor]:
-    """`input` and `target` as tensors of real numbers of one shape; a single number may be every target."""
-    x = floating(op, "input", input)
-    t: Tensor = target if isinstance(target, Tensor) else as_tensor(beside(x, target))
-    if x.shape != t.shape and t.shape != ():
-        raise ShapeError(f"{op}: input has shape {x.shape}, target {t.shape}: {_mismatch(x.shape, t.shape)}")
-    return x, t
-
-
-def floating(op: str, name: str, value: Operand) -> Tensor:
-    """`value` as a tensor, if it is of real numbers."""
-    tensor: Tensor = value if isinstance(value, TensorBase) else as_tensor(value)  # type: ignore[assignment]
-    if tensor.array.dtype.kind != "f":
-        order = " (the order is input, target)" if name == "input" else ""
-        raise DtypeError(f"{op}: {name} has dtype {tensor.dtype}, it must be floating-point: use .float(){order}")
-    return tensor
-
-
-def _mismatch(have: tuple[int, ...], want: tuple[int, ...]) -> str:
-    """Which axis differs, and how the two would be made alike."""
-    if have == (*want, 1):
-        return "there is one target for every number of input, which has an axis too many: use input.squeeze(-1)"
-    if want == (*have, 1):
-        return "there is one target for every number of input, but target has an axis too many: use target.squeeze(-1)"
-    if len(have) != len(want):
-        return f"they have {len(have)} and {len(want)} axes, and must have the same shape"
-    axis = next(i for i, (a, b) in enumerate(zip(have, want)) if a != b)
-    return f"axis {axis} is {have[axis]} against {want[axis]}, and they must have the same shape"

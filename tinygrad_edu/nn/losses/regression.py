@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from ...dtypes import float16, float32
 from ...engine.primitives import Operand
 from ...ops.arithmetic import abs, square
-from ...ops.piecewise import where
+from ...ops.piecewise import clamp_max
 from ...tensors.tensor import Tensor
 from ..op_module import module_of
-from .loss import Loss
-from .reduction import per_element
+from .arguments import pair, same_size
+from .loss import Loss, loss_of
+from .reduction import check_reduction, in_former_words, reduce_losses
 
 __all__ = ["HuberLoss", "L1Loss", "MSELoss", "SmoothL1Loss"]
 
 
-def mse_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tensor:
+@in_former_words
+def mse_loss(input: Operand, target: Operand, *, reduction: str = "sum", weight: Operand = None) -> Tensor:
     """(input - target)², the squared error.
 
     Args:
         input: floating tensor of any shape.
         target: tensor of the same shape, or one number.
         reduction: "sum" of all elements, their "mean", or "none".
+        weight: how much each element counts, of the shape of `input`. Their "mean" divides by the sum of the weights.
 
     Returns:
         Tensor of shape (), or that of `input` with "none".
@@ -33,10 +39,10 @@ def mse_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tens
     >>> tg.nn.functional.mse_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
     tensor(5.)
     """
-    return per_element("mse_loss", lambda x, t: square(x - t), input, target, reduction)
+    return _per_element("mse_loss", lambda x, t: square(x - t), input, target, reduction, weight)
 
 
-@module_of(mse_loss)
+@loss_of(mse_loss)
 class MSELoss(Loss):
     """(input - target)²; see `functional.mse_loss`.
 
@@ -50,13 +56,15 @@ class MSELoss(Loss):
     reduction: str = "sum"
 
 
-def l1_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tensor:
+@in_former_words
+def l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", weight: Operand = None) -> Tensor:
     """|input - target|, the absolute error; its derivative at 0 is 0.
 
     Args:
         input: floating tensor of any shape.
         target: tensor of the same shape, or one number.
         reduction: "sum" of all elements, their "mean", or "none".
+        weight: how much each element counts, of the shape of `input`. Their "mean" divides by the sum of the weights.
 
     Returns:
         Tensor of shape (), or that of `input` with "none".
@@ -69,10 +77,10 @@ def l1_loss(input: Operand, target: Operand, *, reduction: str = "sum") -> Tenso
     >>> tg.nn.functional.l1_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
     tensor(3.)
     """
-    return per_element("l1_loss", lambda x, t: abs(x - t), input, target, reduction)
+    return _per_element("l1_loss", lambda x, t: abs(x - t), input, target, reduction, weight)
 
 
-@module_of(l1_loss)
+@loss_of(l1_loss)
 class L1Loss(Loss):
     """|input - target|; see `functional.l1_loss`.
 
@@ -86,6 +94,7 @@ class L1Loss(Loss):
     reduction: str = "sum"
 
 
+@in_former_words
 def smooth_l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", beta: float = 1.0) -> Tensor:
     """d² / (2 beta) for errors d smaller than beta, |d| - beta / 2 for larger ones.
 
@@ -113,12 +122,13 @@ def smooth_l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", b
 
     def losses(x: Tensor, t: Tensor) -> Tensor:
         d = abs(x - t)
-        return where(d.detach() < beta, d * d * (0.5 / beta), d - 0.5 * beta) if beta else d
+        curved = clamp_max(d, beta)  # so that no large error is squared
+        return curved / beta * (d - curved * 0.5) if beta else d
 
-    return per_element("smooth_l1_loss", losses, input, target, reduction)
+    return _per_element("smooth_l1_loss", losses, input, target, reduction)
 
 
-@module_of(smooth_l1_loss)
+@loss_of(smooth_l1_loss)
 class SmoothL1Loss(Loss):
     """A parabola for errors below `beta`, straight lines beyond; see `functional.smooth_l1_loss`.
 
@@ -133,7 +143,9 @@ class SmoothL1Loss(Loss):
     beta: float = 1.0
 
 
-def huber_loss(input: Operand, target: Operand, *, reduction: str = "sum", delta: float = 1.0) -> Tensor:
+def huber_loss(
+    input: Operand, target: Operand, reduction: str = "sum", delta: float = 1.0, weight: Operand = None
+) -> Tensor:
     """d² / 2 for errors d up to delta, delta (|d| - delta / 2) for larger ones.
 
     Args:
@@ -141,6 +153,8 @@ def huber_loss(input: Operand, target: Operand, *, reduction: str = "sum", delta
         target: tensor of the same shape, or one number.
         reduction: "sum" of all elements, their "mean", or "none".
         delta: where the parabola ends.
+        weight: how much each element counts, of the shape of `input`. The "mean" divides by the number of elements
+            all the same, as in PyTorch, and not by the sum of the weights as that of `mse_loss` does.
 
     Returns:
         Tensor of shape (), or that of `input` with "none".
@@ -160,9 +174,10 @@ def huber_loss(input: Operand, target: Operand, *, reduction: str = "sum", delta
 
     def losses(x: Tensor, t: Tensor) -> Tensor:
         d = abs(x - t)
-        return where(d.detach() <= delta, d * d * 0.5, (d - 0.5 * delta) * delta)
+        curved = clamp_max(d, delta)  # so that no large error is squared
+        return curved * (d - curved * 0.5)
 
-    return per_element("huber_loss", losses, input, target, reduction)
+    return _per_element("huber_loss", losses, input, target, reduction, weight, by_weight=False)
 
 
 @module_of(huber_loss)
@@ -178,3 +193,25 @@ class HuberLoss(Loss):
 
     reduction: str = "sum"
     delta: float = 1.0
+
+
+def _per_element(
+    op: str,
+    losses: Callable[[Tensor, Tensor], Tensor],
+    input: Operand,
+    target: Operand,
+    reduction: str,
+    weight: Operand = None,
+    by_weight: bool = True,
+) -> Tensor:
+    """The loss `op` that has a loss for each element, which `losses` computes of input and target."""
+    check_reduction(op, reduction)
+    x, t = pair(op, input, target)
+    each = losses(x, t)
+    if weight is None:
+        return reduce_losses(op, each, reduction, x)
+    w = same_size(op, "weight", weight, x)
+    total = (w.astype(float32) if w.dtype == float16 else w).sum() if by_weight and reduction == "mean" else None
+    return reduce_losses(
+        op, each * w, reduction, x, total, "the weights add up to 0" if w.array.size else "", weighted=True
+    )

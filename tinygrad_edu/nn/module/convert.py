@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import DtypeError
 from ...tensors.tensor import Tensor
+from ..uninitialized import Uninitialized
 
 
 def wanted_dtype(args: tuple[Any, ...], dtype: Any, device: Any) -> np.dtype[Any] | None:
@@ -44,6 +45,9 @@ def wanted_dtype(args: tuple[Any, ...], dtype: Any, device: Any) -> np.dtype[Any
 def convert_tensor(tensor: Tensor, dtype: np.dtype[Any]) -> None:
     """Give a parameter or buffer of real numbers, and its gradient, another dtype, where it stands."""
     if tensor.dtype.kind != "f" or tensor.dtype == dtype:
+        return
+    if isinstance(tensor, Uninitialized):
+        tensor.convert(dtype)
         return
     gradient = tensor.grad
     tensor.data = tensor.array.astype(dtype)

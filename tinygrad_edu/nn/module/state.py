@@ -13,6 +13,7 @@ from ...engine.graph import array_of
 from ...engine.versions import mark_changed
 from ...errors import StateError, refuse_mask, type_name
 from ...tensors.tensor import Tensor
+from ..uninitialized import Uninitialized
 from .tree import ModuleTree
 
 
@@ -42,9 +43,15 @@ def load_state_dict(module: ModuleTree[Any], state: Mapping[str, Any], strict: b
     for name, target in own.items():
         if name in state:
             value = state[name]
+            if isinstance(value, Uninitialized):
+                if not isinstance(target, Uninitialized):
+                    misfits.append(
+                        f"{name}: not initialized in the state_dict, which is of a lazy module before its call"
+                    )
+                continue
             refuse_mask(value, f"load_state_dict(): {name}")
             arrays[name] = array = np.asarray(array_of(value))
-            if array.shape != target.shape:
+            if not isinstance(target, Uninitialized) and array.shape != target.shape:
                 misfits.append(f"{name}: shape {array.shape} in the state_dict, {target.shape} in the module")
             elif not np.can_cast(array.dtype, target.dtype, "same_kind"):
                 misfits.append(f"{name}: dtype {array.dtype} in the state_dict, {target.dtype} in the module")
@@ -62,8 +69,11 @@ def load_state_dict(module: ModuleTree[Any], state: Mapping[str, Any], strict: b
         )
     # Copies come first: `state` may hold views of the very arrays that are written to.
     for name, array in [(name, array.copy()) for name, array in arrays.items()]:
-        np.copyto(own[name].array, array, casting="same_kind")
-        mark_changed(own[name].array)
+        target = own[name]
+        if isinstance(target, Uninitialized):
+            target.materialize(array.shape)
+        np.copyto(target.array, array, casting="same_kind")
+        mark_changed(target.array)
     return IncompatibleKeys(missing, unexpected)
 
 

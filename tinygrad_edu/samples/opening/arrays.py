@@ -24,6 +24,7 @@ class Products:
     def __init__(self) -> None:
         self._found: dict[Any, tuple[Any, Any]] = {}
         self._squares: dict[Any, tuple[Any, Any]] = {}
+        self._within: dict[Any, tuple[Any, Any]] = {}
 
     def squares_of(self, rows: Any) -> Any:
         """The squared length of each row, float64 (n,)."""
@@ -46,10 +47,39 @@ class Products:
             lengths = np.diagonal(found)
             if rows.dtype.itemsize < 8 and found.size and not (lengths.min() > 1e-30 and lengths.max() < 1e37):
                 found = np.dot(wide(rows), wide(rows).T)
-            if len(self._found) >= _KEPT:
-                del self._found[next(iter(self._found))]
-            self._found[key] = rows, found  # as long as they are held, nothing else can be in their place
+            _keep(self._found, key, rows, found)
         return self._found[key][1]
+
+    @SILENT
+    def within(self, array: Any) -> tuple[Any, Any]:
+        """array @ array.mT of an array (C, n, t, k), over powers of two where it would not fit; and these, (C, n)."""
+        if tracked(array):
+            return _inner(array)
+        key = _place_in_memory(array)
+        if key not in self._within:
+            _keep(self._within, key, array, _inner(array))
+        found: tuple[Any, Any] = self._within[key][1]
+        return found
+
+
+def _keep(found: dict[Any, tuple[Any, Any]], key: Any, array: Any, value: Any) -> None:
+    """Keep a value beside the array it was made from: as long as that is held, nothing else can be in its place."""
+    if len(found) >= _KEPT:
+        del found[next(iter(found))]
+    found[key] = array, value
+
+
+def _inner(array: Any) -> tuple[Any, Any]:
+    found = array @ array.mT
+    if array.dtype == np.float64:
+        return found, 1.0
+    lengths = np.diagonal(found, axis1=2, axis2=3).max(2, initial=0)
+    if array.dtype == np.float32 and (not lengths.size or (lengths.min() > 1e-8 and lengths.max() < 1e8)):
+        return found, 1.0
+    top = wide(np.maximum(array.max((2, 3), initial=0), -array.min((2, 3), initial=0)))
+    powers = np.exp2(np.clip(np.frexp(top)[1], -120, 120))
+    array = array * (1 / powers).astype(np.float32)[..., None, None]
+    return array @ array.mT, powers * powers
 
 
 def _place_in_memory(array: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from ...engine.backprop import apply_vjp
 from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Cotangents, Lift, Node
-from ...sample_rules.contributions import Contribution, Lettered, Moved, Products, Summed
+from ...sample_rules.contributions import Contribution, Lettered, Moved, Products, Summed, Through
 from ...sample_rules.ids import SampleIds, Use, is_plain, varies
 from .arrays import stacked, tracked
 from .factors import Dense, Factor, Outer, Rows
@@ -24,14 +24,21 @@ from .placement import Placement
 from .uses import Crossing, ids_in, rule_of
 
 
-def contribution(crossing: Crossing, g: Any, lift: Lift | None) -> Factor:
-    """The factor that an edge contributes, given the gradient `g` of its op's result, or of the losses themselves."""
+def contribution(crossing: Crossing, g: Any, lift: Lift | None, parts: Sequence[Any] | None = None) -> Factor:
+    """The factor that an edge contributes, given the gradient `g` of its op's result, or of the losses themselves.
+
+    `parts` are what the rules of the op have made of `g`, where they have been asked already.
+    """
     node, argument, ids, found = crossing
     if node is None:
         return own_gradient(g, ids)
     shape = node.inputs[argument].shape  # type: ignore[union-attr]
     by_samples = isinstance(found, np.ndarray)
     described = None if by_samples and varies(found) else _described(node, argument, ids, g, lift)
+    if isinstance(described, Through):
+        part = parts[described.argument] if parts is not None else _part(node, described.argument, g, lift)
+        out, args = (node.out, node.args or ()) if lift is None else lift(node)
+        ids, described = described.ids, described.products(part, out, args)
     factor = _outer(described, ids, shape) if isinstance(described, Products) else None
     if factor is not None:
         return factor

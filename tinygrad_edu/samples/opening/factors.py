@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -256,18 +256,18 @@ class Outer(Factor):
             return segment_sum(sum(parts) if parts else np.zeros(self.owner.size), self.owner, count)
         t = period(self.owner, count)
         if t:
-            return self._squares(*[v.reshape((v.shape[0], count, t, v.shape[2])) for v in self.values])
+            return self._squares(products, *[v.reshape((v.shape[0], count, t, v.shape[2])) for v in self.values])
         total: Any = np.zeros(count)
         for samples, slots in self.buckets(0, count):
-            total = total + scatter(self._squares(left[:, slots], right[:, slots]), samples, count)
+            total = total + scatter(self._squares(products, left[:, slots], right[:, slots]), samples, count)
         return total
 
     @SILENT
-    def _squares(self, left: Any, right: Any) -> Any:
+    def _squares(self, products: Products, left: Any, right: Any) -> Any:
         """‖Σ_t left ⊗ right‖² for left (C, n, t, o), right (C, n, t, i), by the cheaper of two ways."""
         (c, n, t, o), i = left.shape, right.shape[3]
         by_products = t * (o + i) <= 2 * o * i
-        way = _squares_by_products if by_products else _squares_by_blocks
+        way = partial(_squares_by_products, products) if by_products else _squares_by_blocks
         step = max(1, _CHUNK // max(c * (t * t if by_products else o * i), 1))
         parts = [way(left[:, at : at + step], right[:, at : at + step]) for at in range(0, n, step)]
         return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts])
@@ -300,12 +300,12 @@ class Outer(Factor):
         return segment_sum(np.concatenate(halves, axis=1).T, self.owner, count).T
 
 
-def _squares_by_products(left: Any, right: Any) -> Any:
+def _squares_by_products(products: Products, left: Any, right: Any) -> Any:
     """‖Σ_t left ⊗ right‖² as the sum of all ⟨left_t, left_s⟩ ⟨right_t, right_s⟩."""
-    (d, one), (x, other) = _inner(left), _inner(right)
-    products, scale = d * x, one * other
-    numbers = array_of(products)
-    found = (products.sum((2, 3), dtype=np.float64) * scale).sum(0)
+    (d, one), (x, other) = products.within(left), products.within(right)
+    terms, scale = d * x, one * other
+    numbers = array_of(terms)
+    found = (terms.sum((2, 3), dtype=np.float64) * scale).sum(0)
     # Where positive and negative products all but cancel, rounding is all that is left.
     whole = (np.abs(numbers).sum((2, 3), dtype=np.float64) * scale).sum(0)
     if tracked(found):
@@ -331,17 +331,3 @@ def _again(found: Any, doubtful: Any, written_out: Callable[[int], Any]) -> Any:
         found = found.copy()
         found[wrong] = [np.square(written_out(m)).sum() for m in wrong]
     return found
-
-
-def _inner(array: Any) -> tuple[Any, Any]:
-    """array @ array.mT of an array (C, n, t, k), divided by powers of two where it would not fit; and those, (C, n)."""
-    found = array @ array.mT
-    if array.dtype == np.float64:
-        return found, 1.0
-    lengths = np.diagonal(found, axis1=2, axis2=3).max(2, initial=0)
-    if array.dtype == np.float32 and (not lengths.size or (lengths.min() > 1e-8 and lengths.max() < 1e8)):
-        return found, 1.0
-    top = wide(np.maximum(array.max((2, 3), initial=0), -array.min((2, 3), initial=0)))
-    powers = np.exp2(np.clip(np.frexp(top)[1], -120, 120))
-    array = array * (1 / powers).astype(np.float32)[..., None, None]
-    return array @ array.mT, powers * powers

@@ -15,6 +15,11 @@ from ...sample_rules.ids import NOBODY, SampleIds, collapse, varies
 from ...sample_rules.rule import Makes
 from .uses import Crossing, ids_in, is_shared, rule_of
 
+_SAMPLE_BY_SAMPLE = (
+    "Compute it sample by sample (layer_norm instead of a mean over the batch, statistics kept from training), "
+    "detach() what is taken across samples"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Coupling:
@@ -27,6 +32,7 @@ class Coupling:
         tensor: the op whose result is taken across samples.
         shape: that of the result.
         by_samples: the op that takes it sample by sample; empty if none does.
+        instead: what to compute in place of it.
     """
 
     op: str
@@ -35,6 +41,7 @@ class Coupling:
     tensor: str
     shape: tuple[int, ...]
     by_samples: str
+    instead: str = ""
 
     def __str__(self) -> str:
         return f"{spoken(self.op)}, {self.line}"
@@ -47,9 +54,8 @@ class Coupling:
             f"the samples are coupled by {spoken(self.op)!r}: it takes the result of {spoken(self.tensor)!r}, "
             f"of shape {self.shape}, across samples{other}. So one sample's loss depends on the others, and no "
             f"gradient is its own.{line}\n"
-            "  Compute it sample by sample (layer_norm instead of a mean over the batch, statistics kept from "
-            "training), detach() what is taken across samples, or pass coupled=True for the derivatives of each loss "
-            "with the batch as it stands",
+            f"  {self.instead or _SAMPLE_BY_SAMPLE}, or pass coupled=True for the derivatives of each loss with the "
+            "batch as it stands",
             self.op,
             self.line,
         )
@@ -77,7 +83,8 @@ def coupling_at(link: Node, edge: Crossing, split: Crossing | None, via: dict[An
     before = called or _before(culprit)
     line = "" if before is None else line_of(before.where)
     by_samples = "" if split is None or split.node is None else split.node.op.name
-    return Coupling(culprit.op.name, line, called is not None, link.op.name, link.shape, by_samples)
+    instead = rule_of(culprit).instead
+    return Coupling(culprit.op.name, line, called is not None, link.op.name, link.shape, by_samples, instead)
 
 
 def is_mixing(node: Node | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,10 +14,11 @@ from ...autograd.modes import no_grad
 from ...autograd.tallies import claims_zeros, held, more_in, stamp, tally_of, unknown, was_altered
 from ...engine import versions
 from ...engine.backprop import backpropagate
-from ...engine.graph import Leaf, Lift, Link, Node, TensorBase, Watch, array_of
+from ...engine.graph import After, Leaf, Lift, Link, Node, TensorBase, Watch, array_of
 from ...engine.recording import lift
 from ...errors import GraphError, ShapeError
 from ...sample_rules.ids import plain
+from .arrays import Products
 from .contributions import contribution
 from .factors import Dense, Factor
 from .meetings import Coupling
@@ -121,7 +123,7 @@ def backward(
                 leaf.tally = None  # others have written to it
             leaf.kept = [*(leaf.kept or []), part]
 
-    autograd.run(roots, retain, create_graph, tally, keep_parts, opening.watch)
+    autograd.run(roots, retain, create_graph, tally, keep_parts, opening.watch, opening.after)
     more_in(hooked)
     if create_graph:
         stamp(held(parts), altered=False)  # each by itself
@@ -132,7 +134,9 @@ def open_losses(losses: Tensor, *, coupled: bool = False) -> dict[Leaf, OpenSum]
     source = _check_losses(losses)
     run, opening = _open(source, losses, None, "factors", False, coupled)
     with no_grad():
-        backpropagate([(source, autograd.seed(losses, None, False))], retain_graph=True, watch=opening.watch)
+        backpropagate(
+            [(source, autograd.seed(losses, None, False))], retain_graph=True, watch=opening.watch, after=opening.after
+        )
     parts = opening.parts(run)
     return {leaf: OpenSum(part.factors or [], run.count, leaf.shape, leaf.dtype) for leaf, part in parts.items()}
 
@@ -195,7 +199,12 @@ class _Opening:
     @property
     def watch(self) -> dict[Link, Watch]:
         """What the walk shows to whom."""
-        return dict.fromkeys(self._here, self._take)
+        return {link: self._take for link in self._here if not _is_through(link)}
+
+    @property
+    def after(self) -> dict[Link, After]:
+        """The same, for the nodes whose factors are made of what their rules give."""
+        return {link: self._take_after for link in self._here if _is_through(link)}
 
     def below_hooks(self) -> set[Leaf]:
         """The leaves whose gradient the user's hooks on what all samples share may make another than their sum."""
@@ -209,23 +218,29 @@ class _Opening:
         for link, crossing in self._here[here]:
             self._factors.setdefault(link, []).append(contribution(crossing, g, self._lift))
 
+    def _take_after(self, here: Link, g: Any, parts: Sequence[Any]) -> None:
+        """The same, where the rules of `here` have made these `parts` of it."""
+        for link, crossing in self._here[here] if g is not None else ():
+            self._factors.setdefault(link, []).append(contribution(crossing, g, self._lift, parts))
+
     def parts(self, run: Pass) -> dict[Leaf, Part]:
         """What is kept of each leaf."""
         factors = self._factors
         for node in self._flow.shared:
             self._push(node, factors.pop(node, []))
         found = {}
+        products = Products()
         for link, own in factors.items():
             assert isinstance(link, Leaf)
-            found[link] = self._part(link, own, run)
+            found[link] = self._part(link, own, run, products)
         return found
 
-    def _part(self, leaf: Leaf, factors: list[Factor], run: Pass) -> Part:
+    def _part(self, leaf: Leaf, factors: list[Factor], run: Pass, products: Products) -> Part:
         if self._keep == "factors":
             return Part(run, len(factors), factors)
         whole = OpenSum(factors, run.count, leaf.shape, leaf.dtype)
         if self._keep == "norms":
-            return Part(run, len(factors), None, whole.squares())
+            return Part(run, len(factors), None, whole.squares(products))
         rows = whole.blocks(0, run.count).reshape((run.count, math.prod(leaf.shape)))
         return Part(run, len(factors), [Dense(Placement.of(leaf.shape), np.arange(run.count), rows)])
 
@@ -253,6 +268,10 @@ class _Opening:
                 nodes.append(self._copies[other])
                 reached.update(link for link in other.inputs if link is not None)
         return nodes
+
+
+def _is_through(link: Link) -> bool:
+    return isinstance(link, Node) and rule_of(link).through
 
 
 def _moved(factor: Factor, node: Node) -> Factor:

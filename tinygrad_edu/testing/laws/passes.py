@@ -196,7 +196,8 @@ def _kept_by_module(example: Example, arrays: list[Any]) -> bool:
     subject = example.subject
     subject.values(example.arrays)  # what it keeps has no graph now, and can be copied
     try:
-        twin = of_module(copy.deepcopy(subject.module), [given.value for given in subject.inputs[subject.own :]])
+        values = [given.value for given in subject.inputs[subject.own :]]
+        twin = of_module(copy.deepcopy(subject.module), subject.arranged(values))
     except Exception:  # it keeps what cannot be copied
         return True
     return _with_one_between(example, twin, arrays) is None

@@ -60,7 +60,7 @@ def source(subject: Subject, report: Report, options: Options, check: Callable[[
     if module is None and not (len(names) == 1 and is_array(subject.inputs[own].value)):
         given = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
     else:
-        given = ", ".join(names)
+        given = ", ".join(map(_nested, subject.arranged(names)))
     by_hand = _by_hand(subject, program) if isinstance(subject, Foreign) else []
     parts = [called, *([given] if given else []), *by_hand, *_options(subject, options, program)]
     kind = "check_module" if module is not None else "gradcheck"
@@ -109,6 +109,16 @@ def _inputs(subject: Subject, own: int, program: Program) -> list[str]:
             name = program.inline(value, name)
         names.append(name)
     return names
+
+
+def _nested(given: Any) -> str:
+    """An argument of names, in tuples, lists and dicts, as it is written."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, dict):
+        return "{" + ", ".join([f"{key!r}: {_nested(value)}" for key, value in given.items()]) + "}"
+    parts = ", ".join(map(_nested, given))
+    return f"[{parts}]" if isinstance(given, list) else f"({parts}{',' if len(given) == 1 else ''})"
 
 
 def _options(subject: Subject, options: Options, program: Program) -> list[str]:

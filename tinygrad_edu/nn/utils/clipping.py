@@ -1,4 +1,4 @@
-"""What is done to all parameters of a model at once: clipping gradients, and seeing them as one vector."""
+"""Limits for the gradients of all parameters of a model together."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..autograd.tallies import held, stamp
-from ..engine.graph import Leaf
-from ..engine.recording import make_tensor
-from ..engine.versions import mark_changed
-from ..errors import ShapeError, TinygradError, require_own
-from ..ops.joining import cat
-from ..tensors.tensor import Tensor
+from ...autograd.tallies import held, stamp
+from ...engine.graph import Leaf
+from ...engine.recording import make_tensor
+from ...engine.versions import mark_changed
+from ...errors import TinygradError
+from ...tensors.tensor import Tensor
+from ..checks import several
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
 
 
 def get_total_norm(
@@ -39,7 +41,7 @@ def get_total_norm(
     """
     if not norm_type > 0:
         raise ValueError(f"norm_type must be greater than 0, got {norm_type}")
-    arrays = [t.array for t in _several("get_total_norm", tensors)]
+    arrays = [t.array for t in several("get_total_norm", tensors)]
     sizes = [np.abs(array) for array in arrays if array.size]
     if math.isinf(norm_type):
         total = float(np.max([size.max() for size in sizes])) if sizes else 0.0
@@ -90,7 +92,7 @@ def clip_grad_norm_(
     """
     if not max_norm >= 0:
         raise ValueError(f"clip_grad_norm_: max_norm must be 0 or more, got {max_norm}")
-    parameters = _several("clip_grad_norm_", parameters)
+    parameters = several("clip_grad_norm_", parameters)
     gradients = _gradients(parameters)
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     factor = max_norm / (float(total) + 1e-6)
@@ -121,61 +123,11 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """
     if not clip_value >= 0:
         raise ValueError(f"clip_grad_value_: clip_value must be 0 or more, got {clip_value}")
-    parameters = _several("clip_grad_value_", parameters)
+    parameters = several("clip_grad_value_", parameters)
     with _counts_kept(parameters):
         for gradient in _gradients(parameters):
             np.clip(gradient.array, -clip_value, clip_value, out=gradient.array)
             mark_changed(gradient.array)
-
-
-def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All numbers of the parameters in one vector, differentiably.
-
-    Raises:
-        ValueError: if there are none.
-
-    >>> import tinygrad_edu as tg
-    >>> tg.nn.utils.parameters_to_vector([tg.zeros(2), tg.ones(1, 2)])
-    tensor([0., 0., 1., 1.])
-    """
-    parts = [p.reshape(-1) for p in parameters]
-    if not parts:
-        raise ValueError("parameters_to_vector: there are no parameters")
-    return cat(parts)
-
-
-def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Copy the numbers of a vector into the parameters, the inverse of `parameters_to_vector`.
-
-    Raises:
-        ShapeError: if the vector does not hold as many numbers as the parameters; nothing has changed then.
-
-    >>> import tinygrad_edu as tg
-    >>> layer = tg.nn.Linear(2, 1)
-    >>> tg.nn.utils.vector_to_parameters(tg.tensor([1.0, 2.0, 3.0]), layer.parameters())
-    >>> layer.bias.detach()
-    tensor([3.])
-    """
-    parameters = _several("vector_to_parameters", parameters)
-    count = sum(p.array.size for p in parameters)
-    if vec.shape != (count,):
-        raise ShapeError(f"vector_to_parameters: the parameters hold {count} numbers, vec has shape {vec.shape}")
-    numbers = vec.array.copy()
-    start = 0
-    for p in parameters:
-        end = start + p.array.size
-        p.array[...] = numbers[start:end].reshape(p.shape)
-        mark_changed(p.array)
-        start = end
-
-
-def _several(name: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    require_own(name, tensors)
-    if hasattr(tensors, "parameters"):
-        raise TypeError(f"got a {type(tensors).__name__} in the place of tensors: pass its .parameters()")
-    many = [tensors] if isinstance(tensors, Tensor) else list(tensors)
-    require_own(name, *many)
-    return many
 
 
 def _gradients(parameters: Iterable[Tensor]) -> list[Tensor]:

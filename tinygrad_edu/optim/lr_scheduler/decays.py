@@ -1,72 +1,12 @@
-"""Schedules: how the learning rate of each group changes from epoch to epoch.
-
-Each schedule but the last is a function of a group's first learning rate and the number of the epoch, so
-it can be read off at any time. One optimizer follows one schedule; `LambdaLR` expresses any combination.
-"""
+"""Schedules that scale the first learning rate by a factor that the number of the epoch gives."""
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from .optimizer import Optimizer
-from .schedule import LRScheduler, Schedule, require_number
-
-__all__ = [
-    "CosineAnnealingLR",
-    "ExponentialLR",
-    "LRScheduler",
-    "LambdaLR",
-    "LinearLR",
-    "MultiStepLR",
-    "ReduceLROnPlateau",
-    "StepLR",
-]
-
-
-class LambdaLR(LRScheduler):
-    """The first learning rate times a function of the epoch.
-
-    Args:
-        optimizer: the optimizer.
-        lr_lambda: gives the factor for an epoch; or one such function for each group.
-        last_epoch: the number of the last epoch that is over.
-
-    Raises:
-        ValueError: if there are not as many functions as groups.
-        TypeError: if a function does not return a number.
-
-    >>> import tinygrad_edu as tg
-    >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
-    >>> warm_up = tg.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: min(1.0, (epoch + 1) / 4))
-    >>> for _ in range(4):
-    ...     print(warm_up.get_last_lr())
-    ...     warm_up.step()
-    [2.0]
-    [4.0]
-    [6.0]
-    [8.0]
-    """
-
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
-        last_epoch: int = -1,
-    ) -> None:
-        count = len(getattr(optimizer, "param_groups", ()))
-        self._factors = [lr_lambda] * count if callable(lr_lambda) else list(lr_lambda)
-        if len(self._factors) != count:
-            raise ValueError(f"LambdaLR: {len(self._factors)} functions for {count} groups: give one, or one each")
-        super().__init__(optimizer, last_epoch)
-
-    def rate(self, base: float, epoch: int, group: int) -> float:
-        """The first learning rate times the function's value."""
-        factor = self._factors[group](epoch)
-        require_number("LambdaLR: lr_lambda", factor, epoch, group)
-        return base * factor
+from ..optimizer import Optimizer
+from .schedule import LRScheduler
 
 
 class StepLR(LRScheduler):
@@ -209,102 +149,76 @@ class LinearLR(LRScheduler):
         return base * (self.start_factor + (self.end_factor - self.start_factor) * part)
 
 
-class CosineAnnealingLR(LRScheduler):
-    """Down half a cosine to `eta_min`: lr = η + (lr₀ − η)·(1 + cos(π·epoch / T_max)) / 2.
+class ConstantLR(LRScheduler):
+    """Times `factor` at first, and the first learning rate itself from epoch `total_iters` on.
 
     Args:
         optimizer: whose groups' "lr" is set.
-        T_max: how many epochs it takes.
-        eta_min: η, the last learning rate.
+        factor: the factor, from 0 to 1.
+        total_iters: for how many epochs.
         last_epoch: the number of the last epoch that is over; -1 to begin.
 
     Raises:
-        ValueError: if `T_max` is less than 1.
-
-    Source: Loshchilov and Hutter 2017, "SGDR: Stochastic gradient descent with warm restarts".
+        ValueError: for a factor or a number of epochs out of range.
 
     >>> import tinygrad_edu as tg
     >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
-    >>> schedule = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
-    >>> schedule.step()
-    >>> round(schedule.get_last_lr()[0], 12)
-    4.0
+    >>> schedule = tg.optim.lr_scheduler.ConstantLR(optimizer, factor=0.5, total_iters=2)
+    >>> for _ in range(3):
+    ...     print(schedule.get_last_lr())
+    ...     schedule.step()
+    [4.0]
+    [4.0]
+    [8.0]
     """
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
-        if T_max < 1:
-            raise ValueError(f"CosineAnnealingLR: T_max={T_max} must be at least one epoch")
-        self.T_max: int = T_max
-        self.eta_min: float = eta_min
+    def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
+        if not 0.0 <= factor <= 1.0 or total_iters < 1:
+            raise ValueError(
+                f"ConstantLR: factor={factor}, total_iters={total_iters}: the factor must be within 0 and 1, over at "
+                "least one epoch"
+            )
+        self.factor: float = factor
+        self.total_iters: int = total_iters
         super().__init__(optimizer, last_epoch)
 
     def rate(self, base: float, epoch: int, group: int) -> float:
-        """On the cosine."""
-        return self.eta_min + (base - self.eta_min) * (1.0 + math.cos(math.pi * epoch / self.T_max)) / 2.0
+        """The factor, and then no more."""
+        return base * self.factor if epoch < self.total_iters else base
 
 
-class ReduceLROnPlateau(Schedule):
-    """Times `factor` when a measure has not improved for more than `patience` epochs.
+class PolynomialLR(LRScheduler):
+    """Down to 0 in `total_iters` epochs: lr = lr₀·(1 − epoch / total_iters)^power.
 
     Args:
         optimizer: whose groups' "lr" is set.
-        mode: "min" if smaller is better, else "max".
-        factor: what the learning rate is multiplied by, below 1.
-        patience: how many epochs without improvement are put up with.
-        threshold: by what share the best value must be beaten to count as improvement.
-        cooldown: for how many epochs after a reduction nothing is counted.
-        min_lr: what the learning rate does not go below.
+        total_iters: how many epochs it takes.
+        power: 1 for a straight line; the greater, the faster at first.
+        last_epoch: the number of the last epoch that is over; -1 to begin.
 
     Raises:
-        ValueError: for a factor that is not below 1, or an unknown mode.
+        ValueError: for a number of epochs or a power out of range.
 
     >>> import tinygrad_edu as tg
     >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
-    >>> schedule = tg.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
-    >>> for loss in (1.0, 1.0, 1.0):
-    ...     schedule.step(loss)
-    >>> schedule.get_last_lr()
-    [4.0]
+    >>> schedule = tg.optim.lr_scheduler.PolynomialLR(optimizer, total_iters=2, power=2.0)
+    >>> for _ in range(2):
+    ...     schedule.step()
+    ...     print(schedule.get_last_lr())
+    [2.0]
+    [0.0]
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        mode: str = "min",
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        *,
-        cooldown: int = 0,
-        min_lr: float = 0.0,
-    ) -> None:
-        super().__init__(optimizer)
-        if mode not in ("min", "max"):
-            raise ValueError(f"ReduceLROnPlateau: mode={mode!r} must be 'min' or 'max'")
-        if not 0.0 < factor < 1.0:
-            raise ValueError(f"ReduceLROnPlateau: factor={factor} must be > 0 and < 1")
-        self.mode: str = mode
-        self.factor: float = factor
-        self.patience: int = patience
-        self.threshold: float = threshold
-        self.cooldown: int = cooldown
-        self.min_lr: float = min_lr
-        self.best: float = math.inf if mode == "min" else -math.inf
-        self.num_bad_epochs: int = 0
-        self.cooldown_counter: int = 0
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
+        if total_iters < 1 or not power >= 0.0:
+            raise ValueError(
+                f"PolynomialLR: total_iters={total_iters}, power={power}: it must take at least one epoch, and the "
+                "power must be >= 0"
+            )
+        self.total_iters: int = total_iters
+        self.power: float = power
+        super().__init__(optimizer, last_epoch)
 
-    def step(self, metrics: Any) -> None:
-        """Take note of the measure of the epoch that is over."""
-        value = float(metrics)
-        limit = self.best * (1.0 - self.threshold if self.mode == "min" else 1.0 + self.threshold)
-        if value < limit if self.mode == "min" else value > limit:
-            self.best, self.num_bad_epochs = value, 0
-        else:
-            self.num_bad_epochs += 1
-        if self.cooldown_counter:
-            self.cooldown_counter -= 1
-            self.num_bad_epochs = 0
-        if self.num_bad_epochs > self.patience:
-            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
-            for group in self.optimizer.param_groups:
-                group["lr"] = max(group["lr"] * self.factor, self.min_lr)
+    def rate(self, base: float, epoch: int, group: int) -> float:
+        """A power of the part that is left."""
+        return float(base * (1.0 - min(epoch, self.total_iters) / self.total_iters) ** self.power)

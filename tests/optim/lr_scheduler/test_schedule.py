@@ -1,10 +1,12 @@
 """What all schedules share: their state, their rates, and who they tell."""
 
 import pytest
+from made import parameter
 from optimizers import with_rates
 
 import tinygrad_edu as tg
-from tinygrad_edu.optim import SGD, lr_scheduler
+from tinygrad_edu.optim import SGD, Adam, lr_scheduler
+from tinygrad_edu.optim.lr_scheduler.schedule import per_group
 
 
 def test_saving_and_loading():
@@ -44,6 +46,12 @@ def test_a_rate_that_is_no_number():
         lambda o, **more: lr_scheduler.LinearLR(o, 0.5, **more),
         lambda o, **more: lr_scheduler.CosineAnnealingLR(o, 5, **more),
         lambda o, **more: lr_scheduler.LambdaLR(o, lambda t: 0.5**t, **more),
+        lambda o, **more: lr_scheduler.MultiplicativeLR(o, lambda t: 0.5**t, **more),
+        lambda o, **more: lr_scheduler.ConstantLR(o, 0.5, 3, **more),
+        lambda o, **more: lr_scheduler.PolynomialLR(o, 9, **more),
+        lambda o, **more: lr_scheduler.CosineAnnealingWarmRestarts(o, 2, **more),
+        lambda o, **more: lr_scheduler.CyclicLR(o, 8.0, 9.0, 2, **more),
+        lambda o, **more: lr_scheduler.OneCycleLR(o, 200.0, 9, **more),
     ],
 )
 def test_going_on_after_an_epoch(make):
@@ -55,6 +63,8 @@ def test_going_on_after_an_epoch(make):
     second.param_groups[0]["initial_lr"] = 8.0
     assert make(second, last_epoch=2).get_last_lr() == schedule.get_last_lr()
     assert first.param_groups[0]["initial_lr"] == 8.0
+    with pytest.raises(tg.StateError, match=r"last_epoch=2, but group 0 of the optimizer has no 'initial_lr'"):
+        make(with_rates(1.0), last_epoch=2)
 
 
 def test_the_state_is_a_copy_and_has_no_functions():
@@ -81,3 +91,37 @@ def test_what_is_no_optimizer_is_named():
     foreign = type("SGD", (), {"__module__": "torch.optim.sgd"})()
     with pytest.raises(TypeError, match="got something of torch"):
         lr_scheduler.ReduceLROnPlateau(foreign)
+
+
+def test_one_entry_for_each_group():
+    optimizer = with_rates(1.0, 2.0)
+    assert per_group("Op", "high", 3.0, optimizer) == [3.0, 3.0]
+    given = [3.0, 4.0]
+    found = per_group("Op", "high", given, optimizer)
+    assert found == given
+    assert found is not given
+    assert per_group("Op", "high", (3.0, 4.0), optimizer) == given
+    for wrong in ([], [3.0], (3.0, 4.0, 5.0)):
+        with pytest.raises(ValueError, match=rf"Op: high has {len(wrong)} entries for 2 groups: give one, or one each"):
+            per_group("Op", "high", wrong, optimizer)
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam])
+def test_a_momentum_is_set_where_the_optimizer_keeps_it(kind):
+    class Half(lr_scheduler.LRScheduler):
+        def rate(self, base, epoch, group):
+            return base
+
+        def momentum(self, epoch, group):
+            return 0.5**epoch if group else None
+
+    optimizer = kind([{"params": parameter(1)}, {"params": parameter(1)}], lr=8.0)
+    before = dict(optimizer.param_groups[0])
+    schedule = Half(optimizer)
+    for _ in range(2):
+        schedule.step()
+    first, second = optimizer.param_groups
+    assert {**first, "initial_lr": None} == {**before, "initial_lr": None}
+    assert (second["betas"] if kind is Adam else second["momentum"]) == ((0.25, 0.999) if kind is Adam else 0.25)
+    assert ("momentum" in second) is (kind is SGD)
+    assert lr_scheduler.StepLR(optimizer, 1).momentum(0, 0) is None

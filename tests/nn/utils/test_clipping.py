@@ -1,4 +1,4 @@
-"""Clipping gradients, and parameters as one vector."""
+"""Clipping gradients: one factor for all of them, and limits for each number."""
 
 from __future__ import annotations
 
@@ -67,22 +67,6 @@ def test_clipping_by_value() -> None:
     parameters = with_gradients([3.0, -0.2], [-5.0])
     utils.clip_grad_value_(parameters, 0.5)
     np.testing.assert_allclose(np.concatenate(grads(parameters)), [0.5, -0.2, -0.5])
-
-
-def test_parameters_as_a_vector_and_back() -> None:
-    net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
-    vector = utils.parameters_to_vector(net.parameters())
-    assert vector.shape == (13,)
-    vector.backward()
-    assert all(p.grad is not None for p in net.parameters())
-    twin = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
-    utils.vector_to_parameters(vector.detach(), twin.parameters())
-    x = tg.randn(4, 2)
-    np.testing.assert_array_equal(twin(x).array, net(x).array)
-    before = twin[0].weight.array.copy()
-    with pytest.raises(tg.ShapeError, match=r"the parameters hold 13 numbers, vec has shape \(12,\)"):
-        utils.vector_to_parameters(tg.zeros(12), twin.parameters())
-    np.testing.assert_array_equal(twin[0].weight.array, before)
 
 
 def test_a_model_in_the_place_of_its_parameters() -> None:

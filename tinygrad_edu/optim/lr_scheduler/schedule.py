@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import describe, foreign, type_name
-from .optimizer import Optimizer
-from .options import number
+from ...errors import StateError, describe, foreign, type_name
+from ..optimizer import Optimizer
+from ..options import number
 
 
 class Schedule:
@@ -47,12 +47,18 @@ class Schedule:
         Raises:
             ValueError: if it is the state of another kind of schedule. Nothing is loaded then.
         """
+        self._check_state(state_dict)
+        self._take_state(state_dict)
+
+    def _check_state(self, state_dict: Mapping[str, Any]) -> None:
         mine = self.state_dict()
         if state_dict.keys() != mine.keys():
             raise ValueError(
                 f"{type(self).__name__}.load_state_dict(): the state has {', '.join(sorted(state_dict))}, "
                 f"needed are {', '.join(sorted(mine))}"
             )
+
+    def _take_state(self, state_dict: Mapping[str, Any]) -> None:
         for key, value in state_dict.items():
             setattr(self, key, list(value) if isinstance(value, list) else value)
 
@@ -66,10 +72,30 @@ def require_number(function: str, value: Any, epoch: int, group: int) -> None:
         )
 
 
+def per_group(owner: str, key: str, given: Any, optimizer: Optimizer) -> list[Any]:
+    """One entry of an argument for each of the optimizer's groups.
+
+    Args:
+        owner: the schedule, for the error.
+        key: the argument's name.
+        given: one value for all groups, or a list or tuple with one for each.
+        optimizer: whose groups.
+
+    Raises:
+        ValueError: if there are not as many as groups.
+    """
+    count = len(getattr(optimizer, "param_groups", ()))
+    if not isinstance(given, list | tuple):
+        return [given] * count
+    if len(given) != count:
+        raise ValueError(f"{owner}: {key} has {len(given)} entries for {count} groups: give one, or one each")
+    return list(given)
+
+
 class LRScheduler(Schedule):
     """Base class of the schedules: `step()`, after each epoch, sets the learning rates of the next one.
 
-    A subclass writes `rate(base, epoch, group)`.
+    A subclass writes `rate(base, epoch, group)`, and `momentum(epoch, group)` if it sets that as well.
 
     Args:
         optimizer: whose groups' "lr" is set, at once for epoch 0; the first one is kept as "initial_lr".
@@ -77,6 +103,7 @@ class LRScheduler(Schedule):
 
     Raises:
         TypeError: if `optimizer` is no Optimizer.
+        StateError: if `last_epoch` says to go on, but the optimizer's groups do not know their "initial_lr".
 
     >>> import tinygrad_edu as tg
     >>> class Harmonic(tg.optim.lr_scheduler.LRScheduler):
@@ -90,7 +117,13 @@ class LRScheduler(Schedule):
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         super().__init__(optimizer)
-        for group in optimizer.param_groups:
+        for index, group in enumerate(optimizer.param_groups):
+            if last_epoch >= 0 and "initial_lr" not in group:
+                raise StateError(
+                    f"{type(self).__name__}: last_epoch={last_epoch}, but group {index} of the optimizer has no "
+                    "'initial_lr', which the first schedule notes: load the optimizer's state first, or leave "
+                    "last_epoch out"
+                )
             group.setdefault("initial_lr", group["lr"])
         self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch: int = last_epoch
@@ -100,16 +133,28 @@ class LRScheduler(Schedule):
         """The learning rate of an epoch, for a group that began with `base`."""
         raise NotImplementedError(f"{type(self).__name__} does not define rate(base, epoch, group)")
 
+    def momentum(self, epoch: int, group: int) -> float | None:
+        """The momentum of an epoch, which is "momentum" or the first of the "betas"; None to leave it alone."""
+        return None
+
     def step(self) -> None:
         """Go on to the next epoch.
 
         Raises:
             TypeError: if a learning rate is not a number. Nothing is changed then.
         """
-        epoch = self.last_epoch + 1
+        self._reach(self.last_epoch + 1)
+
+    def _reach(self, epoch: int) -> None:
+        """Set what belongs to an epoch."""
         rates = [self.rate(base, epoch, index) for index, base in enumerate(self.base_lrs)]
         for index, rate in enumerate(rates):
             require_number(f"{type(self).__name__}.rate()", rate, epoch, index)
+        momenta = [self.momentum(epoch, index) for index in range(len(rates))]
         self.last_epoch = epoch
-        for group, rate in zip(self.optimizer.param_groups, rates):
+        for group, rate, momentum in zip(self.optimizer.param_groups, rates, momenta):
             group["lr"] = rate
+            if momentum is not None and "betas" in group:
+                group["betas"] = (momentum, *group["betas"][1:])
+            elif momentum is not None:
+                group["momentum"] = momentum

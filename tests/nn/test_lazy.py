@@ -1,0 +1,180 @@
+"""Lazy modules: what they are before their first call, and that they are the plain ones after it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from made import normal
+
+import tinygrad_edu as tg
+from tinygrad_edu import nn
+from tinygrad_edu.testing import check_module
+
+KINDS: list[tuple[Any, tuple[Any, ...], Any, tuple[int, ...]]] = [
+    (nn.LazyLinear, (4,), nn.Linear, (5, 3)),
+    (nn.LazyLinear, (4, False), nn.Linear, (5, 3)),
+    (nn.LazyBatchNorm1d, (), nn.BatchNorm1d, (5, 3)),
+    (nn.LazyBatchNorm2d, (1e-3, None), nn.BatchNorm2d, (5, 3, 2, 2)),
+    (nn.LazyBatchNorm3d, (1e-3, 0.2, False), nn.BatchNorm3d, (5, 3, 2, 1, 2)),
+    (nn.LazyBatchNorm1d, (1e-3, 0.2, True, False), nn.BatchNorm1d, (5, 3, 2)),
+    (nn.LazyInstanceNorm1d, (), nn.InstanceNorm1d, (5, 3, 2)),
+    (nn.LazyInstanceNorm1d, (), nn.InstanceNorm1d, (3, 2)),
+    (nn.LazyInstanceNorm2d, (), nn.InstanceNorm2d, (5, 3, 2, 2)),
+    (nn.LazyInstanceNorm3d, (1e-3, 0.2, False), nn.InstanceNorm3d, (5, 3, 2, 1, 2)),
+]
+
+
+def model() -> Any:
+    return nn.Sequential(nn.LazyLinear(4), nn.LazyBatchNorm1d(), nn.LazyLinear(2))
+
+
+@pytest.mark.parametrize(("kind", "args", "plain", "shape"), KINDS)
+def test_the_first_call_makes_it_the_plain_module(kind: Any, args: Any, plain: Any, shape: tuple[int, ...]) -> None:
+    layer, x = kind(*args), tg.rand(*shape)
+    before = [*layer.parameters(), *layer.buffers()]
+    assert layer.has_uninitialized_params()
+    out = layer(x)
+    assert out.shape[: len(shape) - 1] == shape[:-1]
+    assert type(layer) is plain
+    assert all(a is b for a, b in zip(before, [*layer.parameters(), *layer.buffers()], strict=True))
+    assert all(type(p) is nn.Parameter and p.requires_grad for p in layer.parameters())
+    assert all(type(b) is tg.Tensor for b in layer.buffers())
+    sizes = (3, 4) if plain is nn.Linear else (3,)
+    bias = layer.bias is not None
+    twin = plain(*sizes, bias=bias) if plain is nn.Linear else plain(3, *args)
+    if plain is nn.Linear or not kind.__name__.startswith("LazyInstance"):
+        assert repr(layer) == repr(twin)
+    twin = copy.deepcopy(layer)
+    np.testing.assert_array_equal(layer(x).detach().numpy(), twin(x).detach().numpy())
+    for p in layer.parameters():
+        assert p.array.any() or p is layer.bias
+
+
+def test_starting_values_are_those_of_the_plain_module() -> None:
+    layer = nn.LazyLinear(200)
+    layer(tg.zeros(1, 100))
+    assert 0.095 < float(layer.weight.abs().max()) <= 0.1
+    assert 0.09 < float(layer.bias.abs().max()) <= 0.1  # type: ignore[union-attr]
+    norm = nn.LazyBatchNorm1d()
+    norm.eval()(tg.ones(2, 3))
+    assert norm.weight.tolist() == norm.running_var.tolist() == [1.0] * 3  # type: ignore[union-attr]
+
+
+def test_gradients_after_the_first_call() -> None:
+    layers = model().double()
+    with pytest.raises(tg.ShapeError, match="Call the model once"):
+        check_module(layers, normal(5, 3))
+    layers(tg.tensor(normal(5, 3)))
+    check_module(layers, normal(5, 3))
+    assert type(layers[1]) is nn.BatchNorm1d
+
+
+def test_a_conversion_before_the_first_call_holds() -> None:
+    layers = model().double()
+    assert layers[0].weight.dtype == tg.float64
+    layers(tg.rand(5, 3, dtype=tg.float64))
+    assert {t.dtype for t in (*layers.parameters(), *layers.buffers())} == {tg.float64, tg.int64}
+    assert nn.LazyLinear(2, dtype=tg.float64).weight.dtype == tg.float64
+
+
+def test_a_frozen_one_stays_frozen() -> None:
+    layers = model().requires_grad_(False)
+    layers(tg.rand(5, 3))
+    assert not any(p.requires_grad for p in layers.parameters())
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda layers: tg.optim.SGD(layers.parameters(), lr=0.1),
+        lambda layers: sum(p.numel() for p in layers.parameters()),
+        lambda layers: layers[0].weight.shape,
+        lambda layers: layers[0].weight * 2,
+        lambda layers: nn.init.zeros_(layers[0].weight),
+        lambda layers: layers[1].running_mean.numpy(),
+    ],
+)
+def test_its_numbers_cannot_be_used_before(use: Callable[[Any], Any]) -> None:
+    layers = model()
+    with pytest.raises(tg.ShapeError, match=r"Call the model once with a batch; then .* make the optimizer"):
+        use(layers)
+    layers(tg.rand(5, 3))
+    use(layers)
+
+
+def test_text_before() -> None:
+    layer = nn.LazyLinear(3)
+    assert repr(layer) == "LazyLinear(in_features=0, out_features=3, bias=True)"
+    assert repr(layer.weight) == "<UninitializedParameter>"
+    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda layers: pickle.loads(pickle.dumps(layers))])
+def test_copies_are_on_their_own(copied: Any) -> None:
+    layers = model().double()
+    twin = copied(layers)
+    layers(tg.rand(5, 3, dtype=tg.float64))
+    assert isinstance(twin[0].weight, nn.UninitializedParameter)
+    assert twin(tg.rand(4, 7, dtype=tg.float64)).shape == (4, 2)
+    assert twin[0].weight.shape == (4, 7)
+    assert layers[0].weight.shape == (4, 3)
+
+
+def test_a_state_dict_that_is_loaded_brings_the_shapes() -> None:
+    source, target, x = model(), model(), tg.rand(5, 3)
+    source(x)
+    target.load_state_dict(source.state_dict())
+    assert type(target[0]) is nn.LazyLinear
+    np.testing.assert_array_equal(target.eval()(x).detach().numpy(), source.eval()(x).detach().numpy())
+    assert type(target[0]) is nn.Linear
+    other = model()
+    other.load_state_dict(source.state_dict())
+    with pytest.raises(tg.ShapeError, match=r"Linear '0' expects \(\*, 3\), got \(5, 4\)"):
+        other(tg.rand(5, 4))
+
+
+def test_a_state_dict_from_before_the_first_call() -> None:
+    source, target = model(), model()
+    state = source.state_dict()
+    assert list(state) == [name for name, _ in target.state_dict().items()]
+    target.load_state_dict(state)
+    assert target[0].has_uninitialized_params()
+    target(tg.rand(5, 3))
+    with pytest.raises(tg.StateError, match=r"0\.weight: not initialized in the state_dict"):
+        target.load_state_dict(copy.deepcopy(state))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (nn.LazyLinear(2), (), r"^LazyLinear '0' expects \(\*, in_features\), got \(\)"),
+        (nn.LazyBatchNorm2d(), (4, 3), r"^LazyBatchNorm2d '0' expects \(N, C, H, W\), got \(4, 3\)"),
+        (nn.LazyInstanceNorm1d(), (3,), r"^LazyInstanceNorm1d '0' expects"),
+    ],
+)
+def test_an_input_that_does_not_fit_changes_nothing(layer: Any, shape: tuple[int, ...], message: str) -> None:
+    kind = type(layer)
+    with pytest.raises(tg.ShapeError, match=message):
+        nn.Sequential(layer)(tg.zeros(*shape))
+    assert type(layer) is kind
+    assert layer.has_uninitialized_params()
+
+
+def test_hooks_see_the_call() -> None:
+    layer, seen = nn.LazyLinear(2), []
+    layer.register_forward_pre_hook(lambda module, args: seen.append(type(module).__name__))
+    layer.register_forward_hook(lambda module, args, out: seen.append(out.shape))
+    layer(tg.zeros(5, 3))
+    assert seen == ["LazyLinear", (5, 2)]
+
+
+def test_a_gradient_can_be_forgotten_before_there_is_one() -> None:
+    layer = nn.LazyLinear(2)
+    layer.zero_grad()
+    layer.reset_parameters()
+    assert layer.weight.grad is None

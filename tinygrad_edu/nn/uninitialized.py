@@ -1,0 +1,123 @@
+"""Parameters and buffers whose shape is not known yet: what the modules of lazy.py have before their first call."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+
+from ..dtypes import DType, get_default_dtype
+from ..engine.graph import Leaf, TensorBase
+from ..errors import ShapeError
+from ..ops.casting import as_dtype, check_device
+from ..tensors.tensor import Tensor
+from .parameter import Parameter
+
+__all__ = ["UninitializedBuffer", "UninitializedParameter"]
+
+_PLACE: Any = TensorBase.__dict__["array"]  # where a tensor has its array: here an empty one, which says the dtype
+
+
+class Uninitialized(Tensor):
+    """A tensor without numbers: to ask for them, or for its shape, is an error that says when there will be some.
+
+    When it gets its shape, by `materialize`, it becomes a plain tensor, and whoever holds it holds that one.
+    """
+
+    __slots__ = ()
+    _becomes: ClassVar[type[Tensor]] = Tensor
+
+    def __init__(self, requires_grad: bool = False, device: Any = None, dtype: DType = None) -> None:
+        check_device(device, type(self).__name__)
+        wanted = get_default_dtype() if dtype is None else as_dtype(dtype, type(self).__name__)
+        _PLACE.__set__(self, np.zeros(0, wanted))
+        self.source = None
+        self.requires_grad = requires_grad
+
+    @property
+    def array(self) -> NoReturn:
+        """There is none yet."""
+        raise ShapeError(
+            f"{type(self).__name__}: its shape is not known before the module that it is in was called. Call the model "
+            "once with a batch; then read or set its numbers, and make the optimizer"
+        )
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype that it will have."""
+        return _PLACE.__get__(self).dtype  # type: ignore[no-any-return]
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient will be wanted."""
+        return self.source is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.source = Leaf((0,), self.dtype) if wanted else None
+
+    def convert(self, dtype: np.dtype[Any]) -> None:
+        """Set the dtype that it will have."""
+        _PLACE.__set__(self, np.zeros(0, dtype))
+        self.requires_grad = self.requires_grad  # a leaf of that dtype
+
+    def materialize(self, shape: tuple[int, ...]) -> None:
+        """Become a plain tensor of this shape, of zeros."""
+        wanted, numbers = self.requires_grad, np.zeros(shape, self.dtype)
+        plain: Any = self
+        plain.__class__ = self._becomes
+        plain.array, plain.source = numbers, None
+        plain.requires_grad = wanted
+
+    def detach(self) -> Tensor:
+        """Itself: there is nothing to be torn out of a graph."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        twin = memo[id(self)] = type(self)(self.requires_grad, None, self.dtype)
+        return twin
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.requires_grad, None, self.dtype)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class UninitializedBuffer(Uninitialized):
+    """A buffer of a lazy module, before the first call.
+
+    Args:
+        requires_grad: whether it will require a gradient.
+        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        dtype: that which it will have; default, the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.nn.LazyBatchNorm1d().running_mean
+    <UninitializedBuffer>
+    """
+
+    __slots__ = ()
+
+
+class UninitializedParameter(Uninitialized, Parameter):
+    """A parameter of a lazy module, before the first call: it will be a `Parameter`, this same object.
+
+    Args:
+        requires_grad: whether a gradient will be wanted.
+        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        dtype: that which it will have; default, the default dtype.
+
+    >>> import tinygrad_edu as tg
+    >>> layer = tg.nn.LazyLinear(2)
+    >>> layer.weight
+    <UninitializedParameter>
+    >>> layer(tg.zeros(4, 3)).shape, layer.weight.shape
+    ((4, 2), (2, 3))
+    """
+
+    __slots__ = ()
+    _becomes: ClassVar[type[Tensor]] = Parameter
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: DType = None) -> None:
+        super().__init__(requires_grad, device, dtype)
