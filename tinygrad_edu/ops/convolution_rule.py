@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..engine.graph import Node
-from ..sample_rules.contributions import Contribution, Products
+from ..sample_rules.contributions import Contribution, Products, WrittenOut
 from ..sample_rules.ids import Use, collapse
 from ..sample_rules.rule import Found, SampleRule, value_of
+from .convolving import correlated_apart
 from .patches import seen_through
 from .window_ids import of_image, under_windows
 from .windows import Windows
@@ -53,27 +54,46 @@ class Bilinear(SampleRule):
         return found
 
     def contribution(self, node: Node, argument: int, ids: Any, g: Any, args: Sequence[Any]) -> Contribution | None:
-        """To a weight, the products of patches with the gradient; to a bias, the gradient."""
+        """To a weight, the products of patches with the gradient; to a bias, the gradient.
+
+        For images of more than a few places, the products of a sample take more room than their sum, and it is written.
+        """
         kind = self._arguments[argument]
         if "n" in kind or self._result == WEIGHT:
             return None
+        by_batch = all(n == 1 for n in ids.shape[1:])
+        plain = by_batch and ids.size == len(g) and isinstance(g, np.ndarray)
         if kind != WEIGHT:
             letters = _letters(self._result, node.shape).replace("g", "")
+            if plain:
+                sums = g.reshape((*g.shape[:2], math.prod(g.shape[2:]))).sum(-1)
+                return WrittenOut(ids.reshape(-1), sums, (0,))
             return Products(letters[1], (letters, g), ())
         images, results = (args[0], g) if self._result == RESULT else (g, args[0])
-        if results is not g and any(n != 1 for n in ids.shape[1:]):
+        if results is not g and not by_batch:
             return None
         groups, windows = value_of(node, "groups"), value_of(node, "windows")
         shape = node.inputs[argument].shape  # type: ignore[union-attr]
-        patches, axes = seen_through(images, windows), windows.axes
-        letters = IMAGE + _PLACES[RESULT][:axes] + _PLACES[WEIGHT][:axes]
-        return Products(
-            _letters(kind, shape),
-            (_letters(RESULT, results.shape), results.reshape(_parted(results.shape, RESULT, groups))),
-            ((letters, patches.reshape(_parted(patches.shape, IMAGE, groups))),),
-            _parted(shape, kind, groups),
-            ids.reshape(_parted(ids.shape, self._result, groups)),
-        )
+        left, right = shape[0] // groups, math.prod(shape[1:])
+        if plain and left * right <= math.prod(results.shape[2:]) * (left + right):
+            return WrittenOut(ids.reshape(-1), *correlated_apart(images, results, windows, groups))
+        own = ids.reshape(_parted(ids.shape, self._result, groups))
+        return _products(images, results, windows, groups, shape, own)
+
+
+def _products(
+    images: Any, results: Any, windows: Windows, groups: int, shape: tuple[int, ...], ids: Any
+) -> Contribution:
+    """The products of patches with what there is for each window."""
+    patches, axes = seen_through(images, windows), windows.axes
+    letters = IMAGE + _PLACES[RESULT][:axes] + _PLACES[WEIGHT][:axes]
+    return Products(
+        _letters(WEIGHT, shape),
+        (_letters(RESULT, results.shape), results.reshape(_parted(results.shape, RESULT, groups))),
+        ((letters, patches.reshape(_parted(patches.shape, IMAGE, groups))),),
+        _parted(shape, WEIGHT, groups),
+        ids,
+    )
 
 
 def _of_products(own: Any, kind: str, shape: tuple[int, ...], windows: Windows) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from ...engine.backprop import apply_vjp
 from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Cotangents, Lift, Node
-from ...sample_rules.contributions import Contribution, Lettered, Moved, Products, Summed, Through
+from ...sample_rules.contributions import Contribution, Lettered, Moved, Products, Summed, Through, WrittenOut
 from ...sample_rules.ids import SampleIds, Use, is_plain, varies
 from .arrays import stacked, tracked
 from .factors import Dense, Factor, Outer, Rows
@@ -46,6 +46,8 @@ def contribution(crossing: Crossing, g: Any, lift: Lift | None, parts: Sequence[
         return own_gradient(sum_to_shape(_part(node, argument, g, lift), shape), found)
     if isinstance(described, Moved):
         return _moved(g, ids, described.rows, shape, described.axes)
+    if isinstance(described, WrittenOut):
+        return _written(described, shape)
     if isinstance(described, Summed) and found is Use.SHARED and not isinstance(ids, tuple):
         part = _part(node, argument, g, lift)
         if part.shape == described.shape:
@@ -95,6 +97,15 @@ def _moved(g: Any, ids: SampleIds, rows: Any, shape: tuple[int, ...], axes: int)
         owner = np.where(rows < 0, -1, owner)
     height = math.prod(shape[: len(shape) - axes])
     return Rows(Placement.of(shape), owner, g.reshape((math.prod(slots), width)), rows, height=height)
+
+
+def _written(described: WrittenOut, shape: tuple[int, ...]) -> Factor:
+    """Of gradients written out, one for each number in `ids`."""
+    values = described.values
+    rows = values.reshape((len(values), math.prod(values.shape[1:])))
+    factor = Dense(Placement.of(shape, described.axes), described.ids, rows)
+    factor.by_op = True
+    return factor
 
 
 def _unsummed(part: Any, ids: SampleIds, shape: tuple[int, ...]) -> Factor:
