@@ -96,6 +96,14 @@ def test_gradients_of_samples_are_those_of_one_pass_for_each(case: tuple[Any, tu
     assert layer.weight.sample_grads.cost().seeded == ""
 
 
+@pytest.mark.parametrize(("size", "kept"), [(12, "written out"), (3, "outer products")])
+def test_gradients_of_samples_are_kept_in_the_smaller_form(size: int, kept: str) -> None:
+    layer = nn.Conv2d(3, 4, 3).double()
+    x = normal(3, 3, size, size)
+    check_open_sum(lambda: layer(x).sin().sum((1, 2, 3)), [layer.weight, layer.bias])
+    assert layer.weight.sample_grads.cost().kept == (kept,)
+
+
 def test_gradients_of_samples_can_be_differentiated() -> None:
     layer = nn.Conv2d(2, 2, 2, groups=2, padding=1).double()
     x = normal(3, 2, 2, 3)

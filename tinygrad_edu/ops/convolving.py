@@ -15,10 +15,15 @@ from typing import Any
 import numpy as np
 
 from . import depthwise
+from .blas import SMALL_KERNELS
 from .buffers import buffer, turn, unbuffered
 from .patches import add_columns, each_padded, each_tile, row_tiles, slices_of
+from .product_forms import in_rows
+from .products import SMALL
+from .products import product as matrix_product
 from .windows import Windows
 
+_ROWS = 48  # of a small product
 _MANY = 16  # channels, from which on rows of them are long enough to be added up
 
 
@@ -31,7 +36,7 @@ def convolved(x: Any, w: Any, bias: Any, windows: Windows, groups: int) -> Any:
     out = np.empty((x.shape[0], w.shape[0], *counts), np.result_type(x, w))
     flat = out.reshape((len(out), groups, w.shape[0] // groups, math.prod(counts)))
     if groups == 1 and not windows.are_places and _rows_are_longer(x.shape[1], windows, counts, 4):
-        _rows_times(x, _as_rows(w).T, bias, windows, flat[:, 0])
+        _rows_times(x, w, bias, windows, flat[:, 0])
     else:
         _columns_times(x, w, bias, windows, flat)
     return out
@@ -43,31 +48,57 @@ def _rows_are_longer(channels: int, windows: Windows, counts: Sequence[int], tim
     return channels * (windows.kernel[-1] if windows.dilation[-1] == 1 else 1) > times * along
 
 
-def _as_rows(w: Any) -> Any:
-    """A weight as a matrix (O, kernel x channels)."""
-    return np.moveaxis(w, 1, -1).reshape((w.shape[0], math.prod(w.shape[1:])))
-
-
 def _columns_times(x: Any, w: Any, bias: Any, windows: Windows, out: Any) -> None:
     """The product of the weight with patches as columns, into (N, groups, O / groups, windows)."""
     groups, o = out.shape[1:3]
     matrix = w.reshape((groups, o, math.prod(w.shape[1:])))
     for images, places, patches in each_tile(x, windows):
         target = out[images, :, :, places]
-        np.matmul(matrix, patches.reshape((len(target), groups, matrix.shape[2], target.shape[3])), out=target)
+        columns = patches.reshape((len(target), groups, matrix.shape[2], target.shape[3]))
+        _in_blocks_of_columns(matrix, columns, target)
         if bias is not None:
             target += bias.reshape((groups, o, 1))
 
 
-def _rows_times(x: Any, matrix: Any, bias: Any, windows: Windows, out: Any) -> None:
+def _rows_times(x: Any, w: Any, bias: Any, windows: Windows, out: Any) -> None:
     """The product of patches as rows with the weight, turned into (N, O, windows)."""
-    matrix = np.ascontiguousarray(matrix)
+    turned = np.ascontiguousarray(w.transpose((*range(2, w.ndim), 1, 0)))
+    matrix = turned.reshape((math.prod(turned.shape[:-1]), w.shape[0]))
     for images, places, patches in each_tile(x, windows, as_rows=True):
         target = out[images, :, places]
         m, o, t = target.shape
         product = buffer("product", (m, t, o), out.dtype)
-        np.matmul(patches, matrix, out=product.reshape((m * t, o)))
+        _in_blocks(patches, matrix, product.reshape((m * t, o)))
         np.add(product.transpose((0, 2, 1)), 0 if bias is None else bias[:, None], out=target)
+
+
+def _block(k: int, n: int) -> int:
+    """In blocks of how many rows a product with a matrix (k, n) is fastest: small ones, which BLAS does not pack.
+
+    0 where there are no kernels for these, or not for one of 8 rows.
+    """
+    return min(_ROWS, SMALL // max(k * n, 1)) // 8 * 8 if SMALL_KERNELS else 0
+
+
+def _in_blocks(x: Any, y: Any, out: Any) -> None:
+    """x @ y for matrices, x in blocks of rows."""
+    rows = _block(*y.shape)
+    if 0 < rows < len(x):
+        in_rows(x, y, out, rows)
+    else:
+        np.matmul(x, y, out=out)
+
+
+def _in_blocks_of_columns(x: Any, y: Any, out: Any) -> None:
+    """x @ y for stacks (groups, m, k) and (images, groups, k, n), y in blocks of columns."""
+    columns, n = _block(*x.shape[1:]), y.shape[3]
+    whole = n // columns * columns if 0 < columns < n else 0
+    if whole:
+        count = whole // columns
+        right, target = (v[..., :whole].reshape((*v.shape[:3], count, columns)) for v in (y, out))
+        np.matmul(x[:, None], right.transpose((0, 1, 3, 2, 4)), out=target.transpose((0, 1, 3, 2, 4)))
+    if whole < n:
+        np.matmul(x, y[..., whole:], out=out[..., whole:])
 
 
 def correlated(x: Any, g: Any, windows: Windows, groups: int) -> Any:
@@ -81,7 +112,7 @@ def correlated(x: Any, g: Any, windows: Windows, groups: int) -> Any:
         total = np.zeros((o, windows.size * c), dtype)
         part = buffer("sum", total.shape, dtype)
         for images, places, patches in each_tile(x, windows, as_rows=True):
-            np.matmul(_rows_of(flat[images, 0, :, places], dtype).T, patches, out=part)
+            matrix_product(_rows_of(flat[images, 0, :, places], dtype).T, patches, part)
             total += part
         return np.ascontiguousarray(np.moveaxis(total.reshape((o, *windows.kernel, c)), -1, 1))
     total = np.zeros((groups, o, c * windows.size), dtype)
@@ -133,7 +164,8 @@ def transposed(g: Any, w: Any, bias: Any, windows: Windows, sizes: Sequence[int]
     turned = _turned(windows)
     if turned is not None and (o <= (1.5 if c >= _MANY else 4) * c or windows.are_places):
         flipped = w.reshape((groups, o, *w.shape[1:])).swapaxes(1, 2)[(..., *[slice(None, None, -1)] * windows.axes)]
-        return convolved(g, flipped.reshape((groups * c, o, *windows.kernel)), bias, turned, groups)
+        flipped = flipped[0] if groups == 1 else flipped.reshape((groups * c, o, *windows.kernel))
+        return convolved(g, flipped, bias, turned, groups)
     if depthwise.fits(w, groups):
         return depthwise.transposed(g, w, bias, windows, sizes, groups)
     out = np.zeros((len(g), groups * c, *sizes), np.result_type(g, w))
@@ -182,5 +214,5 @@ def _add_rows(whole: Any, g: Any, w: Any, windows: Windows, counts: Sequence[int
     product = buffer("patches", (len(g), *counts, c), whole.dtype)
     term = np.moveaxis(product, -1, 1)
     for place, target in slices_of(whole, windows, counts, first):
-        np.matmul(gradient, w[(..., *place)], out=product.reshape((len(gradient), c)))
+        _in_blocks(gradient, w[(..., *place)], product.reshape((len(gradient), c)))
         np.add(target, term, out=target)

@@ -7,7 +7,7 @@ or of some rows of one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,11 +47,22 @@ def each_tile(x: Any, windows: Windows, as_rows: bool = False) -> Iterator[Tile]
     if windows.are_places and not as_rows:
         yield Tile(slice(0, n), slice(0, counts[0] * lines), x.reshape((n, c, counts[0] * lines)))
         return
-    for images, whole in each_padded(x, windows, c * windows.size * counts[0] * lines, as_rows):
-        view = windows.view(whole)
-        for rows in row_tiles(counts, c * windows.size * lines):
-            copied = _copied(view[:, :, rows], windows.axes, as_rows)
-            yield Tile(images, slice(rows.start * lines, rows.stop * lines), copied)
+    axes = windows.axes
+    order = (0, *range(2, 2 + 2 * axes), 1) if as_rows else _exchanged(axes)
+    before = (slice(None),) * (1 if as_rows else 2 + axes)  # the axes of a tile before that of its rows
+    numbers = c * windows.size
+
+    def seen(whole: Any) -> Any:
+        return windows.view(whole).transpose(order)
+
+    for images, patches in each_padded(x, windows, numbers * counts[0] * lines, as_rows, seen):
+        for rows in row_tiles(counts, numbers * lines):
+            part = patches[(*before, rows)]
+            copied = buffer("patches", part.shape, part.dtype)
+            np.copyto(copied, part)
+            places = slice(rows.start * lines, rows.stop * lines)
+            m, t = len(part), places.stop - places.start
+            yield Tile(images, places, copied.reshape((m * t, numbers) if as_rows else (m, numbers, t)))
 
 
 def row_tiles(counts: Sequence[int], numbers: int) -> Iterator[slice]:
@@ -63,17 +74,21 @@ def row_tiles(counts: Sequence[int], numbers: int) -> Iterator[slice]:
         yield slice(top, min(top + step, rows))
 
 
-def each_padded(x: Any, windows: Windows, numbers: int, as_rows: bool = False) -> Iterator[tuple[slice, Any]]:
+def each_padded(
+    x: Any, windows: Windows, numbers: int, as_rows: bool = False, seen: Callable[[Any], Any] | None = None
+) -> Iterator[tuple[slice, Any]]:
     """As many images (n, C, *sizes) at a time as go into a tile if each takes so many numbers, with their padding.
 
-    For patches as rows, the channels of each place lie side by side in memory.
+    For patches as rows, the channels of each place lie side by side in memory. The images are shown as `seen` makes of
+    them, which is asked once.
     """
     n, c = x.shape[:2]
     step = max(1, min(n, ROOM // max(numbers, 1)))
     if not windows.is_padded and not as_rows:
+        shown = x if seen is None else seen(x)
         for first in range(0, n, step):
             images = slice(first, min(first + step, n))
-            yield images, x[images]
+            yield images, shown[images]
         return
     padded = windows.padded_sizes(x.shape[2:])
     shape = (step, *padded, c) if as_rows else (step, c, *padded)
@@ -82,6 +97,7 @@ def each_padded(x: Any, windows: Windows, numbers: int, as_rows: bool = False) -
         whole[...] = 0
     whole = np.moveaxis(whole, -1, 1) if as_rows else whole
     inner = windows.cropped(whole)
+    shown = whole if seen is None else seen(whole)
     for first in range(0, n, step):
         images = slice(first, min(first + step, n))
         count = images.stop - first
@@ -89,18 +105,7 @@ def each_padded(x: Any, windows: Windows, numbers: int, as_rows: bool = False) -
             turn(inner[:count], x[images])
         else:
             inner[:count] = x[images]
-        yield images, whole[:count]
-
-
-def _copied(view: Any, axes: int, as_rows: bool) -> Any:
-    """Windows (n, C, *counts, *kernel) as columns or rows, in kept memory."""
-    n, c = view.shape[:2]
-    numbers, columns = c * math.prod(view.shape[2 + axes :]), math.prod(view.shape[2 : 2 + axes])
-    order = (0, *range(2, 2 + 2 * axes), 1) if as_rows else _exchanged(axes)
-    ordered = view.transpose(order)
-    copied = buffer("patches", ordered.shape, view.dtype)
-    np.copyto(copied, ordered)
-    return copied.reshape((n * columns, numbers) if as_rows else (n, numbers, columns))
+        yield images, shown[:count]
 
 
 def add_columns(whole: Any, columns: Any, windows: Windows, counts: Sequence[int], first: int = 0) -> None:
