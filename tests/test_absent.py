@@ -58,7 +58,6 @@ from tinygrad_edu.nn import functional as F
         (optim.lr_scheduler, "OneCycle", r"Did you mean OneCycleLR\?"),
         (nn, "CTCLoss", r"Not part of this library: the other losses"),
         (nn, "DataParallel", r"add those of the workers: tg\.samples\.GradientSum"),
-        (nn, "Conv2d", "Convolutions are not part of this library"),
         (
             nn.utils.rnn,
             "pack_padded_sequence",

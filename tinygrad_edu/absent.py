@@ -34,10 +34,6 @@ _INSTEAD = {
     "is_floating_point is_complex": "Use t.dtype.kind == 'f'; there are no complex tensors",
     "complex complex64 complex128 real imag conj": "There are no complex tensors",
     "SyncBatchNorm": "There is one process: use BatchNorm1d, BatchNorm2d or BatchNorm3d",
-    "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d conv1d conv2d conv3d conv_transpose2d "
-    "Unfold Fold unfold fold": (
-        "Convolutions are not part of this library. nn.Flatten() and nn.Linear read an image as a vector"
-    ),
     "pack_padded_sequence pack_sequence pad_packed_sequence PackedSequence": (
         "There are no packed sequences: pad all to one length with nn.utils.rnn.pad_sequence; read the last "
         "step of each with out[tg.arange(len(lengths)), lengths - 1], and multiply losses of steps beyond it by 0"

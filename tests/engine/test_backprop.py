@@ -377,6 +377,28 @@ def test_who_watches_sees_what_came_and_what_the_hooks_made_of_it() -> None:
     assert apart([leaves[x.source], shown[x.source][1]])  # it may be kept
 
 
+def test_who_watches_may_know_the_gradient_of_an_argument() -> None:
+    """Its rule is then not asked; those of the others are, and one that nobody wants is not taken."""
+    asked: list[str] = []
+
+    @tg.primitive(
+        vjps=(lambda g, out, x, y: asked.append("x") or g * y, lambda g, out, x, y: asked.append("y") or g * x),
+        saves=("y", "x"),
+        name="known",
+    )
+    def known(x: Any, y: Any) -> Any:
+        return x * y
+
+    x, y = (tg.tensor([v], requires_grad=True) for v in (2.0, 3.0))
+    end = known(x, y).source
+    leaves, _ = backpropagate([(end, np.ones(1))], watch={end: lambda *shown: {1: np.array([7.0])}})
+    assert asked == ["x"]
+    assert [leaves[leaf.source].tolist() for leaf in (x, y)] == [[3.0], [7.0]]
+    end = known(x, y).source
+    leaves, _ = backpropagate([(end, np.ones(1))], wanted=[x.source], watch={end: lambda *shown: {1: np.array([7.0])}})
+    assert leaves.keys() == {x.source}
+
+
 def test_who_watches_is_not_shown_that_there_is_no_gradient() -> None:
     nothing = tg.primitive(vjps=(lambda g, out, x: None,), saves=("",), name="op")(lambda x: x + 0)
     x = leaf(1.0)

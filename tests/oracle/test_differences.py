@@ -238,9 +238,6 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         ),
         (lambda lib: lib.nn.EmbeddingBag(3, 2, scale_grad_by_freq=True).training, True, NotImplementedError),
     ],
-    "an optimizer of a lazy module that was not called yet": [
-        (lambda lib: len(lib.optim.SGD(lib.nn.LazyLinear(3).parameters(), lr=0.1).param_groups), 1, tg.ShapeError)
-    ],
     "what `TransformerEncoder` gives for padded positions in evaluation": [(padded, True, False)],
     "the mean loss of an empty batch": [
         (

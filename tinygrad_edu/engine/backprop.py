@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import ShapeError
 from .broadcasting import sum_to_shape
-from .graph import After, Leaf, Lift, Link, Node, Unread, Watch, count_uses, leading_to
+from .graph import After, Known, Leaf, Lift, Link, Node, Unread, Watch, count_uses, leading_to
 from .observing import computed, watched
 
 
@@ -36,7 +36,8 @@ def backpropagate(
             that lead to them. Default: all leaves.
         check: called with the links that will be visited, before anything is freed; it may raise.
         watch: for some links a function that is shown the gradient there, unless it is None: what came, and what
-            the hooks of the link have made of it.
+            the hooks of the link have made of it. It may return the gradients of some arguments of a node, in arrays
+            that nobody else holds, if it has computed them: their rules are then not asked.
         after: for some nodes a function that is shown the gradient there, and what the rules have made of it, before
             broadcasting is undone; it may keep these.
 
@@ -61,8 +62,9 @@ def backpropagate(
     ready = [(link, pending.pop(link), False) for link in tuple(pending) if not waiting[link]]
     while ready:
         link, g, ours = ready.pop()
+        known: Known = None
         if link.hooks is not None or (watch is not None and link in watch):
-            g, ours = _run_hooks(link, g, watch), False
+            (g, known), ours = _run_hooks(link, g, watch), False
         if wanted and link in wanted:
             found[link], ours = g, False
         if not isinstance(link, Node):
@@ -72,7 +74,7 @@ def backpropagate(
         needs = link.inputs
         if wanted:
             needs = tuple([source if source in waiting else None for source in needs])
-        parts = apply_vjp(link, g, needs, lift)
+        parts = apply_vjp(link, g, needs, lift) if known is None else _completed(known, link, g, needs, lift)
         fresh = plain and link.op.fresh
         if after is not None and link in after:
             after[link](link, g, parts)
@@ -155,16 +157,23 @@ def _add(held: Any, part: Any, owned: bool, plain: bool) -> tuple[Any, bool]:
     return held + part, plain
 
 
-def _run_hooks(link: Link, came: Any, watch: Mapping[Link, Watch] | None) -> Any:
+def _completed(
+    known: Mapping[int, Any], node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | None
+) -> Sequence[Any]:
+    """What the rules give, but for what is known."""
+    asked = [None if i in known else link for i, link in enumerate(needs)]
+    parts = apply_vjp(node, g, asked, lift)
+    return [part if needs[i] is None else known.get(i, part) for i, part in enumerate(parts)]
+
+
+def _run_hooks(link: Link, came: Any, watch: Mapping[Link, Watch] | None) -> tuple[Any, Known]:
     """The gradient as the hooks of its link leave it; those who watch are shown it, and may keep it."""
     if came is None:
-        return None
+        return None, None
     g = came
     for hook in tuple(link.hooks or ()):
         g = hook(link, g)
-    if watch is not None and link in watch:
-        watch[link](link, came, g)
-    return g
+    return g, watch[link](link, came, g) if watch is not None and link in watch else None
 
 
 def _fit(part: Any, source: Link, node: Node) -> Any:

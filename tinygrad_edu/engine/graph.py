@@ -8,7 +8,7 @@ an array and the link that it came from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -97,7 +97,8 @@ def array_of(value: Any) -> Any:
 
 Link: TypeAlias = Node | Leaf
 Hook: TypeAlias = Callable[[Any, Any], Any]  # hook(link, gradient) -> gradient
-Watch: TypeAlias = Callable[[Link, Any, Any], None]  # watch(link, the gradient before its hooks, after them)
+Known: TypeAlias = Mapping[int, Any] | None  # gradients of arguments, by their numbers
+Watch: TypeAlias = Callable[[Link, Any, Any], Known]  # watch(link, the gradient before its hooks, after them)
 After: TypeAlias = Callable[[Link, Any, Sequence[Any]], None]  # after(link, its gradient, what the rules made of it)
 Lift: TypeAlias = Callable[[Node], tuple[Any, tuple[Any, ...]]]  # a node's result and arguments as tensors
 

@@ -11,6 +11,8 @@ from . import utils as utils
 from .activations import *
 from .batch_norm import *
 from .containers import *
+from .convolution import *
+from .convolution_transposed import *
 from .distance import *
 from .dropout import *
 from .embedding import *
@@ -24,6 +26,7 @@ from .multihead_attention import *
 from .normalization import *
 from .padding import *
 from .parameter import *
+from .patches import *
 from .pooling import *
 from .recurrence import *
 from .resampling import *

@@ -44,6 +44,20 @@ class Windows(NamedTuple):
         """How long a window is, from its first place to its last."""
         return tuple([(k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True)])
 
+    @property
+    def is_padded(self) -> bool:
+        """Whether there is any padding."""
+        return any(before or after for before, after in self.padding)
+
+    @property
+    def are_places(self) -> bool:
+        """Whether the windows are the places of the array themselves, one by one."""
+        return not self.is_padded and self.size == 1 and math.prod(self.stride) == 1
+
+    def padded_sizes(self, sizes: Sequence[int]) -> Sizes:
+        """The sizes with the padding."""
+        return tuple([b + n + a for n, (b, a) in zip(sizes, self.padding, strict=True)])
+
     def counts(self, sizes: Sequence[int]) -> Sizes:
         """How many windows there are along each axis of an array of these sizes; below 1 where none fits."""
         rows = zip(sizes, self.padding, self.spans, self.stride, strict=True)
@@ -57,12 +71,11 @@ class Windows(NamedTuple):
 
     def padded(self, x: Any, value: float = 0) -> Any:
         """`x` with the padding around its last axes; `x` itself where there is none."""
-        if not any(before or after for before, after in self.padding):
+        if not self.is_padded:
             return x
-        front = x.shape[: x.ndim - self.axes]
-        rows = list(zip(x.shape[len(front) :], self.padding, strict=True))
-        whole: Any = np.full((*front, *[b + n + a for n, (b, a) in rows]), value, x.dtype)
-        whole[(..., *[slice(b, b + n) for n, (b, _) in rows])] = x
+        front, sizes = x.shape[: x.ndim - self.axes], x.shape[x.ndim - self.axes :]
+        whole: Any = np.full((*front, *self.padded_sizes(sizes)), value, x.dtype)
+        self.cropped(whole)[...] = x
         return whole
 
     def cropped(self, whole: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["Contribution", "Lettered", "Moved", "Products", "Summed", "Through"]
+__all__ = ["Contribution", "Lettered", "Moved", "Products", "Summed", "Through", "WrittenOut"]
 
 Lettered: TypeAlias = tuple[str, Any]
 """An array, and a letter for each of its axes; axes of one letter have one size, or size 1."""
@@ -22,11 +22,15 @@ class Products(NamedTuple):
         own: the letters of the argument.
         gradient: what comes of the gradient of the result, whose axes it has.
         others: the arrays that it is multiplied with; what is not in `own` is summed over.
+        shape: the argument's, where letters name parts of its axes; default, as it is.
+        ids: those of `gradient`, if it does not have the axes of the op's result.
     """
 
     own: str
     gradient: Lettered
     others: tuple[Lettered, ...]
+    shape: tuple[int, ...] | None = None
+    ids: Any = None
 
 
 class Moved(NamedTuple):
@@ -68,4 +72,18 @@ class Through(NamedTuple):
     products: Callable[[Any, Any, Sequence[Any]], Products]
 
 
-Contribution: TypeAlias = Products | Moved | Summed | Through
+class WrittenOut(NamedTuple):
+    """Gradients written out: where they take less room than what they are sums of products of.
+
+    Attributes:
+        ids: the sample of each, (n,).
+        values: (n, *sizes of the axes of the argument).
+        axes: in which order `values` has these axes.
+    """
+
+    ids: Any
+    values: Any
+    axes: tuple[int, ...]
+
+
+Contribution: TypeAlias = Products | Moved | Summed | WrittenOut | Through

@@ -16,7 +16,7 @@ import numpy as np
 from ...engine.backprop import apply_vjp
 from ...engine.broadcasting import sum_to_shape
 from ...engine.graph import Cotangents, Lift, Node
-from ...sample_rules.contributions import Contribution, Lettered, Moved, Products, Summed, Through
+from ...sample_rules.contributions import Contribution, Lettered, Moved, Products, Summed, Through, WrittenOut
 from ...sample_rules.ids import SampleIds, Use, is_plain, varies
 from .arrays import stacked, tracked
 from .factors import Dense, Factor, Outer, Rows
@@ -46,6 +46,8 @@ def contribution(crossing: Crossing, g: Any, lift: Lift | None, parts: Sequence[
         return own_gradient(sum_to_shape(_part(node, argument, g, lift, parts), shape), found)
     if isinstance(described, Moved):
         return _moved(g, ids, described.rows, shape, described.axes)
+    if isinstance(described, WrittenOut):
+        return _written(described, shape)
     if isinstance(described, Summed) and found is Use.SHARED and not isinstance(ids, tuple):
         part = _part(node, argument, g, lift)
         if part.shape == described.shape:
@@ -97,6 +99,15 @@ def _moved(g: Any, ids: SampleIds, rows: Any, shape: tuple[int, ...], axes: int)
     return Rows(Placement.of(shape), owner, g.reshape((math.prod(slots), width)), rows, height=height)
 
 
+def _written(described: WrittenOut, shape: tuple[int, ...]) -> Factor:
+    """Of gradients written out, one for each number in `ids`."""
+    values = described.values
+    rows = values.reshape((len(values), math.prod(values.shape[1:])))
+    factor = Dense(Placement.of(shape, described.axes), described.ids, rows)
+    factor.by_op = True
+    return factor
+
+
 def _unsummed(part: Any, ids: SampleIds, shape: tuple[int, ...]) -> Factor:
     """A gradient that broadcasting will sum: here just over the axes along which the owner stays the same."""
     extra = len(part.shape) - len(shape)
@@ -136,9 +147,17 @@ class _Recipe(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _recipe(
-    own: str, shape: tuple[int, ...], output: str, out_shape: tuple[int, ...], others: tuple[tuple[str, Any], ...]
+    own: str,
+    shape: tuple[int, ...],
+    output: str,
+    out_shape: tuple[int, ...],
+    others: tuple[tuple[str, Any], ...],
+    whole: tuple[int, ...],
 ) -> _Recipe | None:
-    """For an argument of these letters; None for the rare kinds: diagonals, axes stretched or merely summed."""
+    """For an argument of these letters, of the shape `whole` if they name parts of its axes.
+
+    None for the rare kinds: diagonals, axes stretched or merely summed.
+    """
     every = "".join(letters for letters, _ in others)
     if len(set(own)) < len(own) or any(len(set(letters)) < len(letters) for letters, _ in others):
         return None
@@ -162,18 +181,22 @@ def _recipe(
         (c, n, o, i),
         wanted,
         tuple([size[letter] for letter in wanted]),
-        Placement.of(shape, [own.index(letter) for letter in (*groups, *left, *right)]),
+        Placement.of(shape, [own.index(letter) for letter in (*groups, *left, *right)], whole),
     )
 
 
 def _outer(products: Products, ids: SampleIds, shape: tuple[int, ...]) -> Factor | None:
     """The factor of products for an argument of `shape`; None where they are no outer products of the samples."""
     output, g = products.gradient
+    ids = ids if products.ids is None else products.ids
     others = tuple([(letters, array.shape) for letters, array in products.others])
-    recipe = _recipe(products.own, shape, output, g.shape, others)
+    recipe = _recipe(products.own, products.shape or shape, output, g.shape, others, shape)
     if recipe is None:
         return None
     order, slots, (c, n, o, i), wanted, full, placement = recipe
+    if not others:
+        axes = [*slots, *[output.index(letter) for letter in products.own]]
+        return _unsummed(np.transpose(g, axes), np.transpose(ids, axes), shape)
     if any(m != 1 for axis, m in enumerate(ids.shape) if axis not in slots):
         return None
     owner = ids
@@ -181,8 +204,6 @@ def _outer(products: Products, ids: SampleIds, shape: tuple[int, ...]) -> Factor
         by_slot = ids.reshape([ids.shape[axis] for axis in slots])
         owner = np.broadcast_to(by_slot, [g.shape[axis] for axis in slots])
     delta = (g if order is None else np.transpose(g, order)).reshape((c, n, o))
-    if not others:
-        return Dense(placement, owner.reshape(n), delta.reshape((n, o)))
     x = _partner(products.others, wanted, full)
     return Outer(placement, owner.reshape(n), delta, x.reshape((c, n, i)))
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.graph import array_of
+from ...precision import add_up
 from ...sample_rules.ids import is_plain
 from .arrays import SILENT, Products, period, row_squares, scatter, segment_sum, tracked, wide
 from .placement import Placement
@@ -125,7 +126,18 @@ class Factor:
 
 
 class Dense(Factor):
-    """Contributions written out, one row a slot."""
+    """Contributions written out, one row a slot.
+
+    Attributes:
+        by_op: whether an op has written them out, in place of its rule.
+    """
+
+    by_op = False
+
+    def total(self) -> Any:
+        """Their sum, in the parameter's shape and in memory of its own."""
+        values = self.values[0]
+        return np.ascontiguousarray(self.placement.forth(add_up(values, 0).reshape((1, values.shape[1])))[0])
 
     @property
     def core(self) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from ...autograd.modes import no_grad
 from ...autograd.tallies import claims_zeros, held, more_in, stamp, tally_of, unknown, was_altered
 from ...engine import versions
 from ...engine.backprop import backpropagate
-from ...engine.graph import After, Leaf, Lift, Link, Node, TensorBase, Watch, array_of
+from ...engine.graph import After, Known, Leaf, Lift, Link, Node, TensorBase, Watch, array_of
 from ...engine.recording import lift
 from ...errors import GraphError, ShapeError
 from ...sample_rules.ids import plain
@@ -213,10 +213,18 @@ class _Opening:
         every = [*self._flow.crossings, *(link for node in self._flow.shared for link in node.inputs)]
         return {link for link in every if isinstance(link, Leaf)}
 
-    def _take(self, here: Link, _: Any, g: Any) -> None:
-        """The factors of the edges that cross at `here`, of the gradient that its hooks have left."""
+    def _take(self, here: Link, _: Any, g: Any) -> Known:
+        """The factors of the edges that cross at `here`, of the gradient that its hooks have left.
+
+        Gradients that are written out are added up, which is less work than the rule of the argument.
+        """
+        known = {}
         for link, crossing in self._here[here]:
-            self._factors.setdefault(link, []).append(contribution(crossing, g, self._lift))
+            factor = contribution(crossing, g, self._lift)
+            self._factors.setdefault(link, []).append(factor)
+            if isinstance(factor, Dense) and factor.by_op:
+                known[crossing.argument] = factor.total()
+        return known or None
 
     def _take_after(self, here: Link, g: Any, parts: Sequence[Any]) -> None:
         """The same, where the rules of `here` have made these `parts` of it."""
@@ -278,6 +286,6 @@ def _moved(factor: Factor, node: Node) -> Factor:
     """The factor of the argument of an op that only moves elements."""
     order = rule_of(node).reorders(node)
     steps = factor.placement.steps
-    if order is not None and len(steps) == 1:
+    if order is not None and len(steps) == 1 and steps[0].whole == steps[0].parted:
         return factor.placed(Placement((steps[0].then_transposed(order),)))
     return factor.placed(factor.placement.through(Move(node)))

@@ -21,25 +21,36 @@ from .arrays import stacked
 
 
 class Arrange:
-    """The first step of every placement: axes split, and put in the parameter's order."""
+    """The first step of every placement: axes split, put in the parameter's order, and joined where it has one for two.
+
+    Attributes:
+        shape: the factor's own axes, split.
+        axes: their order.
+        parted: their sizes in that order.
+        whole: the parameter's shape.
+    """
 
     isometric = True
 
-    def __init__(self, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, ...], axes: tuple[int, ...], whole: tuple[int, ...] | None = None) -> None:
         self.shape = shape
         self.axes = axes
-        self.key: Any = (shape, axes)
+        self.parted: tuple[int, ...] = tuple([shape[axis] for axis in axes])
+        self.whole: tuple[int, ...] = self.parted if whole is None else whole
+        self.key: Any = (shape, axes, self.whole)
 
     def forth(self, blocks: Any) -> Any:
         """Blocks (n, …) of a factor in the parameter's axes."""
-        arranged = blocks.reshape((blocks.shape[0], *self.shape))
         if self.axes == tuple(range(len(self.axes))):
-            return arranged
-        return np.transpose(arranged, (0, *[axis + 1 for axis in self.axes]))
+            return blocks.reshape((blocks.shape[0], *self.whole))
+        arranged = blocks.reshape((blocks.shape[0], *self.shape))
+        arranged = np.transpose(arranged, (0, *[axis + 1 for axis in self.axes]))
+        return arranged if self.whole == self.parted else arranged.reshape((blocks.shape[0], *self.whole))
 
     def back(self, array: Any) -> Any:
         """An array in the parameter's axes as the factor has it."""
-        return np.transpose(array, inverse(self.axes, len(self.axes)))
+        parted = array if self.whole == self.parted else array.reshape(self.parted)
+        return np.transpose(parted, inverse(self.axes, len(self.axes)))
 
     def then_transposed(self, axes: Sequence[int] | None) -> Arrange:
         """This, and the transposition undone that the parameter underwent."""
@@ -112,10 +123,16 @@ class Placement:
         self.key: Any = tuple([step.key for step in steps])
 
     @staticmethod
-    def of(shape: tuple[int, ...], axes: Sequence[int] = ()) -> Placement:
-        """That of a factor which has the axes of a parameter of `shape` in the order `axes`."""
+    def of(shape: tuple[int, ...], axes: Sequence[int] = (), whole: tuple[int, ...] | None = None) -> Placement:
+        """That of a factor which has the axes of a parameter of `shape` in the order `axes`.
+
+        Args:
+            shape: the parameter's, or that of its parts.
+            axes: all of them, in the order of the factor; default, in theirs.
+            whole: the parameter's shape, where `shape` splits some of its axes.
+        """
         order = tuple(axes) or tuple(range(len(shape)))
-        return Placement((Arrange(tuple([shape[i] for i in order]), inverse(order, len(shape)) or ()),))
+        return Placement((Arrange(tuple([shape[i] for i in order]), inverse(order, len(shape)) or (), whole),))
 
     def forth(self, blocks: Any) -> Any:
         """Blocks (n, …) of a factor as blocks (n, *shape) of the parameter's gradient."""
