@@ -62,6 +62,7 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
             ("tinygrad_edu.nn", ("",)),
             ("tinygrad_edu.nn.init", ("",)),
             ("tinygrad_edu.nn.utils", ("",)),
+            ("tinygrad_edu.nn.utils.parametrizations", ("",)),
             ("tinygrad_edu.nn.utils.rnn", ("",)),
         ],
     ),

@@ -187,8 +187,8 @@ def _statements(body: Iterable[ast.stmt]) -> Iterator[Any]:
 def _change(before: str, after: str) -> str:
     """The lines that differ, as "old → new"."""
     old, new = before.splitlines(), after.splitlines()
-    (change,) = [c for c in difflib.SequenceMatcher(None, old, new, False).get_opcodes() if c[0] != "equal"] or [None]
-    _, a, b, c, d = change
+    changes = [c for c in difflib.SequenceMatcher(None, old, new, False).get_opcodes() if c[0] != "equal"]
+    (_, a, _, c, _), (_, _, b, _, d) = changes[0], changes[-1]  # of a statement that is left out, a line may look kept
     return " → ".join(" ".join(" ".join(line.split()) for line in lines).strip() for lines in (old[a:b], new[c:d]))
 
 

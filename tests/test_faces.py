@@ -17,8 +17,8 @@ import tinygrad_edu as tg
 
 PACKAGES = packages()
 LISTED = """
-    autograd bench bench.report data errors func linalg nn nn.functional nn.init nn.utils optim optim.lr_scheduler
-    sample_rules samples testing
+    autograd bench bench.report data errors func linalg nn nn.functional nn.init nn.utils nn.utils.parametrizations
+    nn.utils.rnn optim optim.lr_scheduler sample_rules samples testing
 """
 
 

@@ -31,6 +31,8 @@ from .linalg.determinants import slogdet as slogdet
 from .linalg.products import matrix_power as matrix_power
 from .linalg.solving import inverse as inverse
 from .linalg.symmetric import cholesky as cholesky
+from .nn.summary import ModelSummary as ModelSummary
+from .nn.summary import summary as summary
 from .ops.activations import *
 from .ops.arithmetic import *
 from .ops.broadcasting import *

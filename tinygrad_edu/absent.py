@@ -39,11 +39,21 @@ _INSTEAD = {
         "step of each with out[tg.arange(len(lengths)), lengths - 1], and multiply losses of steps beyond it by 0"
     ),
     "multi_head_attention_forward": "Use nn.MultiheadAttention, or F.scaled_dot_product_attention on projected inputs",
+    "spectral_norm remove_spectral_norm parametrize": (
+        "nn.utils has weight_norm alone: compute another weight in forward() from a parameter"
+    ),
     "LinearCrossEntropyOptions": "nn.LinearCrossEntropyLoss takes the whole batch at once: leave options out",
     "CTCLoss ctc_loss AdaptiveLogSoftmaxWithLoss": "Not part of this library: the other losses of PyTorch's table are",
     "Rprop ASGD Adafactor SparseAdam Muon": (
         "Use one of those of tg.optim, such as Adam, or write a subclass of tg.optim.Optimizer with update()"
     ),
+    "LPPool1d LPPool2d LPPool3d lp_pool1d lp_pool2d lp_pool3d": (
+        "It is (n * F.avg_pool2d(x**p, kernel_size)) ** (1 / p) for windows of n elements"
+    ),
+    "FractionalMaxPool2d FractionalMaxPool3d fractional_max_pool2d fractional_max_pool3d": (
+        "Use AdaptiveMaxPool2d, whose windows are no random ones"
+    ),
+    "upsample upsample_nearest upsample_bilinear": "Use tg.nn.functional.interpolate",
     "fft stft istft": "There are no Fourier transforms, since there are no complex tensors",
     "sparse sparse_coo_tensor to_sparse": "Every tensor is dense",
     "IterableDataset": "A DataLoader reads by number, from anything with dataset[i] and len(dataset)",
@@ -54,7 +64,19 @@ _MEANT = {"array": "tg.tensor", "asarray": "tg.as_tensor", "ndarray": "tg.Tensor
 
 # Where a name may be that was looked for in the wrong place.
 _PLACES = (
-    *("nn", "nn.functional", "nn.init", "optim", "optim.lr_scheduler", "data", "linalg", "autograd", "func"),
+    *(
+        "nn",
+        "nn.functional",
+        "nn.init",
+        "nn.utils",
+        "nn.utils.rnn",
+        "optim",
+        "optim.lr_scheduler",
+        "data",
+        "linalg",
+        "autograd",
+        "func",
+    ),
     *("samples", "testing", "bench", "sample_rules"),
 )
 _PACKAGE = __name__.rpartition(".")[0]

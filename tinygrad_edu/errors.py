@@ -94,6 +94,8 @@ NOTHING = "got None where a tensor belongs: does a function before it, such as f
 
 
 _SPOKEN = {
+    "attention": "scaled_dot_product_attention",
+    "attention_scores": "MultiheadAttention",
     "broadcast_to": "expand",
     "concatenate": "cat",
     "getitem": "x[index]",

@@ -97,6 +97,16 @@ def test_samples_are_opened(causal: bool) -> None:
     check_second_derivatives(losses, leaves)
 
 
+def test_each_query_may_be_a_sample() -> None:
+    w = tg.tensor(normal(2, 4), requires_grad=True)
+    keys, values = (tg.tensor(normal(3, n, seed=n), requires_grad=True) for n in (4, 2))
+
+    def losses(samples: slice = slice(0, 5)) -> Any:
+        return (attend(tg.tensor(normal(5, 2, seed=9)[samples]) @ w, keys, values) ** 2).sum(1)
+
+    check_open_sum(losses, [w, keys, values], alone=lambda m: losses(slice(m, m + 1)))
+
+
 def test_what_samples_share_takes_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     passes = []
     walk = file._by_blocks
@@ -113,7 +123,7 @@ def test_attention_among_samples_is_found() -> None:
     h = tg.tensor(normal(5, 3, 2, seed=1)) @ w  # five samples, along axis 0
     turned = h.permute(1, 0, 2)
     out = attend(turned, turned, turned).permute(1, 0, 2)
-    with pytest.raises(tg.SampleCouplingError, match="attention"):
+    with pytest.raises(tg.SampleCouplingError, match="scaled_dot_product_attention"):
         (out**2).sum((1, 2)).backward(per_sample=True)
 
 

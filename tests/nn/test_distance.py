@@ -10,7 +10,7 @@ from made import normal
 from per_sample import check_open_sum
 
 import tinygrad_edu as tg
-from tinygrad_edu.testing import check_module
+from tinygrad_edu.testing import check_laws, check_module
 
 F = tg.nn.functional
 
@@ -39,6 +39,7 @@ def test_cosines_of_inputs_that_broadcast_along_the_axis() -> None:
 def test_modules_have_the_gradients_of_the_functions(module: Any) -> None:
     x, y = normal(4, 3), normal(4, 3, seed=1)
     check_module(module, x, y)
+    check_laws(lambda both: module(both[:, :3], both[:, 3:]), np.hstack([x, y]))
     linear = tg.nn.Linear(3, 3).double()
     check_open_sum(lambda: module(linear(x), y).reshape(4), list(linear.parameters()))
 

@@ -15,7 +15,7 @@ from per_sample import check_open_sum
 import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.nn import functional as F
-from tinygrad_edu.testing import check_module
+from tinygrad_edu.testing import check_laws, check_module
 
 MODES = ["sum", "mean", "max"]
 LINE, OFFSETS = np.array([0, 1, 1, 3, 2, 0]), np.array([0, 2, 2, 5])
@@ -66,6 +66,8 @@ def test_gradients_and_samples(padding_idx: int | None, mode: Any) -> None:
     for inputs in ((LINE, OFFSETS), (LINE.reshape(2, 3),)):
         given = [tg.tensor(x) for x in inputs]
         check_module(layer, *given)
+        if len(inputs) == 1:
+            check_laws(layer, inputs[0])
 
         def losses(given: Any = given) -> Any:
             return layer(*given).sin().sum(1)

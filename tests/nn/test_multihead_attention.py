@@ -111,11 +111,19 @@ def test_samples_are_opened(options: dict[str, Any], need_weights: bool, batch_f
     check_open_sum(losses, list(layer.parameters()), alone=lambda m: losses(slice(m, m + 1)))
 
 
-def test_samples_and_positions_that_are_mixed_up_are_found() -> None:
+@pytest.mark.parametrize("need_weights", [False, True])
+@pytest.mark.parametrize("inputs", [(0, 0, 0), (0, 1, 1), (0, 1, 2)])
+@pytest.mark.parametrize("computed", [False, True])
+def test_samples_and_positions_that_are_mixed_up_are_found(
+    computed: bool, inputs: tuple[int, int, int], need_weights: bool
+) -> None:
     layer = made(4, 2)  # (positions, samples, width)
-    h = nn.Linear(4, 4).double()(tg.tensor(normal(5, 3, 4)))  # (samples, positions, width)
-    out, _ = layer(h, h, h, need_weights=False)
-    with pytest.raises(tg.SampleCouplingError, match="attention"):
+    xs = [tg.tensor(normal(5, 3, 4, seed=i)) for i in range(3)]  # (samples, positions, width)
+    if computed:
+        xs = [nn.Linear(4, 4).double()(x) for x in xs]
+    out, _ = layer(*[xs[i] for i in inputs], need_weights=need_weights)
+    name = "MultiheadAttention" if need_weights else "scaled_dot_product_attention"
+    with pytest.raises(tg.SampleCouplingError, match=f"coupled by '{name}'"):
         (out**2).sum((1, 2)).backward(per_sample=True)
 
 

@@ -37,9 +37,9 @@ def test_numbers_around_each_axis_are_numpys(kind: str, axes: int) -> None:
 @pytest.mark.parametrize("kind", MODES)
 @pytest.mark.parametrize("axes", [1, 2, 3])
 def test_gradients(kind: str, axes: int) -> None:
-    module, shape = made(kind, axes, 1), (2, 3, 2, 2)[: axes + 1]
+    module, shape = made(kind, axes, 1), [(2, 3), (1, 3, 2), (1, 2, 2, 2)][axes - 1]
     x = normal(2, *shape)
-    assert check_module(module, x, order=2).ok
+    assert check_module(module, x, order=2 if axes == 1 else 1).ok
     assert check_laws(module, x).ok
     check_between_layers(module, shape)
 

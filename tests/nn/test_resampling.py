@@ -78,6 +78,7 @@ def test_a_size_that_stays_changes_nothing() -> None:
         ((1, 1, 4), {"scale_factor": 0.1}, tg.ShapeError, r"\(1, 1, 4\) to sizes \(0,\): each axis but the batch"),
         ((1, 1, 4), {"scale_factor": -1.0}, ValueError, "scale_factor=-1.0 must be positive and finite"),
         ((1, 1, 4), {"scale_factor": "twice"}, TypeError, "scale_factor must be numbers, got 'twice'"),
+        ((1, 1, 4), {"size": 2, "antialias": True}, ValueError, "there is no antialias=True: use mode='area'"),
         ((1, 1, 4), {"size": 2, "recompute_scale_factor": True}, ValueError, "is for scale_factor, not for size"),
     ],
 )

@@ -127,6 +127,18 @@ def test_no_warning_where_a_block_is_masked_throughout() -> None:
     assert not q.grad.array.any()  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(("rows", "keys"), [(3, 0), (0, 3), (0, 0)])
+def test_no_queries_or_no_keys(rows: int, keys: int) -> None:
+    q, k, v = (tg.tensor(normal(2, n, 4), requires_grad=True) for n in (rows, keys, keys))
+    for causal in (False, True):
+        out, log = attention(q, k, v, None, None, 1.0, 0.5, causal)
+        assert out.shape == (2, rows, 4)
+        (out.sum() + log.sum()).backward()
+        for x in (out, q.grad, k.grad, v.grad):
+            assert x is not None
+            assert not x.detach().array.any()
+
+
 @pytest.mark.parametrize(("rows", "keys"), [(5, 3), (3, 5), (5, 5), (1, 4), (4, 1)])
 def test_a_query_sees_no_later_key(rows: int, keys: int) -> None:
     q, k, v = (tg.tensor(normal(n, 2, seed=n), requires_grad=True) for n in (rows, keys, keys))

@@ -83,6 +83,24 @@ def test_a_small_variance_around_a_large_mean_keeps_its_digits(shape: tuple[int,
     np.testing.assert_allclose(out.numpy(), wanted, atol=2e-5)
 
 
+@pytest.mark.parametrize("across", [True, False])
+@pytest.mark.parametrize("size", [1e-15, 1.0, 1e15, 1e25])
+def test_numbers_of_any_size_have_their_digits(size: float, across: bool) -> None:
+    rng = np.random.default_rng(2)
+    array, direction = rng.normal(size=(4, 3, 70)) * size, rng.normal(size=(4, 3, 70))
+    found = []
+    for dtype in (np.float32, np.float64):
+        x = tg.tensor(array.astype(np.float32).astype(dtype), requires_grad=True)
+        w, b = (tg.ones(3, dtype=dtype, requires_grad=True) for _ in range(2))
+        out = fused(x, w, b, 3, across, 1e-5)
+        out.backward(tg.tensor(direction, dtype=dtype))
+        assert out.dtype == dtype
+        found.append([out.detach().numpy(), *(t.grad.numpy() for t in (x, w, b))])  # type: ignore[union-attr]
+    for mine, exact in zip(*found, strict=True):
+        assert mine.dtype == np.float32
+        np.testing.assert_allclose(mine, exact, rtol=1e-4, atol=3e-6 * np.abs(exact).max())
+
+
 def test_float16_is_computed_in_float32() -> None:
     x = (tg.rand(2, 4, 30) * 300).half()
     out = tg.group_norm(x, 2)

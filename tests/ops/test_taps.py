@@ -20,9 +20,9 @@ def matrix(taps: Taps) -> Any:
     for tap in taps.each:
         windows, elements = np.arange(taps.total)[tap.windows], np.arange(taps.size)[tap.elements]
         assert len(np.unique(windows)) == len(windows) == len(elements) == len(np.unique(elements)) > 0
+        assert tap.alone == (not found[:, elements].any())
         found[windows, elements] += 1
     assert found.max(initial=0) <= 1
-    assert taps.apart <= bool((found.sum(0) <= 1).all())
     return found
 
 
@@ -47,7 +47,7 @@ def test_sums_and_copies_are_a_matrix_and_its_transpose(taps: Taps) -> None:
     x, y = normal(2, taps.size, 3), normal(2, taps.total, 3, seed=1)
     np.testing.assert_allclose(summed(x, 1, taps), np.einsum("wn,bnc->bwc", table, x), rtol=1e-13, atol=1e-13)
     np.testing.assert_allclose(added(y, 1, taps), np.einsum("wn,bwc->bnc", table, y), rtol=1e-13, atol=1e-13)
-    if taps.apart:
+    if all(tap.alone for tap in taps.each):
         np.testing.assert_array_equal(placed(y, 1, taps), np.einsum("wn,bwc->bnc", table, y))
 
 
@@ -90,4 +90,4 @@ def test_along_a_path_stand_the_elements_it_names(path: list[int]) -> None:
 )
 def test_the_usual_windows_are_as_many_slices_as_they_have_places(taps: Taps, slices: int) -> None:
     assert len(taps.each) == slices
-    assert all(isinstance(part, slice) for tap in taps.each for part in tap[1:])
+    assert all(isinstance(part, slice) for tap in taps.each for part in (tap.windows, tap.elements))

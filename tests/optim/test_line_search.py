@@ -148,15 +148,15 @@ def test_a_slope_must_fall_to_nine_tenths() -> None:
             assert (len(line.tried) == 1) is enough
 
 
-def told(*script: tuple[float, float], first: float = 1.0) -> list[float]:
-    """Where it tries, if it is told these losses and slopes in turn, after 0 and −1 at the start."""
+def told(*script: tuple[float, float], narrowest: float = 0.0) -> list[float]:
+    """Where it tries, first 1, if it is told these losses and slopes in turn, after 0 and −1 at the start."""
     tried: list[float] = []
 
     def evaluate(t: float) -> Trial:
         tried.append(t)
         return Trial(t, *script[len(tried) - 1], NOTHING)
 
-    strong_wolfe(evaluate, Trial(0.0, 0.0, -1.0, NOTHING), first, 0.0, len(script) - 1)
+    strong_wolfe(evaluate, Trial(0.0, 0.0, -1.0, NOTHING), 1.0, narrowest, len(script) - 1)
     return tried
 
 
@@ -193,6 +193,53 @@ def test_a_trial_away_from_the_ends_is_taken_as_it_is() -> None:
     three = told((9.0, 19.0), (0.0, 1.0), (25 * two * two - two + 1, 49.0), (1.0, 1.0))[3]
     left = least_of_cubic(Trial(0.0, 0.0, -1.0, NOTHING), Trial(two, 25 * two * two - two + 1, 49.0, NOTHING), 0.0, two)
     assert three == left
+
+
+def test_the_same_away_from_0() -> None:
+    def parabola_from_1(t: float, curvature: float) -> tuple[float, float]:
+        return -1 - 0.95 * (t - 1) + curvature * (t - 1) ** 2, -0.95 + 2 * curvature * (t - 1)
+
+    begin = (-1.0, -0.95)
+    second = told(begin, (0.0, 0.0))[1]
+    third = 1 + 0.95 / 2e3
+    tried = told(begin, parabola_from_1(second, 1e3), parabola_from_1(third, 1e6), (0.0, 0.0))
+    assert tried[2:] == pytest.approx([third, 1 + (third - 1) / 10], rel=1e-9)
+
+
+def test_next_to_the_right_end_at_once() -> None:
+    assert told((-1e20, 0.95), (1.0, 1.0)) == pytest.approx([1.0, 0.9])
+
+
+def test_a_longer_step_adds_a_hundredth_of_what_was_added_last() -> None:
+    # The cubics have their minima to the left.
+    assert told((-0.1, -0.95), (-0.1001, -0.95), (0.0, 0.0)) == pytest.approx([1.0, 1.01, 1.0101], rel=1e-12)
+
+
+def test_just_enough_is_enough() -> None:
+    for enough in ((-1e-4, 0.0), (-1.0, 0.9), (-1.0, -0.9)):
+        assert told(enough, (0.0, 0.0)) == [1.0]
+
+
+def test_the_width_of_an_interval_away_from_0() -> None:
+    script = (-1.0, -0.95), (-1.5, 0.95), (-1.2, 0.95)
+    width = told(*script)[1] - 1
+    assert len(told(*script, narrowest=0.99 * width)) == 3
+    assert len(told(*script, narrowest=1.01 * width)) == 2
+
+
+def test_trials_of_both_parts_are_counted_together() -> None:
+    assert len(told((-1.0, -0.95), (-2.0, 0.95), (-1.5, 0.95), (-1.6, 0.95), (-1.7, 0.95))) == 5
+    assert len(told((-1.0, -0.95), (9.0, 0.95), (-0.5, 0.95), (-0.6, 0.95), (-0.7, 0.95))) == 5
+
+
+def test_the_lower_end_is_the_one_that_is_kept() -> None:
+    # The second trial is not as low as the first, or just as low: what is left is right of it, whatever its slope.
+    for loss in (-0.3, -0.5):
+        _, second, third = told((-0.5, 0.95), (loss, 0.95), (1.0, 1.0))
+        assert second < third
+    # The second is lower than the start, though not by enough; the third is not as low: it replaces the start.
+    _, second, third, fourth = told((9.0, 9.0), (-1e-6, 0.95), (-5e-7, 0.95), (1.0, 1.0))
+    assert third < fourth < second
 
 
 def test_which_end_is_replaced() -> None:

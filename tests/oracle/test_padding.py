@@ -36,7 +36,7 @@ def defined(mode: str, shape: list[int], pad: list[int]) -> bool:
     return True
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @given(st.data(), st.sampled_from(MODES))
 def test_pad(data: Any, mode: str) -> None:
     shape = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=5))

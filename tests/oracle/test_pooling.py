@@ -77,7 +77,7 @@ def sees_nothing(x: Any, axes: int, options: dict[str, Any]) -> bool:
     return bool(np.any(np.greater(dilation, least)) and np.any(padding))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.data())
 @pytest.mark.parametrize("axes", [1, 2, 3])
 def test_max_pool(axes: int, data: Any) -> None:
@@ -87,7 +87,7 @@ def test_max_pool(axes: int, data: Any) -> None:
         compare_or_refuse(f"max_pool{axes}d", {**options, "return_indices": True}, x)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.data(), st.booleans(), st.sampled_from([None, None, 1, 3, -2]))
 @pytest.mark.parametrize("axes", [1, 2, 3])
 def test_avg_pool(axes: int, data: Any, count_include_pad: bool, divisor: int | None) -> None:
@@ -97,7 +97,7 @@ def test_avg_pool(axes: int, data: Any, count_include_pad: bool, divisor: int | 
     compare_or_refuse(f"avg_pool{axes}d", options, data.draw(inputs(axes)))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.data())
 @pytest.mark.parametrize("axes", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["avg", "max"])
@@ -111,7 +111,7 @@ def test_adaptive_pool(kind: str, axes: int, data: Any) -> None:
         compare_or_refuse(f"adaptive_{kind}_pool{axes}d", options, x)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.data())
 @pytest.mark.parametrize("axes", [1, 2, 3])
 def test_max_unpool(axes: int, data: Any) -> None:

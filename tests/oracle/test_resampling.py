@@ -47,7 +47,7 @@ def inconsistent(sizes: tuple[int, ...], out: Any, options: dict[str, Any]) -> b
     return named and len(sizes) != 2 and any(m in (n, 2 * n) for n, m in zip(sizes, out.shape[2:], strict=True))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 @given(calls())
 def test_interpolate(case: tuple[tuple[int, ...], dict[str, Any]]) -> None:
     sizes, options = case
@@ -63,7 +63,7 @@ def test_interpolate(case: tuple[tuple[int, ...], dict[str, Any]]) -> None:
         compare(Call(F.interpolate, options), Call(theirs, options), x)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.integers(1, 2), st.integers(1, 12), st.integers(1, 12), st.data())
 def test_borders_of_nearest_elements_are_rounded_alike(axes: int, size: int, count: int, data: Any) -> None:
     mode = data.draw(st.sampled_from(["nearest", "nearest-exact"]))

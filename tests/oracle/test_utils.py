@@ -100,6 +100,15 @@ def test_clip_grad_norm(max_norm: float, norm_type: float) -> None:
         close(p.grad, q.grad)
 
 
+@pytest.mark.parametrize("total", [0.5, 10.0, float("inf")])
+def test_clip_grads_with_norm(total: float) -> None:
+    models = both_models()
+    for model, library in zip(models, (tg, torch), strict=True):
+        library.nn.utils.clip_grads_with_norm_(model.parameters(), 2.0, library.tensor(total, dtype=library.float64))
+    for p, q in zip(*(model.parameters() for model in models), strict=True):
+        close(p.grad, q.grad)
+
+
 def test_a_norm_that_is_not_finite() -> None:
     for library in (tg, torch):
         p = library.nn.Parameter(library.ones(2))

@@ -166,3 +166,57 @@ def test_gradients_that_an_op_writes_out_are_added_up_in_place_of_its_rule() -> 
     assert w.grad is not None
     assert w.grad.array.flags.c_contiguous
     np.testing.assert_allclose(w.grad.array, np.cos(x @ w.array.T).T @ x, rtol=1e-12)
+
+
+class Decaying(tg.sample_rules.SampleRule):
+    """Of a loop: to the rate goes, at each step, the state before times what has come back through all later steps."""
+
+    through = True
+
+    def ids_of(self, node: Any, ids: Any) -> Any:
+        return [ids, Use.SHARED]
+
+    def contribution(self, node: Any, argument: int, ids: Any, g: Any, args: Any) -> Any:
+        if argument == 0:
+            return None
+
+        def products(part: Any, out: Any, args: Any) -> Any:
+            return tg.sample_rules.Products("", ("bt", part), (("bt", earlier(out)),))
+
+        return tg.sample_rules.Through(0, ids, products)
+
+
+def earlier(states: Any) -> Any:
+    """The state before each step."""
+    return np.concatenate([np.zeros_like(states[:, :1]), states[:, :-1]], 1)
+
+
+walks: list[int] = []
+
+
+def decay_backwards(g: Any, out: Any, x: Any, rate: Any, *, needs: Any) -> Any:
+    walks.append(1)
+    found, carried = [], g[:, -1] * 0
+    for t in range(g.shape[1] - 1, -1, -1):
+        carried = carried * rate + g[:, t]
+        found.append(carried)
+    by_x = np.stack(found[::-1], 1)
+    return by_x, (by_x * earlier(out)).sum()
+
+
+@tg.primitive(joint=decay_backwards, saves=("rate", "rate out"), samples=Decaying())
+def decayed(x: Any, rate: Any) -> Any:
+    states, h = np.empty_like(x), 0.0
+    for t in range(x.shape[1]):
+        h = states[:, t] = rate * h + x[:, t]
+    return states
+
+
+def test_what_comes_through_later_steps_is_taken_from_the_walk() -> None:
+    x, rate = tg.tensor(normal(3, 4), requires_grad=True), tg.tensor(0.5, dtype=tg.float64, requires_grad=True)
+    tg.testing.gradcheck(decayed, (x.array, rate.array))
+    check_open_sum(lambda: (decayed(x, rate) ** 2).sum(1), [x, rate])
+    losses = (decayed(x, rate) ** 2).sum(1)
+    walks.clear()
+    losses.backward(per_sample=True)
+    assert walks == [1]

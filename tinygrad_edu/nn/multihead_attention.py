@@ -12,6 +12,7 @@ from ..engine.graph import array_of
 from ..engine.primitives import Operand
 from ..engine.recording import make_tensor
 from ..errors import ShapeError
+from ..ops.attention import attention_scores
 from ..ops.joining import cat
 from ..ops.linear import linear
 from ..ops.matmul import matmul
@@ -192,14 +193,11 @@ class MultiheadAttention(Layer):
         mask = None if hint else self._mask(key_padding_mask, attn_mask, q, k)
         k, v, mask = self._extended(k, v, mask)
         p = self.dropout if self.training else 0.0
-        weights = None
         if need_weights:
-            scores = matmul(q / math.sqrt(self.head_dim), k.mT)
-            weights = dropped(softmax(scores if mask is None else scores + mask, -1), p)
-            out = matmul(weights, v)
+            mean, weights = _with_weights(q, k, v, mask, p)
         else:
-            out = scaled_dot_product_attention(q, k, v, mask, p, hint)
-        joined = reshape(permute(out, (0, 2, 1, 3) if first else (2, 0, 1, 3)), query.shape)
+            mean, weights = scaled_dot_product_attention(q, k, v, mask, p, hint), None
+        joined = reshape(permute(mean, (0, 2, 1, 3) if first else (2, 0, 1, 3)), query.shape)
         out = self.out_proj(joined)
         if weights is not None and average_attn_weights:
             weights = weights.mean(1)
@@ -267,6 +265,13 @@ class MultiheadAttention(Layer):
             seen = make_tensor(np.zeros((*mask.shape[:-1], len(more_keys)), mask.dtype), None)
             mask = cat([mask, seen], -1)
         return cat([k, *more_keys], 2), cat([v, *more_values], 2), mask
+
+
+def _with_weights(q: Tensor, k: Tensor, v: Tensor, mask: Any, p: float) -> tuple[Tensor, Tensor]:
+    """Attention by plain ops, and its weights, some of which are dropped."""
+    scores = attention_scores(q / math.sqrt(q.shape[-1]), k)
+    weights = dropped(softmax(scores if mask is None else scores + mask, -1), p)
+    return matmul(weights, v), weights
 
 
 def _cut(parameter: Any, start: int, stop: int, size: int) -> Any:

@@ -38,6 +38,7 @@ def interpolate(
     mode: str = "nearest",
     align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
 ) -> Tensor:
     """With other sizes of all axes but the first two: nearest elements, or numbers between them.
 
@@ -54,6 +55,7 @@ def interpolate(
         align_corners: with the linear modes, whether elements are points, the first and last of which stay in place.
         recompute_scale_factor: whether to reckon with the ratio of the sizes in place of `scale_factor`, from which it
             differs where the size was rounded.
+        antialias: only False.
 
     Returns:
         Tensor of shape (N, C, *size).
@@ -72,6 +74,8 @@ def interpolate(
     >>> tg.nn.functional.interpolate(x, size=4, mode="linear")
     tensor([[[1. , 1.5, 2.5, 3. ]]])
     """
+    if antialias:
+        raise ValueError("interpolate: there is no antialias=True: use mode='area' to make an image smaller")
     kind, axes = _kind(mode, align_corners)
     shape = tuple(input.shape)
     spatial = len(shape) - 2

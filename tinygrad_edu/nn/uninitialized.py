@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from ..dtypes import DType, get_default_dtype
-from ..engine.graph import Leaf, TensorBase
+from ..engine.graph import Leaf, Link, TensorBase
 from ..errors import ShapeError
 from ..ops.casting import as_dtype, check_device
 from ..tensors.tensor import Tensor
@@ -25,6 +25,7 @@ class Uninitialized(Tensor):
     """
 
     __slots__ = ()
+    source: Link | None
     _becomes: ClassVar[type[Tensor]] = Tensor
 
     def __init__(self, requires_grad: bool = False, device: Any = None, dtype: DType = None) -> None:

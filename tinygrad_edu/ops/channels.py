@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dtypes import float32
 from ..engine.graph import Node
 from ..engine.primitives import Operand, primitive
 from ..engine.recording import require_number
@@ -39,17 +40,23 @@ def _count(x: Any, across: bool) -> int:
 def _moments(x: Any, across: bool) -> tuple[Any, Any, Any]:
     """x, of shape (N, G, K), less the mean of each group; the mean; and the variance.
 
-    The mean of many large numbers is rounded. What is left of it in their differences is taken off again, so that the
-    variance has all its digits.
+    The mean of many large numbers is rounded. What is left of it in their differences is taken off again where that
+    can be seen, so that the variance has all its digits. Where float32 is too small for it, it comes in float64.
     """
     count = _count(x, across)
     mean = totals(row_sums(x), across) / count
     centred = x - mean
+    with np.errstate(over="ignore"):
+        variance = totals(row_dots(centred, centred), across) / count
+    if is_plain(x) and x.dtype == float32 and np.isinf(variance).any():
+        wide = centred.astype(np.float64)
+        return centred, mean, totals(row_dots(wide, wide), across) / count
     if is_plain(x):
         rest = totals(row_sums(centred), across) / count
-        centred -= rest
-        mean = mean + rest
-    return centred, mean, totals(row_dots(centred, centred), across) / count
+        if (rest * rest > variance * (4 * np.finfo(x.dtype).eps) ** 2).any():
+            centred -= rest
+            mean, variance = mean + rest, totals(row_dots(centred, centred), across) / count
+    return centred, mean, variance
 
 
 def _by_groups(x: Any, groups: int) -> Any:
@@ -203,6 +210,7 @@ def _batch_norm_rule(
 
 @primitive(
     joint=_batch_norm_rule,
+    fresh=True,
     saves=("x weight", "x", ""),
     cases=lambda draw: [
         (draw(5, 3), draw(3), draw(3), 1e-5),
@@ -220,6 +228,8 @@ def normalize_batch(x: Operand, weight: Operand, bias: Operand, eps: float) -> A
     channels = x.shape[1]
     centred, mean, variance = _moments(_by_channels(x), True)
     out = _scaled(centred, 1 / np.sqrt(variance + eps), weight, bias)
+    with np.errstate(over="ignore"):
+        variance = variance.astype(x.dtype, copy=False)
     return out.reshape(x.shape), mean.reshape((channels,)), variance.reshape((channels,))
 
 
@@ -237,6 +247,7 @@ def _normal_in_groups(x: Any, weight: Any, bias: Any, groups: int, eps: float) -
 @primitive(
     joint=_group_norm_rule,
     single=True,
+    fresh=True,
     saves=("x weight", "x", ""),
     cases=lambda draw: [
         (draw(2, 4, 3), draw(4), draw(4), 2, 1e-5),

@@ -80,6 +80,7 @@ def _layer_norm_rule(
 @primitive(
     joint=_layer_norm_rule,
     single=True,
+    fresh=True,
     saves=("x weight", "x", ""),
     cases=lambda draw: [
         (draw(2, 4), draw(4), draw(4), 1, 1e-5),
@@ -111,6 +112,7 @@ def _rms_norm_rule(
 @primitive(
     joint=_rms_norm_rule,
     single=True,
+    fresh=True,
     saves=("x weight", "x"),
     cases=lambda draw: [
         (draw(2, 4), draw(4), 1, 1e-5),

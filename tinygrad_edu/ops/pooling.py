@@ -20,7 +20,7 @@ from ..sample_rules.families import Custom, moving_axis
 from ..sample_rules.ids import simplify
 from ..sample_rules.rule import Found, value_of
 from .arguments import on_axis
-from .taps import Taps, adaptive, into_windows, resized, sliding, summed
+from .taps import Taps, adaptive, begun, into_windows, resized, sliding, summed
 from .windows import Windows, each
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ NAMES = "DHW"
 
 def _maxima(x: Any, axis: int, taps: Taps) -> Any:
     least = -math.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    out: Any = np.full(resized(x.shape, axis, taps.total), least, x.dtype)
-    for _, windows, elements in taps.each:
-        largest = out[on_axis(axis, windows)]
-        np.maximum(largest, x[on_axis(axis, elements)], out=largest)
-        out[on_axis(axis, windows)] = largest
+    out, rest = begun(x, axis, taps, least)
+    for tap in rest:
+        part = out[on_axis(axis, tap.windows)]
+        np.maximum(part, x[on_axis(axis, tap.elements)], out=part)
+        out[on_axis(axis, tap.windows)] = part
     return out
 
 
@@ -47,7 +47,7 @@ def _winners(x: Any, out: Any, axis: int, taps: Taps) -> Array:
     last = max([tap.place for tap in taps.each], default=0)
     nan = x.dtype.kind == "f" and bool(np.isnan(out).any())
     ranks: Any = np.zeros(out.shape, np.min_scalar_type(2 * last + 1))  # places before the last one; behind them, NaN
-    for place, windows, elements in taps.each:
+    for place, windows, elements, _ in taps.each:
         part, rank = x[on_axis(axis, elements)], ranks[on_axis(axis, windows)]
         if place < last:  # what has been found nowhere else is there
             np.maximum(rank, (part == out[on_axis(axis, windows)]) * rank.dtype.type(last - place), out=rank)
@@ -128,9 +128,9 @@ def returned(x: Operand, winners: Array, axis: int, taps: Taps) -> Operand:
     """The number of each window, at the element of it that won; elements that won several times have the sum."""
     out: Any = np.zeros(resized(x.shape, axis, taps.size), x.dtype)
     finite = _finite(x)
-    for place, windows, elements in taps.each:
+    for place, windows, elements, alone in taps.each:
         part, own = on_axis(axis, elements), on_axis(axis, windows)
-        _add_chosen(out, part, x[own], winners[own] == place, finite, taps.apart)
+        _add_chosen(out, part, x[own], winners[own] == place, finite, alone)
     return out
 
 
@@ -150,7 +150,7 @@ def picked(x: Operand, winners: Array, axis: int, taps: Taps) -> Operand:
     """For each window the element that won."""
     out: Any = np.zeros(resized(x.shape, axis, taps.total), x.dtype)
     finite = _finite(x)
-    for place, windows, elements in taps.each:
+    for place, windows, elements, _ in taps.each:
         part, own = on_axis(axis, elements), on_axis(axis, windows)
         _add_chosen(out, own, x[part], winners[own] == place, finite, False)
     return out

@@ -185,7 +185,7 @@ def _rnn(x: Operand, weight: Operand, bias: Operand, h: Operand, reverse: bool, 
     """The states h' = tanh(x + weight @ h + bias), or relu of that: (B, T, H) of x (B, T, H) and h (B, H)."""
     out, across = np.empty(x.shape, x.dtype), np.ascontiguousarray(weight.T)
     for t in _order(x, reverse):
-        own = np.dot(h, across)
+        own = product(h, across)
         own += x[:, t]
         if bias is not None:
             own += bias
@@ -239,7 +239,7 @@ def _gru(x: Operand, weight: Operand, bias: Operand, h: Operand, reverse: bool) 
     across = np.ascontiguousarray(weight.T)
     for t in _order(x, reverse):
         given, kept = x[:, t], gates[:, t]
-        own = np.dot(h, across)
+        own = product(h, across)
         if bias is not None:
             own += bias
         both, into = own[:, : 2 * size], own[:, 2 * size :]
@@ -305,23 +305,19 @@ def _lstm_rule(g: Any, out: Any, x: Any, weight: Any, bias: Any, h: Any, c: Any,
 def _lstm(x: Operand, weight: Operand, bias: Operand, h: Operand, c: Operand, reverse: bool) -> Any:
     """The states and the cells (B, T, H), and of each step the gates i, f, n and o, (B, T, 4 * H); see `nn.LSTM`."""
     size = h.shape[1]
-    states, cells, gates = (
-        np.empty((*x.shape[:2], size), x.dtype),
-        np.empty((*x.shape[:2], size), x.dtype),
-        np.empty(x.shape, x.dtype),
-    )
-    across = np.ascontiguousarray(weight.T)
-    # A sigmoid is a tanh of half the size, raised: so all gates are made by one call each.
+    states = np.empty((*x.shape[:2], size), x.dtype)
+    cells = np.empty_like(states)
+    # A sigmoid is a tanh of half the size, raised: so all gates of a step are made by one call.
     factor = np.repeat(np.array([0.5, 0.5, 1, 0.5], x.dtype), size)
     raised = 1 - factor
+    across = np.ascontiguousarray(weight.T * factor)
+    gates = np.array(x, order="C") if bias is None else np.add(x, bias, order="C")
+    gates *= factor
     own = np.empty((x.shape[0], 4 * size), x.dtype)
     i, f, n, o = [own[:, k * size : (k + 1) * size] for k in range(4)]
     for t in _order(x, reverse):
-        np.dot(h, across, out=own)
-        own += x[:, t]
-        if bias is not None:
-            own += bias
-        own *= factor
+        product(h, across, own)
+        own += gates[:, t]
         np.tanh(own, out=own)
         own *= factor
         own += raised

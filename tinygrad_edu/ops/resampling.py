@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import Array
+from ..dtypes import Array, float32
 from ..engine.primitives import Operand, primitive
 from ..errors import ShapeError
 from ..sample_rules.families import along_axis
@@ -73,7 +73,6 @@ def _map_rule(g: Any, out: Any, x: Any, axis: int, matrix: Array) -> Any:
     vjps=(_map_rule, None, None),
     saves=("matrix",),
     fresh=True,
-    single=True,
     name="resample",
     cases=lambda draw: [
         (draw(2, 4), 1, between(4, 7, 4 / 7, False)),
@@ -88,19 +87,22 @@ def mapped(x: Operand, axis: int, matrix: Array) -> Operand:
     """The product of a constant matrix with each vector along `axis`."""
     new, old = matrix.shape
     before, after = x.shape[:axis], x.shape[axis + 1 :]
-    matrix = matrix.astype(x.dtype, copy=False)
-    vectors = x.reshape((math.prod(before), old, math.prod(after)))
+    inner = np.promote_types(x.dtype, float32)  # of float16, the sums are rounded once
+    matrix = matrix.astype(inner, copy=False)
+    vectors = x.reshape((math.prod(before), old, math.prod(after))).astype(inner, copy=False)
     with np.errstate(invalid="ignore"):
         out = _in_blocks(matrix, vectors, _BLOCK)
         if not np.isfinite(out if new < old else x).all():
             # 0 times infinity is NaN. So that none comes where PyTorch has numbers, a row gets what it needs alone.
             out = _in_blocks(matrix, vectors, 1)
-    return out.reshape((*before, new, *after))
+    return out.reshape((*before, new, *after)).astype(x.dtype, copy=False)
 
 
 def _in_blocks(matrix: Any, vectors: Any, block: int) -> Any:
     """(new, old) times (n, old, m), so many rows of the matrix at a time, and of the vectors what these need."""
     parts = []
+    if matrix.shape[1] <= block:  # there is nothing to leave out
+        block = max(len(matrix), 1)
     for first in range(0, len(matrix), block):
         rows = matrix[first : first + block]
         used = np.flatnonzero(rows.any(0))
@@ -113,6 +115,8 @@ def _in_blocks(matrix: Any, vectors: Any, block: int) -> Any:
 
 def _times(matrix: Any, vectors: Any) -> Any:
     """(new, old) times (n, old, m). Where m is 1, the vectors are rows of one matrix."""
+    if matrix.shape[1] == 1:
+        return matrix * vectors
     if vectors.shape[2] == 1:
         return product(vectors[:, :, 0], matrix.T)[:, :, None]
     return product(matrix, vectors)

@@ -10,11 +10,12 @@ from ..precision import add_up
 from .arguments import rows_of
 
 _SHORT, _LONG = 64, 1024
+_NONE = np.zeros(0)
 
 
-def is_plain(*values: Any) -> bool:
-    """Whether these are arrays, and not tensors of a pass that is recorded."""
-    return all(type(value) is np.ndarray for value in values)
+def is_plain(x: Any, y: Any = _NONE) -> bool:
+    """Whether both are arrays, and not tensors of a pass that is recorded."""
+    return type(x) is np.ndarray and type(y) is np.ndarray
 
 
 def row_dots(x: Any, y: Any) -> Any:
@@ -46,10 +47,12 @@ def row_sums(x: Any) -> Any:
 
 
 def totals(rows: Any, across: bool) -> Any:
-    """One number for each row, or `across` the samples one for all of them."""
+    """Of one number for each row, (N, R, 1): these themselves, or `across` the samples their sums, (1, R, 1)."""
     if not across:
         return rows
-    return add_up(rows, 0, True) if is_plain(rows) else rows.sum(axis=0, keepdims=True)
+    if not is_plain(rows):
+        return rows.sum(axis=0, keepdims=True)
+    return add_up(rows.reshape(rows.shape[:2]), 0).reshape((1, rows.shape[1], 1))
 
 
 def into(ufunc: np.ufunc, x: Any, y: Any) -> Any:

@@ -9,7 +9,7 @@ several axes, one axis comes after the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -25,17 +25,19 @@ from .arguments import on_axis
 
 
 class Tap(NamedTuple):
-    """One place of windows. Both parts are slices, or arrays of numbers, and name nothing twice.
+    """One place of windows. `windows` and `elements` are slices, or arrays of numbers, and name nothing twice.
 
     Attributes:
         place: its number.
         windows: which windows have an element there.
         elements: for each of these the element.
+        alone: whether no tap before this one has any of these elements.
     """
 
     place: int
     windows: Any
     elements: Any
+    alone: bool
 
 
 class Taps(NamedTuple):
@@ -44,40 +46,53 @@ class Taps(NamedTuple):
     Attributes:
         size: how many elements the axis has.
         total: how many windows there are.
-        each: the taps.
-        apart: whether no element is in several windows.
+        each: the taps; first those of places at which all windows have an element.
     """
 
     size: int
     total: int
     each: tuple[Tap, ...]
-    apart: bool
+
+
+def _taps(size: int, total: int, parts: Iterable[tuple[int, Any, Any]]) -> Taps:
+    """The taps of these places, windows and elements."""
+    every = slice(0, total, 1)
+    taken = np.zeros(size, bool)
+    each = []
+    for place, windows, elements in sorted(parts, key=lambda part: not _is_slice(part[1], every)):
+        each.append(Tap(place, windows, elements, not taken[elements].any()))
+        taken[elements] = True
+    return Taps(size, total, tuple(each))
+
+
+def _is_slice(part: Any, wanted: slice) -> bool:
+    return isinstance(part, slice) and part == wanted
 
 
 @lru_cache(maxsize=256)
 def sliding(size: int, count: int, kernel: int, stride: int, padding: int = 0, dilation: int = 1) -> Taps:
     """`count` windows, each `stride` after the last; what they have beyond the ends of the axis is left out."""
-    each = []
+    parts = []
     for place in range(kernel):
         offset = place * dilation - padding
         first = max(0, -(offset // stride))
         last = min(count - 1, (size - 1 - offset) // stride)
         if first <= last:
             elements = _steps(offset + first * stride, stride, last - first + 1)
-            each.append(Tap(place, slice(first, last + 1, 1), elements))
-    return Taps(size, count, tuple(each), stride > (kernel - 1) * dilation)
+            parts.append((place, slice(first, last + 1, 1), elements))
+    return _taps(size, count, parts)
 
 
 def of_runs(size: int, starts: Array, ends: Array) -> Taps:
     """The windows from starts[i] to before ends[i], both of which never fall; those without an element are allowed."""
-    each = []
+    parts = []
     for place in range(int((ends - starts).max(initial=0))):
         windows = np.flatnonzero(starts + place < ends)
         while windows.size:  # windows that begin at one element come one after the other
             elements, chosen = np.unique(starts[windows] + place, return_index=True)
-            each.append(Tap(place, _as_slice(windows[chosen]), _as_slice(elements)))
+            parts.append((place, _as_slice(windows[chosen]), _as_slice(elements)))
             windows = np.delete(windows, chosen)
-    return Taps(size, len(starts), tuple(each), bool((starts[1:] >= ends[:-1]).all()))
+    return _taps(size, len(starts), parts)
 
 
 def adaptive_bounds(size: int, count: int) -> tuple[Array, Array]:
@@ -97,11 +112,11 @@ def of_path(path: Sequence[int], size: int) -> Taps:
 
     The windows are those elements, and the axis along which they lie is the new one.
     """
-    each = [
-        Tap(i, _steps(path[start], step, length), slice(start, start + length))
+    parts = [
+        (i, _steps(path[start], step, length), slice(start, start + length))
         for i, (start, step, length) in enumerate(_straight(path))
     ]
-    return Taps(len(path), size, tuple(each), True)
+    return _taps(len(path), size, parts)
 
 
 def _straight(path: Sequence[int]) -> Iterator[tuple[int, int, int]]:
@@ -134,25 +149,31 @@ def resized(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
     return (*shape[:axis], size, *shape[axis + 1 :])
 
 
-def _sums(x: Any, axis: int, taps: Taps) -> Any:
+def begun(x: Any, axis: int, taps: Taps, value: float) -> tuple[Any, tuple[Tap, ...]]:
+    """An array for one number of each window, and the taps that are still to be worked in.
+
+    It has what the first tap has, if all windows have an element there; else, `value`.
+    """
     each = taps.each
-    if each and isinstance(each[0].windows, slice) and each[0].windows == slice(0, taps.total, 1):
-        out: Any = x[on_axis(axis, each[0].elements)].copy()
-        each = each[1:]
-    else:
-        out = np.zeros(resized(x.shape, axis, taps.total), x.dtype)
-    for _, windows, elements in each:
-        out[on_axis(axis, windows)] += x[on_axis(axis, elements)]
+    if each and _is_slice(each[0].windows, slice(0, taps.total, 1)):
+        return x[on_axis(axis, each[0].elements)].copy(), each[1:]
+    return np.full(resized(x.shape, axis, taps.total), value, x.dtype), each
+
+
+def _sums(x: Any, axis: int, taps: Taps) -> Any:
+    out, rest = begun(x, axis, taps, 0)
+    for tap in rest:
+        out[on_axis(axis, tap.windows)] += x[on_axis(axis, tap.elements)]
     return out
 
 
 def _spread(x: Any, axis: int, taps: Taps) -> Any:
     out: Any = np.zeros(resized(x.shape, axis, taps.size), x.dtype)
-    for _, windows, elements in taps.each:
-        if taps.apart:
-            out[on_axis(axis, elements)] = x[on_axis(axis, windows)]
+    for tap in taps.each:
+        if tap.alone:
+            out[on_axis(axis, tap.elements)] = x[on_axis(axis, tap.windows)]
         else:
-            out[on_axis(axis, elements)] += x[on_axis(axis, windows)]
+            out[on_axis(axis, tap.elements)] += x[on_axis(axis, tap.windows)]
     return out
 
 

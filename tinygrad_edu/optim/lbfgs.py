@@ -189,7 +189,7 @@ class LBFGS(Optimizer):
                 last
                 or objective.evaluations >= group["max_eval"]
                 or _largest(gradient) <= group["tolerance_grad"]
-                or _largest(direction) * abs(state["t"]) <= group["tolerance_change"]
+                or _largest(direction) * state["t"] <= group["tolerance_change"]
                 or change < group["tolerance_change"]
             ):
                 return

@@ -122,9 +122,6 @@ def least_of_cubic(a: Trial, b: Trial, low: float, high: float) -> float:
     with np.errstate(all="ignore"):  # of a straight line the minimum is at infinity
         width, slope_a, slope_b = np.float64(b.t - a.t), np.float64(a.slope), np.float64(b.slope)
         tilt = slope_a + slope_b - 3.0 * (np.float64(b.loss) - a.loss) / width
-        square = tilt * tilt - slope_a * slope_b
-        if not square >= 0.0:
-            return (low + high) / 2.0
-        root = np.sqrt(square)
+        root = np.sqrt(tilt * tilt - slope_a * slope_b)
         t = float(b.t - width * ((slope_b + root - tilt) / (slope_b - slope_a + 2.0 * root)))
     return (low + high) / 2.0 if math.isnan(t) else min(max(t, low), high)

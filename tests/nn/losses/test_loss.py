@@ -35,7 +35,8 @@ def inputs_of(call: LossCall) -> list[Any]:
 
 
 def test_every_loss_is_called() -> None:
-    assert {name for name in vars(nn.losses) if name.endswith("Loss")} == set(MODULES.values())
+    with_a_layer = {"LinearCrossEntropyLoss"}  # has parameters, and a test file of its own
+    assert {name for name in vars(nn.losses) if name.endswith("Loss")} - with_a_layer == set(MODULES.values())
     assert set(TYPICAL) == set(MODULES) == {call.function for call in CALLS}
 
 

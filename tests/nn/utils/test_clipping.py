@@ -60,7 +60,17 @@ def test_limits_are_checked(limit: float) -> None:
         utils.clip_grad_norm_(parameters, limit)
     with pytest.raises(ValueError, match=rf"clip_grad_value_: clip_value must be 0 or more, got {limit}"):
         utils.clip_grad_value_(parameters, limit)
+    with pytest.raises(ValueError, match=rf"clip_grads_with_norm_: max_norm must be 0 or more, got {limit}"):
+        utils.clip_grads_with_norm_(parameters, limit, 1.0)
     assert grads(parameters) == [[3.0]]
+
+
+def test_clipping_by_a_norm_that_is_known() -> None:
+    parameters = with_gradients([3.0], [0.0, 4.0], dtype=tg.float64)
+    utils.clip_grads_with_norm_(parameters, 20.0, 10.0)
+    assert grads(parameters) == [[3.0], [0.0, 4.0]]
+    utils.clip_grads_with_norm_(parameters, 1.0, tg.tensor(10.0))
+    np.testing.assert_allclose(np.concatenate(grads(parameters)), [0.3, 0.0, 0.4], rtol=1e-6)
 
 
 def test_clipping_by_value() -> None:

@@ -65,6 +65,8 @@ def test_going_on_after_an_epoch(make):
     assert first.param_groups[0]["initial_lr"] == 8.0
     with pytest.raises(tg.StateError, match=r"last_epoch=2, but group 0 of the optimizer has no 'initial_lr'"):
         make(with_rates(1.0), last_epoch=2)
+    with pytest.raises(tg.StateError, match=r"last_epoch=0, but group 0"):
+        make(with_rates(1.0), last_epoch=0)
 
 
 def test_the_state_is_a_copy_and_has_no_functions():

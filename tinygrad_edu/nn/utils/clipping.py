@@ -16,11 +16,14 @@ from ...errors import TinygradError
 from ...tensors.tensor import Tensor
 from ..checks import several
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
 
 
 def get_total_norm(
-    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
+    tensors: Tensor | Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """The norm of all numbers in `tensors`, as if they were one vector.
 
@@ -28,6 +31,7 @@ def get_total_norm(
         tensors: a tensor, or several.
         norm_type: the order of the norm; `inf` for the largest size.
         error_if_nonfinite: raise if the norm is NaN or infinite.
+        foreach: accepted for PyTorch's sake, without effect.
 
     Returns:
         Tensor of shape (). Squares are added in float64, so that float32 gradients cannot overflow.
@@ -64,6 +68,7 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """Scale all gradients by one factor, so that their total norm is at most `max_norm`.
 
@@ -72,6 +77,7 @@ def clip_grad_norm_(
         max_norm: the greatest norm.
         norm_type: the order of the norm; `inf` for the largest size.
         error_if_nonfinite: raise if the norm is NaN or infinite; no gradient has changed then.
+        foreach: accepted for PyTorch's sake, without effect.
 
     Returns:
         The total norm before clipping, a tensor of shape (). With summed losses it grows with the batch:
@@ -93,23 +99,51 @@ def clip_grad_norm_(
     if not max_norm >= 0:
         raise ValueError(f"clip_grad_norm_: max_norm must be 0 or more, got {max_norm}")
     parameters = several("clip_grad_norm_", parameters)
-    gradients = _gradients(parameters)
-    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
-    factor = max_norm / (float(total) + 1e-6)
-    if not factor >= 1:  # a NaN norm makes every gradient NaN, as in PyTorch, rather than going unnoticed
-        with _counts_kept(parameters):
-            for gradient in gradients:
-                gradient.array *= factor
-                mark_changed(gradient.array)
+    total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(parameters, max_norm, total)
     return total
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor | float, foreach: bool | None = None
+) -> None:
+    """`clip_grad_norm_` where the total norm is known: of gradients that are spread over several processes, say.
+
+    Args:
+        parameters: a tensor, or several; those without a gradient are passed over.
+        max_norm: the greatest norm.
+        total_norm: the norm that the gradients have together.
+        foreach: accepted for PyTorch's sake, without effect.
+
+    Raises:
+        ValueError: for a negative or NaN `max_norm`.
+
+    >>> import tinygrad_edu as tg
+    >>> w = tg.tensor([1.0, 1.0], requires_grad=True)
+    >>> (w * tg.tensor([3.0, 4.0])).backward()
+    >>> tg.nn.utils.clip_grads_with_norm_(w, 1.0, 10.0)
+    >>> w.grad.round(decimals=4)
+    tensor([0.3, 0.4])
+    """
+    if not max_norm >= 0:
+        raise ValueError(f"clip_grads_with_norm_: max_norm must be 0 or more, got {max_norm}")
+    parameters = several("clip_grads_with_norm_", parameters)
+    factor = max_norm / (float(total_norm) + 1e-6)
+    if factor >= 1:
+        return
+    with _counts_kept(parameters):  # a NaN norm makes every gradient NaN, as in PyTorch, rather than going unnoticed
+        for gradient in _gradients(parameters):
+            gradient.array *= factor
+            mark_changed(gradient.array)
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Hold every number of every gradient between -clip_value and clip_value.
 
     Args:
         parameters: a tensor, or several; those without a gradient are passed over.
         clip_value: the greatest size.
+        foreach: accepted for PyTorch's sake, without effect.
 
     Raises:
         ValueError: for a negative or NaN `clip_value`.

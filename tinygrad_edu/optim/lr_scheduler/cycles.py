@@ -141,9 +141,9 @@ class CyclicLR(_Cycles):
 class OneCycleLR(_Cycles):
     """Once up to `max_lr` and down to nearly nothing, in a number of steps that is known.
 
-    In three corners: from max_lr / div_factor up to `max_lr` in the first `pct_start` of the steps, then down to
-    max_lr / (div_factor·final_div_factor). With `three_phase` in four: down to where it began in as many steps as up,
-    and in the rest to the lowest. The momentum goes from `max_momentum` to `base_momentum` and back meanwhile. Call
+    Between three corners: from max_lr / div_factor up to `max_lr` in the first `pct_start` of the steps, then down to
+    max_lr / (div_factor·final_div_factor). With `three_phase` between four: down to where it began in as many steps as
+    up, and in the rest to the lowest. The momentum goes from `max_momentum` to `base_momentum` and back meanwhile. Call
     `step()` after every batch.
 
     Source: Smith and Topin 2019, "Super-convergence: Very fast training of neural networks using large learning rates".

@@ -36,14 +36,14 @@ def contribution(crossing: Crossing, g: Any, lift: Lift | None, parts: Sequence[
     by_samples = isinstance(found, np.ndarray)
     described = None if by_samples and varies(found) else _described(node, argument, ids, g, lift)
     if isinstance(described, Through):
-        part = parts[described.argument] if parts is not None else _part(node, described.argument, g, lift)
+        part = _part(node, described.argument, g, lift, parts)
         out, args = (node.out, node.args or ()) if lift is None else lift(node)
         ids, described = described.ids, described.products(part, out, args)
     factor = _outer(described, ids, shape) if isinstance(described, Products) else None
     if factor is not None:
         return factor
     if by_samples:
-        return own_gradient(sum_to_shape(_part(node, argument, g, lift), shape), found)
+        return own_gradient(sum_to_shape(_part(node, argument, g, lift, parts), shape), found)
     if isinstance(described, Moved):
         return _moved(g, ids, described.rows, shape, described.axes)
     if isinstance(described, WrittenOut):
@@ -77,10 +77,10 @@ def own_gradient(g: Any, ids: SampleIds) -> Factor:
     return Rows(Placement.of(shape, (axis, *rest)), ids.reshape(-1), values, np.arange(shape[axis]), height=shape[axis])
 
 
-def _part(node: Node, argument: int, g: Any, lift: Lift | None) -> Any:
-    """The op's own rule for one argument, before broadcasting is undone."""
+def _part(node: Node, argument: int, g: Any, lift: Lift | None, parts: Sequence[Any] | None = None) -> Any:
+    """The op's own rule for one argument, before broadcasting is undone; from `parts` if these are known."""
     needs = [link if i == argument else None for i, link in enumerate(node.inputs)]
-    part = apply_vjp(node, g, needs, lift)[argument]
+    part = (apply_vjp(node, g, needs, lift) if parts is None else parts)[argument]
     return np.zeros(needs[argument].shape, needs[argument].dtype) if part is None else part  # type: ignore[union-attr]
 
 
