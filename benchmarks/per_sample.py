@@ -67,6 +67,16 @@ def transformer_block(library: Any, approximate: str = "none", width: int = 128,
     return Block()
 
 
+def small_cnn(library: Any) -> Any:
+    """Two convolutions over digits of 28 x 28, with pooling; smooth, so that rounding decides about no kink."""
+    nn = library.nn
+    return nn.Sequential(
+        *(nn.Conv2d(1, 16, 3), nn.Tanh(), nn.AvgPool2d(2)),
+        *(nn.Conv2d(16, 32, 3), nn.Tanh(), nn.AvgPool2d(2)),
+        *(nn.Flatten(), nn.Linear(800, 10)),
+    )
+
+
 def tanh_block(library: Any) -> Any:
     return transformer_block(library, approximate="tanh")
 
@@ -220,6 +230,7 @@ def against_plain_steps(sizes: list[int], rounds: int) -> None:
     tasks += [
         ("transformer block", transformer_block, (16, 64, 128)),
         ("the same, tanh GELU", tanh_block, (16, 64, 128)),
+        ("CNN 1-16-32, 3x3", small_cnn, (64, 1, 28, 28)),
     ]
     worst = 0.0
     for name, make, shape in tasks:

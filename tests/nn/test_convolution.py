@@ -128,6 +128,17 @@ def test_filters_of_each_samples_own() -> None:
     check_open_sum(lambda: F.conv1d(x, weight, groups=3).sin().reshape((3, 2, 3)).sum((1, 2)), [weight])
 
 
+@pytest.mark.parametrize("size", [9, 3])
+def test_several_images_of_a_sample_and_some_of_none(size: int) -> None:
+    layer = nn.Conv2d(2, 3, 3).double()
+    frames = tg.tensor(normal(3, 4, 2, size, size), requires_grad=True)
+
+    def losses() -> Any:
+        return layer(frames.flatten(0, 1)).reshape((3, 4, -1))[:, :3].sin().sum((1, 2))
+
+    check_open_sum(losses, [frames, layer.weight, layer.bias])
+
+
 def test_places_may_be_samples_where_windows_do_not_overlap() -> None:
     layer = nn.Conv1d(1, 2, 2, stride=2).double()
     x = tg.tensor(normal(1, 1, 8), requires_grad=True)

@@ -6,8 +6,9 @@ import threading
 from typing import Any
 
 import numpy as np
+import pytest
 
-from tinygrad_edu.ops.buffers import buffer
+from tinygrad_edu.ops.buffers import buffer, turn, unbuffered
 
 
 def address(array: Any) -> int:
@@ -37,3 +38,25 @@ def test_threads_have_their_own() -> None:
 def test_what_is_large_is_not_kept() -> None:
     large = buffer("tried", (2**21,), np.float32)
     assert not np.shares_memory(large, buffer("tried", (2**21,), np.float32))
+
+
+@pytest.mark.parametrize("sizes", [(3, 5), (16, 32), (0, 4)])
+def test_turning_is_copying_in_another_order(sizes: tuple[int, ...]) -> None:
+    source = np.random.default_rng(0).normal(size=(2, 4, *sizes)).astype(np.float32)
+    target = np.moveaxis(np.zeros((2, *sizes, 4), np.float32), -1, 1)
+    turn(target, source)
+    np.testing.assert_array_equal(target, source)
+
+
+def test_numpys_buffer_is_what_it_was() -> None:
+    @unbuffered
+    def inside(fails: bool) -> int:
+        if fails:
+            raise ValueError("on purpose")
+        return np.getbufsize()
+
+    before = np.getbufsize()
+    assert inside(False) < before
+    with pytest.raises(ValueError, match="on purpose"):
+        inside(True)
+    assert np.getbufsize() == before

@@ -1,4 +1,4 @@
-"""Convolution where each group has one channel of the input: place by place of the kernel, without matrices.
+"""Convolution where each group has one channel of the input, so that there are no large matrices.
 
 Images lie side by side for each channel. Without a stride they are then one long row, with their padding, in which the
 numbers at one place of the kernel of all windows follow one another, with some in between that belong to none.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import product as each_of
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from .buffers import buffer, unbuffered
 from .patches import ROOM, each_padded
@@ -29,30 +29,44 @@ class _Rows:
     Attributes:
         flat: whether they are seen as long rows, there being no stride.
         shape: of what is computed from them: (length,) if they are, else (n, *counts).
+        used: how many of these numbers are computed: in long rows, up to the last window.
     """
 
     def __init__(self, whole: Any, windows: Windows, counts: Sizes) -> None:
-        self._whole = whole
+        self.flat: bool = math.prod(windows.stride) == 1
+        self._whole = np.ascontiguousarray(whole) if self.flat else whole
         self._windows = windows
         self._counts = counts
-        self.flat: bool = math.prod(windows.stride) == 1
         self.shape: Sizes = (math.prod(whole.shape[1:]),) if self.flat else (whole.shape[1], *counts)
+        self.used: int = math.prod(self.shape) - self._reach(1)
 
-    def places(self) -> Iterator[tuple[Sizes, Any]]:
-        """Each place of the kernel, and what all windows have there: (c, 1, *shape), or nearly as long rows."""
+    def _reach(self, size: int) -> int:
+        """From the first place of a window to its last, in a long row of numbers of this size."""
         if not self.flat:
-            for place, slices in self._windows.places(self._counts):
-                yield place, self._whole[(slice(None), None, slice(None), *slices)]
-            return
+            return 0
+        rows = zip(self._windows.kernel, self._apart(size), strict=True)
+        return sum([(k - 1) * step for k, step in rows])
+
+    def _apart(self, size: int) -> list[int]:
+        """How far apart neighbours in a window are along each axis, in a long row of numbers of this size."""
         padded = self._whole.shape[2:]
-        steps = [math.prod(padded[axis + 1 :]) for axis in range(len(padded))]
-        rows = self._whole.reshape((len(self._whole), 1, *self.shape))
-        last = sum(
-            [(k - 1) * d * s for k, d, s in zip(self._windows.kernel, self._windows.dilation, steps, strict=True)]
-        )
-        for place in each_of(*[range(k) for k in self._windows.kernel]):
-            start = sum([p * d * s for p, d, s in zip(place, self._windows.dilation, steps, strict=True)])
-            yield place, rows[..., start : start + self.shape[0] - last]
+        return [d * size * math.prod(padded[axis + 1 :]) for axis, d in enumerate(self._windows.dilation)]
+
+    def seen(self) -> Any:
+        """What all windows have at each place of the kernel: a view (c, *kernel, used) or (c, *kernel, n, *counts)."""
+        whole, kernel, axes = self._whole, self._windows.kernel, self._windows.axes
+        if self.flat:
+            size = whole.itemsize
+            return as_strided(whole, (len(whole), *kernel, self.used), (whole.strides[0], *self._apart(size), size))
+        view = self._windows._replace(padding=((0, 0),) * axes).view(whole)
+        return view.transpose((0, *range(2 + axes, 2 + 2 * axes), *range(1, 2 + axes)))
+
+    def columns(self) -> Any:
+        """The same as (c, places, used), in kept memory."""
+        view = self.seen()
+        found = buffer("patches", view.shape, view.dtype)
+        np.copyto(found, view)
+        return found.reshape((len(view), self._windows.size, self.used))
 
     def of_windows(self, computed: Any) -> Any:
         """What belongs to windows, of something computed (c, m, *shape): a view (n, c, m, *counts)."""
@@ -65,37 +79,25 @@ class _Rows:
 def _blocks(x: Any, windows: Windows) -> Iterator[tuple[slice, slice, _Rows]]:
     """Which images and channels of (N, C, *sizes), and these themselves: as many as computing in the cache allows."""
     counts, padded = windows.counts(x.shape[2:]), math.prod(windows.padded_sizes(x.shape[2:]))
-    step = max(1, ROOM // max(padded, 1))
+    step = max(1, ROOM // max(padded * windows.size, 1))
     for first in range(0, len(x), step):
         images = slice(first, min(first + step, len(x)))
         some = x[images].swapaxes(0, 1)
-        for channels, whole in each_padded(some, windows, some.shape[1] * padded):
+        for channels, whole in each_padded(some, windows, some.shape[1] * padded * windows.size):
             yield images, channels, _Rows(whole, windows, counts)
-
-
-def _at(w: Any, place: Sizes, axes: int) -> Any:
-    """The numbers of a weight (C, m, *kernel) at one place, (C, m, 1, …)."""
-    return w[(slice(None), slice(None), *place)].reshape((*w.shape[:2], *[1] * axes))
 
 
 @unbuffered
 def convolved(x: Any, w: Any, bias: Any, windows: Windows) -> Any:
     """x (N, C, *sizes) and w (O, 1, *kernel) to (N, O, *counts)."""
     (n, c), o = x.shape[:2], w.shape[0]
-    counts, w = windows.counts(x.shape[2:]), w.reshape((c, o // c, *windows.kernel))
+    counts, w = windows.counts(x.shape[2:]), np.ascontiguousarray(w).reshape((c, o // c, windows.size))
     out = np.empty((n, c, o // c, *counts), np.result_type(x, w))
     for images, channels, rows in _blocks(x, windows):
         mine = w[channels]
-        whole = buffer("product", (*mine.shape[:2], *rows.shape), out.dtype)
-        total = term = whole
-        for i, (place, there) in enumerate(rows.places()):
-            if i == 0:
-                total = whole[..., : there.shape[-1]]
-                term = buffer("patches", whole.shape, out.dtype)[..., : there.shape[-1]]
-            np.multiply(there, _at(mine, place, whole.ndim - 2), out=term if i else total)
-            if i:
-                np.add(total, term, out=total)
-        out[images, channels] = rows.of_windows(whole)
+        total = buffer("product", (*mine.shape[:2], math.prod(rows.shape)), out.dtype)
+        np.matmul(mine, rows.columns(), out=total[..., : rows.used])
+        out[images, channels] = rows.of_windows(total.reshape((*mine.shape[:2], *rows.shape)))
     out = out.reshape((n, o, *counts))
     if bias is not None:
         out += bias.reshape((-1, *[1] * windows.axes))
@@ -106,22 +108,27 @@ def convolved(x: Any, w: Any, bias: Any, windows: Windows) -> Any:
 def correlated(x: Any, g: Any, windows: Windows) -> Any:
     """x (N, C, *sizes) and g (N, O, *counts) to (O, 1, *kernel)."""
     c, o = x.shape[1], g.shape[1]
-    total: Any = np.zeros((c, o // c, *windows.kernel), np.result_type(x, g))
+    total: Any = np.zeros((c, o // c, windows.size), np.result_type(x, g))
     g = g.reshape((len(g), c, o // c, *g.shape[2:]))
     for images, channels, rows in _blocks(x, windows):
         mine = g[images, channels]
-        gradient = buffer("product", (*mine.shape[1:3], *rows.shape), total.dtype)
+        gradient = buffer("product", (*mine.shape[1:3], math.prod(rows.shape)), total.dtype)
         if rows.flat:
             gradient[...] = 0  # for what is in between
-        rows.of_windows(gradient)[...] = mine
-        for place, there in rows.places():
-            if rows.flat:
-                found = np.vecdot(there, gradient[..., : there.shape[-1]])
-            else:
-                term = buffer("patches", gradient.shape, total.dtype)
-                found = np.multiply(there, gradient, out=term).sum(tuple(range(2, term.ndim)))
-            total[(channels, slice(None), *place)] += found
+        rows.of_windows(gradient.reshape((*mine.shape[1:3], *rows.shape)))[...] = mine
+        gradient = gradient[..., : rows.used]
+        if rows.flat:
+            scale = gradient.reshape((*gradient.shape[:2], *[1] * windows.axes, rows.used))
+            found = np.vecdot(rows.seen()[:, None], scale)
+        else:
+            found = np.matmul(gradient, rows.columns().mT)
+        total[channels] += found.reshape(found.shape[:2] + total.shape[2:])
     return total.reshape((o, 1, *windows.kernel))
+
+
+def _at(w: Any, place: Sizes, axes: int) -> Any:
+    """The numbers of a weight (C, m, *kernel) at one place, (C, m, 1, …)."""
+    return w[(slice(None), slice(None), *place)].reshape((*w.shape[:2], *[1] * axes))
 
 
 @unbuffered
