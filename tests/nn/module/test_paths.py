@@ -94,3 +94,9 @@ def test_a_forward_without_a_return_is_noticed_by_the_next_module(layer: nn.Modu
 def test_a_list_is_no_tensor(layer: nn.Module) -> None:
     with pytest.raises(tg.DtypeError, match=r"a list.*no.* tensor: wrap it in tg\.tensor"):
         layer([[1.0, 2.0]])
+
+
+def test_a_path_in_a_message_with_a_colon() -> None:
+    layer = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 5), 1)
+    with pytest.raises(tg.ShapeError, match=r"^MultiheadAttention 'layers\.0\.self_attn': attn_mask has shape"):
+        layer(tg.zeros(3, 2, 4), mask=tg.zeros(4, 4))
