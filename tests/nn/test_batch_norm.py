@@ -139,7 +139,7 @@ def test_a_saved_graph_knows_that_the_statistics_moved() -> None:
     ("kind", "shape", "message"),
     [
         (nn.BatchNorm1d, (4, 5), r"^BatchNorm1d '0' expects \(N, 3\), got \(4, 5\): axis 1 is 5. Set num_features=5\?"),
-        (nn.BatchNorm1d, (3,), r"expects \(N, C\) or \(N, C, L\), got \(3,\): it has 1 axes. Use x.unsqueeze\(0\)"),
+        (nn.BatchNorm1d, (3,), r"expects \(N, C\) or \(N, C, L\), got \(3,\): it has 1 axis. Use x.unsqueeze\(0\)"),
         (nn.BatchNorm2d, (4, 3), r"expects \(N, C, H, W\), got \(4, 3\): it has 2 axes. Use BatchNorm1d"),
         (nn.BatchNorm2d, (3, 5, 5), r"it has 3 axes. Use BatchNorm1d, or x.unsqueeze\(0\) if that is a single sample"),
         (nn.BatchNorm2d, (4, 5, 5, 3), r"axis 1 is 5. Channels are axis 1: use x.movedim\(-1, 1\)"),

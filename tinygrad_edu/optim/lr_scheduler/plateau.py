@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ...errors import describe
 from ..optimizer import Optimizer
 from .schedule import Schedule, per_group
 
@@ -67,8 +68,17 @@ class ReduceLROnPlateau(Schedule):
         self.cooldown_counter: int = 0
 
     def step(self, metrics: Any) -> None:
-        """Take note of the measure of the epoch that is over."""
-        value = float(metrics)
+        """Take note of the measure of the epoch that is over.
+
+        Raises:
+            TypeError: if it is not a single number.
+        """
+        try:
+            value = float(metrics)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"ReduceLROnPlateau.step(): metrics is one number, such as the loss, got {describe(metrics)}"
+            ) from None
         if self._is_better(value):
             self.best, self.num_bad_epochs = value, 0
         else:
