@@ -64,6 +64,7 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
             ("tinygrad_edu.nn.utils", ("",)),
             ("tinygrad_edu.nn.utils.parametrizations", ("",)),
             ("tinygrad_edu.nn.utils.rnn", ("",)),
+            ("tinygrad_edu", ("nn.summary",)),
         ],
     ),
     "functional": (

@@ -175,7 +175,7 @@ def test_a_dry_run_says_what_would_run(place, capsys, word):
         (["-o", "data.npz/out"], "nothing can be saved there"),
         (["--model", "net.py"], "name what is in that file, too: net.py:NAME"),
         (["--threads", "9999"], "threads: got 9999, but there are"),
-        (["--data", "digits"], "does not take samples of shape (64,)"),
+        (["--data", "digits"], "does not take samples of shape (1, 8, 8)"),
     ],
 )
 def test_words_that_make_no_sense_are_two(place, capsys, words, message):

@@ -181,7 +181,7 @@ def test_where_the_gradient_is_small_nothing_moves():
     run.step()
     assert len(run.calls) == 1
     assert run.w.tolist() == [0.0, -1.0, 0.0]
-    assert (run.state["n_iter"], run.state["func_evals"]) == (0, 1)
+    assert (run.state["n_iter"], run.state["func_evals"], run.state["t"]) == (0, 1, 0.0)
     run.optimizer.param_groups[0]["tolerance_grad"] = 1e-7
     run.step()
     assert run.state["n_iter"] > 0
@@ -209,7 +209,7 @@ def ends_after(f, **options):
 
 def test_a_small_change_of_the_loss_alone_stops_it():
     # The direction is -1e-3 in each of three numbers, the slope along it -3e-6, and a tenth of it is gone.
-    calls = [ends_after(lambda x: 1e-3 * x.sum(), lr=0.1, tolerance_change=t) for t in (2e-7, 4e-7)]
+    calls = [ends_after(lambda x: 1.0 + 1e-3 * x.sum(), lr=0.1, tolerance_change=t) for t in (2e-7, 4e-7)]
     assert calls == [4, 1]
 
 
@@ -217,6 +217,56 @@ def test_a_small_change_of_the_position_alone_stops_it():
     # The first move is lr / 3 in each number, and the loss changes by lr·1e3.
     calls = [ends_after(lambda x: 1e3 * x.sum(), lr=3e-6, tolerance_change=t) for t in (0.9e-6, 1.1e-6)]
     assert calls == [4, 1]
+
+
+def test_just_at_a_limit():
+    def half_square(x):
+        return 0.5 * (x * x).sum()
+
+    # From 8 to 4, where the gradient is 4 as well.
+    for limits in ({"tolerance_grad": 4.0}, {"tolerance_change": 4.0}):
+        run = Run(half_square, (8.0,), lr=4.0, **limits)
+        run.step()
+        assert run.w.tolist() == [4.0]
+    # From 1/2 to 1/4: the loss changes by 3/32, which is not less than that; the slope is -1/4, which is not level.
+    for change, more in ((3 / 32, True), (1 / 4, False)):
+        run = Run(half_square, (0.5,), lr=0.5, tolerance_change=change, max_iter=5, max_eval=50)
+        run.step()
+        assert len(run.calls) > 1
+        assert (run.state["n_iter"] > 1) is more
+
+
+def test_a_search_that_finds_nothing_lower_goes_back():
+    run = Run(lambda x: ((x - 1.0) ** 2).sum(), (0.0,), lr=10.0, max_iter=1, max_eval=1, **WOLFE)
+    run.step()
+    assert run.places[:, 0].tolist() == [0.0, 10.0]
+    assert (run.w.item(), run.state["t"]) == (0.0, 0.0)
+
+
+def test_a_search_ends_where_the_parameters_hardly_change():
+    counts = []
+    for change in (0.1, 1e-3):
+        options = {"lr": 1.7, "max_iter": 1, "max_eval": 40, "tolerance_change": change, **WOLFE}
+        run = Run(lambda x: 1e3 * (x - 1.0).abs().sum(), (0.0,), **options)
+        run.step()
+        counts.append(len(run.calls))
+    assert 3 < counts[0] < counts[1] < 41
+
+
+def test_no_number_of_samples_is_one():
+    one, other = Run(max_iter=3), Run(max_iter=3)
+    one.step()
+    other.optimizer.step(other.closure)
+    assert one.w.tolist() == other.w.tolist()
+
+
+def test_just_as_little_curvature_as_is_too_little():
+    run = Run(lambda x: 1e-10 * x.sum(), (0.0,), max_iter=1, tolerance_grad=0.0, tolerance_change=0.0)
+    lists = {"old_dirs": [], "old_stps": [], "ro": []}
+    numbers = {"func_evals": 1, "n_iter": 1, "t": 1.0, "H_diag": 1.0}
+    run.optimizer.state[run.w] = {**lists, **numbers, "d": np.ones(1), "prev_flat_grad": np.zeros(1)}
+    run.step()
+    assert run.state["old_dirs"] == []
 
 
 def test_a_direction_that_is_level_is_not_taken():
@@ -341,7 +391,7 @@ def test_one_group_and_no_second():
 @pytest.mark.parametrize("options", [{}, WOLFE])
 @pytest.mark.parametrize("before", [0, 1, 3])
 def test_a_loaded_optimizer_goes_on_exactly(options, before):
-    first = Run(valley, (-1.2, 1.0, 1.0), lr=1e-2, max_iter=2, history_size=3, **options)
+    first = Run(valley, (-1.2, 1.0, 1.0), lr=1e-2, max_iter=2, max_eval=9, history_size=3, **options)
     for _ in range(before):
         first.step()
     saved = first.optimizer.state_dict()
@@ -375,6 +425,7 @@ def broken(change, steps=1):
         (lambda s: s[0].pop("prev_flat_grad"), "lacks 'prev_flat_grad'"),
         (lambda s: s[0].pop("old_dirs"), "lacks 'old_dirs'"),
         (lambda s: s[0].pop("H_diag"), "lacks 'H_diag'"),
+        (lambda s: [s[0].pop(key) for key in ("d", "H_diag")], "lacks 'H_diag'"),
         (lambda s: s[0].update(d=np.ones(4)), r"'d' of parameter 0 has a vector of shape \(4,\), all .* have \(3,\)"),
         (lambda s: s[0].update(old_stps=[np.ones(2)]), r"'old_stps' of parameter 0 has a vector of shape \(2,\)"),
         (lambda s: s[0].update(old_dirs=3.0), "'old_dirs' of parameter 0 is no list: nothing was loaded"),
@@ -406,16 +457,18 @@ def test_the_state_belongs_to_the_first_parameter():
 def test_after_an_error_of_the_closure_in_a_search_the_parameters_are_where_they_were():
     for failing in (2, 4):
         run, whole = Run(valley, (-1.2, 1.0, 1.0), **WOLFE), Run(valley, (-1.2, 1.0, 1.0), **WOLFE)
-        closure = run.closure
+        closure, tried = run.closure, []
 
-        def fails(closure=closure, run=run, failing=failing):
+        def fails(closure=closure, run=run, failing=failing, tried=tried):
             if len(run.calls) == failing:
+                tried.append(run.w.tolist())
                 raise RuntimeError("out of luck")
             return closure()
 
         with pytest.raises(RuntimeError, match="out of luck"):
             run.optimizer.step(fails, samples=1)
         assert run.state["func_evals"] == failing + 1
+        assert [run.w.tolist()] != tried
         whole.step()
         assert any(run.w.tolist() == place.tolist() for place in whole.places[: failing + 1])
         for _ in range(6):

@@ -62,3 +62,14 @@ def test_options_out_of_range():
     for key in ("eps", "momentum_decay"):
         with pytest.raises(ValueError, match=rf"NAdam: {key}=-1\.0: must be a finite number >= 0"):
             NAdam([w], **{key: -1.0})
+
+
+def test_the_product_of_the_momenta_is_loaded_as_a_number():
+    w = leaf(1.0, -2.0)
+    optimizer = NAdam([w])
+    walked(optimizer, w, GRADIENTS[:1])
+    saved = optimizer.state_dict()
+    product = saved["state"][0]["mu_product"]
+    saved["state"][0]["mu_product"] = np.array(product)
+    optimizer.load_state_dict(saved)
+    assert (optimizer.state[w]["mu_product"], type(optimizer.state[w]["mu_product"])) == (product, float)

@@ -230,6 +230,14 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         ),
         (lambda lib: lib.nn.utils.rnn.pack_sequence([lib.zeros(2)]).data.tolist(), [0.0, 0.0], AttributeError),
     ],
+    "`max_norm=`, `scale_grad_by_freq=` of an `nn.EmbeddingBag`": [
+        (
+            lambda lib: str(lib.nn.EmbeddingBag(3, 2, max_norm=1.0)),
+            "EmbeddingBag(3, 2, max_norm=1.0, mode='mean')",
+            NotImplementedError,
+        ),
+        (lambda lib: lib.nn.EmbeddingBag(3, 2, scale_grad_by_freq=True).training, True, NotImplementedError),
+    ],
     "what `TransformerEncoder` gives for padded positions in evaluation": [(padded, True, False)],
     "the mean loss of an empty batch": [
         (

@@ -25,6 +25,12 @@ KINDS: list[tuple[str, dict[str, Any], tuple[int, ...]]] = [
     ("LazyInstanceNorm1d", {}, (5, 3, 2)),
     ("LazyInstanceNorm2d", {"affine": False}, (5, 3, 2, 2)),
     ("LazyInstanceNorm3d", {}, (5, 3, 2, 1, 2)),
+    ("LazyConv1d", {"out_channels": 4, "kernel_size": 2, "dilation": 2}, (5, 3, 4)),
+    ("LazyConv2d", {"out_channels": 6, "kernel_size": 3, "groups": 3, "padding": "same", "bias": False}, (2, 3, 4, 4)),
+    ("LazyConv3d", {"out_channels": 2, "kernel_size": (1, 2, 1), "stride": 2}, (2, 3, 4, 4, 4)),
+    ("LazyConvTranspose1d", {"out_channels": 4, "kernel_size": 2}, (5, 3, 4)),
+    ("LazyConvTranspose2d", {"out_channels": 6, "kernel_size": 3, "groups": 3, "stride": 2}, (2, 3, 4, 4)),
+    ("LazyConvTranspose3d", {"out_channels": 2, "kernel_size": 2, "dilation": 2}, (2, 3, 2, 2, 2)),
 ]
 
 

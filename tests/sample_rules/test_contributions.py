@@ -137,37 +137,6 @@ def test_rows_that_came_from_nowhere_give_nothing() -> None:
     assert w.sample_grads.cost().kept == ("rows of a table",)
 
 
-def test_gradients_that_an_op_writes_out_are_added_up_in_place_of_its_rule() -> None:
-    asked: list[Any] = []
-
-    class Writing(tg.sample_rules.SampleRule):
-        """Of x[n] times a matrix, the gradients of all samples, with their axes exchanged."""
-
-        def ids_of(self, node: Any, ids: Any) -> Any:
-            return [None, Use.SHARED]
-
-        def contribution(self, node: Any, argument: int, ids: Any, g: Any, args: Any) -> Any:
-            written = np.einsum("no,ni->nio", g, args[0])
-            return tg.sample_rules.WrittenOut(ids.reshape(-1), written, (1, 0))
-
-    @tg.primitive(
-        vjps=(None, lambda g, out, x, w: asked.append(g) or g.T @ x), saves=("", "x"), name="writing", samples=Writing()
-    )
-    def writing(x: Any, w: Any) -> Any:
-        return x @ w.T
-
-    x, w = normal(4, 3), parameter(2, 3)
-    check_open_sum(lambda: writing(x, w).sin().sum(1), [w])
-    assert w.sample_grads.cost().kept == ("written out",)
-    w.grad = None
-    asked.clear()
-    writing(x, w).sin().sum(1).backward(per_sample=True)
-    assert not asked
-    assert w.grad is not None
-    assert w.grad.array.flags.c_contiguous
-    np.testing.assert_allclose(w.grad.array, np.cos(x @ w.array.T).T @ x, rtol=1e-12)
-
-
 class Decaying(tg.sample_rules.SampleRule):
     """Of a loop: to the rate goes, at each step, the state before times what has come back through all later steps."""
 
@@ -220,3 +189,34 @@ def test_what_comes_through_later_steps_is_taken_from_the_walk() -> None:
     walks.clear()
     losses.backward(per_sample=True)
     assert walks == [1]
+
+
+def test_gradients_that_an_op_writes_out_are_added_up_in_place_of_its_rule() -> None:
+    asked: list[Any] = []
+
+    class Writing(tg.sample_rules.SampleRule):
+        """Of x[n] times a matrix, the gradients of all samples, with their axes exchanged."""
+
+        def ids_of(self, node: Any, ids: Any) -> Any:
+            return [None, Use.SHARED]
+
+        def contribution(self, node: Any, argument: int, ids: Any, g: Any, args: Any) -> Any:
+            written = np.einsum("no,ni->nio", g, args[0])
+            return tg.sample_rules.WrittenOut(ids.reshape(-1), written, (1, 0))
+
+    @tg.primitive(
+        vjps=(None, lambda g, out, x, w: asked.append(g) or g.T @ x), saves=("", "x"), name="writing", samples=Writing()
+    )
+    def writing(x: Any, w: Any) -> Any:
+        return x @ w.T
+
+    x, w = normal(4, 3), parameter(2, 3)
+    check_open_sum(lambda: writing(x, w).sin().sum(1), [w])
+    assert w.sample_grads.cost().kept == ("written out",)
+    w.grad = None
+    asked.clear()
+    writing(x, w).sin().sum(1).backward(per_sample=True)
+    assert not asked
+    assert w.grad is not None
+    assert w.grad.array.flags.c_contiguous
+    np.testing.assert_allclose(w.grad.array, np.cos(x @ w.array.T).T @ x, rtol=1e-12)

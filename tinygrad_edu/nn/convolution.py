@@ -295,7 +295,7 @@ def conv3d(
     return _function(3, input, weight, bias, stride, padding, dilation, groups)
 
 
-class _Conv(Convolution):
+class PlainConvolution(Convolution):
     def forward(self, x: Tensor) -> Tensor:
         """The convolution of x with the weight, plus the bias."""
         name = type(self).__name__
@@ -311,7 +311,7 @@ class _Conv(Convolution):
         return watched(self, self.weight, out, x)
 
 
-class Conv1d(_Conv):
+class Conv1d(PlainConvolution):
     """`Conv2d` along one axis.
 
     Shape: (N, in_channels, L) to (N, out_channels, L'), or the same without N.
@@ -327,7 +327,7 @@ class Conv1d(_Conv):
     _axes = 1
 
 
-class Conv2d(_Conv):
+class Conv2d(PlainConvolution):
     """A bank of filters that slide over images; see `tg.nn.functional.conv2d`.
 
     Weight and bias start uniform between plus and minus 1/sqrt(fan_in), as PyTorch's do: fan_in is how many numbers go
@@ -367,7 +367,7 @@ class Conv2d(_Conv):
     _axes = 2
 
 
-class Conv3d(_Conv):
+class Conv3d(PlainConvolution):
     """`Conv2d` along three axes.
 
     Shape: (N, in_channels, D, H, W) to (N, out_channels, D', H', W'), or the same without N.

@@ -177,7 +177,7 @@ def conv_transpose3d(
     return _function(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-class _ConvTranspose(Convolution):
+class TransposedConvolution(Convolution):
     transposed = True
 
     def __init__(
@@ -246,7 +246,7 @@ class _ConvTranspose(Convolution):
         return more
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(TransposedConvolution):
     """`ConvTranspose2d` along one axis.
 
     Shape: (N, in_channels, L) to (N, out_channels, L'), or the same without N.
@@ -262,7 +262,7 @@ class ConvTranspose1d(_ConvTranspose):
     _axes = 1
 
 
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(TransposedConvolution):
     """A bank of filters that images are spread out by; see `tg.nn.functional.conv_transpose2d`.
 
     Weight and bias start uniform between plus and minus 1/sqrt(fan), as PyTorch's do: fan is out_channels / groups
@@ -303,7 +303,7 @@ class ConvTranspose2d(_ConvTranspose):
     _axes = 2
 
 
-class ConvTranspose3d(_ConvTranspose):
+class ConvTranspose3d(TransposedConvolution):
     """`ConvTranspose2d` along three axes.
 
     Shape: (N, in_channels, D, H, W) to (N, out_channels, D', H', W'), or the same without N.

@@ -60,7 +60,8 @@ def embedding_bag(
         DtypeError: if indices or offsets are not integers.
         IndexError: if an index is out of range; the message says which, and where.
         ShapeError: if shapes do not fit, or offsets do not go from 0 up to the number of indices at most.
-        ValueError: for another mode, for weights of samples with another mode than "sum", and for what is not offered.
+        ValueError: for another mode, and for weights of samples with another mode than "sum".
+        NotImplementedError: for what is not offered.
 
     >>> import tinygrad_edu as tg
     >>> table = tg.tensor([[1.0, 0.0], [2.0, 5.0], [0.0, 3.0]])
@@ -107,9 +108,13 @@ def _check_options(mode: str, max_norm: Any, scale_grad_by_freq: bool) -> None:
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"embedding_bag: mode is 'sum', 'mean' or 'max', got {mode!r}")
     if max_norm is not None:
-        raise ValueError("embedding_bag: max_norm, which changes the weight while it is read, is not offered: use None")
+        raise NotImplementedError(
+            "embedding_bag: max_norm, which changes the weight while it is read, is not offered: use None"
+        )
     if scale_grad_by_freq:
-        raise ValueError("embedding_bag: scale_grad_by_freq is not offered: a gradient is the sum over all uses")
+        raise NotImplementedError(
+            "embedding_bag: scale_grad_by_freq is not offered: a gradient is the sum over all uses"
+        )
 
 
 def _check_scale(scale: Any, shape: tuple[int, ...], mode: str) -> Any:
@@ -186,7 +191,8 @@ class EmbeddingBag(Layer):
         IndexError: when called with an index that is out of range; the message says which, and where.
         ShapeError: when called with shapes or offsets that do not fit.
         DtypeError: when called with indices or offsets that are not integers.
-        ValueError: for another mode, and for what is not offered.
+        ValueError: for another mode.
+        NotImplementedError: for what is not offered.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.EmbeddingBag(10, 3)(tg.tensor([1, 2, 4, 9]), tg.tensor([0, 3])).shape

@@ -6,8 +6,10 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
-from ..dtypes import DType, get_default_dtype
+from ..dtypes import Array, DType, get_default_dtype
+from ..engine.callsite import warn
 from ..engine.graph import Leaf, Link, TensorBase
+from ..engine.recording import make_tensor
 from ..errors import ShapeError
 from ..ops.casting import as_dtype, check_device
 from ..tensors.tensor import Tensor
@@ -38,10 +40,26 @@ class Uninitialized(Tensor):
     @property
     def array(self) -> NoReturn:
         """There is none yet."""
-        raise ShapeError(
+        raise self._too_early()
+
+    def _too_early(self) -> ShapeError:
+        return ShapeError(
             f"{type(self).__name__}: its shape is not known before the module that it is in was called. Call the model "
-            "once with a batch; then read or set its numbers, and make the optimizer"
+            "once with a batch; then read or set its numbers"
         )
+
+    @property
+    def data(self) -> Tensor:
+        """An empty tensor, as in PyTorch. It warns: what is written to it is lost."""
+        warn(
+            f"{type(self).__name__}: .data is empty before the module was called, and what is written to it is lost: "
+            "call the model once with a batch first"
+        )
+        return make_tensor(np.zeros(0, self.dtype), None)
+
+    @data.setter
+    def data(self, value: Tensor | Array) -> NoReturn:
+        raise self._too_early()
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from ..dtypes import require_float
 from ..engine.graph import TensorBase
 from ..errors import foreign, type_name
+from ..nn.uninitialized import Uninitialized
 from ..tensors.tensor import Tensor
 from .options import require_between, require_order
 
@@ -117,6 +118,14 @@ class ParameterGroups:
             if not isinstance(p, TensorBase):
                 hint = ", not a Tensor: pass a dict for every group" if isinstance(p, dict) else ", not a Tensor"
                 raise TypeError(f"{name}: parameter {label} is {foreign(p) or f'a {type_name(p)}{hint}'}")
+            if id(p) in known:
+                raise ValueError(
+                    f"{name}: parameter {label}{_shape(p)} is also in {known[id(p)]}: it would be changed twice in a "
+                    "step"
+                )
+            known[id(p)] = "this group, a second time"
+            if isinstance(p, Uninitialized):  # its numbers come with the first call of its module
+                continue
             require_float(p.array.dtype, f"{name}: parameter {label}")
             if not p.is_leaf:  # type: ignore[attr-defined]
                 raise ValueError(
@@ -125,9 +134,7 @@ class ParameterGroups:
                 )
             if not p.array.flags.writeable:
                 raise ValueError(f"{name}: the memory of parameter {label} is read-only: pass a copy, tg.tensor(...)")
-            if id(p) in known:
-                raise ValueError(
-                    f"{name}: parameter {label}, of shape {p.array.shape}, is also in {known[id(p)]}: "
-                    "it would be changed twice in a step"
-                )
-            known[id(p)] = "this group, a second time"
+
+
+def _shape(p: TensorBase) -> str:
+    return "" if isinstance(p, Uninitialized) else f", of shape {p.array.shape},"

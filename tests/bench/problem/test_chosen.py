@@ -132,7 +132,7 @@ def test_what_needs_arguments_says_which(chosen: Chosen, script: str) -> None:
 
 def test_names_that_are_not_there(chosen: Chosen, script: str, tmp_path: Path) -> None:
     with pytest.raises(
-        BenchError, match=r"--data mnits: there is no such name\. Take digits, mnist, make_classification, or a"
+        BenchError, match=r"--data mnits: there is no such name\. Take digits, mnist, make_classification, text, or a"
     ):
         chosen.data("mnits")
     with pytest.raises(BenchError, match=r"^--test-data mnits: there is no such name"):

@@ -32,6 +32,7 @@ def sgd():
         ({"step_size_up": 4, "step_size_down": 1}, [0, 0.25, 0.5, 0.75, 1, 0, 0.25, 0.5, 0.75]),
         ({"step_size_up": 2, "step_size_down": 0}, [0, 0.5, 0, 0.5, 0, 0.5, 0, 0.5, 0]),
         ({"step_size_up": 1.5, "step_size_down": 0.5}, [0, 2 / 3, 0, 2 / 3]),
+        ({"step_size_up": 2, "gamma": 0.5}, [0, 0.5, 1, 0.5, 0, 0.5]),
         ({"step_size_up": 2, "mode": "triangular2"}, [0, 0.5, 1, 0.5, 0, 0.25, 0.5, 0.25, 0, 0.125, 0.25]),
         ({"step_size_up": 2, "mode": "exp_range", "gamma": 0.5}, [0, 1 / 4, 1 / 4, 1 / 16, 0, 1 / 64, 1 / 64]),
         ({"step_size_up": 1, "scale_fn": lambda c: c, "mode": "none"}, [0, 1, 0, 2, 0, 3, 0]),
@@ -129,9 +130,14 @@ def test_the_steps_of_one_cycle_are_counted():
     assert OneCycleLR(sgd(), 8.0, 5, epochs=2, steps_per_epoch=3).total_steps == 5
 
 
+def test_one_cycle_may_begin_and_end_high():
+    once = OneCycleLR(sgd(), 8.0, 5, div_factor=0.5, final_div_factor=0.25)
+    assert (once.first_lrs, once.min_lrs) == ([16.0], [64.0])
+
+
 def test_a_scale_that_is_no_number():
     with pytest.raises(
-        TypeError, match=r"CyclicLR: scale_fn returned None for epoch 0 .* Does it end without a return"
+        TypeError, match=r"CyclicLR: scale_fn returned None for epoch 0 and group 0, .* Does it end without a return"
     ):
         CyclicLR(sgd(), 1.0, 5.0, scale_fn=lambda cycle: None)
 
