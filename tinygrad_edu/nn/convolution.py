@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from ..dtypes import DType
 from ..engine.primitives import Operand
@@ -110,7 +110,7 @@ def place(name: str, kernel: Sizes, stride: Each, padding: str | Each, dilation:
     return bare._replace(padding=tuple([((span - 1) // 2, span // 2) for span in bare.spans]))
 
 
-placed = lru_cache(maxsize=256)(place)  # of a layer's options, which are tuples
+placed: Final = lru_cache(maxsize=256)(place)  # of a layer's options, which are tuples
 
 
 class Convolution(Layer):

@@ -1,6 +1,6 @@
 """Modules that see at their first call how large their input is, make their parameters, and become the plain ones."""
 
 from ..uninitialized import *
-from .convolution import *
-from .linear import *
-from .normalization import *
+from .convolutions import *
+from .linears import *
+from .norms import *
