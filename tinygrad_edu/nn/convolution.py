@@ -1,4 +1,4 @@
-"""Conv1d, Conv2d, Conv3d and their functions: one body for any number of axes."""
+"""Convolution: one body for any number of axes."""
 
 from __future__ import annotations
 

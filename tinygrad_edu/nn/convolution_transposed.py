@@ -1,4 +1,4 @@
-"""ConvTranspose1d, ConvTranspose2d, ConvTranspose3d and their functions: convolution the other way round."""
+"""Transposed convolution: convolution the other way round."""
 
 from __future__ import annotations
 

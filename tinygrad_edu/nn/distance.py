@@ -1,4 +1,4 @@
-"""How far vectors are apart: angles and distances."""
+"""Distances and similarities: how far vectors are apart, and at which angle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layer of attention in several heads."""
+"""Multi-head attention: the layer, with its projections and masks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images and signals of another size: interpolate, Upsample, PixelShuffle."""
+"""Interpolation and upsampling: images and signals of another size."""
 
 from __future__ import annotations
 

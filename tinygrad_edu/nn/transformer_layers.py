@@ -1,4 +1,4 @@
-"""The layers that transformers are made of: attention, and a small network at each position."""
+"""Transformer layers: attention, and a small network at each position."""
 
 from __future__ import annotations
 
