@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ..dtypes import DType
-from ..engine.primitives import Operand
-from ..ops.activations import gelu
-from ..tensors.tensor import Tensor
-from .activations.rectifiers import relu
-from .dropout import Dropout
-from .linear import Linear
-from .module.module import Module
-from .multihead_attention import MultiheadAttention
-from .normalization import LayerNorm
+from ...dtypes import DType
+from ...engine.primitives import Operand
+from ...ops.activations import gelu
+from ...tensors.tensor import Tensor
+from ..activations.rectifiers import relu
+from ..dropout import Dropout
+from ..linear import Linear
+from ..module.module import Module
+from ..normalization.within_samples import LayerNorm
+from .multihead import MultiheadAttention
 
 __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]
 
