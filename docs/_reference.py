@@ -23,10 +23,18 @@ FOLDER = Path(__file__).parent / "api" / "generated"
 
 # The files of the layers, in the order of their page: by use.
 LAYERS = (
-    *("nn.linear", "nn.convolution", "nn.convolution_transposed", "nn.pooling", "nn.padding", "nn.resampling"),
-    *("nn.patches", "nn.normalization", "nn.batch_norm", "nn.instance_norm", "nn.dropout", "nn.activations"),
-    *("nn.embedding", "nn.embedding_bag", "nn.recurrence", "nn.multihead_attention", "nn.transformer_layers"),
-    *("nn.transformer", "nn.shape", "nn.distance", "nn.lazy", "nn.uninitialized"),
+    *(
+        "nn.linear",
+        "nn.convolution.plain",
+        "nn.convolution",
+        "nn.pooling.maximum",
+        "nn.pooling",
+        "nn.padding",
+        "nn.resampling",
+    ),
+    *("nn.normalization", "nn.dropout", "nn.activations"),
+    *("nn.embedding", "nn.embedding_bag", "nn.recurrence.layers", "nn.recurrence", "nn.attention"),
+    *("nn.shape", "nn.distance", "nn.lazy", "nn.uninitialized"),
 )
 
 # file name -> title, introduction, and what belongs there: (package, beginnings of the defining modules)

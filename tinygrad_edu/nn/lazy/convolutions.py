@@ -8,8 +8,8 @@ from ...dtypes import DType
 from ...errors import ShapeError
 from ...tensors.tensor import Tensor
 from ..checks import axes_in_words
-from ..convolution import SIZES, Conv1d, Conv2d, Conv3d, Convolution, Each, PlainConvolution
-from ..convolution_transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, TransposedConvolution
+from ..convolution.plain import SIZES, Conv1d, Conv2d, Conv3d, Convolution, Each, PlainConvolution
+from ..convolution.transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, TransposedConvolution
 from ..layer import Layer
 from ..uninitialized import Uninitialized
 from .base import Lazy

@@ -7,28 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import DType
-from ..engine.graph import array_of
-from ..engine.primitives import Operand
-from ..engine.recording import make_tensor
-from ..errors import ShapeError
-from ..ops.attention import attention_scores
-from ..ops.joining import cat
-from ..ops.linear import linear
-from ..ops.matmul import matmul
-from ..ops.shape import reshape, unsqueeze
-from ..ops.softmax import softmax
-from ..ops.splitting import unbind
-from ..ops.transpose import permute
-from ..tensors.tensor import Tensor
-from . import init
-from .attention import added, scaled_dot_product_attention
-from .checks import count, probability
-from .dropout import dropout as dropped
-from .layer import Layer
-from .linear import Linear
-from .parameter import Parameter
-from .widening import watched
+from ...dtypes import DType
+from ...engine.graph import array_of
+from ...engine.primitives import Operand
+from ...engine.recording import make_tensor
+from ...errors import ShapeError
+from ...ops.attention import attention_scores
+from ...ops.joining import cat
+from ...ops.linear import linear
+from ...ops.matmul import matmul
+from ...ops.shape import reshape, unsqueeze
+from ...ops.softmax import softmax
+from ...ops.splitting import unbind
+from ...ops.transpose import permute
+from ...tensors.tensor import Tensor
+from .. import init
+from ..checks import count, probability
+from ..dropout import dropout as dropped
+from ..layer import Layer
+from ..linear import Linear
+from ..parameter import Parameter
+from ..widening import watched
+from .scaled_dot_product import added, scaled_dot_product_attention
 
 __all__ = ["MultiheadAttention"]
 

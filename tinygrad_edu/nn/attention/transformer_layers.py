@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ..dtypes import DType
-from ..engine.primitives import Operand
-from ..errors import DtypeError, ShapeError
-from ..ops.activations import gelu
-from ..tensors.tensor import Tensor
-from .activations.rectifiers import relu
-from .checks import count
-from .dropout import Dropout
-from .linear import Linear
-from .module.module import Module
-from .multihead_attention import MultiheadAttention, require_heads
-from .normalization import LayerNorm
+from ...dtypes import DType
+from ...engine.primitives import Operand
+from ...errors import DtypeError, ShapeError
+from ...ops.activations import gelu
+from ...tensors.tensor import Tensor
+from ..activations.rectifiers import relu
+from ..checks import count
+from ..dropout import Dropout
+from ..linear import Linear
+from ..module.module import Module
+from ..normalization.within_samples import LayerNorm
+from .multihead import MultiheadAttention, require_heads
 
 __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]
 

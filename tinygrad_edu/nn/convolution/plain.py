@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
-from ..dtypes import DType
-from ..engine.primitives import Operand
-from ..errors import ShapeError, require_own
-from ..ops.convolution import convolve
-from ..ops.windows import Sizes, Windows, each
-from ..tensors.tensor import Tensor
-from . import init
-from .checks import axes_in_words, count
-from .layer import Layer
-from .parameter import Parameter
-from .shape import pad
-from .widening import watched
+from ...dtypes import DType
+from ...engine.primitives import Operand
+from ...errors import ShapeError, require_own
+from ...ops.convolution import convolve
+from ...ops.windows import Sizes, Windows, each
+from ...tensors.tensor import Tensor
+from .. import init
+from ..checks import axes_in_words, count
+from ..layer import Layer
+from ..parameter import Parameter
+from ..shape import pad
+from ..widening import watched
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d"]
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import float16, float32
-from ..engine.graph import array_of
-from ..engine.primitives import Operand
-from ..engine.recording import make_tensor, require_number
-from ..errors import DtypeError, ShapeError
-from ..ops.attention import attention
-from ..ops.broadcasting import expand
-from ..ops.generator import draw
-from ..ops.rearranging import repeat_interleave
-from ..ops.shape import reshape
-from ..tensors.tensor import Tensor
-from .checks import probability
+from ...dtypes import float16, float32
+from ...engine.graph import array_of
+from ...engine.primitives import Operand
+from ...engine.recording import make_tensor, require_number
+from ...errors import DtypeError, ShapeError
+from ...ops.attention import attention
+from ...ops.broadcasting import expand
+from ...ops.generator import draw
+from ...ops.rearranging import repeat_interleave
+from ...ops.shape import reshape
+from ...tensors.tensor import Tensor
+from ..checks import probability
 
 
 def scaled_dot_product_attention(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from ..dtypes import DType, float16, float32
-from ..engine.graph import array_of
-from ..engine.primitives import Operand
-from ..engine.versions import mark_changed
-from ..errors import ShapeError
-from ..ops.channels import normalize_batch
-from ..tensors.tensor import Tensor
+from ...dtypes import DType, float16, float32
+from ...engine.graph import array_of
+from ...engine.primitives import Operand
+from ...engine.versions import mark_changed
+from ...errors import ShapeError
+from ...ops.channels import normalize_batch
+from ...tensors.tensor import Tensor
 from .running_statistics import ChannelNorm, by_statistics, check_statistics, move
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]

@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import DType
-from ..engine.graph import array_of
-from ..engine.primitives import Operand
-from ..errors import ShapeError
-from ..ops.attention import future
-from ..ops.casting import check_device
-from ..ops.creation import dtype_for
-from ..tensors.tensor import Tensor
-from . import init
-from .activations.rectifiers import relu
-from .checks import count
-from .containers import ModuleList
-from .module.module import Module
-from .normalization import LayerNorm
+from ...dtypes import DType
+from ...engine.graph import array_of
+from ...engine.primitives import Operand
+from ...errors import ShapeError
+from ...ops.attention import future
+from ...ops.casting import check_device
+from ...ops.creation import dtype_for
+from ...tensors.tensor import Tensor
+from .. import init
+from ..activations.rectifiers import relu
+from ..checks import count
+from ..containers import ModuleList
+from ..module.module import Module
+from ..normalization.within_samples import LayerNorm
 from .transformer_layers import Activation, TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = ["Transformer", "TransformerDecoder", "TransformerEncoder"]

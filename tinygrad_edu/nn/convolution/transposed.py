@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..dtypes import DType
-from ..engine.primitives import Operand
-from ..errors import ShapeError
-from ..ops.convolution import convolve_transposed
-from ..ops.rearranging import pad
-from ..ops.windows import Sizes, Windows, each
-from ..tensors.tensor import Tensor
-from .convolution import Convolution, Each, batch_of, check_weight, place, placed
-from .widening import watched
+from ...dtypes import DType
+from ...engine.primitives import Operand
+from ...errors import ShapeError
+from ...ops.convolution import convolve_transposed
+from ...ops.rearranging import pad
+from ...ops.windows import Sizes, Windows, each
+from ...tensors.tensor import Tensor
+from ..widening import watched
+from .plain import Convolution, Each, batch_of, check_weight, place, placed
 
 __all__ = ["ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
