@@ -156,4 +156,5 @@ def test_several_results_are_no_operand_of_one() -> None:
     assert [type(part) for part in tg.linalg.eigh(np.eye(2))] == [np.ndarray, np.ndarray]
     assert tg.exp((np.zeros(2), np.zeros(2))).shape == (2, 2)
     assert errors.outputs((tg.ones(2), tg.ones(2)))
-    assert not any(map(errors.outputs, [(), (1, 2), [tg.ones(2)], (np.ones(2),), tg.ones(2), None]))
+    others: list[Any] = [(), (1, 2), (tg.ones(2),), [tg.ones(2)] * 2, (np.ones(2),) * 2, tg.ones(2), None]
+    assert not any(map(errors.outputs, others))

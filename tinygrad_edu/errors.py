@@ -209,7 +209,7 @@ def _framework(kind: type) -> str:
 
 def outputs(value: Any) -> str:
     """What to do about a tuple of tensors in the place of one, as an LSTM returns it; empty for anything else."""
-    if not isinstance(value, tuple) or not value or not hasattr(value[0], "requires_grad"):
+    if not isinstance(value, tuple) or len(value) < 2 or not hasattr(value[0], "requires_grad"):
         return ""
     return (
         f"a tuple of {len(value)} in the place of a tensor. RNN, LSTM, GRU and MultiheadAttention return more than "
