@@ -173,6 +173,7 @@ def test_states_go_on_where_they_were() -> None:
             tg.ShapeError,
             r"h_0 must have .*The batch is axis 1 of it, with batch_first as well: use h_0\.swapaxes\(0, 1\)$",
         ),
+        (lambda: nn.GRUCell(3, 2)(tg.ones(4, 3), tg.ones(2)), tg.ShapeError, r"got \(2,\): 1 axis\. Leave it out"),
         (lambda: nn.GRU(3, 2)(tg.ones(4, 5, 3), tg.ones(1, 7, 2)), tg.ShapeError, r"Leave it out for zeros$"),
         (
             lambda: nn.LSTM(3, 2)(tg.ones(4, 5, 3), (tg.ones(1, 5, 2), None)),
@@ -220,3 +221,12 @@ def test_dropout_of_a_single_layer_is_warned_of() -> None:
 def test_a_float64_input_is_warned_of() -> None:
     with pytest.warns(UserWarning, match="its parameters are float32, but the input is float64"):
         assert nn.GRU(3, 2)(tg.ones(4, 5, 3, dtype=tg.float64))[0].dtype == tg.float64
+
+
+def test_a_state_that_is_handed_on_with_its_graph() -> None:
+    layer = nn.GRU(3, 2)
+    out, state = layer(tg.ones(4, 5, 3))
+    out.sum().backward()
+    with pytest.raises(tg.GraphError, match=r"a second time: .* such as the state of an LSTM, detach\(\) that"):
+        layer(tg.ones(4, 5, 3), state)[0].sum().backward()
+    layer(tg.ones(4, 5, 3), state.detach())[0].sum().backward()

@@ -60,7 +60,7 @@ def check_state(name: str, argument: str, state: Any, wanted: tuple[int, ...], m
     if have == wanted:
         return
     wrong = next((i for i, (n, m) in enumerate(zip(have, wanted, strict=False)) if n != m), None)
-    place = f"{len(have)} axes" if len(have) != len(wanted) or wrong is None else f"axis {wrong} is {have[wrong]}"
+    place = axes_in_words(len(have)) if len(have) != len(wanted) or wrong is None else f"axis {wrong} is {have[wrong]}"
     raise ShapeError(
         f"{name}: {argument} must have shape {wanted}, {meaning}, got {have}: {place}. "
         + (way_out or "Leave it out for zeros")
