@@ -352,8 +352,8 @@ class Conv2d(PlainConvolution):
         weight: Parameter of shape (out_channels, in_channels / groups, *kernel_size).
         bias: Parameter of shape (out_channels,), or None.
 
-    Shape: (N, in_channels, H, W) to (N, out_channels, H', W'), or the same without N, with H' = (H + 2 padding
-        - dilation (kernel_size - 1) - 1) // stride + 1.
+    Shape: (N, in_channels, H, W) to (N, out_channels, H', W'), or the same without N, with
+        H' = (H + 2 padding - dilation (kernel_size - 1) - 1) // stride + 1.
 
     Raises:
         ShapeError: when called with an input of other axes or channels, or smaller than the kernel.
