@@ -230,7 +230,9 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         ),
         (lambda lib: lib.nn.utils.rnn.pack_sequence([lib.zeros(2)]).data.tolist(), [0.0, 0.0], AttributeError),
     ],
-    "`max_norm=`, `scale_grad_by_freq=` of an `nn.EmbeddingBag`": [
+    "`max_norm=`, `scale_grad_by_freq=` of an `nn.Embedding` or `nn.EmbeddingBag`": [
+        (lambda lib: str(lib.nn.Embedding(3, 2, None, 1.0)), "Embedding(3, 2, max_norm=1.0)", NotImplementedError),
+        (lambda lib: lib.nn.Embedding(3, 2, scale_grad_by_freq=True).training, True, NotImplementedError),
         (
             lambda lib: str(lib.nn.EmbeddingBag(3, 2, max_norm=1.0)),
             "EmbeddingBag(3, 2, max_norm=1.0, mode='mean')",
@@ -243,6 +245,13 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         (
             lambda lib: str(functional(lib).mse_loss(lib.ones(0), lib.ones(0), reduction="mean").item()),
             "nan",
+            ValueError,
+        )
+    ],
+    "a key of a parameter group that the optimizer does not know": [
+        (
+            lambda lib: lib.optim.SGD([{"params": leaf(lib, [1.0]), "rho": 2}], lr=1.0).param_groups[0]["rho"],
+            2,
             ValueError,
         )
     ],
