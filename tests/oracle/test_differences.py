@@ -135,6 +135,12 @@ def scheduled(library: Any, make: Callable[[Any, Any], list[Any]]) -> float:
     return float(optimizer.param_groups[0]["lr"])
 
 
+def joined(schedules: Any, optimizer: Any) -> list[Any]:
+    schedule = schedules.StepLR(optimizer, 1, 0.5)
+    optimizer.add_param_group({"params": tg.zeros(1) if isinstance(optimizer, tg.optim.SGD) else torch.zeros(1)})
+    return [schedule]
+
+
 def chained(schedules: Any, optimizer: Any) -> list[Any]:
     parts = [schedules.StepLR(optimizer, 1, 0.5), schedules.LambdaLR(optimizer, lambda epoch: 1.0)]
     return [schedules.ChainedScheduler(parts)]
@@ -254,6 +260,9 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
             2,
             ValueError,
         )
+    ],
+    "a parameter group that is added after the schedule was made": [
+        (lambda lib: scheduled(lib, joined), 4.0, tg.StateError)
     ],
     "several schedules of one optimizer": [
         (lambda lib: scheduled(lib, lambda s, o: [s.StepLR(o, 1, 0.5), s.StepLR(o, 1, 0.25)]), 1.0, 2.0),

@@ -118,6 +118,15 @@ def test_what_get_lr_returns_is_looked_at():
         assert (schedule.last_epoch, schedule.get_last_lr()) == (0, [1.0])
 
 
+def test_a_group_that_comes_later():
+    optimizer = with_rates(8.0)
+    schedule = lr_scheduler.ExponentialLR(optimizer, 0.5)
+    optimizer.add_param_group({"params": parameter(1), "lr": 2.0})
+    with pytest.raises(tg.StateError, match="ExponentialLR: the optimizer has 2 groups, and had 1 when"):
+        schedule.step()
+    assert (schedule.last_epoch, schedule.get_last_lr()) == (0, [8.0, 2.0])
+
+
 def test_what_is_no_optimizer_is_named():
     with pytest.raises(TypeError, match=r"ExponentialLR: needs the optimizer whose rates it sets, got float$"):
         lr_scheduler.ExponentialLR(0.1, 0.5)

@@ -147,11 +147,18 @@ class LRScheduler(Schedule):
 
         Raises:
             TypeError: if a learning rate is not a number. Nothing is changed then.
+            StateError: if the optimizer got another group since the schedule was made.
         """
         self._reach(self.last_epoch + 1)
 
     def _reach(self, epoch: int) -> None:
         """Set what belongs to an epoch."""
+        groups = len(self.optimizer.param_groups)
+        if groups != len(self.base_lrs):
+            raise StateError(
+                f"{type(self).__name__}: the optimizer has {groups} groups, and had {len(self.base_lrs)} when the "
+                "schedule was made. Add all groups before: parameters without a gradient are left alone by step()"
+            )
         before, self.last_epoch = self.last_epoch, epoch
         try:
             rates = self._checked(self.get_lr())
