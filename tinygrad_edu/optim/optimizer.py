@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -34,7 +35,8 @@ _HOW = {"capturable", "differentiable", "foreach", "fused"}
 class Optimizer(ParameterGroups):
     """Base class of the optimizers.
 
-    A subclass writes `update`, which changes one parameter, and passes the defaults of its options:
+    A subclass writes `update`, which changes one parameter, or a `step` of its own, as for PyTorch; and passes the
+    defaults of its options:
 
     Args:
         params: tensors, (name, tensor) pairs, or dicts with "params" and options for these alone.
@@ -42,7 +44,8 @@ class Optimizer(ParameterGroups):
 
     Attributes:
         param_groups: one dict per group, with "params" and every option; options may be changed at any time.
-        state: for each parameter what the optimizer remembers of it, as numbers and NumPy arrays.
+        state: for each parameter what the optimizer remembers of it, as numbers and NumPy arrays; an empty dict for
+            one that was not seen before.
 
     Raises:
         ValueError: for no parameters, one that is computed or given twice, an unknown or wrong option.
@@ -69,7 +72,7 @@ class Optimizer(ParameterGroups):
     )  # what `update` keeps in the state that is a number, and no array
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
-        self.state: dict[Tensor, State] = {}
+        self.state: defaultdict[Tensor, State] = defaultdict(dict)
         self._arenas: dict[Any, list[Array]] = {}
         self._views: dict[Tensor, tuple[Array, Array, Array]] = {}
         self._warned: set[str] = set()
@@ -166,10 +169,7 @@ class Optimizer(ParameterGroups):
             elif decay:
                 np.multiply(array, decay, scratch)
                 g = np.add(g, scratch, prepared)
-            state = self.state.get(p)
-            if state is None:
-                state = self.state[p] = {}
-            self.update(array, g, state, lr, group, scratch)
+            self.update(array, g, self.state[p], lr, group, scratch)
             mark_changed(array)
 
     def _buffers(self, p: Tensor) -> tuple[Array, Array, Array]:
@@ -261,7 +261,7 @@ class Optimizer(ParameterGroups):
         unknown = [label for label in state_dict["state"] if label not in params]
         if unknown:
             raise ValueError(f"{name}: state of parameter {unknown[0]!r}, but the parameters are {labels}")
-        state = {}
+        state: defaultdict[Tensor, State] = defaultdict(dict)
         for label, entry in state_dict["state"].items():
             p = params[label]
             what = f"of parameter {label}"
@@ -273,6 +273,10 @@ class Optimizer(ParameterGroups):
         self.param_groups[:] = groups
         self.state = state
 
+    def _has_update(self) -> bool:
+        """Whether a parameter is changed by `update`, which knows numbers and arrays; else by a `step` of its own."""
+        return type(self).update is not Optimizer.update
+
     def _loaded(self, what: str, key: str, value: Any, p: Tensor) -> Any:
         """One entry of a parameter's state: a number, or an array, copied in the parameter's dtype."""
         if key in self.state_numbers:
@@ -280,6 +284,8 @@ class Optimizer(ParameterGroups):
                 kind = "a number of steps" if key == "step" else "a number >= 0"
                 raise ValueError(f"{what} is {value!r}, it must be {kind}: nothing was loaded")
             return int(value) if key == "step" else number(value)
+        if not self._has_update():
+            return copy.deepcopy(value)
         array = array_of(value)
         if not isinstance(array, np.ndarray):
             return array
@@ -291,6 +297,8 @@ class Optimizer(ParameterGroups):
 
     def _rehearse(self, what: str, p: Tensor, state: State, group: Group) -> None:
         """Raise ValueError if `update` cannot go on from `state`: tried on copies."""
+        if not self._has_update():
+            return
         trial = copy.deepcopy(state)
         array = p.array.copy()
         try:
