@@ -141,6 +141,19 @@ def test_one_sample_without_an_axis() -> None:
                 np.testing.assert_allclose(weights.detach().array, wanted.detach().array[0], rtol=1e-13)
 
 
+@pytest.mark.parametrize("need_weights", [True, False])
+@pytest.mark.parametrize("masks", [{"key_padding_mask": (0, 3)}, {"attn_mask": (0, 3, 3)}, {"attn_mask": (3, 3)}])
+def test_no_samples(masks: dict[str, tuple[int, ...]], need_weights: bool) -> None:
+    layer = made(4, 2, batch_first=True)
+    x = tg.tensor(np.zeros((0, 3, 4)), requires_grad=True)
+    arrays = {name: np.zeros(shape, bool) for name, shape in masks.items()}
+    out, weights = layer(x, x, x, need_weights=need_weights, **arrays)
+    assert out.shape == (0, 3, 4)
+    assert weights is None or weights.shape == (0, 3, 3)
+    out.sum().backward()
+    assert not layer.in_proj_weight.grad.array.any()
+
+
 def test_a_gradient_by_a_causal_mask_is_not_lost() -> None:
     layer, x = made(4, 2, batch_first=True), tg.tensor(normal(2, 3, 4))
     mask = nn.Transformer.generate_square_subsequent_mask(3, dtype=tg.float64).requires_grad_()

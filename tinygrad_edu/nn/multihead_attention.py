@@ -309,25 +309,26 @@ def _check_inputs(layer: MultiheadAttention, query: Any, key: Any, value: Any, p
             f"MultiheadAttention: query {q} and key {k} have {q[place]} and {k[place]} samples along axis {place}. "
             f"Inputs are {form} here: set batch_first={not layer.batch_first}?"
         )
-    samples = q[place] if batched else 1
     time = 1 - place if batched else 0
-    _check_masks(layer, (samples, q[time], k[time]) if batched else (0, q[time], k[time]), padding, mask)
+    _check_masks(layer, q[place] if batched else None, (q[time], k[time]), padding, mask)
     return batched
 
 
-def _check_masks(layer: MultiheadAttention, sizes: tuple[int, int, int], padding: Any, mask: Any) -> None:
-    """Raise ShapeError if a mask does not fit so many samples (0: one, without an axis), queries and keys."""
-    samples, queries, keys = sizes
+def _check_masks(
+    layer: MultiheadAttention, samples: int | None, sizes: tuple[int, int], padding: Any, mask: Any
+) -> None:
+    """Raise ShapeError if a mask does not fit so many samples (None: one, without an axis), queries and keys."""
+    queries, keys = sizes
     if padding is not None:
-        have, wanted = tuple(np.shape(array_of(padding))), (samples, keys) if samples else (keys,)
+        have, wanted = tuple(np.shape(array_of(padding))), (keys,) if samples is None else (samples, keys)
         if have != wanted:
             raise ShapeError(
                 f"MultiheadAttention: key_padding_mask has shape {have}, it needs {wanted}: a place for each key"
-                + (" of each sample" if samples else "")
+                + ("" if samples is None else " of each sample")
             )
     if mask is not None:
         have = tuple(np.shape(array_of(mask)))
-        deep = (max(samples, 1) * layer.num_heads, queries, keys)
+        deep = ((1 if samples is None else samples) * layer.num_heads, queries, keys)
         if have not in ((queries, keys), deep):
             raise ShapeError(
                 f"MultiheadAttention: attn_mask has shape {have}, it needs (queries, keys) = {(queries, keys)}, or "
