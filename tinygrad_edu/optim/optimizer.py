@@ -16,13 +16,12 @@ import numpy as np
 from ..autograd.modes import enable_grad
 from ..autograd.running import clear
 from ..dtypes import Array
-from ..engine.graph import array_of
 from ..engine.versions import mark_changed
 from ..errors import ShapeError, StateError, describe
 from ..tensors.tensor import Tensor
 from .counting import warn_of_count
 from .groups import Group, ParameterGroups, Params
-from .options import number, sample_count
+from .options import number, plain, sample_count
 
 State: TypeAlias = dict[str, Any]
 """What is remembered of one parameter, by name: numbers and arrays."""
@@ -280,7 +279,7 @@ class Optimizer(ParameterGroups):
                 kind = "a number of steps" if key == "step" else "a number >= 0"
                 raise ValueError(f"{what} is {value!r}, it must be {kind}: nothing was loaded")
             return int(value) if key == "step" else number(value)
-        array = array_of(value)
+        array = plain(value)
         if not isinstance(array, np.ndarray):
             return array
         if array.shape != p.array.shape:
