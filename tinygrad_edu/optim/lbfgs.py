@@ -61,6 +61,8 @@ class LBFGS(Optimizer):
     """
 
     state_numbers: frozenset[str] = frozenset({*_COUNTS, "t", "H_diag"})
+    own_options: frozenset[str] = frozenset({"maximize"})
+    others_state: frozenset[str] = frozenset({"al", "prev_loss"})
 
     def __init__(
         self,

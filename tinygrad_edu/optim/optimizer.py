@@ -66,6 +66,8 @@ class Optimizer(ParameterGroups):
     state_numbers: frozenset[str] = frozenset(
         {"step"}
     )  # what `update` keeps in the state that is a number, and no array
+    own_options: frozenset[str] = frozenset()  # those that PyTorch's optimizer lacks: without them a state is whole
+    others_state: frozenset[str] = frozenset()  # what PyTorch's remembers, and this one needs not: it is not loaded
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.state: dict[Tensor, State] = {}
@@ -245,7 +247,7 @@ class Optimizer(ParameterGroups):
         groups: list[Group] = []
         for mine, theirs in zip(self.param_groups, saved):
             where = f"{name}, group {len(groups)}"
-            missing = [key for key in self.defaults if key not in theirs]
+            missing = [key for key in self.defaults if key not in theirs and key not in self.own_options]
             if missing:
                 raise StateError(
                     f"{where}: the group in the state lacks {', '.join(map(repr, missing))}: it is not of a "
@@ -264,7 +266,8 @@ class Optimizer(ParameterGroups):
         for label, entry in state_dict["state"].items():
             p = params[label]
             what = f"of parameter {label}"
-            state[p] = {key: self._loaded(f"{name}: {key!r} {what}", key, v, p) for key, v in entry.items()}
+            needed = {key: value for key, value in entry.items() if key not in self.others_state}
+            state[p] = {key: self._loaded(f"{name}: {key!r} {what}", key, v, p) for key, v in needed.items()}
         for group in groups:
             for p in group["params"]:
                 if state.get(p):
