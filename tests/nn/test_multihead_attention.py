@@ -162,6 +162,16 @@ def test_a_gradient_by_a_causal_mask_is_not_lost() -> None:
     assert mask.grad.numpy().any()
 
 
+@pytest.mark.parametrize("need_weights", [False, True])
+def test_a_mask_that_is_not_as_is_causal_says_counts_all_the_same(need_weights: bool) -> None:
+    layer, x = made(4, 2, batch_first=True), normal(2, 3, 4)
+    mask = np.where(LATER, -np.inf, normal(3, 3))
+    out = layer(tg.tensor(x), x, x, need_weights=need_weights, attn_mask=mask, is_causal=True)[0]
+    expected = layer(tg.tensor(x), x, x, need_weights=need_weights, attn_mask=mask)[0]
+    np.testing.assert_array_equal(out.detach().array, expected.detach().array)
+    check_module(layer, x, x, x, None, need_weights, nn.Transformer.generate_square_subsequent_mask(3), True, True)
+
+
 def test_rows_that_are_masked_throughout() -> None:
     layer, x = made(4, 2, batch_first=True), tg.tensor(normal(1, 3, 4))
     hidden = np.ones((1, 3), bool)

@@ -22,7 +22,7 @@ from ..ops.splitting import unbind
 from ..ops.transpose import permute
 from ..tensors.tensor import Tensor
 from . import init
-from .attention import added, scaled_dot_product_attention
+from .attention import added, hides_later, scaled_dot_product_attention
 from .checks import count, probability
 from .dropout import dropout as dropped
 from .layer import Layer
@@ -164,7 +164,8 @@ class MultiheadAttention(Layer):
             need_weights: whether the weights are returned.
             attn_mask: the same for pairs of queries and keys: (T, S), or (N·num_heads, T, S).
             average_attn_weights: whether the returned weights are the means over the heads.
-            is_causal: says that `attn_mask` hides from each query the keys that come later, which saves time.
+            is_causal: says that `attn_mask` hides from each query the keys that come later, and nothing else, which
+                saves time. Where that is not so, the mask counts.
 
         Returns:
             A tensor of the shape of `query`, and the weights, as dropout leaves them, of shape (N, T, S), or of shape
@@ -189,7 +190,7 @@ class MultiheadAttention(Layer):
         q, k, v = self._projected(query, key, value, first)
         watched(self, self.out_proj.weight, q, *inputs)
         causal = is_causal and key_padding_mask is None and self.bias_k is None and not self.add_zero_attn
-        hint = causal and not need_weights and not getattr(attn_mask, "requires_grad", False)
+        hint = causal and not need_weights and hides_later(attn_mask)
         mask = None if hint else self._mask(key_padding_mask, attn_mask, q, k)
         k, v, mask = self._extended(k, v, mask)
         p = self.dropout if self.training else 0.0
