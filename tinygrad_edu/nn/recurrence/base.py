@@ -35,7 +35,7 @@ def draw(layer: Layer, hidden_size: int) -> None:
 
 def check_input(name: str, x: Any, axes: tuple[int, int], input_size: int, dtype: Any) -> None:
     """Raise if the input of a layer, or of a cell, has another number of axes, another size or no floating dtype."""
-    shape = tuple(np.shape(x))
+    shape = tuple(x.shape)
     if len(shape) not in axes:
         raise ShapeError(
             f"{name} expects an input of {axes[0]} axes, or of {axes[1]} with a batch, the last one of size "
@@ -54,7 +54,7 @@ def check_input(name: str, x: Any, axes: tuple[int, int], input_size: int, dtype
 def check_state(name: str, argument: str, state: Any, wanted: tuple[int, ...], meaning: str) -> None:
     """Raise if a state has another shape than the one that is wanted."""
     if not hasattr(state, "shape"):
-        raise TypeError(f"{name}: {argument} must be a tensor of shape {wanted}, got {type(state).__name__}")
+        raise DtypeError(f"{name}: {argument} must be a tensor of shape {wanted}, got {type(state).__name__}")
     have = tuple(state.shape)
     if have == wanted:
         return
