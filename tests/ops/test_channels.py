@@ -166,6 +166,23 @@ def test_a_batch_couples_its_samples_and_the_error_says_what_to_do() -> None:
     check_open_sum(losses, [first, weight, bias], coupled=True)
 
 
+def test_a_batch_of_data_couples_its_samples_too() -> None:
+    x, weight, bias = normal(4, 2), parameter(2, seed=2), parameter(2, seed=5)
+
+    def losses() -> Any:
+        return normalize_batch(x, weight, bias, 0.1)[0].sin().sum(1)
+
+    with pytest.raises(tg.SampleCouplingError, match=r"(?s)'batch_norm': it takes data, of shape \(4, 2\).*eval\(\)"):
+        losses().backward(per_sample=True)
+    assert weight.grad is None
+    check_open_sum(losses, [weight, bias], coupled=True)
+
+
+def test_samples_that_are_channels_stay_apart_in_data() -> None:
+    x, bias = normal(5, 3), parameter(3)
+    check_open_sum(lambda: normalize_batch(x, None, bias, 0.1)[0].sin().sum(0), [bias])
+
+
 @pytest.mark.parametrize(
     ("x", "options", "kind", "message"),
     [

@@ -180,6 +180,12 @@ class _OfBatch(SampleRule):
         "place, which take each sample by itself"
     )
 
+    def mixed_data(self, node: Node, ids: Any) -> Any:
+        x = value_of(node, "x")
+        if node.inputs[0] is not None or ids[0] is None or collapse(ids[0], (0, *range(2, len(x.shape)))) is not None:
+            return None
+        return x
+
     def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
         ndim = len(value_of(node, "x").shape)
         normal = None if ids[0] is None else collapse(ids[0], (0, *range(2, ndim)))
