@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from made import normal, parameter
 from per_sample import check_open_sum, check_second_derivatives
 
 import tinygrad_edu as tg
+from tinygrad_edu import nn
 from tinygrad_edu.ops.channels import moments, normalize_batch, standardize
 
 
@@ -207,6 +209,15 @@ def test_samples_that_are_channels_stay_apart_in_data() -> None:
 def test_misfits(x: Any, options: dict[str, Any], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         tg.group_norm(x, **options)
+
+
+@pytest.mark.parametrize("kind", [nn.BatchNorm1d, partial(nn.InstanceNorm1d, affine=True, track_running_stats=True)])
+def test_there_may_be_no_channels(kind: Any) -> None:
+    x, layer = tg.zeros(2, 0, 3, requires_grad=True), kind(0)
+    out = layer(x)
+    out.sum().backward()
+    assert out.shape == x.grad.shape == (2, 0, 3)
+    assert layer.weight.grad.shape == layer.running_var.shape == (0,)
 
 
 def test_what_is_constant_gives_zeros() -> None:
