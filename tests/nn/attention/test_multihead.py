@@ -235,10 +235,10 @@ def test_masks_of_integers(name: str, shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        ((5, 2), {}, r"embed_dim=5 is no multiple of num_heads=2, which share it: embed_dim=4 is"),
+        ((5, 2), {}, r"embed_dim=5 is no multiple of num_heads=2, .*\. Set embed_dim=4\?"),
         ((0, 2), {}, r"embed_dim must be at least 1, got 0"),
         ((4, 0), {}, r"num_heads must be at least 1, got 0"),
-        ((4, 2), {"dropout": 2.0}, r"p=2.0 is not a probability"),
+        ((4, 2), {"dropout": 2.0}, r"dropout=2.0 is not a probability"),
     ],
 )
 def test_what_it_cannot_be_made_with(arguments: Any, options: dict[str, Any], message: str) -> None:
@@ -250,3 +250,14 @@ def test_float64_data_in_a_float32_layer_is_warned_of() -> None:
     x = tg.tensor(X)
     with pytest.warns(UserWarning, match="MultiheadAttention"):
         nn.MultiheadAttention(4, 2)(x, x, x)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize(("name", "shape"), [("attn_mask", (2, 2)), ("key_padding_mask", (5, 2))])
+def test_a_mask_for_the_other_order_of_axes(first: bool, name: str, shape: tuple[int, ...]) -> None:
+    x = tg.zeros(2, 5, 4) if first else tg.zeros(5, 2, 4)
+    mask = tg.zeros(*shape)
+    with pytest.raises(
+        tg.ShapeError, match=rf"MultiheadAttention: {name} has shape .*[Ss]et batch_first={not first}\?$"
+    ):
+        nn.MultiheadAttention(4, 2, batch_first=first)(x, x, x, **{name: mask})

@@ -102,3 +102,9 @@ def test_misfits(src: tuple[int, ...], tgt: tuple[int, ...], message: str) -> No
 def test_a_negative_number_of_layers() -> None:
     with pytest.raises(ValueError, match="TransformerEncoder: num_layers must be at least 0, got -1"):
         nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 5), -1)
+
+
+@pytest.mark.parametrize("name", ["TransformerEncoder", "TransformerDecoder"])
+def test_a_stack_is_made_of_a_layer(name: str) -> None:
+    with pytest.raises(TypeError, match=f"^{name}: the first argument is the layer .*, a {name}Layer; got 8$"):
+        getattr(nn, name)(8, 2)

@@ -108,3 +108,9 @@ def test_a_mistake_in_forward_is_not_blamed_on_arguments_that_are_no_tensors(giv
 
     with pytest.raises(AttributeError, match=r"^Misspelt has no attribute 'liner'"):
         Misspelt()(tg.ones(3, 2), given)
+
+
+def test_a_path_in_a_message_with_a_colon() -> None:
+    layer = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 5), 1)
+    with pytest.raises(tg.ShapeError, match=r"^MultiheadAttention 'layers\.0\.self_attn': attn_mask has shape"):
+        layer(tg.zeros(3, 2, 4), mask=tg.zeros(4, 4))

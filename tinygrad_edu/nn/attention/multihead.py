@@ -107,15 +107,10 @@ class MultiheadAttention(Layer):
         self.num_heads: int = count(name, "num_heads", num_heads, least=1)
         self.kdim: int = self.embed_dim if kdim is None else count(name, "kdim", kdim)
         self.vdim: int = self.embed_dim if vdim is None else count(name, "vdim", vdim)
-        self.dropout: float = probability(name, dropout)
+        self.dropout: float = probability(name, dropout, "dropout")
         self.batch_first = batch_first
         self.add_zero_attn = add_zero_attn
-        self.head_dim: int = self.embed_dim // self.num_heads
-        if self.embed_dim % self.num_heads:
-            raise ValueError(
-                f"{name}: embed_dim={embed_dim} is no multiple of num_heads={num_heads}, which share it: "
-                f"embed_dim={self.head_dim * self.num_heads or self.num_heads} is"
-            )
+        self.head_dim: int = require_heads(name, embed_dim=self.embed_dim, num_heads=self.num_heads)
         self.out_proj: Linear = Linear(self.embed_dim, self.embed_dim, bias, device, dtype)
         d, own = self.embed_dim, (1, 1, self.embed_dim) if add_bias_kv else None
         alike = self.kdim == self.vdim == d
@@ -280,6 +275,21 @@ def _cut(parameter: Any, start: int, stop: int, size: int) -> Any:
     return None if parameter is None else parameter[start * size : stop * size]
 
 
+def require_heads(name: str, **sizes: int) -> int:
+    """The width of each head, of a width and a number of heads under the names that the user knows them by.
+
+    Raises:
+        ValueError: if the heads cannot share the width.
+    """
+    (of_width, width), (of_heads, heads) = sizes.items()
+    if width % heads:
+        raise ValueError(
+            f"{name}: {of_width}={width} is no multiple of {of_heads}={heads}, and each head gets as much of it. "
+            f"Set {of_width}={max(width // heads, 1) * heads}?"
+        )
+    return width // heads
+
+
 def _check_inputs(layer: MultiheadAttention, query: Any, key: Any, value: Any, padding: Any, mask: Any) -> bool:
     """Whether there are several samples; raises ShapeError for what does not fit the layer, or each other."""
     shapes = {"query": tuple(query.shape), "key": tuple(key.shape), "value": tuple(value.shape)}
@@ -323,9 +333,11 @@ def _check_masks(
     if padding is not None:
         have, wanted = tuple(np.shape(array_of(padding))), (keys,) if samples is None else (samples, keys)
         if have != wanted:
+            swapped = f". Use key_padding_mask.T, or set batch_first={not layer.batch_first}?"
             raise ShapeError(
                 f"MultiheadAttention: key_padding_mask has shape {have}, it needs {wanted}: a place for each key"
                 + ("" if samples is None else " of each sample")
+                + (swapped if have == wanted[::-1] else "")
             )
     if mask is not None:
         have = tuple(np.shape(array_of(mask)))
@@ -334,4 +346,5 @@ def _check_masks(
             raise ShapeError(
                 f"MultiheadAttention: attn_mask has shape {have}, it needs (queries, keys) = {(queries, keys)}, or "
                 f"(samples · num_heads, queries, keys) = {deep}"
+                + (f". Set batch_first={not layer.batch_first}?" if have == (samples, samples) else "")
             )

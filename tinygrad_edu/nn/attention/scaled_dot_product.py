@@ -65,7 +65,7 @@ def scaled_dot_product_attention(
     tensor([[3.]])
     """
     name = "scaled_dot_product_attention"
-    p = probability(name, dropout_p)
+    p = probability(name, dropout_p, "dropout_p")
     require_number(name, "scale", scale)
     if enable_gqa:
         key, value = _repeated("key", key, query), _repeated("value", value, query)
@@ -150,9 +150,11 @@ def _fitting_mask(mask: Any, full: tuple[int, ...]) -> Any:
             return mask
     except ValueError:
         pass
+    of_samples = len(full) == 4 and shape == (full[0], full[-1])
     raise ShapeError(
         f"scaled_dot_product_attention: attn_mask of shape {shape} does not broadcast to the scores {full}, which are "
         "(..., queries, keys)"
+        + (". One row for the keys of each sample? Use attn_mask[:, None, None]" if of_samples else "")
     )
 
 

@@ -29,7 +29,10 @@ class _Stack(Module):
 
     def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
         super().__init__()
-        self.num_layers: int = count(type(self).__name__, "num_layers", num_layers)
+        name, given = type(self).__name__, layer
+        if not isinstance(given, Module):
+            raise TypeError(f"{name}: the first argument is the layer that is copied, a {name}Layer; got {given!r}")
+        self.num_layers: int = count(name, "num_layers", num_layers)
         self.layers: ModuleList = ModuleList([copy.deepcopy(layer) for _ in range(self.num_layers)])
         self.norm = norm
 

@@ -286,8 +286,9 @@ class ConvTranspose2d(TransposedConvolution):
         weight: Parameter of shape (in_channels, out_channels / groups, *kernel_size).
         bias: Parameter of shape (out_channels,), or None.
 
-    Shape: (N, in_channels, H, W) to (N, out_channels, H', W'), or the same without N. A second argument of the call,
-        `output_size`, names the sizes that are wanted, where a convolution with a stride may have started from several.
+    Shape: (N, in_channels, H, W) to (N, out_channels, H', W'), or the same without N, with H' = (H - 1) stride
+        - 2 padding + dilation (kernel_size - 1) + output_padding + 1. A second argument of the call, `output_size`,
+        names the sizes that are wanted, where a convolution with a stride may have started from several.
 
     Raises:
         ShapeError: when called with an input of other axes or channels, or if nothing is left of the output.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...errors import NOTHING, DtypeError, TinygradError, foreign
+from ...errors import NOTHING, DtypeError, TinygradError, foreign, outputs
 from .tree import ModuleTree
 
 
@@ -23,7 +23,7 @@ def explain_call(error: Exception, module: ModuleTree[Any], args: tuple[Any, ...
             if value is None:
                 return DtypeError(f"{type(module).__name__} {NOTHING}")
             if isinstance(value, list | tuple):
-                reason = f"a {type(value).__name__}, which is no tensor: wrap it in tg.tensor(…)"
+                reason = outputs(value) or f"a {type(value).__name__}, which is no tensor: wrap it in tg.tensor(…)"
         if reason:
             return DtypeError(f"{type(module).__name__} got {reason}")
     return None
@@ -65,7 +65,7 @@ class _Place:
 
     def write(self, error: Exception) -> None:
         who = f"{self.kind} {self.path!r}"
-        if isinstance(self.message, str) and self.message.startswith(f"{self.kind} "):
+        if isinstance(self.message, str) and self.message.startswith((f"{self.kind} ", f"{self.kind}:")):
             error.args = (who + self.message[len(self.kind) :],)
         elif isinstance(self.message, str) and isinstance(error, TinygradError):
             error.args = (f"in {who}: {self.message}",)

@@ -16,7 +16,7 @@ from ...ops.channels import check_channels, standardize
 from ...ops.creation import zeros
 from ...tensors.tensor import Tensor
 from .. import init
-from ..checks import count
+from ..checks import axes_in_words, count
 from ..layer import Layer
 from ..parameter import Parameter
 from ..widening import watched
@@ -130,7 +130,8 @@ class ChannelNorm(Layer):
         if len(shape) + 1 in self._forms:
             ways.append("x.unsqueeze(0) if that is a single sample")
         raise ShapeError(
-            f"{type(self).__name__} expects {' or '.join(self._forms.values())}, got {shape}: it has {len(shape)} axes"
+            f"{type(self).__name__} expects {' or '.join(self._forms.values())}, got {shape}: it has "
+            + axes_in_words(len(shape))
             + (f". Use {', or '.join(ways)}" if ways else "")
         )
 
