@@ -12,7 +12,7 @@ from per_sample import check_open_sum, check_second_derivatives
 import tinygrad_edu as tg
 import tinygrad_edu.nn.functional as F
 from tinygrad_edu import nn
-from tinygrad_edu.nn.attention import hides_later
+from tinygrad_edu.nn.attention.scaled_dot_product import hides_later
 from tinygrad_edu.ops import attention as file
 from tinygrad_edu.testing import check_laws, gradcheck
 
