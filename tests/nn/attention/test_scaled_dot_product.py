@@ -11,6 +11,8 @@ from per_sample import check_open_sum, check_second_derivatives
 
 import tinygrad_edu as tg
 import tinygrad_edu.nn.functional as F
+from tinygrad_edu import nn
+from tinygrad_edu.nn.attention.scaled_dot_product import hides_later
 from tinygrad_edu.ops import attention as file
 from tinygrad_edu.testing import check_laws, gradcheck
 
@@ -178,3 +180,12 @@ def test_misfits(arguments: Any, options: dict[str, Any], kind: type[Exception],
 def test_scale_has_no_gradient() -> None:
     with pytest.raises(tg.GraphError, match="scale is a constant here"):
         attend(tg.tensor(Q), K, V, scale=tg.tensor(0.1, requires_grad=True))  # type: ignore[arg-type]
+
+
+def test_a_causal_mask_is_recognised() -> None:
+    mask = nn.Transformer.generate_square_subsequent_mask(3)
+    later = np.triu(np.ones((3, 3), bool), 1)
+    for same in (mask, later, tg.tensor(later), later.tolist()):
+        assert hides_later(same)
+    for other in (None, ~later, later[None], np.zeros((3, 3)), mask.requires_grad_()):
+        assert not hides_later(other)

@@ -122,6 +122,14 @@ def test_samples_are_coupled_in_training_and_apart_in_evaluation() -> None:
     )
 
 
+@pytest.mark.parametrize("trained", ["weight", "bias"])
+def test_samples_are_coupled_where_only_the_layer_itself_is_trained(trained: str) -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU()).requires_grad_(False)
+    getattr(model[1], trained).requires_grad_()
+    with pytest.raises(tg.SampleCouplingError, match="coupled by 'batch_norm': it takes data"):
+        model(tg.rand(4, 2)).sum(1).backward(per_sample=True)
+
+
 def test_images_in_evaluation_are_opened() -> None:
     layer, x = double(nn.BatchNorm2d, 2).eval(), normal(3, 2, 2, 2)
     check_open_sum(lambda: layer(x).sin().sum((1, 2, 3)), list(layer.parameters()))

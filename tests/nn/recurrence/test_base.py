@@ -197,6 +197,17 @@ def test_states_go_on_where_they_were() -> None:
             TypeError,
             r"hx must be a tensor of shape \(1, 5, 2\), .*, got int",
         ),
+        (
+            lambda: nn.GRU(3, 2)(tg.ones(4, 5, 3), (tg.ones(1, 5, 2), tg.ones(1, 5, 2))),
+            TypeError,
+            r"^GRU: hx must be a tensor of shape \(1, 5, 2\), .*, got .*tuple",
+        ),
+        (
+            lambda: nn.LSTM(3, 2)(tg.ones(4, 5, 3), (None, None)),
+            TypeError,
+            r"^LSTM: h_0 must be a tensor .*got None",
+        ),
+        (lambda: nn.GRU(3, 2)(None), TypeError, r"^GRU got None where a tensor belongs"),
         (lambda: nn.LSTM(3, 2)(tg.ones(4, 5, 3), tg.ones(1, 5, 2)), TypeError, r"a pair of tensors, \(h_0, c_0\)"),
         (
             lambda: nn.LSTM(3, 2)(tg.ones(4, 5, 3), (tg.ones(1, 5, 2), tg.ones(1, 5, 3))),

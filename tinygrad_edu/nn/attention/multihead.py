@@ -28,7 +28,7 @@ from ..layer import Layer
 from ..linear import Linear
 from ..parameter import Parameter
 from ..widening import watched
-from .scaled_dot_product import added, scaled_dot_product_attention
+from .scaled_dot_product import added, hides_later, scaled_dot_product_attention
 
 __all__ = ["MultiheadAttention"]
 
@@ -159,7 +159,8 @@ class MultiheadAttention(Layer):
             need_weights: whether the weights are returned.
             attn_mask: the same for pairs of queries and keys: (T, S), or (N·num_heads, T, S).
             average_attn_weights: whether the returned weights are the means over the heads.
-            is_causal: says that `attn_mask` hides from each query the keys that come later, which saves time.
+            is_causal: says that `attn_mask` hides from each query the keys that come later, and nothing else, which
+                saves time. Where that is not so, the mask counts.
 
         Returns:
             A tensor of the shape of `query`, and the weights, as dropout leaves them, of shape (N, T, S), or of shape
@@ -184,7 +185,7 @@ class MultiheadAttention(Layer):
         q, k, v = self._projected(query, key, value, first)
         watched(self, self.out_proj.weight, q, *inputs)
         causal = is_causal and key_padding_mask is None and self.bias_k is None and not self.add_zero_attn
-        hint = causal and not need_weights and not getattr(attn_mask, "requires_grad", False)
+        hint = causal and not need_weights and hides_later(attn_mask)
         mask = None if hint else self._mask(key_padding_mask, attn_mask, q, k)
         k, v, mask = self._extended(k, v, mask)
         p = self.dropout if self.training else 0.0
@@ -319,27 +320,28 @@ def _check_inputs(layer: MultiheadAttention, query: Any, key: Any, value: Any, p
             f"MultiheadAttention: query {q} and key {k} have {q[place]} and {k[place]} samples along axis {place}. "
             f"Inputs are {form} here: set batch_first={not layer.batch_first}?"
         )
-    samples = q[place] if batched else 1
     time = 1 - place if batched else 0
-    _check_masks(layer, (samples, q[time], k[time]) if batched else (0, q[time], k[time]), padding, mask)
+    _check_masks(layer, q[place] if batched else None, (q[time], k[time]), padding, mask)
     return batched
 
 
-def _check_masks(layer: MultiheadAttention, sizes: tuple[int, int, int], padding: Any, mask: Any) -> None:
-    """Raise ShapeError if a mask does not fit so many samples (0: one, without an axis), queries and keys."""
-    samples, queries, keys = sizes
+def _check_masks(
+    layer: MultiheadAttention, samples: int | None, sizes: tuple[int, int], padding: Any, mask: Any
+) -> None:
+    """Raise ShapeError if a mask does not fit so many samples (None: one, without an axis), queries and keys."""
+    queries, keys = sizes
     if padding is not None:
-        have, wanted = tuple(np.shape(array_of(padding))), (samples, keys) if samples else (keys,)
+        have, wanted = tuple(np.shape(array_of(padding))), (keys,) if samples is None else (samples, keys)
         if have != wanted:
             swapped = f". Use key_padding_mask.T, or set batch_first={not layer.batch_first}?"
             raise ShapeError(
                 f"MultiheadAttention: key_padding_mask has shape {have}, it needs {wanted}: a place for each key"
-                + (" of each sample" if samples else "")
+                + ("" if samples is None else " of each sample")
                 + (swapped if have == wanted[::-1] else "")
             )
     if mask is not None:
         have = tuple(np.shape(array_of(mask)))
-        deep = (max(samples, 1) * layer.num_heads, queries, keys)
+        deep = ((1 if samples is None else samples) * layer.num_heads, queries, keys)
         if have not in ((queries, keys), deep):
             raise ShapeError(
                 f"MultiheadAttention: attn_mask has shape {have}, it needs (queries, keys) = {(queries, keys)}, or "

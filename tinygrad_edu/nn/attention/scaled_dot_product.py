@@ -12,7 +12,7 @@ from ...engine.graph import array_of
 from ...engine.primitives import Operand
 from ...engine.recording import make_tensor, require_number
 from ...errors import DtypeError, ShapeError
-from ...ops.attention import attention
+from ...ops.attention import attention, future
 from ...ops.broadcasting import expand
 from ...ops.generator import draw
 from ...ops.rearranging import repeat_interleave
@@ -177,3 +177,12 @@ def added(argument: str, mask: Any, dtype: Any, hidden: bool) -> Any:
     if not isinstance(mask, Tensor):
         mask = make_tensor(array, None)
     return mask if mask.dtype == dtype else mask.astype(dtype)
+
+
+def hides_later(mask: Any) -> bool:
+    """Whether a mask is constant and hides from each position those that come later, and nothing else."""
+    array = np.asarray(array_of(mask))
+    if mask is None or getattr(mask, "requires_grad", False) or array.ndim != 2:
+        return False
+    late = future(array.shape, np.float64)
+    return bool(np.array_equal(array, late < 0 if array.dtype == bool else late))

@@ -6,6 +6,7 @@ the path; so does each module around it, until the error reaches somebody who ha
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ...errors import NOTHING, DtypeError, TinygradError, foreign, outputs
@@ -18,7 +19,7 @@ def explain_call(error: Exception, module: ModuleTree[Any], args: tuple[Any, ...
         return None
     for value in args:
         reason = foreign(value)
-        if isinstance(error, AttributeError | TypeError):
+        if isinstance(error, AttributeError | TypeError) and _speaks_of(error, value):
             if value is None:
                 return DtypeError(f"{type(module).__name__} {NOTHING}")
             if isinstance(value, list | tuple):
@@ -26,6 +27,11 @@ def explain_call(error: Exception, module: ModuleTree[Any], args: tuple[Any, ...
         if reason:
             return DtypeError(f"{type(module).__name__} got {reason}")
     return None
+
+
+def _speaks_of(error: Exception, value: Any) -> bool:
+    """Whether a message of Python's names the type of a value: if it does not, the mistake is another one."""
+    return re.search(rf"\b({type(value).__name__}|sequence)\b", str(error)) is not None
 
 
 def locate(error: Exception, module: ModuleTree[Any]) -> None:

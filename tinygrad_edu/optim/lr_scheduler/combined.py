@@ -44,7 +44,7 @@ class SequentialLR(_Combined):
     """One schedule after the other: each begins, with its epoch 0, where a milestone says.
 
     Every one of them starts from the first learning rate, not from where the one before has ended. They are not stepped
-    themselves.
+    themselves. (In PyTorch a `MultiplicativeLR` alone goes on from where the one before has ended.)
 
     Args:
         optimizer: whose groups' "lr" is set.

@@ -61,6 +61,7 @@ class ReduceLROnPlateau(Schedule):
         self.threshold: float = threshold
         self.threshold_mode: str = threshold_mode
         self.cooldown: int = cooldown
+        self._min_lr = min_lr
         self.min_lrs: list[float] = per_group("ReduceLROnPlateau", "min_lr", min_lr, optimizer)
         self.eps: float = eps
         self.best: float = math.inf if mode == "min" else -math.inf
@@ -71,6 +72,7 @@ class ReduceLROnPlateau(Schedule):
         """Take note of the measure of the epoch that is over.
 
         Raises:
+            ValueError: if the optimizer got another group, for which the list `min_lr` has nothing.
             TypeError: if it is not a single number.
         """
         try:
@@ -79,6 +81,8 @@ class ReduceLROnPlateau(Schedule):
             raise TypeError(
                 f"ReduceLROnPlateau.step(): metrics is one number, such as the loss, got {describe(metrics)}"
             ) from None
+        if len(self.min_lrs) != len(self.optimizer.param_groups):
+            self.min_lrs = per_group("ReduceLROnPlateau", "min_lr", self._min_lr, self.optimizer)
         if self._is_better(value):
             self.best, self.num_bad_epochs = value, 0
         else:
