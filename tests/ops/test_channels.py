@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from made import normal, parameter
 from per_sample import check_open_sum, check_second_derivatives
 
 import tinygrad_edu as tg
+from tinygrad_edu import nn
 from tinygrad_edu.ops.channels import moments, normalize_batch, standardize
 
 
@@ -166,6 +168,23 @@ def test_a_batch_couples_its_samples_and_the_error_says_what_to_do() -> None:
     check_open_sum(losses, [first, weight, bias], coupled=True)
 
 
+def test_a_batch_of_data_couples_its_samples_too() -> None:
+    x, weight, bias = normal(4, 2), parameter(2, seed=2), parameter(2, seed=5)
+
+    def losses() -> Any:
+        return normalize_batch(x, weight, bias, 0.1)[0].sin().sum(1)
+
+    with pytest.raises(tg.SampleCouplingError, match=r"(?s)'batch_norm': it takes data, of shape \(4, 2\).*eval\(\)"):
+        losses().backward(per_sample=True)
+    assert weight.grad is None
+    check_open_sum(losses, [weight, bias], coupled=True)
+
+
+def test_samples_that_are_channels_stay_apart_in_data() -> None:
+    x, bias = normal(5, 3), parameter(3)
+    check_open_sum(lambda: normalize_batch(x, None, bias, 0.1)[0].sin().sum(0), [bias])
+
+
 @pytest.mark.parametrize(
     ("x", "options", "kind", "message"),
     [
@@ -190,6 +209,15 @@ def test_a_batch_couples_its_samples_and_the_error_says_what_to_do() -> None:
 def test_misfits(x: Any, options: dict[str, Any], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         tg.group_norm(x, **options)
+
+
+@pytest.mark.parametrize("kind", [nn.BatchNorm1d, partial(nn.InstanceNorm1d, affine=True, track_running_stats=True)])
+def test_there_may_be_no_channels(kind: Any) -> None:
+    x, layer = tg.zeros(2, 0, 3, requires_grad=True), kind(0)
+    out = layer(x)
+    out.sum().backward()
+    assert out.shape == x.grad.shape == (2, 0, 3)
+    assert layer.weight.grad.shape == layer.running_var.shape == (0,)
 
 
 def test_what_is_constant_gives_zeros() -> None:

@@ -27,6 +27,16 @@ def test_each_channel_by_itself(stride: int, times: int) -> None:
     np.testing.assert_allclose((by_input * x).sum(), (g * out).sum(), rtol=1e-11)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_what_a_place_of_the_kernel_does_not_see_leaves_its_gradient_alone(number: float) -> None:
+    windows = Windows((2, 3), (1, 1), ((0, 0), (0, 0)), (1, 1))
+    x, g = normal(2, 2, 4, 5), np.abs(normal(2, 2, 3, 3))
+    x[0, 0, 3, 4] = number
+    found = depthwise.correlated(x, g, windows)
+    np.testing.assert_allclose(found, np.einsum("ncyxrs,ncyx->crs", windows.view(x), g)[:, None], rtol=1e-11)
+    assert np.isfinite(found).sum() == 11
+
+
 def test_which_weights_are_depthwise() -> None:
     assert depthwise.fits(np.ones((4, 1, 3)), 4)
     assert not depthwise.fits(np.ones((4, 1, 3)), 1)

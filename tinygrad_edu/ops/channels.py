@@ -59,10 +59,15 @@ def _moments(x: Any, across: bool) -> tuple[Any, Any, Any]:
     return centred, mean, variance
 
 
+def _in_each(groups: int, channels: int) -> int:
+    """How many channels each group has; 0 where there are none of either."""
+    return channels // max(groups, 1)
+
+
 def _by_groups(x: Any, groups: int) -> Any:
     """x, of shape (N, C, *), as (N, G, K)."""
     n, channels = x.shape[:2]
-    return x.reshape((n, groups, channels // groups * math.prod(x.shape[2:])))
+    return x.reshape((n, groups, _in_each(groups, channels) * math.prod(x.shape[2:])))
 
 
 def _by_channels(x: Any) -> Any:
@@ -74,7 +79,7 @@ def _of_channels(scale: Any, weight: Any, channels: int) -> Any:
     """scale, (N or 1, G, 1), for each channel, and times weight, (C,): (N or 1, C, 1)."""
     samples, groups = scale.shape[:2]
     if weight is not None:
-        scale = scale * weight.reshape((1, groups, channels // groups))
+        scale = scale * weight.reshape((1, groups, _in_each(groups, channels)))
     elif groups < channels:
         scale = np.broadcast_to(scale, (samples, groups, channels // groups))
     return scale.reshape((samples, channels, 1))
@@ -104,7 +109,7 @@ def _gradients(
         return None, None, by_bias
     centred, _, variance = _moments(_by_groups(x, groups), across)
     scale, count = 1 / np.sqrt(variance + eps), _count(centred, across)
-    by_group = (n, groups, channels // groups)
+    by_group = (n, groups, _in_each(groups, channels))
     dots = row_dots(g, centred.reshape(g.shape)).reshape(by_group) * scale
     by_weight = None if needs[1] is None else totals(dots.reshape(sums.shape), True).reshape((channels,))
     if needs[0] is None:
@@ -179,6 +184,12 @@ class _OfBatch(SampleRule):
         "Call eval() on the BatchNorm, for the statistics kept from training; or use GroupNorm or LayerNorm in its "
         "place, which take each sample by itself"
     )
+
+    def mixed_data(self, node: Node, ids: Any) -> Any:
+        x = value_of(node, "x")
+        if node.inputs[0] is not None or ids[0] is None or collapse(ids[0], (0, *range(2, len(x.shape)))) is not None:
+            return None
+        return x
 
     def ids_of(self, node: Node, ids: Any) -> Sequence[Found]:
         ndim = len(value_of(node, "x").shape)

@@ -27,13 +27,13 @@ class _Rows:
     """Some images of a few channels, (c, n, *padded).
 
     Attributes:
-        flat: whether they are seen as long rows, there being no stride.
+        flat: whether they are seen as long rows.
         shape: of what is computed from them: (length,) if they are, else (n, *counts).
         used: how many of these numbers are computed: in long rows, up to the last window.
     """
 
-    def __init__(self, whole: Any, windows: Windows, counts: Sizes) -> None:
-        self.flat: bool = math.prod(windows.stride) == 1
+    def __init__(self, whole: Any, windows: Windows, counts: Sizes, flat: bool) -> None:
+        self.flat = flat
         self._whole = np.ascontiguousarray(whole) if self.flat else whole
         self._windows = windows
         self._counts = counts
@@ -76,7 +76,11 @@ class _Rows:
         return np.moveaxis(computed, 2, 0)
 
 
-def _blocks(x: Any, windows: Windows) -> Iterator[tuple[slice, slice, _Rows]]:
+def _without_stride(windows: Windows) -> bool:
+    return math.prod(windows.stride) == 1
+
+
+def _blocks(x: Any, windows: Windows, flat: bool) -> Iterator[tuple[slice, slice, _Rows]]:
     """Which images and channels of (N, C, *sizes), and these themselves: as many as computing in the cache allows."""
     counts, padded = windows.counts(x.shape[2:]), math.prod(windows.padded_sizes(x.shape[2:]))
     step = max(1, ROOM // max(padded * windows.size, 1))
@@ -84,7 +88,7 @@ def _blocks(x: Any, windows: Windows) -> Iterator[tuple[slice, slice, _Rows]]:
         images = slice(first, min(first + step, len(x)))
         some = x[images].swapaxes(0, 1)
         for channels, whole in each_padded(some, windows, some.shape[1] * padded * windows.size):
-            yield images, channels, _Rows(whole, windows, counts)
+            yield images, channels, _Rows(whole, windows, counts, flat)
 
 
 @unbuffered
@@ -93,7 +97,7 @@ def convolved(x: Any, w: Any, bias: Any, windows: Windows) -> Any:
     (n, c), o = x.shape[:2], w.shape[0]
     counts, w = windows.counts(x.shape[2:]), np.ascontiguousarray(w).reshape((c, o // c, windows.size))
     out = np.empty((n, c, o // c, *counts), np.result_type(x, w))
-    for images, channels, rows in _blocks(x, windows):
+    for images, channels, rows in _blocks(x, windows, _without_stride(windows)):
         mine = w[channels]
         total = buffer("product", (*mine.shape[:2], math.prod(rows.shape)), out.dtype)
         np.matmul(mine, rows.columns(), out=total[..., : rows.used])
@@ -107,10 +111,20 @@ def convolved(x: Any, w: Any, bias: Any, windows: Windows) -> Any:
 @unbuffered
 def correlated(x: Any, g: Any, windows: Windows) -> Any:
     """x (N, C, *sizes) and g (N, O, *counts) to (O, 1, *kernel)."""
+    if _without_stride(windows):
+        with np.errstate(invalid="ignore"):
+            found = _correlated(x, g, windows, flat=True)
+        if np.isfinite(found).all():
+            return found
+    # In long rows, 0 stands between windows. Where x is not finite there, 0 times it would be NaN.
+    return _correlated(x, g, windows, flat=False)
+
+
+def _correlated(x: Any, g: Any, windows: Windows, flat: bool) -> Any:
     c, o = x.shape[1], g.shape[1]
     total: Any = np.zeros((c, o // c, windows.size), np.result_type(x, g))
     g = g.reshape((len(g), c, o // c, *g.shape[2:]))
-    for images, channels, rows in _blocks(x, windows):
+    for images, channels, rows in _blocks(x, windows, flat):
         mine = g[images, channels]
         gradient = buffer("product", (*mine.shape[1:3], math.prod(rows.shape)), total.dtype)
         if rows.flat:

@@ -17,13 +17,12 @@ import numpy as np
 from ..autograd.modes import enable_grad
 from ..autograd.running import clear
 from ..dtypes import Array
-from ..engine.graph import array_of
 from ..engine.versions import mark_changed
 from ..errors import ShapeError, StateError, describe
 from ..tensors.tensor import Tensor
 from .counting import warn_of_count
 from .groups import Group, ParameterGroups, Params
-from .options import number, sample_count
+from .options import number, plain, sample_count
 
 State: TypeAlias = dict[str, Any]
 """What is remembered of one parameter, by name: numbers and arrays."""
@@ -70,6 +69,8 @@ class Optimizer(ParameterGroups):
     state_numbers: frozenset[str] = frozenset(
         {"step"}
     )  # what `update` keeps in the state that is a number, and no array
+    own_options: frozenset[str] = frozenset()  # those that PyTorch's optimizer lacks: without them a state is whole
+    others_state: frozenset[str] = frozenset()  # what PyTorch's remembers, and this one needs not: it is not loaded
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.state: defaultdict[Tensor, State] = defaultdict(dict)
@@ -246,7 +247,7 @@ class Optimizer(ParameterGroups):
         groups: list[Group] = []
         for mine, theirs in zip(self.param_groups, saved):
             where = f"{name}, group {len(groups)}"
-            missing = [key for key in self.defaults if key not in theirs]
+            missing = [key for key in self.defaults if key not in theirs and key not in self.own_options]
             if missing:
                 raise StateError(
                     f"{where}: the group in the state lacks {', '.join(map(repr, missing))}: it is not of a "
@@ -265,7 +266,8 @@ class Optimizer(ParameterGroups):
         for label, entry in state_dict["state"].items():
             p = params[label]
             what = f"of parameter {label}"
-            state[p] = {key: self._loaded(f"{name}: {key!r} {what}", key, v, p) for key, v in entry.items()}
+            needed = {key: value for key, value in entry.items() if key not in self.others_state}
+            state[p] = {key: self._loaded(f"{name}: {key!r} {what}", key, v, p) for key, v in needed.items()}
         for group in groups:
             for p in group["params"]:
                 if state.get(p):
@@ -286,7 +288,7 @@ class Optimizer(ParameterGroups):
             return int(value) if key == "step" else number(value)
         if not self._has_update():
             return copy.deepcopy(value)
-        array = array_of(value)
+        array = plain(value)
         if not isinstance(array, np.ndarray):
             return array
         if array.shape != p.array.shape:

@@ -61,6 +61,13 @@ class SampleRule:
         """
         return self.ids_of(node, ids)
 
+    def mixed_data(self, node: Node, ids: Any) -> Any:
+        """An argument that it takes across samples although no gradient goes there, which `ids_of` would show; or None.
+
+        What is data for all of a graph is taken as it stands. This is for an op that is known for mixing samples.
+        """
+        return None
+
     def permutes(self, node: Node) -> bool:
         """Whether each element of the result is an element of the first argument, and no two are the same one."""
         return False

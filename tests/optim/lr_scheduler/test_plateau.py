@@ -115,3 +115,11 @@ def test_a_reduction_by_no_more_than_eps_is_left_out(eps, expected):
 def test_out_of_range(make, message):
     with pytest.raises(ValueError, match=message):
         make(with_rates(1.0))
+
+
+@pytest.mark.parametrize("metrics", [None, tg.ones(3), [1.0], "low"])
+def test_what_is_no_measure(metrics):
+    schedule = ReduceLROnPlateau(with_rates(1.0))
+    with pytest.raises(TypeError, match=r"ReduceLROnPlateau\.step\(\): metrics is one number, such as the loss, got "):
+        schedule.step(metrics)
+    assert schedule.num_bad_epochs == 0

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ...errors import describe
 from ..optimizer import Optimizer
 from .schedule import Schedule, per_group
 
@@ -72,8 +73,14 @@ class ReduceLROnPlateau(Schedule):
 
         Raises:
             ValueError: if the optimizer got another group, for which the list `min_lr` has nothing.
+            TypeError: if it is not a single number.
         """
-        value = float(metrics)
+        try:
+            value = float(metrics)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"ReduceLROnPlateau.step(): metrics is one number, such as the loss, got {describe(metrics)}"
+            ) from None
         if len(self.min_lrs) != len(self.optimizer.param_groups):
             self.min_lrs = per_group("ReduceLROnPlateau", "min_lr", self._min_lr, self.optimizer)
         if self._is_better(value):

@@ -17,7 +17,7 @@ import numpy as np
 from ...engine.graph import Leaf, Link, Node
 from ...sample_rules.ids import BOTH, CROWD, NOBODY, SampleIds, Use, merge, simplify, varies
 from ...sample_rules.rule import Makes
-from .meetings import Coupling, by_rows, coupling_at, is_mixing
+from .meetings import Coupling, by_rows, coupling_at, coupling_by_data, is_mixing
 from .uses import Crossing, Parts, agreement, ids_in, is_shared, merged, rule_of, visit_links
 
 
@@ -63,6 +63,10 @@ class _Search:
         rule = rule_of(link)
         found: Sequence[Any] = [own] * len(link.inputs) if isinstance(own, Use) else rule.exactly(link, own)
         shared = is_shared(own)
+        data = None if isinstance(own, Use) else rule.mixed_data(link, own)
+        if data is not None:
+            self.suspicions.append(coupling_by_data(link, data.shape))
+            self.certain.append(self.suspicions[-1])
         if why is not None and self._is_certain(link, found, why):
             self.certain.append(why)
             found = [Use.SHARED] * len(link.inputs)

@@ -29,7 +29,7 @@ class Coupling:
         op: the name of the op in which they meet.
         line: the line that called it, or one that is known of what comes before; empty if none is.
         called: whether it is the line of the op itself.
-        tensor: the op whose result is taken across samples.
+        tensor: the op whose result is taken across samples; empty if that is data.
         shape: that of the result.
         by_samples: the op that takes it sample by sample; empty if none does.
         instead: what to compute in place of it.
@@ -49,9 +49,10 @@ class Coupling:
     def error(self) -> SampleCouplingError:
         """What to raise where samples may not be coupled."""
         other = f", and sample by sample in {spoken(self.by_samples)!r}" if self.by_samples else ""
+        taken = f"the result of {spoken(self.tensor)!r}" if self.tensor else "data"
         line = f"\n  {'called at' if self.called else 'after'} {self.line}" if self.line else ""
         return SampleCouplingError(
-            f"the samples are coupled by {spoken(self.op)!r}: it takes the result of {spoken(self.tensor)!r}, "
+            f"the samples are coupled by {spoken(self.op)!r}: it takes {taken}, "
             f"of shape {self.shape}, across samples{other}. So one sample's loss depends on the others, and no "
             f"gradient is its own.{line}\n"
             f"  {self.instead or _SAMPLE_BY_SAMPLE}, or pass coupled=True for the derivatives of each loss with the "
@@ -85,6 +86,12 @@ def coupling_at(link: Node, edge: Crossing, split: Crossing | None, via: dict[An
     by_samples = "" if split is None or split.node is None else split.node.op.name
     instead = rule_of(culprit).instead
     return Coupling(culprit.op.name, line, called is not None, link.op.name, link.shape, by_samples, instead)
+
+
+def coupling_by_data(node: Node, shape: tuple[int, ...]) -> Coupling:
+    """How an op couples the samples that takes data of this shape across them."""
+    line = line_of(node.where) if hasattr(node, "where") else ""
+    return Coupling(node.op.name, line, bool(line), "", shape, "", rule_of(node).instead)
 
 
 def is_mixing(node: Node | None) -> bool:

@@ -36,7 +36,7 @@ class Propagation:
         self.shared: list[Node] = []
         self.unruled: list[str] = []
         self.coupled: list[Coupling] = []
-        self._met = False  # whether a computed tensor is used in ways that do not agree
+        self._met = False  # whether a computed tensor is used in ways that do not agree, or an op mixes data
 
     def _visit(self, link: Link, uses: list[Crossing]) -> tuple[Any, Sequence[Any]]:
         """The ids of a node, None where it is shared, and how it uses its arguments."""
@@ -49,6 +49,7 @@ class Propagation:
         if not isinstance(own, Use):
             rule = rule_of(link)
             if rule is not UNRULED:
+                self._met = self._met or rule.mixed_data(link, own) is not None
                 return own, rule.ids_of(link, own)
             self.unruled.append(link.op.name)
         crossings = self._crossings(uses)
