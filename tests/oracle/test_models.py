@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from model_programs import PROGRAMS, Program
+from model_programs import PROGRAMS, Program, trained
 from twins import close
 
 import tinygrad_edu as tg
@@ -44,7 +44,35 @@ def finished(program: Program) -> tuple[list[Any], Any]:
         yielded.append(build([v.detach().clone() if hasattr(v, "detach") else v for v in values]))
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
+def optimizer_and_schedule_of_ones_own(lib: Any, rng: Any) -> Program:
+    nn, F = lib.nn, lib.nn.functional
+
+    class Momentum(lib.optim.Optimizer):  # type: ignore[misc]
+        def step(self, closure: Any = None) -> None:
+            with lib.no_grad():
+                for group in self.param_groups:
+                    for p in group["params"]:
+                        state = self.state[p]
+                        if len(state) == 0:
+                            state["buffer"] = lib.zeros_like(p.data)
+                        state["buffer"].mul_(group["momentum"]).add_(p.grad, alpha=1 - group["momentum"])
+                        p.data.add_(state["buffer"], alpha=-group["lr"])
+
+    class Warmup(lib.optim.lr_scheduler.LRScheduler):  # type: ignore[misc]
+        def get_lr(self) -> list[float]:
+            return [base * min(1.0, (self.last_epoch + 1) / 4) for base in self.base_lrs]
+
+    net = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3))
+    x, y = lib.tensor(rng.normal(size=(6, 4))), lib.tensor(rng.integers(0, 3, 6))
+    yield net
+    optimizer = Momentum(net.parameters(), {"lr": 0.5, "momentum": 0.9})
+    yield from trained(net, optimizer, lambda: F.cross_entropy(net(x), y, reduction="mean"), 6, Warmup(optimizer))
+    return F.cross_entropy(net(x), y, reduction="none")
+
+
+@pytest.mark.parametrize(
+    "program", [*PROGRAMS, optimizer_and_schedule_of_ones_own], ids=lambda program: program.__name__
+)
 def test_the_same_lines_train_the_same_model(program: Callable[[Any, Any], Program]) -> None:
     mine, other = (program(library, np.random.default_rng(0)) for library in (tg, torch))
     model, twin = next(mine), next(other)
