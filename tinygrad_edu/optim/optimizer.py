@@ -218,7 +218,7 @@ class Optimizer(ParameterGroups):
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` of an optimizer of the same kind returned; the arrays are copied.
+        """Take over what `state_dict` of an optimizer of the same kind returned, here or in PyTorch; arrays are copied.
 
         Raises:
             ValueError: if the groups differ in number or size, an option is unknown or wrong, or the state

@@ -185,7 +185,9 @@ def test_scale_has_no_gradient() -> None:
 def test_a_causal_mask_is_recognised() -> None:
     mask = nn.Transformer.generate_square_subsequent_mask(3)
     later = np.triu(np.ones((3, 3), bool), 1)
-    for same in (mask, later, tg.tensor(later), later.tolist()):
+    for same in (mask, later, tg.tensor(later), later.tolist(), later[:2], later[:, :2], np.zeros((0, 0))):
         assert hides_later(same)
-    for other in (None, ~later, later[None], np.zeros((3, 3)), mask.requires_grad_()):
+    almost = np.where(later, -np.inf, 0.0)
+    almost[2, 0] = 1e-9
+    for other in (None, ~later, later[None], np.zeros((3, 3)), almost, almost.T, 1.0 * later, mask.requires_grad_()):
         assert not hides_later(other)
