@@ -21,6 +21,22 @@ from tinygrad_edu.testing import LAWS
 
 FOLDER = Path(__file__).parent / "api" / "generated"
 
+# The files of the layers, in the order of their page: by use.
+LAYERS = (
+    *(
+        "nn.linear",
+        "nn.convolution.plain",
+        "nn.convolution",
+        "nn.pooling.maximum",
+        "nn.pooling",
+        "nn.padding",
+        "nn.resampling",
+    ),
+    *("nn.normalization", "nn.dropout", "nn.activations"),
+    *("nn.embedding", "nn.embedding_bag", "nn.recurrence.layers", "nn.recurrence", "nn.attention"),
+    *("nn.shape", "nn.distance", "nn.lazy", "nn.uninitialized"),
+)
+
 # file name -> title, introduction, and what belongs there: (package, beginnings of the defining modules)
 PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
     "tensors": (
@@ -57,14 +73,28 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
     ),
     "nn": (
         "Modules",
-        "`tinygrad_edu.nn`: layers, losses, containers.",
+        "`tinygrad_edu.nn`: what holds models together. The layers, the losses and the starting values have pages of "
+        "their own.",
+        [("tinygrad_edu.nn", ("nn.module", "nn.parameter", "nn.containers")), ("tinygrad_edu", ("nn.summary",))],
+    ),
+    "layers": (
+        "Layers",
+        "`tinygrad_edu.nn`: by what they are for. The page [Models](../../models.md) puts some of them together.",
+        [("tinygrad_edu.nn", LAYERS)],
+    ),
+    "losses": (
+        "Losses",
+        "`tinygrad_edu.nn`: by what is compared. They are sums over the samples, unless another reduction is named.",
+        [("tinygrad_edu.nn", ("nn.losses",))],
+    ),
+    "init": (
+        "Starting values and utilities",
+        "`tinygrad_edu.nn.init`, and `tinygrad_edu.nn.utils`: what is done to a model before and after it is trained.",
         [
-            ("tinygrad_edu.nn", ("",)),
             ("tinygrad_edu.nn.init", ("",)),
             ("tinygrad_edu.nn.utils", ("",)),
             ("tinygrad_edu.nn.utils.parametrizations", ("",)),
             ("tinygrad_edu.nn.utils.rnn", ("",)),
-            ("tinygrad_edu", ("nn.summary",)),
         ],
     ),
     "functional": (
@@ -122,6 +152,9 @@ ORDER = [
     "functional",
     "linalg",
     "samples",
+    "losses",
+    "layers",
+    "init",
     "nn",
     "optim",
     "data",

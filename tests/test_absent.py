@@ -64,6 +64,8 @@ from tinygrad_edu.nn import functional as F
             r"There are no packed sequences: .* out\[tg\.arange\(len\(lengths\)\), lengths - 1\]",
         ),
         (nn, "SyncBatchNorm", "There is one process: use BatchNorm1d"),
+        (nn, "ChannelShuffle", r"It is x\.unflatten\(1, \(groups, -1\)\)\.swapaxes\(1, 2\)\.flatten\(1, 2\)"),
+        (nn.functional, "grid_sample", r"Use tg\.nn\.functional\.interpolate, or an index"),
         (tg, "xyzzyplugh", r"has no attribute 'xyzzyplugh'$"),
         (tg, "_cuda", r"has no attribute '_cuda'$"),
         (

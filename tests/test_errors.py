@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -127,3 +129,32 @@ def test_a_module_or_dtype_of_another_framework() -> None:
 def test_other_arrays_and_numbers_are_nobodys() -> None:
     for value in (np.ones(3), np.float32(1), 1.0, None, "torch", [1, 2], object(), tg.ones(2)):
         assert errors.foreign(value) == ""
+
+
+@pytest.mark.parametrize(
+    ("call", "who"),
+    [
+        (tg.exp, "exp"),
+        (tg.nn.functional.relu, "relu"),
+        (lambda pair: tg.softmax(pair, -1), "softmax"),
+        (lambda pair: pair @ tg.ones(4, 2), "matmul"),
+        (lambda pair: tg.nn.functional.linear(pair, tg.ones(2, 4)), "linear"),
+        (tg.nn.LayerNorm(4), "LayerNorm"),
+        (tg.nn.LSTM(4, 4), "LSTM"),
+        (tg.nn.Sequential(tg.nn.Identity(), tg.nn.ReLU()), "in ReLU '1': relu"),
+        (lambda pair: tg.nn.functional.mse_loss(pair, tg.ones(5, 2, 4)), "mse_loss: input"),
+    ],
+)
+def test_what_a_recurrent_layer_returns_is_no_tensor(call: Any, who: str) -> None:
+    pair = tg.nn.LSTM(3, 4)(tg.ones(5, 2, 3))
+    said = rf"^{who} got a tuple of 2 in .* take that, of shape \(5, 2, 4\), as in output, _ = layer\(x\)$"
+    with pytest.raises(DtypeError, match=said):
+        call(pair)
+
+
+def test_several_results_are_no_operand_of_one() -> None:
+    assert [type(part) for part in tg.linalg.eigh(np.eye(2))] == [np.ndarray, np.ndarray]
+    assert tg.exp((np.zeros(2), np.zeros(2))).shape == (2, 2)
+    assert errors.outputs((tg.ones(2), tg.ones(2)))
+    others: list[Any] = [(), (1, 2), (tg.ones(2),), [tg.ones(2)] * 2, (np.ones(2),) * 2, tg.ones(2), None]
+    assert not any(map(errors.outputs, others))

@@ -54,6 +54,12 @@ _INSTEAD = {
         "Use AdaptiveMaxPool2d, whose windows are no random ones"
     ),
     "upsample upsample_nearest upsample_bilinear": "Use tg.nn.functional.interpolate",
+    "grid_sample affine_grid": "Use tg.nn.functional.interpolate, or an index for each place: x[..., rows, columns]",
+    "LocalResponseNorm CrossMapLRN2d local_response_norm": "Use GroupNorm",
+    "ChannelShuffle channel_shuffle native_channel_shuffle": (
+        "It is x.unflatten(1, (groups, -1)).swapaxes(1, 2).flatten(1, 2)"
+    ),
+    "swa_utils": "Keep a mean of the numbers of model.state_dict(), and load it",
     "fft stft istft": "There are no Fourier transforms, since there are no complex tensors",
     "sparse sparse_coo_tensor to_sparse": "Every tensor is dense",
     "IterableDataset": "A DataLoader reads by number, from anything with dataset[i] and len(dataset)",

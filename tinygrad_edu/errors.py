@@ -116,6 +116,8 @@ def explain(op: str, arrays: Sequence[Any], cause: Exception) -> Exception:
     strange = next((text for text in map(foreign, arrays) if text), "")
     if strange:
         return DtypeError(f"{op}({described}) got {strange}")
+    if arrays and outputs(arrays[0]):
+        return DtypeError(f"{op} got {outputs(arrays[0])}")
     if isinstance(cause, TinygradError):
         return cause
     shapes = [a.shape for a in arrays if hasattr(a, "shape")]
@@ -205,10 +207,21 @@ def _framework(kind: type) -> str:
     return _seen[kind]
 
 
+def outputs(value: Any) -> str:
+    """What to do about a tuple of tensors in the place of one, as an LSTM returns it; empty for anything else."""
+    if not isinstance(value, tuple) or len(value) < 2 or not hasattr(value[0], "requires_grad"):
+        return ""
+    return (
+        f"a tuple of {len(value)} in the place of a tensor. RNN, LSTM, GRU and MultiheadAttention return more than "
+        f"their output: take that, of shape {tuple(value[0].shape)}, as in output, _ = layer(x)"
+    )
+
+
 def require_own(what: str, *values: Any) -> None:
-    """Raise DtypeError if one of `values` is a tensor of another framework; `what` begins the message."""
+    """Raise DtypeError if one of `values` is a tensor of another framework, or several; `what` begins the message."""
     for value in values:
         strange = _seen.get(type(value)) != "" and foreign(value)  # nearly all types are known to be no framework's
+        strange = strange or outputs(value)
         if strange:
             raise DtypeError(f"{what} got {strange}")
 

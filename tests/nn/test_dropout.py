@@ -105,7 +105,7 @@ def test_alpha_dropout_keeps_mean_and_variance(kind: Any, shape: tuple[int, ...]
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("dropout1d", (3,), r"dropout1d expects \(N, C, L\) or \(C, L\), got \(3,\): it has 1 axes. Use Dropout,"),
+        ("dropout1d", (3,), r"dropout1d expects \(N, C, L\) or \(C, L\), got \(3,\): it has 1 axis. Use Dropout,"),
         ("dropout1d", (2, 3, 4, 4), r"dropout1d expects .* Use Dropout2d"),
         ("dropout2d", (2, 3), r"dropout2d expects \(N, C, H, W\), got \(2, 3\): it has 2 axes. Use Dropout, which"),
         ("dropout3d", (2, 3, 4), r"dropout3d expects \(N, C, D, H, W\) or \(C, D, H, W\), .* Use Dropout1d"),

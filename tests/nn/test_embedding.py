@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import tinygrad_edu as tg
@@ -49,6 +51,26 @@ def test_from_pretrained() -> None:
     assert frozen(tg.tensor([1])).tolist() == [[3.0, 4.0]]
     assert not frozen.weight.requires_grad
     assert nn.Embedding.from_pretrained(weight, freeze=False).weight.requires_grad
+
+
+def test_the_order_of_the_arguments_is_pytorchs() -> None:
+    weight = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    table = nn.Embedding(2, 2, 0, None, 2.0, False, False, weight, True)
+    assert table.weight.tolist() == weight.tolist()
+    assert not table.weight.requires_grad
+    assert not nn.Embedding(2, 2, _freeze=True).weight.requires_grad
+    assert nn.functional.embedding(tg.tensor([1]), weight, 0, None, 2.0, False, False).tolist() == [[3.0, 4.0]]
+    with pytest.raises(tg.ShapeError, match=r"_weight has shape \(2, 2\), it needs \(3, 2\)"):
+        nn.Embedding(3, 2, _weight=weight)
+
+
+@pytest.mark.parametrize("option", [{"max_norm": 1.0}, {"scale_grad_by_freq": True}])
+def test_what_is_not_offered(option: dict[str, Any]) -> None:
+    (name,) = option
+    with pytest.raises(NotImplementedError, match=f"^Embedding: {name}.* is not offered"):
+        nn.Embedding(3, 2, **option)
+    with pytest.raises(NotImplementedError, match=f"^embedding: {name}.* is not offered"):
+        nn.functional.embedding(tg.tensor([1]), tg.zeros(3, 2), **option)
 
 
 def test_an_empty_batch() -> None:

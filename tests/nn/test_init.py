@@ -93,7 +93,8 @@ def test_empty_tensors_are_left_alone() -> None:
         ("uniform_", (tg.zeros(3), 1.0, 0.0), ValueError, "a=1.0 must not be greater than b=0.0"),
         ("trunc_normal_", (tg.zeros(3), 0.0, 1.0, 2.0, 2.0), ValueError, "a=2.0 less than b=2.0"),
         ("zeros_", (tg.tensor([1]),), tg.DtypeError, "fill floating-point tensors, got dtype int64"),
-        ("ones_", (np.zeros(2),), TypeError, "fill a Tensor in place, got ndarray"),
+        ("ones_", (np.zeros(2),), TypeError, "fill a Tensor in place, got ndarray$"),
+        ("ones_", (tg.nn.Linear(2, 1),), TypeError, r"got Linear: pass its \.weight, or its \.bias"),
     ],
 )
 def test_errors(name: str, args: tuple[Any, ...], kind: type[Exception], message: str) -> None:

@@ -65,8 +65,8 @@ def test_a_size_that_stays_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("shape", "options", "kind", "said"),
     [
-        ((1, 1, 4), {}, ValueError, "pass one of size=None and scale_factor=None"),
-        ((1, 1, 4), {"size": 2, "scale_factor": 2}, ValueError, "pass one of size=2 and scale_factor=2"),
+        ((1, 1, 4), {}, ValueError, r"how large\? Pass size, or scale_factor"),
+        ((1, 1, 4), {"size": 2, "scale_factor": 2}, ValueError, "size=2 and scale_factor=2.* are two sizes: pass one"),
         ((1, 1, 4), {"size": 2, "mode": "cubic"}, ValueError, "unknown mode 'cubic': use 'nearest', 'nearest-exact'"),
         ((1, 1, 4), {"size": 2, "align_corners": False}, ValueError, "is for the linear modes, not for 'nearest'"),
         ((1, 1, 4, 4), {"size": 2, "mode": "linear"}, tg.ShapeError, r"mode='linear' takes N, C and 1 more axes, got"),

@@ -95,6 +95,12 @@ LAYERS = {
     "InstanceNorm2d": (lambda: nn.InstanceNorm2d(3, affine=True), 1, (2, 3, 1, 2)),
     "InstanceNorm3d": (lambda: nn.InstanceNorm3d(3, affine=True), 1, (2, 3, 1, 1, 2)),
     "PReLU": (nn.PReLU, 1, (4, 3)),
+    "Conv1d": (lambda: nn.Conv1d(3, 2, 1), 1, (2, 3, 2)),
+    "Conv2d": (lambda: nn.Conv2d(3, 2, 1), 1, (2, 3, 1, 2)),
+    "Conv3d": (lambda: nn.Conv3d(3, 2, 1), 1, (2, 3, 1, 1, 2)),
+    "ConvTranspose1d": (lambda: nn.ConvTranspose1d(3, 2, 1), 1, (2, 3, 2)),
+    "ConvTranspose2d": (lambda: nn.ConvTranspose2d(3, 2, 1), 1, (2, 3, 1, 2)),
+    "ConvTranspose3d": (lambda: nn.ConvTranspose3d(3, 2, 1), 1, (2, 3, 1, 1, 2)),
 }
 
 

@@ -237,6 +237,38 @@ def test_an_optimizer_without_an_update_says_so():
         optim.Optimizer([w], {"lr": 0.1}).step()
 
 
+class Momentum(optim.Optimizer):
+    """As it is written for PyTorch: a step of its own, and tensors in the state."""
+
+    @tg.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if len(state) == 0:
+                    state["step"], state["buffer"] = 0, tg.zeros_like(p)
+                state["step"] += 1
+                state["buffer"].mul_(0.5).add_(p.grad)
+                p.add_(state["buffer"], alpha=-group["lr"])
+
+
+def test_an_optimizer_written_for_pytorch():
+    p, twin = parameter(3), parameter(3)
+    own, known = Momentum([p], {"lr": 0.1}), optim.SGD([twin], lr=0.1, momentum=0.5)
+    run(own, [p], 3)
+    run(known, [twin], 3)
+    np.testing.assert_allclose(p.array, twin.array, rtol=1e-12)
+    saved, again = own.state_dict(), parameter(3)
+    again.data = p.array.copy()
+    other = Momentum([again], {"lr": 0.1})
+    other.load_state_dict(saved)
+    run(own, [p], 2, first_seed=3)
+    run(other, [again], 2, first_seed=3)
+    assert np.array_equal(p.array, again.array)
+    assert saved["state"][0]["step"] == 3
+    assert other.state[again]["step"] == 5
+
+
 # Saving and loading
 
 

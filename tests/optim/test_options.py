@@ -26,6 +26,21 @@ def test_what_is_a_number(value):
     assert number(value) == 2.0
 
 
+class Foreign:
+    """An array of another library."""
+
+    def __init__(self, value):
+        self.value = np.array(value)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.value
+
+
+def test_a_number_of_another_library():
+    assert number(Foreign(2.0)) == 2.0
+    assert math.isnan(number(Foreign([2.0, 3.0])))
+
+
 @pytest.mark.parametrize(
     "value", ["2", None, [2], 2j, np.array([2, 3]), tg.tensor([2.0, 3.0]), np.array("2"), np.array([])]
 )

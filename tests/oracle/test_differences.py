@@ -135,6 +135,12 @@ def scheduled(library: Any, make: Callable[[Any, Any], list[Any]]) -> float:
     return float(optimizer.param_groups[0]["lr"])
 
 
+def joined(schedules: Any, optimizer: Any) -> list[Any]:
+    schedule = schedules.StepLR(optimizer, 1, 0.5)
+    optimizer.add_param_group({"params": tg.zeros(1) if isinstance(optimizer, tg.optim.SGD) else torch.zeros(1)})
+    return [schedule]
+
+
 def chained(schedules: Any, optimizer: Any) -> list[Any]:
     parts = [schedules.StepLR(optimizer, 1, 0.5), schedules.LambdaLR(optimizer, lambda epoch: 1.0)]
     return [schedules.ChainedScheduler(parts)]
@@ -230,7 +236,9 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         ),
         (lambda lib: lib.nn.utils.rnn.pack_sequence([lib.zeros(2)]).data.tolist(), [0.0, 0.0], AttributeError),
     ],
-    "`max_norm=`, `scale_grad_by_freq=` of an `nn.EmbeddingBag`": [
+    "`max_norm=`, `scale_grad_by_freq=` of an `nn.Embedding` or `nn.EmbeddingBag`": [
+        (lambda lib: str(lib.nn.Embedding(3, 2, None, 1.0)), "Embedding(3, 2, max_norm=1.0)", NotImplementedError),
+        (lambda lib: lib.nn.Embedding(3, 2, scale_grad_by_freq=True).training, True, NotImplementedError),
         (
             lambda lib: str(lib.nn.EmbeddingBag(3, 2, max_norm=1.0)),
             "EmbeddingBag(3, 2, max_norm=1.0, mode='mean')",
@@ -245,6 +253,16 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
             "nan",
             ValueError,
         )
+    ],
+    "a key of a parameter group that the optimizer does not know": [
+        (
+            lambda lib: lib.optim.SGD([{"params": leaf(lib, [1.0]), "rho": 2}], lr=1.0).param_groups[0]["rho"],
+            2,
+            ValueError,
+        )
+    ],
+    "a parameter group that is added after the schedule was made": [
+        (lambda lib: scheduled(lib, joined), 4.0, tg.StateError)
     ],
     "several schedules of one optimizer": [
         (lambda lib: scheduled(lib, lambda s, o: [s.StepLR(o, 1, 0.5), s.StepLR(o, 1, 0.25)]), 1.0, 2.0),

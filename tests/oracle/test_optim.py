@@ -133,6 +133,7 @@ def test_the_defaults_are_pytorchs(name):
 @pytest.mark.parametrize(("name", "options"), [
     ("Adam", {"amsgrad": True}), ("AdamW", {}), ("SGD", {"momentum": 0.9}), ("Adamax", {}), ("NAdam", {}),
     ("NAdam", {"decoupled_weight_decay": True, "weight_decay": 0.1}), ("RAdam", {"betas": (0.9, 0.8)}),
+    ("RMSprop", {"momentum": 0.9, "centered": True}), ("Adagrad", {}), ("Adadelta", {}),
 ])  # fmt: skip
 def test_state_of_pytorch_can_be_loaded(name, options):
     begin, factors = starts()
@@ -149,16 +150,50 @@ def test_state_of_pytorch_can_be_loaded(name, options):
         step(theirs, b, torch.tensor, row)
     mine = [tg.tensor(y.detach().numpy().copy(), requires_grad=True) for y in theirs]
     a = getattr(tg.optim, name)(mine, lr=0.5, **options)
-    saved = b.state_dict()
-    state = {
-        i: {k: v.numpy() if torch.is_tensor(v) else v for k, v in entry.items()} for i, entry in saved["state"].items()
-    }
-    a.load_state_dict({"state": state, "param_groups": saved["param_groups"]})
+    a.load_state_dict(b.state_dict())
     for row in factors[5:]:
         step(theirs, b, torch.tensor, row)
         step(mine, a, tg.tensor, row)
     for x, y in zip(mine, theirs, strict=True):
         np.testing.assert_allclose(x.array, y.detach().numpy(), rtol=1e-10, atol=1e-10)
+
+
+def test_what_is_loaded_is_a_copy():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    theirs = torch.optim.SGD([w], lr=0.1, momentum=0.9)
+    (w * w).sum().backward()
+    theirs.step()
+    mine = tg.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = tg.optim.SGD([mine], lr=0.1, momentum=0.9)
+    optimizer.load_state_dict(theirs.state_dict())
+    before = theirs.state[w]["momentum_buffer"].clone()
+    (mine * mine).sum().backward()
+    optimizer.step(samples=1)
+    assert type(optimizer.state[mine]["momentum_buffer"]) is np.ndarray
+    assert torch.equal(theirs.state[w]["momentum_buffer"], before)
+
+
+@pytest.mark.parametrize("options", [{"lr": 0.1}, {"line_search_fn": "strong_wolfe"}])
+def test_state_of_pytorchs_lbfgs_can_be_loaded(options):
+    theirs = torch.tensor([-1.2, 1.0], dtype=torch.float64, requires_grad=True)
+    b = torch.optim.LBFGS([theirs], max_iter=4, **options)
+
+    def closure(w, optimizer):
+        def evaluate():
+            optimizer.zero_grad()
+            loss = ((1 - w) ** 2).sum() + (w**4).sum()
+            loss.backward()
+            return loss
+
+        return evaluate
+
+    b.step(closure(theirs, b))
+    mine = tg.tensor(theirs.detach().numpy().copy(), requires_grad=True)
+    a = tg.optim.LBFGS([mine], max_iter=4, **options)
+    a.load_state_dict(b.state_dict())
+    a.step(closure(mine, a), samples=1)
+    b.step(closure(theirs, b))
+    np.testing.assert_allclose(mine.array, theirs.detach().numpy(), rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", [*OPTIONS, "LBFGS"])

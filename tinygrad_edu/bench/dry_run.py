@@ -127,4 +127,4 @@ def _about(seconds: float, budget: float) -> str:
     text = f"about {seconds / 60:.0f} minutes" if seconds >= 120 else f"about {max(seconds, 1):.0f} seconds"
     if seconds <= budget:
         return text
-    return f"{text} without a limit, but {budget:g} seconds, the budget, at the most"
+    return f"{text} without a limit, but {budget:.3g} seconds, the budget, at the most"

@@ -165,7 +165,8 @@ def check_walkable(node: Node) -> None:
     if node.args is None:
         raise GraphError(
             f"backward through {name!r} a second time: the first walk freed what it had saved. "
-            "Pass retain_graph=True to the first backward(), or compute the result again"
+            "Pass retain_graph=True to the first backward(), or compute the result again; if it began with what a step "
+            "before had left, such as the state of an LSTM, detach() that"
         )
     saved = [("its result", node.out), *((f"argument {i}", value) for i, value in enumerate(node.args))]
     for label, value in saved:

@@ -174,7 +174,7 @@ def _long_way(op: Primitive, forward: Callable[..., Any]) -> Callable[..., Any]:
             except Exception as error:
                 raise explain(op.name, values, error) from error
         if not tensors:
-            if type(out) is not ndarray:
+            if type(out) is not ndarray and type(out) is not tuple:
                 require_own(op.name, out)
             return out
         if type(out) is tuple:

@@ -9,30 +9,24 @@ from . import functional as functional
 from . import init as init
 from . import utils as utils
 from .activations import *
-from .batch_norm import *
+from .attention import *
 from .containers import *
 from .convolution import *
-from .convolution_transposed import *
 from .distance import *
 from .dropout import *
 from .embedding import *
 from .embedding_bag import *
-from .instance_norm import *
 from .lazy import *
 from .linear import *
 from .losses import *
 from .module.module import *
-from .multihead_attention import *
 from .normalization import *
 from .padding import *
 from .parameter import *
-from .patches import *
 from .pooling import *
 from .recurrence import *
 from .resampling import *
 from .shape import *
-from .transformer import *
-from .transformer_layers import *
 
 _absent.explain_names(__name__, "functional", "init", "utils")
 _absent.explain_names(init.__name__)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import describe, require_own
+from ..errors import describe, require_own, type_name
 from ..tensors.tensor import Tensor
 
 
@@ -23,11 +23,16 @@ def count(module: str, name: str, value: Any, least: int = 0) -> int:
     return int(number)
 
 
-def probability(name: str, p: Any) -> float:
+def probability(name: str, p: Any, argument: str = "p") -> float:
     """`p` as a float, if it is between 0 and 1."""
     if not 0 <= p <= 1:
-        raise ValueError(f"{name}: p={p} is not a probability: it must be between 0 and 1")
+        raise ValueError(f"{name}: {argument}={p} is not a probability: it must be between 0 and 1")
     return float(p)
+
+
+def axes_in_words(number: int) -> str:
+    """So many axes, in words."""
+    return "1 axis" if number == 1 else f"{number} axes"
 
 
 def first_place(wrong: Any) -> tuple[int, ...]:
@@ -39,9 +44,12 @@ def several(name: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
     """The tensor, or the tensors, as a list."""
     require_own(name, tensors)
     if hasattr(tensors, "parameters"):
-        raise TypeError(f"got a {type(tensors).__name__} in the place of tensors: pass its .parameters()")
+        raise TypeError(f"{name}: got a {type(tensors).__name__} in the place of tensors: pass its .parameters()")
     many = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     require_own(name, *many)
+    for i, tensor in enumerate(many):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name}: number {i} is a {type_name(tensor)}, which is no tensor: wrap it in tg.tensor(…)")
     return many
 
 

@@ -1,11 +1,13 @@
-"""How far vectors are apart: angles and distances."""
+"""Distances and similarities: how far vectors are apart, and at which angle."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from ..engine.primitives import Operand
-from ..errors import ShapeError
+from ..errors import ShapeError, broadcast_clash
 from ..ops.broadcasting import broadcast_tensors
 from ..ops.indexing import getitem
 from ..ops.norms import norm
@@ -36,6 +38,7 @@ def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8,
     >>> tg.nn.functional.cosine_similarity(tg.tensor([[1.0, 0.0]]), tg.tensor([[3.0, 4.0]]))
     tensor([0.6])
     """
+    _require_alike("cosine_similarity", x1, x2)
     dim = dim if axis is None else axis
     depth = max(len(x1.shape), len(x2.shape))
     from_end = dim - depth if 0 <= dim < depth else dim
@@ -69,7 +72,15 @@ def pairwise_distance(
     >>> tg.nn.functional.pairwise_distance(tg.tensor([[3.0, 4.0]]), tg.zeros(1, 2), eps=0.0)
     tensor([5.])
     """
+    _require_alike("pairwise_distance", x1, x2)
     return norm(x1 - x2 + eps, p, -1, keepdim=keepdim or keepdims)
+
+
+def _require_alike(op: str, x1: Any, x2: Any) -> None:
+    """Raise if the shapes do not broadcast."""
+    clash = broadcast_clash((tuple(x1.shape), tuple(x2.shape)))
+    if clash:
+        raise ShapeError(f"{op}: {clash}")
 
 
 def pdist(input: Operand, p: float = 2.0) -> Tensor:

@@ -15,7 +15,7 @@ from ..errors import DtypeError, ShapeError
 from ..ops.arithmetic import mul
 from ..ops.generator import Generator, draw
 from ..tensors.tensor import Tensor
-from .checks import probability
+from .checks import axes_in_words, probability
 from .module.module import Module
 
 __all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"]
@@ -194,7 +194,7 @@ def _channels(op: str, x: Any, ndim: int) -> tuple[int, ...]:
         places = ", ".join({1: "L", 2: "HW", 3: "DHW"}[ndim])
         forms = f"(N, C, {places})" + ("" if ndim == 2 else f" or (C, {places})")
         other = f"Dropout{len(shape) - 2}d" if 3 <= len(shape) <= 5 else "Dropout, which knows no channels"
-        raise ShapeError(f"{op} expects {forms}, got {shape}: it has {len(shape)} axes. Use {other}")
+        raise ShapeError(f"{op} expects {forms}, got {shape}: it has {axes_in_words(len(shape))}. Use {other}")
     return (*shape[:-ndim], *[1] * ndim)
 
 

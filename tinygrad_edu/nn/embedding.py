@@ -22,13 +22,25 @@ from .parameter import Parameter
 __all__ = ["Embedding"]
 
 
-def embedding(input: Operand, weight: Operand, padding_idx: int | None = None) -> Tensor:
+def embedding(
+    input: Operand,
+    weight: Operand,
+    padding_idx: int | None = None,
+    max_norm: None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
     """The rows of `weight` at the given indices.
 
     Args:
         input: integers of shape (*), each from 0 to num_embeddings - 1.
         weight: tensor of shape (num_embeddings, embedding_dim).
         padding_idx: an index whose row gets no gradient.
+        max_norm: not offered, since it changes the weight while it is read: None.
+        norm_type: accepted for PyTorch's sake, like `sparse`; without effect.
+        scale_grad_by_freq: not offered: False.
+        sparse: see `norm_type`; gradients are dense.
 
     Returns:
         Tensor of shape (*, embedding_dim). A row that is read several times gets the sum of the gradients.
@@ -36,12 +48,14 @@ def embedding(input: Operand, weight: Operand, padding_idx: int | None = None) -
     Raises:
         DtypeError: if the indices are not integers.
         IndexError: if one is out of range; the message says which, and where.
+        NotImplementedError: for what is not offered.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.embedding(tg.tensor([1, 1]), tg.tensor([[0.0, 1.0], [2.0, 3.0]]))
     tensor([[2., 3.],
             [2., 3.]])
     """
+    refuse_options("embedding", max_norm, scale_grad_by_freq)
     index = checked_index("Embedding", input, weight)
     rows = getitem(weight, index)
     if padding_idx is not None and isinstance(rows, Tensor):
@@ -49,6 +63,16 @@ def embedding(input: Operand, weight: Operand, padding_idx: int | None = None) -
         if is_padding.any():
             rows = where(make_tensor(is_padding, None), rows.detach(), rows)
     return rows
+
+
+def refuse_options(function: str, max_norm: Any, scale_grad_by_freq: bool) -> None:
+    """Raise NotImplementedError for the options of PyTorch's that are not offered."""
+    if max_norm is not None:
+        raise NotImplementedError(
+            f"{function}: max_norm, which changes the weight while it is read, is not offered: use None"
+        )
+    if scale_grad_by_freq:
+        raise NotImplementedError(f"{function}: scale_grad_by_freq is not offered: a gradient is the sum over all uses")
 
 
 def checked_index(module: str, input: Operand, weight: Operand) -> Any:
@@ -120,13 +144,18 @@ def padding_place(module: str, padding_idx: int | None, size: int) -> int | None
 class Embedding(Layer):
     """Row `i` of the weight for each index `i`.
 
-    The weight starts normally distributed with mean 0 and deviation 1, and 0 at `padding_idx`. PyTorch's
-    `max_norm`, which changes the weight while it is read, is not offered.
+    The weight starts normally distributed with mean 0 and deviation 1, and 0 at `padding_idx`.
 
     Args:
         num_embeddings: how many things there are; indices go from 0 to one less.
         embedding_dim: size of each vector.
         padding_idx: an index whose vector gets no gradient, so that it stays 0.
+        max_norm: not offered, since it changes the weight while it is read: None.
+        norm_type: accepted for PyTorch's sake, like `sparse`; without effect.
+        scale_grad_by_freq: not offered: False.
+        sparse: see `norm_type`; gradients are dense.
+        _weight: floating tensor of shape (num_embeddings, embedding_dim) to begin with; its memory is shared.
+        _freeze: whether the weight is to stay as it is.
         device: accepted for the sake of programs that name it; there is only ``"cpu"``.
         dtype: that of the weight; default, the default dtype.
 
@@ -138,6 +167,8 @@ class Embedding(Layer):
     Raises:
         IndexError: when called with an index that is out of range; the message says which, and where.
         DtypeError: when called with indices that are not integers.
+        ShapeError: if `_weight` has another shape.
+        NotImplementedError: for what is not offered.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Embedding(10, 3)(tg.tensor([[1, 2], [4, 9]])).shape
@@ -151,23 +182,51 @@ class Embedding(Layer):
         num_embeddings: int,
         embedding_dim: int,
         padding_idx: int | None = None,
+        max_norm: None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+        _weight: Tensor | None = None,
+        _freeze: bool = False,
         device: Any = None,
         dtype: DType = None,
     ) -> None:
         super().__init__()
+        refuse_options("Embedding", max_norm, scale_grad_by_freq)
         self.num_embeddings: int = count("Embedding", "num_embeddings", num_embeddings)
         self.embedding_dim: int = count("Embedding", "embedding_dim", embedding_dim)
         self.padding_idx: int | None = padding_place("Embedding", padding_idx, self.num_embeddings)
-        self._make_parameters(device, dtype, weight=(self.num_embeddings, self.embedding_dim))
+        shape = (self.num_embeddings, self.embedding_dim)
+        if _weight is None:
+            self._make_parameters(device, dtype, weight=shape)
+        elif tuple(_weight.shape) != shape:
+            raise ShapeError(f"Embedding: _weight has shape {tuple(_weight.shape)}, it needs {shape}")
+        else:
+            self.weight = Parameter(_weight)
+        if _freeze:
+            self.weight.requires_grad = False
 
     @classmethod
-    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
+    def from_pretrained(
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        padding_idx: int | None = None,
+        max_norm: None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+    ) -> Embedding:
         """An Embedding with the given weight.
 
         Args:
             embeddings: floating tensor of shape (num_embeddings, embedding_dim); its memory is shared.
             freeze: whether the weight is to stay as it is.
-            padding_idx: as in the constructor.
+            padding_idx: as in the constructor, like all that follow.
+            max_norm: see there.
+            norm_type: see there.
+            scale_grad_by_freq: see there.
+            sparse: see there.
 
         Raises:
             ShapeError: if `embeddings` is not a matrix.
@@ -181,9 +240,8 @@ class Embedding(Layer):
             raise ShapeError(
                 f"Embedding.from_pretrained needs (num_embeddings, embedding_dim), got shape {embeddings.shape}"
             )
-        module = cls(*embeddings.shape, padding_idx=padding_idx)
-        module.weight = Parameter(embeddings, requires_grad=not freeze)
-        return module
+        rows, width = embeddings.shape
+        return cls(rows, width, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
 
     def reset_parameters(self) -> None:
         """Draw the weight anew."""

@@ -16,7 +16,7 @@ from ..ops.indexing import _put_add, getitem
 from ..tensors.tensor import Tensor
 from . import init
 from .checks import count
-from .embedding import checked_index, padding_place
+from .embedding import checked_index, padding_place, refuse_options
 from .layer import Layer
 from .parameter import Parameter
 
@@ -107,14 +107,7 @@ def _largest(weight: Any, index: Any, bag: Any, bags: int) -> Tensor:
 def _check_options(mode: str, max_norm: Any, scale_grad_by_freq: bool) -> None:
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"embedding_bag: mode is 'sum', 'mean' or 'max', got {mode!r}")
-    if max_norm is not None:
-        raise NotImplementedError(
-            "embedding_bag: max_norm, which changes the weight while it is read, is not offered: use None"
-        )
-    if scale_grad_by_freq:
-        raise NotImplementedError(
-            "embedding_bag: scale_grad_by_freq is not offered: a gradient is the sum over all uses"
-        )
+    refuse_options("embedding_bag", max_norm, scale_grad_by_freq)
 
 
 def _check_scale(scale: Any, shape: tuple[int, ...], mode: str) -> Any:

@@ -22,15 +22,14 @@ from .activations.rectifiers import (
     threshold,
 )
 from .activations.smooth import glu, mish, silu
-from .attention import scaled_dot_product_attention
-from .batch_norm import batch_norm
-from .convolution import conv1d, conv2d, conv3d
-from .convolution_transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
+from .attention.scaled_dot_product import scaled_dot_product_attention
+from .convolution.patches import fold, unfold
+from .convolution.plain import conv1d, conv2d, conv3d
+from .convolution.transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .distance import cosine_similarity, pairwise_distance, pdist
 from .dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .embedding import embedding, one_hot
 from .embedding_bag import embedding_bag
-from .instance_norm import instance_norm
 from .linear import bilinear
 from .losses.classification import cross_entropy, nll_loss
 from .losses.likelihood import gaussian_nll_loss, poisson_nll_loss
@@ -45,8 +44,9 @@ from .losses.probability import (
 )
 from .losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .losses.triplets import triplet_margin_loss, triplet_margin_with_distance_loss
-from .normalization import normalize
-from .patches import fold, unfold
+from .normalization.batch_norm import batch_norm
+from .normalization.instance_norm import instance_norm
+from .normalization.within_samples import normalize
 from .pooling.adaptive import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,

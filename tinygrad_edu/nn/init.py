@@ -337,8 +337,10 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def _fill(tensor: T, values: Any) -> T:
-    if not isinstance(tensor, Tensor):
-        raise TypeError(f"init functions fill a Tensor in place, got {type(tensor).__name__}")
+    given: object = tensor
+    if not isinstance(given, Tensor):
+        hint = ": pass its .weight, or its .bias" if hasattr(given, "weight") else ""
+        raise TypeError(f"init functions fill a Tensor in place, got {type(given).__name__}{hint}")
     if tensor.dtype.kind != "f":
         raise DtypeError(f"init functions fill floating-point tensors, got dtype {tensor.dtype}")
     tensor.array[...] = values

@@ -1,4 +1,4 @@
-"""Numbers put around the last axes: zeros, a constant, or the array's own numbers."""
+"""Padding: zeros, a constant, or the array's own numbers around the last axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images and signals of another size: interpolate, Upsample, PixelShuffle."""
+"""Interpolation and upsampling: images and signals of another size."""
 
 from __future__ import annotations
 
@@ -105,8 +105,10 @@ def _sizes(
     have: tuple[int, ...], size: Any, scale_factor: Any, recompute: bool | None
 ) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
     """The new sizes, and for each axis the scale to reckon with; None where the sizes give it."""
-    if (size is None) == (scale_factor is None):
-        raise ValueError(f"interpolate: pass one of size={size} and scale_factor={scale_factor}")
+    if size is None and scale_factor is None:
+        raise ValueError("interpolate: how large? Pass size, or scale_factor")
+    if size is not None and scale_factor is not None:
+        raise ValueError(f"interpolate: size={size} and scale_factor={scale_factor} are two sizes: pass one of them")
     axes, unknown = len(have), (None,) * len(have)
     given = size if scale_factor is None else scale_factor
     if isinstance(given, Sequence) and not isinstance(given, str) and len(given) != axes:

@@ -1,4 +1,4 @@
-"""Flatten, Unflatten, and numbers put around."""
+"""Flatten, Unflatten and pad: axes merged and split, and numbers put around."""
 
 from __future__ import annotations
 

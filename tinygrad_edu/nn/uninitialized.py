@@ -44,8 +44,8 @@ class Uninitialized(Tensor):
 
     def _too_early(self) -> ShapeError:
         return ShapeError(
-            f"{type(self).__name__}: its shape is not known before the module that it is in was called. Call the model "
-            "once with a batch; then read or set its numbers"
+            f"{type(self).__name__}: it has no shape and no numbers before the first call of its module. Call the "
+            "model once with a batch before this"
         )
 
     @property

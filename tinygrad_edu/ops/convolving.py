@@ -137,16 +137,19 @@ def correlated_apart(x: Any, g: Any, windows: Windows, groups: int) -> tuple[Any
     n, o, c, axes = len(x), g.shape[1] // groups, x.shape[1] // groups, windows.axes
     flat = g.reshape((n, groups, o, math.prod(g.shape[2:])))
     as_rows = groups == 1 and c * windows.kernel[-1] >= _MANY
-    total = np.zeros((n, groups, o, windows.size * c), np.result_type(x, g))
+    total = np.empty((n, groups, o, windows.size * c), np.result_type(x, g))
     for images, places, patches in each_tile(x, windows, as_rows):
-        part = flat[images, :, :, places]
+        part, target = flat[images, :, :, places], total[images]
         m, _, _, t = part.shape
         if as_rows:
-            rows = _rows_of(part[:, 0], total.dtype).reshape((m, 1, t, o))
-            found = np.matmul(rows.mT, patches.reshape((m, 1, t, windows.size * c)))
+            part = _rows_of(part[:, 0], total.dtype).reshape((m, 1, t, o)).mT
+            patches = patches.reshape((m, 1, t, windows.size * c))
         else:
-            found = np.matmul(part, patches.reshape((m, groups, windows.size * c, t)).mT)
-        total[images] += found
+            patches = patches.reshape((m, groups, windows.size * c, t)).mT
+        if places.start:  # further rows of an image
+            target += np.matmul(part, patches)
+        else:
+            np.matmul(part, patches, out=target)
     if as_rows:
         return total.reshape((n, o, *windows.kernel, c)), (0, *range(2, 2 + axes), 1)
     return total.reshape((n, groups * o, c, *windows.kernel)), tuple(range(2 + axes))

@@ -58,6 +58,10 @@ class _Recurrent(SampleRule):
     """A sample's steps are its own: the first axis of inputs, states and results is that of the samples."""
 
     through = True
+    instead = (
+        "A step depends on those before it, so a sample is a whole sequence: add up its losses, and set "
+        "batch_first=True in the layer if samples are along axis 0"
+    )
 
     def ids_of(self, node: Any, ids: Any) -> Sequence[Found]:
         own = self._owners(ids)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..engine.primitives import Operand, primitive
+from ..errors import require_own
 from ..precision import add_up
 from ..sample_rules.families import reduction
 from .arguments import one_axis, rows_of
@@ -172,6 +173,7 @@ def softmin(x: Operand, dim: int | None = None, *, axis: int | None = None, dtyp
 
 
 def _prepared(op: str, x: Any, dim: int | None, axis: int | None, dtype: Any) -> tuple[Any, int]:
+    require_own(op, x)
     place = one_axis(op, x, dim, axis)
     if place is None:
         raise TypeError(f"{op}: which axis shall sum to 1? Pass dim=-1 for the last one (x has shape {x.shape})")

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
-from ..engine.graph import array_of
 from ..tensors.tensor import Tensor
 from .counting import warn_of_count
 from .groups import Group, Params
 from .line_search import Trial, strong_wolfe
 from .objective import Objective
 from .optimizer import Optimizer, State, no_closure
-from .options import number, require_between, require_count, sample_count
+from .options import number, plain, require_between, require_count, sample_count
 
 _CURVED = 1e-10  # a pair of changes is remembered only if their product is more
 _COUNTS = ("func_evals", "n_iter")
@@ -62,6 +61,8 @@ class LBFGS(Optimizer):
     """
 
     state_numbers: frozenset[str] = frozenset({*_COUNTS, "t", "H_diag"})
+    own_options: frozenset[str] = frozenset({"maximize"})
+    others_state: frozenset[str] = frozenset({"al", "prev_loss"})
 
     def __init__(
         self,
@@ -239,7 +240,7 @@ class LBFGS(Optimizer):
             raise ValueError(f"{what} is no list: nothing was loaded")
         if key == "ro":
             return [number(entry) for entry in value]
-        vectors = [np.array(array_of(entry), example.dtype) for entry in (value if key in _LISTS else [value])]
+        vectors = [np.array(plain(entry), example.dtype) for entry in (value if key in _LISTS else [value])]
         for vector in vectors:
             if vector.shape != example.shape:
                 raise ValueError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -16,13 +17,12 @@ import numpy as np
 from ..autograd.modes import enable_grad
 from ..autograd.running import clear
 from ..dtypes import Array
-from ..engine.graph import array_of
 from ..engine.versions import mark_changed
 from ..errors import ShapeError, StateError, describe
 from ..tensors.tensor import Tensor
 from .counting import warn_of_count
 from .groups import Group, ParameterGroups, Params
-from .options import number, sample_count
+from .options import number, plain, sample_count
 
 State: TypeAlias = dict[str, Any]
 """What is remembered of one parameter, by name: numbers and arrays."""
@@ -34,7 +34,8 @@ _HOW = {"capturable", "differentiable", "foreach", "fused"}
 class Optimizer(ParameterGroups):
     """Base class of the optimizers.
 
-    A subclass writes `update`, which changes one parameter, and passes the defaults of its options:
+    A subclass writes `update`, which changes one parameter, or a `step` of its own, as for PyTorch; and passes the
+    defaults of its options:
 
     Args:
         params: tensors, (name, tensor) pairs, or dicts with "params" and options for these alone.
@@ -42,7 +43,8 @@ class Optimizer(ParameterGroups):
 
     Attributes:
         param_groups: one dict per group, with "params" and every option; options may be changed at any time.
-        state: for each parameter what the optimizer remembers of it, as numbers and NumPy arrays.
+        state: for each parameter what the optimizer remembers of it, as numbers and NumPy arrays; an empty dict for
+            one that was not seen before.
 
     Raises:
         ValueError: for no parameters, one that is computed or given twice, an unknown or wrong option.
@@ -67,9 +69,11 @@ class Optimizer(ParameterGroups):
     state_numbers: frozenset[str] = frozenset(
         {"step"}
     )  # what `update` keeps in the state that is a number, and no array
+    own_options: frozenset[str] = frozenset()  # those that PyTorch's optimizer lacks: without them a state is whole
+    others_state: frozenset[str] = frozenset()  # what PyTorch's remembers, and this one needs not: it is not loaded
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
-        self.state: dict[Tensor, State] = {}
+        self.state: defaultdict[Tensor, State] = defaultdict(dict)
         self._arenas: dict[Any, list[Array]] = {}
         self._views: dict[Tensor, tuple[Array, Array, Array]] = {}
         self._warned: set[str] = set()
@@ -166,10 +170,7 @@ class Optimizer(ParameterGroups):
             elif decay:
                 np.multiply(array, decay, scratch)
                 g = np.add(g, scratch, prepared)
-            state = self.state.get(p)
-            if state is None:
-                state = self.state[p] = {}
-            self.update(array, g, state, lr, group, scratch)
+            self.update(array, g, self.state[p], lr, group, scratch)
             mark_changed(array)
 
     def _buffers(self, p: Tensor) -> tuple[Array, Array, Array]:
@@ -246,7 +247,7 @@ class Optimizer(ParameterGroups):
         groups: list[Group] = []
         for mine, theirs in zip(self.param_groups, saved):
             where = f"{name}, group {len(groups)}"
-            missing = [key for key in self.defaults if key not in theirs]
+            missing = [key for key in self.defaults if key not in theirs and key not in self.own_options]
             if missing:
                 raise StateError(
                     f"{where}: the group in the state lacks {', '.join(map(repr, missing))}: it is not of a "
@@ -261,17 +262,22 @@ class Optimizer(ParameterGroups):
         unknown = [label for label in state_dict["state"] if label not in params]
         if unknown:
             raise ValueError(f"{name}: state of parameter {unknown[0]!r}, but the parameters are {labels}")
-        state = {}
+        state: defaultdict[Tensor, State] = defaultdict(dict)
         for label, entry in state_dict["state"].items():
             p = params[label]
             what = f"of parameter {label}"
-            state[p] = {key: self._loaded(f"{name}: {key!r} {what}", key, v, p) for key, v in entry.items()}
+            needed = {key: value for key, value in entry.items() if key not in self.others_state}
+            state[p] = {key: self._loaded(f"{name}: {key!r} {what}", key, v, p) for key, v in needed.items()}
         for group in groups:
             for p in group["params"]:
                 if state.get(p):
                     self._rehearse(f"{name}: the state of a parameter of shape {p.array.shape}", p, state[p], group)
         self.param_groups[:] = groups
         self.state = state
+
+    def _has_update(self) -> bool:
+        """Whether a parameter is changed by `update`, which knows numbers and arrays; else by a `step` of its own."""
+        return type(self).update is not Optimizer.update
 
     def _loaded(self, what: str, key: str, value: Any, p: Tensor) -> Any:
         """One entry of a parameter's state: a number, or an array, copied in the parameter's dtype."""
@@ -280,7 +286,9 @@ class Optimizer(ParameterGroups):
                 kind = "a number of steps" if key == "step" else "a number >= 0"
                 raise ValueError(f"{what} is {value!r}, it must be {kind}: nothing was loaded")
             return int(value) if key == "step" else number(value)
-        array = array_of(value)
+        if not self._has_update():
+            return copy.deepcopy(value)
+        array = plain(value)
         if not isinstance(array, np.ndarray):
             return array
         if array.shape != p.array.shape:
@@ -291,6 +299,8 @@ class Optimizer(ParameterGroups):
 
     def _rehearse(self, what: str, p: Tensor, state: State, group: Group) -> None:
         """Raise ValueError if `update` cannot go on from `state`: tried on copies."""
+        if not self._has_update():
+            return
         trial = copy.deepcopy(state)
         array = p.array.copy()
         try:

@@ -9,8 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.graph import TensorBase
+from ..engine.graph import array_of
 from ..errors import describe, type_name
+
+
+def plain(value: Any) -> Any:
+    """The array of a tensor, of this library or another one; anything else as it is."""
+    value = array_of(value)
+    return np.asarray(value) if hasattr(value, "__array__") and not isinstance(value, np.generic) else value
 
 
 def number(value: Any) -> float:
@@ -22,8 +28,7 @@ def number(value: Any) -> float:
     """
     if type(value) is int or type(value) is float:  # nearly always
         return float(value)
-    if isinstance(value, TensorBase):
-        value = value.array
+    value = plain(value)
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.item()
     return float(value) if isinstance(value, numbers.Real) else math.nan

@@ -57,3 +57,12 @@ def test_scores_of_one_axis_are_those_of_one_sample(got: tuple[int, ...], said: 
     for loss in (F.cross_entropy, F.nll_loss, F.multi_margin_loss):
         with pytest.raises(tg.ShapeError, match=said):
             loss(tg.zeros(4), tg.zeros(*got, dtype=tg.int64))
+
+
+def test_classes_on_the_last_axis() -> None:
+    said = r"has 7 classes on axis 1, .* Are the 3 classes on the last axis\? Use input\.permute\(0, 2, 1\)$"
+    for loss in (F.cross_entropy, F.nll_loss):
+        with pytest.raises(tg.ShapeError, match=said):
+            loss(-tg.ones(4, 7, 3), tg.zeros(4, 7, dtype=tg.int64))
+    with pytest.raises(tg.ShapeError, match=r"Use input\.permute\(0, 3, 1, 2\)$"):
+        F.cross_entropy(tg.zeros(4, 7, 6, 3), tg.zeros(4, 7, 6, dtype=tg.int64))

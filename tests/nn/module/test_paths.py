@@ -83,14 +83,34 @@ class Forgetful(nn.Module):
         x * 2
 
 
-@pytest.mark.parametrize("layer", [nn.Linear(2, 2), nn.ReLU(), nn.LayerNorm(2), nn.Dropout()])
+@pytest.mark.parametrize("layer", [nn.Linear(2, 2), nn.ReLU(), nn.LayerNorm(2), nn.Dropout(), nn.Tanh(), nn.GRU(2, 2)])
 def test_a_forward_without_a_return_is_noticed_by_the_next_module(layer: nn.Module) -> None:
     kind = type(layer).__name__
     with pytest.raises(tg.DtypeError, match=rf"{kind} '1'.*got None where a tensor belongs.*end without a return"):
         nn.Sequential(Forgetful(), layer)(tg.ones(3, 2))
 
 
-@pytest.mark.parametrize("layer", [nn.Linear(2, 2), nn.LayerNorm(2), nn.Dropout()])
+@pytest.mark.parametrize("layer", [nn.Linear(2, 2), nn.LayerNorm(2), nn.Dropout(), nn.GELU(), nn.GRU(2, 2)])
 def test_a_list_is_no_tensor(layer: nn.Module) -> None:
     with pytest.raises(tg.DtypeError, match=r"a list.*no.* tensor: wrap it in tg\.tensor"):
         layer([[1.0, 2.0]])
+
+
+@pytest.mark.parametrize("given", [None, (1.0, 2.0), [3.0]])
+def test_a_mistake_in_forward_is_not_blamed_on_arguments_that_are_no_tensors(given: Any) -> None:
+    class Misspelt(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(2, 2)
+
+        def forward(self, x: tg.Tensor, state: Any) -> Any:
+            return self.liner(x)
+
+    with pytest.raises(AttributeError, match=r"^Misspelt has no attribute 'liner'"):
+        Misspelt()(tg.ones(3, 2), given)
+
+
+def test_a_path_in_a_message_with_a_colon() -> None:
+    layer = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 5), 1)
+    with pytest.raises(tg.ShapeError, match=r"^MultiheadAttention 'layers\.0\.self_attn': attn_mask has shape"):
+        layer(tg.zeros(3, 2, 4), mask=tg.zeros(4, 4))

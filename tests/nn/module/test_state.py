@@ -80,6 +80,8 @@ def test_not_strict_loads_what_fits_and_tells_the_rest() -> None:
     result = net.load_state_dict({"0.bias": np.full(3, 9.0), "other": np.zeros(1)}, strict=False)
     assert result.missing_keys == ["steps", "0.weight", "1.weight", "1.bias"]
     assert result.unexpected_keys == ["other"]
+    assert str(result).startswith("IncompatibleKeys(missing_keys=['steps', ")
+    assert str(net.load_state_dict(net.state_dict())) == "<All keys matched successfully>"
     assert net.get_parameter("0.bias").tolist() == [9.0, 9.0, 9.0]
 
 

@@ -112,7 +112,7 @@ def test_samples_along_the_wrong_axis_are_coupled() -> None:
     """The sentence that names the layer's op, where batch_first was forgotten."""
     layer = made("LSTM")
     x = tg.tensor(numbers(4, 3, 3), requires_grad=True) * 1.0
-    with pytest.raises(tg.SampleCouplingError, match="'lstm'"):
+    with pytest.raises(tg.SampleCouplingError, match=r"'lstm'[^$]* set batch_first=True in the layer if samples are"):
         layer(x)[0].sum((1, 2)).backward(per_sample=True)
 
 
@@ -161,6 +161,30 @@ def test_states_go_on_where_they_were() -> None:
         (lambda: nn.GRU(3, 2)(tg.ones(3)), tg.ShapeError, r"GRU expects an input of 2 axes, or of 3 with a batch"),
         (lambda: nn.GRU(3, 2)(tg.ones(0, 5, 3)), tg.ShapeError, r"of shape \(0, 5, 3\) has no step"),
         (lambda: nn.GRU(3, 2)(tg.ones(4, 5, 3).long()), tg.DtypeError, r"dtype int64.*use \.float\(\)"),
+        (lambda: nn.LSTM(3, 2)(tg.ones(4, 5).long()), tg.DtypeError, r"an nn\.Embedding in front for the ids of words"),
+        (lambda: nn.LSTMCell(3, 2)(tg.ones(4, 5, 3)), tg.ShapeError, r"an input of 1 axis, or of 2 with a batch"),
+        (
+            lambda: nn.GRU(3, 2)(tg.ones(4, 5, 3), tg.ones(1, 4, 2)),
+            tg.ShapeError,
+            r"axis 1 is 4. The input is read as 5 sequences of length 4: set batch_first=True\?$",
+        ),
+        (
+            lambda: nn.LSTM(3, 2, batch_first=True)(tg.ones(4, 5, 3), (tg.ones(4, 1, 2), tg.ones(4, 1, 2))),
+            tg.ShapeError,
+            r"h_0 must have .*The batch is axis 1 of it, with batch_first as well: use h_0\.swapaxes\(0, 1\)$",
+        ),
+        (lambda: nn.GRUCell(3, 2)(tg.ones(4, 3), tg.ones(2)), tg.ShapeError, r"got \(2,\): 1 axis\. Leave it out"),
+        (lambda: nn.GRU(3, 2)(tg.ones(4, 5, 3), tg.ones(1, 7, 2)), tg.ShapeError, r"Leave it out for zeros$"),
+        (
+            lambda: nn.LSTM(3, 2)(tg.ones(4, 5, 3), (tg.ones(1, 5, 2), None)),
+            tg.DtypeError,
+            r"^LSTM: c_0 must be a tensor of shape \(1, 5, 2\), .*, got NoneType$",
+        ),
+        (
+            lambda: nn.GRU(3, 2)(tg.ones(4, 5, 3), (tg.ones(1, 5, 2), tg.ones(1, 5, 2))),
+            tg.DtypeError,
+            r"^GRU: hx must be a tensor of shape \(1, 5, 2\), .*, got tuple$",
+        ),
         (
             lambda: nn.GRU(3, 2)(tg.ones(4, 5, 3), tg.ones(1, 4, 2)),
             tg.ShapeError,
@@ -168,7 +192,22 @@ def test_states_go_on_where_they_were() -> None:
             r"axis 1 is 4",
         ),
         (lambda: nn.GRU(3, 2)(tg.ones(4, 5, 3), tg.ones(5, 2)), tg.ShapeError, r"got \(5, 2\): 2 axes"),
-        (lambda: nn.GRU(3, 2)(tg.ones(4, 5, 3), 1), TypeError, r"hx must be a tensor of shape \(1, 5, 2\), got int"),
+        (
+            lambda: nn.GRU(3, 2)(tg.ones(4, 5, 3), 1),
+            TypeError,
+            r"hx must be a tensor of shape \(1, 5, 2\), .*, got int",
+        ),
+        (
+            lambda: nn.GRU(3, 2)(tg.ones(4, 5, 3), (tg.ones(1, 5, 2), tg.ones(1, 5, 2))),
+            TypeError,
+            r"^GRU: hx must be a tensor of shape \(1, 5, 2\), .*, got .*tuple",
+        ),
+        (
+            lambda: nn.LSTM(3, 2)(tg.ones(4, 5, 3), (None, None)),
+            TypeError,
+            r"^LSTM: h_0 must be a tensor .*got None",
+        ),
+        (lambda: nn.GRU(3, 2)(None), TypeError, r"^GRU got None where a tensor belongs"),
         (lambda: nn.LSTM(3, 2)(tg.ones(4, 5, 3), tg.ones(1, 5, 2)), TypeError, r"a pair of tensors, \(h_0, c_0\)"),
         (
             lambda: nn.LSTM(3, 2)(tg.ones(4, 5, 3), (tg.ones(1, 5, 2), tg.ones(1, 5, 3))),
@@ -176,7 +215,7 @@ def test_states_go_on_where_they_were() -> None:
             r"LSTM: c_0 must have shape .*axis 2 is 3",
         ),
         (lambda: nn.RNN(3, 2, num_layers=0), ValueError, "RNN: num_layers must be at least 1, got 0"),
-        (lambda: nn.RNN(3, 2, dropout=1.5), ValueError, r"RNN: p=1\.5 is not a probability"),
+        (lambda: nn.RNN(3, 2, dropout=1.5), ValueError, r"RNN: dropout=1\.5 is not a probability"),
         (lambda: nn.RNN(3, 2, dropout=True), ValueError, "RNN: dropout is the probability"),
     ],
 )
@@ -193,3 +232,12 @@ def test_dropout_of_a_single_layer_is_warned_of() -> None:
 def test_a_float64_input_is_warned_of() -> None:
     with pytest.warns(UserWarning, match="its parameters are float32, but the input is float64"):
         assert nn.GRU(3, 2)(tg.ones(4, 5, 3, dtype=tg.float64))[0].dtype == tg.float64
+
+
+def test_a_state_that_is_handed_on_with_its_graph() -> None:
+    layer = nn.GRU(3, 2)
+    out, state = layer(tg.ones(4, 5, 3))
+    out.sum().backward()
+    with pytest.raises(tg.GraphError, match=r"a second time: .* such as the state of an LSTM, detach\(\) that"):
+        layer(tg.ones(4, 5, 3), state)[0].sum().backward()
+    layer(tg.ones(4, 5, 3), state.detach())[0].sum().backward()

@@ -155,6 +155,7 @@ def test_going_on_after_an_epoch():
             r"milestones=\[\] for 2 schedules: give the epochs at which the second begins .*, 1 in all, in order",
         ),
         (lambda o, p: SequentialLR(o, [StepLR(o, 1)], [3]), ValueError, "0 in all"),
+        (lambda o, p: ChainedScheduler(StepLR(o, 1)), TypeError, "schedulers is a StepLR, and must be a list"),
         (lambda o, p: SequentialLR(o, [StepLR(o, 1)] * 3, [3, 2]), ValueError, r"milestones=\[3, 2\] .* in order"),
     ],
 )  # fmt: skip

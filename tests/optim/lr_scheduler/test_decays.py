@@ -89,3 +89,8 @@ def test_out_of_range(make, message):
     with pytest.raises(ValueError, match=message):
         make(sgd)
     assert sgd.param_groups[0]["lr"] == 1.0
+
+
+def test_milestones_are_several():
+    with pytest.raises(TypeError, match=r"MultiStepLR: milestones=5 must be numbers of epochs, such as \[30, 80\]"):
+        MultiStepLR(with_rates(1.0), 5)

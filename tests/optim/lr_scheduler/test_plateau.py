@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from made import parameter
 from optimizers import with_rates
 
 import tinygrad_edu as tg
@@ -23,6 +24,18 @@ def test_a_plateau():
     assert o.param_groups[0]["lr"] == 0.3
     up.step(2.0)
     assert o.param_groups[0]["lr"] == pytest.approx(0.03)
+
+
+def test_a_group_that_comes_later_is_reduced_too():
+    optimizer, listed = with_rates(1.0), with_rates(1.0)
+    schedules = [ReduceLROnPlateau(optimizer, patience=0, min_lr=0.5), ReduceLROnPlateau(listed, min_lr=[0.5])]
+    for schedule in schedules:
+        schedule.optimizer.add_param_group({"params": parameter(1), "lr": 8.0})
+    for loss in (1.0, 2.0):
+        schedules[0].step(loss)
+    assert schedules[0].get_last_lr() == [0.5, 0.8]
+    with pytest.raises(ValueError, match="min_lr has 1 entries for 2 groups"):
+        schedules[1].step(1.0)
 
 
 def test_as_it_begins():
@@ -102,3 +115,11 @@ def test_a_reduction_by_no_more_than_eps_is_left_out(eps, expected):
 def test_out_of_range(make, message):
     with pytest.raises(ValueError, match=message):
         make(with_rates(1.0))
+
+
+@pytest.mark.parametrize("metrics", [None, tg.ones(3), [1.0], "low"])
+def test_what_is_no_measure(metrics):
+    schedule = ReduceLROnPlateau(with_rates(1.0))
+    with pytest.raises(TypeError, match=r"ReduceLROnPlateau\.step\(\): metrics is one number, such as the loss, got "):
+        schedule.step(metrics)
+    assert schedule.num_bad_epochs == 0

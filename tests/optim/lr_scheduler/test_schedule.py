@@ -87,6 +87,46 @@ def test_a_schedule_without_a_rate():
         type("Empty", (lr_scheduler.LRScheduler,), {})(with_rates(1.0))
 
 
+def test_a_schedule_written_for_pytorch():
+    class Warmup(lr_scheduler.LRScheduler):
+        def get_lr(self):
+            return [base * min(1.0, (self.last_epoch + 1) / 4) for base in self.base_lrs]
+
+    schedule = Warmup(with_rates(8.0, 4.0))
+    rates = []
+    for _ in range(4):
+        rates.append(schedule.get_last_lr())
+        schedule.step()
+    assert rates == [[2.0, 1.0], [4.0, 2.0], [6.0, 3.0], [8.0, 4.0]]
+    assert lr_scheduler.StepLR(with_rates(8.0), 1).get_lr() == [8.0]
+
+
+def test_what_get_lr_returns_is_looked_at():
+    class Listed(lr_scheduler.LRScheduler):
+        def get_lr(self):
+            return [1.0] if self.last_epoch == 0 else self.later
+
+    schedule = Listed(with_rates(8.0))
+    for rates, error, message in (
+        ([None], TypeError, r"Listed\.get_lr\(\) returned None for epoch 1 .* Does it end without a return\?"),
+        (None, TypeError, r"Listed\.get_lr\(\) returned None"),
+        ([1.0, 2.0], ValueError, r"Listed: the list of get_lr\(\) has 2 entries for 1 groups"),
+    ):
+        schedule.later = rates
+        with pytest.raises(error, match=message):
+            schedule.step()
+        assert (schedule.last_epoch, schedule.get_last_lr()) == (0, [1.0])
+
+
+def test_a_group_that_comes_later():
+    optimizer = with_rates(8.0)
+    schedule = lr_scheduler.ExponentialLR(optimizer, 0.5)
+    optimizer.add_param_group({"params": parameter(1), "lr": 2.0})
+    with pytest.raises(tg.StateError, match="ExponentialLR: the optimizer has 2 groups, and had 1 when"):
+        schedule.step()
+    assert (schedule.last_epoch, schedule.get_last_lr()) == (0, [8.0, 2.0])
+
+
 def test_what_is_no_optimizer_is_named():
     with pytest.raises(TypeError, match=r"ExponentialLR: needs the optimizer whose rates it sets, got float$"):
         lr_scheduler.ExponentialLR(0.1, 0.5)

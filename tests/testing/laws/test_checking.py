@@ -400,6 +400,13 @@ class TestNotApplicable:
         report = check_laws(lambda x, y: tg.sqrt(((x - y) ** 2).sum(1)), (X, X + 1), batched=(0, 1))
         assert "no two inputs of one shape" in report.skipped["same_tensor_twice"]
 
+    def test_numbers_that_one_of_two_inputs_may_not_have(self) -> None:
+        mean, target = np.array([[0.5, -1.0], [2.0, 0.3]]), np.array([[1.0, 1.5], [-0.4, 0.2]])
+        report = check_laws(nn.GaussianNLLLoss(), (mean, target, np.full((2, 2), 0.5)))
+        assert "same_tensor_twice" in report.held
+        report = check_laws(lambda x, var: F.gaussian_nll_loss(x, target, var), (mean, np.full((2, 2), 0.5)))
+        assert "no two inputs of one shape" in report.skipped["same_tensor_twice"]
+
     def test_without_batches(self) -> None:
         skipped = check_laws(tg.tanh, X, batched=()).skipped
         for name in ("batch_is_sum_of_samples", "partition_additivity", "permutation_equivariance"):

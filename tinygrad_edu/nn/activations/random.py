@@ -1,4 +1,4 @@
-"""Activations that draw random numbers: RReLU, and gumbel_softmax, which chooses."""
+"""Random activations: RReLU, and gumbel_softmax, which chooses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The activations that are made of pieces, ReLU and its kin."""
+"""Piecewise activations: ReLU and its kin."""
 
 from __future__ import annotations
 

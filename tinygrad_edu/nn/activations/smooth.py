@@ -1,4 +1,4 @@
-"""The smooth activations, the softmax family, and the gate GLU."""
+"""Smooth activations: these, the softmax family, and the gate GLU."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 from ...dtypes import DType
 from ...errors import ShapeError
 from ...tensors.tensor import Tensor
-from ..convolution import Conv1d, Conv2d, Conv3d, Convolution, Each, PlainConvolution
-from ..convolution_transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, TransposedConvolution
+from ..checks import axes_in_words
+from ..convolution.plain import SIZES, Conv1d, Conv2d, Conv3d, Convolution, Each, PlainConvolution
+from ..convolution.transposed import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, TransposedConvolution
 from ..layer import Layer
 from ..uninitialized import Uninitialized
 from .base import Lazy
@@ -32,8 +33,8 @@ class _LazyConvolution(Lazy, Convolution):
         axes = self._axes
         if len(x.shape) not in (axes + 1, axes + 2):
             raise ShapeError(
-                f"{type(self).__name__} expects (N, in_channels, *) or (in_channels, *) with {axes} more "
-                f"{'axis' if axes == 1 else 'axes'}, got {tuple(x.shape)}: it has {len(x.shape)} axes"
+                f"{type(self).__name__} expects (N, in_channels, {SIZES[axes]}) or (in_channels, {SIZES[axes]}), got "
+                f"{tuple(x.shape)}: it has {axes_in_words(len(x.shape))}"
             )
         return x.shape[-axes - 1]
 

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from ...dtypes import DType
 from ...tensors.tensor import Tensor
-from ..batch_norm import BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d
-from ..instance_norm import InstanceNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from ..layer import Layer
-from ..running_statistics import ChannelNorm
+from ..normalization.batch_norm import BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d
+from ..normalization.instance_norm import InstanceNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
+from ..normalization.running_statistics import ChannelNorm
 from ..uninitialized import Uninitialized
 from .base import Lazy
 

@@ -10,7 +10,7 @@ from ...engine.graph import TensorBase
 from ...engine.primitives import Operand
 from ...engine.promotion import beside
 from ...engine.recording import require_number
-from ...errors import DtypeError, ShapeError, broadcast_clash
+from ...errors import DtypeError, ShapeError, broadcast_clash, require_own
 from ...tensors.creation import as_tensor
 from ...tensors.tensor import Tensor
 from ..checks import first_place
@@ -45,6 +45,7 @@ def alike(op: str, **inputs: Operand) -> list[Tensor]:
 
 def floating(op: str, name: str, value: Operand) -> Tensor:
     """`value` as a tensor, if it is of real numbers."""
+    require_own(f"{op}: {name}", value)
     tensor: Tensor = value if isinstance(value, TensorBase) else as_tensor(value)  # type: ignore[assignment]
     if tensor.array.dtype.kind != "f":
         order = " (the order is input, target)" if name == "input" else ""

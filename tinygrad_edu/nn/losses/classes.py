@@ -115,6 +115,9 @@ def _target_misfit(op: str, shape: tuple[int, ...], got: tuple[int, ...], expect
         way_out += ", or make it floating-point" if op == "cross_entropy" else ""
     elif got == (*expected, 1):
         way_out = ". Use target.squeeze(-1)"
+    elif got == shape[:-1]:
+        order = ", ".join(map(str, (0, len(shape) - 1, *range(1, len(shape) - 1))))
+        way_out = f". Are the {shape[-1]} classes on the last axis? Use input.permute({order})"
     return ShapeError(
         f"{op}: input of shape {shape} has {shape[1]} classes on axis 1, so target must have the shape {expected}, "
         f"got {got}{way_out}"

@@ -333,7 +333,7 @@ class Module(ModuleTree["Module"]):
         >>> from tinygrad_edu import nn
         >>> model, twin = nn.Linear(2, 3), nn.Linear(2, 3)
         >>> twin.load_state_dict(model.state_dict())
-        IncompatibleKeys(missing_keys=[], unexpected_keys=[])
+        <All keys matched successfully>
         """
         return state.load_state_dict(self, state_dict, strict)
 

@@ -6,9 +6,10 @@ the path; so does each module around it, until the error reaches somebody who ha
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from ...errors import NOTHING, DtypeError, TinygradError, foreign
+from ...errors import NOTHING, DtypeError, TinygradError, foreign, outputs
 from .tree import ModuleTree
 
 
@@ -18,14 +19,19 @@ def explain_call(error: Exception, module: ModuleTree[Any], args: tuple[Any, ...
         return None
     for value in args:
         reason = foreign(value)
-        if isinstance(error, AttributeError | TypeError):
+        if isinstance(error, AttributeError | TypeError) and _speaks_of(error, value):
             if value is None:
                 return DtypeError(f"{type(module).__name__} {NOTHING}")
             if isinstance(value, list | tuple):
-                reason = f"a {type(value).__name__}, which is no tensor: wrap it in tg.tensor(…)"
+                reason = outputs(value) or f"a {type(value).__name__}, which is no tensor: wrap it in tg.tensor(…)"
         if reason:
             return DtypeError(f"{type(module).__name__} got {reason}")
     return None
+
+
+def _speaks_of(error: Exception, value: Any) -> bool:
+    """Whether a message of Python's names the type of a value: if it does not, the mistake is another one."""
+    return re.search(rf"\b({type(value).__name__}|sequence)\b", str(error)) is not None
 
 
 def locate(error: Exception, module: ModuleTree[Any]) -> None:
@@ -59,7 +65,7 @@ class _Place:
 
     def write(self, error: Exception) -> None:
         who = f"{self.kind} {self.path!r}"
-        if isinstance(self.message, str) and self.message.startswith(f"{self.kind} "):
+        if isinstance(self.message, str) and self.message.startswith((f"{self.kind} ", f"{self.kind}:")):
             error.args = (who + self.message[len(self.kind) :],)
         elif isinstance(self.message, str) and isinstance(error, TinygradError):
             error.args = (f"in {who}: {self.message}",)

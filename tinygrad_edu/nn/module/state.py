@@ -23,6 +23,11 @@ class IncompatibleKeys(NamedTuple):
     missing_keys: list[str]
     unexpected_keys: list[str]
 
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
 
 def state_dict(module: ModuleTree[Any], prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
     """The parameters and persistent buffers of `module` by their paths."""

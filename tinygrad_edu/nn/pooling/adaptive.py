@@ -1,4 +1,4 @@
-"""Windows that share an input of any size: AdaptiveAvgPool and AdaptiveMaxPool.
+"""Adaptive pooling: windows that share an input of any size.
 
 Of an axis of size n, window i of m has the elements from ⌊i n / m⌋ to before ⌈(i + 1) n / m⌉.
 """

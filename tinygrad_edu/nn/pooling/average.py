@@ -1,4 +1,4 @@
-"""The mean of each window: AvgPool."""
+"""Average pooling: the mean of each window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The largest number of each window, and the way back: MaxPool and MaxUnpool."""
+"""Max pooling: the largest number of each window, and the way back."""
 
 from __future__ import annotations
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from ...dtypes import DType
 from ...engine.callsite import warn
-from ...errors import DtypeError, ShapeError
+from ...errors import DtypeError, ShapeError, type_name
 from ...ops.joining import concatenate, stack
 from ...tensors.tensor import Tensor
 from .. import init
-from ..checks import count, probability
+from ..checks import axes_in_words, count, probability
 from ..dropout import dropout as dropped
 from ..layer import Layer
 from ..parameter import Parameter
@@ -35,33 +35,35 @@ def draw(layer: Layer, hidden_size: int) -> None:
 
 def check_input(name: str, x: Any, axes: tuple[int, int], input_size: int, dtype: Any) -> None:
     """Raise if the input of a layer, or of a cell, has another number of axes, another size or no floating dtype."""
-    shape = tuple(np.shape(x))
+    shape = tuple(x.shape)
+    if x.dtype.kind != "f":
+        raise DtypeError(
+            f"{name}: the input has dtype {x.dtype}, it must be floating-point like the weights, {dtype}: use .float() "
+            "for numbers, an nn.Embedding in front for the ids of words or characters"
+        )
     if len(shape) not in axes:
         raise ShapeError(
-            f"{name} expects an input of {axes[0]} axes, or of {axes[1]} with a batch, the last one of size "
-            f"{input_size}; got {shape}, of {len(shape)}"
+            f"{name} expects an input of {axes_in_words(axes[0])}, or of {axes[1]} with a batch, "
+            f"the last one of size {input_size}; got {shape}, of {len(shape)}"
         )
     if shape[-1] != input_size:
         raise ShapeError(
             f"{name} expects (*, {input_size}), got {shape}: axis -1 is {shape[-1]}. Set input_size={shape[-1]}?"
         )
-    if x.dtype.kind != "f":
-        raise DtypeError(
-            f"{name}: the input has dtype {x.dtype}, it must be floating-point like the weights, {dtype}: use .float()"
-        )
 
 
-def check_state(name: str, argument: str, state: Any, wanted: tuple[int, ...], meaning: str) -> None:
-    """Raise if a state has another shape than the one that is wanted."""
+def check_state(name: str, argument: str, state: Any, wanted: tuple[int, ...], meaning: str, way_out: str = "") -> None:
+    """Raise if a state has another shape than the one that is wanted; `way_out` says what to do where that is known."""
     if not hasattr(state, "shape"):
-        raise TypeError(f"{name}: {argument} must be a tensor of shape {wanted}, got {type(state).__name__}")
+        raise DtypeError(f"{name}: {argument} must be a tensor of shape {wanted}, {meaning}, got {type_name(state)}")
     have = tuple(state.shape)
     if have == wanted:
         return
     wrong = next((i for i, (n, m) in enumerate(zip(have, wanted, strict=False)) if n != m), None)
-    place = f"{len(have)} axes" if len(have) != len(wanted) or wrong is None else f"axis {wrong} is {have[wrong]}"
+    place = axes_in_words(len(have)) if len(have) != len(wanted) or wrong is None else f"axis {wrong} is {have[wrong]}"
     raise ShapeError(
-        f"{name}: {argument} must have shape {wanted}, {meaning}, got {have}: {place}. Leave it out for zeros"
+        f"{name}: {argument} must have shape {wanted}, {meaning}, got {have}: {place}. "
+        + (way_out or "Leave it out for zeros")
     )
 
 
@@ -94,7 +96,7 @@ class Recurrent(Layer):
         self.batch_first = batch_first
         if isinstance(dropout, bool):
             raise ValueError(f"{name}: dropout is the probability with which a number is dropped, got {dropout}")
-        self.dropout: float = probability(name, dropout)
+        self.dropout: float = probability(name, dropout, "dropout")
         self.bidirectional = bidirectional
         if self.dropout and self.num_layers == 1:
             warn(f"{name}: dropout={self.dropout} is between layers, and num_layers is 1: so nothing is dropped")
@@ -173,9 +175,19 @@ class Recurrent(Layer):
         )
         names = ("h_0", "c_0") if len(given) == 2 else ("hx",)
         for argument, state in zip(names, given, strict=True):
-            check_state(type(self).__name__, argument, state, wanted, meaning)
+            way_out = self._way_out(argument, tuple(getattr(state, "shape", ())), *x.shape[:2]) if batched else ""
+            check_state(type(self).__name__, argument, state, wanted, meaning, way_out)
         parts = [[state[k] if batched else state[k][None] for k in range(number)] for state in given]
         return list(zip(*parts, strict=True))
+
+    def _way_out(self, argument: str, have: tuple[int, ...], batch: int, length: int) -> str:
+        """What to do about a state of a shape that does not fit, where that can be guessed."""
+        number = self.num_layers * self._directions
+        if have == (batch, number, self.hidden_size):
+            return f"The batch is axis 1 of it, with batch_first as well: use {argument}.swapaxes(0, 1)"
+        if have == (number, length, self.hidden_size):
+            return f"The input is read as {batch} sequences of length {length}: set batch_first={not self.batch_first}?"
+        return ""
 
     def _layers(self, x: Any, starts: list[tuple[Any, ...]]) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
         """The output of the last layer, (B, T, directions * H), and the last states of each layer and direction."""

@@ -1,4 +1,4 @@
-"""Limits for the gradients of all parameters of a model together."""
+"""Gradient clipping: limits for the gradients of all parameters of a model together."""
 
 from __future__ import annotations
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
-from ...errors import describe
+from ...errors import describe, type_name
 from ..optimizer import Optimizer
 from .schedule import LRScheduler, Schedule
 
@@ -44,7 +44,7 @@ class SequentialLR(_Combined):
     """One schedule after the other: each begins, with its epoch 0, where a milestone says.
 
     Every one of them starts from the first learning rate, not from where the one before has ended. They are not stepped
-    themselves.
+    themselves. (In PyTorch a `MultiplicativeLR` alone goes on from where the one before has ended.)
 
     Args:
         optimizer: whose groups' "lr" is set.
@@ -155,6 +155,8 @@ class ChainedScheduler(_Combined):
 
 def _require_parts(owner: str, schedulers: Sequence[Any], optimizer: Optimizer | None) -> None:
     """Raise unless these are schedules that can be combined."""
+    if not isinstance(schedulers, Sized):
+        raise TypeError(f"{owner}: schedulers is a {type_name(schedulers)}, and must be a list of schedules")
     if not len(schedulers):
         raise ValueError(f"{owner}: there is no schedule to combine: give at least one")
     for index, scheduler in enumerate(schedulers):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..optimizer import Optimizer
 from .schedule import LRScheduler
@@ -64,6 +64,8 @@ class MultiStepLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
+        if not isinstance(milestones, Iterable):
+            raise TypeError(f"MultiStepLR: milestones={milestones!r} must be numbers of epochs, such as [30, 80]")
         self.milestones: list[int] = sorted(milestones)
         self.gamma: float = gamma
         super().__init__(optimizer, last_epoch)

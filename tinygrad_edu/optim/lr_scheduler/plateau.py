@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ...errors import describe
 from ..optimizer import Optimizer
 from .schedule import Schedule, per_group
 
@@ -60,6 +61,7 @@ class ReduceLROnPlateau(Schedule):
         self.threshold: float = threshold
         self.threshold_mode: str = threshold_mode
         self.cooldown: int = cooldown
+        self._min_lr = min_lr
         self.min_lrs: list[float] = per_group("ReduceLROnPlateau", "min_lr", min_lr, optimizer)
         self.eps: float = eps
         self.best: float = math.inf if mode == "min" else -math.inf
@@ -67,8 +69,20 @@ class ReduceLROnPlateau(Schedule):
         self.cooldown_counter: int = 0
 
     def step(self, metrics: Any) -> None:
-        """Take note of the measure of the epoch that is over."""
-        value = float(metrics)
+        """Take note of the measure of the epoch that is over.
+
+        Raises:
+            ValueError: if the optimizer got another group, for which the list `min_lr` has nothing.
+            TypeError: if it is not a single number.
+        """
+        try:
+            value = float(metrics)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"ReduceLROnPlateau.step(): metrics is one number, such as the loss, got {describe(metrics)}"
+            ) from None
+        if len(self.min_lrs) != len(self.optimizer.param_groups):
+            self.min_lrs = per_group("ReduceLROnPlateau", "min_lr", self._min_lr, self.optimizer)
         if self._is_better(value):
             self.best, self.num_bad_epochs = value, 0
         else:

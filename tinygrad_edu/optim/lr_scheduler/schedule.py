@@ -95,7 +95,8 @@ def per_group(owner: str, key: str, given: Any, optimizer: Optimizer) -> list[An
 class LRScheduler(Schedule):
     """Base class of the schedules: `step()`, after each epoch, sets the learning rates of the next one.
 
-    A subclass writes `rate(base, epoch, group)`, and `momentum(epoch, group)` if it sets that as well.
+    A subclass writes `rate(base, epoch, group)`, and `momentum(epoch, group)` if it sets that as well. One written for
+    PyTorch has `get_lr()` instead; it can be no part of other schedules, which ask for the rates of any epoch.
 
     Args:
         optimizer: whose groups' "lr" is set, at once for epoch 0; the first one is kept as "initial_lr".
@@ -133,6 +134,10 @@ class LRScheduler(Schedule):
         """The learning rate of an epoch, for a group that began with `base`."""
         raise NotImplementedError(f"{type(self).__name__} does not define rate(base, epoch, group)")
 
+    def get_lr(self) -> list[float]:
+        """The learning rate of each group in the epoch `last_epoch`."""
+        return [self.rate(base, self.last_epoch, index) for index, base in enumerate(self.base_lrs)]
+
     def momentum(self, epoch: int, group: int) -> float | None:
         """The momentum of an epoch, which is "momentum" or the first of the "betas"; None to leave it alone."""
         return None
@@ -142,19 +147,37 @@ class LRScheduler(Schedule):
 
         Raises:
             TypeError: if a learning rate is not a number. Nothing is changed then.
+            StateError: if the optimizer got another group since the schedule was made.
         """
         self._reach(self.last_epoch + 1)
 
     def _reach(self, epoch: int) -> None:
         """Set what belongs to an epoch."""
-        rates = [self.rate(base, epoch, index) for index, base in enumerate(self.base_lrs)]
-        for index, rate in enumerate(rates):
-            require_number(f"{type(self).__name__}.rate()", rate, epoch, index)
-        momenta = [self.momentum(epoch, index) for index in range(len(rates))]
-        self.last_epoch = epoch
+        groups = len(self.optimizer.param_groups)
+        if groups != len(self.base_lrs):
+            raise StateError(
+                f"{type(self).__name__}: the optimizer has {groups} groups, and had {len(self.base_lrs)} when the "
+                "schedule was made. Add all groups before: parameters without a gradient are left alone by step()"
+            )
+        before, self.last_epoch = self.last_epoch, epoch
+        try:
+            rates = self._checked(self.get_lr())
+            momenta = [self.momentum(epoch, index) for index in range(len(rates))]
+        except BaseException:
+            self.last_epoch = before
+            raise
         for group, rate, momentum in zip(self.optimizer.param_groups, rates, momenta):
             group["lr"] = rate
             if momentum is not None and "betas" in group:
                 group["betas"] = (momentum, *group["betas"][1:])
             elif momentum is not None:
                 group["momentum"] = momentum
+
+    def _checked(self, rates: Any) -> list[float]:
+        """What `get_lr` returned, if it is a number for each group."""
+        name = type(self).__name__
+        asked = f"{name}.rate()" if type(self).get_lr is LRScheduler.get_lr else f"{name}.get_lr()"
+        checked = per_group(name, "the list of get_lr()", rates, self.optimizer)
+        for index, rate in enumerate(checked):
+            require_number(asked, rate, self.last_epoch, index)
+        return checked

@@ -185,6 +185,18 @@ def test_places_may_be_samples_where_windows_do_not_overlap() -> None:
             "Conv2d expects (N, 3, H, W) or (3, H, W), got (8, 3072): it has 2 axes. "
             "Vectors of 3072 numbers become images by x.unflatten(1, (3, 32, 32))",
         ),
+        (
+            lambda: nn.Conv2d(1, 8, 3),
+            (8, 784),
+            "Conv2d expects (N, 1, H, W) or (1, H, W), got (8, 784): it has 2 axes. "
+            "Vectors of 784 numbers become images by x.unflatten(1, (1, 28, 28))",
+        ),
+        (
+            lambda: nn.Conv2d(1, 8, 3),
+            (16, 16),
+            "Conv2d expects (N, 1, H, W) or (1, H, W), got (16, 16): it has 2 axes. "
+            "One sample without an axis of channels? Use x.unsqueeze(0)",
+        ),
         (lambda: nn.Conv3d(1, 8, 3), (5,), "Conv3d expects (N, 1, D, H, W) or (1, D, H, W), got (5,): it has 1 axis"),
         (
             lambda: nn.Conv2d(1, 8, 5, dilation=2),

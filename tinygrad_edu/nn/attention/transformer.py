@@ -5,22 +5,20 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import numpy as np
-
-from ..dtypes import DType
-from ..engine.graph import array_of
-from ..engine.primitives import Operand
-from ..errors import ShapeError
-from ..ops.attention import future
-from ..ops.casting import check_device
-from ..ops.creation import dtype_for
-from ..tensors.tensor import Tensor
-from . import init
-from .activations.rectifiers import relu
-from .checks import count
-from .containers import ModuleList
-from .module.module import Module
-from .normalization import LayerNorm
+from ...dtypes import DType
+from ...engine.primitives import Operand
+from ...errors import ShapeError
+from ...ops.attention import future
+from ...ops.casting import check_device
+from ...ops.creation import dtype_for
+from ...tensors.tensor import Tensor
+from .. import init
+from ..activations.rectifiers import relu
+from ..checks import count
+from ..containers import ModuleList
+from ..module.module import Module
+from ..normalization.within_samples import LayerNorm
+from .scaled_dot_product import hides_later
 from .transformer_layers import Activation, TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = ["Transformer", "TransformerDecoder", "TransformerEncoder"]
@@ -31,7 +29,10 @@ class _Stack(Module):
 
     def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
         super().__init__()
-        self.num_layers: int = count(type(self).__name__, "num_layers", num_layers)
+        name, given = type(self).__name__, layer
+        if not isinstance(given, Module):
+            raise TypeError(f"{name}: the first argument is the layer that is copied, a {name}Layer; got {given!r}")
+        self.num_layers: int = count(name, "num_layers", num_layers)
         self.layers: ModuleList = ModuleList([copy.deepcopy(layer) for _ in range(self.num_layers)])
         self.norm = norm
 
@@ -87,7 +88,7 @@ class TransformerEncoder(_Stack):
             src_key_padding_mask: the same of each layer.
             is_causal: whether `mask` hides what comes later, and nothing else; None to find out.
         """
-        causal = _is_causal(mask) if is_causal is None else is_causal
+        causal = hides_later(mask) if is_causal is None else is_causal
         for layer in self.layers:
             src = layer(src, src_mask=mask, src_key_padding_mask=src_key_padding_mask, is_causal=causal)
         return self._normalized(src)
@@ -137,7 +138,7 @@ class TransformerDecoder(_Stack):
             tgt_is_causal: whether `tgt_mask` hides what comes later, and nothing else; None to find out.
             memory_is_causal: whether `memory_mask` does.
         """
-        causal = _is_causal(tgt_mask) if tgt_is_causal is None else tgt_is_causal
+        causal = hides_later(tgt_mask) if tgt_is_causal is None else tgt_is_causal
         masks = {
             "tgt_mask": tgt_mask,
             "memory_mask": memory_mask,
@@ -147,15 +148,6 @@ class TransformerDecoder(_Stack):
         for layer in self.layers:
             tgt = layer(tgt, memory, **masks, tgt_is_causal=causal, memory_is_causal=memory_is_causal)
         return self._normalized(tgt)
-
-
-def _is_causal(mask: Any) -> bool:
-    """Whether a mask is constant and hides from each position those that come later, and nothing else."""
-    array = array_of(mask)
-    if mask is None or getattr(mask, "requires_grad", False) or array.ndim != 2:
-        return False
-    late = future(array.shape, np.float64)
-    return bool(np.array_equal(array, late < 0 if array.dtype == bool else late))
 
 
 class Transformer(Module):

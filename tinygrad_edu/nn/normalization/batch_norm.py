@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from ..dtypes import DType, float16, float32
-from ..engine.graph import array_of
-from ..engine.primitives import Operand
-from ..engine.versions import mark_changed
-from ..errors import ShapeError
-from ..ops.channels import normalize_batch
-from ..tensors.tensor import Tensor
+from ...dtypes import DType, float16, float32
+from ...engine.graph import array_of
+from ...engine.primitives import Operand
+from ...engine.versions import mark_changed
+from ...errors import ShapeError
+from ...ops.channels import normalize_batch
+from ...tensors.tensor import Tensor
 from .running_statistics import ChannelNorm, by_statistics, check_statistics, move
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
@@ -115,7 +115,8 @@ class BatchNorm1d(BatchNorm):
     """Shift and scale each channel to mean 0 and variance 1 over the batch, then apply weight and bias.
 
     In evaluation mode running statistics, to which training leads, take the place of the batch's. In training each
-    sample's output depends on the whole batch: `backward(per_sample=True)` is a `SampleCouplingError` then.
+    sample's output depends on the whole batch: `backward(per_sample=True)` is a `SampleCouplingError` then, unless the
+    input is data and not computed from a parameter; `samples.check` finds that as well.
 
     Args:
         num_features: the number of channels, C.

@@ -60,7 +60,7 @@ def test_running_statistics_are_averages_of_the_samples_ones() -> None:
             r"^InstanceNorm1d '0' expects \(N, 3, L\), .* Set num_features=5\?",
         ),
         (nn.InstanceNorm1d(3, affine=True), (5, 2), r"^InstanceNorm1d '0' expects \(3, L\), got \(5, 2\): axis 0 is 5"),
-        (nn.InstanceNorm1d(3), (3,), r"expects \(N, C, L\) or \(C, L\), got \(3,\): it has 1 axes. Use x.unsqueeze"),
+        (nn.InstanceNorm1d(3), (3,), r"expects \(N, C, L\) or \(C, L\), got \(3,\): it has 1 axis. Use x.unsqueeze"),
         (nn.InstanceNorm2d(3), (4, 3), r"it has 2 axes. Use InstanceNorm1d"),
         (
             nn.InstanceNorm1d(3),

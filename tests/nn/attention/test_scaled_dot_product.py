@@ -11,6 +11,8 @@ from per_sample import check_open_sum, check_second_derivatives
 
 import tinygrad_edu as tg
 import tinygrad_edu.nn.functional as F
+from tinygrad_edu import nn
+from tinygrad_edu.nn.attention.scaled_dot_product import hides_later
 from tinygrad_edu.ops import attention as file
 from tinygrad_edu.testing import check_laws, gradcheck
 
@@ -147,13 +149,24 @@ def test_attention_among_samples_is_found() -> None:
         ),
         ((Q, K, V), {"attn_mask": np.ones((4, 2, 3, 5), bool)}, tg.ShapeError, r"attn_mask of shape \(4, 2, 3, 5\)"),
         (
+            (Q[:, None], K[:, None], V[:, None]),
+            {"attn_mask": np.ones((2, 5), bool)},
+            tg.ShapeError,
+            r"One row for the keys of each sample\? Use attn_mask\[:, None, None\]",
+        ),
+        (
             (Q, K, V),
             {"attn_mask": np.ones((3, 5), int)},
             tg.DtypeError,
             r"attn_mask has dtype int64: it must be boolean, or",
         ),
         ((Q, K, V), {"attn_mask": SEEN, "is_causal": True}, ValueError, r"attn_mask and is_causal=True are two masks"),
-        ((Q, K, V), {"dropout_p": 1.5}, ValueError, r"scaled_dot_product_attention: p=1.5 is not a probability"),
+        (
+            (Q, K, V),
+            {"dropout_p": 1.5},
+            ValueError,
+            r"scaled_dot_product_attention: dropout_p=1.5 is not a probability",
+        ),
         ((Q.astype(np.float32), K, V), {}, tg.DtypeError, r"must have one floating dtype, they have float32, float64"),
         ((Q.astype(int), K.astype(int), V.astype(int)), {}, tg.DtypeError, r"one floating dtype, they have int64"),
         ((Q[[0, 1, 1]], K, V), {"enable_gqa": True}, tg.ShapeError, r"divides the heads of query \(3, 3, 4\), axis -3"),
@@ -167,3 +180,12 @@ def test_misfits(arguments: Any, options: dict[str, Any], kind: type[Exception],
 def test_scale_has_no_gradient() -> None:
     with pytest.raises(tg.GraphError, match="scale is a constant here"):
         attend(tg.tensor(Q), K, V, scale=tg.tensor(0.1, requires_grad=True))  # type: ignore[arg-type]
+
+
+def test_a_causal_mask_is_recognised() -> None:
+    mask = nn.Transformer.generate_square_subsequent_mask(3)
+    later = np.triu(np.ones((3, 3), bool), 1)
+    for same in (mask, later, tg.tensor(later), later.tolist()):
+        assert hides_later(same)
+    for other in (None, ~later, later[None], np.zeros((3, 3)), mask.requires_grad_()):
+        assert not hides_later(other)

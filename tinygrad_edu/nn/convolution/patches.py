@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..engine.primitives import Operand
-from ..errors import ShapeError, require_own
-from ..ops.patches import fold_windows, unfold_windows
-from ..ops.windows import Windows, each
-from ..tensors.tensor import Tensor
-from .op_module import OpModule, module_of
+from ...engine.primitives import Operand
+from ...errors import ShapeError, require_own
+from ...ops.patches import fold_windows, unfold_windows
+from ...ops.windows import Windows, each
+from ...tensors.tensor import Tensor
+from ..op_module import OpModule, module_of
 
 __all__ = ["Fold", "Unfold"]
 

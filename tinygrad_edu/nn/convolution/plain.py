@@ -1,4 +1,4 @@
-"""Conv1d, Conv2d, Conv3d and their functions: one body for any number of axes."""
+"""Convolution: one body for any number of axes."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
-from ..dtypes import DType
-from ..engine.primitives import Operand
-from ..errors import ShapeError, require_own
-from ..ops.convolution import convolve
-from ..ops.windows import Sizes, Windows, each
-from ..tensors.tensor import Tensor
-from . import init
-from .checks import count
-from .layer import Layer
-from .parameter import Parameter
-from .shape import pad
-from .widening import watched
+from ...dtypes import DType
+from ...engine.primitives import Operand
+from ...errors import ShapeError, require_own
+from ...ops.convolution import convolve
+from ...ops.windows import Sizes, Windows, each
+from ...tensors.tensor import Tensor
+from .. import init
+from ..checks import axes_in_words, count
+from ..layer import Layer
+from ..parameter import Parameter
+from ..shape import pad
+from ..widening import watched
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d"]
 
 Each = int | Sequence[int]
-_SIZES = {1: "L", 2: "H, W", 3: "D, H, W"}
+SIZES = {1: "L", 2: "H, W", 3: "D, H, W"}
 _MODES = ("zeros", "reflect", "replicate", "circular")
 
 
@@ -35,7 +35,7 @@ def check_weight(name: str, weight: Any, bias: Any, groups: Any, axes: int, tran
     require_own(name, weight, bias)
     shape, kind = tuple(weight.shape), "(in_channels, out_channels" if transposed else "(out_channels, in_channels"
     if len(shape) != axes + 2:
-        raise ShapeError(f"{name}: weight has shape {shape}, not {kind} / groups, {_SIZES[axes]})")
+        raise ShapeError(f"{name}: weight has shape {shape}, not {kind} / groups, {SIZES[axes]})")
     if count(name, "groups", groups, least=1) and shape[0] % groups:
         raise ShapeError(f"{name}: axis 0 of the weight, of shape {shape}, is not divisible by groups={groups}")
     outputs = shape[1] * groups if transposed else shape[0]
@@ -61,11 +61,11 @@ def batch_of(name: str, x: Any, channels: int, axes: int, because: str) -> Any:
 
 def _misfit(name: str, shape: tuple[int, ...], channels: int, axes: int, because: str) -> ShapeError:
     """What is wrong with the shape of an input, and what to do about it."""
-    one, ndim = f"({channels}, {_SIZES[axes]})", len(shape)
+    one, ndim = f"({channels}, {SIZES[axes]})", len(shape)
     wanted = f"(N, {one[1:]}" if ndim == axes + 2 else f"(N, {one[1:]} or {one}"
     start = f"{name} expects {wanted}, got {shape}: "
     if ndim not in (axes + 1, axes + 2):
-        return ShapeError(f"{start}it has {ndim} {'axis' if ndim == 1 else 'axes'}{_missing(shape, channels, axes)}")
+        return ShapeError(f"{start}it has {axes_in_words(ndim)}{_missing(shape, channels, axes)}")
     at = ndim - axes - 1
     fault = f"axis {at} is {shape[at]}, {because}. "
     if shape[-1] == channels:
@@ -78,12 +78,12 @@ def _misfit(name: str, shape: tuple[int, ...], channels: int, axes: int, because
 
 def _missing(shape: tuple[int, ...], channels: int, axes: int) -> str:
     """How to come from a shape of too few axes to one that fits, where that can be guessed."""
-    if len(shape) == axes and channels == 1:
-        return ". One sample without an axis of channels? Use x.unsqueeze(0)"
     side = round((shape[-1] / channels) ** (1 / axes)) if len(shape) == 2 and channels else 0
-    if side > 1 and channels * side**axes == shape[-1]:
+    if side > 1 and channels * side**axes == shape[-1] and shape[0] != shape[1]:
         sizes = ", ".join(map(str, (channels, *[side] * axes)))
         return f". Vectors of {shape[-1]} numbers become images by x.unflatten(1, ({sizes}))"
+    if len(shape) == axes and channels == 1:
+        return ". One sample without an axis of channels? Use x.unsqueeze(0)"
     return ""
 
 
@@ -352,7 +352,8 @@ class Conv2d(PlainConvolution):
         weight: Parameter of shape (out_channels, in_channels / groups, *kernel_size).
         bias: Parameter of shape (out_channels,), or None.
 
-    Shape: (N, in_channels, H, W) to (N, out_channels, H', W'), or the same without N.
+    Shape: (N, in_channels, H, W) to (N, out_channels, H', W'), or the same without N, with H' = (H + 2 padding
+        - dilation (kernel_size - 1) - 1) // stride + 1.
 
     Raises:
         ShapeError: when called with an input of other axes or channels, or smaller than the kernel.

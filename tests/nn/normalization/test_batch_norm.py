@@ -147,7 +147,7 @@ def test_a_saved_graph_knows_that_the_statistics_moved() -> None:
     ("kind", "shape", "message"),
     [
         (nn.BatchNorm1d, (4, 5), r"^BatchNorm1d '0' expects \(N, 3\), got \(4, 5\): axis 1 is 5. Set num_features=5\?"),
-        (nn.BatchNorm1d, (3,), r"expects \(N, C\) or \(N, C, L\), got \(3,\): it has 1 axes. Use x.unsqueeze\(0\)"),
+        (nn.BatchNorm1d, (3,), r"expects \(N, C\) or \(N, C, L\), got \(3,\): it has 1 axis. Use x.unsqueeze\(0\)"),
         (nn.BatchNorm2d, (4, 3), r"expects \(N, C, H, W\), got \(4, 3\): it has 2 axes. Use BatchNorm1d"),
         (nn.BatchNorm2d, (3, 5, 5), r"it has 3 axes. Use BatchNorm1d, or x.unsqueeze\(0\) if that is a single sample"),
         (nn.BatchNorm2d, (4, 5, 5, 3), r"axis 1 is 5. Channels are axis 1: use x.movedim\(-1, 1\)"),
@@ -190,3 +190,11 @@ def test_options_are_checked() -> None:
         nn.BatchNorm1d(3, eps=-1.0)
     with pytest.raises(TypeError, match="BatchNorm2d: num_features is a number of things"):
         nn.BatchNorm2d(2.5)  # type: ignore[arg-type]
+
+
+def test_a_batch_of_data_is_found_by_the_check_alone() -> None:
+    model, x = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2)), tg.rand(5, 3)
+    model(x).square().sum(1).backward(per_sample=True)
+    grads = model[1].weight.sample_grads
+    np.testing.assert_allclose(grads.sum().numpy(), model[1].weight.grad.numpy(), rtol=1e-5, atol=1e-6)
+    assert not tg.samples.check(model, x)

@@ -11,7 +11,6 @@ from per_sample import check_open_sum
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
-from tinygrad_edu.nn import transformer
 from tinygrad_edu.testing import check_module
 
 LATER = np.triu(np.ones((3, 3), bool), 1)
@@ -78,15 +77,6 @@ def test_the_mask_of_what_comes_later() -> None:
         nn.Transformer.generate_square_subsequent_mask(-1)
 
 
-def test_a_causal_mask_is_recognised() -> None:
-    mask = nn.Transformer.generate_square_subsequent_mask(3)
-    assert transformer._is_causal(mask)
-    assert transformer._is_causal(LATER)
-    assert transformer._is_causal(tg.tensor(LATER))
-    for other in (None, ~LATER, LATER[None], np.zeros((3, 3)), mask.requires_grad_()):
-        assert not transformer._is_causal(other)
-
-
 @pytest.mark.parametrize("is_causal", [None, True, False])
 def test_saying_that_a_mask_is_causal_changes_nothing(is_causal: bool | None) -> None:
     model, x, y = made(), tg.tensor(normal(2, 3, 4)), tg.tensor(normal(2, 3, 4, seed=1))
@@ -112,3 +102,9 @@ def test_misfits(src: tuple[int, ...], tgt: tuple[int, ...], message: str) -> No
 def test_a_negative_number_of_layers() -> None:
     with pytest.raises(ValueError, match="TransformerEncoder: num_layers must be at least 0, got -1"):
         nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 5), -1)
+
+
+@pytest.mark.parametrize("name", ["TransformerEncoder", "TransformerDecoder"])
+def test_a_stack_is_made_of_a_layer(name: str) -> None:
+    with pytest.raises(TypeError, match=f"^{name}: the first argument is the layer .*, a {name}Layer; got 8$"):
+        getattr(nn, name)(8, 2)

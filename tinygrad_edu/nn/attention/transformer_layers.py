@@ -1,20 +1,22 @@
-"""The layers that transformers are made of: attention, and a small network at each position."""
+"""Transformer layers: attention, and a small network at each position."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ..dtypes import DType
-from ..engine.primitives import Operand
-from ..ops.activations import gelu
-from ..tensors.tensor import Tensor
-from .activations.rectifiers import relu
-from .dropout import Dropout
-from .linear import Linear
-from .module.module import Module
-from .multihead_attention import MultiheadAttention
-from .normalization import LayerNorm
+from ...dtypes import DType
+from ...engine.primitives import Operand
+from ...errors import DtypeError, ShapeError
+from ...ops.activations import gelu
+from ...tensors.tensor import Tensor
+from ..activations.rectifiers import relu
+from ..checks import count
+from ..dropout import Dropout
+from ..linear import Linear
+from ..module.module import Module
+from ..normalization.within_samples import LayerNorm
+from .multihead import MultiheadAttention, require_heads
 
 __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]
 
@@ -50,6 +52,9 @@ class _TransformerLayer(Module):
         dtype: DType,
     ) -> None:
         super().__init__()
+        owner = type(self).__name__
+        self._d_model: int = count(owner, "d_model", d_model, least=1)
+        require_heads(owner, d_model=self._d_model, nhead=count(owner, "nhead", nhead, least=1))
         more = {"bias": bias, "device": device, "dtype": dtype}
         for name in attentions:
             setattr(self, name, MultiheadAttention(d_model, nhead, dropout, batch_first=batch_first, **more))
@@ -61,7 +66,22 @@ class _TransformerLayer(Module):
             setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, **more))
         for i in range(1, len(attentions) + 2):
             setattr(self, f"dropout{i}", Dropout(dropout))
-        self.activation: Callable[[Tensor], Tensor] = _function(type(self).__name__, activation)
+        self.activation: Callable[[Tensor], Tensor] = _function(owner, activation)
+
+    def _check(self, **inputs: Any) -> None:
+        """Raise unless these have the width of the layer, and are floating."""
+        for name, x in inputs.items():
+            shape = tuple(x.shape)
+            if x.dtype.kind != "f":
+                raise DtypeError(
+                    f"{type(self).__name__}: {name} has dtype {x.dtype}, it must be floating-point: use .float() for "
+                    "numbers, an nn.Embedding in front for the ids of words or characters"
+                )
+            if shape[-1:] != (self._d_model,):
+                raise ShapeError(
+                    f"{type(self).__name__} expects {name} of shape (*, {self._d_model}), got {shape}: "
+                    + (f"axis -1 is {shape[-1]}. Set d_model={shape[-1]}?" if shape else "it has no axis")
+                )
 
     def _step(self, number: int, x: Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
         """x and what a step makes of it, normalised."""
@@ -140,7 +160,12 @@ class TransformerEncoderLayer(_TransformerLayer):
             src_mask: `attn_mask` of `MultiheadAttention`.
             src_key_padding_mask: its `key_padding_mask`.
             is_causal: whether `src_mask` hides what comes later, and nothing else.
+
+        Raises:
+            ShapeError: for a sequence of another width, or a mask that does not fit.
+            DtypeError: for a sequence that is not floating.
         """
+        self._check(src=src)
         x = self._step(1, src, lambda x: _attend(self.self_attn, x, x, src_mask, src_key_padding_mask, is_causal))
         return self._step(2, x, self._feed)
 
@@ -223,7 +248,12 @@ class TransformerDecoderLayer(_TransformerLayer):
             memory_key_padding_mask: that of the memory.
             tgt_is_causal: whether `tgt_mask` hides what comes later, and nothing else.
             memory_is_causal: the same of `memory_mask`.
+
+        Raises:
+            ShapeError: for a sequence of another width, or a mask that does not fit.
+            DtypeError: for a sequence that is not floating.
         """
+        self._check(tgt=tgt, memory=memory)
         x = self._step(1, tgt, lambda x: _attend(self.self_attn, x, x, tgt_mask, tgt_key_padding_mask, tgt_is_causal))
         to_memory = (memory, memory_mask, memory_key_padding_mask, memory_is_causal)
         x = self._step(2, x, lambda x: _attend(self.multihead_attn, x, *to_memory))

@@ -141,12 +141,35 @@ def test_one_sample_without_an_axis() -> None:
                 np.testing.assert_allclose(weights.detach().array, wanted.detach().array[0], rtol=1e-13)
 
 
+@pytest.mark.parametrize("need_weights", [True, False])
+@pytest.mark.parametrize("masks", [{"key_padding_mask": (0, 3)}, {"attn_mask": (0, 3, 3)}, {"attn_mask": (3, 3)}])
+def test_no_samples(masks: dict[str, tuple[int, ...]], need_weights: bool) -> None:
+    layer = made(4, 2, batch_first=True)
+    x = tg.tensor(np.zeros((0, 3, 4)), requires_grad=True)
+    arrays = {name: np.zeros(shape, bool) for name, shape in masks.items()}
+    out, weights = layer(x, x, x, need_weights=need_weights, **arrays)
+    assert out.shape == (0, 3, 4)
+    assert weights is None or weights.shape == (0, 3, 3)
+    out.sum().backward()
+    assert not layer.in_proj_weight.grad.array.any()
+
+
 def test_a_gradient_by_a_causal_mask_is_not_lost() -> None:
     layer, x = made(4, 2, batch_first=True), tg.tensor(normal(2, 3, 4))
     mask = nn.Transformer.generate_square_subsequent_mask(3, dtype=tg.float64).requires_grad_()
     layer(x, x, x, need_weights=False, attn_mask=mask, is_causal=True)[0].sum().backward()
     assert mask.grad is not None
     assert mask.grad.numpy().any()
+
+
+@pytest.mark.parametrize("need_weights", [False, True])
+def test_a_mask_that_is_not_as_is_causal_says_counts_all_the_same(need_weights: bool) -> None:
+    layer, x = made(4, 2, batch_first=True), normal(2, 3, 4)
+    mask = np.where(LATER, -np.inf, normal(3, 3))
+    out = layer(tg.tensor(x), x, x, need_weights=need_weights, attn_mask=mask, is_causal=True)[0]
+    expected = layer(tg.tensor(x), x, x, need_weights=need_weights, attn_mask=mask)[0]
+    np.testing.assert_array_equal(out.detach().array, expected.detach().array)
+    check_module(layer, x, x, x, None, need_weights, nn.Transformer.generate_square_subsequent_mask(3), True, True)
 
 
 def test_rows_that_are_masked_throughout() -> None:
@@ -212,10 +235,10 @@ def test_masks_of_integers(name: str, shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        ((5, 2), {}, r"embed_dim=5 is no multiple of num_heads=2, which share it: embed_dim=4 is"),
+        ((5, 2), {}, r"embed_dim=5 is no multiple of num_heads=2, .*\. Set embed_dim=4\?"),
         ((0, 2), {}, r"embed_dim must be at least 1, got 0"),
         ((4, 0), {}, r"num_heads must be at least 1, got 0"),
-        ((4, 2), {"dropout": 2.0}, r"p=2.0 is not a probability"),
+        ((4, 2), {"dropout": 2.0}, r"dropout=2.0 is not a probability"),
     ],
 )
 def test_what_it_cannot_be_made_with(arguments: Any, options: dict[str, Any], message: str) -> None:
@@ -227,3 +250,14 @@ def test_float64_data_in_a_float32_layer_is_warned_of() -> None:
     x = tg.tensor(X)
     with pytest.warns(UserWarning, match="MultiheadAttention"):
         nn.MultiheadAttention(4, 2)(x, x, x)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize(("name", "shape"), [("attn_mask", (2, 2)), ("key_padding_mask", (5, 2))])
+def test_a_mask_for_the_other_order_of_axes(first: bool, name: str, shape: tuple[int, ...]) -> None:
+    x = tg.zeros(2, 5, 4) if first else tg.zeros(5, 2, 4)
+    mask = tg.zeros(*shape)
+    with pytest.raises(
+        tg.ShapeError, match=rf"MultiheadAttention: {name} has shape .*[Ss]et batch_first={not first}\?$"
+    ):
+        nn.MultiheadAttention(4, 2, batch_first=first)(x, x, x, **{name: mask})

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import float16, float32
-from ..engine.graph import array_of
-from ..engine.primitives import Operand
-from ..engine.recording import make_tensor, require_number
-from ..errors import DtypeError, ShapeError
-from ..ops.attention import attention
-from ..ops.broadcasting import expand
-from ..ops.generator import draw
-from ..ops.rearranging import repeat_interleave
-from ..ops.shape import reshape
-from ..tensors.tensor import Tensor
-from .checks import probability
+from ...dtypes import float16, float32
+from ...engine.graph import array_of
+from ...engine.primitives import Operand
+from ...engine.recording import make_tensor, require_number
+from ...errors import DtypeError, ShapeError
+from ...ops.attention import attention, future
+from ...ops.broadcasting import expand
+from ...ops.generator import draw
+from ...ops.rearranging import repeat_interleave
+from ...ops.shape import reshape
+from ...tensors.tensor import Tensor
+from ..checks import probability
 
 
 def scaled_dot_product_attention(
@@ -65,7 +65,7 @@ def scaled_dot_product_attention(
     tensor([[3.]])
     """
     name = "scaled_dot_product_attention"
-    p = probability(name, dropout_p)
+    p = probability(name, dropout_p, "dropout_p")
     require_number(name, "scale", scale)
     if enable_gqa:
         key, value = _repeated("key", key, query), _repeated("value", value, query)
@@ -150,9 +150,11 @@ def _fitting_mask(mask: Any, full: tuple[int, ...]) -> Any:
             return mask
     except ValueError:
         pass
+    of_samples = len(full) == 4 and shape == (full[0], full[-1])
     raise ShapeError(
         f"scaled_dot_product_attention: attn_mask of shape {shape} does not broadcast to the scores {full}, which are "
         "(..., queries, keys)"
+        + (". One row for the keys of each sample? Use attn_mask[:, None, None]" if of_samples else "")
     )
 
 
@@ -175,3 +177,12 @@ def added(argument: str, mask: Any, dtype: Any, hidden: bool) -> Any:
     if not isinstance(mask, Tensor):
         mask = make_tensor(array, None)
     return mask if mask.dtype == dtype else mask.astype(dtype)
+
+
+def hides_later(mask: Any) -> bool:
+    """Whether a mask is constant and hides from each position those that come later, and nothing else."""
+    array = np.asarray(array_of(mask))
+    if mask is None or getattr(mask, "requires_grad", False) or array.ndim != 2:
+        return False
+    late = future(array.shape, np.float64)
+    return bool(np.array_equal(array, late < 0 if array.dtype == bool else late))

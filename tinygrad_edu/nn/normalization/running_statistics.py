@@ -7,19 +7,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..dtypes import DType, float16, float32, int64
-from ..engine.graph import array_of
-from ..engine.recording import require_number
-from ..engine.versions import mark_changed
-from ..errors import ShapeError
-from ..ops.channels import check_channels, standardize
-from ..ops.creation import zeros
-from ..tensors.tensor import Tensor
-from . import init
-from .checks import count
-from .layer import Layer
-from .parameter import Parameter
-from .widening import watched
+from ...dtypes import DType, float16, float32, int64
+from ...engine.graph import array_of
+from ...engine.recording import require_number
+from ...engine.versions import mark_changed
+from ...errors import ShapeError
+from ...ops.channels import check_channels, standardize
+from ...ops.creation import zeros
+from ...tensors.tensor import Tensor
+from .. import init
+from ..checks import axes_in_words, count
+from ..layer import Layer
+from ..parameter import Parameter
+from ..widening import watched
 
 
 def check_statistics(
@@ -130,7 +130,8 @@ class ChannelNorm(Layer):
         if len(shape) + 1 in self._forms:
             ways.append("x.unsqueeze(0) if that is a single sample")
         raise ShapeError(
-            f"{type(self).__name__} expects {' or '.join(self._forms.values())}, got {shape}: it has {len(shape)} axes"
+            f"{type(self).__name__} expects {' or '.join(self._forms.values())}, got {shape}: it has "
+            + axes_in_words(len(shape))
             + (f". Use {', or '.join(ways)}" if ways else "")
         )
 

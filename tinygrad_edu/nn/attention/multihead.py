@@ -1,4 +1,4 @@
-"""The layer of attention in several heads."""
+"""Multi-head attention: the layer, with its projections and masks."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import DType
-from ..engine.graph import array_of
-from ..engine.primitives import Operand
-from ..engine.recording import make_tensor
-from ..errors import ShapeError
-from ..ops.attention import attention_scores
-from ..ops.joining import cat
-from ..ops.linear import linear
-from ..ops.matmul import matmul
-from ..ops.shape import reshape, unsqueeze
-from ..ops.softmax import softmax
-from ..ops.splitting import unbind
-from ..ops.transpose import permute
-from ..tensors.tensor import Tensor
-from . import init
-from .attention import added, scaled_dot_product_attention
-from .checks import count, probability
-from .dropout import dropout as dropped
-from .layer import Layer
-from .linear import Linear
-from .parameter import Parameter
-from .widening import watched
+from ...dtypes import DType
+from ...engine.graph import array_of
+from ...engine.primitives import Operand
+from ...engine.recording import make_tensor
+from ...errors import ShapeError
+from ...ops.attention import attention_scores
+from ...ops.joining import cat
+from ...ops.linear import linear
+from ...ops.matmul import matmul
+from ...ops.shape import reshape, unsqueeze
+from ...ops.softmax import softmax
+from ...ops.splitting import unbind
+from ...ops.transpose import permute
+from ...tensors.tensor import Tensor
+from .. import init
+from ..checks import count, probability
+from ..dropout import dropout as dropped
+from ..layer import Layer
+from ..linear import Linear
+from ..parameter import Parameter
+from ..widening import watched
+from .scaled_dot_product import added, hides_later, scaled_dot_product_attention
 
 __all__ = ["MultiheadAttention"]
 
@@ -107,15 +107,10 @@ class MultiheadAttention(Layer):
         self.num_heads: int = count(name, "num_heads", num_heads, least=1)
         self.kdim: int = self.embed_dim if kdim is None else count(name, "kdim", kdim)
         self.vdim: int = self.embed_dim if vdim is None else count(name, "vdim", vdim)
-        self.dropout: float = probability(name, dropout)
+        self.dropout: float = probability(name, dropout, "dropout")
         self.batch_first = batch_first
         self.add_zero_attn = add_zero_attn
-        self.head_dim: int = self.embed_dim // self.num_heads
-        if self.embed_dim % self.num_heads:
-            raise ValueError(
-                f"{name}: embed_dim={embed_dim} is no multiple of num_heads={num_heads}, which share it: "
-                f"embed_dim={self.head_dim * self.num_heads or self.num_heads} is"
-            )
+        self.head_dim: int = require_heads(name, embed_dim=self.embed_dim, num_heads=self.num_heads)
         self.out_proj: Linear = Linear(self.embed_dim, self.embed_dim, bias, device, dtype)
         d, own = self.embed_dim, (1, 1, self.embed_dim) if add_bias_kv else None
         alike = self.kdim == self.vdim == d
@@ -164,7 +159,8 @@ class MultiheadAttention(Layer):
             need_weights: whether the weights are returned.
             attn_mask: the same for pairs of queries and keys: (T, S), or (N·num_heads, T, S).
             average_attn_weights: whether the returned weights are the means over the heads.
-            is_causal: says that `attn_mask` hides from each query the keys that come later, which saves time.
+            is_causal: says that `attn_mask` hides from each query the keys that come later, and nothing else, which
+                saves time. Where that is not so, the mask counts.
 
         Returns:
             A tensor of the shape of `query`, and the weights, as dropout leaves them, of shape (N, T, S), or of shape
@@ -189,7 +185,7 @@ class MultiheadAttention(Layer):
         q, k, v = self._projected(query, key, value, first)
         watched(self, self.out_proj.weight, q, *inputs)
         causal = is_causal and key_padding_mask is None and self.bias_k is None and not self.add_zero_attn
-        hint = causal and not need_weights and not getattr(attn_mask, "requires_grad", False)
+        hint = causal and not need_weights and hides_later(attn_mask)
         mask = None if hint else self._mask(key_padding_mask, attn_mask, q, k)
         k, v, mask = self._extended(k, v, mask)
         p = self.dropout if self.training else 0.0
@@ -279,6 +275,21 @@ def _cut(parameter: Any, start: int, stop: int, size: int) -> Any:
     return None if parameter is None else parameter[start * size : stop * size]
 
 
+def require_heads(name: str, **sizes: int) -> int:
+    """The width of each head, of a width and a number of heads under the names that the user knows them by.
+
+    Raises:
+        ValueError: if the heads cannot share the width.
+    """
+    (of_width, width), (of_heads, heads) = sizes.items()
+    if width % heads:
+        raise ValueError(
+            f"{name}: {of_width}={width} is no multiple of {of_heads}={heads}, and each head gets as much of it. "
+            f"Set {of_width}={max(width // heads, 1) * heads}?"
+        )
+    return width // heads
+
+
 def _check_inputs(layer: MultiheadAttention, query: Any, key: Any, value: Any, padding: Any, mask: Any) -> bool:
     """Whether there are several samples; raises ShapeError for what does not fit the layer, or each other."""
     shapes = {"query": tuple(query.shape), "key": tuple(key.shape), "value": tuple(value.shape)}
@@ -309,27 +320,31 @@ def _check_inputs(layer: MultiheadAttention, query: Any, key: Any, value: Any, p
             f"MultiheadAttention: query {q} and key {k} have {q[place]} and {k[place]} samples along axis {place}. "
             f"Inputs are {form} here: set batch_first={not layer.batch_first}?"
         )
-    samples = q[place] if batched else 1
     time = 1 - place if batched else 0
-    _check_masks(layer, (samples, q[time], k[time]) if batched else (0, q[time], k[time]), padding, mask)
+    _check_masks(layer, q[place] if batched else None, (q[time], k[time]), padding, mask)
     return batched
 
 
-def _check_masks(layer: MultiheadAttention, sizes: tuple[int, int, int], padding: Any, mask: Any) -> None:
-    """Raise ShapeError if a mask does not fit so many samples (0: one, without an axis), queries and keys."""
-    samples, queries, keys = sizes
+def _check_masks(
+    layer: MultiheadAttention, samples: int | None, sizes: tuple[int, int], padding: Any, mask: Any
+) -> None:
+    """Raise ShapeError if a mask does not fit so many samples (None: one, without an axis), queries and keys."""
+    queries, keys = sizes
     if padding is not None:
-        have, wanted = tuple(np.shape(array_of(padding))), (samples, keys) if samples else (keys,)
+        have, wanted = tuple(np.shape(array_of(padding))), (keys,) if samples is None else (samples, keys)
         if have != wanted:
+            swapped = f". Use key_padding_mask.T, or set batch_first={not layer.batch_first}?"
             raise ShapeError(
                 f"MultiheadAttention: key_padding_mask has shape {have}, it needs {wanted}: a place for each key"
-                + (" of each sample" if samples else "")
+                + ("" if samples is None else " of each sample")
+                + (swapped if have == wanted[::-1] else "")
             )
     if mask is not None:
         have = tuple(np.shape(array_of(mask)))
-        deep = (max(samples, 1) * layer.num_heads, queries, keys)
+        deep = ((1 if samples is None else samples) * layer.num_heads, queries, keys)
         if have not in ((queries, keys), deep):
             raise ShapeError(
                 f"MultiheadAttention: attn_mask has shape {have}, it needs (queries, keys) = {(queries, keys)}, or "
                 f"(samples · num_heads, queries, keys) = {deep}"
+                + (f". Set batch_first={not layer.batch_first}?" if have == (samples, samples) else "")
             )

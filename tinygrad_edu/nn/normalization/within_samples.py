@@ -1,23 +1,23 @@
-"""LayerNorm, RMSNorm, GroupNorm, and vectors of length 1."""
+"""LayerNorm, RMSNorm and GroupNorm: normalisation within each sample; and vectors of length 1."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..dtypes import DType
-from ..engine.primitives import Operand
-from ..errors import ShapeError
-from ..ops.channels import group_norm
-from ..ops.normalization import layer_norm, rms_norm
-from ..ops.norms import norm
-from ..ops.piecewise import clamp_min
-from ..tensors.tensor import Tensor
-from . import init
-from .checks import count
-from .layer import Layer
-from .parameter import Parameter
-from .widening import watched
+from ...dtypes import DType
+from ...engine.primitives import Operand
+from ...errors import ShapeError
+from ...ops.channels import group_norm
+from ...ops.normalization import layer_norm, rms_norm
+from ...ops.norms import norm
+from ...ops.piecewise import clamp_min
+from ...tensors.tensor import Tensor
+from .. import init
+from ..checks import count
+from ..layer import Layer
+from ..parameter import Parameter
+from ..widening import watched
 
 __all__ = ["GroupNorm", "LayerNorm", "RMSNorm"]
 

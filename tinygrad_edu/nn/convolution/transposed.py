@@ -1,19 +1,19 @@
-"""ConvTranspose1d, ConvTranspose2d, ConvTranspose3d and their functions: convolution the other way round."""
+"""Transposed convolution: convolution the other way round."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from ..dtypes import DType
-from ..engine.primitives import Operand
-from ..errors import ShapeError
-from ..ops.convolution import convolve_transposed
-from ..ops.rearranging import pad
-from ..ops.windows import Sizes, Windows, each
-from ..tensors.tensor import Tensor
-from .convolution import Convolution, Each, batch_of, check_weight, place, placed
-from .widening import watched
+from ...dtypes import DType
+from ...engine.primitives import Operand
+from ...errors import ShapeError
+from ...ops.convolution import convolve_transposed
+from ...ops.rearranging import pad
+from ...ops.windows import Sizes, Windows, each
+from ...tensors.tensor import Tensor
+from ..widening import watched
+from .plain import Convolution, Each, batch_of, check_weight, place, placed
 
 __all__ = ["ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
@@ -286,8 +286,9 @@ class ConvTranspose2d(TransposedConvolution):
         weight: Parameter of shape (in_channels, out_channels / groups, *kernel_size).
         bias: Parameter of shape (out_channels,), or None.
 
-    Shape: (N, in_channels, H, W) to (N, out_channels, H', W'), or the same without N. A second argument of the call,
-        `output_size`, names the sizes that are wanted, where a convolution with a stride may have started from several.
+    Shape: (N, in_channels, H, W) to (N, out_channels, H', W'), or the same without N, with H' = (H - 1) stride
+        - 2 padding + dilation (kernel_size - 1) + output_padding + 1. A second argument of the call, `output_size`,
+        names the sizes that are wanted, where a convolution with a stride may have started from several.
 
     Raises:
         ShapeError: when called with an input of other axes or channels, or if nothing is left of the output.

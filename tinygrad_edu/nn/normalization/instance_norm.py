@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from ..dtypes import DType
-from ..engine.callsite import warn
-from ..engine.graph import array_of
-from ..engine.primitives import Operand
-from ..errors import ShapeError
-from ..ops.channels import moments, normalize_groups
-from ..tensors.tensor import Tensor
+from ...dtypes import DType
+from ...engine.callsite import warn
+from ...engine.graph import array_of
+from ...engine.primitives import Operand
+from ...errors import ShapeError
+from ...ops.channels import moments, normalize_groups
+from ...tensors.tensor import Tensor
 from .running_statistics import ChannelNorm, by_statistics, check_statistics, move
 
 __all__ = ["InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"]

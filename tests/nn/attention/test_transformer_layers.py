@@ -87,6 +87,24 @@ def test_activations() -> None:
         nn.TransformerEncoderLayer(4, 2, activation="swish")
 
 
+@pytest.mark.parametrize("name", ["TransformerEncoderLayer", "TransformerDecoderLayer"])
+def test_misfits_are_told_in_the_words_of_the_layer(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{name}: d_model=5 is no multiple of nhead=2, .*\. Set d_model=4\?$"):
+        getattr(nn, name)(5, 2)
+    layer, count = made(name), 2 if "Decoder" in name else 1
+    first = "tgt" if "Decoder" in name else "src"
+    for place, argument in enumerate((first, "memory")[:count]):
+        for wrong, kind, said in (
+            (tg.zeros(3, 2, 5), tg.ShapeError, r" expects {} of shape \(\*, 4\), .*axis -1 is 5\. Set d_model=5\?$"),
+            (tg.tensor(1.0), tg.ShapeError, r" expects {} of shape \(\*, 4\), got \(\): it has no axis$"),
+            (tg.zeros(3, 2).long(), tg.DtypeError, r": {} has dtype int64, .* an nn\.Embedding in front for the ids"),
+        ):
+            inputs = [tg.zeros(3, 2, 4, dtype=tg.float64)] * count
+            inputs[place] = wrong
+            with pytest.raises(kind, match=f"^{name}{said.format(argument)}"):
+                layer(*inputs)
+
+
 def test_a_copy_shares_nothing() -> None:
     layer = made("TransformerEncoderLayer")
     other = copy.deepcopy(layer)

@@ -1,0 +1,5 @@
+"""Normalisation: within each sample, or over a batch."""
+
+from .batch_norm import *
+from .instance_norm import *
+from .within_samples import *
