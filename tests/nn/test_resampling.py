@@ -100,6 +100,13 @@ def test_shuffled_pixels_come_back() -> None:
     assert F.pixel_shuffle(many, 2).tolist() == x.tolist()
 
 
+@pytest.mark.parametrize("shuffle", [nn.PixelShuffle(1), nn.PixelShuffle(2), nn.PixelUnshuffle(1)])
+def test_shuffled_pixels_are_a_tensor_of_their_own(shuffle: nn.Module) -> None:
+    x = tg.zeros(1, 4, 1, 1)
+    shuffle(x).add_(1.0)
+    assert not x.any()
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "factor", "kind", "said"),
     [

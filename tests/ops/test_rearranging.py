@@ -111,6 +111,14 @@ def test_pad_with_a_number_and_with_negative_widths() -> None:
     assert np.pad(x, (2, -2), mode="wrap").tolist() == np.pad([1, 2], (2, 0), mode="wrap").tolist()
 
 
+@pytest.mark.parametrize("widths", [((0, 0),), ((0, -1),)])
+@pytest.mark.parametrize("mode", ["constant", "edge", "reflect", "symmetric", "wrap"])
+def test_what_was_padded_by_nothing_is_a_tensor_of_its_own(mode: str, widths: object) -> None:
+    x = tg.tensor([1.0, 2.0, 3.0])
+    np.pad(x, widths, mode=mode).zero_()
+    assert x.tolist() == [1.0, 2.0, 3.0]
+
+
 def test_impossible_padding() -> None:
     with pytest.raises(tg.ShapeError, match="one \\(before, after\\) for each axis"):
         np.pad(tg.tensor(X), ((1, 1), (1, 1), (1, 1)))

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..engine.primitives import Operand
 from ..errors import ShapeError, describe
+from ..ops.casting import _clone
 from ..ops.pooling import require_floating
 from ..ops.resampling import adaptive_avg_pool, resample
 from ..ops.shape import reshape
@@ -248,7 +249,7 @@ def pixel_shuffle(input: Operand, upscale_factor: int) -> Tensor:
     n = len(front)
     apart = reshape(input, (*front, channels // (r * r), r, r, height, width))
     order = (*range(n), n, n + 3, n + 1, n + 4, n + 2)
-    return reshape(permute(apart, order), (*front, channels // (r * r), height * r, width * r))
+    return reshape(_clone(permute(apart, order), "C"), (*front, channels // (r * r), height * r, width * r))
 
 
 def pixel_unshuffle(input: Operand, downscale_factor: int) -> Tensor:
@@ -281,7 +282,7 @@ def pixel_unshuffle(input: Operand, downscale_factor: int) -> Tensor:
     n = len(front)
     apart = reshape(input, (*front, channels, height // r, r, width // r, r))
     order = (*range(n), n, n + 2, n + 4, n + 1, n + 3)
-    return reshape(permute(apart, order), (*front, channels * r * r, height // r, width // r))
+    return reshape(_clone(permute(apart, order), "C"), (*front, channels * r * r, height // r, width // r))
 
 
 def _image(op: str, x: Any) -> tuple[tuple[int, ...], int, int, int]:

@@ -340,7 +340,8 @@ def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: flo
             if n == 0 or (mode == "reflect" and n == 1):
                 raise ShapeError(f"pad: axis {axis} of shape {x.shape} is too short for mode {mode!r}")
             x = placed(x, axis, _padded_axis(n, before, after, mode))
-    return cast("Tensor", _cropped(x, pairs) if crops and mode != "wrap" else x)
+    out = _cropped(x, pairs) if crops and mode != "wrap" else x
+    return cast("Tensor", out) if any(map(any, widths)) else clone(out)  # nothing was put around: so far that is x
 
 
 @lru_cache(maxsize=64)

@@ -190,3 +190,10 @@ def test_options_are_checked() -> None:
         nn.BatchNorm1d(3, eps=-1.0)
     with pytest.raises(TypeError, match="BatchNorm2d: num_features is a number of things"):
         nn.BatchNorm2d(2.5)  # type: ignore[arg-type]
+
+
+def test_a_batch_of_data_is_found_by_the_pass_and_by_the_check() -> None:
+    model, x = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2)), tg.rand(5, 3)
+    with pytest.raises(tg.SampleCouplingError, match=r"'batch_norm': it takes data, of shape \(5, 3\)"):
+        model(x).square().sum(1).backward(per_sample=True)
+    assert not tg.samples.check(model, x)

@@ -115,7 +115,8 @@ class BatchNorm1d(BatchNorm):
     """Shift and scale each channel to mean 0 and variance 1 over the batch, then apply weight and bias.
 
     In evaluation mode running statistics, to which training leads, take the place of the batch's. In training each
-    sample's output depends on the whole batch: `backward(per_sample=True)` is a `SampleCouplingError` then.
+    sample's output depends on the whole batch: `backward(per_sample=True)` is a `SampleCouplingError` then, whether
+    the input was computed from parameters or is data.
 
     Args:
         num_features: the number of channels, C.
