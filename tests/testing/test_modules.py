@@ -535,3 +535,43 @@ def test_only_modules(what: Any) -> None:
 def test_order() -> None:
     with pytest.raises(ValueError, match="check_module: order=3"):
         check_module(nn.Linear(3, 2), X, order=3)
+
+
+class TestPadding:
+    """The row of an embedding that is for padding gets no gradient by definition: that is no fault."""
+
+    ids = np.array([[1, 0, 2], [0, 3, 3]])
+
+    @pytest.mark.parametrize("kind", [nn.Embedding, nn.EmbeddingBag])
+    def test_its_row_is_held(self, kind: Any) -> None:
+        layer = kind(5, 2, padding_idx=0)
+        nn.init.normal_(layer.weight)
+        before = layer.weight.detach().numpy().copy()
+        report = check_module(layer, self.ids)
+        assert report.verdict == "right"
+        assert "the row of padding_idx=0 gets no gradient, and is held: weight" in report.notes
+        np.testing.assert_array_equal(layer.weight.detach().numpy(), before)
+        check_module(nn.Sequential(layer, nn.Linear(2, 3)), self.ids)
+
+    def test_a_gradient_that_it_gets_all_the_same_is_found(self) -> None:
+        class Wrong(nn.Embedding):
+            def forward(self, index: Any) -> Any:
+                return self.weight[index]
+
+        with pytest.raises(GradcheckError, match="wrong"):
+            check_module(Wrong(5, 2, padding_idx=0), self.ids)
+
+    def test_a_weight_that_another_layer_uses_is_checked_whole(self) -> None:
+        class Tied(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.table = nn.Embedding(4, 3, padding_idx=0)
+                self.out = nn.Linear(3, 4, bias=False)
+                self.out.weight = self.table.weight
+
+            def forward(self, index: Any) -> Any:
+                return self.out(self.table(index))
+
+        report = check_module(Tied(), np.array([1, 2]), allow_zero=True)
+        assert report.verdict == "right"
+        assert not any("padding" in note for note in report.notes)

@@ -12,6 +12,8 @@ import numpy as np
 
 from ..autograd.modes import is_grad_enabled
 from ..engine.graph import array_of
+from ..nn.embedding import Embedding
+from ..nn.embedding_bag import EmbeddingBag
 from ..nn.module.module import Module
 from ..ops.generator import Generator, default_generator
 from ..tensors.tensor import Tensor
@@ -61,7 +63,7 @@ def check_module(
 
     Returns:
         The report. It names a parameter by its path; one that is used in several places is checked once. Frozen
-        parameters are passed over, with a note.
+        parameters are passed over, with a note; so is the row of an embedding that is for padding.
 
     Raises:
         GradcheckError: if a gradient is wrong, or nothing could be shown; the `verdict` of its `report` says which.
@@ -78,6 +80,7 @@ def check_module(
     subject = of_module(module, inputs, wrt, seed)
     frozen = [name for name, p in module.named_parameters() if not p.requires_grad]
     notes = [f"frozen, and so not checked: {', '.join(frozen)}"] if frozen else []
+    notes += [f"the row of padding_idx={row} gets no gradient, and is held: {name}" for name, row in _padding(module)]
     return finish(subject, Options(method, rtol, on_kink, mode, seed, allow_zero, order, cotangent), notes)
 
 
@@ -152,6 +155,20 @@ def subject_of(f: Any, inputs: Any, wrt: Any, seed: int) -> Subject:
     return of_module(f, list(inputs) if isinstance(inputs, tuple | list) else [inputs], wrt, seed)
 
 
+def _padding(module: Module) -> Iterator[tuple[str, int]]:
+    """The weights that have a row for padding, which by definition gets no gradient, by name; and which row.
+
+    A weight that other modules use as well is left out: there that row has a gradient.
+    """
+    users: dict[int, int] = {}
+    for part in module.modules():
+        for _, weight in part.named_parameters(recurse=False):
+            users[id(weight)] = users.get(id(weight), 0) + 1
+    for path, part in module.named_modules():
+        if isinstance(part, Embedding | EmbeddingBag) and part.padding_idx is not None and users[id(part.weight)] == 1:
+            yield f"{path}.weight".lstrip("."), part.padding_idx
+
+
 class _Loan:
     """A module that computes with other tensors in the place of its parameters, and is as before in between.
 
@@ -164,6 +181,9 @@ class _Loan:
         self._parameters = parameters
         self._seed = seed
         self._left: Callable[[], None] = lambda: None  # to the state that the last recorded evaluation has left
+        names = {id(p): i for i, p in enumerate(parameters)}
+        rows = [(names.get(id(module.get_parameter(name))), row) for name, row in _padding(module)]
+        self._held = [(i, row, parameters[i].array[row].copy()) for i, row in rows if i is not None]
         self._homes: list[Callable[[], None]] = []  # the first one back to the user's state, while another is resumed
 
     @contextmanager
@@ -180,6 +200,9 @@ class _Loan:
                 tensor.source = None
             for parameter, lent in zip(self._parameters, given, strict=False):
                 parameter.array, parameter.source = lent.array, lent.source
+            for i, row, numbers in self._held:
+                self._parameters[i].array = self._parameters[i].array.copy()
+                self._parameters[i].array[row] = numbers
             yield
             if is_grad_enabled():
                 self._left = _state(self._module)
