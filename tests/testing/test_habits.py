@@ -9,7 +9,7 @@ import pytest
 from testing.habits_of_arrays import HABITS
 from testing.handwritten import Case, Habit, by_laws, by_property, by_vjp, verdict
 
-SEEDS = 5
+SEEDS = 3
 
 RIGHT = list({habit.right.name: habit.right for habit in HABITS.values()}.values())
 
