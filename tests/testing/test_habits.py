@@ -9,7 +9,7 @@ import pytest
 from testing.habits_of_arrays import HABITS
 from testing.handwritten import Case, Habit, by_laws, by_property, by_vjp, verdict
 
-SEEDS = 3
+SEEDS = 2
 
 RIGHT = list({habit.right.name: habit.right for habit in HABITS.values()}.values())
 
@@ -21,9 +21,9 @@ def named(chosen: list[Any]) -> list[Any]:
 @pytest.mark.parametrize("habit", named(list(HABITS.values())))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_is_caught(habit: Habit) -> None:
-    """By one check at each of the seeds; those that take longer are tried last, and a property at fewer."""
-    for check, seeds in ((by_vjp, SEEDS), (by_laws, SEEDS), (partial(by_property, max_examples=600, laws=()), 2)):
-        if all(verdict(check, habit, seed)[0] == "wrong" for seed in range(seeds)):
+    """By one check at each of the seeds; those that take longer are tried last."""
+    for check in (by_vjp, by_laws, partial(by_property, max_examples=600, laws=())):
+        if all(verdict(check, habit, seed)[0] == "wrong" for seed in range(SEEDS)):
             return
     raise AssertionError("no check calls it wrong at all the seeds")
 

@@ -19,7 +19,7 @@ from tinygrad_edu.testing.property import gradient_property
 from tinygrad_edu.testing.report import GradcheckError
 
 SEEDS = 20
-EACH = 2  # of these seeds, for each function that is right: all are too many for a run of the tests
+EACH = 1  # of these seeds, for each function that is right: all are too many for a run of the tests
 RIGHT = list({fault.use.name: fault.use for fault in FAULTS}.values())
 
 

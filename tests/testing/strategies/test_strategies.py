@@ -169,6 +169,7 @@ class TestCalls:
         with pytest.raises(ValueError, match="tensor_groups: 1 domains for 2 tensors: one for each"):
             s.tensor_groups(2, domain=["smooth"])
 
+    @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of products that overflow, which is the same here and there
     @few
     @given(s.matmul_pairs(min_side=0))
     def test_operands_of_matmul(self, pair: tuple[tg.Tensor, tg.Tensor]) -> None:
@@ -179,6 +180,7 @@ class TestCalls:
             found = s.simplest(s.matmul_pairs(), lambda pair, dims=dims: (pair[0].ndim, pair[1].ndim) == dims)
             assert {side for x in found for side in x.shape} == {1}
 
+    @pytest.mark.filterwarnings("ignore::RuntimeWarning")
     @pytest.mark.parametrize("dims", [1, 2, 3])
     def test_arguments_of_a_convolution_fit(self, dims: int) -> None:
         @settings(max_examples=40)
@@ -196,6 +198,8 @@ class TestCalls:
                 else:
                     padding = 0 if call.padding == "valid" else call.padding
                     assert (side + 2 * padding - reach) // call.stride + 1 >= 1
+            function = getattr(tg.nn.functional, f"conv{dims}d")
+            assert function(*call).shape[:2] == (call.input.shape[0], out)
 
         check()
 
