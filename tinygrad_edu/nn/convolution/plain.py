@@ -296,6 +296,8 @@ def conv3d(
 
 
 class PlainConvolution(Convolution):
+    """What Conv1d, Conv2d and Conv3d compute."""
+
     def forward(self, x: Tensor) -> Tensor:
         """The convolution of x with the weight, plus the bias."""
         name = type(self).__name__

@@ -178,6 +178,8 @@ def conv_transpose3d(
 
 
 class TransposedConvolution(Convolution):
+    """What ConvTranspose1d, ConvTranspose2d and ConvTranspose3d are made with, and compute."""
+
     transposed = True
 
     def __init__(

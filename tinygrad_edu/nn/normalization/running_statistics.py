@@ -25,6 +25,7 @@ from ..widening import watched
 def check_statistics(
     op: str, x: Any, mean: Any, var: Any, weight: Any, bias: Any, momentum: Any, eps: Any, required: bool
 ) -> None:
+    """Raise unless these fit x and one another; `required` says whether mean and variance have to be given."""
     require_number(op, "eps", eps)
     require_number(op, "momentum", momentum)
     check_channels(op, x, running_mean=mean, running_var=var, weight=weight, bias=bias)
@@ -35,6 +36,7 @@ def check_statistics(
 
 
 def by_statistics(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) -> Tensor:
+    """x, normalised by a mean and a variance that are given for each channel, times weight, plus bias."""
     require_number("batch_norm", "running_mean", mean)
     require_number("batch_norm", "running_var", var)
     mean, var = array_of(mean), array_of(var)
