@@ -1,6 +1,7 @@
 """Data: samples by number, the order to read them in, and batches of them."""
 
 from .. import absent as _absent
+from .collate import *
 from .dataset import *
 from .loader import *
 from .sampler import *

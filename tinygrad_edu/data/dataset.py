@@ -5,10 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
-
-import numpy as np
 
 from ..dtypes import Array
 from ..engine.graph import array_of
@@ -188,21 +186,6 @@ def random_split(
     order = permutation(size, generator)
     ends = itertools.accumulate(counts)
     return [Subset(dataset, order[end - n : end]) for n, end in zip(counts, ends)]
-
-
-def batch_reader(dataset: Any) -> Callable[[Any], tuple[Tensor, ...]] | None:
-    """A function that reads many samples at once, one indexing per tensor; None if there is no such way.
-
-    A subclass that changes what a sample is, by a `__getitem__` of its own, is read sample by sample.
-    """
-    if isinstance(dataset, TensorDataset) and type(dataset).__getitem__ is TensorDataset.__getitem__:
-        return lambda indices: dataset[np.asarray(indices, dtype=np.intp)]
-    if isinstance(dataset, Subset) and type(dataset).__getitem__ is Subset.__getitem__:
-        inner = batch_reader(dataset.dataset)
-        if inner is not None:
-            numbers = np.asarray(dataset.indices, dtype=np.intp)
-            return lambda indices: inner(numbers[np.asarray(indices, dtype=np.intp)])
-    return None
 
 
 def _rows(tensor: Tensor, index: Any) -> Tensor:
