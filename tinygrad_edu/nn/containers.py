@@ -7,7 +7,8 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from ..errors import foreign, type_name
 from ..tensors.tensor import Tensor
-from .module.module import Module, _tree_text
+from .module.module import Module
+from .module.text import tree_text
 from .module.tree import Kind
 from .parameter import Parameter
 
@@ -183,7 +184,7 @@ class ModuleList(_Numbered[Module]):
             (f"({first})", text) if first == last else (f"({first}-{last})", f"{last - first + 1} x {text}")
             for first, last, text in runs
         ]
-        return _tree_text(type(self).__name__, "", children)
+        return tree_text(type(self).__name__, "", children)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """A list of modules computes nothing by itself."""
@@ -202,7 +203,7 @@ class _OfParameters(Module):
 
     def __repr__(self) -> str:
         children = [(f"({name})", f"Parameter of shape {p.shape}, {p.dtype}") for name, p in self._members("parameter")]
-        return _tree_text(type(self).__name__, "", children)
+        return tree_text(type(self).__name__, "", children)
 
 
 class ParameterList(_OfParameters, _Numbered[Parameter]):

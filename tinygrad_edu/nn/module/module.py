@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
 from ...autograd.running import clear
@@ -11,10 +12,11 @@ from ...dtypes import float16, float32, float64
 from ...tensors.hooks import RemovableHandle
 from ...tensors.tensor import Tensor
 from ..checks import refuse_data
-from . import state
+from . import state, weights
 from .convert import convert_tensor, wanted_dtype
 from .hooks import Entry, Hooks
 from .paths import explain_call, locate
+from .text import tree_text
 from .tree import ModuleTree
 
 if TYPE_CHECKING:
@@ -337,6 +339,55 @@ class Module(ModuleTree["Module"]):
         """
         return state.load_state_dict(self, state_dict, strict)
 
+    def save_safetensors(self, path: str | PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
+        """Write the `state_dict` to a safetensors file, which PyTorch's `safetensors.torch.load_file` reads.
+
+        A parameter with two names is written under both. A kill at any moment leaves the old file or the new one.
+
+        Args:
+            path: the file, ``model.safetensors`` for example.
+            metadata: texts by texts, kept at the head of the file.
+
+        Raises:
+            ImportError: if the package safetensors is not installed.
+            ShapeError: for a lazy module before its first call.
+            DtypeError: for a dtype that such a file cannot hold.
+
+        >>> import tempfile
+        >>> from tinygrad_edu import nn
+        >>> path = f"{tempfile.mkdtemp()}/model.safetensors"
+        >>> nn.Linear(2, 3).save_safetensors(path)
+        >>> nn.Linear(2, 3).load_safetensors(path)
+        <All keys matched successfully>
+        """
+        weights.save_safetensors(self, path, metadata)
+
+    def load_safetensors(self, path: str | PathLike[str], strict: bool = True) -> state.IncompatibleKeys:
+        """Copy the numbers of a safetensors file into this module, as `load_state_dict` would.
+
+        bfloat16 and float8 come as the same numbers in float32. Of a parameter with two names, one is enough.
+
+        Args:
+            path: a file of `save_safetensors`, or of PyTorch's `safetensors.torch.save_file` or `save_model`.
+            strict: require that the names are exactly those of this module.
+
+        Returns:
+            A pair of lists, `missing_keys` and `unexpected_keys`.
+
+        Raises:
+            ImportError: if the package safetensors is not installed.
+            FileFormatError: if it is no such file, or not a whole one. As after all errors, nothing has been loaded.
+            StateError: if names (when `strict`), shapes or dtypes differ; DtypeError, if NumPy has no such dtype.
+
+        >>> import tempfile
+        >>> from tinygrad_edu import nn
+        >>> path = f"{tempfile.mkdtemp()}/model.safetensors"
+        >>> nn.Linear(2, 3, bias=False).save_safetensors(path)
+        >>> nn.Linear(2, 3).load_safetensors(path, strict=False)
+        IncompatibleKeys(missing_keys=['bias'], unexpected_keys=[])
+        """
+        return weights.load_safetensors(self, path, strict)
+
     # Text
 
     def extra_repr(self) -> str:
@@ -345,14 +396,4 @@ class Module(ModuleTree["Module"]):
 
     def __repr__(self) -> str:
         children = [(f"({name})", repr(child)) for name, child in self._members("module")]
-        return _tree_text(type(self).__name__, self.extra_repr(), children)
-
-
-def _tree_text(name: str, extra: str, children: list[tuple[str, str]]) -> str:
-    """A module's name, its extra text, and its children indented below."""
-    if not children:
-        return f"{name}({extra})"
-    lines = [line for line in extra.split("\n") if line]
-    lines += [f"{label}: {text}" for label, text in children]
-    body = "\n".join(lines).replace("\n", "\n  ")
-    return f"{name}(\n  {body}\n)"
+        return tree_text(type(self).__name__, self.extra_repr(), children)

@@ -36,8 +36,10 @@ def state_dict(module: ModuleTree[Any], prefix: str = "", keep_vars: bool = Fals
     )
 
 
-def load_state_dict(module: ModuleTree[Any], state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
-    """Copy the numbers of `state` into `module`: all of them, or (after an error) none."""
+def load_state_dict(
+    module: ModuleTree[Any], state: Mapping[str, Any], strict: bool = True, caller: str = "load_state_dict()"
+) -> IncompatibleKeys:
+    """Copy the numbers of `state` into `module`: all of them, or (after an error, which names `caller`) none."""
     if not isinstance(state, Mapping):
         raise _no_mapping(state)
     own = _persistent(module, "")
@@ -54,7 +56,7 @@ def load_state_dict(module: ModuleTree[Any], state: Mapping[str, Any], strict: b
                         f"{name}: not initialized in the state_dict, which is of a lazy module before its call"
                     )
                 continue
-            refuse_mask(value, f"load_state_dict(): {name}")
+            refuse_mask(value, f"{caller}: {name}")
             arrays[name] = array = np.asarray(array_of(value))
             if not isinstance(target, Uninitialized) and array.shape != target.shape:
                 misfits.append(f"{name}: shape {array.shape} in the state_dict, {target.shape} in the module")
@@ -68,16 +70,17 @@ def load_state_dict(module: ModuleTree[Any], state: Mapping[str, Any], strict: b
     if problems:
         hint = "" if misfits else "\nPass strict=False to load the keys that fit"
         raise StateError(
-            f"load_state_dict() into {type(module).__name__}: the state_dict does not fit, and nothing was loaded.\n  "
+            f"{caller} into {type(module).__name__}: the state_dict does not fit, and nothing was loaded.\n  "
             + "\n  ".join(problems)
             + hint
         )
-    # Copies come first: `state` may hold views of the very arrays that are written to.
-    for name, array in [(name, array.copy()) for name, array in arrays.items()]:
+    # Copies come first: `state` may hold views of the very arrays that are written to, and a cast that overflows warns,
+    # which may be an error.
+    for name, array in [(name, array.astype(own[name].dtype)) for name, array in arrays.items()]:
         target = own[name]
         if isinstance(target, Uninitialized):
             target.materialize(array.shape)
-        np.copyto(target.array, array, casting="same_kind")
+        np.copyto(target.array, array)
         mark_changed(target.array)
     return IncompatibleKeys(missing, unexpected)
 
