@@ -28,20 +28,13 @@ def save_safetensors(module: ModuleTree[Any], path: str | os.PathLike[str], meta
 
 
 def load_safetensors(module: ModuleTree[Any], path: str | os.PathLike[str], strict: bool) -> IncompatibleKeys:
-    """Copy the numbers of a file into `module`: all of them, or (after an error) none.
-
-    The file is read as a whole: one that is mapped into memory could be cut short by others while it is read.
-    """
-    package = installed("safetensors", "load_safetensors()", "weights")
+    """Copy the numbers of a file into `module`: all of them, or (after an error) none."""
     caller = f"load_safetensors({os.fspath(path)!r})"
-    with open(path, "rb") as file:
-        content = file.read()
-    try:
-        entries = sorted(package.deserialize(content), key=lambda entry: entry[0])
-    except package.SafetensorError as error:
-        raise FileFormatError(f"{caller}: {_what_it_is(content, path, error)}. Nothing was loaded") from error
     own = state_dict(module, keep_vars=True)
-    state = {name: _array(caller, name, **entry) if name in own else None for name, entry in entries}
+    state = {
+        name: _array(caller, name, **entry) if name in own else None  # what nobody wants may have any dtype
+        for name, entry in _entries(caller, path)
+    }
     return load_state_dict(module, _with_tied(state, own), strict, caller)
 
 
@@ -84,6 +77,20 @@ def _texts(metadata: Any) -> dict[str, str] | None:
 
 
 # Reading
+
+
+def _entries(caller: str, path: str | os.PathLike[str]) -> list[tuple[str, dict[str, Any]]]:
+    """The names in a file, sorted, each with its dtype, shape and bytes.
+
+    It is read as a whole: if it were mapped into memory, a program that cuts it short meanwhile would kill this one.
+    """
+    package = installed("safetensors", "load_safetensors()", "weights")
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        return sorted(package.deserialize(content), key=lambda entry: str(entry[0]))
+    except package.SafetensorError as error:
+        raise FileFormatError(f"{caller}: {_what_it_is(content, path, error)}. Nothing was loaded") from error
 
 
 def _array(caller: str, name: str, dtype: str, shape: list[int], data: bytes) -> Array:
