@@ -90,7 +90,7 @@ def _entries(caller: str, path: str | os.PathLike[str]) -> list[tuple[str, dict[
     try:
         return sorted(package.deserialize(content), key=lambda entry: str(entry[0]))
     except package.SafetensorError as error:
-        raise FileFormatError(f"{caller}: {_what_it_is(content, path, error)}. Nothing was loaded") from error
+        raise FileFormatError(f"{caller}: {_what_it_is(content, path, error)}. Nothing was loaded") from None
 
 
 def _array(caller: str, name: str, dtype: str, shape: list[int], data: bytes) -> Array:
