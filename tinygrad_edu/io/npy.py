@@ -52,6 +52,9 @@ class Layout:
         """The same in words and numbers, as for JSON."""
         return {"dtype": np.lib.format.dtype_to_descr(self.dtype), "shape": list(self.shape), "order": self.order}
 
+    def __str__(self) -> str:
+        return f"an array of {self.dtype} and shape {self.shape}"
+
     @property
     def size(self) -> int:
         """How many bytes the numbers take; a Python integer, which cannot overflow."""
@@ -74,11 +77,11 @@ class Layout:
         return np.empty(self.shape, self.dtype, "F" if self.order == "F" else "C")
 
 
-def raw(array: Array) -> Any:
+def raw(array: Any) -> Any:
     """The bytes of an array in the order in which they are written; its own memory, if it has no gaps."""
     if not array.nbytes:
         return b""
-    rows = array.T if array.flags.f_contiguous else np.ascontiguousarray(array)
+    rows: Any = array.T if array.flags.f_contiguous else np.ascontiguousarray(array)
     return memoryview(rows.reshape(-1).view(np.uint8))
 
 
@@ -86,7 +89,7 @@ def misfit(dtype: np.dtype[Any]) -> str:
     """Why arrays of that dtype cannot be saved, and what to do; empty if they can."""
     if not _is_plain(dtype):
         if dtype.hasobject:
-            return "whose elements are objects, which only pickle could write: convert it to numbers, or to text of dtype 'U'"
+            return "whose elements are objects, which only pickle writes: make numbers of them, or text of dtype 'U'"
         return "which NumPy's files do not know, or not with its metadata: convert it to one of NumPy's own"
     try:
         again = _dtype_of(_lists(np.lib.format.dtype_to_descr(dtype)))

@@ -1,4 +1,4 @@
-"""What is said of an object that cannot be saved: what it is, where it is, and what to save in its place."""
+"""What is said of an object that cannot be saved: what it is, and what to save in its place."""
 
 from __future__ import annotations
 
@@ -11,49 +11,40 @@ from ..engine.graph import TensorBase
 from ..errors import foreign, type_name
 from ..nn.uninitialized import Uninitialized
 
-
-def refusal(value: Any, path: str) -> TypeError:
-    """The error for `value`, which a user would write as `path`."""
-    return TypeError(f"save: {path} is {_what(value)}. Nothing was written")
+_OF_MANY = "what it is made of: dicts, lists, tuples, tensors, arrays, numbers, strings, booleans and None"
 
 
-def _what(value: Any) -> str:
-    strange = foreign(value)
-    if strange:
-        return strange
+def instead(value: Any) -> str:
+    """The rest of a sentence that begins with where `value` is: what it is, and the way out."""
     name = type_name(value)
     if isinstance(value, Uninitialized):
-        return f"an {name}, which has no numbers yet: call the model once with a batch first"
-    if hasattr(value, "state_dict"):
-        return f"a {name}: save its state_dict(), and later load it into one that the program has made anew"
-    return f"a {name}: save {_instead(value)}"
+        return f"is an {name}, which has no numbers yet: call the model once with a batch first"
+    strange = foreign(value)
+    if strange:
+        return f"is {strange}"
+    if not isinstance(value, type) and hasattr(value, "state_dict"):
+        return f"is a {name}: save its state_dict(), which another one that the program makes can load"
+    return f"is a {name}: save {_substitute(value)}"
 
 
-def _instead(value: Any) -> str:
-    """What to save in the place of `value`."""
-    if isinstance(value, TensorBase):
-        return "x.detach(), which is a plain tensor"
-    if isinstance(value, np.ma.MaskedArray):
-        return "x.filled(value), and x.mask if it is needed"
-    if isinstance(value, np.ndarray):
-        return "np.asarray(x), which is a plain array"
-    if isinstance(value, enum.Enum):
-        return "x.name or x.value"
-    if hasattr(value, "_fields"):
-        return "tuple(x) or x._asdict()"
-    for plain in (dict, list, tuple, str, int, float):
-        if isinstance(value, plain):
-            return f"{plain.__name__}(x)"
-    if isinstance(value, bytes | bytearray | memoryview):
-        return "np.frombuffer(x, np.uint8)"
-    if isinstance(value, complex):
-        return "np.complex128(x)"
-    if isinstance(value, np.random.Generator):
-        return "x.bit_generator.state"
-    if hasattr(value, "__fspath__") or isinstance(value, np.dtype):
+def _substitute(x: Any) -> str:
+    """An expression, or the description of one, that makes something of `x` that can be saved."""
+    by_kind: list[tuple[Any, str]] = [
+        (TensorBase, "x.detach(), a plain tensor"),
+        (np.ma.MaskedArray, "x.filled(value), and np.asarray(x.mask) if it is needed"),
+        (np.ndarray, "np.asarray(x), a plain array"),
+        (enum.Enum, "x.name or x.value"),
+        *((kind, f"{kind.__name__}(x)") for kind in (dict, list, tuple, str, int, float)),
+        ((bytes, bytearray, memoryview), "np.frombuffer(x, np.uint8)"),
+        (complex, "np.complex128(x)"),
+        (np.random.Generator, "x.bit_generator.state"),
+        (np.dtype, "x.str"),
+    ]
+    found = next((text for kind, text in by_kind if isinstance(x, kind)), "")
+    if found:
+        return found
+    if hasattr(x, "__fspath__"):
         return "str(x)"
-    if callable(value):
-        return "what it computes from: a file here holds data, and no code"
-    if hasattr(value, "__iter__"):
-        return "list(x)"
-    return "what it is made of, as dicts, lists, tuples, tensors, arrays, numbers, strings, booleans and None"
+    if callable(x):
+        return "what it computes from: a file has data in it, and nothing that runs"
+    return "list(x)" if hasattr(x, "__iter__") else _OF_MANY
