@@ -10,8 +10,8 @@ import numpy as np
 from ..engine.graph import TensorBase
 from ..errors import foreign, type_name
 from ..nn.uninitialized import Uninitialized
+from ..ops.generator import Generator
 
-_OF_MANY = "what it is made of: dicts, lists, tuples, tensors, arrays, numbers, strings, booleans and None"
 
 
 def instead(value: Any) -> str:
@@ -22,29 +22,38 @@ def instead(value: Any) -> str:
     strange = foreign(value)
     if strange:
         return f"is {strange}"
-    if not isinstance(value, type) and hasattr(value, "state_dict"):
-        return f"is a {name}: save its state_dict(), which another one that the program makes can load"
-    return f"is a {name}: save {_substitute(value)}"
+    return f"is of type {name}: save {_substitute(value)}"
 
 
-def _substitute(x: Any) -> str:
-    """An expression, or the description of one, that makes something of `x` that can be saved."""
-    by_kind: list[tuple[Any, str]] = [
-        (TensorBase, "x.detach(), a plain tensor"),
-        (np.ma.MaskedArray, "x.filled(value), and np.asarray(x.mask) if it is needed"),
-        (np.ndarray, "np.asarray(x), a plain array"),
-        (enum.Enum, "x.name or x.value"),
-        *((kind, f"{kind.__name__}(x)") for kind in (dict, list, tuple, str, int, float)),
-        ((bytes, bytearray, memoryview), "np.frombuffer(x, np.uint8)"),
-        (complex, "np.complex128(x)"),
-        (np.random.Generator, "x.bit_generator.state"),
-        (np.dtype, "x.str"),
-    ]
-    found = next((text for kind, text in by_kind if isinstance(x, kind)), "")
-    if found:
-        return found
-    if hasattr(x, "__fspath__"):
-        return "str(x)"
-    if callable(x):
-        return "what it computes from: a file has data in it, and nothing that runs"
-    return "list(x)" if hasattr(x, "__iter__") else _OF_MANY
+def _substitute(value: Any) -> str:
+    """An expression, or a description of one, that makes something of `value` that can be saved."""
+    if isinstance(value, type):
+        return "its name, and let the program know what that means"
+    if hasattr(value, "state_dict"):
+        return "its state_dict(), which another one that the program makes can load"
+    if hasattr(value, "_fields"):
+        return "tuple(…) of it, or its _asdict()"
+    for kinds, text in _SUBSTITUTES:
+        if isinstance(value, kinds):
+            return text
+    if hasattr(value, "__fspath__"):
+        return "str(…) of it"
+    if callable(value):
+        return "what it computes from: in a file there is nothing that runs"
+    if hasattr(value, "__iter__"):
+        return "list(…) of it"
+    return "what it is made of: dicts, lists, tuples, tensors, arrays, numbers, strings, booleans and None"
+
+
+_SUBSTITUTES: list[tuple[Any, str]] = [
+    (TensorBase, "its detach(), a plain tensor"),
+    (np.ma.MaskedArray, "its filled(value), and np.asarray(…) of its mask if that is needed"),
+    (np.ndarray, "np.asarray(…) of it, a plain array"),
+    (enum.Enum, "its name or value"),
+    *((kind, f"{kind.__name__}(…) of it") for kind in (dict, list, tuple, str, int, float)),
+    ((bytes, bytearray, memoryview), "np.frombuffer(…, np.uint8) of it"),
+    (complex, "np.complex128(…) of it"),
+    (np.random.Generator, "its bit_generator.state"),
+    (Generator, "its get_state()"),
+    (np.dtype, "its str"),
+]

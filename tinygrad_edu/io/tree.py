@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..dtypes import Array
-from ..errors import DtypeError, describe
+from ..errors import DtypeError, describe, type_name
 from ..nn.parameter import Parameter
 from ..tensors.tensor import Tensor
 from .npy import misfit
@@ -93,7 +93,7 @@ class Encoder:
         parts = []
         for key, part in value.items() if pairs else enumerate(value):
             if type(key) is not str and type(key) is not int:
-                problem = f"has the key {describe(key)}, a {type(key).__name__}: keys are strings and integers"
+                problem = f"has the key {describe(key)} of type {type_name(key)}: keys can be strings and integers"
                 raise TypeError(self._message(problem))
             self._keys.append(key)
             parts.append([self.encode(key), self.encode(part)] if pairs else self.encode(part))
