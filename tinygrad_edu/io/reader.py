@@ -73,7 +73,7 @@ def _object(file: IO[bytes], members: dict[str, Member], contents: Any) -> Any:
     if list(members) != [CONTENTS, *names]:
         raise ValueError(f"{len(names)} arrays belong into it, but its parts are {describe(list(members))}")
     for name, layout in zip(names, layouts):  # all of them before there is memory for any
-        if members[name].size != len(layout.header()) + layout.size:
+        if members[name].size != len(layout.header) + layout.size:
             raise ValueError(f"its part {name!r} has {members[name].size} bytes, which is not the size of {layout}")
     arrays = [_array(file, members[name], layout) for name, layout in zip(names, layouts)]
     return Decoder(arrays, contents["tensors"]).decode(contents["tree"])
@@ -81,9 +81,9 @@ def _object(file: IO[bytes], members: dict[str, Member], contents: Any) -> Any:
 
 def _array(file: IO[bytes], member: Member, layout: Layout) -> Array:
     reading = Reading(file, member)
-    header = bytearray(len(layout.header()))
+    header = bytearray(len(layout.header))
     reading.into(header)
-    if header != layout.header():
+    if header != layout.header:
         raise ValueError(f"its part {member.name!r} does not begin as {layout} does")
     array = layout.empty()
     reading.into(raw(array))

@@ -13,7 +13,6 @@ from ..nn.uninitialized import Uninitialized
 from ..ops.generator import Generator
 
 
-
 def instead(value: Any) -> str:
     """The rest of a sentence that begins with where `value` is: what it is, and the way out."""
     name = type_name(value)

@@ -17,24 +17,26 @@ def write(obj: Any, path: Any, caller: str, root: str) -> None:
     """Save `obj`, which errors call `root`, for the function `caller`."""
     encoder = Encoder(caller, root)
     tree = encoder.encode(obj)
+    layouts = [Layout.of(array) for array in encoder.arrays]
     contents = {
         "format": FORMAT,
         "version": VERSION,
-        "arrays": [Layout.of(array).stated() for array in encoder.arrays],
+        "arrays": [layout.stated() for layout in layouts],
         "tensors": encoder.tensors,
         "tree": tree,
     }
     text = json.dumps(contents, allow_nan=False).encode("ascii")
+    parts = _parts(text, encoder.arrays, layouts)
     if hasattr(path, "write"):
         require_binary(path, caller)
-        write_members(path, _parts(text, encoder.arrays))
+        write_members(path, parts)
     else:
         with writing(path) as file:
-            write_members(file, _parts(text, encoder.arrays))
+            write_members(file, parts)
 
 
-def _parts(contents: bytes, arrays: list[Array]) -> Iterator[tuple[str, list[Any]]]:
+def _parts(contents: bytes, arrays: list[Array], layouts: list[Layout]) -> Iterator[tuple[str, list[Any]]]:
     """The name and contents of each part, made when its turn comes: an array may have to be copied for it."""
     yield CONTENTS, [contents]
-    for number, array in enumerate(arrays):
-        yield f"{number}.npy", [Layout.of(array).header(), raw(array)]
+    for number, (array, layout) in enumerate(zip(arrays, layouts)):
+        yield f"{number}.npy", [layout.header, raw(array)]
