@@ -104,6 +104,14 @@ def test_dtypes_are_converted_unless_numbers_would_be_lost() -> None:
         net.load_state_dict(state)
 
 
+def test_a_cast_that_overflows_with_warnings_as_errors_leaves_nothing_half_loaded() -> None:
+    net = nn.Linear(2, 1).half()
+    before = numbers(net)
+    with pytest.raises(RuntimeWarning, match="overflow"):
+        net.load_state_dict({"weight": np.ones((1, 2)), "bias": np.full(1, 1e9)})
+    np.testing.assert_array_equal(numbers(net)["weight"], before["weight"])
+
+
 def test_loading_what_is_no_mapping() -> None:
     with pytest.raises(TypeError, match=r"needs a mapping of names to tensors, got list"):
         model().load_state_dict([1])  # type: ignore[arg-type]
@@ -118,7 +126,7 @@ def test_loading_between_forward_and_backward_is_noticed() -> None:
 
 
 def test_loading_a_path_or_a_module_says_what_to_pass() -> None:
-    with pytest.raises(TypeError, match=r"got str: load the file first, dict\(np\.load\(path\)\)"):
+    with pytest.raises(TypeError, match=r"got str: load the file first, with tg\.load\(path\); or load_saf"):
         model().load_state_dict("model.npz")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"got Sequential: pass its state_dict\(\)"):
         model().load_state_dict(nn.Sequential())  # type: ignore[arg-type]

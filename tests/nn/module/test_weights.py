@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import re
 import sys
 import zipfile
@@ -335,6 +336,10 @@ def test_widened_numbers_go_into_the_dtype_of_the_module(tmp_path: Path) -> None
 
 def test_a_dtype_that_is_not_known_is_an_error_only_where_it_is_needed(tmp_path: Path) -> None:
     file_of(tmp_path / "a", b"\x7f" * 5, bias=("F8_E8M0", [1]), scale=("F32", [1]))
+    try:
+        safetensors.deserialize((tmp_path / "a").read_bytes())
+    except safetensors.SafetensorError:
+        pytest.skip("this version of the package knows no such dtype itself")
     net = Holder(bias=np.zeros(1, np.float32), scale=np.ones(1, np.float32))
     with pytest.raises(tg.DtypeError, match=r"'bias' has the dtype F8_E8M0, .* as with model.float\(\)"):
         net.load_safetensors(tmp_path / "a")
@@ -417,7 +422,10 @@ def torch_zip() -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("content", [torch_zip(), b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."], ids=["zip", "old"])
+OLD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save began before version 1.6
+
+
+@pytest.mark.parametrize("content", [torch_zip(), OLD, pickle.dumps({"a": 1})], ids=["zip", "old", "plain"])
 def test_a_pickle_says_how_to_convert_it(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "net.pt"
     path.write_bytes(content)
@@ -438,6 +446,15 @@ def test_other_files_are_named(tmp_path: Path) -> None:
         nn.Linear(2, 3).load_safetensors(tmp_path / "b")
     with pytest.raises(FileNotFoundError):
         nn.Linear(2, 3).load_safetensors(tmp_path / "none")
+
+
+@pytest.mark.parametrize("length", [0x80, 0x280, 0x4B50])
+def test_a_damaged_file_is_not_taken_for_another_because_of_the_length_of_its_header(
+    length: int, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_bytes(length.to_bytes(8, "little") + b"{" + b" " * length)
+    with pytest.raises(tg.FileFormatError, match="this is no safetensors file, or it was cut short or altered"):
+        nn.Linear(2, 3).load_safetensors(tmp_path / "a")
 
 
 def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

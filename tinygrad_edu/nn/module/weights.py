@@ -171,23 +171,27 @@ def _memory(tensor: Tensor) -> Any:
 
 # Saying what is wrong
 
-# What turns a file of torch.save into one for load_safetensors, to be run where PyTorch is.
-_CONVERSION = (
-    "import torch, safetensors.torch as st; st.save_file({{name: t.contiguous().clone() for name, t in "
-    "torch.load({source!r}, map_location='cpu').items()}}, {target!r})"
-)
-_OLD_PICKLE = b"\x80\x02\x8a\nl\xfc\x9c"  # how torch.save began a file before version 1.6
+
+def conversion(path: str | os.PathLike[str]) -> str:
+    """A line of Python that makes a file for `load_safetensors` of one of torch.save's, where PyTorch is."""
+    source = os.fspath(path)
+    target = os.path.splitext(source)[0] + ".safetensors"
+    return (
+        "import torch, safetensors.torch as st; st.save_file({name: t.contiguous().clone() for name, t in "
+        f"torch.load({source!r}, map_location='cpu').items()}}, {target!r})"
+    )
 
 
 def _what_it_is(content: bytes, path: str | os.PathLike[str], error: Exception) -> str:
     """What a file is that the package could not read, and the way out, as far as its first bytes tell."""
     zipped = content.startswith(b"PK\3\4")
-    if (zipped and b"data.pkl" in content[:256]) or content.startswith(_OLD_PICKLE):
-        source = os.fspath(path)
-        target = os.path.splitext(source)[0] + ".safetensors"
+    old = (
+        content.startswith(b"\x80") and int.from_bytes(content[:8], "little") > 10**8
+    )  # the most that a header may have
+    if old or (zipped and b"data.pkl" in content[:256]):
         return (
             "this is a pickle, as torch.save writes it, and loading one runs whatever it says. Convert it where "
-            f"PyTorch is:\n  {_CONVERSION.format(source=source, target=target)}\n"
+            f"PyTorch is:\n  {conversion(path)}\n"
         )
     if zipped:
         return (
@@ -196,4 +200,4 @@ def _what_it_is(content: bytes, path: str | os.PathLike[str], error: Exception) 
     if content.startswith(b"version https://git-lfs"):
         return "this is a note of Git LFS in the place of the file: fetch that with git lfs pull"
     reason = str(error).removeprefix("Error while deserializing: ")
-    return f"this is no safetensors file, or it was cut short or altered ({reason})"
+    return f"this is no safetensors file, or it was cut short or altered, or is newer than the package ({reason})"
