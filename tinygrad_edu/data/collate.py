@@ -67,7 +67,7 @@ def _of_tensors(tensors: Sequence[Any]) -> Any:
     """The tensors along a new first axis, in the graph if one of them is."""
     _require_kind(tensors, TensorBase, "a tensor")
     stacked = _stacked([t.array for t in tensors])
-    if any([t.source is not None for t in tensors]):
+    if any(t.source is not None for t in tensors):
         return np.stack(list(tensors))  # the op of this library
     return make_tensor(stacked, None)
 
@@ -134,7 +134,7 @@ def _stacked(arrays: list[Array]) -> Array:
 
 def _require_kind(samples: Sequence[Any], kind: Any, first: str) -> None:
     """Raise TypeError unless all samples are instances of `kind`, as the first one is, which is called `first`."""
-    if all([issubclass(given, kind) for given in set(map(type, samples))]):
+    if all(issubclass(given, kind) for given in set(map(type, samples))):
         return
     odd = next(i for i, sample in enumerate(samples) if not isinstance(sample, kind))
     raise TypeError(
