@@ -86,7 +86,7 @@ def _of_several(readers: Sequence[ColumnsReader], ends: Array) -> ColumnsReader:
         order = np.argsort(which, kind="stable")  # by dataset
         asked = np.unique(which)
         groups = np.split(order, np.searchsorted(which[order], asked[1:]))
-        parts = [readers[i](numbers[group] - starts[i]) for i, group in zip(asked, groups)]
+        parts: list[Sequence[Tensor]] = [readers[i](numbers[group] - starts[i]) for i, group in zip(asked, groups)]
         if len(parts) == 1:
             return parts[0]
         back = np.argsort(order)
