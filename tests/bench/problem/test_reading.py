@@ -14,6 +14,7 @@ from tinygrad_edu.bench.errors import BenchError
 from tinygrad_edu.bench.problem.reading import read
 from tinygrad_edu.data import (
     BatchSampler,
+    ChainDataset,
     ConcatDataset,
     DataLoader,
     Dataset,
@@ -226,7 +227,10 @@ NAMES = np.array(["cat", "dog", "cat", "dog", "cat", "dog"])
         (([[1.0], [1.0, 2.0]], [0, 1]), "x: .*different lengths"),
         ((X, None), "y: .*real numbers or booleans.*Give an array of numbers"),
         (("a.npy", "b.npy"), "x: .*Give an array of numbers"),
-        (Subset(TensorDataset(X, Y), [0, 6]), "a Subset has numbers of samples that there are not: .*out of bounds"),
+        (
+            DataLoader(TensorDataset(X, Y), sampler=SubsetRandomSampler([0, 6])),
+            "the sampler has numbers of samples that there are not: .*it has 6 samples",
+        ),
         (TensorDataset(X), "its samples have 1 parts: give it two tensors, x and y"),
         (TensorDataset(X, Y, Y), "its samples have 3 parts"),
         (TensorDataset, r"data is the class TensorDataset: make one first, TensorDataset\(…\)"),
@@ -238,6 +242,8 @@ NAMES = np.array(["cat", "dog", "cat", "dog", "cat", "dog"])
         (None, r"data is None: give \(x, y\), a dataset of such pairs or a DataLoader"),
         (iter([(X, Y)]), r"data is <list_iterator.*: give \(x, y\)"),
         (lambda: (X, Y), "Is it a function that makes data[?] Call it"),
+        (ChainDataset([[(X[0], 0)]]), r"data is a stream, the IterableDataset ChainDataset, .*list\(stream\)"),
+        (DataLoader(ChainDataset([[(X[0], 0)]])), "data is a stream"),
         (Dataset(), r"the number of its samples must be known: Dataset does not define __len__"),
         (
             (type("Tensor", (), {"__module__": "torch", "shape": (6, 2)})(), Y),

@@ -13,6 +13,7 @@ from ...data import (
     BatchSampler,
     ConcatDataset,
     DataLoader,
+    IterableDataset,
     RandomSampler,
     SequentialSampler,
     Subset,
@@ -58,10 +59,7 @@ def read(data: Any, name: str) -> Reader:
     if isinstance(data, tuple) or _is_pair_of_arrays(data):
         data = _pair(data, name)
     _refuse(data, name)
-    try:
-        arrays = _flat(data)
-    except IndexError as error:
-        raise BenchError(f"{name}: a Subset has numbers of samples that there are not: {error}") from error
+    arrays = _flat(data)
     if arrays is None:
         return _own(data), None, 0
     if len(arrays.tensors) != 2:
@@ -75,6 +73,8 @@ def _is_pair_of_arrays(data: Any) -> bool:
 
 
 def _of_loader(loader: DataLoader, name: str) -> Reader:
+    if isinstance(loader.dataset, IterableDataset):
+        _refuse(loader.dataset, name)
     batches = loader.batch_sampler
     if batches is None and loader.collate_fn is not None:
         raise BenchError(f"{name}: a DataLoader with batch_size=None makes no batches: give one with a batch_size")
@@ -85,7 +85,10 @@ def _of_loader(loader: DataLoader, name: str) -> Reader:
         order = batches.sampler
     dataset = loader.dataset
     if type(order) is SubsetRandomSampler:
-        dataset = Subset(dataset, order.indices)
+        try:
+            dataset = Subset(dataset, order.indices)
+        except IndexError as error:
+            raise BenchError(f"{name}: the sampler has numbers of samples that there are not: {error}") from error
     elif type(order) not in (RandomSampler, SequentialSampler):
         raise BenchError(
             f"{name}: the DataLoader has a sampler of its own ({type(order).__name__}), and here batches are drawn at "
@@ -97,9 +100,14 @@ def _of_loader(loader: DataLoader, name: str) -> Reader:
 
 
 def _refuse(data: Any, name: str) -> None:
-    """Raise if it is no dataset."""
+    """Raise if it is no dataset that is read by number."""
     way_out = ""
-    if inspect.isclass(data):
+    if isinstance(data, IterableDataset):
+        way_out = (
+            f"a stream, the IterableDataset {type_name(data)}, and here batches are drawn at random: give a dataset "
+            "whose samples have numbers, such as list(stream)"
+        )
+    elif inspect.isclass(data):
         way_out = f"the class {data.__name__}: make one first, {data.__name__}(…)"
     elif isinstance(data, Mapping):
         keys = ", ".join(map(repr, list(data)[:5]))
