@@ -53,5 +53,3 @@ class Ahead:
                 self._workers.submit(worker, task)
                 self._waiting.append(worker)
                 return
-
-
