@@ -19,7 +19,6 @@ from .position import VERSION, Place, Sources, chain, check_state
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, checked
 from .workers.job import Job, Workers
 from .workers.team import Team
-from .workers.threads import ThreadWorkers
 
 __all__ = ["DataLoader"]
 
@@ -258,8 +257,11 @@ class DataLoader:
 
 
 def _hire(kind: str, job: Job, count: int, context: Any) -> Workers:
+    # Imported here, as most loaders have no workers, and multiprocessing takes long to import.
     if kind == "thread":
+        from .workers.threads import ThreadWorkers
+
         return ThreadWorkers(job, count)
-    from .workers.processes import ProcessWorkers  # here, as multiprocessing takes long to import
+    from .workers.processes import ProcessWorkers
 
     return ProcessWorkers(job, count, context)
