@@ -5,5 +5,6 @@ from .collate import *
 from .dataset import *
 from .loader import *
 from .sampler import *
+from .workers.info import *
 
 _absent.explain_names(__name__)

@@ -17,7 +17,7 @@ from ..tensors.creation import as_tensor
 from ..tensors.tensor import Tensor
 from .sampler import permutation
 
-__all__ = ["ConcatDataset", "Dataset", "Subset", "TensorDataset", "random_split"]
+__all__ = ["ConcatDataset", "Dataset", "IterableDataset", "Subset", "TensorDataset", "random_split"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -46,6 +46,13 @@ class Dataset(Generic[T_co]):
 
     def __add__(self, other: Dataset[Any]) -> ConcatDataset[Any]:
         return ConcatDataset([self, other])
+
+
+class IterableDataset(Dataset[T_co]):
+    """Stub."""
+
+    def __iter__(self) -> Any:
+        raise NotImplementedError
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):

@@ -96,7 +96,7 @@ class Generator:
         """Go on from a state that `get_state` gave; returns the generator itself.
 
         Raises:
-            ValueError: if it is no state of a generator.
+            ValueError: if it is no state of a generator; the generator then is as it was.
 
         >>> import tinygrad_edu as tg
         >>> g = tg.Generator()
@@ -105,10 +105,14 @@ class Generator:
         >>> tg.equal(a, tg.rand(2, generator=g.set_state(state)))
         True
         """
-        if not {"seed", "state"} <= set(state):
-            raise ValueError("set_state: needs what get_state() of a Generator returned")
-        self.numpy.bit_generator.state = copy.deepcopy(state["state"])
-        self._seed = state["seed"]
+        try:
+            seed = state["seed"].__index__()
+            numpy = copy.deepcopy(self.numpy)
+            numpy.bit_generator.state = copy.deepcopy(state["state"])  # which changes a part before it complains
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"set_state: needs what get_state() of a Generator returned ({error!r})") from error
+        self.numpy.bit_generator.state = numpy.bit_generator.state
+        self._seed = seed
         return self
 
 

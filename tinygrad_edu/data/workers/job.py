@@ -125,31 +125,29 @@ class Worker:
     def begin(self, base_seed: int) -> None:
         """Start an epoch whose random numbers belong to this seed. A stream is started anew."""
         self._base_seed = base_seed
-        job = self._job
-        if self._count:
-            set_worker_info(WorkerInfo(self._number, self._count, base_seed + self._number, job.dataset))
-        what = "in worker_init_fn"
-        try:
-            with Substitute(base_seed, Purpose.START, self._number):
-                if self._count and not self._met and job.worker_init_fn is not None:
-                    job.worker_init_fn(self._number)
-                self._met = True
-                what = "at the start of the dataset's stream"
-                if job.iterable:
-                    self._stream = iter(job.dataset)
-        except Exception as error:
-            raise self._explained(error, what) from error.__cause__
+        self._explaining(self._start, None)
 
     def run(self, task: Task) -> Any:
         """Read what the task says, with the random numbers that belong to it; `END` if a stream is at its end."""
-        try:
-            if self._job.iterable:
-                with Substitute(self._base_seed, Purpose.STREAM, self._number, task.batch):
-                    return self._next()
-            with Substitute(self._base_seed, Purpose.BATCH, task.batch):
-                return self._read(task.samples)
-        except Exception as error:
-            raise self._explained(error, f"while reading {_described(task)}") from error.__cause__
+        return self._explaining(self._do, task)
+
+    def _start(self, _: None) -> None:
+        job = self._job
+        if self._count:
+            set_worker_info(WorkerInfo(self._number, self._count, self._base_seed + self._number, job.dataset))
+        with Substitute(self._base_seed, Purpose.START, self._number):
+            if self._count and not self._met and job.worker_init_fn is not None:
+                job.worker_init_fn(self._number)
+            self._met = True
+            if job.iterable:
+                self._stream = iter(job.dataset)
+
+    def _do(self, task: Task) -> Any:
+        if self._job.iterable:
+            with Substitute(self._base_seed, Purpose.STREAM, self._number, task.batch):
+                return self._next()
+        with Substitute(self._base_seed, Purpose.BATCH, task.batch):
+            return self._read(task.samples)
 
     def _next(self) -> Any:
         """The next batch of the stream."""
@@ -164,13 +162,19 @@ class Worker:
         assert job.collate_fn is not None
         return job.collate_fn(samples)
 
-    def _explained(self, error: Exception, where: str) -> Exception:
-        """The error to raise: the same one, with a note that says where it happened."""
-        if isinstance(error, StopIteration):  # a loop over the loader would take it for the end
-            error = RuntimeError(f"StopIteration was raised {where}: it must not leave a dataset or a function")
-        worker = f", in worker {self._number} of {self._count}" if self._count else ""
-        error.add_note(f"DataLoader: {where}{worker}")
-        return error
+    def _explaining(self, do: Callable[[Any], Any], task: Any) -> Any:
+        """``do(task)``; what it raises gets a note that says where that was."""
+        try:
+            return do(task)
+        except StopIteration as error:  # a loop over the loader would take it for the end of the data
+            raise RuntimeError(f"StopIteration came out of the dataset or collate_fn, {self._where(task)}") from error
+        except Exception as error:
+            error.add_note(f"DataLoader: {self._where(task)}")
+            raise
+
+    def _where(self, task: Task | None) -> str:
+        what = "at the start" if task is None else f"in {_described(task)}"
+        return f"{what}, worker {self._number} of {self._count}" if self._count else what
 
 
 def _described(task: Task) -> str:
