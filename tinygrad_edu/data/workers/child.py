@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from .failures import Failure
-from .job import Job, Worker
+from .job import Job, Purpose, Worker
 from .orders import Hiring, Order
 from .pickling import main_failed, not_found
 from .shared_memory import SHARING, Outbox, pack, receive_block, receive_through, unpack
@@ -99,7 +99,7 @@ class _Hand:
         self._failure: Failure | None = None  # of the hiring, or of the start of this epoch
         try:
             hiring.surroundings.adopt()
-            self._worker = _job(hiring, parts).hire(hiring.number, hiring.count)
+            self._worker = _job(hiring, parts).hire(hiring.number, hiring.workers)
         except BaseException as error:
             self._failure = Failure(error)
 
@@ -113,9 +113,7 @@ class _Hand:
         if order.task is None:
             self._begin(order)
             return
-        failure, parts = self._failure, []
-        if failure is None:
-            failure, parts = self._read(order)
+        failure, parts = (self._failure, []) if self._failure is not None else self._read(order)
         if failure is not None:
             parts = pack(failure)
         self._outbox.send((order.epoch, failure is not None), parts, order.block)
@@ -126,7 +124,7 @@ class _Hand:
         self._failure = None
         try:
             order.state.adopt()
-            _seed(order.base_seed, self._number)
+            _seed(order.base_seed, Purpose.START, self._number)
             self._worker.begin(order.base_seed)
         except BaseException as error:
             self._failure = Failure(error)
@@ -135,32 +133,32 @@ class _Hand:
         """The parts of the batch, or what went wrong."""
         assert self._worker is not None
         assert order.task is not None
+        task = order.task
         try:
             order.state.adopt()
-            _seed(order.base_seed, self._number, order.task)
-            batch = self._worker.run(order.task)
+            if task.samples is None:
+                _seed(order.base_seed, Purpose.STREAM, self._number, task.batch)
+            else:
+                _seed(order.base_seed, Purpose.BATCH, task.batch)
+            batch = self._worker.run(task)
         except BaseException as error:
             return Failure(error), []
         try:
             return None, pack(batch)
         except Exception as error:
             error.add_note(
-                f"DataLoader: batch {order.task.batch} cannot be pickled, as it must be to come from another process: "
+                f"DataLoader: batch {task.batch} cannot be pickled, as it must be to come from another process: "
                 "let collate_fn return tensors, arrays, numbers, strings, and dicts and lists of such, or use "
                 'worker_type="thread"'
             )
             return Failure(error), []
 
 
-def _seed(base_seed: int, number: int, task: Any = None) -> None:
-    """Seed what draws from neither the library's default generator nor one of the dataset's own.
-
-    The seed belongs to the batch; that of a stream, or of a start, to the worker, too.
-    """
-    key = [task.batch] if task is not None and task.samples is not None else [number, task.batch if task else 0, 1]
+def _seed(base_seed: int, *key: int) -> None:
+    """Seed what draws neither from the library's default generator nor from one of the dataset's own."""
     words = np.random.SeedSequence(base_seed, spawn_key=key).generate_state(2)
     random.seed(int(words[0]))
-    np.random.seed(words[1])
+    np.random.seed(words[1])  # noqa: NPY002
 
 
 def _job(hiring: Hiring, parts: list[Any]) -> Job:

@@ -4,8 +4,8 @@ The server is a Python that is started anew, with this library imported and one 
 when it forks. Starting it takes as long as `import tinygrad_edu`, once in a program; a fork of it is a worker within
 milliseconds. It has a session of its own: Ctrl-C in a terminal reaches neither it nor a worker, however early it comes.
 
-The fork server of `multiprocessing` is one for all who use it. To start as fast, and quietly at Ctrl-C, it would have to
-compute in one thread and to ignore Ctrl-C in the processes of others, too.
+The fork server of `multiprocessing` is one for all who use it: to start workers as fast, and to be as quiet at Ctrl-C,
+it would have to compute in one thread, and to ignore Ctrl-C, in the processes of others as well.
 """
 
 from __future__ import annotations

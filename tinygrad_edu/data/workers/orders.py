@@ -65,7 +65,7 @@ class Hiring(NamedTuple):
 
     Attributes:
         number: which worker it is.
-        count: of how many.
+        workers: of how many.
         surroundings: where the program runs.
         main: the main module, if the job has parts that are defined there (see `main_module`).
         sizes: those of the parts of the job.
@@ -73,7 +73,7 @@ class Hiring(NamedTuple):
     """
 
     number: int
-    count: int
+    workers: int
     surroundings: Surroundings
     main: tuple[str, str] | None
     sizes: Sequence[int]

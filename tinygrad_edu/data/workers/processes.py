@@ -22,23 +22,24 @@ from .pickling import pack_job
 from .shared_memory import SHARING, Block, Inbox, send_block, send_through, unpack
 from .spawning import Spawned
 
-FORKING = hasattr(os, "fork") and sys.platform != "darwin"  # system libraries of macOS may not survive a fork
-
 
 class ProcessWorkers:
     """Processes that do a job: the kind of `Workers` for a dataset that computes in Python.
 
-    The dataset and the functions are pickled, once for all; the processes share the memory of the arrays in it, and copy
-    what they write to. Batches come back through shared memory, as ordinary arrays of the program.
+    The dataset and the functions are pickled, once for all. Each process has a copy of the dataset; but the memory of
+    the arrays in it is shared, as long as nobody writes to them. Batches come back through shared memory too, as
+    ordinary arrays of the program.
 
-    On Linux the first workers of a program take as long to start as `import tinygrad_edu` does, 0.4 s; later ones 10 ms.
-    Each has one BLAS thread, and its own copy of the dataset. In each batch it draws from `random` and
-    `np.random` what the base seed and the number of the batch determine, besides from the default generator. They ignore
-    Ctrl-C, and end when the program does, however that happens.
+    On Linux the first workers of a program take about as long to start as `import tinygrad_edu` does, later ones some
+    10 ms; elsewhere, and with ``context="spawn"``, all take that long. Each computes with one BLAS thread. For each
+    batch `random` and `np.random` are seeded as the library's default generator is: from the base seed and the number
+    of the batch. Workers ignore Ctrl-C, and end when the program does, however that happens.
 
     Args:
         job: what they do.
         count: how many they are.
+        context: "forkserver": forked from a process that was started anew; "spawn": each is started anew; or a context
+            of `multiprocessing` of that kind. Default: the first where it is safe.
 
     Raises:
         TypeError: if part of the job cannot be pickled, or is defined where no process finds it: with its name.
@@ -46,17 +47,18 @@ class ProcessWorkers:
             itself because it has no ``if __name__ == "__main__":``.
     """
 
-    def __init__(self, job: Job, count: int) -> None:
+    def __init__(self, job: Job, count: int, context: Any = None) -> None:
         if child.importing_main:
             raise RuntimeError("a worker process must not start workers while it imports the main module")
         parts, main = pack_job(job)
+        start = _way_to_start(context)
         self._crew: list[_Hand] = []
         self._epoch = 0
         self._base_seed = 0
         self._end = weakref.finalize(self, _dismiss, self._crew, os.getpid())
         with self._whole():
             for number in range(count):
-                self._crew.append(_Hand(number))
+                self._crew.append(_Hand(number, start()))
             self._hire(parts, main)
 
     def _hire(self, parts: list[Any], main: tuple[str, str] | None) -> None:
@@ -128,9 +130,9 @@ class _Hand:
         process: how it is reached.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, process: Forked | Spawned) -> None:
         self.number = number
-        self.process: Forked | Spawned = Forked() if FORKING else Spawned()
+        self.process = process
         self._inbox = Inbox(self.process.connection)
         self._tasks: deque[tuple[Task, int]] = (
             deque()
@@ -195,6 +197,14 @@ class _Hand:
             self.process.kill()
         batch = f" while it read batch {self._tasks[0][0].batch}" if self._tasks else ""
         return f"DataLoader: worker {self.number}, process {self.process.pid}, {_how(self.process.exit_code())}{batch}"
+
+
+def _way_to_start(context: Any) -> type[Forked] | type[Spawned]:
+    """How the context starts processes."""
+    method = context if context is None or isinstance(context, str) else context.get_start_method()
+    if method is None:
+        method = "forkserver" if sys.platform == "linux" else "spawn"  # libraries of macOS may not survive a fork
+    return Forked if method == "forkserver" else Spawned
 
 
 def _how(code: int | None) -> str:

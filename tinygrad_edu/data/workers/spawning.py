@@ -26,7 +26,7 @@ class Spawned:
 
         context = get_context("spawn")
         self.connection: Connection
-        self.connection, theirs = context.Pipe()  # type: ignore[assignment]
+        self.connection, theirs = context.Pipe()
         self._process = context.Process(target=work, args=(theirs,), daemon=True)
         try:
             with _one_thread():
