@@ -123,6 +123,8 @@ def _end(ours: socket.socket, process: subprocess.Popen[bytes], owner: int) -> N
     ours.close()
     if os.getpid() == owner:
         process.wait()
+    else:
+        process.returncode = 0  # it is no child of this process, which cannot wait for it
 
 
 _server: _Server | None = None

@@ -10,6 +10,8 @@ there is nothing in /dev/shm that could stay behind.
 
 from __future__ import annotations
 
+import copyreg
+import io
 import mmap
 import os
 import pickle
@@ -36,8 +38,11 @@ def pack(value: Any) -> list[Buffer]:
     [100]
     """
     arrays: list[Buffer] = []
-    stream = pickle.dumps(value, protocol=5, buffer_callback=lambda buffer: arrays.append(buffer.raw()))
-    return [memoryview(stream), *arrays]
+    stream = io.BytesIO()
+    pickler = pickle.Pickler(stream, protocol=5, buffer_callback=lambda buffer: arrays.append(buffer.raw()))
+    pickler.dispatch_table = {**copyreg.dispatch_table, np.ndarray: _reduced}
+    pickler.dump(value)
+    return [stream.getbuffer(), *arrays]
 
 
 def unpack(parts: Sequence[Buffer]) -> Any:
@@ -47,6 +52,12 @@ def unpack(parts: Sequence[Buffer]) -> Any:
     {'x': 1}
     """
     return pickle.loads(parts[0], buffers=parts[1:])
+
+
+def _reduced(array: Any) -> Any:
+    """What pickle makes of an array. One with gaps would be no buffer, and lose its byte order: it is copied."""
+    gaps = not (array.flags.c_contiguous or array.flags.f_contiguous)
+    return (np.ascontiguousarray(array) if gaps else array).__reduce_ex__(5)
 
 
 class Block:
