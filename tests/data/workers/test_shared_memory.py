@@ -63,11 +63,11 @@ def test_a_block_can_be_sent():
             each.close()
 
 
-def through(values, number=lambda i: 0):
+def through(values, number=lambda i: 0, sharing=True):
     """What comes out of an inbox when the values go into an outbox, one after the other."""
     ours, theirs = Pipe()
     with ours, theirs:
-        outbox, inbox = Outbox(ours), Inbox(theirs)
+        outbox, inbox = Outbox(ours, sharing), Inbox(theirs)
         back = []
         for i, value in enumerate(values):
             outbox.send(i, pack(value), number(i))
@@ -79,13 +79,12 @@ def through(values, number=lambda i: 0):
 
 
 @pytest.mark.parametrize("sharing", [True, False])
-def test_values_pass_from_outbox_to_inbox(monkeypatch, sharing):
+def test_values_pass_from_outbox_to_inbox(sharing):
     if sharing and not shared_memory.SHARING:
         pytest.skip("blocks cannot be sent here")
-    monkeypatch.setattr(shared_memory, "SHARING", sharing)
     sizes = [5, 0, 20_000, 3, 30_000]  # more than a block of the first ones holds
     for number in (lambda i: 0, lambda i: i % 2):
-        back = through([{"n": n, "x": np.full(n, n, np.int16)} for n in sizes], number)
+        back = through([{"n": n, "x": np.full(n, n, np.int16)} for n in sizes], number, sharing)
         for n, value in zip(sizes, back, strict=True):
             assert value["n"] == n
             assert value["x"].tolist() == [n] * n

@@ -107,7 +107,10 @@ class _Server:
 
     def fork(self, *descriptors: int) -> None:
         """Ask for a worker that gets these descriptors."""
-        socket.send_fds(self._socket, [b"f"], descriptors)
+        try:
+            socket.send_fds(self._socket, [b"f"], descriptors)
+        except BrokenPipeError:
+            pass  # the server has just ended: so has the worker, as it were
 
     def runs(self) -> bool:
         """Whether it is there for this process."""

@@ -42,7 +42,7 @@ def pack(value: Any) -> list[Buffer]:
     pickler = pickle.Pickler(stream, protocol=5, buffer_callback=lambda buffer: arrays.append(buffer.raw()))
     pickler.dispatch_table = {**copyreg.dispatch_table, np.ndarray: _reduced}
     pickler.dump(value)
-    return [stream.getbuffer(), *arrays]
+    return [memoryview(stream.getvalue()), *arrays]
 
 
 def unpack(parts: Sequence[Buffer]) -> Any:
@@ -125,17 +125,23 @@ class Block:
 
 
 class Outbox:
-    """The end of a connection that sends values: how many blocks it has in use, and which, the receiver says."""
+    """The end of a connection that sends values.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: where to.
+        sharing: whether by blocks; else the parts go through the connection.
+    """
+
+    def __init__(self, connection: Connection, sharing: bool = SHARING) -> None:
         self._connection = connection
+        self._sharing = sharing
         self._blocks: dict[int, Block] = {}
 
     def send(self, label: Any, parts: Sequence[Buffer], number: int) -> None:
         """Send the parts of a value, and a label, by block `number`. A block that is too small is replaced."""
         sizes = [part.nbytes for part in parts]
-        if not SHARING:
-            self._connection.send_bytes(pickle.dumps((label, sizes, number, 0)))
+        if not self._sharing:
+            self._connection.send_bytes(pickle.dumps((label, sizes, None, 0)))
             send_through(self._connection, parts)
             return
         block = self._blocks.get(number)
@@ -165,7 +171,7 @@ class Inbox:
             EOFError, OSError: if there is nothing any more, and nobody at the other end.
         """
         label, sizes, number, new = pickle.loads(self._connection.recv_bytes())
-        if not SHARING:
+        if number is None:
             return label, receive_through(self._connection, sizes)
         if new:
             if number in self._blocks:
