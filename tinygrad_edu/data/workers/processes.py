@@ -100,9 +100,12 @@ class ProcessWorkers:
         with self._whole():
             failed, parts = self._crew[worker].result(self._epoch, timeout)
         result = unpack(parts)
-        if failed:
+        if not failed:
+            return result
+        try:
             raise result.exception()
-        return result
+        finally:
+            del result  # else the exception, its traceback and this frame would keep each other alive
 
     def close(self) -> None:
         """End the processes: those that do not end by themselves after `PATIENCE` are killed."""
@@ -175,7 +178,7 @@ class _Hand:
         """Whether the oldest task has failed, and the parts of its result; those of other epochs are left out."""
         while True:
             try:
-                if not self.process.connection.poll(timeout):
+                if timeout is not None and not self.process.connection.poll(timeout):
                     raise TimeoutError(f"worker {self.number} gave nothing for {timeout} seconds")
                 (of_epoch, failed), parts = self._inbox.receive()
             except TimeoutError:
@@ -210,7 +213,7 @@ def _way_to_start(context: Any) -> type[Forked] | type[Spawned]:
 def _how(code: int | None) -> str:
     """What an exit code says."""
     if code is None:
-        return "ended, like the process that it was forked from,"
+        return "could not be forked, or the process is gone that it was forked from,"
     if code >= 0:
         return f"ended with exit code {code}"
     try:
