@@ -107,7 +107,10 @@ class _Server:
 
     def fork(self, *descriptors: int) -> None:
         """Ask for a worker that gets these descriptors."""
-        socket.send_fds(self._socket, [b"f"], descriptors)
+        try:
+            socket.send_fds(self._socket, [b"f"], descriptors)
+        except BrokenPipeError:
+            pass  # the server has just ended: so has the worker, as it were
 
     def runs(self) -> bool:
         """Whether it is there for this process."""
@@ -123,6 +126,8 @@ def _end(ours: socket.socket, process: subprocess.Popen[bytes], owner: int) -> N
     ours.close()
     if os.getpid() == owner:
         process.wait()
+    else:
+        process.returncode = 0  # it is no child of this process, which cannot wait for it
 
 
 _server: _Server | None = None
@@ -189,12 +194,17 @@ class _Serving:
         if not message:
             return False
         connection, report = descriptors
-        worker = os.fork()
-        if worker == 0:
-            self._become_worker(connection, report)
+        try:
+            worker = os.fork()
+        except OSError:  # there are too many processes: the program sees that the descriptors are closed
+            traceback.print_exc()
+            os.close(report)
+        else:
+            if worker == 0:
+                self._become_worker(connection, report)
+            _write(report, worker)
+            self._reports[worker] = report
         os.close(connection)
-        _write(report, worker)
-        self._reports[worker] = report
         return True
 
     def _become_worker(self, connection: int, report: int) -> NoReturn:

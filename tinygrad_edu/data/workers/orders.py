@@ -44,14 +44,14 @@ class Surroundings(NamedTuple):
 class State(NamedTuple):
     """The switches of the library and of NumPy that a dataset's result may depend on."""
 
-    dtype: np.dtype[Any]
+    dtype: str  # pickled in half the time that an np.dtype takes
     recording: bool
     errors: dict[str, Any]
 
     @classmethod
     def here(cls) -> State:
         """How they stand in this thread."""
-        return cls(get_default_dtype(), mode.recording, dict(np.geterr()))
+        return cls(get_default_dtype().name, mode.recording, dict(np.geterr()))
 
     def adopt(self) -> None:
         """Set them so in this thread."""
@@ -69,7 +69,7 @@ class Hiring(NamedTuple):
         surroundings: where the program runs.
         main: the main module, if the job has parts that are defined there (see `main_module`).
         sizes: those of the parts of the job.
-        block: the size of the block that the parts are in.
+        block: the size of the block that the parts are in; 0 if they, and the results, go through the connection.
     """
 
     number: int

@@ -100,9 +100,12 @@ class ProcessWorkers:
         with self._whole():
             failed, parts = self._crew[worker].result(self._epoch, timeout)
         result = unpack(parts)
-        if failed:
+        if not failed:
+            return result
+        try:
             raise result.exception()
-        return result
+        finally:
+            del result  # else the exception, its traceback and this frame would keep each other alive
 
     def close(self) -> None:
         """End the processes: those that do not end by themselves after `PATIENCE` are killed."""
@@ -154,7 +157,7 @@ class _Hand:
     def send(self, message: Any) -> None:
         """Send a message. That the process has ended is said when its results are asked for."""
         try:
-            self.process.connection.send_bytes(pickle.dumps(message))
+            self.process.connection.send_bytes(pickle.dumps(message, protocol=5))
         except OSError:
             pass
 
@@ -175,7 +178,7 @@ class _Hand:
         """Whether the oldest task has failed, and the parts of its result; those of other epochs are left out."""
         while True:
             try:
-                if not self.process.connection.poll(timeout):
+                if timeout is not None and not self.process.connection.poll(timeout):
                     raise TimeoutError(f"worker {self.number} gave nothing for {timeout} seconds")
                 (of_epoch, failed), parts = self._inbox.receive()
             except TimeoutError:
@@ -210,7 +213,7 @@ def _way_to_start(context: Any) -> type[Forked] | type[Spawned]:
 def _how(code: int | None) -> str:
     """What an exit code says."""
     if code is None:
-        return "ended, like the process that it was forked from,"
+        return "could not be forked, or the process is gone that it was forked from,"
     if code >= 0:
         return f"ended with exit code {code}"
     try:
@@ -228,12 +231,23 @@ def _dismiss(crew: list[_Hand], owner: int) -> None:
     """End all workers. In a fork of the program, which they do not belong to, only let go of them."""
     for hand in crew:
         hand.process.connection.close()  # which they see, and end
-    if os.getpid() == owner:
-        deadline = time.monotonic() + PATIENCE
+    try:
+        if os.getpid() == owner:
+            _wait_for(crew)
+    finally:
         for hand in crew:
-            if not hand.process.join(max(0.0, deadline - time.monotonic())):
-                hand.process.kill()
-                hand.process.exit_code()
-    for hand in crew:
-        hand.close()
-    crew.clear()
+            hand.close()
+        crew.clear()
+
+
+def _wait_for(crew: list[_Hand]) -> None:
+    """Wait until all have ended; kill those that do not, or all when this is interrupted."""
+    deadline = time.monotonic() + PATIENCE
+    try:
+        for hand in crew:
+            hand.process.join(max(0.0, deadline - time.monotonic()))
+    finally:
+        for hand in crew:
+            hand.process.kill()
+        for hand in crew:
+            hand.process.exit_code()
