@@ -1,5 +1,7 @@
 """Loaders and samplers beside PyTorch's, where no random number is drawn."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -177,3 +179,43 @@ def test_weighted_sampling_is_as_often():
     assert a[1] == b[1] == 0
     kept = [0, 2, 3, 4]
     assert ((a - b)[kept] ** 2 / (a + b)[kept]).sum() < 40  # chi-square of two samples, three degrees of freedom
+
+
+def test_options_stand_where_they_do_there():
+    def positional(loader):
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD,)
+        return {p.name: p.default for p in inspect.signature(loader).parameters.values() if p.kind in kinds}
+
+    assert list(positional(tg.data.DataLoader).items()) == list(positional(torch.utils.data.DataLoader).items())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_workers": -1},
+        {"timeout": -1},
+        {"prefetch_factor": 2},
+        {"persistent_workers": True},
+        {"multiprocessing_context": "spawn"},
+        {"num_workers": 1, "multiprocessing_context": "thread"},
+        {"sampler": [0], "shuffle": True},
+        {"batch_sampler": [[0]], "batch_size": 2},
+        {"batch_sampler": [[0]], "drop_last": True},
+        {"batch_size": None, "drop_last": True},
+    ],
+)
+def test_what_does_not_go_together_there_does_not_here(options):
+    for loader in (tg.data.DataLoader, torch.utils.data.DataLoader):
+        with pytest.raises(ValueError, match=" "):
+            loader(range(3), **options)
+
+
+@pytest.mark.parametrize("options", [{"shuffle": True}, {"sampler": [0]}, {"batch_sampler": [[0]]}])
+def test_what_a_stream_cannot_have_there_it_cannot_have_here(options):
+    for package in (tg.data, torch.utils.data):
+        stream = type("Stream", (package.IterableDataset,), {"__iter__": lambda self: iter(range(5))})()
+        with pytest.raises(ValueError, match="IterableDataset"):
+            package.DataLoader(stream, **options)
+        assert [batch.tolist() for batch in package.DataLoader(stream, 2)] == [[0, 1], [2, 3], [4]]
+        assert [batch.tolist() for batch in package.DataLoader(stream, 2, drop_last=True)] == [[0, 1], [2, 3]]
+        assert list(package.DataLoader(stream, None)) == [0, 1, 2, 3, 4]

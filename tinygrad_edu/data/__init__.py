@@ -6,5 +6,6 @@ from .dataset import *
 from .loader import *
 from .sampler import *
 from .splitting import *
+from .workers.info import *
 
 _absent.explain_names(__name__)

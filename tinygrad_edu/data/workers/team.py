@@ -1,0 +1,112 @@
+"""A loader's team: who reads its batches, from epoch to epoch."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from .ahead import Ahead
+from .job import END, Job, Task, Workers
+
+
+class Reading(NamedTuple):
+    """An epoch that is being read.
+
+    Attributes:
+        batches: what is read.
+        release: to be called when no more is wanted, with whether all went well.
+        ended: tells whether the main thread has seen the end of a stream.
+    """
+
+    batches: Iterator[Any]
+    release: Callable[[bool], None]
+    ended: Callable[[], bool]
+
+
+class Team:
+    """Those who read for a loader: workers, or the main thread itself if there are none.
+
+    Args:
+        job: what they read.
+        count: how many workers there are; 0 for none.
+        hire: makes `count` workers.
+        persistent: whether workers are kept for the next epoch.
+        prefetch: how many batches each worker reads ahead.
+        timeout: for how many seconds to wait for a worker's batch; 0 for as long as it takes.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        count: int,
+        hire: Callable[[], Workers],
+        *,
+        persistent: bool = False,
+        prefetch: int = 2,
+        timeout: float = 0,
+    ) -> None:
+        self._job = job
+        self._count = count
+        self._hire = hire
+        self._persistent = persistent
+        self._prefetch = prefetch
+        self._timeout = timeout or None
+        self._idle: list[Workers] = []
+
+    def read(self, base_seed: int, tasks: Iterator[Task]) -> Reading:
+        """Read the tasks: batch k by worker k % count."""
+        turns = ((task.batch % self._count, task) for task in tasks)
+        return self._read_ahead(base_seed, turns) if self._count else self._read_here(base_seed, tasks)
+
+    def read_stream(self, base_seed: int, first: int = 0) -> Reading:
+        """Read a stream, each worker its own. `first` is the number of its next batch, if the main thread reads it."""
+        if not self._count:
+            return self._read_here(base_seed, map(Task, itertools.count(first)))
+        turns = ((worker, Task(turn)) for turn in itertools.count() for worker in range(self._count))
+        return self._read_ahead(base_seed, turns)
+
+    def dismiss(self) -> None:
+        """End the workers that are kept."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_idle": []}  # a copy hires its own
+
+    def _read_here(self, base_seed: int, tasks: Iterator[Task]) -> Reading:
+        worker = self._job.hire()
+        worker.begin(base_seed)
+        results = map(worker.run, tasks)
+        batches = itertools.takewhile(_is_batch, results) if self._job.iterable else results
+        return Reading(batches, _go_on, lambda: worker.ended)
+
+    def _read_ahead(self, base_seed: int, turns: Iterator[tuple[int, Task]]) -> Reading:
+        workers = self._idle.pop() if self._idle else self._hire()
+        try:
+            workers.begin(base_seed)
+            ahead = Ahead(workers, self._count, turns, self._prefetch, self._timeout)
+        except BaseException:
+            workers.close()
+            raise
+        return Reading(ahead, partial(self._take_back, workers), lambda: False)
+
+    def _take_back(self, workers: Workers, healthy: bool) -> None:
+        """Keep the workers for the next epoch if they are to be kept, and all went well; else end them."""
+        if self._persistent and healthy and not self._idle:
+            self._idle.append(workers)
+        else:
+            workers.close()
+
+
+def _is_batch(result: Any) -> bool:
+    return result is not END
+
+
+def _go_on(_: bool) -> None:
+    """The main thread has no end."""
+
+
+NOTHING: Final = Reading(iter(()), _go_on, lambda: True)
+"""An epoch of which nothing is left."""
