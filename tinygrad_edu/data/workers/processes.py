@@ -199,6 +199,8 @@ class _Hand:
         if not self.process.join(PATIENCE):
             self.process.kill()
         batch = f" while it read batch {self._tasks[0][0].batch}" if self._tasks else ""
+        if self.process.pid is None:
+            return f"DataLoader: worker {self.number} could not be started: see what was printed before this"
         return f"DataLoader: worker {self.number}, process {self.process.pid}, {_how(self.process.exit_code())}{batch}"
 
 
@@ -213,7 +215,7 @@ def _way_to_start(context: Any) -> type[Forked] | type[Spawned]:
 def _how(code: int | None) -> str:
     """What an exit code says."""
     if code is None:
-        return "could not be forked, or the process is gone that it was forked from,"
+        return "ended, like the process that it was forked from,"
     if code >= 0:
         return f"ended with exit code {code}"
     try:
