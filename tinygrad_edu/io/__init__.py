@@ -1,0 +1,3 @@
+"""Files that hold tensors, numbers and text, and nothing that runs."""
+
+from .archive import *
