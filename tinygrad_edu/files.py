@@ -15,11 +15,6 @@ from contextlib import contextmanager, suppress
 from os import PathLike
 from typing import IO
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 # What a file is called while it is written.
 _UNFINISHED = re.compile(r"\.tinygrad_edu-[0-9a-f]{16}\.part")
 
@@ -55,9 +50,9 @@ def writing(path: str | PathLike[str]) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())  # or a power cut could leave the new name with the contents missing
-            if fcntl:  # moved before its lock ends with it, or another writer might take it for a leftover
+            if os.name != "nt":  # while it is locked, or another writer might take it for a leftover
                 os.replace(unfinished, target)
-        if not fcntl:  # Windows moves no file that is open
+        if os.name == "nt":  # where no file is moved that is open
             os.replace(unfinished, target)
     except BaseException:  # Ctrl-C as well
         with suppress(OSError):
@@ -94,7 +89,7 @@ def _new_file(unfinished: str, target: str) -> IO[bytes]:
     """The file to write in, with the permissions that `open` would give it, and locked while it is open."""
     while True:
         try:
-            file = open(unfinished, "xb")
+            file = open(unfinished, "xb")  # noqa: SIM115 - the caller closes it
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
@@ -107,11 +102,11 @@ def _new_file(unfinished: str, target: str) -> IO[bytes]:
 
 def _lock(file: IO[bytes], wait: bool) -> bool:
     """Lock an open file, if nobody else has, and locks are known here. The lock of a killed process is gone."""
-    if fcntl is None:
-        return False
     try:
+        import fcntl
+
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (ImportError, OSError):  # Windows has no fcntl
         return False
     return True
 

@@ -7,9 +7,14 @@ more memory is asked for than there are bytes to read.
 from __future__ import annotations
 
 import errno
+import io
 import struct
+import zlib
 from collections.abc import Iterable
 from typing import IO, Any, NamedTuple
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+CONTENTS = "tinygrad_edu.json"  # the part that says what is in the file; it comes first
 
 _HEAD = struct.Struct("<4s22x2H")  # of a part: signature, the lengths of its name and of what else follows
 _PLAIN_FLAGS = 0x8 | 0x800  # sizes stand behind the part; the name is UTF-8
@@ -24,10 +29,14 @@ class Member(NamedTuple):
     checksum: int
 
 
+def require_binary(file: Any, caller: str) -> None:
+    """Raise TypeError, for the function `caller`, if a file is open for text."""
+    if isinstance(file, io.TextIOBase):
+        raise TypeError(f'{caller}: the file is open for text: open it in binary, with mode "rb" or "wb"')
+
+
 def write_members(file: IO[bytes], members: Iterable[tuple[str, list[Any]]]) -> None:
     """Write an archive of parts, each a name and the pieces of its contents. The same parts give the same bytes."""
-    from zipfile import ZipFile, ZipInfo
-
     with ZipFile(file, "w") as archive:
         for name, pieces in members:
             info = ZipInfo(name)
@@ -61,17 +70,15 @@ def find_members(file: IO[bytes]) -> dict[str, Member]:
 
 def _directory(file: IO[bytes]) -> tuple[list[Any], int]:
     """What the archive lists at its end, and where that begins."""
-    from zipfile import BadZipFile, ZipFile
-
     try:
         with ZipFile(file) as archive:
             return archive.infolist(), archive.start_dir
     except (BadZipFile, ArithmeticError, EOFError, LookupError, NotImplementedError, ValueError, struct.error) as error:
-        raise ValueError(f"its list of parts cannot be read ({error})") from None
+        raise ValueError(f"the list of its parts, at its end, cannot be read: it may be cut off ({error})") from None
     except OSError as error:
         if error.errno != errno.EINVAL:  # that is for places before the beginning of the file
             raise
-        raise ValueError("its list of parts is not where it should be") from None
+        raise ValueError("the list of its parts is not where it should be") from None
 
 
 def _member(file: IO[bytes], info: Any) -> Member:
@@ -97,8 +104,6 @@ class Reading:
 
     def into(self, buffer: Any) -> None:
         """Fill `buffer` with the next bytes."""
-        import zlib
-
         view = memoryview(buffer)
         filled = 0
         while filled < len(view):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,20 +53,22 @@ class Layout:
         """The same in words and numbers, as for JSON."""
         return {"dtype": np.lib.format.dtype_to_descr(self.dtype), "shape": list(self.shape), "order": self.order}
 
+    def __str__(self) -> str:
+        return f"an array of {self.dtype} and shape {self.shape}"
+
     @property
     def size(self) -> int:
         """How many bytes the numbers take; a Python integer, which cannot overflow."""
         return math.prod(self.shape) * self.dtype.itemsize
 
+    @cached_property
     def header(self) -> bytes:
         """What stands before the numbers in a `.npy` file."""
         described = (np.lib.format.dtype_to_descr(self.dtype), self.order == "F", self.shape)
         text = "{{'descr': {!r}, 'fortran_order': {!r}, 'shape': {!r}, }}".format(*described)
-        latin = all(ord(letter) < 256 for letter in text)  # all but the names of some fields
-        start, width, letters = (b"\x93NUMPY\x01\x00", 2, "latin1") if latin else (b"\x93NUMPY\x03\x00", 4, "utf8")
-        line = text.encode(letters)
-        if latin and len(line) > 60_000:  # the length would not fit into two bytes
-            start, width = b"\x93NUMPY\x02\x00", 4
+        simple = text.isascii() and len(text) < 60_000  # else there are fields with long or foreign names
+        start, width = (b"\x93NUMPY\x01\x00", 2) if simple else (b"\x93NUMPY\x03\x00", 4)
+        line = text.encode("utf8")
         line += b" " * (-(len(start) + width + len(line) + 1) % 64) + b"\n"
         return start + len(line).to_bytes(width, "little") + line
 
@@ -74,28 +77,33 @@ class Layout:
         return np.empty(self.shape, self.dtype, "F" if self.order == "F" else "C")
 
 
-def raw(array: Array) -> Any:
+def raw(array: Any) -> Any:
     """The bytes of an array in the order in which they are written; its own memory, if it has no gaps."""
     if not array.nbytes:
         return b""
-    rows = array.T if array.flags.f_contiguous else np.ascontiguousarray(array)
+    rows: Any = array.T if array.flags.f_contiguous else np.ascontiguousarray(array)
     return memoryview(rows.reshape(-1).view(np.uint8))
 
 
 def misfit(dtype: np.dtype[Any]) -> str:
     """Why arrays of that dtype cannot be saved, and what to do; empty if they can."""
+    if dtype.hasobject:
+        return "whose elements are objects, which only pickle writes: make numbers of them, or text of dtype 'U'"
     if not _is_plain(dtype):
-        if dtype.hasobject:
-            return "whose elements are objects, which only pickle could write: convert it to numbers, or to text of dtype 'U'"
-        return "which NumPy's files do not know, or not with its metadata: convert it to one of NumPy's own"
-    try:
-        again = _dtype_of(_lists(np.lib.format.dtype_to_descr(dtype)))
-        Layout(dtype, (), "C").header()
-    except ValueError:
-        again = None
-    if again != dtype or again.type is not dtype.type:
+        return "which NumPy's files do not know, or lose something of: convert it to one of NumPy's own"
+    if dtype.names is not None and not _is_described(dtype):
         return "whose fields NumPy's files cannot describe: save each field by itself"
     return ""
+
+
+def _is_described(dtype: np.dtype[Any]) -> bool:
+    """Whether the description of a dtype with fields gives the same dtype again."""
+    try:
+        again = _dtype_of(_lists(np.lib.format.dtype_to_descr(dtype)))
+        Layout(dtype, (), "C").header  # noqa: B018 - names of fields that no file can hold
+    except ValueError:
+        return False
+    return again == dtype and again.type is dtype.type
 
 
 def _is_plain(dtype: np.dtype[Any]) -> bool:
