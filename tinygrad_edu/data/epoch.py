@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ..ops.generator import Substitute
+from ..ops.generator import Generator, Recipe, exchange_default
 from .position import Place
 from .workers.job import Purpose, Task
 
@@ -26,17 +26,23 @@ class Order:
     """
 
     def __init__(self, sampler: Iterable[Any], base_seed: int) -> None:
-        self._own = Substitute(base_seed, Purpose.ORDER)
+        self._own: Generator | Recipe | None = (base_seed, Purpose.ORDER)
         self.drawn = 0
-        with self._own:
+        outer = exchange_default(self._own)
+        try:
             self._numbers = iter(sampler)
+        finally:
+            self._own = exchange_default(outer)
 
     def __iter__(self) -> Iterator[Task]:
         return self
 
     def __next__(self) -> Task:
-        with self._own:
+        outer = exchange_default(self._own)
+        try:
             samples = next(self._numbers)
+        finally:
+            self._own = exchange_default(outer)
         task = Task(self.drawn, samples)
         self.drawn += 1
         return task

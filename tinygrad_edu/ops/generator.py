@@ -122,59 +122,51 @@ default_generator: Generator = Generator()
 default_generator.seed()
 
 
-class _Here(threading.local):
-    """What stands in for the default generator in a thread, for as long as a block lasts."""
+Recipe: TypeAlias = tuple[int, ...]
+"""A generator that is not made yet: a seed, and integers >= 0 that tell it from others of the same seed."""
 
-    substitute: Substitute | None = None
+
+class _Here(threading.local):
+    """What stands in for the default generator in a thread."""
+
+    substitute: Generator | Recipe | None = None
 
 
 _here = _Here()
 
 
-class Substitute:
-    """Context manager: inside, this thread has another default generator, which belongs to a seed and a key.
+def exchange_default(other: Generator | Recipe | None) -> Generator | Recipe | None:
+    """Let this thread have another default generator, and return what it had; None is the one for all threads.
 
-    It is made at the first draw, as many a block draws nothing. A block that is entered again goes on where it
-    was. What other threads draw, and what is drawn from a generator that is named, stays as it was.
-
-    Args:
-        seed: an integer >= 0.
-        key: integers >= 0 that tell this generator from others of the same seed.
+    A recipe is made into a generator at the first draw, as many a stretch of work draws nothing. Whoever exchanges
+    them has to exchange them back. What other threads draw, and what is drawn from a generator that is named, stays
+    as it was.
 
     >>> import tinygrad_edu as tg
-    >>> def two(*key):
-    ...     with Substitute(7, *key):
+    >>> def two(*recipe):
+    ...     before = exchange_default(recipe)
+    ...     try:
     ...         return tg.rand(2)
-    >>> tg.equal(two(1, 2), two(1, 2)), tg.equal(two(1, 2), two(2, 1))
+    ...     finally:
+    ...         exchange_default(before)
+    >>> tg.equal(two(7, 1), two(7, 1)), tg.equal(two(7, 1), two(7, 2))
     (True, False)
     """
-
-    __slots__ = ("_key", "_made", "_outer", "_seed")
-
-    def __init__(self, seed: int, *key: int) -> None:
-        self._seed = seed
-        self._key = key
-        self._made: Generator | None = None
-
-    def __enter__(self) -> None:
-        self._outer = _here.substitute
-        _here.substitute = self
-
-    def __exit__(self, *error: object) -> None:
-        _here.substitute = self._outer
-
-    @property
-    def generator(self) -> Generator:
-        """What is drawn from inside."""
-        if self._made is None:
-            seed = np.random.SeedSequence(self._seed, spawn_key=self._key).generate_state(1, np.uint64)[0]
-            self._made = Generator().manual_seed(int(seed))
-        return self._made
+    before = _here.substitute
+    _here.substitute = other
+    return before
 
 
 def _default() -> Generator:
     """The default generator, or what stands in for it here."""
-    return default_generator if _here.substitute is None else _here.substitute.generator
+    substitute = _here.substitute
+    if substitute is None:
+        return default_generator
+    if isinstance(substitute, tuple):
+        seed, *key = substitute
+        made = np.random.SeedSequence(seed, spawn_key=tuple(key)).generate_state(1, np.uint64)[0]
+        substitute = _here.substitute = Generator().manual_seed(int(made))
+    return substitute
 
 
 def manual_seed(seed: int) -> Generator:
