@@ -57,8 +57,8 @@ def save_checkpoint(
         ShapeError: if a lazy module has not been called yet.
         OSError: if the file cannot be written.
 
-    Modules in training or evaluation mode, generators of your own and those of NumPy and Python are no part of it: keep
-    what you need of them as `extra`.
+    No part of it are the mode of modules, which parameters are frozen, per-sample gradients, generators of your own,
+    and those of NumPy and Python: keep what you need of them as `extra`.
 
     >>> import tempfile
     >>> import tinygrad_edu as tg
