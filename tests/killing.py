@@ -46,6 +46,7 @@ def run(child, *arguments):
             os._exit(1)
     return process
 
+write()  # what it imports is there from now on
 found, most = {}, 0
 def look():
     global most
@@ -53,15 +54,19 @@ def look():
     found[hashlib.sha256(contents).hexdigest()] = found.get(hashlib.sha256(contents).hexdigest(), 0) + 1
     most = max(most, len(os.listdir(os.path.dirname(path))))
 
-number, status = 1, 9
-while status == 9 and step:
+def restore():
     with open(path, "wb") as file:
         file.write(old)
+
+number, status = 1, 9
+while status == 9 and step:
+    restore()
     status = os.waitstatus_to_exitcode(os.waitpid(run(at_call, number), 0)[1]) * -1
     look()
     number += step
 assert status == 0 or not step, status  # the last one was not killed, and ended well
 
+restore()
 for _ in range(moments):
     process = run(forever)
     time.sleep(random.random() / 100)
@@ -96,7 +101,7 @@ def killed(program: str, path: Path, step: int = 1, moments: int = 0) -> Killed:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
