@@ -18,7 +18,7 @@ from .options import DEFAULT_PREFETCH, check_dataset, check_order, check_workers
 from .position import VERSION, Place, Sources, chain, check_state
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, checked
 from .workers.job import Job, Workers
-from .workers.team import Team
+from .workers.team import NOTHING, Reading, Team
 
 __all__ = ["DataLoader"]
 
@@ -162,15 +162,23 @@ class DataLoader:
     def _epoch(self, place: Place) -> Epoch:
         """The epoch from that place on."""
         if self._order is None:
-            goes_on = not self.num_workers and self._sources.stateful  # from the state that it was given
-            source, release = self._team.read_stream(place.base_seed, place.batches if goes_on else 0)
-            if not goes_on:
-                source = itertools.islice(source, place.batches, None)
-            return Epoch(place, None, source, release)
+            return Epoch(place, None, self._stream(place))
         with self._sources.as_at(place.start) if place is self._resumed else contextlib.nullcontext():
             order = Order(self._order, place.base_seed)
             tasks = order.skip(place.batches, place.drawn)
-        return Epoch(place, order, *self._team.read(place.base_seed, tasks))
+        return Epoch(place, order, self._team.read(place.base_seed, tasks))
+
+    def _stream(self, place: Place) -> Reading:
+        """The stream from that place on."""
+        if self._goes_on:
+            return NOTHING if place.ended else self._team.read_stream(place.base_seed, place.batches)
+        reading = self._team.read_stream(place.base_seed)
+        return reading._replace(batches=itertools.islice(reading.batches, place.batches, None))
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the dataset is a stream that goes on by itself from the state that it is given."""
+        return self._order is None and not self.num_workers and bool(self._sources.stateful)
 
     def __len__(self) -> int:
         if self._order is not None:
@@ -216,13 +224,13 @@ class DataLoader:
             place = None if state["epoch"] is None else Place(**state["epoch"])
             for moment in (state["now"],) if place is None else (state["now"], place.start):
                 self._sources.check(moment)
-            if place is not None and isinstance(self._order, Sized) and place.drawn > len(self._order):
-                raise ValueError(f"it is damaged: {place.drawn} batches were drawn of {len(self._order)}")
+            if place is not None and isinstance(self._order, Sized) and place.batches > len(self._order):
+                raise ValueError(f"it is damaged: {place.batches} batches of {len(self._order)} had been handed out")
         except ValueError as error:
             raise ValueError(f"DataLoader.load_state_dict: the state cannot be taken up: {error}") from error
-        # Samplers begin the epoch again, and so do streams in workers; in the main thread a stream goes on.
-        begins = place is not None and (self._order is not None or self.num_workers)
-        self._sources.load_stateful((place.start if place is not None and begins else state["now"])["stateful"])
+        # Samplers begin the epoch again, and so do streams in workers.
+        moment = state["now"] if place is None or self._goes_on else place.start
+        self._sources.load_stateful(moment["stateful"])
         self._sources.set_generators(state["now"])
         self._team.dismiss()
         self._resumed = place

@@ -18,7 +18,7 @@ from .sampler import is_count
 
 VERSION = 1
 MOMENT = {"generators": list, "stateful": list}
-EPOCH = {"base_seed": int, "batches": int, "drawn": int, "start": Mapping}
+EPOCH = {"base_seed": int, "batches": int, "drawn": int, "ended": bool, "start": Mapping}
 
 
 class Place(NamedTuple):
@@ -28,13 +28,15 @@ class Place(NamedTuple):
         base_seed: what all random numbers of the epoch follow from.
         start: the states of the loader's sources when the base seed had been drawn.
         batches: how many have been handed out.
-        drawn: for how many the numbers of the samples have been drawn, since workers read ahead.
+        drawn: how often a sampler was asked for the numbers of the next one, which workers are ahead with.
+        ended: whether a stream, read by the main thread, has given all its samples.
     """
 
     base_seed: int
     start: Mapping[str, Any]
     batches: int = 0
     drawn: int = 0
+    ended: bool = False
 
 
 class Sources:

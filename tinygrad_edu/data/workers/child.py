@@ -21,13 +21,16 @@ from .failures import Failure
 from .job import Job, Purpose, Worker
 from .orders import Hiring, Order
 from .pickling import main_failed, not_found
-from .shared_memory import SHARING, Outbox, pack, receive_block, receive_through, unpack
+from .shared_memory import Outbox, pack, receive_block, receive_through, unpack
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 PATIENCE = 2.0
 """Seconds that a worker has for the batch that it is reading when it is no longer needed."""
+
+MAIN_OF_WORKERS = "__mp_main__"
+"""The name of the main module in a worker, as in `multiprocessing`: in the program it is another name of the same."""
 
 importing_main = False
 """Whether this is a worker that imports the program's main module, which must not start workers of its own then."""
@@ -39,14 +42,15 @@ def work(connection: Connection) -> NoReturn:
     code = 1
     try:
         hiring: Hiring = pickle.loads(connection.recv_bytes())
-        if SHARING:
+        sharing = hiring.block > 0
+        if sharing:
             block = receive_block(connection, hiring.block, private=True)
             parts = block.views(hiring.sizes)
             block.close()
         else:
             parts = receive_through(connection, hiring.sizes)
         orders = _Orders(connection)
-        _Hand(hiring, parts, Outbox(connection)).obey(orders)
+        _Hand(hiring, parts, Outbox(connection, sharing)).obey(orders)
         code = 0
     except (EOFError, ConnectionError):
         code = 0  # the program is gone, or needs the worker no longer
@@ -164,7 +168,7 @@ def _seed(base_seed: int, *key: int) -> None:
 def _job(hiring: Hiring, parts: list[Any]) -> Job:
     """The job, made of its parts; the program's main module is imported before, if they need it."""
     global importing_main
-    if hiring.main is not None:
+    if hiring.main is not None and sys.modules["__main__"].__name__ != MAIN_OF_WORKERS:
         importing_main = True
         try:
             _import_main(*hiring.main)
@@ -182,6 +186,6 @@ def _job(hiring: Hiring, parts: list[Any]) -> Job:
 def _import_main(kind: str, name: str) -> None:
     """Run the program's main module under another name, so that what it guards is not run, and put it in place."""
     run = runpy.run_module if kind == "module" else runpy.run_path
-    main = types.ModuleType("__mp_main__")
-    main.__dict__.update(run(name, run_name="__mp_main__"))
-    sys.modules["__main__"] = sys.modules["__mp_main__"] = main
+    main = types.ModuleType(MAIN_OF_WORKERS)
+    main.__dict__.update(run(name, run_name=MAIN_OF_WORKERS))
+    sys.modules["__main__"] = sys.modules[MAIN_OF_WORKERS] = main

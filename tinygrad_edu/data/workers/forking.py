@@ -107,7 +107,10 @@ class _Server:
 
     def fork(self, *descriptors: int) -> None:
         """Ask for a worker that gets these descriptors."""
-        socket.send_fds(self._socket, [b"f"], descriptors)
+        try:
+            socket.send_fds(self._socket, [b"f"], descriptors)
+        except BrokenPipeError:
+            pass  # the server has just ended: so has the worker, as it were
 
     def runs(self) -> bool:
         """Whether it is there for this process."""
@@ -123,6 +126,8 @@ def _end(ours: socket.socket, process: subprocess.Popen[bytes], owner: int) -> N
     ours.close()
     if os.getpid() == owner:
         process.wait()
+    else:
+        process.returncode = 0  # it is no child of this process, which cannot wait for it
 
 
 _server: _Server | None = None

@@ -109,13 +109,18 @@ class Job:
 
 
 class Worker:
-    """One who does a job. It is made and used in the thread in which it reads, and is never pickled."""
+    """One who does a job. It is made and used in the thread in which it reads, and is never pickled.
+
+    Attributes:
+        ended: whether its stream has said that it is at its end.
+    """
 
     def __init__(self, job: Job, number: int, count: int) -> None:
         self._job = job
         self._number = number
         self._count = count
         self._met = False  # whether worker_init_fn has been called
+        self.ended = False
         self._base_seed = 0
         self._stream: Iterator[Any] = iter(())
         self._key: tuple[int, ...] = (Purpose.STREAM, number) if job.iterable else (Purpose.BATCH,)
@@ -124,6 +129,7 @@ class Worker:
     def begin(self, base_seed: int) -> None:
         """Start an epoch whose random numbers belong to this seed. A stream is started anew."""
         self._base_seed = base_seed
+        self.ended = False
         job = self._job
         if self._count:
             set_worker_info(WorkerInfo(self._number, self._count, base_seed + self._number, job.dataset))
@@ -154,12 +160,16 @@ class Worker:
     def _next(self, _: None) -> Any:
         """The next batch of the stream."""
         job = self._job
+        if self.ended:
+            return END
         if not job.batched:
             for sample in self._stream:
                 return sample if job.collate_fn is None else job.collate_fn(sample)
+            self.ended = True
             return END
         samples = list(itertools.islice(self._stream, job.batch_size))
-        if not samples or (job.drop_last and len(samples) != job.batch_size):
+        self.ended = len(samples) != job.batch_size
+        if not samples or (self.ended and job.drop_last):
             return END
         assert job.collate_fn is not None
         return job.collate_fn(samples)
@@ -169,7 +179,9 @@ class Worker:
         if self._count:
             where += f", worker {self._number} of {self._count}"
         if isinstance(error, StopIteration):  # a loop over the loader would take it for the end of the data
-            raise RuntimeError(f"StopIteration came out of the dataset, or a function of the loader, {where}") from error
+            raise RuntimeError(
+                f"StopIteration came out of the dataset, or a function of the loader, {where}"
+            ) from error
         error.add_note(f"DataLoader: {where}")
 
 

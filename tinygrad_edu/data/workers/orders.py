@@ -69,7 +69,7 @@ class Hiring(NamedTuple):
         surroundings: where the program runs.
         main: the main module, if the job has parts that are defined there (see `main_module`).
         sizes: those of the parts of the job.
-        block: the size of the block that the parts are in.
+        block: the size of the block that the parts are in; 0 if they, and the results, go through the connection.
     """
 
     number: int

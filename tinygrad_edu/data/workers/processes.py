@@ -154,7 +154,7 @@ class _Hand:
     def send(self, message: Any) -> None:
         """Send a message. That the process has ended is said when its results are asked for."""
         try:
-            self.process.connection.send_bytes(pickle.dumps(message))
+            self.process.connection.send_bytes(pickle.dumps(message, protocol=5))
         except OSError:
             pass
 
@@ -228,12 +228,23 @@ def _dismiss(crew: list[_Hand], owner: int) -> None:
     """End all workers. In a fork of the program, which they do not belong to, only let go of them."""
     for hand in crew:
         hand.process.connection.close()  # which they see, and end
-    if os.getpid() == owner:
-        deadline = time.monotonic() + PATIENCE
+    try:
+        if os.getpid() == owner:
+            _wait_for(crew)
+    finally:
         for hand in crew:
-            if not hand.process.join(max(0.0, deadline - time.monotonic())):
-                hand.process.kill()
-                hand.process.exit_code()
-    for hand in crew:
-        hand.close()
-    crew.clear()
+            hand.close()
+        crew.clear()
+
+
+def _wait_for(crew: list[_Hand]) -> None:
+    """Wait until all have ended; kill those that do not, or all when this is interrupted."""
+    deadline = time.monotonic() + PATIENCE
+    try:
+        for hand in crew:
+            hand.process.join(max(0.0, deadline - time.monotonic()))
+    finally:
+        for hand in crew:
+            hand.process.kill()
+        for hand in crew:
+            hand.process.exit_code()

@@ -10,6 +10,8 @@ there is nothing in /dev/shm that could stay behind.
 
 from __future__ import annotations
 
+import copyreg
+import io
 import mmap
 import os
 import pickle
@@ -36,8 +38,11 @@ def pack(value: Any) -> list[Buffer]:
     [100]
     """
     arrays: list[Buffer] = []
-    stream = pickle.dumps(value, protocol=5, buffer_callback=lambda buffer: arrays.append(buffer.raw()))
-    return [memoryview(stream), *arrays]
+    stream = io.BytesIO()
+    pickler = pickle.Pickler(stream, protocol=5, buffer_callback=lambda buffer: arrays.append(buffer.raw()))
+    pickler.dispatch_table = {**copyreg.dispatch_table, np.ndarray: _reduced}
+    pickler.dump(value)
+    return [memoryview(stream.getvalue()), *arrays]
 
 
 def unpack(parts: Sequence[Buffer]) -> Any:
@@ -47,6 +52,12 @@ def unpack(parts: Sequence[Buffer]) -> Any:
     {'x': 1}
     """
     return pickle.loads(parts[0], buffers=parts[1:])
+
+
+def _reduced(array: Any) -> Any:
+    """What pickle makes of an array. One with gaps would be no buffer, and lose its byte order: it is copied."""
+    gaps = not (array.flags.c_contiguous or array.flags.f_contiguous)
+    return (np.ascontiguousarray(array) if gaps else array).__reduce_ex__(5)
 
 
 class Block:
@@ -114,17 +125,23 @@ class Block:
 
 
 class Outbox:
-    """The end of a connection that sends values: how many blocks it has in use, and which, the receiver says."""
+    """The end of a connection that sends values.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: where to.
+        sharing: whether by blocks; else the parts go through the connection.
+    """
+
+    def __init__(self, connection: Connection, sharing: bool = SHARING) -> None:
         self._connection = connection
+        self._sharing = sharing
         self._blocks: dict[int, Block] = {}
 
     def send(self, label: Any, parts: Sequence[Buffer], number: int) -> None:
         """Send the parts of a value, and a label, by block `number`. A block that is too small is replaced."""
         sizes = [part.nbytes for part in parts]
-        if not SHARING:
-            self._connection.send_bytes(pickle.dumps((label, sizes, number, 0)))
+        if not self._sharing:
+            self._connection.send_bytes(pickle.dumps((label, sizes, None, 0)))
             send_through(self._connection, parts)
             return
         block = self._blocks.get(number)
@@ -154,7 +171,7 @@ class Inbox:
             EOFError, OSError: if there is nothing any more, and nobody at the other end.
         """
         label, sizes, number, new = pickle.loads(self._connection.recv_bytes())
-        if not SHARING:
+        if number is None:
             return label, receive_through(self._connection, sizes)
         if new:
             if number in self._blocks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ class Spawned:
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=work, args=(theirs,), daemon=True)
         try:
-            with _one_thread():
+            with _one_thread(), _undisturbed():
                 self._process.start()
         except BaseException:
             self.connection.close()
@@ -60,6 +61,22 @@ class Spawned:
         """Close what belongs to it. It must have ended."""
         self.connection.close()
         self._process.close()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait, here and in a process that starts meanwhile: there until that process ignores it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing.resource_tracker import ensure_running
+
+    ensure_running()  # which would let Ctrl-C through if it had to start its own process first
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
