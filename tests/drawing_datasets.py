@@ -39,8 +39,9 @@ class NoisyStream(IterableDataset):
         return self.size
 
     def __iter__(self):
-        order = tg.randperm(self.size, generator=tg.Generator().manual_seed(int(tg.randint(99, ())))).tolist()
         info = get_worker_info()
+        seed = info.seed - info.id if info else int(tg.randint(99, ()))  # the same in all workers
+        order = tg.randperm(self.size, generator=tg.Generator().manual_seed(seed)).tolist()
         mine = itertools.islice(order, info.id, None, info.num_workers) if info else order
         return ((i, tg.rand(())) for i in mine)
 

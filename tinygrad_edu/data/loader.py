@@ -6,7 +6,7 @@ import contextlib
 import copy
 import itertools
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from .collate import default_collate
 from .dataset import IterableDataset
 from .epoch import Epoch, Order
 from .options import DEFAULT_PREFETCH, check_dataset, check_order, check_workers
-from .position import VERSION, Place, Sources, chain, check_state
+from .position import VERSION, Place, Sources, chain, check_state, length
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, checked
 from .workers.job import Job, Workers
 from .workers.team import NOTHING, Reading, Team
@@ -219,13 +219,12 @@ class DataLoader:
                 with another batch size or order. The loader is left as it was.
         """
         try:
-            check_state(state, self._make())
+            check_state(state, self._make(), None if self._order is None else length(self._order))
             state = copy.deepcopy(dict(state))
-            place = None if state["epoch"] is None else Place(**state["epoch"])
+            epoch = state["epoch"]
+            place = None if epoch is None else Place(**{name: epoch[name] for name in Place._fields})
             for moment in (state["now"],) if place is None else (state["now"], place.start):
                 self._sources.check(moment)
-            if place is not None and isinstance(self._order, Sized) and place.batches > len(self._order):
-                raise ValueError(f"it is damaged: {place.batches} batches of {len(self._order)} had been handed out")
         except ValueError as error:
             raise ValueError(f"DataLoader.load_state_dict: the state cannot be taken up: {error}") from error
         # Samplers begin the epoch again, and so do streams in workers.
@@ -235,6 +234,9 @@ class DataLoader:
         self._team.dismiss()
         self._resumed = place
         self._running = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_running": []}  # a copy has loops of its own
 
     def _place(self) -> Place | None:
         """Where the loop over this loader is; None between two of them."""
@@ -252,11 +254,8 @@ class DataLoader:
 
     def _make(self) -> dict[str, Any]:
         """What has to be the same in a loader that takes up a state of this one."""
-        try:
-            samples = len(self.dataset)
-        except (TypeError, NotImplementedError):
-            samples = None
-        make = {"samples": samples, "order": " of ".join(type(sampler).__name__ for sampler in chain(self._order))}
+        order = " of ".join(type(sampler).__name__ for sampler in chain(self._order))
+        make: dict[str, Any] = {"samples": length(self.dataset), "order": order}
         for name in ("batch_size", "drop_last"):
             make[name] = getattr(self if self._order is None else self._order, name, None)
         if self._order is None:

@@ -72,6 +72,9 @@ class Team:
         while self._idle:
             self._idle.pop().close()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_idle": []}  # a copy hires its own
+
     def _read_here(self, base_seed: int, tasks: Iterator[Task]) -> Reading:
         worker = self._job.hire()
         worker.begin(base_seed)
