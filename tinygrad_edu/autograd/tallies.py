@@ -301,6 +301,11 @@ def is_sum_of(leaf: Leaf, passes: Sequence[int]) -> bool:
     return known and tally.holds(leaf) and is_as_seen(leaf)
 
 
+def is_older(leaf: Leaf, time: int) -> bool:
+    """Whether nobody has added to the leaf's gradient since that time on the clock, as far as is known."""
+    return leaf.tally is not None and leaf.tally._time < time
+
+
 def was_altered(leaf: Leaf, since: int) -> bool:
     """Whether anything but backward passes has changed the leaf's gradient since the pass of that number."""
     tally = leaf.tally

@@ -165,6 +165,16 @@ def test_a_state_dict_that_is_loaded_brings_the_shapes() -> None:
         other(tg.rand(5, 4))
 
 
+def test_no_starting_values_are_drawn_for_what_a_state_dict_has_brought() -> None:
+    first, second = nn.LazyLinear(3), nn.LazyLinear(3)
+    first(tg.ones(4, 2))
+    second.load_state_dict(first.state_dict())
+    tg.manual_seed(0)
+    second(tg.ones(4, 2))
+    after = tg.get_rng_state()
+    assert after == tg.manual_seed(0).get_state()
+
+
 def test_a_state_dict_from_before_the_first_call() -> None:
     source, target = model(), model()
     state = source.state_dict()
@@ -210,3 +220,19 @@ def test_a_gradient_can_be_forgotten_before_there_is_one() -> None:
     layer.zero_grad()
     layer.reset_parameters()
     assert layer.weight.grad is None
+
+
+def test_what_has_its_numbers_can_be_made_to_wait_again() -> None:
+    layer = nn.LazyBatchNorm1d(dtype=tg.float64)
+    tensors = layer.weight, layer.running_mean
+    backs = [tensor.way_back() for tensor in tensors]
+    layer.load_state_dict(nn.BatchNorm1d(3).state_dict())
+    assert layer.weight.shape == layer.running_mean.shape == (3,)
+    for back in backs:
+        back()
+    assert (layer.weight, layer.running_mean) == tensors
+    assert repr(layer.weight) == "<UninitializedParameter>"
+    assert repr(layer.running_mean) == "<UninitializedBuffer>"
+    assert (layer.weight.requires_grad, layer.running_mean.requires_grad) == (True, False)
+    layer.weight.materialize((2,))
+    assert layer.weight.dtype == np.float64

@@ -34,7 +34,10 @@ class Schedule:
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to go on later: numbers, no functions."""
+        """What is needed to go on later: numbers, no functions.
+
+        Of an object that is called like a function it has the attributes whose names do not begin with ``_``.
+        """
         return {
             key: list(value) if isinstance(value, list) else value
             for key, value in vars(self).items()
@@ -129,6 +132,15 @@ class LRScheduler(Schedule):
         self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch: int = last_epoch
         self.step()
+
+    def _check_state(self, state_dict: Mapping[str, Any]) -> None:
+        super()._check_state(state_dict)
+        rates, epoch = state_dict["base_lrs"], state_dict["last_epoch"]
+        if not isinstance(rates, list | tuple) or len(rates) != len(self.base_lrs) or math.isnan(number(epoch)):
+            raise ValueError(
+                f"{type(self).__name__}.load_state_dict(): the state has base_lrs={rates!r} and last_epoch={epoch!r}, "
+                f"needed are a rate for each of {len(self.base_lrs)} groups and the number of an epoch"
+            )
 
     def rate(self, base: float, epoch: int, group: int) -> float:
         """The learning rate of an epoch, for a group that began with `base`."""
