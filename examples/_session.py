@@ -101,8 +101,9 @@ class Session:
 
     def epochs(self, number: int) -> Iterator[int]:
         """The numbers of the epochs from 0 on, beginning with the one that is not done."""
-        for self.epoch in range(self.epoch, number):
-            yield self.epoch
+        for epoch in range(self.epoch, number):
+            self.epoch = epoch
+            yield epoch
 
     def track(self, batches: Iterable[T]) -> Iterator[T]:
         """The batches, one after the other. When the loop comes back for the next, a step is done.
@@ -135,8 +136,8 @@ class Session:
         state = tg.load_checkpoint(self.path, **self.parts)
         if state["total"] != self.total:
             raise SystemExit(
-                f"{self.path} is of a run of {state['total']} steps, and this one has {self.total}: give it the options "
-                "of that run, or leave --resume out."
+                f"{self.path} is of a run of {state['total']} steps, and this one has {self.total}: give it the "
+                "options of that run, or leave --resume out."
             )
         self.step, self.epoch, self.seconds = state["step"], state["epoch"], state["seconds"]
 
