@@ -147,7 +147,7 @@ class Session:
         now = time.perf_counter()
         self.seconds = now - self.started
         left = (self.total - self.step) * (now - self.began) / (self.step - self.first)
-        line = self.step % max(1, self.total // LINES) == 0 or self.step == self.total
+        line = self.step % max(1, self.total // LINES) == 0 or self.step in (self.first + 1, self.total)
         self.screen.tell(self.step, {name: sum(all) / len(all) for name, all in self.shown.items()}, left, line)
         if line:
             self.shown = {name: all[-1:] for name, all in self.shown.items()}
