@@ -11,6 +11,7 @@ import threading
 import _session
 import pytest
 from _session import Session, arguments, count
+from made import normal
 
 import tinygrad_edu as tg
 from tinygrad_edu import data, nn, optim
@@ -30,8 +31,8 @@ class Run:
     EPOCHS = 3
 
     def __init__(self, options: argparse.Namespace) -> None:
+        samples = data.TensorDataset(normal(10, 3).astype("f"), normal(10, 1).astype("f"))
         tg.manual_seed(options.seed)
-        samples = data.TensorDataset(tg.randn(10, 3), tg.randn(10, 1))
         self.loader = data.DataLoader(samples, batch_size=4, shuffle=True)
         self.model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 1))
         self.optimizer = optim.Adam(self.model.parameters(), lr=0.1)
@@ -79,7 +80,7 @@ def test_a_run_that_was_interrupted_ends_as_one_that_was_not(options, step):
     assert after.train() == weights
     assert before.seen + after.seen == whole.seen
     assert before.passes[-1] == after.passes[0]
-    assert after.session.seconds > before.session.seconds
+    assert after.session.seconds >= before.session.seconds > 0
 
 
 def test_ctrl_c_lets_the_step_end_and_says_how_to_go_on(options, capsys, monkeypatch):
