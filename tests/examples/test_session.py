@@ -10,7 +10,7 @@ import threading
 
 import _session
 import pytest
-from _session import Session, arguments, count
+from _session import Session, arguments, count, positive
 from made import normal
 
 import tinygrad_edu as tg
@@ -95,11 +95,15 @@ def test_ctrl_c_lets_the_step_end_and_says_how_to_go_on(options, capsys, monkeyp
 def test_ctrl_c_between_two_epochs_counts_for_the_next_step(options):
     before = signal.getsignal(signal.SIGINT)
     session = Session(options(), 4)
-    with pytest.raises(SystemExit) as stopped:
+
+    def train():
         for epoch in session.epochs(2):
             if epoch == 1:
                 signal.raise_signal(signal.SIGINT)
             list(session.track(range(2)))
+
+    with pytest.raises(SystemExit) as stopped:
+        train()
     assert (stopped.value.code, session.step) == (130, 3)
     assert signal.getsignal(signal.SIGINT) == before
 
@@ -203,6 +207,13 @@ def test_a_count_is_a_positive_integer():
     for text in ("0", "-1", "1.5", "many", ""):
         with pytest.raises(argparse.ArgumentTypeError, match="no positive integer"):
             count(text)
+
+
+def test_a_positive_number_is_finite():
+    assert positive("0.5") == 0.5
+    for text in ("0", "-1", "inf", "nan", "warm", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match="no positive number"):
+            positive(text)
 
 
 def test_what_is_not_installed_is_said_in_a_sentence():
