@@ -1,0 +1,110 @@
+"""An LSTM learns to write like Python's documentation, one character after the other.
+
+    python examples/character_lstm.py                              learn, score, write
+    python examples/character_lstm.py --resume                     go on where Ctrl-C stopped
+    python examples/character_lstm.py --resume --temperature 0.5   later: let the trained model write again
+
+It reads a character at a time, keeps what it wants to remember in 128 numbers and a cell, and says how likely each
+character is to come next. Its cost is the sum of -log p(what did come next) over all characters of a batch. Before any
+learning each of the hundred is as likely as the next, which costs log(100), about 4.6 nats a character.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+
+from _session import Session, arguments, count, tg
+from _text import Alphabet, documentation, split, windows
+
+from tinygrad_edu import data, nn, optim
+from tinygrad_edu.nn import functional as F
+
+WIDTH = 128  # of the LSTM's memory
+LENGTH = 64  # characters in a window: so far back goes a gradient
+BATCH_SIZE = 32  # windows
+RATE = 4e-3
+LONG = 1000  # characters in the stretches to test with: to read on takes no gradient, so no window has to end it
+
+
+class CharacterLSTM(nn.Module):
+    """From characters to scores for the next one, higher for what is more likely."""
+
+    def __init__(self, characters: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(characters, WIDTH)
+        self.lstm = nn.LSTM(WIDTH, WIDTH, batch_first=True)
+        self.scores = nn.Linear(WIDTH, characters)
+
+    def forward(self, x: tg.Tensor, state: tuple[tg.Tensor, tg.Tensor] | None = None):
+        """Scores (N, length, characters) for numbers (N, length), and the memory after the last of them."""
+        remembered, state = self.lstm(self.embedding(x), state)
+        return self.scores(remembered), state
+
+
+def main(argv: Sequence[str] | None = None) -> float:
+    """Train the model, print the score and a sample; returns the cost of a held-out character in nats."""
+    options = parse(argv)
+    tg.manual_seed(options.seed)
+
+    text = documentation()
+    alphabet = Alphabet(text)
+    learnt, held_out = (alphabet.encode(part) for part in split(text))
+    train = windows(learnt, LENGTH)
+    # The steps are counted, not the passes: one window begins at each character, and they overlap.
+    order = data.RandomSampler(train, num_samples=options.steps * BATCH_SIZE)
+    loader = data.DataLoader(train, batch_size=BATCH_SIZE, sampler=order)
+
+    model = CharacterLSTM(len(alphabet))
+    optimizer = optim.Adam(model.parameters(), lr=RATE)
+    # The first tenth of the steps warms up; then the rate falls along a cosine, to nothing.
+    scheduler = optim.lr_scheduler.OneCycleLR(optimizer, RATE, options.steps, pct_start=0.1)
+
+    session = Session(options, len(loader), model=model, optimizer=optimizer, scheduler=scheduler, loader=loader)
+    for x, y in session.track(loader):
+        scores, _ = model(x)
+        cost = F.cross_entropy(scores.mT, y)  # a sum over the characters of all windows
+        optimizer.zero_grad()
+        cost.backward()
+        optimizer.step(samples=y.numel())  # a mean only here: over so many characters
+        scheduler.step()
+        session.show(nats=cost.item() / y.numel())
+
+    score = held_out_cost(model, held_out)
+    print(f"\nheld out: {score:.3f} nats a character ({score / math.log(2):.3f} bits), after {session.seconds:.0f} s")
+    print(f"\nWritten by the model, at temperature {options.temperature:g}:\n")
+    print(written(model, alphabet, "\n", 400, options.temperature))
+    return score
+
+
+def held_out_cost(model: CharacterLSTM, numbers) -> float:
+    """What a character costs that the model has not learnt from, read in long stretches."""
+    x, y = windows(numbers, LONG, step=LONG).tensors
+    with tg.no_grad():
+        scores, _ = model(x)
+        return F.cross_entropy(scores.mT, y).item() / y.numel()
+
+
+def written(model: CharacterLSTM, alphabet: Alphabet, beginning: str, length: int, temperature: float) -> str:
+    """Let the model go on from a beginning. The lower the temperature, the fewer risks it takes."""
+    numbers = alphabet.encode(beginning).tolist()
+    x, state = tg.tensor([numbers]), None
+    with tg.no_grad():
+        for _ in range(length):
+            scores, state = model(x, state)
+            x = tg.multinomial(tg.softmax(scores[:, -1] / temperature, 1), 1)  # of shape (1, 1), as read next
+            numbers.append(x.item())
+    return alphabet.decode(numbers).strip()
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The options."""
+    parser = arguments(__doc__, checkpoint="character_lstm.ckpt")
+    parser.add_argument("--steps", type=count, default=2000, help="batches to learn from (default: %(default)s)")
+    parser.add_argument("--temperature", type=float, default=0.7, help="of what it writes (default: %(default)s)")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    main()
