@@ -1,101 +1,116 @@
 """A variational autoencoder learns to write digits.
 
-    python examples/digits_vae.py
-    python examples/digits_vae.py --resume      # after Ctrl-C
+    python examples/digits_vae.py             learn, score, draw
+    python examples/digits_vae.py --resume    go on where Ctrl-C stopped
 
-It squeezes an image of MNIST into 20 numbers, and makes the image of them again. The numbers are noisy, and few as they
-are they must look like those of a normal distribution: so whatever is drawn from that becomes an image, too. The picture
-shows both.
+It squeezes an image into a code of 20 numbers, adds noise, and makes the image of it again. A code that does not look
+like a draw from the standard normal distribution costs extra: so whatever is drawn from that becomes an image, too.
+Both costs are sums over the images of a batch, and together a bound on -log p(image). The picture shows images made
+again, and new ones.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from _digits import draw, load
-from _session import Session, arguments, count
+from _digits import Digits, draw, load
+from _session import Session, arguments, count, tg
 
-# ruff: isort: split
-import tinygrad_edu as tg
 from tinygrad_edu import data, nn, optim
 from tinygrad_edu.nn import functional as F
 
-CODE = 20  # the numbers that an image is squeezed into
+CODE = 20  # numbers that an image is squeezed into
+WIDTH = 400  # of the layers between
+BATCH_SIZE = 64
+RATE = 0.003  # the highest; Adam begins with less, and ends with nearly nothing
 
 
 class Autoencoder(nn.Module):
-    """From an image to a normal distribution of codes, and from a code to an image."""
+    """From images of side × side pixels to normal distributions of codes, and from codes to images."""
 
-    def __init__(self, side: int, hidden: int = 400) -> None:
+    def __init__(self, side: int) -> None:
         super().__init__()
         self.side = side
-        self.read = nn.Sequential(nn.Flatten(), nn.Linear(side * side, hidden), nn.ReLU())
-        self.mean = nn.Linear(hidden, CODE)
-        self.log_variance = nn.Linear(hidden, CODE)
-        self.write = nn.Sequential(nn.Linear(CODE, hidden), nn.ReLU(), nn.Linear(hidden, side * side))
+        self.reader = nn.Sequential(nn.Flatten(), nn.Linear(side * side, WIDTH), nn.ReLU())
+        self.mean = nn.Linear(WIDTH, CODE)
+        self.log_variance = nn.Linear(WIDTH, CODE)
+        self.writer = nn.Sequential(nn.Linear(CODE, WIDTH), nn.ReLU(), nn.Linear(WIDTH, side * side))
 
     def encode(self, images: tg.Tensor) -> tuple[tg.Tensor, tg.Tensor]:
-        """The mean of the codes of each image, and the logarithm of their variance."""
-        hidden = self.read(images)
+        """The mean of each image's code, (N, 20), and the logarithm of its variance."""
+        hidden = self.reader(images)
         return self.mean(hidden), self.log_variance(hidden)
 
     def decode(self, codes: tg.Tensor) -> tg.Tensor:
-        """For each pixel the logit of the probability that it is black."""
-        return self.write(codes).unflatten(1, (1, self.side, self.side))
+        """Images (N, 1, side, side) of codes (N, 20): for each pixel the logit of how likely it is black."""
+        return self.writer(codes).unflatten(1, (1, self.side, self.side))
 
     def forward(self, images: tg.Tensor) -> tg.Tensor:
-        """What the images cost, summed over them: a bound on -log p(image), in nats."""
+        """What the images cost, summed over them."""
         mean, log_variance = self.encode(images)
-        codes = mean + tg.exp(log_variance / 2) * tg.randn_like(mean)  # a draw through which gradients flow
+        codes = mean + tg.exp(log_variance / 2) * tg.randn_like(mean)  # a draw that gradients can pass
         lost = F.binary_cross_entropy_with_logits(self.decode(codes), images)
-        divergence = (mean**2 + tg.exp(log_variance) - log_variance - 1).sum() / 2  # from the standard normal
-        return lost + divergence
+        strange = (mean**2 + tg.exp(log_variance) - 1 - log_variance).sum() / 2  # KL divergence from the normal
+        return lost + strange
 
 
-def main(argv: list[str] | None = None) -> float:
-    """Train, say what the held-out images cost, and draw; returns their cost in nats per image."""
-    parser = arguments(__doc__ or "", checkpoint="digits_vae.ckpt")
-    parser.add_argument("--epochs", type=count, default=40, help="passes over the images (default: %(default)s)")
-    parser.add_argument(
-        "--output", type=Path, default=Path("digits_vae.png"), help="the picture (default: %(default)s)"
-    )
-    options = parser.parse_args(argv)
-
+def main(argv: Sequence[str] | None = None) -> float:
+    """Train the model, print the score, draw; returns the cost of a held-out image in nats."""
+    options = parse(argv)
     tg.manual_seed(options.seed)
-    (learn, _), (held_out, _) = load()
-    loader = data.DataLoader(data.TensorDataset(learn), batch_size=64, shuffle=True)
-    model = Autoencoder(side=learn.shape[-1])
-    optimizer = optim.Adam(model.parameters())
-    steps = options.epochs * len(loader)
-    schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.003, total_steps=steps)  # up, then down to nothing
 
-    session = Session(options, steps, model=model, optimizer=optimizer, scheduler=schedule, loader=loader)
+    learnt, held_out = load()
+    loader = data.DataLoader(data.TensorDataset(learnt.images), BATCH_SIZE, shuffle=True)
+    steps = options.epochs * len(loader)
+
+    model = Autoencoder(side=learnt.images.shape[-1])
+    optimizer = optim.Adam(model.parameters())
+    scheduler = optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps)
+
+    session = Session(options, steps, model=model, optimizer=optimizer, scheduler=scheduler, loader=loader)
     for _ in session.epochs(options.epochs):
         for (images,) in session.track(loader):
-            loss = model(images)  # the sum over the batch
+            cost = model(images)
             optimizer.zero_grad()
-            loss.backward()
-            optimizer.step(samples=len(images))  # divided here, and only here
-            schedule.step()
-            session.show(loss=loss.item() / len(images))
+            cost.backward()
+            optimizer.step(samples=len(images))  # a mean only here: over so many images
+            scheduler.step()
+            session.show(nats=cost.item() / len(images))
 
-    tg.manual_seed(options.seed)
+    tg.manual_seed(options.seed)  # the noise of the score, and the new images, are the same after a break
     with tg.no_grad():
-        score = model(held_out).item() / len(held_out)
-        some = held_out[tg.arange(10) * len(held_out) // 10]  # one of each digit
-        again = tg.sigmoid(model.decode(model.encode(some)[0]))
-        new = tg.sigmoid(model.decode(tg.randn(50, CODE)))
-    print(f"A held-out image costs {score:.1f} nats.")
-    draw(
-        options.output,
-        ("Held-out images", some, []),
-        (f"The same, made again of {CODE} numbers each", again, []),
-        ("New ones, made of random numbers", new, []),
-    )
-    print(f"The picture is {options.output}.")
+        score = model(held_out.images).item() / len(held_out.images)
+    print(f"\nheld out: {score:.1f} nats an image, after {session.seconds:.0f} s")
+    picture(options.output, model, held_out)
+    print(f"Images made again, and new ones: {options.output}")
     return score
 
 
+def picture(path: Path, model: Autoencoder, held_out: Digits) -> None:
+    """Draw a held-out image of each digit, the same made again of their codes, and images of random codes."""
+    labels = held_out.labels.tolist()
+    some = held_out.images[[labels.index(digit) for digit in range(10)]]
+    with tg.no_grad():
+        codes, _ = model.encode(some)
+        again = tg.sigmoid(model.decode(codes))
+        new = tg.sigmoid(model.decode(tg.randn(50, CODE)))
+    draw(
+        path,
+        ("Held-out images", some, []),
+        (f"Made again, each of {CODE} numbers", again, []),
+        ("New ones, made of random numbers", new, []),
+    )
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The options."""
+    parser = arguments(__doc__ or "", checkpoint="digits_vae.ckpt")
+    parser.add_argument("--epochs", type=count, default=40, help="passes over the images (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default="digits_vae.png", help="the picture (default: %(default)s)")
+    return parser.parse_args(argv)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
