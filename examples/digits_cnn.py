@@ -100,13 +100,14 @@ def pulls(model: nn.Sequential, dataset: data.TensorDataset) -> tg.Tensor:
 def picture(path: Path, held_out: Digits, guesses: tg.Tensor, learnt: Digits, pulls: tg.Tensor) -> None:
     """Draw the held-out images that are misread, and the ten that pull hardest of those that were learnt from."""
     wrong = tg.nonzero(guesses != held_out.labels)[:, 0]
+    shown = wrong[:50]
     hardest = pulls.argsort(descending=True)[:10]
     draw(
         path,
         (
             f"Misread: {len(wrong)} of {len(guesses)} held-out images (truth → guess)",
-            held_out.images[wrong],
-            [f"{truth} → {guess}" for truth, guess in zip(held_out.labels[wrong].tolist(), guesses[wrong].tolist())],
+            held_out.images[shown],
+            [f"{truth} → {guess}" for truth, guess in zip(held_out.labels[shown].tolist(), guesses[shown].tolist())],
         ),
         (
             f"Those that pull hardest at the first filters, and how hard (the median: {pulls.median().item():.2f})",
