@@ -90,7 +90,7 @@ dist: $(VENV)/.base ## Build the wheel into dist/
 
 clean: ## Remove everything that these targets made, environments included
 	rm -rf build dist docs/_build docs/api/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find tinygrad_edu tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find tinygrad_edu tests benchmarks examples docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 	@for folder in $(VENV) $(VENV)-3.*; do \
 		if [ -f "$$folder/pyvenv.cfg" ]; then echo rm -rf $$folder; rm -rf "$$folder"; fi; \
 	done

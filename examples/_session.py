@@ -91,7 +91,8 @@ class Session:
         self.epoch = 0
         self.seconds = 0.0
         self.interrupted = False
-        self.shown: dict[str, list[float]] = {}
+        self.shown: dict[str, list[float]] = {}  # since the last line
+        self.means: dict[str, float] = {}
         if options.resume:
             self._restore()
         self.first = self.step
@@ -147,10 +148,11 @@ class Session:
         now = time.perf_counter()
         self.seconds = now - self.started
         left = (self.total - self.step) * (now - self.began) / (self.step - self.first)
-        line = self.step % max(1, self.total // LINES) == 0 or self.step == self.total
-        self.screen.tell(self.step, {name: sum(all) / len(all) for name, all in self.shown.items()}, left, line)
+        line = self.step % max(1, self.total // LINES) == 0 or self.step in (self.first + 1, self.total)
+        self.means |= {name: sum(values) / len(values) for name, values in self.shown.items()}
+        self.screen.tell(self.step, self.means, left, line)
         if line:
-            self.shown = {name: all[-1:] for name, all in self.shown.items()}
+            self.shown = {}
         if self.interrupted or self.step == self.total or now - self.saved > SAVE_EVERY:
             self.save()
         if self.interrupted and self.step < self.total:

@@ -24,6 +24,7 @@ from .engine.primitives import PRIMITIVES as PRIMITIVES
 from .engine.primitives import primitive as primitive
 from .errors import *
 from .func import *
+from .io import *
 from .linalg.decompositions import pinverse as pinverse
 from .linalg.determinants import det as det
 from .linalg.determinants import logdet as logdet

@@ -62,7 +62,6 @@ _INSTEAD = {
     "swa_utils": "Keep a mean of the numbers of model.state_dict(), and load it",
     "fft stft istft": "There are no Fourier transforms, since there are no complex tensors",
     "sparse sparse_coo_tensor to_sparse": "Every tensor is dense",
-    "IterableDataset": "A DataLoader reads by number, from anything with dataset[i] and len(dataset)",
 }
 
 # NumPy's names that PyTorch lacks, or that are called otherwise here.

@@ -14,6 +14,7 @@ import numpy as np
 __all__ = [
     "AnomalyError",
     "DtypeError",
+    "FileFormatError",
     "GraphError",
     "LinAlgError",
     "SampleCountWarning",
@@ -73,6 +74,10 @@ class LinAlgError(TinygradError, np.linalg.LinAlgError):
 
 class StateError(TinygradError, RuntimeError):
     """A state_dict that does not fit what it was to be loaded into; nothing was loaded."""
+
+
+class FileFormatError(TinygradError, ValueError):
+    """A file that is not what it should be: of another kind, cut off, altered, or of a newer version."""
 
 
 class SampleCountWarning(UserWarning):

@@ -56,6 +56,46 @@ def test_random_follows_the_global_seed_and_generators_of_this_library():
     assert orders[0] == orders[1]
 
 
+FROM_THE_DEFAULT_GENERATOR = {
+    "random": lambda: RandomSampler(range(20), num_samples=50),
+    "with replacement": lambda: RandomSampler(range(20), replacement=True),
+    "subset": lambda: SubsetRandomSampler(range(20)),
+    "weighted": lambda: WeightedRandomSampler(range(20), 30),
+    "in batches": lambda: BatchSampler(RandomSampler(range(20)), 3),
+}
+
+
+@pytest.mark.parametrize("name", FROM_THE_DEFAULT_GENERATOR)
+def test_a_pass_is_decided_at_its_start_by_one_number_of_the_default_generator(name):
+    sampler = FROM_THE_DEFAULT_GENERATOR[name]()
+    tg.manual_seed(5)
+    whole, after = list(sampler), tg.rand(3)
+    tg.manual_seed(5)
+    numbers = iter(sampler)
+    assert tg.equal(tg.rand(3), after)  # nothing else is taken from it, and nothing later
+    drawn = []
+    for number in numbers:
+        drawn.append(number)
+        tg.rand(7)
+    assert drawn == whole
+    assert list(sampler) != whole
+
+
+def test_an_explicit_generator_is_drawn_from_itself():
+    source = rng()
+    assert list(RandomSampler(range(20), num_samples=30, generator=rng())) == [
+        *source.permutation(20),
+        *source.permutation(20)[:10],
+    ]
+    assert list(RandomSampler(range(9), replacement=True, generator=rng())) == list(rng().integers(9, size=9))
+    assert list(SubsetRandomSampler(range(9), generator=rng())) == list(rng().permutation(9))
+    odds = np.arange(5) / 10
+    assert list(WeightedRandomSampler(range(5), 9, generator=rng())) == list(rng().choice(5, 9, p=odds))
+    state = tg.get_rng_state()
+    list(RandomSampler(range(9), generator=rng()))
+    assert tg.get_rng_state() == state
+
+
 def test_random_of_nothing():
     assert list(RandomSampler([])) == []
     assert list(RandomSampler([], replacement=True)) == []

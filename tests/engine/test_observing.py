@@ -316,7 +316,7 @@ def test_random_numbers_are_seen_where_they_are_drawn() -> None:
         tg.nn.Linear(2, 2)
         list(tg.data.RandomSampler(range(3)))
     drawn = [op for kind, op in log.seen if kind == "random"]
-    assert drawn == ["standard_normal", "random", "permutation", "uniform", "uniform", "permutation"]
+    assert drawn == ["standard_normal", "random", "permutation", "uniform", "uniform", "integers", "permutation"]
     first = next(out for (kind, _), out in zip(log.seen, log.outs, strict=True) if kind == "random")
     np.testing.assert_array_equal(first, x.numpy())
 

@@ -303,6 +303,17 @@ def test_the_state_is_numbered_as_in_pytorch_and_a_copy():
     assert np.array_equal(saved["state"][1]["momentum_buffer"], before)
 
 
+def test_a_learning_rate_that_is_a_tensor_is_copied_as_well():
+    rate, w = tg.tensor(0.5), parameter(2)
+    saved = optim.SGD([w], lr=rate).state_dict()
+    twin = optim.SGD([w])
+    twin.load_state_dict(saved)
+    rate.fill_(0.25)
+    assert saved["param_groups"][0]["lr"].item() == 0.5
+    saved["param_groups"][0]["lr"].fill_(0.125)
+    assert twin.param_groups[0]["lr"].item() == 0.5
+
+
 def test_loading_copies_the_arrays():
     w = parameter(2)
     optimizer = optim.SGD([w], lr=0.1, momentum=0.9)

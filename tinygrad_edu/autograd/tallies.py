@@ -301,6 +301,12 @@ def is_sum_of(leaf: Leaf, passes: Sequence[int]) -> bool:
     return known and tally.holds(leaf) and is_as_seen(leaf)
 
 
+def is_older(leaf: Leaf, array: Any) -> bool:
+    """Whether all passes that made the leaf's gradient came before the last change of `array`, as far as is known."""
+    tally = leaf.tally
+    return tally is not None and tally._time < versions.changed_at(array)
+
+
 def was_altered(leaf: Leaf, since: int) -> bool:
     """Whether anything but backward passes has changed the leaf's gradient since the pass of that number."""
     tally = leaf.tally

@@ -5,5 +5,7 @@ from .collate import *
 from .dataset import *
 from .loader import *
 from .sampler import *
+from .splitting import *
+from .workers.info import *
 
 _absent.explain_names(__name__)

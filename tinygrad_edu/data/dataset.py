@@ -1,23 +1,23 @@
-"""Datasets: samples by their number."""
+"""Datasets: samples by their number, or one after another."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from typing import Any, Generic, TypeVar, cast
+
+import numpy as np
 
 from ..dtypes import Array
 from ..engine.graph import array_of
 from ..engine.recording import make_tensor
-from ..errors import ShapeError
-from ..ops.generator import AnyGenerator
+from ..errors import ShapeError, describe
 from ..tensors.creation import as_tensor
 from ..tensors.tensor import Tensor
-from .sampler import permutation
+from .indices import require_within, sample_number, sample_numbers
 
-__all__ = ["ConcatDataset", "Dataset", "Subset", "TensorDataset", "random_split"]
+__all__ = ["ChainDataset", "ConcatDataset", "Dataset", "IterableDataset", "StackDataset", "Subset", "TensorDataset"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -25,7 +25,9 @@ T_co = TypeVar("T_co", covariant=True)
 class Dataset(Generic[T_co]):
     """Base class of the datasets: `dataset[i]` is sample i, and `len(dataset)` says how many there are.
 
-    A subclass writes `__getitem__` and `__len__`; `a + b` is the samples of a, then those of b.
+    A subclass writes `__getitem__` and `__len__`; `a + b` is the samples of a, then those of b. Where many samples
+    are read faster than one by one, it also writes `__getitems__(numbers)`, which returns a list of them: a loader
+    calls it once for each batch.
 
     >>> import tinygrad_edu as tg
     >>> class Squares(tg.data.Dataset):
@@ -44,12 +46,41 @@ class Dataset(Generic[T_co]):
         # A TypeError is what list(dataset), which asks for a length as a mere hint, takes as "not known".
         raise TypeError(f"{type(self).__name__} does not define __len__(), the number of its samples")
 
-    def __add__(self, other: Dataset[Any]) -> ConcatDataset[Any]:
+    def __add__(self, other: Dataset[Any]) -> Dataset[Any]:
         return ConcatDataset([self, other])
+
+
+class IterableDataset(Dataset[T_co]):
+    """Base class of the streams: datasets whose samples come one after another, and have no numbers.
+
+    A subclass writes `__iter__`, which starts from the beginning each time; and `__len__`, if it is known. `a + b` is
+    the samples of a, then those of b. A loader takes them in the order in which they come.
+
+    >>> import tinygrad_edu as tg
+    >>> class Halving(tg.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         number = 4
+    ...         while number:
+    ...             yield number
+    ...             number //= 2
+    >>> list(Halving() + Halving())
+    [4, 2, 1, 4, 2, 1]
+    """
+
+    def __iter__(self) -> Iterator[T_co]:
+        raise NotImplementedError(f"{type(self).__name__} does not define __iter__(), which gives its samples")
+
+    def __getitem__(self, index: Any) -> T_co:
+        raise TypeError(f"{type(self).__name__}[{describe(index)}]: the samples of a stream have no numbers")
+
+    def __add__(self, other: Dataset[Any]) -> ChainDataset[Any]:
+        return ChainDataset([self, cast("Iterable[Any]", other)])  # which refuses what is none
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """Samples cut out of tensors along their first axis.
+
+    No dataset is faster: a loader reads a whole batch of it with one indexing per tensor.
 
     Args:
         tensors: tensors or arrays of shapes (N, ...), of any dtypes; they are not copied.
@@ -78,14 +109,27 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
             )
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
-        index = array_of(index)
+        """Sample `index`; the tensors of several samples for a slice, a mask, or a list or array of numbers."""
+        if type(index) is not int:
+            index = self._plain(index)
         try:
             return tuple([_rows(t, index) for t in self.tensors])
         except IndexError as error:
-            raise IndexError(f"TensorDataset[{index}]: it has {len(self)} samples ({error})") from None
+            require_within("TensorDataset", np.asarray(index), len(self))
+            raise IndexError(f"TensorDataset: {error}") from None  # a mask of another length
 
     def __len__(self) -> int:
         return self.tensors[0].shape[0]
+
+    def _plain(self, index: Any) -> Any:
+        """The index as a number, a slice, or an array of numbers or booleans."""
+        index = array_of(index)
+        if isinstance(index, slice):
+            return index
+        if isinstance(index, list | range | np.ndarray) and np.ndim(index):
+            index = np.asarray(index)
+            return index if index.dtype.kind == "b" else sample_numbers("TensorDataset", index)
+        return sample_number("TensorDataset", index, len(self))
 
 
 class Subset(Dataset[T_co]):
@@ -95,22 +139,42 @@ class Subset(Dataset[T_co]):
         dataset: where the samples are.
         indices: their numbers.
 
+    Raises:
+        TypeError: if `indices` are no integers, or the dataset is a stream.
+        IndexError: if the dataset has no sample of one of these numbers.
+        ShapeError: if `indices` are no flat list.
+
     >>> import tinygrad_edu as tg
     >>> list(tg.data.Subset("abcd", [3, 1]))
     ['d', 'b']
     """
 
     def __init__(self, dataset: Dataset[T_co], indices: Sequence[int]) -> None:
+        _refuse_streams("Subset", [dataset], "write another IterableDataset, which passes some of its samples on")
+        ends = [indices[0], indices[-1]] if isinstance(indices, range) and indices else indices
+        numbers = sample_numbers("Subset", ends)
+        if numbers.ndim != 1:
+            raise ShapeError(f"Subset: indices have shape {numbers.shape}: give one number for each sample")
+        size = _length(dataset)
+        if size is not None:
+            require_within("Subset: dataset", numbers, size)
         self.dataset = dataset
         self.indices = indices
 
     def __getitem__(self, index: Any) -> T_co:
         if isinstance(index, list):
-            return self.dataset[[self.indices[i] for i in index]]
-        return self.dataset[self.indices[index]]
+            return self.dataset[[self._number(i) for i in index]]
+        return self.dataset[self._number(index)]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[T_co]:
+        return samples_of(self.dataset, [self._number(i) for i in indices])
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def _number(self, index: Any) -> int:
+        """The number in the whole dataset."""
+        return int(self.indices[sample_number("Subset", index, len(self.indices))])
 
 
 class ConcatDataset(Dataset[T_co]):
@@ -121,6 +185,7 @@ class ConcatDataset(Dataset[T_co]):
 
     Raises:
         ValueError: if there are none.
+        TypeError: if one of them is a stream.
 
     >>> import tinygrad_edu as tg
     >>> list(tg.data.ConcatDataset(["ab", "cde"]))
@@ -131,63 +196,159 @@ class ConcatDataset(Dataset[T_co]):
         self.datasets: list[Dataset[T_co]] = list(datasets)
         if not self.datasets:
             raise ValueError("ConcatDataset([]): there is no dataset")
+        _refuse_streams("ConcatDataset", self.datasets, "chain streams with streams only, by ChainDataset")
         self.cumulative_sizes: list[int] = list(itertools.accumulate(len(d) for d in self.datasets))
 
     def __getitem__(self, index: int) -> T_co:
-        size = len(self)
-        if not -size <= index < size:
-            raise IndexError(f"ConcatDataset[{index}]: it has {size} samples")
-        index %= size
-        which = bisect_right(self.cumulative_sizes, index)
-        start = self.cumulative_sizes[which - 1] if which else 0
-        return self.datasets[which][index - start]
+        which, number = self._place(index)
+        return self.datasets[which][number]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[T_co]:
+        asked: dict[int, list[tuple[int, int]]] = {}  # by dataset: the place in `indices`, the number in the dataset
+        for place, index in enumerate(indices):
+            which, number = self._place(index)
+            asked.setdefault(which, []).append((place, number))
+        found: dict[int, T_co] = {}
+        for which, pairs in asked.items():
+            places, numbers = zip(*pairs)
+            found.update(zip(places, samples_of(self.datasets[which], list(numbers))))
+        return [found[place] for place in range(len(indices))]
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
 
+    def _place(self, index: int) -> tuple[int, int]:
+        """Which dataset a sample is in, and its number there."""
+        index = sample_number("ConcatDataset", index, len(self))
+        which = bisect_right(self.cumulative_sizes, index)
+        return which, index - (self.cumulative_sizes[which - 1] if which else 0)
 
-def random_split(
-    dataset: Dataset[T_co], lengths: Sequence[int | float], generator: AnyGenerator | None = None
-) -> list[Subset[T_co]]:
-    """Share the samples out at random.
+
+class StackDataset(Dataset[Any]):
+    """Samples put together from those of several datasets that have the same number.
 
     Args:
-        dataset: the dataset.
-        lengths: how many samples each part gets; or fractions that add up to 1, which are rounded down and
-            what is left over given to the first parts, one sample each.
-        generator: what decides; None for the global one that `manual_seed` seeds.
-
-    Returns:
-        One Subset per length; every sample is in exactly one.
+        datasets: datasets of one length; a sample is a tuple.
+        named: the same by name; a sample is a dict.
 
     Raises:
-        ValueError: if the lengths do not add up to the dataset's, or the fractions to 1, or one is negative.
+        ValueError: if the lengths differ, if there are no datasets, or if only some have names.
+        TypeError: if one of them is a stream.
 
     >>> import tinygrad_edu as tg
-    >>> parts = tg.data.random_split(range(10), [0.75, 0.25])
-    >>> [len(part) for part in parts], sorted(i for part in parts for i in part)
-    ([8, 2], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    >>> tg.data.StackDataset(image=["cat.png", "dog.png"], label=[0, 1])[1]
+    {'image': 'dog.png', 'label': 1}
     """
-    size = len(dataset)
-    if any(not n >= 0 for n in lengths):
-        raise ValueError(f"random_split: lengths {list(lengths)}: a length must not be negative")
-    if any(isinstance(n, float) for n in lengths):
-        if not math.isclose(sum(lengths), 1.0, rel_tol=1e-9):
-            raise ValueError(f"random_split: the fractions {list(lengths)} add up to {sum(lengths):g}, not to 1")
-        counts = [math.floor(size * n) for n in lengths]
-        for i in range(size - sum(counts)):
-            counts[i % len(counts)] += 1
-    else:
-        counts = [int(n) for n in lengths]
-        if sum(counts) != size:
-            raise ValueError(
-                f"random_split: the lengths {counts} add up to {sum(counts)}, the dataset has {size} samples"
-            )
-    order = permutation(size, generator)
-    ends = itertools.accumulate(counts)
-    return [Subset(dataset, order[end - n : end]) for n, end in zip(counts, ends)]
+
+    def __init__(self, *datasets: Any, **named: Any) -> None:
+        if bool(datasets) == bool(named):
+            raise ValueError("StackDataset: give datasets without names, for tuples, or all with names, for dicts")
+        self.datasets: tuple[Any, ...] | dict[str, Any] = datasets or named
+        parts = self._parts()
+        _refuse_streams("StackDataset", parts, "zip streams in the __iter__ of an IterableDataset")
+        sizes = [len(part) for part in parts]
+        if len(set(sizes)) > 1:
+            raise ValueError(f"StackDataset: the datasets have {', '.join(map(str, sizes))} samples: make these equal")
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._sample([part[index] for part in self._parts()])
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        columns = [samples_of(part, indices) for part in self._parts()]
+        return [self._sample(values) for values in zip(*columns)]
+
+    def __len__(self) -> int:
+        return len(self._parts()[0])
+
+    def _parts(self) -> list[Any]:
+        return list(self.datasets.values() if isinstance(self.datasets, dict) else self.datasets)
+
+    def _sample(self, values: Sequence[Any]) -> Any:
+        """What the datasets have for one sample, as it is given out."""
+        return dict(zip(self.datasets, values)) if isinstance(self.datasets, dict) else tuple(values)
+
+
+class ChainDataset(IterableDataset[T_co]):
+    """The samples of several streams, one stream after the other.
+
+    Args:
+        datasets: one or more streams, or anything else that can be looped over again and again.
+
+    Raises:
+        ValueError: if there are none.
+        TypeError: if one of them cannot be looped over, or only once.
+
+    >>> import tinygrad_edu as tg
+    >>> list(tg.data.ChainDataset(["ab", "cde"]))
+    ['a', 'b', 'c', 'd', 'e']
+    """
+
+    def __init__(self, datasets: Iterable[Iterable[T_co]]) -> None:
+        self.datasets: list[Iterable[T_co]] = list(datasets)
+        if not self.datasets:
+            raise ValueError("ChainDataset([]): there is no dataset")
+        for dataset in self.datasets:
+            kind = type(dataset).__name__
+            if not isinstance(dataset, Iterable):
+                raise TypeError(f"ChainDataset: a {kind} is no stream: for samples by number there is ConcatDataset")
+            if isinstance(dataset, Iterator):
+                raise TypeError(f"ChainDataset: a {kind} can be read once only: make an IterableDataset of it")
+
+    def __iter__(self) -> Iterator[T_co]:
+        return itertools.chain.from_iterable(self.datasets)
+
+    def __len__(self) -> int:
+        return sum([len(cast("Sized", dataset)) for dataset in self.datasets])
+
+
+def samples_of(dataset: Any, numbers: Sequence[int]) -> list[Any]:
+    """The samples of these numbers, in their order: read in one call, if the dataset has a way for that.
+
+    Raises:
+        ValueError: if its way gives another number of samples.
+    """
+    if not reads_many(dataset):
+        return [dataset[number] for number in numbers]
+    samples = dataset.__getitems__(numbers)
+    if not isinstance(samples, list | tuple) or len(samples) != len(numbers):
+        given = f"{len(samples)} samples" if isinstance(samples, list | tuple) else f"a {type(samples).__name__}"
+        raise ValueError(
+            f"{type(dataset).__name__}.__getitems__ returned {given} for {len(numbers)} numbers: "
+            "it must return a list with a sample for each number"
+        )
+    return list(samples)
+
+
+def reads_many(dataset: Any) -> bool:
+    """Whether `__getitems__` is how a dataset wants to be read.
+
+    It is not, if a subclass has changed what a sample is by a `__getitem__` of its own, and left `__getitems__` alone.
+    """
+    for kind in type(dataset).__mro__:
+        if vars(kind).get("__getitems__") is not None:
+            return True
+        if "__getitem__" in vars(kind):
+            return False
+    return False
 
 
 def _rows(tensor: Tensor, index: Any) -> Tensor:
     """`tensor[index]`; where nothing is to be recorded, straight from the array."""
     return make_tensor(tensor.array[index], None) if tensor.source is None else tensor[index]
+
+
+def _refuse_streams(owner: str, datasets: Iterable[Any], way_out: str) -> None:
+    """Raise TypeError if one of the datasets is a stream."""
+    for dataset in datasets:
+        if isinstance(dataset, IterableDataset):
+            raise TypeError(
+                f"{owner}: a {type(dataset).__name__} is a stream, whose samples have no numbers: {way_out}"
+            )
+
+
+def _length(dataset: Any) -> int | None:
+    """How many samples there are; None if the dataset does not say."""
+    try:
+        return len(dataset)
+    except TypeError:
+        return None

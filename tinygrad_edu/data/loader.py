@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+import contextlib
+import copy
+import itertools
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from functools import partial
+from typing import Any
 
-import numpy as np
-
-from ..ops.generator import AnyGenerator
+from ..ops.generator import AnyGenerator, draw
 from .collate import default_collate
-from .reading import reader
-from .sampler import BatchSampler, RandomSampler, SequentialSampler, checked, is_count, require_count
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
+from .dataset import IterableDataset
+from .epoch import Epoch, Order
+from .options import DEFAULT_PREFETCH, check_dataset, check_order, check_workers
+from .position import VERSION, Place, Sources, chain, check_state
+from .sampler import BatchSampler, RandomSampler, SequentialSampler, checked
+from .workers.job import Job, Workers
+from .workers.team import Team
 
 __all__ = ["DataLoader"]
 
@@ -26,21 +29,31 @@ class DataLoader:
     The last batch holds what is left over, so it may be smaller. Its gradient is the sum over its samples
     like any other: give `optimizer.step(samples=len(batch))`, and nothing needs to be reweighted.
 
+    The same seed gives the same batches, whoever reads them: what a dataset or `collate_fn` draws from the default
+    generator (`tg.rand`, a dropout) follows from a seed that the loader draws once in each loop, and from the number
+    of the batch. What the model draws in between changes nothing.
+
     Args:
-        dataset: anything with `dataset[i]` and `len(dataset)`.
+        dataset: anything with `dataset[i]` and `len(dataset)`; or an `IterableDataset`, whose order is its own.
         batch_size: samples per batch; None for the samples one by one, as the dataset gives them.
         shuffle: read in a random order, another one in each loop.
         sampler: gives the sample numbers instead; any iterable will do.
         batch_sampler: gives lists of sample numbers, one per batch, instead.
-        num_workers: 0 reads each batch when it is asked for. With n > 0, n threads of this process read
-            ahead, and the batches come in the same order; this helps a dataset that waits for files or
-            spends its time in NumPy. Threads share the global random generator, so random augmentation
-            is not repeatable then.
+        num_workers: 0 reads each batch when it is asked for. With n > 0, n workers read ahead, and the batches come
+            in the same order. Each worker iterates over an `IterableDataset` for itself: `get_worker_info` tells it
+            which share is its own.
         collate_fn: makes a batch of a list of samples; default, `default_collate`.
         pin_memory: accepted for PyTorch's sake; there is just one kind of memory here.
-        drop_last: leave out a last batch that is smaller.
-        generator: what decides the random order; None for the global one that `manual_seed` seeds. The same
-            seed gives the same batches.
+        drop_last: leave out a last batch that is smaller; of a stream, the last one of each worker.
+        timeout: for how many seconds to wait for a worker's batch; 0 for as long as it takes.
+        worker_init_fn: called in each worker with its number, before it reads anything.
+        multiprocessing_context: how processes are started: "forkserver" or "spawn".
+        generator: what decides the random order and the seeds; None for the global one that `manual_seed` seeds.
+        prefetch_factor: how many batches each worker reads ahead; default, 2.
+        persistent_workers: keep the workers for the next loop.
+        pin_memory_device: accepted as well.
+        worker_type: "thread", which shares all memory and suits a dataset that waits for files or spends its time in
+            NumPy; or "process", for one that spends it in Python. What processes read has to be picklable.
 
     Raises:
         ValueError: for a batch size that is not positive, or options that exclude each other.
@@ -65,79 +78,190 @@ class DataLoader:
         collate_fn: Callable[[list[Any]], Any] | None = None,
         pin_memory: bool = False,
         drop_last: bool = False,
-        *,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], None] | None = None,
+        multiprocessing_context: Any = None,
         generator: AnyGenerator | None = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        worker_type: str = "thread",
     ) -> None:
-        if isinstance(dataset, type):
-            raise TypeError(
-                f"DataLoader: dataset is the class {dataset.__name__}: make one first, {dataset.__name__}(…)"
-            )
-        if isinstance(dataset, tuple) and len({np.shape(part) for part in dataset}) > 1:
-            raise TypeError(
-                f"DataLoader: dataset is a tuple of {len(dataset)} things of different shapes, and each would be one "
-                "sample: use TensorDataset(x, y), whose samples are pairs (x[i], y[i])"
-            )
-        if not hasattr(dataset, "__getitem__"):
-            raise TypeError(f"DataLoader: a {type(dataset).__name__} has no samples: dataset[i] must give sample i")
-        if not is_count(num_workers) or num_workers < 0:
-            raise ValueError(f"DataLoader: num_workers={num_workers!r} must be an integer >= 0")
-        if sampler is not None and shuffle:
-            raise ValueError("DataLoader: shuffle=True with a sampler, which decides the order itself: drop one")
-        if batch_sampler is not None:
-            given = {
-                "batch_size": batch_size != 1,
+        check_dataset(dataset)
+        check_order(
+            dataset,
+            {
+                "batch_size": batch_size,
                 "shuffle": shuffle,
                 "sampler": sampler,
+                "batch_sampler": batch_sampler,
                 "drop_last": drop_last,
+            },
+        )
+        check_workers(
+            {
+                "num_workers": num_workers,
+                "worker_type": worker_type,
+                "timeout": timeout,
+                "prefetch_factor": prefetch_factor,
+                "persistent_workers": persistent_workers,
+                "multiprocessing_context": multiprocessing_context,
             }
-            clashes = [name for name, value in given.items() if value]
-            if clashes:
-                raise ValueError(f"DataLoader: batch_sampler decides the batches itself: drop {', '.join(clashes)}")
-            batch_size = None
-        elif batch_size is None:
-            if drop_last:
-                raise ValueError("DataLoader: drop_last=True with batch_size=None: there are no batches to drop")
-        else:
-            require_count("DataLoader", "batch_size", batch_size)
+        )
         self.dataset: Any = dataset
-        self.batch_size = batch_size
+        self.batch_size = None if batch_sampler is not None else batch_size
         self.num_workers = num_workers
         self.pin_memory = pin_memory
+        self.pin_memory_device = pin_memory_device
         self.drop_last = drop_last
+        self.timeout = timeout
+        self.worker_init_fn = worker_init_fn
+        self.worker_type = worker_type
+        self.multiprocessing_context: Any = multiprocessing_context
+        self.prefetch_factor = prefetch_factor or (DEFAULT_PREFETCH if num_workers else None)
+        self.persistent_workers = persistent_workers
         self.generator: AnyGenerator | None = checked(generator)
-        self.sampler: Iterable[int]
+        stream = isinstance(dataset, IterableDataset)
+        self.sampler: Iterable[int] | None = None
         if sampler is not None:
             self.sampler = sampler
-        else:
+        elif not stream:
             self.sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
         self.batch_sampler: Iterable[Sequence[int]] | None = batch_sampler
-        if batch_size is not None:
+        if batch_size is not None and batch_sampler is None and self.sampler is not None:
             self.batch_sampler = BatchSampler(self.sampler, batch_size, drop_last)
+        batched = self.batch_size is not None or batch_sampler is not None
         self.collate_fn: Callable[[list[Any]], Any] | None = collate_fn
-        if collate_fn is None and self.batch_sampler is not None:
+        if collate_fn is None and batched:
             self.collate_fn = default_collate
+        self._job = Job(dataset, self.collate_fn, batched, stream, self.batch_size, drop_last, worker_init_fn)
+        self._order: Any = self.sampler if self.batch_sampler is None else self.batch_sampler
+        self._sources = Sources(generator, self._order, dataset)
+        self._team = Team(
+            self._job,
+            num_workers,
+            partial(_hire, worker_type, self._job, num_workers, multiprocessing_context),
+            persistent=persistent_workers,
+            prefetch=self.prefetch_factor or 1,
+            timeout=timeout,
+        )
+        self._resumed: Place | None = None
+        self._running: list[weakref.ref[Epoch]] = []
 
     def __iter__(self) -> Iterator[Any]:
-        read = reader(self.dataset, self.collate_fn, self.batch_sampler is not None)
-        order: Iterable[Any] = self.sampler if self.batch_sampler is None else self.batch_sampler
-        return _read_ahead(read, order, self.num_workers) if self.num_workers else map(read, order)
+        if self._resumed is None:
+            base_seed = int(draw(self.generator, "integers", 2**63))
+            epoch = self._epoch(Place(base_seed, self._sources.moment()))
+        else:
+            epoch = self._epoch(self._resumed)
+            self._resumed = None
+        self._running = [*(ref for ref in self._running if ref() is not None), weakref.ref(epoch)]
+        return epoch
+
+    def _epoch(self, place: Place) -> Epoch:
+        """The epoch from that place on."""
+        if self._order is None:
+            goes_on = not self.num_workers and self._sources.stateful  # from the state that it was given
+            source, release = self._team.read_stream(place.base_seed, place.batches if goes_on else 0)
+            if not goes_on:
+                source = itertools.islice(source, place.batches, None)
+            return Epoch(place, None, source, release)
+        with self._sources.as_at(place.start) if place is self._resumed else contextlib.nullcontext():
+            order = Order(self._order, place.base_seed)
+            tasks = order.skip(place.batches, place.drawn)
+        return Epoch(place, order, *self._team.read(place.base_seed, tasks))
 
     def __len__(self) -> int:
-        return len(self.sampler if self.batch_sampler is None else self.batch_sampler)  # type: ignore[arg-type]
+        if self._order is not None:
+            return len(self._order)
+        full, rest = divmod(len(self.dataset), self.batch_size or 1)
+        return full + bool(rest and not self.drop_last)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a loader of the same make needs to go on from here: numbers, strings, lists and dicts.
+
+        Inside a loop over the loader, that is the position in it: after the batch that was handed out last. Outside
+        of one, it is a place between two epochs; also after a loop that was left, by a `break` or an error.
+
+        Save the state of the default generator with it (`get_rng_state`), as `save_checkpoint` does.
+
+        >>> import tinygrad_edu as tg
+        >>> loader = tg.data.DataLoader(range(6), batch_size=2, shuffle=True)
+        >>> batches = iter(loader)
+        >>> first, state = next(batches), loader.state_dict()
+        >>> another = tg.data.DataLoader(range(6), batch_size=2, shuffle=True)
+        >>> another.load_state_dict(state)
+        >>> [batch.tolist() for batch in another] == [batch.tolist() for batch in batches]
+        True
+        """
+        place = self._place()
+        now = self._sources.moment()
+        epoch = None if place is None else copy.deepcopy(place._asdict())
+        return {"loader": VERSION, "make": self._make(), "now": now, "epoch": epoch}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state that `state_dict` gave.
+
+        The next loop gives the batches that were left of the epoch, and reads no others, but for a stream that has no
+        `load_state_dict`, which is read from its start. The epochs after it are what they would have been.
+
+        Raises:
+            ValueError: if it is no such state, is damaged, or was saved by a loader over another number of samples or
+                with another batch size or order. The loader is left as it was.
+        """
+        try:
+            check_state(state, self._make())
+            state = copy.deepcopy(dict(state))
+            place = None if state["epoch"] is None else Place(**state["epoch"])
+            for moment in (state["now"],) if place is None else (state["now"], place.start):
+                self._sources.check(moment)
+            if place is not None and isinstance(self._order, Sized) and place.drawn > len(self._order):
+                raise ValueError(f"it is damaged: {place.drawn} batches were drawn of {len(self._order)}")
+        except ValueError as error:
+            raise ValueError(f"DataLoader.load_state_dict: the state cannot be taken up: {error}") from error
+        # Samplers begin the epoch again, and so do streams in workers; in the main thread a stream goes on.
+        begins = place is not None and (self._order is not None or self.num_workers)
+        self._sources.load_stateful((place.start if place is not None and begins else state["now"])["stateful"])
+        self._sources.set_generators(state["now"])
+        self._team.dismiss()
+        self._resumed = place
+        self._running = []
+
+    def _place(self) -> Place | None:
+        """Where the loop over this loader is; None between two of them."""
+        if self._resumed is not None:
+            return self._resumed
+        epochs = [ref() for ref in self._running]
+        running = [epoch for epoch in epochs if epoch is not None and not epoch.over]
+        if running and running[-1] is not epochs[-1]:
+            raise RuntimeError(
+                "DataLoader.state_dict: the last loop over this loader is over, and one that began earlier is not: "
+                "which position is meant is not clear. Give the loop inside another loader, or close() the iterator "
+                "that you no longer need"
+            )
+        return running[-1].place if running else None
+
+    def _make(self) -> dict[str, Any]:
+        """What has to be the same in a loader that takes up a state of this one."""
+        try:
+            samples = len(self.dataset)
+        except (TypeError, NotImplementedError):
+            samples = None
+        make = {"samples": samples, "order": " of ".join(type(sampler).__name__ for sampler in chain(self._order))}
+        for name in ("batch_size", "drop_last"):
+            make[name] = getattr(self if self._order is None else self._order, name, None)
+        if self._order is None:
+            make["num_workers"] = self.num_workers  # decides which samples of a stream come together
+        return make
 
 
-def _read_ahead(read: Callable[[Any], Any], order: Iterable[Any], workers: int) -> Iterator[Any]:
-    """What `read` makes of each item of `order`, two per worker being read ahead in threads."""
-    from concurrent.futures import ThreadPoolExecutor  # here, as importing it takes 20 ms
+def _hire(kind: str, job: Job, count: int, context: Any) -> Workers:
+    # Imported here, as most loaders have no workers, and multiprocessing takes long to import.
+    if kind == "thread":
+        from .workers.threads import ThreadWorkers
 
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="tinygrad_edu-loader")
-    waiting: deque[Future[Any]] = deque()
-    try:
-        for item in order:
-            waiting.append(pool.submit(read, item))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+        return ThreadWorkers(job, count)
+    from .workers.processes import ProcessWorkers
+
+    return ProcessWorkers(job, count, context)

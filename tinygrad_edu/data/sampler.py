@@ -69,7 +69,8 @@ class RandomSampler(Sampler[int]):
         replacement: draw each number anew, so that samples may repeat.
         num_samples: how many to draw; default, as many as there are. More than that, without replacement,
             are one random order after another.
-        generator: what decides; None for the global one that `manual_seed` seeds.
+        generator: what decides; None for one whose seed each pass draws from the global one, which
+            `manual_seed` seeds.
 
     Raises:
         ValueError: if `num_samples` is not a positive integer.
@@ -99,14 +100,15 @@ class RandomSampler(Sampler[int]):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
+        return self._numbers(one_pass(self.generator)) if len(self.data_source) else iter(())
+
+    def _numbers(self, generator: AnyGenerator) -> Iterator[int]:
         size, count = len(self.data_source), self.num_samples
-        if not size:
-            return
         if self.replacement:
-            yield from draw(self.generator, "integers", size, size=count).tolist()
+            yield from draw(generator, "integers", size, size=count).tolist()
             return
         while count > 0:
-            yield from permutation(size, self.generator)[:count]
+            yield from permutation(size, generator)[:count]
             count -= size
 
     def __len__(self) -> int:
@@ -118,7 +120,7 @@ class SubsetRandomSampler(Sampler[int]):
 
     Args:
         indices: the sample numbers.
-        generator: what decides; None for the global one.
+        generator: what decides; None as for `RandomSampler`.
 
     >>> import tinygrad_edu as tg
     >>> sorted(tg.data.SubsetRandomSampler([7, 3, 5]))
@@ -130,7 +132,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator: AnyGenerator | None = checked(generator)
 
     def __iter__(self) -> Iterator[int]:
-        return iter([self.indices[i] for i in permutation(len(self.indices), self.generator)])
+        return iter([self.indices[i] for i in permutation(len(self.indices), one_pass(self.generator))])
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -143,7 +145,7 @@ class WeightedRandomSampler(Sampler[int]):
         weights: for each sample a number >= 0, in proportion to which it is drawn.
         num_samples: how many to draw.
         replacement: whether a sample may be drawn more than once.
-        generator: what decides; None for the global one.
+        generator: what decides; None as for `RandomSampler`.
 
     Raises:
         ValueError: if a weight is negative or not finite, all are zero, or fewer than `num_samples` are
@@ -185,7 +187,8 @@ class WeightedRandomSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         odds = self.weights / self.weights.sum()
-        drawn = draw(self.generator, "choice", len(odds), self.num_samples, replace=self.replacement, p=odds)
+        generator = one_pass(self.generator)
+        drawn = draw(generator, "choice", len(odds), self.num_samples, replace=self.replacement, p=odds)
         return iter(drawn.tolist())
 
     def __len__(self) -> int:
@@ -215,7 +218,9 @@ class BatchSampler(Sampler[list[int]]):
         self.drop_last = drop_last
 
     def __iter__(self) -> Iterator[list[int]]:
-        numbers = iter(self.sampler)
+        return self._batches(iter(self.sampler))  # now, as what is random about a pass is decided at its start
+
+    def _batches(self, numbers: Iterator[int]) -> Iterator[list[int]]:
         while batch := list(itertools.islice(numbers, self.batch_size)):
             if len(batch) == self.batch_size or not self.drop_last:
                 yield batch
@@ -229,6 +234,15 @@ def checked(generator: AnyGenerator | None) -> AnyGenerator | None:
     """`generator`, or an error: now, and not in the first loop."""
     numpys(generator)
     return generator
+
+
+def one_pass(generator: AnyGenerator | None) -> AnyGenerator:
+    """What decides one pass: `generator`; for None, a new one with a seed that the default generator gives.
+
+    A pass takes that one number only from the default generator, however long it is and whatever the model
+    draws in between. So the state of the default generator at the start of a pass says how all of it goes.
+    """
+    return np.random.default_rng(int(draw(None, "integers", 2**63))) if generator is None else generator
 
 
 def permutation(size: int, generator: AnyGenerator | None) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -87,6 +88,18 @@ class Uninitialized(Tensor):
         plain.__class__ = self._becomes
         plain.array, plain.source = numbers, None
         plain.requires_grad = wanted
+
+    def way_back(self) -> Callable[[], None]:
+        """A function that makes this tensor, which has numbers by then, wait for them again."""
+        kind, wanted, dtype = type(self), self.requires_grad, self.dtype
+
+        def wait() -> None:
+            tensor: Any = self
+            tensor.__class__ = kind
+            _PLACE.__set__(tensor, np.zeros(0, dtype))
+            tensor.requires_grad = wanted
+
+        return wait
 
     def detach(self) -> Tensor:
         """Itself: there is nothing to be torn out of a graph."""

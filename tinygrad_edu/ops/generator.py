@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -95,7 +96,7 @@ class Generator:
         """Go on from a state that `get_state` gave; returns the generator itself.
 
         Raises:
-            ValueError: if it is no state of a generator.
+            ValueError: if it is no state of a generator; the generator then is as it was.
 
         >>> import tinygrad_edu as tg
         >>> g = tg.Generator()
@@ -104,10 +105,14 @@ class Generator:
         >>> tg.equal(a, tg.rand(2, generator=g.set_state(state)))
         True
         """
-        if not {"seed", "state"} <= set(state):
-            raise ValueError("set_state: needs what get_state() of a Generator returned")
-        self.numpy.bit_generator.state = copy.deepcopy(state["state"])
-        self._seed = state["seed"]
+        try:
+            seed = state["seed"].__index__()
+            numpy = copy.deepcopy(self.numpy)
+            numpy.bit_generator.state = copy.deepcopy(state["state"])  # which changes a part before it complains
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"set_state: needs what get_state() of a Generator returned ({error!r})") from error
+        self.numpy.bit_generator.state = numpy.bit_generator.state
+        self._seed = seed
         return self
 
 
@@ -115,6 +120,61 @@ AnyGenerator: TypeAlias = Generator | np.random.Generator
 
 default_generator: Generator = Generator()
 default_generator.seed()
+
+
+class _Here(threading.local):
+    """What stands in for the default generator in a thread, for as long as a block lasts."""
+
+    substitute: Substitute | None = None
+
+
+_here = _Here()
+
+
+class Substitute:
+    """Context manager: inside, this thread has another default generator, which belongs to a seed and a key.
+
+    It is made at the first draw, as many a block draws nothing. A block that is entered again goes on where it
+    was. What other threads draw, and what is drawn from a generator that is named, stays as it was.
+
+    Args:
+        seed: an integer >= 0.
+        key: integers >= 0 that tell this generator from others of the same seed.
+
+    >>> import tinygrad_edu as tg
+    >>> def two(*key):
+    ...     with Substitute(7, *key):
+    ...         return tg.rand(2)
+    >>> tg.equal(two(1, 2), two(1, 2)), tg.equal(two(1, 2), two(2, 1))
+    (True, False)
+    """
+
+    __slots__ = ("_key", "_made", "_outer", "_seed")
+
+    def __init__(self, seed: int, *key: int) -> None:
+        self._seed = seed
+        self._key = key
+        self._made: Generator | None = None
+
+    def __enter__(self) -> None:
+        self._outer = _here.substitute
+        _here.substitute = self
+
+    def __exit__(self, *error: object) -> None:
+        _here.substitute = self._outer
+
+    @property
+    def generator(self) -> Generator:
+        """What is drawn from inside."""
+        if self._made is None:
+            seed = np.random.SeedSequence(self._seed, spawn_key=self._key).generate_state(1, np.uint64)[0]
+            self._made = Generator().manual_seed(int(seed))
+        return self._made
+
+
+def _default() -> Generator:
+    """The default generator, or what stands in for it here."""
+    return default_generator if _here.substitute is None else _here.substitute.generator
 
 
 def manual_seed(seed: int) -> Generator:
@@ -127,7 +187,7 @@ def manual_seed(seed: int) -> Generator:
     >>> (a == tg.randn(3)).all()
     tensor(True)
     """
-    return default_generator.manual_seed(seed)
+    return _default().manual_seed(seed)
 
 
 def seed() -> int:
@@ -138,7 +198,7 @@ def seed() -> int:
     >>> seed == tg.initial_seed()
     True
     """
-    return default_generator.seed()
+    return _default().seed()
 
 
 def initial_seed() -> int:
@@ -149,7 +209,7 @@ def initial_seed() -> int:
     >>> tg.initial_seed()
     3
     """
-    return default_generator.initial_seed()
+    return _default().initial_seed()
 
 
 def get_rng_state() -> dict[str, Any]:
@@ -162,7 +222,7 @@ def get_rng_state() -> dict[str, Any]:
     >>> tg.equal(a, tg.rand(3))
     True
     """
-    return default_generator.get_state()
+    return _default().get_state()
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
@@ -178,7 +238,7 @@ def set_rng_state(state: dict[str, Any]) -> None:
     >>> tg.equal(a, tg.randn(3))
     True
     """
-    default_generator.set_state(state)
+    _default().set_state(state)
 
 
 def draw(generator: AnyGenerator | None, name: str, *args: Any, **options: Any) -> Any:
@@ -191,8 +251,8 @@ def draw(generator: AnyGenerator | None, name: str, *args: Any, **options: Any) 
 
 def numpys(generator: AnyGenerator | None) -> np.random.Generator:
     """NumPy's generator behind `generator`, or behind the default one; TypeError for anything else."""
-    if generator is None:
-        return default_generator.numpy
+    if generator is None or generator is default_generator:
+        return _default().numpy
     if isinstance(generator, Generator):
         return generator.numpy
     given: object = generator

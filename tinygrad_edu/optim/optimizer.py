@@ -214,7 +214,7 @@ class Optimizer(ParameterGroups):
         """
         index = {id(p): i for i, p in enumerate(self._parameters())}
         state = {index[id(p)]: copy.deepcopy(entry) for p, entry in self.state.items()}
-        groups = [{**group, "params": [index[id(p)] for p in group["params"]]} for group in self.param_groups]
+        groups = [{**_options(group), "params": [index[id(p)] for p in group["params"]]} for group in self.param_groups]
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -253,7 +253,7 @@ class Optimizer(ParameterGroups):
                     f"{where}: the group in the state lacks {', '.join(map(repr, missing))}: it is not of a "
                     f"{type(self).__name__}, or of another version. Nothing was loaded"
                 )
-            given = {key: value for key, value in theirs.items() if key not in _HOW}
+            given = {key: value for key, value in _options(theirs).items() if key not in _HOW}
             group = {**mine, **given, "params": mine["params"]}
             self._check(group, where)
             groups.append(group)
@@ -311,6 +311,11 @@ class Optimizer(ParameterGroups):
             raise ValueError(f"{what} lacks {error}, it has {have}. Nothing was loaded") from error
         except (TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{what} does not suit {type(self).__name__} ({error}). Nothing was loaded") from error
+
+
+def _options(group: Mapping[str, Any]) -> Group:
+    """A copy of a group without its parameters: a learning rate may be a tensor, which can be written to."""
+    return {key: copy.deepcopy(value) for key, value in group.items() if key != "params"}
 
 
 def no_closure(owner: str, given: Any) -> TypeError:

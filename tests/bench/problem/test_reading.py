@@ -226,7 +226,10 @@ NAMES = np.array(["cat", "dog", "cat", "dog", "cat", "dog"])
         (([[1.0], [1.0, 2.0]], [0, 1]), "x: .*different lengths"),
         ((X, None), "y: .*real numbers or booleans.*Give an array of numbers"),
         (("a.npy", "b.npy"), "x: .*Give an array of numbers"),
-        (Subset(TensorDataset(X, Y), [0, 6]), "a Subset has numbers of samples that there are not: .*out of bounds"),
+        (
+            DataLoader(TensorDataset(X, Y), sampler=SubsetRandomSampler([0, 6])),
+            "the sampler has numbers of samples that there are not: .*it has 6 samples",
+        ),
         (TensorDataset(X), "its samples have 1 parts: give it two tensors, x and y"),
         (TensorDataset(X, Y, Y), "its samples have 3 parts"),
         (TensorDataset, r"data is the class TensorDataset: make one first, TensorDataset\(…\)"),

@@ -165,6 +165,16 @@ def test_a_state_dict_that_is_loaded_brings_the_shapes() -> None:
         other(tg.rand(5, 4))
 
 
+def test_no_starting_values_are_drawn_for_what_a_state_dict_has_brought() -> None:
+    first, second = nn.LazyLinear(3), nn.LazyLinear(3)
+    first(tg.ones(4, 2))
+    second.load_state_dict(first.state_dict())
+    tg.manual_seed(0)
+    second(tg.ones(4, 2))
+    after = tg.get_rng_state()
+    assert after == tg.manual_seed(0).get_state()
+
+
 def test_a_state_dict_from_before_the_first_call() -> None:
     source, target = model(), model()
     state = source.state_dict()

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from optimizers import rates, with_rates
 
@@ -48,6 +49,8 @@ def test_a_step_without_a_place_is_one_epoch_on():
 def test_a_place_that_is_none():
     schedule = CosineAnnealingWarmRestarts(with_rates(8.0), 4)
     schedule.step(1.5)
+    schedule.step(np.float64(0.5))
+    assert type(schedule.state_dict()["fraction"]) is float
     before = schedule.state_dict()
     for wrong in (-0.5, math.inf, math.nan, "1"):
         with pytest.raises(ValueError, match=r"WarmRestarts\.step\(epoch=.*\): it must be a finite number >= 0"):

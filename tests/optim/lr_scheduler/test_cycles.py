@@ -186,3 +186,29 @@ def test_an_optimizer_without_momentum(make):
     with pytest.raises(TypeError, match="needs the optimizer whose rates it sets, got float"):
         make(0.1)
     make(with_rates(1.0))
+
+
+class Fading:
+    """A height that falls each time it is asked for."""
+
+    def __init__(self):
+        self.scale = 1.0
+
+    def __call__(self, cycle):
+        self.scale /= 2
+        return self.scale
+
+
+def test_an_object_that_gives_the_height_goes_on_where_it_was():
+    first, second = (CyclicLR(sgd(), 1.0, 5.0, step_size_up=1, scale_fn=Fading(), cycle_momentum=False) for _ in "12")
+    for _ in range(3):
+        first.step()
+    second.load_state_dict(first.state_dict())
+    first.step()
+    second.step()
+    first.step()
+    second.step()
+    assert second.get_last_lr() == first.get_last_lr()
+    plain = CyclicLR(sgd(), 1.0, 5.0, scale_fn=lambda cycle: 1.0)
+    with pytest.raises(ValueError, match=r"CyclicLR\.load_state_dict\(\): .*scale, this schedule has .*function"):
+        plain.load_state_dict({**plain.state_dict(), "scale_fn": {"scale": 1.0}})

@@ -1,5 +1,6 @@
 """Schedules by functions of the user's own."""
 
+import copy
 import math
 
 import pytest
@@ -59,6 +60,63 @@ def test_a_product_that_cannot_go_on_stays_as_it_was():
     assert (schedule.last_epoch, schedule.get_last_lr()) == (1, [4.0])
     schedule.step()
     assert schedule.get_last_lr() == [2.0]
+
+
+class Halving:
+    """A factor that remembers how often it was asked, and how it began."""
+
+    def __init__(self, start):
+        self.factor, self.asked, self._log = start, [], print
+
+    def __call__(self, epoch):
+        self.asked.append(epoch)
+        self.factor /= 2
+        return self.factor
+
+
+@pytest.mark.parametrize("kind", [LambdaLR, MultiplicativeLR])
+def test_an_object_that_is_called_goes_on_where_it_was(kind):
+    first = kind(with_rates(8.0), Halving(64.0))
+    for _ in range(3):
+        first.step()
+    saved = first.state_dict()
+    (kept,) = saved["lr_lambdas"]
+    assert kept.keys() == {"factor", "asked"}
+    kept = copy.deepcopy(kept)
+    factor = Halving(1.0)
+    second = kind(with_rates(8.0), factor)
+    second.load_state_dict(saved)
+    first.step()
+    second.step()
+    assert second.get_last_lr() == first.get_last_lr()
+    assert factor.asked == [*kept["asked"], 4]
+    assert saved["lr_lambdas"] == [kept]
+
+
+@pytest.mark.parametrize("kind", [LambdaLR, MultiplicativeLR])
+def test_the_state_of_an_object_is_not_that_of_a_function(kind):
+    by_object, by_function = kind(with_rates(8.0), Halving(1.0)), kind(with_rates(8.0), lambda epoch: 1.0)
+    for one, other, told in (
+        (by_object, by_function, "the state is of a plain function, this schedule has .*Halving"),
+        (by_function, by_object, "the state is of an object with factor, asked, this schedule has .*function"),
+    ):
+        before = one.state_dict()
+        with pytest.raises(ValueError, match=rf"{kind.__name__}\.load_state_dict\(\): {told}"):
+            one.load_state_dict(other.state_dict())
+        with pytest.raises(ValueError, match=r"needed is what 1 functions keep, not \[\]"):
+            one.load_state_dict({**before, "lr_lambdas": []})
+        assert one.state_dict() == before
+
+
+def test_factors_that_were_multiplied_are_not_asked_for_again_in_another_run():
+    first = MultiplicativeLR(with_rates(8.0), lambda epoch: 0.5)
+    first.step()
+    calls = []
+    second = MultiplicativeLR(with_rates(8.0), lambda epoch: calls.append(epoch) or 0.5)
+    second.load_state_dict(first.state_dict())
+    second.step()
+    assert calls == [2]
+    assert second.get_last_lr() == [2.0]
 
 
 def test_each_factor_is_asked_for_once_and_again_after_going_back():

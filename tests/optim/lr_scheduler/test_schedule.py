@@ -1,5 +1,7 @@
 """What all schedules share: their state, their rates, and who they tell."""
 
+import math
+
 import pytest
 from made import parameter
 from optimizers import with_rates
@@ -79,7 +81,19 @@ def test_the_state_is_a_copy_and_has_no_functions():
     state["milestones"].append(10)
     assert schedule.milestones == [1, 3, 9]
     factors = lr_scheduler.LambdaLR(with_rates(8.0), lambda t: 1.0).state_dict()
-    assert factors == {"base_lrs": [8.0], "last_epoch": 0}
+    assert factors == {"base_lrs": [8.0], "last_epoch": 0, "lr_lambdas": [None]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"base_lrs": [8.0, 4.0]}, {"base_lrs": 8.0}, {"last_epoch": None}, {"last_epoch": "3"}, {"last_epoch": math.nan}],
+)
+def test_nothing_is_loaded_of_the_state_of_an_optimizer_with_other_groups(change):
+    schedule = lr_scheduler.StepLR(with_rates(8.0), 2, gamma=0.5)
+    before = schedule.state_dict()
+    with pytest.raises(ValueError, match=r"StepLR\.load_state_dict\(\): the state has base_lrs=.* each of 1 groups"):
+        schedule.load_state_dict({**before, "gamma": 0.25, **change})
+    assert schedule.state_dict() == before
 
 
 def test_a_schedule_without_a_rate():

@@ -58,10 +58,7 @@ def read(data: Any, name: str) -> Reader:
     if isinstance(data, tuple) or _is_pair_of_arrays(data):
         data = _pair(data, name)
     _refuse(data, name)
-    try:
-        arrays = _flat(data)
-    except IndexError as error:
-        raise BenchError(f"{name}: a Subset has numbers of samples that there are not: {error}") from error
+    arrays = _flat(data)
     if arrays is None:
         return _own(data), None, 0
     if len(arrays.tensors) != 2:
@@ -85,7 +82,10 @@ def _of_loader(loader: DataLoader, name: str) -> Reader:
         order = batches.sampler
     dataset = loader.dataset
     if type(order) is SubsetRandomSampler:
-        dataset = Subset(dataset, order.indices)
+        try:
+            dataset = Subset(dataset, order.indices)
+        except IndexError as error:
+            raise BenchError(f"{name}: the sampler has numbers of samples that there are not: {error}") from error
     elif type(order) not in (RandomSampler, SequentialSampler):
         raise BenchError(
             f"{name}: the DataLoader has a sampler of its own ({type(order).__name__}), and here batches are drawn at "

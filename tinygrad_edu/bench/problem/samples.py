@@ -104,6 +104,7 @@ class Samples:
             drop_last=even,
             num_workers=self.workers,
             collate_fn=self.collate,
+            generator=draws(seed),
         )
         while True:
             for batch in loader:

@@ -53,12 +53,13 @@ class Lazy(Layer):
         (3, 2)
         """
         size = self._seen(x)
-        made = self._of_size(size)
-        for name, tensor in (*self._members("parameter"), *self._members("buffer")):
-            if isinstance(tensor, Uninitialized):
-                numbers = getattr(made, name).array
-                tensor.materialize(numbers.shape)
-                tensor.array[...] = numbers
+        if self.has_uninitialized_params():  # else no starting values are drawn: a run goes on with the same numbers
+            made = self._of_size(size)
+            for name, tensor in (*self._members("parameter"), *self._members("buffer")):
+                if isinstance(tensor, Uninitialized):
+                    numbers = getattr(made, name).array
+                    tensor.materialize(numbers.shape)
+                    tensor.array[...] = numbers
         setattr(self, self._size, size)
 
     def reset_parameters(self) -> None:

@@ -109,5 +109,6 @@ class CosineAnnealingWarmRestarts(LRScheduler):
             return
         if not 0.0 <= number(epoch) < math.inf:
             raise ValueError(f"CosineAnnealingWarmRestarts.step(epoch={epoch!r}): it must be a finite number >= 0")
-        self.fraction = epoch - math.floor(epoch)
-        self._reach(math.floor(epoch))
+        whole = math.floor(number(epoch))
+        self.fraction = number(epoch) - whole
+        self._reach(whole)

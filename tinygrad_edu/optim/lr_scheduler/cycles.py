@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from ..optimizer import Optimizer
 from ..options import require_count
-from .schedule import LRScheduler, Schedule, per_group, require_number
+from .schedule import LRScheduler, Schedule, check_kept, kept_by, per_group, require_number, take_kept
 
 Numbers: TypeAlias = float | Sequence[float]
 """One for all groups, or one for each."""
@@ -111,6 +111,18 @@ class CyclicLR(_Cycles):
             for group, low in zip(optimizer.param_groups, self.min_lrs):
                 group.setdefault("initial_lr", low)
         super().__init__(optimizer, last_epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is needed to go on later. `scale_fn` is no part of it, but its attributes are if it is an object."""
+        return {**super().state_dict(), "scale_fn": kept_by(self._scale_fn)}
+
+    def _check_state(self, state_dict: Mapping[str, Any]) -> None:
+        super()._check_state(state_dict)
+        check_kept("CyclicLR", [self._scale_fn], [state_dict["scale_fn"]])
+
+    def _take_state(self, state_dict: Mapping[str, Any]) -> None:
+        super()._take_state({key: value for key, value in state_dict.items() if key != "scale_fn"})
+        take_kept(self._scale_fn, state_dict["scale_fn"])
 
     def rate(self, base: float, epoch: int, group: int) -> float:
         """Between the lowest and the highest."""

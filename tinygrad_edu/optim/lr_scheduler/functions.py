@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ...errors import describe
 from ..optimizer import Optimizer
-from .schedule import LRScheduler, per_group, require_number
+from .schedule import LRScheduler, check_kept, kept_by, per_group, require_number, take_kept
 
 Factor: TypeAlias = Callable[[int], float]
 """Gives the factor for an epoch."""
 
 
-class LambdaLR(LRScheduler):
+class _ByFunctions(LRScheduler):
+    """What schedules share that ask a function for each group."""
+
+    _factors: list[Factor]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is needed to go on later. A function is no part of it, but an object's attributes are."""
+        return {**super().state_dict(), "lr_lambdas": [kept_by(factor) for factor in self._factors]}
+
+    def _check_state(self, state_dict: Mapping[str, Any]) -> None:
+        super()._check_state(state_dict)
+        check_kept(type(self).__name__, self._factors, state_dict["lr_lambdas"])
+
+    def _take_state(self, state_dict: Mapping[str, Any]) -> None:
+        super()._take_state({key: value for key, value in state_dict.items() if key != "lr_lambdas"})
+        for factor, state in zip(self._factors, state_dict["lr_lambdas"]):
+            take_kept(factor, state)
+
+
+class LambdaLR(_ByFunctions):
     """The first learning rate times a function of the epoch.
 
     Args:
@@ -53,7 +72,7 @@ class LambdaLR(LRScheduler):
         return base * factor
 
 
-class MultiplicativeLR(LRScheduler):
+class MultiplicativeLR(_ByFunctions):
     """Times a function's value after every epoch: lr = lr₀·f(1)·f(2)·…·f(epoch).
 
     Args:
@@ -78,19 +97,20 @@ class MultiplicativeLR(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Factor | Sequence[Factor], last_epoch: int = -1) -> None:
         self._factors = _functions("MultiplicativeLR", optimizer, lr_lambda)
-        self._products = [(0, 1.0)] * len(self._factors)  # of each group: up to which epoch, and the product so far
+        # Of each group: up to which epoch, and the product so far.
+        self.products: list[tuple[int, float]] = [(0, 1.0)] * len(self._factors)
         super().__init__(optimizer, last_epoch)
 
     def rate(self, base: float, epoch: int, group: int) -> float:
         """The first learning rate times the product of the function's values."""
-        done, product = self._products[group]
+        done, product = self.products[group]
         if epoch < done:
             done, product = 0, 1.0
         for each in range(done + 1, epoch + 1):
             factor = self._factors[group](each)
             require_number("MultiplicativeLR: lr_lambda", factor, each, group)
             product *= factor
-        self._products[group] = (epoch, product)
+        self.products[group] = (epoch, product)
         return base * product
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 from ...errors import StateError, describe, foreign, type_name
@@ -34,7 +36,10 @@ class Schedule:
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to go on later: numbers, no functions."""
+        """What is needed to go on later: numbers, no functions.
+
+        Of an object that is called like a function it has the attributes whose names do not begin with ``_``.
+        """
         return {
             key: list(value) if isinstance(value, list) else value
             for key, value in vars(self).items()
@@ -61,6 +66,31 @@ class Schedule:
     def _take_state(self, state_dict: Mapping[str, Any]) -> None:
         for key, value in state_dict.items():
             setattr(self, key, list(value) if isinstance(value, list) else value)
+
+
+def kept_by(function: Callable[..., Any] | None) -> dict[str, Any] | None:
+    """A copy of what an object that is called like a function keeps in its attributes; None for a plain function."""
+    if function is None or not isinstance(type(function).__call__, FunctionType) or not hasattr(function, "__dict__"):
+        return None
+    return {key: copy.deepcopy(value) for key, value in vars(function).items() if not key.startswith("_")}
+
+
+def check_kept(owner: str, functions: Sequence[Any], states: Any) -> None:
+    """Raise ValueError unless `states` are such as `kept_by` gives for these functions."""
+    if not isinstance(states, list) or len(states) != len(functions):
+        raise ValueError(f"{owner}.load_state_dict(): needed is what {len(functions)} functions keep, not {states!r}")
+    for function, state in zip(functions, states):
+        if (kept_by(function) is None) != (state is None):
+            was = "a plain function" if state is None else f"an object with {', '.join(state) or 'no attributes'}"
+            raise ValueError(
+                f"{owner}.load_state_dict(): the state is of {was}, this schedule has a {type_name(function)}"
+            )
+
+
+def take_kept(function: Any, state: Mapping[str, Any] | None) -> None:
+    """Give an object that is called like a function what it kept."""
+    for key, value in copy.deepcopy(dict(state or {})).items():
+        setattr(function, key, value)
 
 
 def require_number(function: str, value: Any, epoch: int, group: int) -> None:
@@ -129,6 +159,15 @@ class LRScheduler(Schedule):
         self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch: int = last_epoch
         self.step()
+
+    def _check_state(self, state_dict: Mapping[str, Any]) -> None:
+        super()._check_state(state_dict)
+        rates, epoch = state_dict["base_lrs"], state_dict["last_epoch"]
+        if not isinstance(rates, list | tuple) or len(rates) != len(self.base_lrs) or math.isnan(number(epoch)):
+            raise ValueError(
+                f"{type(self).__name__}.load_state_dict(): the state has base_lrs={rates!r} and last_epoch={epoch!r}, "
+                f"needed are a rate for each of {len(self.base_lrs)} groups and the number of an epoch"
+            )
 
     def rate(self, base: float, epoch: int, group: int) -> float:
         """The learning rate of an epoch, for a group that began with `base`."""

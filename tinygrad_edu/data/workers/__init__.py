@@ -1,0 +1,1 @@
+"""Workers: who reads the batches of a loader ahead, in threads or in processes."""

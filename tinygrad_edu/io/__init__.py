@@ -1,0 +1,4 @@
+"""Files that hold tensors, numbers and text, and nothing that runs."""
+
+from .archive import *
+from .checkpoint import *

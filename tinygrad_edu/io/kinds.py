@@ -1,0 +1,43 @@
+"""What a file is that is none of ours, known by how it begins, and what to do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+_PICKLE = "It is a pickle, which can run anything when it is opened: this library does not"
+_BEGINNINGS = {
+    b"\x93NUMPY": "It is a .npy file: read it with np.load(path)",
+    b"\x89HDF": "It is an HDF5 file: read it with h5py",
+    b"\x1f\x8b": "It is compressed by gzip: open it with gzip.open() first",
+}
+
+
+def by_beginning(beginning: bytes) -> str:
+    """A sentence on the file that begins so; empty for what is a zip archive."""
+    if not beginning:
+        return "It is empty: what wrote it did not get to its end"
+    if beginning.startswith(b"PK\x03\x04"):
+        return ""
+    for start, text in _BEGINNINGS.items():
+        if beginning.startswith(start):
+            return text
+    if beginning[:1] == b"\x80" and beginning[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return f"{_PICKLE}. If torch.save wrote it, {_FROM_TORCH}"
+    if beginning[8:10] == b'{"':  # after the length of this header
+        return "It is a safetensors file: read it with model.load_safetensors(path)"
+    return "It begins like none that is known here"
+
+
+def by_parts(names: Collection[str]) -> str:
+    """A sentence on a zip archive, in which there are parts of these names."""
+    if any(name.endswith("data.pkl") for name in names):
+        return f"It is a file of torch.save, with a pickle in it, which is not opened here: {_FROM_TORCH}"
+    if names and all(name.endswith(".npy") for name in names):
+        return "It is a .npz file: read it with np.load(path)"
+    return "It is a zip archive of something else"
+
+
+_FROM_TORCH = (
+    "in PyTorch write model.state_dict() with safetensors.torch.save_file, and read that with "
+    "model.load_safetensors(path)"
+)

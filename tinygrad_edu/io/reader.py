@@ -1,0 +1,91 @@
+"""Reading a file: what it says of itself is checked against the bytes that are there, and only then believed."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import IO, Any
+
+from .._version import __version__
+from ..dtypes import Array
+from ..errors import FileFormatError, describe
+from .kinds import by_beginning, by_parts
+from .members import CONTENTS, Member, Reading, find_members, require_binary
+from .npy import Layout, raw
+from .tree import FORMAT, VERSION, Decoder
+
+# What comes of reading a description that was not written here.
+_NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+def read(path: Any, caller: str) -> Any:
+    """Load what is in a file, for the function `caller`."""
+    if not hasattr(path, "read"):
+        with open(os.fspath(path), "rb") as file:
+            return _read(file, os.fsdecode(path), caller)
+    require_binary(path, caller)
+    if not path.seekable():
+        raise ValueError(f"{caller}: the open file cannot go back, as is needed: pass io.BytesIO(file.read())")
+    return _read(path, str(getattr(path, "name", "the file")), caller)
+
+
+def _read(file: IO[bytes], name: str, caller: str) -> Any:
+    begin = file.tell()
+    other = by_beginning(file.read(64))
+    file.seek(begin)
+    if other:
+        raise FileFormatError(f"{caller}: {name} was not written by tinygrad_edu. {other}")
+    try:
+        members = find_members(file)
+        if CONTENTS not in members:
+            raise FileFormatError(f"{caller}: {name} was not written by tinygrad_edu. {by_parts(members)}")
+        contents = _contents(file, members[CONTENTS])
+        if contents["version"] > VERSION:
+            raise FileFormatError(
+                f"{caller}: {name} has version {contents['version']} of the format, and tinygrad_edu {__version__} "
+                f"knows no later one than {VERSION}: update it, or save the file with this one"
+            )
+        return _object(file, members, contents)
+    except FileFormatError:
+        raise
+    except _NONSENSE as error:
+        reason = str(error) if type(error) is ValueError else f"what it says of itself makes no sense ({error!r})"
+        raise FileFormatError(
+            f"{caller}: {name} is damaged: {reason}. Nothing was loaded: take another copy of the file"
+        ) from error
+
+
+def _contents(file: IO[bytes], member: Member) -> Any:
+    """What the part in JSON says."""
+    text = bytearray(member.size)
+    reading = Reading(file, member)
+    reading.into(text)
+    reading.finish()
+    contents = json.loads(text)
+    if contents["format"] != FORMAT or type(contents["version"]) is not int or contents["version"] < 1:
+        raise ValueError("it does not name its format and version")
+    return contents
+
+
+def _object(file: IO[bytes], members: dict[str, Member], contents: Any) -> Any:
+    layouts = [Layout.from_stated(stated) for stated in contents["arrays"]]
+    names = [f"{number}.npy" for number in range(len(layouts))]
+    if list(members) != [CONTENTS, *names]:
+        raise ValueError(f"{len(names)} arrays belong into it, but its parts are {describe(list(members))}")
+    for name, layout in zip(names, layouts):  # all of them before there is memory for any
+        if members[name].size != len(layout.header) + layout.size:
+            raise ValueError(f"its part {name!r} has {members[name].size} bytes, which is not the size of {layout}")
+    arrays = [_array(file, members[name], layout) for name, layout in zip(names, layouts)]
+    return Decoder(arrays, contents["tensors"]).decode(contents["tree"])
+
+
+def _array(file: IO[bytes], member: Member, layout: Layout) -> Array:
+    reading = Reading(file, member)
+    header = bytearray(len(layout.header))
+    reading.into(header)
+    if header != layout.header:
+        raise ValueError(f"its part {member.name!r} does not begin as {layout} does")
+    array = layout.empty()
+    reading.into(raw(array))
+    reading.finish()
+    return array

@@ -1,0 +1,42 @@
+"""Writing a file: first all is looked through, and then it is written at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ..dtypes import Array
+from ..files import writing
+from .members import CONTENTS, require_binary, write_members
+from .npy import Layout, raw
+from .tree import FORMAT, VERSION, Encoder
+
+
+def write(obj: Any, path: Any, caller: str, root: str) -> None:
+    """Save `obj`, which errors call `root`, for the function `caller`."""
+    encoder = Encoder(caller, root)
+    tree = encoder.encode(obj)
+    layouts = [Layout.of(array) for array in encoder.arrays]
+    contents = {
+        "format": FORMAT,
+        "version": VERSION,
+        "arrays": [layout.stated() for layout in layouts],
+        "tensors": encoder.tensors,
+        "tree": tree,
+    }
+    text = json.dumps(contents, allow_nan=False).encode("ascii")
+    parts = _parts(text, encoder.arrays, layouts)
+    if hasattr(path, "write"):
+        require_binary(path, caller)
+        write_members(path, parts)
+    else:
+        with writing(path) as file:
+            write_members(file, parts)
+
+
+def _parts(contents: bytes, arrays: list[Array], layouts: list[Layout]) -> Iterator[tuple[str, list[Any]]]:
+    """The name and contents of each part, made when its turn comes: an array may have to be copied for it."""
+    yield CONTENTS, [contents]
+    for number, (array, layout) in enumerate(zip(arrays, layouts)):
+        yield f"{number}.npy", [layout.header, raw(array)]
