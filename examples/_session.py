@@ -101,10 +101,14 @@ class Session:
         self.screen = _Screen(total)
 
     def epochs(self, number: int) -> Iterator[int]:
-        """The numbers of the epochs from 0 on, beginning with the one that is not done."""
-        for epoch in range(self.epoch, number):
-            self.epoch = epoch
-            yield epoch
+        """The numbers of the epochs from 0 on, beginning with the one that is not done.
+
+        Ctrl-C between two of them is as good as in the first step of the next.
+        """
+        with _on_interrupt(self._interrupt):
+            for epoch in range(self.epoch, number):
+                self.epoch = epoch
+                yield epoch
 
     def track(self, batches: Iterable[T]) -> Iterator[T]:
         """The batches, one after the other. When the loop comes back for the next, a step is done.

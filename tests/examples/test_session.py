@@ -92,6 +92,18 @@ def test_ctrl_c_lets_the_step_end_and_says_how_to_go_on(options, capsys, monkeyp
     assert said == "Stopped after step 5 of 9. To go on, type: python program.py --seed 3 --resume"
 
 
+def test_ctrl_c_between_two_epochs_counts_for_the_next_step(options):
+    before = signal.getsignal(signal.SIGINT)
+    session = Session(options(), 4)
+    with pytest.raises(SystemExit) as stopped:
+        for epoch in session.epochs(2):
+            if epoch == 1:
+                signal.raise_signal(signal.SIGINT)
+            list(session.track(range(2)))
+    assert (stopped.value.code, session.step) == (130, 3)
+    assert signal.getsignal(signal.SIGINT) == before
+
+
 def test_a_second_ctrl_c_ends_it_in_the_middle_of_a_step(options):
     session = Session(options(), 5)
     steps = session.track(range(5))
