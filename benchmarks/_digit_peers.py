@@ -97,6 +97,12 @@ def vae(steps: int) -> tuple[tg.data.DataLoader, Program, Program]:
     return batches(learnt, digits_vae.BATCH_SIZE, steps), (here, our_score), (there, their_score)
 
 
+def epoch_length() -> int:
+    """How many batches one pass over the images makes."""
+    learnt, _ = load()
+    return -(-len(learnt.labels) // digits_cnn.BATCH_SIZE)
+
+
 def batches(learnt: Digits, size: int, steps: int, **options: Any) -> tg.data.DataLoader:
     """As many batches as there are steps, over as many passes as that takes."""
     dataset = tg.data.TensorDataset(*learnt)

@@ -79,7 +79,6 @@ def main(argv: Sequence[str] | None = None) -> float:
             scheduler.step()
             session.show(nats=cost.item() / len(images))
 
-    tg.manual_seed(options.seed)  # the noise of the score, and the new images, are the same after a break
     with tg.no_grad():
         score = model(held_out.images).item() / len(held_out.images)
     print(f"\nheld out: {score:.1f} nats an image, after {session.seconds:.0f} s")

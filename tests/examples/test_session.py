@@ -95,11 +95,15 @@ def test_ctrl_c_lets_the_step_end_and_says_how_to_go_on(options, capsys, monkeyp
 def test_ctrl_c_between_two_epochs_counts_for_the_next_step(options):
     before = signal.getsignal(signal.SIGINT)
     session = Session(options(), 4)
-    with pytest.raises(SystemExit) as stopped:
+
+    def train():
         for epoch in session.epochs(2):
             if epoch == 1:
                 signal.raise_signal(signal.SIGINT)
             list(session.track(range(2)))
+
+    with pytest.raises(SystemExit) as stopped:
+        train()
     assert (stopped.value.code, session.step) == (130, 3)
     assert signal.getsignal(signal.SIGINT) == before
 
