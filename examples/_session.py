@@ -67,6 +67,17 @@ def count(text: str) -> int:
     return int(text)
 
 
+def positive(text: str) -> float:
+    """A number above zero, for `add_argument(type=positive)`."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return number
+
+
 class Session:
     """A run of so many steps, which shows how far it is, can be interrupted, and goes on where it was.
 

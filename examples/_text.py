@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from _session import tg
 
+Array = np.ndarray
+
 
 class Alphabet:
     """The characters that occur in a text, and their numbers."""
@@ -16,7 +18,7 @@ class Alphabet:
     def __len__(self) -> int:
         return len(self.characters)
 
-    def encode(self, text: str) -> np.ndarray:
+    def encode(self, text: str) -> Array:
         """The number of each character."""
         return np.array([self.numbers[character] for character in text])
 
@@ -38,7 +40,7 @@ def split(text: str) -> tuple[str, str]:
     return text[:end], text[end:]
 
 
-def windows(numbers: np.ndarray, length: int, step: int = 1) -> tg.data.TensorDataset:
+def windows(numbers: Array, length: int, step: int = 1) -> tg.data.TensorDataset:
     """Pairs of (x, y): `length` characters, and for each of them the one that comes next.
 
     Args:

@@ -15,8 +15,8 @@ import argparse
 import math
 from collections.abc import Sequence
 
-from _session import Session, arguments, count, tg
-from _text import Alphabet, documentation, split, windows
+from _session import Session, arguments, count, positive, tg
+from _text import Alphabet, Array, documentation, split, windows
 
 from tinygrad_edu import data, nn, optim
 from tinygrad_edu.nn import functional as F
@@ -26,6 +26,8 @@ LENGTH = 64  # characters in a window: so far back goes a gradient
 BATCH_SIZE = 32  # windows
 RATE = 4e-3
 LONG = 1000  # characters in the stretches to test with: to read on takes no gradient, so no window has to end it
+
+State = tuple[tg.Tensor, tg.Tensor]  # what an LSTM remembers: its output, and its cell
 
 
 class CharacterLSTM(nn.Module):
@@ -37,7 +39,7 @@ class CharacterLSTM(nn.Module):
         self.lstm = nn.LSTM(WIDTH, WIDTH, batch_first=True)
         self.scores = nn.Linear(WIDTH, characters)
 
-    def forward(self, x: tg.Tensor, state: tuple[tg.Tensor, tg.Tensor] | None = None):
+    def forward(self, x: tg.Tensor, state: State | None = None) -> tuple[tg.Tensor, State]:
         """Scores (N, length, characters) for numbers (N, length), and the memory after the last of them."""
         remembered, state = self.lstm(self.embedding(x), state)
         return self.scores(remembered), state
@@ -78,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> float:
     return score
 
 
-def held_out_cost(model: CharacterLSTM, numbers) -> float:
+def held_out_cost(model: CharacterLSTM, numbers: Array) -> float:
     """What a character costs that the model has not learnt from, read in long stretches."""
     x, y = windows(numbers, LONG, step=LONG).tensors
     with tg.no_grad():
@@ -102,7 +104,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options."""
     parser = arguments(__doc__, checkpoint="character_lstm.ckpt")
     parser.add_argument("--steps", type=count, default=2000, help="batches to learn from (default: %(default)s)")
-    parser.add_argument("--temperature", type=float, default=0.7, help="of what it writes (default: %(default)s)")
+    parser.add_argument("--temperature", type=positive, default=0.7, help="of what it writes (default: %(default)s)")
     return parser.parse_args(argv)
 
 

@@ -15,8 +15,8 @@ import argparse
 import math
 from collections.abc import Sequence
 
-from _session import Session, arguments, count, tg
-from _text import Alphabet, documentation, split, windows
+from _session import Session, arguments, count, positive, tg
+from _text import Alphabet, Array, documentation, split, windows
 
 from tinygrad_edu import data, nn, optim
 from tinygrad_edu.nn import functional as F
@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> float:
     return score
 
 
-def held_out_cost(model: SmallGPT, numbers) -> float:
+def held_out_cost(model: SmallGPT, numbers: Array) -> float:
     """What a character costs that the model has not learnt from."""
     x, y = windows(numbers, LENGTH, step=LENGTH).tensors
     with tg.no_grad():
@@ -135,7 +135,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options."""
     parser = arguments(__doc__, checkpoint="small_gpt.ckpt")
     parser.add_argument("--steps", type=count, default=1500, help="batches to learn from (default: %(default)s)")
-    parser.add_argument("--temperature", type=float, default=0.7, help="of what it writes (default: %(default)s)")
+    parser.add_argument("--temperature", type=positive, default=0.7, help="of what it writes (default: %(default)s)")
     return parser.parse_args(argv)
 
 

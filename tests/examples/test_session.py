@@ -10,7 +10,7 @@ import threading
 
 import _session
 import pytest
-from _session import Session, arguments, count
+from _session import Session, arguments, count, positive
 from made import normal
 
 import tinygrad_edu as tg
@@ -207,6 +207,13 @@ def test_a_count_is_a_positive_integer():
     for text in ("0", "-1", "1.5", "many", ""):
         with pytest.raises(argparse.ArgumentTypeError, match="no positive integer"):
             count(text)
+
+
+def test_a_positive_number_is_finite():
+    assert positive("0.5") == 0.5
+    for text in ("0", "-1", "inf", "nan", "warm", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match="no positive number"):
+            positive(text)
 
 
 def test_what_is_not_installed_is_said_in_a_sentence():
