@@ -100,7 +100,7 @@ def pulls(model: nn.Sequential, dataset: data.TensorDataset) -> tg.Tensor:
 def picture(path: Path, held_out: Digits, guesses: tg.Tensor, learnt: Digits, pulls: tg.Tensor) -> None:
     """Draw the held-out images that are misread, and the ten that pull hardest of those that were learnt from."""
     wrong = tg.nonzero(guesses != held_out.labels)[:, 0]
-    shown = wrong[:50]
+    shown = wrong[:50]  # a picture has to end somewhere
     hardest = pulls.argsort(descending=True)[:10]
     draw(
         path,
@@ -110,7 +110,7 @@ def picture(path: Path, held_out: Digits, guesses: tg.Tensor, learnt: Digits, pu
             [f"{truth} → {guess}" for truth, guess in zip(held_out.labels[shown].tolist(), guesses[shown].tolist())],
         ),
         (
-            f"Those that pull hardest at the first filters, and how hard (the median: {pulls.median().item():.2f})",
+            f"Learnt from: those that pull hardest at the first filters, and how hard (median: {pulls.median().item():.2g})",
             learnt.images[hardest],
             [f"{label}: {pull:.1f}" for label, pull in zip(learnt.labels[hardest].tolist(), pulls[hardest].tolist())],
         ),
