@@ -102,6 +102,7 @@ def picture(path: Path, held_out: Digits, guesses: tg.Tensor, learnt: Digits, pu
     wrong = tg.nonzero(guesses != held_out.labels)[:, 0]
     shown = wrong[:50]  # a picture has to end somewhere
     hardest = pulls.argsort(descending=True)[:10]
+    median = pulls.median().item()
     draw(
         path,
         (
@@ -110,7 +111,7 @@ def picture(path: Path, held_out: Digits, guesses: tg.Tensor, learnt: Digits, pu
             [f"{truth} → {guess}" for truth, guess in zip(held_out.labels[shown].tolist(), guesses[shown].tolist())],
         ),
         (
-            f"Learnt from: those that pull hardest at the first filters, and how hard (median: {pulls.median().item():.2g})",
+            f"Learnt from: those that pull hardest at the first filters, and how hard (the median: {median:.2g})",
             learnt.images[hardest],
             [f"{label}: {pull:.1f}" for label, pull in zip(learnt.labels[hardest].tolist(), pulls[hardest].tolist())],
         ),
