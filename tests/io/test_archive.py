@@ -98,6 +98,11 @@ def test_what_is_one_is_one_and_what_overlaps_is_not() -> None:
     assert again[2] is again[3]
     assert [np.shares_memory(again[0], other) for other in again[4:]] == [False] * 4
     check_same(again[4:6], [array.T, array[0]])
+    square = np.arange(4.0).reshape(2, 2)
+    check_same(passed([square, square.T]), [square, square.T])
+    column = np.ones((3, 1))
+    one, other = passed([column, column[:, ::-1]])  # the same numbers, though NumPy's strides differ
+    assert one is other
 
 
 def test_empty_arrays_are_one_only_if_they_are() -> None:

@@ -46,6 +46,10 @@ class Mine(tg.Tensor):
     pass
 
 
+class Metres(np.float64):
+    pass
+
+
 class Odd:
     """Whose attributes cannot be asked for."""
 
@@ -89,6 +93,7 @@ CASES: list[tuple[Any, type[Exception], str]] = [
     (np.zeros(2).view(Matrix), TypeError, r"save np\.asarray\(…\) of it"),
     (np.ma.masked_array([1, 2], [True, False]), TypeError, r"is of type MaskedArray: save its filled\(value\)"),
     (np.zeros(2, [("a", "i4")]).view(np.recarray), TypeError, r"save np\.asarray\(…\) of it"),
+    (Metres(1.0), TypeError, r"is of type .*Metres: save np\.asarray\(…\)\[\(\)\] of it"),
     (np.array([None]), tg.DtypeError, "has dtype object, whose elements are objects"),
     (np.zeros(1, [("a", object)]), tg.DtypeError, "whose elements are objects"),
     (np.array(["a"], np.dtypes.StringDType()), tg.DtypeError, "text of dtype 'U'"),

@@ -28,7 +28,8 @@ def save(obj: Any, path: str | PathLike[str] | IO[bytes]) -> None:
 
     Args:
         obj: the object.
-        path: the file, which is replaced if it exists; or one that is open for writing in binary.
+        path: the file, which is replaced if it exists; or one that is open for writing in binary, which is written
+            into as it is.
 
     Raises:
         TypeError: if there is anything else in it, a subclass of these types included: the message says where.

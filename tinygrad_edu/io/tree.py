@@ -123,7 +123,11 @@ class Encoder:
 
     def _scalar(self, scalar: Any) -> int:
         array = np.asarray(scalar)
-        if isinstance(scalar, str | bytes) and len(array[()]) != len(scalar):
+        again = array[()]
+        is_numpys = type(again) is type(scalar)
+        if not is_numpys:  # but of a class derived from one of these
+            raise TypeError(self._message(instead(scalar)))
+        if isinstance(scalar, str | bytes) and len(again) != len(scalar):
             raise TypeError(self._message("ends in NUL, which NumPy's arrays drop: save a string of Python's"))
         return self._add(array)
 
