@@ -123,5 +123,5 @@ def test_a_server_that_cannot_start_is_no_endless_wait(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", str(broken))
     monkeypatch.setattr(forking, "_server", None)
     workers = doing()
-    with pytest.raises(RuntimeError, match="the process that it was forked from"):
+    with pytest.raises(RuntimeError, match="worker 0 could not be started"):
         ask(workers, abs, -1)

@@ -57,9 +57,11 @@ def work(connection: Connection) -> NoReturn:
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
 
 
 class _Orders:
@@ -160,9 +162,8 @@ class _Hand:
 
 def _seed(base_seed: int, *key: int) -> None:
     """Seed what draws neither from the library's default generator nor from one of the dataset's own."""
-    words = np.random.SeedSequence(base_seed, spawn_key=key).generate_state(2)
-    random.seed(int(words[0]))
-    np.random.seed(words[1])  # noqa: NPY002
+    random.seed(repr((base_seed, *map(int, key))))
+    np.random.seed(random.getrandbits(32))  # noqa: NPY002
 
 
 def _job(hiring: Hiring, parts: list[Any]) -> Job:

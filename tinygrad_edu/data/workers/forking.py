@@ -194,12 +194,17 @@ class _Serving:
         if not message:
             return False
         connection, report = descriptors
-        worker = os.fork()
-        if worker == 0:
-            self._become_worker(connection, report)
+        try:
+            worker = os.fork()
+        except OSError:  # there are too many processes: the program sees that the descriptors are closed
+            traceback.print_exc()
+            os.close(report)
+        else:
+            if worker == 0:
+                self._become_worker(connection, report)
+            _write(report, worker)
+            self._reports[worker] = report
         os.close(connection)
-        _write(report, worker)
-        self._reports[worker] = report
         return True
 
     def _become_worker(self, connection: int, report: int) -> NoReturn:

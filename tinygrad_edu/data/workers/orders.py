@@ -44,14 +44,14 @@ class Surroundings(NamedTuple):
 class State(NamedTuple):
     """The switches of the library and of NumPy that a dataset's result may depend on."""
 
-    dtype: np.dtype[Any]
+    dtype: str  # pickled in half the time that an np.dtype takes
     recording: bool
     errors: dict[str, Any]
 
     @classmethod
     def here(cls) -> State:
         """How they stand in this thread."""
-        return cls(get_default_dtype(), mode.recording, dict(np.geterr()))
+        return cls(get_default_dtype().name, mode.recording, dict(np.geterr()))
 
     def adopt(self) -> None:
         """Set them so in this thread."""

@@ -100,9 +100,12 @@ class ProcessWorkers:
         with self._whole():
             failed, parts = self._crew[worker].result(self._epoch, timeout)
         result = unpack(parts)
-        if failed:
+        if not failed:
+            return result
+        try:
             raise result.exception()
-        return result
+        finally:
+            del result  # else the exception, its traceback and this frame would keep each other alive
 
     def close(self) -> None:
         """End the processes: those that do not end by themselves after `PATIENCE` are killed."""
@@ -134,11 +137,9 @@ class _Hand:
         self.number = number
         self.process = process
         self._inbox = Inbox(self.process.connection)
-        self._tasks: deque[tuple[Task, int]] = (
-            deque()
-        )  # those whose results have not come, and by which block they will
+        self._tasks: deque[tuple[Task, int]] = deque()  # without a result yet, and by which block that will come
         self._free: deque[int] = deque()  # blocks that no result is in
-        self._blocks = 0
+        self._blocks = 0  # how many there are in all
 
     def hire(self, hiring: Hiring, parts: list[Any], block: Block | None) -> None:
         """Send the first message, and the job."""
@@ -175,7 +176,7 @@ class _Hand:
         """Whether the oldest task has failed, and the parts of its result; those of other epochs are left out."""
         while True:
             try:
-                if not self.process.connection.poll(timeout):
+                if timeout is not None and not self.process.connection.poll(timeout):
                     raise TimeoutError(f"worker {self.number} gave nothing for {timeout} seconds")
                 (of_epoch, failed), parts = self._inbox.receive()
             except TimeoutError:
@@ -192,9 +193,11 @@ class _Hand:
         self.process.close()
 
     def _obituary(self) -> str:
-        """How the process ended."""
+        """How the process ended, which has closed its end of the connection."""
         if not self.process.join(PATIENCE):
             self.process.kill()
+        if self.process.pid is None:
+            return f"DataLoader: worker {self.number} could not be started: see what was printed before this"
         batch = f" while it read batch {self._tasks[0][0].batch}" if self._tasks else ""
         return f"DataLoader: worker {self.number}, process {self.process.pid}, {_how(self.process.exit_code())}{batch}"
 
