@@ -110,7 +110,8 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
     "data": ("Data", "`tinygrad_edu.data`: datasets, samplers, the loader.", [("tinygrad_edu.data", ("",))]),
     "files": (
         "Files",
-        "Saving and loading: what `tinygrad_edu` writes into files, and reads from them.",
+        "Saving and loading: what `tinygrad_edu` writes into files, and reads from them. The page "
+        "[Save, load, resume](../../save-load-resume.md) introduces it.",
         [("tinygrad_edu", ("io",))],
     ),
     "bench": (
