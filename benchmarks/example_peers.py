@@ -99,23 +99,23 @@ class TorchGPT(nn.Module):
 
 
 def character_lstm(steps: int) -> Pair:
-    """The LSTM: Adam."""
+    """The LSTM."""
     import character_lstm as example
 
     def theirs(characters: int) -> nn.Module:
         return TorchLSTM(characters, example.WIDTH)
 
-    return language_model(example, example.CharacterLSTM, theirs, steps, clip=None, decay=None, stretch=example.LONG)
+    return language_model(example, example.CharacterLSTM, theirs, steps, clip=None, stretch=example.LONG)
 
 
 def small_gpt(steps: int) -> Pair:
-    """The GPT: AdamW, the gradient clipped."""
+    """The GPT, its gradient clipped."""
     import small_gpt as example
 
     def theirs(characters: int) -> nn.Module:
         return TorchGPT(characters, example.WIDTH, example.LENGTH, example.LAYERS, example.HEADS)
 
-    return language_model(example, example.SmallGPT, theirs, steps, clip=1.0, decay=0.1, stretch=example.LENGTH)
+    return language_model(example, example.SmallGPT, theirs, steps, clip=1.0, stretch=example.LENGTH)
 
 
 def language_model(
@@ -124,10 +124,9 @@ def language_model(
     make_theirs: Callable[[int], nn.Module],
     steps: int,
     clip: float | None,
-    decay: float | None,
     stretch: int,
 ) -> Pair:
-    """Both programs for text; they differ in the model, in clipping, in weight decay and in how they are tested."""
+    """Both programs for text; they differ in the model, in clipping and in how they are tested."""
     from _text import Alphabet, documentation, split, windows
 
     text = documentation()
@@ -144,11 +143,7 @@ def language_model(
     for library, net in ((tg, model), (torch, peer)):
         optim = library.optim
         parameters = list(net.parameters())
-        optimizer = (
-            optim.Adam(parameters, lr=example.RATE)
-            if decay is None
-            else optim.AdamW(parameters, lr=example.RATE, weight_decay=decay)
-        )
+        optimizer = optim.Adam(parameters)
         scheduler = optim.lr_scheduler.OneCycleLR(optimizer, example.RATE, steps, pct_start=0.1)
         sides.append((net, parameters, optimizer, scheduler))
 

@@ -24,7 +24,7 @@ from tinygrad_edu.nn import functional as F
 WIDTH = 128  # of the LSTM's memory
 LENGTH = 64  # characters in a window: so far back goes a gradient
 BATCH_SIZE = 32  # windows
-RATE = 4e-3
+RATE = 4e-3  # the highest
 LONG = 1000  # characters in the stretches to test with: to read on takes no gradient, so no window has to end it
 
 State = tuple[tg.Tensor, tg.Tensor]  # what an LSTM remembers: its output, and its cell
@@ -59,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> float:
     loader = data.DataLoader(train, batch_size=BATCH_SIZE, sampler=order)
 
     model = CharacterLSTM(len(alphabet))
-    optimizer = optim.Adam(model.parameters(), lr=RATE)
-    # The first tenth of the steps warms up; then the rate falls along a cosine, to nothing.
+    optimizer = optim.Adam(model.parameters())
+    # The rate rises for a tenth of the steps, then it falls to nearly nothing; Adam's momentum does the opposite.
     scheduler = optim.lr_scheduler.OneCycleLR(optimizer, RATE, options.steps, pct_start=0.1)
 
     session = Session(options, len(loader), model=model, optimizer=optimizer, scheduler=scheduler, loader=loader)
