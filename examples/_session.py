@@ -107,8 +107,8 @@ class Session:
         if options.resume:
             self._restore()
         self.first = self.step
-        self.started = self.saved = time.perf_counter() - self.seconds
-        self.began = time.perf_counter()
+        self.began = self.saved = time.perf_counter()
+        self.started = self.began - self.seconds
         self.screen = _Screen(total)
 
     def epochs(self, number: int) -> Iterator[int]:
