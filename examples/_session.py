@@ -107,8 +107,8 @@ class Session:
         if options.resume:
             self._restore()
         self.first = self.step
-        self.started = self.saved = time.perf_counter() - self.seconds
-        self.began = time.perf_counter()
+        self.began = self.saved = time.perf_counter()
+        self.started = self.began - self.seconds
         self.screen = _Screen(total)
 
     def epochs(self, number: int) -> Iterator[int]:
@@ -149,7 +149,10 @@ class Session:
             raise SystemExit(
                 f"There is no {self.path} to resume from: leave --resume out, or name it with --checkpoint."
             )
-        state = tg.load_checkpoint(self.path, **self.parts)
+        try:
+            state = tg.load_checkpoint(self.path, **self.parts)
+        except tg.TinygradError as error:  # the file is broken, or of another program
+            raise SystemExit(str(error)) from None
         if state["total"] != self.total:
             raise SystemExit(
                 f"{self.path} is of a run of {state['total']} steps, and this one has {self.total}: give it the "

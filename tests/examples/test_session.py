@@ -160,6 +160,11 @@ def test_what_cannot_be_resumed_is_said_in_a_sentence(options):
     list(Session(options(), 5).track(range(5)))
     with pytest.raises(SystemExit, match="is of a run of 5 steps, and this one has 6"):
         Session(options("--resume"), 6)
+    with pytest.raises(SystemExit, match="model"):  # the file is of a run without one
+        Session(options("--resume"), 5, model=nn.Linear(2, 1))
+    options().checkpoint.write_bytes(b"no checkpoint")
+    with pytest.raises(SystemExit, match=r"run\.ckpt"):
+        Session(options("--resume"), 5)
 
 
 def test_lines_show_the_step_the_mean_since_the_last_line_and_the_time_left(options, capsys):
