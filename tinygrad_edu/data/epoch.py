@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..ops.generator import Generator, Recipe, exchange_default
+from ..ops.generator import Generator, Recipe, stand_in
 from .position import Place
 from .workers.job import Purpose, Task
 from .workers.team import Reading
@@ -30,11 +30,11 @@ class Order:
         self._own: Generator | Recipe | None = (base_seed, Purpose.ORDER)
         self.drawn = 0
         self._exhausted = False
-        outer = exchange_default(self._own)
+        outer, stand_in.generator = stand_in.generator, self._own
         try:
             self._numbers = iter(sampler)
         finally:
-            self._own = exchange_default(outer)
+            self._own, stand_in.generator = stand_in.generator, outer
 
     def __iter__(self) -> Iterator[Task]:
         return self
@@ -44,14 +44,14 @@ class Order:
             raise StopIteration
         task = self.drawn
         self.drawn += 1
-        outer = exchange_default(self._own)
+        outer, stand_in.generator = stand_in.generator, self._own
         try:
             return Task(task, next(self._numbers))
         except BaseException:
             self._exhausted = True
             raise
         finally:
-            self._own = exchange_default(outer)
+            self._own, stand_in.generator = stand_in.generator, outer
 
     def skip(self, batches: int, drawn: int) -> Iterator[Task]:
         """Ask the sampler as often as it had been asked, and give all tasks but the first `batches`, which are done."""

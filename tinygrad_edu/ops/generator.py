@@ -123,50 +123,32 @@ default_generator.seed()
 
 
 Recipe: TypeAlias = tuple[int, ...]
-"""A generator that is not made yet: a seed, and integers >= 0 that tell it from others of the same seed."""
+"""A generator that is not made yet, as it may never be asked: a seed, and integers >= 0 that tell it from others."""
 
 
-class _Here(threading.local):
-    """What stands in for the default generator in a thread."""
+class _StandIn(threading.local):
+    """What stands in for the default generator in a thread: a generator, or a recipe until the first draw.
 
-    substitute: Generator | Recipe | None = None
-
-
-_here = _Here()
-
-
-def exchange_default(other: Generator | Recipe | None) -> Generator | Recipe | None:
-    """Let this thread have another default generator, and return what it had; None is the one for all threads.
-
-    A recipe is made into a generator at the first draw, as many a stretch of work draws nothing. Whoever exchanges
-    them has to exchange them back. What other threads draw, and what is drawn from a generator that is named, stays
-    as it was.
-
-    >>> import tinygrad_edu as tg
-    >>> def two(*recipe):
-    ...     before = exchange_default(recipe)
-    ...     try:
-    ...         return tg.rand(2)
-    ...     finally:
-    ...         exchange_default(before)
-    >>> tg.equal(two(7, 1), two(7, 1)), tg.equal(two(7, 1), two(7, 2))
-    (True, False)
+    Whoever sets it puts back what was there before: by an assignment in a `finally`, as Ctrl-C may come at any call.
+    What other threads draw, and what is drawn from a generator that is named, stays as it is.
     """
-    before = _here.substitute
-    _here.substitute = other
-    return before
+
+    generator: Generator | Recipe | None = None
+
+
+stand_in: _StandIn = _StandIn()
 
 
 def _default() -> Generator:
     """The default generator, or what stands in for it here."""
-    substitute = _here.substitute
-    if substitute is None:
+    current = stand_in.generator
+    if current is None:
         return default_generator
-    if isinstance(substitute, tuple):
-        seed, *key = substitute
+    if isinstance(current, tuple):
+        seed, *key = current
         made = np.random.SeedSequence(seed, spawn_key=tuple(key)).generate_state(1, np.uint64)[0]
-        substitute = _here.substitute = Generator().manual_seed(int(made))
-    return substitute
+        current = stand_in.generator = Generator().manual_seed(int(made))
+    return current
 
 
 def manual_seed(seed: int) -> Generator:

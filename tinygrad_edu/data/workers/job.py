@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
-from ...ops.generator import exchange_default
+from ...ops.generator import stand_in
 from ..reading import reader
 from .info import WorkerInfo, set_worker_info
 
@@ -133,7 +133,7 @@ class Worker:
         job = self._job
         if self._count:
             set_worker_info(WorkerInfo(self._number, self._count, base_seed + self._number, job.dataset))
-        outer = exchange_default((base_seed, Purpose.START, self._number))
+        outer, stand_in.generator = stand_in.generator, (base_seed, Purpose.START, self._number)
         try:
             if self._count and not self._met and job.worker_init_fn is not None:
                 job.worker_init_fn(self._number)
@@ -144,18 +144,18 @@ class Worker:
             self._explain(error, "at the start")
             raise
         finally:
-            exchange_default(outer)
+            stand_in.generator = outer
 
     def run(self, task: Task) -> Any:
         """Read what the task says, with the random numbers that belong to it; `END` if a stream is at its end."""
-        outer = exchange_default((self._base_seed, *self._key, task.batch))
+        outer, stand_in.generator = stand_in.generator, (self._base_seed, *self._key, task.batch)
         try:
             return self._read(task.samples)
         except Exception as error:
             self._explain(error, f"in {_described(task)}")
             raise
         finally:
-            exchange_default(outer)
+            stand_in.generator = outer
 
     def _next(self, _: None) -> Any:
         """The next batch of the stream."""
