@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _loading import Rows, Words
+from _worker_samples import Rows, Words
 
 from tinygrad_edu.data import DataLoader
 
@@ -60,7 +60,7 @@ def throughput(dataset: Any, rounds: int) -> dict[str, float]:
     return best
 
 
-def starts(dataset: Any, rounds: int) -> dict[str, tuple[float, float]]:
+def starts(dataset: Any, rounds: int = 4) -> dict[str, tuple[float, float]]:
     """Milliseconds to the first batch: the first time in this program, and the fastest time after."""
     times: dict[str, list[float]] = {}
     for name, make in loaders(dataset, persistent=False).items():
@@ -75,12 +75,12 @@ def starts(dataset: Any, rounds: int) -> dict[str, tuple[float, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=30)
     rounds = parser.parse_args().rounds
     torch.set_num_threads(1)
-    begun = starts(Rows(2 * BATCH), rounds)
-    cheap = throughput(Rows(200 * BATCH), rounds)
-    dear = throughput(Words(50 * BATCH), rounds)
+    begun = starts(Rows(2 * BATCH))
+    cheap = throughput(Rows(60 * BATCH), rounds)
+    dear = throughput(Words(16 * BATCH), rounds)
     print(f"Batches of {BATCH}, {WORKERS} workers; goal of processes: at most the time of torch, fork\n")
     print(f"{'':18} {'784 numbers':>12} {'words counted':>14} {'first start':>12} {'later starts':>13}")
     for name in begun:

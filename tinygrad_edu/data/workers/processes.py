@@ -137,11 +137,9 @@ class _Hand:
         self.number = number
         self.process = process
         self._inbox = Inbox(self.process.connection)
-        self._tasks: deque[tuple[Task, int]] = (
-            deque()
-        )  # those whose results have not come, and by which block they will
+        self._tasks: deque[tuple[Task, int]] = deque()  # without a result yet, and by which block that will come
         self._free: deque[int] = deque()  # blocks that no result is in
-        self._blocks = 0
+        self._blocks = 0  # how many there are in all
 
     def hire(self, hiring: Hiring, parts: list[Any], block: Block | None) -> None:
         """Send the first message, and the job."""
@@ -195,9 +193,11 @@ class _Hand:
         self.process.close()
 
     def _obituary(self) -> str:
-        """How the process ended."""
+        """How the process ended, which has closed its end of the connection."""
         if not self.process.join(PATIENCE):
             self.process.kill()
+        if self.process.pid is None:
+            return f"DataLoader: worker {self.number} could not be started: see what was printed before this"
         batch = f" while it read batch {self._tasks[0][0].batch}" if self._tasks else ""
         return f"DataLoader: worker {self.number}, process {self.process.pid}, {_how(self.process.exit_code())}{batch}"
 
@@ -213,7 +213,7 @@ def _way_to_start(context: Any) -> type[Forked] | type[Spawned]:
 def _how(code: int | None) -> str:
     """What an exit code says."""
     if code is None:
-        return "could not be forked, or the process is gone that it was forked from,"
+        return "ended, like the process that it was forked from,"
     if code >= 0:
         return f"ended with exit code {code}"
     try:
