@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _loading import Rows, Words
+from _worker_samples import Rows, Words
 
 from tinygrad_edu.data import DataLoader
 
