@@ -327,3 +327,37 @@ def test_a_loader_can_be_copied_when_a_loop_has_run():
     list(loader)
     other = copy.deepcopy(loader)
     assert list(map(plain, other)) == list(map(plain, loader))
+
+
+@pytest.mark.parametrize("size", [6, 7])
+@pytest.mark.parametrize("batch_size", [3, None])
+def test_nothing_is_left_of_a_stream_after_its_last_batch(size, batch_size):
+    """Though the stream may have turned back to its start, as the last batch was not full."""
+    loader, other = (DataLoader(Tape(size), batch_size) for _ in range(2))
+    other.load_state_dict(after(loader, -(-size // (batch_size or 1))))
+    assert list(other) == []
+    assert plain(next(iter(other)))[0] == (100 if batch_size is None else [100, 101, 102])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_generator_may_serve_others_as_well(workers):
+    """The training takes its noise from the generator that shuffles."""
+
+    def run(*halts):
+        generator = tg.Generator().manual_seed(6)
+        loader = shuffled(num_workers=workers, generator=generator)
+        log = []
+        for epoch in range(2):
+            batches = iter(loader)
+            for step in range(len(loader)):
+                if (epoch, step) in halts:
+                    state = loader.state_dict()
+                    generator = tg.Generator()
+                    loader = shuffled(num_workers=workers, generator=generator)
+                    loader.load_state_dict(state)
+                    batches = iter(loader)
+                log.append((plain(next(batches)), tg.rand(3, generator=generator).tolist()))
+            assert list(batches) == []
+        return log
+
+    assert run((0, 0), (0, 2), (1, 3)) == run()
