@@ -290,7 +290,10 @@ def test_a_training_that_is_killed_again_and_again(kind: str, tmp_path: Path) ->
 
 
 @POSIX
-def test_a_checkpoint_that_is_being_written_when_the_program_is_killed(tmp_path: Path) -> None:
+def test_a_checkpoint_that_is_being_written_when_the_program_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
     program = f"""
 import sys
 sys.path[:0] = {sys.path!r}
