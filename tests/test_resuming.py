@@ -267,7 +267,10 @@ def whole(generator: bool) -> bytes:
 
 # Killed
 
+POSIX = pytest.mark.skipif(os.name != "posix", reason="programs are killed by signals")
 
+
+@POSIX
 @pytest.mark.parametrize("kind", ["none", "threads", "processes"])
 def test_a_training_that_is_killed_again_and_again(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "run.ckpt"
@@ -286,7 +289,11 @@ def test_a_training_that_is_killed_again_and_again(kind: str, tmp_path: Path) ->
     assert os.listdir(tmp_path) == [path.name]
 
 
-def test_a_checkpoint_that_is_being_written_when_the_program_is_killed(tmp_path: Path) -> None:
+@POSIX
+def test_a_checkpoint_that_is_being_written_when_the_program_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
     program = f"""
 import sys
 sys.path[:0] = {sys.path!r}

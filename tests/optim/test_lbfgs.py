@@ -12,6 +12,7 @@ from made import leaf, parameter
 
 import tinygrad_edu as tg
 from tinygrad_edu import optim
+from tinygrad_edu.engine import versions
 from tinygrad_edu.nn import functional as F
 from tinygrad_edu.optim import LBFGS
 
@@ -386,6 +387,14 @@ def test_one_group_and_no_second():
 
 
 # Saving, loading and errors
+
+
+def test_an_optimizer_knows_when_its_last_step_was():
+    run = Run()
+    assert run.optimizer.last_step is None
+    for _ in range(2):
+        run.step()
+        assert run.optimizer.last_step == versions.now
 
 
 @pytest.mark.parametrize("options", [{}, WOLFE])

@@ -14,6 +14,7 @@ from optimizers import every_kind, run, set_grad
 
 import tinygrad_edu as tg
 from tinygrad_edu import optim
+from tinygrad_edu.engine import versions
 
 # The step
 
@@ -267,6 +268,17 @@ def test_an_optimizer_written_for_pytorch():
     assert np.array_equal(p.array, again.array)
     assert saved["state"][0]["step"] == 3
     assert other.state[again]["step"] == 5
+
+
+def test_an_optimizer_knows_when_its_last_step_was():
+    w = parameter(2)
+    optimizer = optim.SGD([w], lr=0.1)
+    assert optimizer.last_step is None
+    for seed in (0, 1):
+        run(optimizer, [w], 1, first_seed=seed)
+        assert optimizer.last_step == versions.now
+    assert copy.deepcopy(optimizer).last_step is None  # it may be read by another program, with another clock
+    assert optimizer.last_step == versions.now
 
 
 # Saving and loading

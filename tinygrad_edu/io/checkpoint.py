@@ -150,7 +150,7 @@ def load_checkpoint(
         back.pop_all()
     if goes_on:
         default_generator.set_state(contents["generator"])
-    for p, gradient in gradients:
+    for p, gradient in sorted(gradients, key=lambda pair: pair[1] is not None):  # it may wait for one optimizer of two
         p.grad = gradient
     return dict(contents["extra"])
 
