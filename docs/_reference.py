@@ -108,6 +108,12 @@ PAGES: dict[str, tuple[str, str, list[tuple[str, tuple[str, ...]]]]] = {
         [("tinygrad_edu.optim", ("",)), ("tinygrad_edu.optim.lr_scheduler", ("",))],
     ),
     "data": ("Data", "`tinygrad_edu.data`: datasets, samplers, the loader.", [("tinygrad_edu.data", ("",))]),
+    "files": (
+        "Files",
+        "Saving and loading: what `tinygrad_edu` writes into files, and reads from them. The page "
+        "[Save, load, resume](../../save-load-resume.md) introduces it.",
+        [("tinygrad_edu", ("io",))],
+    ),
     "bench": (
         "Benchmarking batch sizes",
         "`tinygrad_edu.bench`: which batch size to use, and why; what `tinygrad-edu bench` calls. The page "
@@ -158,6 +164,7 @@ ORDER = [
     "nn",
     "optim",
     "data",
+    "files",
     "bench",
     "testing",
     "autograd",

@@ -48,7 +48,7 @@ from tinygrad_edu.nn import functional as F
         (data, "dataloader", r"Did you mean DataLoader\?"),
         (linalg, "sdv", r"Did you mean svd\?"),
         (tg, "cuda", r"'cuda', which PyTorch has\. Only the CPU is supported: leave it out$"),
-        (tg, "save", r"np\.savez"),
+        (nn, "save", r"Did you mean tg\.save\?"),
         (tg.data, "no.module", r"has no attribute 'no\.module'$"),
         (tg, "array", r"Did you mean tg\.tensor\?"),
         (tg, "asarray", r"Did you mean tg\.as_tensor\?"),

@@ -21,6 +21,7 @@ NUMBER = re.compile(r"\d+\.\d*(?:e[-+]?\d+)?|\d+e[-+]?\d+")
 EXCEPTIONS = {
     "AnomalyError": "an exception: what raises it shows it",
     "DtypeError": "an exception",
+    "FileFormatError": "an exception",
     "GradcheckError": "an exception",
     "GraphError": "an exception",
     "LinAlgError": "an exception",

@@ -202,13 +202,14 @@ def test_sum_and_mean_differ_by_exactly_the_number_of_losses(problem):
     problem.assert_equal(problem.gradients(rows, "none"), summed)  # backward() of losses is that of their sum
 
 
-@given(problems(), st.integers(1, 15), st.integers(0, 100))
-def test_an_epoch_of_any_batch_size_gives_the_full_gradient(problem, batch_size, seed):
+@given(problems(), st.integers(1, 15), st.integers(0, 100), st.sampled_from([0, 2]))
+def test_an_epoch_of_any_batch_size_gives_the_full_gradient(problem, batch_size, seed, workers):
     """A batch size that does not divide the data leaves a smaller last batch, and nothing else changes."""
     loader = DataLoader(
         TensorDataset(problem.x, problem.y),
         batch_size,
         shuffle=True,
+        num_workers=workers,
         generator=tg.Generator().manual_seed(seed),
     )
     params = problem.parameters()

@@ -14,7 +14,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def test_examples_of_the_readme() -> None:
     text = README.read_text(encoding="utf-8")
     blocks = [block for block in BLOCK.findall(text) if block[0] != "console"]
-    assert [kind for kind, _ in blocks] == ["python", "text"] * 6
+    assert [kind for kind, _ in blocks] == ["python", "text"] * 7
     namespace: dict[str, object] = {}
     for (_, code), (_, stated) in zip(blocks[::2], blocks[1::2], strict=True):
         printed = io.StringIO()

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import training
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from killing import killed
 from optimizers import KINDS
+from training import Training
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
@@ -217,3 +229,85 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 @given(before=st.integers(1, 4), after=st.integers(1, 3), every=st.integers(1, 3))
 def test_every_kind_of_model(make: Callable[[], nn.Module], before: int, after: int, every: int) -> None:
     check(lambda: Run(make, lambda m: optim.Adam(m.parameters(), lr=0.01, eps=1e-4), every=every), before, after)
+
+
+# In the middle of an epoch
+
+
+WORKERS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "threads": {"num_workers": 2},
+    "threads that stay": {"num_workers": 3, "persistent_workers": True},
+    "processes": {"num_workers": 2, "worker_type": "process", "persistent_workers": True},
+}
+
+
+@pytest.mark.parametrize("generator", [False, True])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("none", "none"), ("none", "processes"), ("threads", "threads that stay"), ("processes", "threads")],
+)
+@settings(max_examples=2)
+@given(steps=st.lists(st.integers(1, 12), min_size=1, max_size=3, unique=True).map(sorted))
+def test_in_the_middle_of_an_epoch(before: str, after: str, generator: bool, steps: list[int]) -> None:
+    tg.manual_seed(3)
+    file = Training(generator, **WORKERS[before]).run(until=steps[0])
+    for step in steps[1:]:
+        file = Training(generator, **WORKERS[after]).resume(file).run(until=step)
+    tg.manual_seed(4)
+    assert Training(generator, **WORKERS[after]).resume(file).run().getvalue() == whole(generator)
+
+
+@functools.cache
+def whole(generator: bool) -> bytes:
+    """The checkpoint at the end of an uninterrupted training."""
+    tg.manual_seed(3)
+    return Training(generator).run().getvalue()
+
+
+# Killed
+
+
+@pytest.mark.parametrize("kind", ["none", "threads", "processes"])
+def test_a_training_that_is_killed_again_and_again(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.ckpt"
+    program = [sys.executable, training.__file__, str(path), json.dumps(WORKERS[kind])]
+    kills, finished = 0, False
+    while not finished:
+        with subprocess.Popen(program, stdout=subprocess.PIPE) as run:
+            for _ in range(random.randint(2, 7)):  # steps, and then a moment in the one that follows
+                finished = not run.stdout.readline()
+            if not finished:
+                run.kill()
+                kills += 1
+        assert run.returncode == (0 if finished else -signal.SIGKILL)
+    assert kills
+    assert path.read_bytes() == whole(False)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_checkpoint_that_is_being_written_when_the_program_is_killed(tmp_path: Path) -> None:
+    program = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+import tinygrad_edu as tg
+from training import Training
+
+tg.manual_seed(3)
+training = Training()
+training.run(until=2)
+former = training.saved().getvalue()
+training.run(until=5)
+
+def write():
+    training.save(path)
+"""
+    names: dict[str, Any] = {"path": "unused"}
+    exec(program, names)
+    path = tmp_path / "run.ckpt"
+    path.write_bytes(names["former"])
+    found = killed(program, path, step=97, moments=10).found
+    contents = names["former"], names["training"].saved().getvalue()
+    assert {hashlib.sha256(content).hexdigest() for content in contents} == found.keys()
+    for content in contents:
+        Training().resume(io.BytesIO(content))

@@ -15,8 +15,6 @@ from typing import Any
 _INSTEAD = {
     "cuda mps xpu get_device": "Only the CPU is supported: leave it out",
     "device set_default_device get_default_device": "Only the CPU is supported: leave it out, or write device='cpu'",
-    "save": "Use np.savez(path, **{name: t.numpy() for name, t in model.state_dict().items()})",
-    "load": "Use model.load_state_dict(dict(np.load(path)))",
     "compile jit fx export": "There is nothing to compile: leave it out",
     "amp autocast GradScaler bfloat16": "There is no mixed precision: leave it out",
     "DataParallel parallel distributed": "Gradients are sums, so add those of the workers: tg.samples.GradientSum",

@@ -67,10 +67,10 @@ def _resolved(path: str | PathLike[str]) -> tuple[str, int | None]:
     folder = os.path.dirname(target)
     try:
         found = os.stat(target).st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError) as error:
         if os.path.isdir(folder):
             return target, None
-        raise _refusal(errno.ENOENT, target, f"there is no folder {folder}: make it with os.makedirs()") from None
+        raise _refusal(error.errno, target, f"there is no folder {folder}: make it with os.makedirs()") from None
     if stat.S_ISDIR(found):
         raise _refusal(errno.EISDIR, target, "that is a folder: add the name of a file in it")
     if not stat.S_ISREG(found):
@@ -80,7 +80,7 @@ def _resolved(path: str | PathLike[str]) -> tuple[str, int | None]:
     return target, stat.S_IMODE(found)
 
 
-def _refusal(number: int, target: str, reason: str) -> OSError:
+def _refusal(number: int | None, target: str, reason: str) -> OSError:
     """An error of the kind that belongs to that number, such as FileNotFoundError."""
     return OSError(number, f"cannot write {target}: {reason}")
 

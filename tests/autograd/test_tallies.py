@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
-from tinygrad_edu.autograd.tallies import Tally, is_sum_of, mean_assigned, tally_of, was_altered
+from tinygrad_edu.autograd.tallies import Tally, is_older, is_sum_of, mean_assigned, tally_of, was_altered
+from tinygrad_edu.engine import versions
 from tinygrad_edu.nn import functional as F
 
 W = tg.tensor(np.ones((3, 2)), requires_grad=True)
@@ -288,3 +289,18 @@ def test_a_mean_that_was_put_there_is_one_until_somebody_changes_it() -> None:
     leaves[1].grad.numpy()[...] *= 2  # type: ignore[union-attr]
     assert not any(leaf.source.tally.holds(leaf.source) for leaf in leaves)  # type: ignore[union-attr]
     mean_assigned([])
+
+
+def test_a_gradient_is_older_than_a_time_after_its_last_pass():
+    w = tg.tensor([1.0], requires_grad=True)
+    (w * 2).backward()
+    first = versions.now
+    w.detach().add_(1.0)
+    assert not is_older(w.source, first)
+    assert is_older(w.source, versions.now)
+    (w * 2).backward()
+    assert not is_older(w.source, versions.now)
+    w.detach().add_(1.0)
+    assert is_older(w.source, versions.now)
+    w.grad = [1.0]  # of which nothing is known
+    assert not is_older(w.source, versions.now + 1)

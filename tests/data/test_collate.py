@@ -4,6 +4,9 @@ from collections import OrderedDict, namedtuple
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import tinygrad_edu as tg
 from tinygrad_edu.data import default_collate
@@ -28,6 +31,36 @@ def test_arrays_and_numpy_numbers_keep_their_dtype():
     assert (batch.shape, batch.dtype) == ((2, 2, 3), np.float16)
     batch = default_collate([np.float64(1), np.float64(2)])
     assert (batch.tolist(), batch.dtype) == ([1.0, 2.0], np.float64)
+
+
+@given(
+    st.lists(st.sampled_from(["f2", "f4", "f8", "i1", "u4", "i8", "?"]), min_size=1, max_size=4),
+    hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3),
+    st.booleans(),
+)
+def test_arrays_and_tensors_are_stacked(dtypes, shape, transposed):
+    rows = [(np.arange(np.prod(shape)).reshape(shape[::-1]).T + i).astype(dtype) for i, dtype in enumerate(dtypes)]
+    rows = rows if transposed else [np.array(row, order="C") for row in rows]
+    expected = np.stack(rows)
+    for batch in (default_collate(rows), default_collate([tg.tensor(row) for row in rows])):
+        assert (batch.dtype, batch.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_array_equal(batch.array, expected)
+        assert batch.array.flags.c_contiguous
+        assert not any(np.shares_memory(batch.array, row) for row in rows)
+
+
+def test_arrays_of_other_classes_and_numbers_beside_arrays(tmp_path):
+    mapped = np.memmap(tmp_path / "x", np.float32, "w+", shape=(2, 3))
+    mapped[:] = [[1, 2, 3], [4, 5, 6]]
+    batch = default_collate(list(mapped))
+    assert (type(batch.array), batch.tolist()) == (np.ndarray, [[1, 2, 3], [4, 5, 6]])
+    batch = default_collate([np.array(1, np.int64), np.int64(2), 3])
+    assert (batch.tolist(), batch.dtype) == ([1, 2, 3], np.int64)
+    assert default_collate([np.float32(1), np.float64(2)]).dtype == np.float64
+    masked = np.ma.masked_array([1.0], [True])
+    for samples in ([masked], [np.ones(1), masked]):
+        with pytest.raises(tg.DtypeError, match="default_collate: a tensor has no mask"):
+            default_collate(samples)
 
 
 def test_tensors_that_want_a_gradient_stay_in_the_graph():
@@ -61,6 +94,13 @@ def test_structures_keep_their_kind():
         ([{"a": 1}, {"b": 1}], KeyError, "sample 1 of the batch has no 'a'"),
         ([None, None], TypeError, "a sample holds a NoneType.*Pass collate_fn="),
         ([np.array(["a"])], TypeError, "a sample holds a ndarray"),
+        ([np.ones(2), np.array(["a", "b"])], TypeError, "sample 0 has dtype float64, sample 1 of the batch <U1"),
+        ([np.float32(1), None], TypeError, "sample 0 has dtype float32, sample 1 of the batch object"),
+        ([tg.ones(2), np.ones(2)], TypeError, "sample 0 is a tensor, sample 1 of the batch is a ndarray"),
+        ([1, "a"], TypeError, "sample 0 is the number 1, sample 1 of the batch is a str"),
+        ([(1, 2), (1, 2), 5], TypeError, "sample 0 is a tuple, sample 2 of the batch is a int"),
+        ([{"a": 1}, (1,)], TypeError, "sample 0 is a dict, sample 1 of the batch is a tuple"),
+        ([2**70, 1], tg.DtypeError, "default_collate.*got dtype object"),
         ([], ValueError, "there are no samples"),
     ],
 )

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from drawing_datasets import Lazy, Noisy, NoisyStream, noisy_collate, plain
 from made import rng
 
 import tinygrad_edu as tg
@@ -11,6 +12,7 @@ from tinygrad_edu.data import (
     BatchSampler,
     DataLoader,
     Dataset,
+    IterableDataset,
     Subset,
     SubsetRandomSampler,
     TensorDataset,
@@ -151,6 +153,82 @@ def test_collate_fn_gets_a_list_of_samples():
     seen = []
     list(DataLoader(pairs(3), batch_size=2, collate_fn=seen.append))
     assert [[y.item() for _, y in batch] for batch in seen] == [[0, 1], [2]]
+
+
+@pytest.mark.parametrize("options", [{}, {"num_workers": 2}, {"num_workers": 3, "worker_type": "process"}])
+def test_what_a_dataset_draws_belongs_to_the_seed_whoever_reads(options):
+    """Augmentation in the dataset and in collate_fn, while the training draws as well."""
+
+    def run(seed, **options):
+        tg.manual_seed(seed)
+        loader = DataLoader(Noisy(9), 2, shuffle=True, collate_fn=noisy_collate, **options)
+        return [(plain(batch), tg.rand(3).tolist()) for _ in range(2) for batch in loader]
+
+    expected = run(3)
+    assert run(3, **options) == expected
+    assert run(4, **options) != expected
+    assert len({repr(batch) for batch, _ in expected}) == len(expected)
+
+
+def test_a_loop_takes_one_number_from_the_default_generator():
+    """However the samples are drawn, and whether it is finished or not."""
+    for options in ({}, {"shuffle": True}, {"sampler": Lazy(9)}, {"num_workers": 2}):
+        tg.manual_seed(1)
+        for _ in DataLoader(Noisy(9), 2, **options):
+            break
+        left = tg.rand(3).tolist()
+        tg.manual_seed(1)
+        list(DataLoader(Noisy(9), 2))
+        assert tg.rand(3).tolist() == left
+
+
+def test_the_order_does_not_depend_on_what_the_model_draws():
+    def run(draws):
+        tg.manual_seed(2)
+        order = []
+        for i, _, *_ in DataLoader(Noisy(9), 2, sampler=Lazy(30)):
+            order.append(i.tolist())
+            tg.rand(draws)
+        return order
+
+    assert run(0) == run(5)
+
+
+def test_its_own_generator_decides_all_and_the_default_one_is_left_alone():
+    def run():
+        loader = DataLoader(Noisy(9), 2, shuffle=True, generator=tg.Generator().manual_seed(3))
+        return [plain(batch) for batch in loader]
+
+    before = tg.get_rng_state()
+    first = run()
+    assert tg.get_rng_state() == before
+    tg.manual_seed(99)
+    assert run() == first
+
+
+def stream(size, *arguments, **options):
+    return [i.tolist() for i, _ in DataLoader(NoisyStream(size), *arguments, **options)]
+
+
+def test_batches_of_a_stream():
+    whole = stream(7, 10)
+    order = stream(7, 3)
+    assert sorted(whole[0]) == sorted(i for batch in order for i in batch) == list(range(7))
+    assert list(map(len, order)) == [3, 3, 1]
+    assert list(map(len, stream(7, 3, drop_last=True))) == [3, 3]
+    assert list(map(len, stream(7, 2, num_workers=2))) == [2, 2, 2, 1]  # of 4 and 3 samples
+    assert list(map(len, stream(7, 2, num_workers=2, drop_last=True))) == [2, 2, 2]
+    assert stream(0, 2) == stream(0, 2, num_workers=2) == []
+    samples = list(DataLoader(NoisyStream(3), batch_size=None, collate_fn=lambda sample: sample[0]))
+    assert sorted(samples) == [0, 1, 2]
+
+
+def test_the_length_of_a_stream_is_what_it_says():
+    assert len(DataLoader(NoisyStream(7), 3)) == 3
+    assert len(DataLoader(NoisyStream(7), 3, drop_last=True)) == 2
+    assert len(DataLoader(NoisyStream(7), None)) == 7
+    with pytest.raises(TypeError, match="IterableDataset does not define __len__"):
+        len(DataLoader(IterableDataset(), 3))
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made import rng
 
 import tinygrad_edu as tg
@@ -108,17 +110,100 @@ def test_subset_random():
     assert len({tuple(sampler) for _ in range(20)}) > 1
 
 
+def chi_square(drawn, odds):
+    """Pearson's statistic of how often each number was drawn: about one for each number if the odds are `odds`."""
+    expected = len(drawn) * np.asarray(odds) / np.sum(odds)
+    counts = np.bincount(drawn, minlength=len(expected))
+    assert not counts[expected == 0].any()
+    counts, expected = counts[expected > 0], expected[expected > 0]
+    return ((counts - expected) ** 2 / expected).sum()
+
+
+def bound(numbers):
+    """What such a statistic exceeds once in millions of draws: its mean plus six standard deviations, and some more."""
+    return numbers + 6 * np.sqrt(2 * numbers) + 15
+
+
+DRAWS = 20_000
+
+
 def test_weighted_draws_in_proportion():
-    sampler = WeightedRandomSampler(tg.tensor([0.0, 3.0, 1.0]), num_samples=4000, generator=rng())
-    counts = np.bincount(list(sampler), minlength=3)
-    assert counts[0] == 0
-    assert counts[1] / counts[2] == pytest.approx(3.0, rel=0.15)
-    assert len(sampler) == 4000
+    odds = [0.0, 3.0, 1.0, 0.5, 0.0, 10.0, 2.0]
+    sampler = WeightedRandomSampler(tg.tensor(odds), num_samples=DRAWS, generator=rng())
+    drawn = list(sampler)
+    assert len(drawn) == len(sampler) == DRAWS
+    assert chi_square(drawn, odds) < bound(5)
+    assert chi_square(drawn, np.array(odds) ** 1.1) > bound(5)  # which shows that the bound tells odds apart
+    assert chi_square(np.add(drawn[1:], 7 * np.array(drawn[:-1])), np.outer(odds, odds).ravel()) < bound(25)
+
+
+def test_weighted_only_the_proportions_count():
+    small, large = (list(WeightedRandomSampler(w, 50, generator=rng())) for w in ([1, 2, 3], [10.0, 20.0, 30.0]))
+    assert small == large
+    for weights in ([1e300, 1e300], [5e-324, 5e-324], [1.7e308, 1.7e308, 0]):
+        assert set(WeightedRandomSampler(weights, 100, generator=rng())) == {0, 1}
+
+
+def test_weighted_without_replacement_draws_one_after_another_in_proportion():
+    odds, generator = np.array([1.0, 2.0, 3.0, 4.0]), rng()
+    sampler = WeightedRandomSampler(odds, 2, replacement=False, generator=generator)
+    pairs = [list(sampler) for _ in range(DRAWS // 4)]
+    assert all(first != second for first, second in pairs)
+    drawn_first = [first for first, _ in pairs]
+    assert chi_square(drawn_first, odds) < bound(4)
+    # Of a pair, the second one is drawn from what the first one leaves.
+    after = odds / (odds.sum() - odds)[:, None] * (1 - np.eye(4))
+    chances = (odds / odds.sum())[:, None] * after
+    assert chi_square([4 * first + second for first, second in pairs], chances.ravel()) < bound(12)
+
+
+def test_random_orders_are_all_equally_likely():
+    sampler = RandomSampler(range(4), generator=rng())
+    orders = [np.ravel_multi_index(tuple(sampler), (4, 4, 4, 4)) for _ in range(DRAWS // 4)]
+    kinds, numbers = np.unique(orders, return_inverse=True)
+    assert len(kinds) == 24
+    assert chi_square(numbers, np.ones(24)) < bound(24)
+
+
+def test_random_with_replacement_draws_each_number_equally_often():
+    drawn = list(RandomSampler(range(50), replacement=True, num_samples=DRAWS, generator=rng()))
+    assert chi_square(drawn, np.ones(50)) < bound(50)
 
 
 def test_weighted_without_replacement_gives_each_number_once():
     drawn = list(WeightedRandomSampler([1, 0, 2, 3], 3, replacement=False, generator=rng()))
     assert sorted(drawn) == [0, 2, 3]
+
+
+@given(st.integers(0, 30), st.integers(1, 12), st.booleans())
+def test_batches_hold_all_numbers_in_their_order(count, size, drop_last):
+    given_numbers = range(100, 100 + count)
+    sampler = BatchSampler(given_numbers, size, drop_last)
+    batches = list(sampler)
+    assert len(sampler) == len(batches)
+    numbers = [number for batch in batches for number in batch]
+    assert numbers == list(given_numbers)[: count - count % size if drop_last else count]
+    assert all(len(batch) == size for batch in batches[:-1])
+    assert all(type(batch) is list and 0 < len(batch) <= size for batch in batches)
+    assert list(sampler) == batches
+
+
+def test_batches_are_taken_as_they_are_asked_for():
+    taken = []
+
+    class Endless(Sampler):
+        def __iter__(self):
+            number = 0
+            while True:
+                taken.append(number)
+                yield number
+                number += 1
+
+    batches = iter(BatchSampler(Endless(), 3))
+    assert (next(batches), taken) == ([0, 1, 2], [0, 1, 2])
+    assert (next(batches), taken) == ([3, 4, 5], [0, 1, 2, 3, 4, 5])
+    with pytest.raises(TypeError):
+        len(BatchSampler(Endless(), 3))
 
 
 @pytest.mark.parametrize("drop_last", [False, True])

@@ -1,5 +1,7 @@
 """Gradients that wait for a step: which do, and that they come back as they lay in memory."""
 
+import pickle
+
 import numpy as np
 import pytest
 from made import leaf, normal, parameter
@@ -25,6 +27,56 @@ def test_gradients_wait_until_a_step_has_used_them():
     assert waiting(optimizer) == {1: (np.array([4.0]), [0])}
     optimizer.zero_grad()
     assert waiting(optimizer) == {}
+
+
+def test_gradients_wait_while_others_change_the_parameter():
+    w = leaf(1.0)
+    optimizer = SGD([w], lr=0.1)
+    optimizer.step()
+    (w * 3).backward()
+    w.detach().add_(1.0)
+    assert waiting(optimizer) == {0: (np.array([3.0]), [0])}
+    optimizer.step()
+    assert waiting(optimizer) == {}
+
+
+class Own(optim.Optimizer):
+    """As it is written for PyTorch, with a step of its own."""
+
+    @tg.no_grad()
+    def step(self):
+        for p in self.param_groups[0]["params"]:
+            p.add_(p.grad, alpha=-0.1)
+
+
+def test_without_a_step_of_the_librarys_gradients_wait_until_the_parameter_changes():
+    w = leaf(1.0)
+    optimizer = Own([w], {"lr": 0.1})
+    (w * 3).backward()
+    assert waiting(optimizer) == {0: (np.array([3.0]), [0])}
+    optimizer.step()
+    assert waiting(optimizer) == {}
+    (w * 3).backward()
+    assert waiting(optimizer) == {0: (np.array([6.0]), [0])}
+
+
+def test_what_an_optimizer_finds_that_was_made_later_does_not_wait():
+    w = leaf(1.0)
+    (w * 3).backward()
+    SGD([w], lr=0.1).step()
+    assert waiting(SGD([w], lr=0.1)) == {}
+
+
+def test_a_copy_of_an_optimizer_does_not_know_another_programs_clock():
+    w = leaf(1.0)
+    optimizer = SGD([w], lr=0.1)
+    optimizer.step()
+    assert isinstance(optimizer.last_step, int)
+    twin = pickle.loads(pickle.dumps(optimizer))
+    assert twin.last_step is None
+    (p,) = twin.param_groups[0]["params"]
+    (p * 3).backward()
+    assert waiting(twin) == {0: (np.array([3.0]), [0])}
 
 
 def test_zeros_wait_as_well():

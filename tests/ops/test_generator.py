@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import copy
+import threading
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tinygrad_edu as tg
+from tinygrad_edu.ops.generator import stand_in
 
 
 def test_the_same_seed_gives_the_same_numbers_from_each_function() -> None:
@@ -69,6 +73,60 @@ def test_errors() -> None:
         tg.Generator("cuda")
     with pytest.raises(ValueError, match=r"get_state\(\)"):
         tg.Generator().set_state({})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda state: state.pop("seed"),
+        lambda state: state.update(seed="1"),
+        lambda state: state.update(state=None),
+        lambda state: state["state"].update(bit_generator="MT19937"),
+        lambda state: state["state"].pop("uinteger"),
+        lambda state: state["state"].update(uinteger="x"),
+        lambda state: state["state"]["state"].update(inc=-1.5),
+    ],
+)
+def test_a_state_that_is_damaged_changes_nothing(damage: Callable[[Any], object]) -> None:
+    g = tg.Generator().manual_seed(1)
+    damaged, before = tg.Generator().manual_seed(2).get_state(), g.get_state()
+    damage(damaged)
+    with pytest.raises(ValueError, match=r"set_state: needs what get_state\(\) of a Generator returned"):
+        g.set_state(damaged)
+    assert g.get_state() == before
+
+
+def test_another_generator_may_stand_in_for_the_default_one() -> None:
+    """In one thread, for everything that means the default one; it is made at the first draw."""
+
+    def drawn(recipe: tuple[int, ...]) -> list[object]:
+        outer, stand_in.generator = stand_in.generator, recipe
+        try:
+            return [tg.rand(2).tolist(), tg.randn(2, generator=tg.default_generator).tolist(), tg.initial_seed()]
+        finally:
+            stand_in.generator = outer
+
+    tg.manual_seed(3)
+    state = tg.get_rng_state()
+    first = drawn((5, 1, 2))
+    assert drawn((5, 1, 2)) == first
+    assert [drawn(other) != first for other in ((5, 2, 1), (5, 1), (5, 1, 2, 0), (6, 1, 2))] == [True] * 4
+    assert tg.get_rng_state() == state
+    outer, stand_in.generator = stand_in.generator, (5, 1, 2)
+    try:
+        assert stand_in.generator == (5, 1, 2)
+        thread = threading.Thread(target=lambda: elsewhere.append(tg.initial_seed()))
+        elsewhere: list[int] = []
+        thread.start()
+        thread.join()
+        named = tg.rand(2, generator=tg.Generator().manual_seed(9))
+        assert stand_in.generator == (5, 1, 2)
+        tg.manual_seed(9)
+        assert tg.equal(tg.rand(2), named)
+    finally:
+        stand_in.generator = outer
+    assert elsewhere == [3]
+    assert tg.get_rng_state() == state
 
 
 @pytest.mark.parametrize("seed", [1.5, "a", None])

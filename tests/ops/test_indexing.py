@@ -209,6 +209,39 @@ def test_one_number_is_a_view_of_its_place() -> None:
     assert zero_d.item() == 4
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.int64, bool])
+def test_a_row_of_a_constant_is_what_it_is_of_a_tensor_in_a_graph(dtype) -> None:
+    for array in (X.astype(dtype), X.T.astype(dtype), X[:, 0, 0].astype(dtype)):
+        for index in (0, 1, -1):
+            row = tg.tensor(array)[index]
+            assert type(row) is tg.Tensor
+            assert type(row.array) is np.ndarray
+            assert (row.dtype, row.shape, row.tolist()) == (array.dtype, array.shape[1:], array[index].tolist())
+            if array.dtype.kind == "f":
+                tracked = tg.tensor(array, requires_grad=True)[index]
+                assert (tracked.dtype, tracked.tolist()) == (row.dtype, row.tolist())
+
+
+def test_a_row_of_a_constant_sees_what_is_written_to_it_later_in_a_graph_too() -> None:
+    x, w = tg.zeros(3, 2), tg.tensor([1.0, 2.0], requires_grad=True)
+    row, element = x[1], x[1][0]
+    row[0] = 5.0
+    assert (x[1, 0].item(), element.item()) == (5.0, 5.0)
+    x[1] = w * 3
+    assert row.tolist() == [3.0, 6.0]
+    (row * row).backward()
+    assert w.grad.tolist() == [18.0, 36.0]
+
+
+def test_a_row_that_is_not_there() -> None:
+    for x in (tg.zeros(3, 2), tg.zeros(3, 2, requires_grad=True)):
+        for index in (3, -4):
+            with pytest.raises(IndexError, match=rf"index {index} is out of bounds for axis 0 with size 3"):
+                x[index]
+    with pytest.raises(IndexError, match="too many indices"):
+        tg.tensor(1.0)[0]
+
+
 def test_a_masked_array_is_no_index():
     x = tg.tensor([1.0, 2.0, 3.0])
     for index in (np.ma.array([0, 1], mask=[False, True]), np.ma.array([True, False, True], mask=[True, False, False])):

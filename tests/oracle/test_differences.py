@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import warnings
 from collections.abc import Callable
@@ -121,6 +122,25 @@ def numpys(library: Any) -> Any:
     return type(np.concatenate([t, t])).__name__, (np.ones(2) * t).requires_grad
 
 
+def saved(library: Any, obj: Any) -> Any:
+    file = io.BytesIO()
+    library.save(obj, file)
+    file.seek(0)
+    return file
+
+
+def passed(library: Any, obj: Any) -> Any:
+    return library.load(saved(library, obj))
+
+
+def written(library: Any, look: Callable[[Any], Any]) -> Any:
+    """What a second tensor has after the first was filled, both saved and loaded together."""
+    x = library.ones(2, 2)
+    one, two = passed(library, [x, look(x)])
+    one.fill_(5)
+    return two.tolist()
+
+
 Run = Callable[[Any], Any]
 ERROR = Exception
 
@@ -202,6 +222,11 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
     "a NumPy array taken out of a tensor, which is then changed in a graph": [
         (taken_out, ([2.0], [2.0]), ([1.0], [2.0]))
     ],
+    "a list that is saved twice in one object; tensors saved that overlap in part, as `x` and `x[0]` do": [
+        (lambda lib: len({id(part) for part in passed(lib, [[1]] * 2)}), 1, 2),
+        (lambda lib: written(lib, lambda x: x[0]), [5.0, 5.0], [1.0, 1.0]),
+        (lambda lib: written(lib, lambda x: x.detach()), [[5.0, 5.0], [5.0, 5.0]], [[5.0, 5.0], [5.0, 5.0]]),
+    ],
     "`tensor([w[0], w[1]])` of tensors with gradients": [
         (lambda lib: lib.tensor(list(leaf(lib, [1.0, 2.0]))).requires_grad, False, tg.GraphError)
     ],
@@ -213,6 +238,11 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         (lambda lib: (lib.ones(1, dtype=lib.int8) + 1000).tolist(), [-23], OverflowError)
     ],
     "complex numbers": [(lambda lib: lib.tensor([1j]).is_complex(), True, tg.DtypeError)],
+    "`save` of modules, sets, bytes, functions, objects of your own; `load` of what `torch.save` wrote": [
+        *((lambda lib, obj=obj: saved(lib, obj) is None, False, TypeError) for obj in ({1}, b"a", len, Path("a"))),
+        (lambda lib: saved(lib, lib.nn.Linear(1, 1)) is None, False, TypeError),
+        (lambda lib: lib.load(saved(torch, {"w": torch.ones(1)}))["w"].tolist(), [1.0], tg.FileFormatError),
+    ],
     "`mse_loss` of shapes (n, 1) and (n,)": [
         (lambda lib: functional(lib).mse_loss(lib.ones(3, 1), lib.zeros(3)).item(), 1.0, tg.ShapeError)
     ],

@@ -301,10 +301,9 @@ def is_sum_of(leaf: Leaf, passes: Sequence[int]) -> bool:
     return known and tally.holds(leaf) and is_as_seen(leaf)
 
 
-def is_older(leaf: Leaf, array: Any) -> bool:
-    """Whether all passes that made the leaf's gradient came before the last change of `array`, as far as is known."""
-    tally = leaf.tally
-    return tally is not None and tally._time < versions.changed_at(array)
+def is_older(leaf: Leaf, time: int) -> bool:
+    """Whether nobody has added to the leaf's gradient since that time on the clock, as far as is known."""
+    return leaf.tally is not None and leaf.tally._time < time
 
 
 def was_altered(leaf: Leaf, since: int) -> bool:

@@ -325,8 +325,8 @@ def reads_many(dataset: Any) -> bool:
     It is not, if a subclass has changed what a sample is by a `__getitem__` of its own, and left `__getitems__` alone.
     """
     for kind in type(dataset).__mro__:
-        if vars(kind).get("__getitems__") is not None:
-            return True
+        if "__getitems__" in vars(kind):
+            return vars(kind)["__getitems__"] is not None
         if "__getitem__" in vars(kind):
             return False
     return False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..ops.generator import Substitute
+from ..ops.generator import Generator, Recipe, stand_in
 from .position import Place
 from .workers.job import Purpose, Task
+from .workers.team import Reading
 
 
 class Order:
@@ -22,27 +23,38 @@ class Order:
         base_seed: the epoch's.
 
     Attributes:
-        drawn: how many tasks there have been.
+        drawn: how often the sampler was asked, the last time included, at which it had no more.
     """
 
     def __init__(self, sampler: Iterable[Any], base_seed: int) -> None:
-        self._own = Substitute(base_seed, Purpose.ORDER)
+        self._own: Generator | Recipe | None = (base_seed, Purpose.ORDER)
         self.drawn = 0
-        with self._own:
+        self._exhausted = False
+        outer, stand_in.generator = stand_in.generator, self._own
+        try:
             self._numbers = iter(sampler)
+        finally:
+            self._own, stand_in.generator = stand_in.generator, outer
 
     def __iter__(self) -> Iterator[Task]:
         return self
 
     def __next__(self) -> Task:
-        with self._own:
-            samples = next(self._numbers)
-        task = Task(self.drawn, samples)
+        if self._exhausted:  # it is not asked twice, as it may draw before it says that there are no more
+            raise StopIteration
+        task = self.drawn
         self.drawn += 1
-        return task
+        outer, stand_in.generator = stand_in.generator, self._own
+        try:
+            return Task(task, next(self._numbers))
+        except BaseException:
+            self._exhausted = True
+            raise
+        finally:
+            self._own, stand_in.generator = stand_in.generator, outer
 
     def skip(self, batches: int, drawn: int) -> Iterator[Task]:
-        """Draw as many tasks as had been drawn, and give all but the first `batches`, which are done."""
+        """Ask the sampler as often as it had been asked, and give all tasks but the first `batches`, which are done."""
         for _ in itertools.islice(self, batches):
             pass
         return itertools.chain(list(itertools.islice(self, drawn - batches)), self)
@@ -57,20 +69,17 @@ class Epoch:
     Args:
         place: where it begins.
         order: its tasks, if a sampler gives them.
-        source: its batches, from there on.
-        release: called at the end, with whether all went well.
+        reading: its batches, from there on.
 
     Attributes:
         over: whether no more batches will come.
     """
 
-    def __init__(
-        self, place: Place, order: Order | None, source: Iterator[Any], release: Callable[[bool], None]
-    ) -> None:
+    def __init__(self, place: Place, order: Order | None, reading: Reading) -> None:
         self._place = place
         self._order = order
-        self._source = source
-        self._release = release
+        self._reading = reading
+        self._source = reading.batches
         self._batches = place.batches
         self.over = False
 
@@ -78,7 +87,7 @@ class Epoch:
     def place(self) -> Place:
         """Where it is now: after the batches that it has handed out."""
         drawn = self._batches if self._order is None else self._order.drawn
-        return self._place._replace(batches=self._batches, drawn=drawn)
+        return self._place._replace(batches=self._batches, drawn=drawn, ended=self._reading.ended())
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -103,4 +112,4 @@ class Epoch:
         if not self.over:
             self.over = True
             self._source = iter(())
-            self._release(healthy)
+            self._reading.release(healthy)

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import itertools
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,10 +15,10 @@ from .collate import default_collate
 from .dataset import IterableDataset
 from .epoch import Epoch, Order
 from .options import DEFAULT_PREFETCH, check_dataset, check_order, check_workers
-from .position import VERSION, Place, Sources, chain, check_state
+from .position import VERSION, Place, Sources, chain, check_state, length
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, checked
 from .workers.job import Job, Workers
-from .workers.team import Team
+from .workers.team import NOTHING, Reading, Team
 
 __all__ = ["DataLoader"]
 
@@ -162,15 +162,23 @@ class DataLoader:
     def _epoch(self, place: Place) -> Epoch:
         """The epoch from that place on."""
         if self._order is None:
-            goes_on = not self.num_workers and self._sources.stateful  # from the state that it was given
-            source, release = self._team.read_stream(place.base_seed, place.batches if goes_on else 0)
-            if not goes_on:
-                source = itertools.islice(source, place.batches, None)
-            return Epoch(place, None, source, release)
+            return Epoch(place, None, self._stream(place))
         with self._sources.as_at(place.start) if place is self._resumed else contextlib.nullcontext():
             order = Order(self._order, place.base_seed)
             tasks = order.skip(place.batches, place.drawn)
-        return Epoch(place, order, *self._team.read(place.base_seed, tasks))
+        return Epoch(place, order, self._team.read(place.base_seed, tasks))
+
+    def _stream(self, place: Place) -> Reading:
+        """The stream from that place on."""
+        if self._goes_on:
+            return NOTHING if place.ended else self._team.read_stream(place.base_seed, place.batches)
+        reading = self._team.read_stream(place.base_seed)
+        return reading._replace(batches=itertools.islice(reading.batches, place.batches, None))
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the dataset is a stream that goes on by itself from the state that it is given."""
+        return self._order is None and not self.num_workers and bool(self._sources.stateful)
 
     def __len__(self) -> int:
         if self._order is not None:
@@ -211,22 +219,24 @@ class DataLoader:
                 with another batch size or order. The loader is left as it was.
         """
         try:
-            check_state(state, self._make())
+            check_state(state, self._make(), None if self._order is None else length(self._order))
             state = copy.deepcopy(dict(state))
-            place = None if state["epoch"] is None else Place(**state["epoch"])
+            epoch = state["epoch"]
+            place = None if epoch is None else Place(**{name: epoch[name] for name in Place._fields})
             for moment in (state["now"],) if place is None else (state["now"], place.start):
                 self._sources.check(moment)
-            if place is not None and isinstance(self._order, Sized) and place.drawn > len(self._order):
-                raise ValueError(f"it is damaged: {place.drawn} batches were drawn of {len(self._order)}")
         except ValueError as error:
             raise ValueError(f"DataLoader.load_state_dict: the state cannot be taken up: {error}") from error
-        # Samplers begin the epoch again, and so do streams in workers; in the main thread a stream goes on.
-        begins = place is not None and (self._order is not None or self.num_workers)
-        self._sources.load_stateful((place.start if place is not None and begins else state["now"])["stateful"])
+        # Samplers begin the epoch again, and so do streams in workers.
+        moment = state["now"] if place is None or self._goes_on else place.start
+        self._sources.load_stateful(moment["stateful"])
         self._sources.set_generators(state["now"])
         self._team.dismiss()
         self._resumed = place
         self._running = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_running": []}  # a copy has loops of its own
 
     def _place(self) -> Place | None:
         """Where the loop over this loader is; None between two of them."""
@@ -244,11 +254,8 @@ class DataLoader:
 
     def _make(self) -> dict[str, Any]:
         """What has to be the same in a loader that takes up a state of this one."""
-        try:
-            samples = len(self.dataset)
-        except (TypeError, NotImplementedError):
-            samples = None
-        make = {"samples": samples, "order": " of ".join(type(sampler).__name__ for sampler in chain(self._order))}
+        order = " of ".join(type(sampler).__name__ for sampler in chain(self._order))
+        make: dict[str, Any] = {"samples": length(self.dataset), "order": order}
         for name in ("batch_size", "drop_last"):
             make[name] = getattr(self if self._order is None else self._order, name, None)
         if self._order is None:

@@ -18,7 +18,7 @@ from .sampler import is_count
 
 VERSION = 1
 MOMENT = {"generators": list, "stateful": list}
-EPOCH = {"base_seed": int, "batches": int, "drawn": int, "start": Mapping}
+EPOCH = {"base_seed": int, "batches": int, "drawn": int, "ended": bool, "start": Mapping}
 
 
 class Place(NamedTuple):
@@ -28,13 +28,15 @@ class Place(NamedTuple):
         base_seed: what all random numbers of the epoch follow from.
         start: the states of the loader's sources when the base seed had been drawn.
         batches: how many have been handed out.
-        drawn: for how many the numbers of the samples have been drawn, since workers read ahead.
+        drawn: how often a sampler was asked for the numbers of the next one, which workers are ahead with.
+        ended: whether a stream, read by the main thread, has given all its samples.
     """
 
     base_seed: int
     start: Mapping[str, Any]
     batches: int = 0
     drawn: int = 0
+    ended: bool = False
 
 
 class Sources:
@@ -108,12 +110,13 @@ class Sources:
             self.set_generators(before)
 
 
-def check_state(state: Any, own: Mapping[str, Any]) -> None:
+def check_state(state: Any, own: Mapping[str, Any], batches: int | None) -> None:
     """Raise ValueError unless it is what `state_dict` of a loader of the same make returned.
 
     Args:
         state: what was given.
         own: what has to be equal, as it is in this loader.
+        batches: how many there are in an epoch of it, if that is known.
     """
     if not isinstance(state, Mapping) or state.get("loader") != VERSION:
         raise ValueError("it is not what state_dict() of a DataLoader returned")
@@ -130,8 +133,9 @@ def check_state(state: Any, own: Mapping[str, Any]) -> None:
     epoch = state["epoch"]
     _check_parts(epoch, EPOCH)
     _check_parts(epoch["start"], MOMENT)
-    if not 0 <= epoch["batches"] <= epoch["drawn"]:
-        raise ValueError(f"it is damaged: {epoch['batches']} batches handed out of {epoch['drawn']} drawn")
+    done, drawn = epoch["batches"], epoch["drawn"]
+    if not 0 <= done <= drawn or (batches is not None and drawn > batches + 1):
+        raise ValueError(f"it is damaged: {done} batches handed out, {drawn} drawn, of {batches}")
     if not 0 <= epoch["base_seed"] < 2**63:
         raise ValueError(f"it is damaged: base_seed {epoch['base_seed']}")
 
@@ -150,6 +154,14 @@ def chain(order: Any) -> Iterator[Any]:
         seen.append(order)
         yield order
         order = getattr(order, "sampler", None)
+
+
+def length(sized: Any) -> int | None:
+    """How long it is, if that is known."""
+    try:
+        return len(sized)
+    except (TypeError, NotImplementedError):
+        return None
 
 
 def _state(generator: AnyGenerator) -> Any:

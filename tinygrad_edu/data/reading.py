@@ -17,6 +17,9 @@ from .indices import require_within, sample_numbers
 ColumnsReader: TypeAlias = Callable[[Array], Sequence[Tensor]]
 """From sample numbers to one tensor for each part of a sample."""
 
+FEW = 4
+"""With fewer samples than that of each dataset, on average, it is faster to read them one by one."""
+
 
 def reader(dataset: Any, collate: Callable[[list[Any]], Any] | None, batched: bool) -> Callable[[Any], Any]:
     """The function that makes a batch of sample numbers (a sample of a number, if not `batched`)."""
@@ -46,7 +49,7 @@ def columns_reader(dataset: Any) -> ColumnsReader | None:
         readers = [columns_reader(part) for part in dataset.datasets]
         alike = {None if read is None else _form(read) for read in readers}
         if len(alike) == 1 and None not in alike:
-            return _of_several([read for read in readers if read is not None], np.array(dataset.cumulative_sizes))
+            return _of_several(dataset, [read for read in readers if read is not None])
     return None
 
 
@@ -74,22 +77,24 @@ def _of_subset(read: ColumnsReader, kept: Array) -> ColumnsReader:
     return some
 
 
-def _of_several(readers: Sequence[ColumnsReader], ends: Array) -> ColumnsReader:
-    starts, size = np.append(0, ends[:-1]), int(ends[-1])
+def _of_several(dataset: ConcatDataset[Any], readers: Sequence[ColumnsReader]) -> ColumnsReader:
+    ends = np.array(dataset.cumulative_sizes)
+    starts = np.append(0, ends[:-1])
 
     def read(numbers: Array) -> Sequence[Tensor]:
         if not numbers.size:
             return readers[0](numbers)
-        require_within("ConcatDataset", numbers, size)
-        numbers = numbers % size
+        require_within("ConcatDataset", numbers, len(dataset))
+        numbers = numbers % len(dataset)
         which = np.searchsorted(ends, numbers, side="right")
-        order = np.argsort(which, kind="stable")  # by dataset
-        asked = np.unique(which)
-        groups = np.split(order, np.searchsorted(which[order], asked[1:]))
-        parts = [readers[i](numbers[group] - starts[i]) for i, group in zip(asked, groups)]
+        asked = set(which.tolist())
+        if len(numbers) < FEW * len(asked):
+            return default_collate([dataset[number] for number in numbers.tolist()])  # type: ignore[no-any-return]
+        groups = [np.flatnonzero(which == i) for i in asked]  # places in `numbers`, by dataset
+        parts: list[Sequence[Tensor]] = [readers[i](numbers[group] - starts[i]) for i, group in zip(asked, groups)]
         if len(parts) == 1:
             return parts[0]
-        back = np.argsort(order)
+        back = np.argsort(np.concatenate(groups))
         return [cat(column)[back] for column in zip(*parts)]
 
     return read

@@ -186,7 +186,9 @@ class WeightedRandomSampler(Sampler[int]):
         self.generator: AnyGenerator | None = checked(generator)
 
     def __iter__(self) -> Iterator[int]:
-        odds = self.weights / self.weights.sum()
+        _, exponent = np.frexp(self.weights.max())
+        odds = np.ldexp(self.weights, -exponent)  # by a power of two, which is exact: their sum cannot overflow
+        odds /= odds.sum()
         generator = one_pass(self.generator)
         drawn = draw(generator, "choice", len(odds), self.num_samples, replace=self.replacement, p=odds)
         return iter(drawn.tolist())

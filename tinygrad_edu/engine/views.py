@@ -51,7 +51,7 @@ class Memory:
 
     def tidy(self) -> None:
         """Take out what is gone; the more are left, the later that is done again."""
-        self.views = [_ref(tensor) for tensor in self.tensors()]
+        self.views = [reference for reference in self.views if reference() is not None]
         self.limit = 2 * len(self.views) + 8
 
 

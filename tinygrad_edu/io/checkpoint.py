@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from os import PathLike
 from typing import IO, Any
 
+from ..data.loader import DataLoader
 from ..errors import FileFormatError, ShapeError, StateError, type_name
 from ..nn.module.module import Module
 from ..nn.uninitialized import Uninitialized
@@ -56,8 +57,8 @@ def save_checkpoint(
         ShapeError: if a lazy module has not been called yet.
         OSError: if the file cannot be written.
 
-    Modules in training or evaluation mode, generators of your own and those of NumPy and Python are no part of it: keep
-    what you need of them as `extra`.
+    No part of it are the mode of modules, which parameters are frozen, per-sample gradients, generators of your own,
+    and those of NumPy and Python: keep what you need of them as `extra`.
 
     >>> import tempfile
     >>> import tinygrad_edu as tg
@@ -135,19 +136,20 @@ def load_checkpoint(
     contents = _contents(path)
     states = contents["states"]
     _check_names(path, given, parts, states)
+    goes_on = any(not name.startswith("model") for name in parts)
+    if goes_on:
+        with _telling(path, "the state of the default generator"):
+            copy.deepcopy(default_generator).set_state(contents["generator"])
+    gradients: list[tuple[Tensor, Any]] = []
     with ExitStack() as back:
-        gradients: list[tuple[Tensor, Any]] = []
         for name, part in parts.items():
-            back.callback(_way_back(part))
             with _telling(path, name):
-                part.load_state_dict(states[name])
+                _load(part, states[name], back)
                 if isinstance(part, Optimizer):
                     gradients += fitted(part, contents["gradients"].get(name, {}))
-        if any(not name.startswith("model") for name in parts):
-            with _telling(path, "the state of the default generator"):
-                copy.deepcopy(default_generator).set_state(contents["generator"])
-            default_generator.set_state(contents["generator"])
         back.pop_all()
+    if goes_on:
+        default_generator.set_state(contents["generator"])
     for p, gradient in gradients:
         p.grad = gradient
     return dict(contents["extra"])
@@ -220,6 +222,17 @@ def _check_names(path: Any, given: Mapping[str, Any], parts: Iterable[str], save
             f"load_checkpoint({_shown(path)}): there is no {missing[0]} in it, it has "
             f"{', '.join(saved) or 'no parts'}. Nothing was loaded"
         )
+
+
+def _load(part: Any, state: Any, back: ExitStack) -> None:
+    """Give a part a state, and let `back` know how to undo it."""
+    way_back = _way_back(part)
+    if isinstance(part, DataLoader):  # which takes all or nothing; what undoes it would end a loop that runs
+        part.load_state_dict(state)
+        back.callback(way_back)
+    else:
+        back.callback(way_back)
+        part.load_state_dict(state)
 
 
 def _way_back(part: Any) -> Callable[[], None]:

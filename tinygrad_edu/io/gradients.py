@@ -9,15 +9,17 @@ import numpy as np
 
 from ..autograd.tallies import is_older
 from ..dtypes import Array
+from ..engine.versions import changed_at
 from ..errors import StateError
 from ..optim.optimizer import Optimizer
 from ..tensors.tensor import Tensor
 
 
 def waiting(optimizer: Optimizer) -> dict[int, tuple[Array, list[int]]]:
-    """The gradients that backward passes have left since their parameters last changed, by number of the parameter.
+    """The gradients that no step has used yet, by number of the parameter.
 
-    After a step there are none: what is left in `.grad` then is only there to be forgotten.
+    After a step there are none: what is left in `.grad` then is only there to be forgotten. When that was, an optimizer
+    with a `step` of its own does not say; then a gradient counts as used if it is older than its parameter.
 
     Args:
         optimizer: whose parameters.
@@ -39,7 +41,10 @@ def waiting(optimizer: Optimizer) -> dict[int, tuple[Array, list[int]]]:
     found = {}
     for number, p in enumerate(optimizer._parameters()):
         leaf: Any = p.source
-        if leaf is not None and leaf.grad is not None and not is_older(leaf, p.array):
+        if leaf is None or leaf.grad is None:
+            continue
+        used = changed_at(p.array) if optimizer.last_step is None else optimizer.last_step
+        if not is_older(leaf, used):
             gradient = leaf.grad.array
             axes = np.argsort([-abs(stride) for stride in gradient.strides], kind="stable").tolist()
             found[number] = gradient.transpose(axes), axes

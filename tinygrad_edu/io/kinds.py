@@ -18,6 +18,8 @@ def by_beginning(beginning: bytes) -> str:
         return "It is empty: what wrote it did not get to its end"
     if beginning.startswith(b"PK\x03\x04"):
         return ""
+    if beginning.startswith(b"PK\x05\x06"):
+        return "It is an empty zip archive"
     for start, text in _BEGINNINGS.items():
         if beginning.startswith(start):
             return text

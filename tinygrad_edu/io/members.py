@@ -46,16 +46,38 @@ def write_members(file: IO[bytes], members: Iterable[tuple[str, list[Any]]]) -> 
                     member.write(piece)
 
 
-def find_members(file: IO[bytes]) -> dict[str, Member]:
+class Directory(NamedTuple):
+    """What an archive lists at its end: zip's own notes on each part. And where that begins."""
+
+    infos: list[ZipInfo]
+    end: int
+
+
+def directory(file: IO[bytes]) -> Directory:
+    """Read what the archive lists. Raises ValueError if that cannot be read; `file` stands where it stood."""
+    begin = file.tell()
+    try:
+        with ZipFile(file) as archive:
+            return Directory(archive.infolist(), archive.start_dir)
+    except (BadZipFile, ArithmeticError, EOFError, LookupError, NotImplementedError, ValueError, struct.error) as error:
+        raise ValueError(f"the list of its parts, at its end, cannot be read: it may be cut off ({error})") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # that is for places before the beginning of the file
+            raise
+        raise ValueError("the list of its parts is not where it should be") from None
+    finally:
+        file.seek(begin)
+
+
+def find_members(file: IO[bytes], listed: Directory) -> dict[str, Member]:
     """The parts of the archive that begins where `file` stands, by their names.
 
     Raises:
-        ValueError: if it is no archive of plain parts, one after the other.
+        ValueError: if they do not lie there plainly, one after the other.
     """
     begin = file.tell()
-    infos, end = _directory(file)
     found: dict[str, Member] = {}
-    for info in infos:
+    for info in listed.infos:
         if info.header_offset < begin or (not found and info.header_offset != begin):
             raise ValueError("its parts do not follow one another")
         member = _member(file, info)
@@ -63,25 +85,12 @@ def find_members(file: IO[bytes]) -> dict[str, Member]:
         if member.name in found:
             raise ValueError(f"it has two parts called {member.name!r}")
         found[member.name] = member
-    if begin > end:
+    if begin > listed.end:
         raise ValueError("its parts overlap")
     return found
 
 
-def _directory(file: IO[bytes]) -> tuple[list[Any], int]:
-    """What the archive lists at its end, and where that begins."""
-    try:
-        with ZipFile(file) as archive:
-            return archive.infolist(), archive.start_dir
-    except (BadZipFile, ArithmeticError, EOFError, LookupError, NotImplementedError, ValueError, struct.error) as error:
-        raise ValueError(f"the list of its parts, at its end, cannot be read: it may be cut off ({error})") from None
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # that is for places before the beginning of the file
-            raise
-        raise ValueError("the list of its parts is not where it should be") from None
-
-
-def _member(file: IO[bytes], info: Any) -> Member:
+def _member(file: IO[bytes], info: ZipInfo) -> Member:
     name = info.orig_filename
     if info.compress_type != 0 or info.file_size != info.compress_size or info.flag_bits & ~_PLAIN_FLAGS:
         raise ValueError(f"its part {name!r} is compressed or encrypted")

@@ -6,8 +6,10 @@ exactly that.
 
 from __future__ import annotations
 
+import json
 import math
 import re
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -65,10 +67,10 @@ class Layout:
     def header(self) -> bytes:
         """What stands before the numbers in a `.npy` file."""
         described = (np.lib.format.dtype_to_descr(self.dtype), self.order == "F", self.shape)
-        text = "{{'descr': {!r}, 'fortran_order': {!r}, 'shape': {!r}, }}".format(*described)
-        simple = text.isascii() and len(text) < 60_000  # else there are fields with long or foreign names
-        start, width = (b"\x93NUMPY\x01\x00", 2) if simple else (b"\x93NUMPY\x03\x00", 4)
-        line = text.encode("utf8")
+        text = "{{'descr': {!a}, 'fortran_order': {!a}, 'shape': {!a}, }}".format(*described)
+        simple = len(text) < 60_000  # else there are very many fields, and the length takes more than two bytes
+        start, width = (b"\x93NUMPY\x01\x00", 2) if simple else (b"\x93NUMPY\x02\x00", 4)
+        line = text.encode("ascii")
         line += b" " * (-(len(start) + width + len(line) + 1) % 64) + b"\n"
         return start + len(line).to_bytes(width, "little") + line
 
@@ -85,6 +87,16 @@ def raw(array: Any) -> Any:
     return memoryview(rows.reshape(-1).view(np.uint8))
 
 
+def is_text(array: Any) -> bool:
+    """Whether all text in an array is made of letters that there are: Python would fail on others later."""
+    if array.dtype.names is not None:
+        return all(is_text(array[name]) for name in array.dtype.names)
+    if array.dtype.kind != "U" or not array.nbytes:
+        return True
+    codes = np.ascontiguousarray(array).reshape(-1).view(np.dtype("u4").newbyteorder(array.dtype.byteorder))
+    return int(codes.max()) <= sys.maxunicode
+
+
 def misfit(dtype: np.dtype[Any]) -> str:
     """Why arrays of that dtype cannot be saved, and what to do; empty if they can."""
     if dtype.hasobject:
@@ -99,9 +111,8 @@ def misfit(dtype: np.dtype[Any]) -> str:
 def _is_described(dtype: np.dtype[Any]) -> bool:
     """Whether the description of a dtype with fields gives the same dtype again."""
     try:
-        again = _dtype_of(_lists(np.lib.format.dtype_to_descr(dtype)))
-        Layout(dtype, (), "C").header  # noqa: B018 - names of fields that no file can hold
-    except ValueError:
+        again = _dtype_of(json.loads(json.dumps(np.lib.format.dtype_to_descr(dtype))))
+    except (TypeError, ValueError):
         return False
     return again == dtype and again.type is dtype.type
 
@@ -131,8 +142,3 @@ def _checked(stated: Any) -> Any:
             raise ValueError(f"no field of a dtype is called {name!r}")
         fields.append((name if isinstance(name, str) else title_and_name, _checked(dtype), *map(tuple, shape)))
     return fields
-
-
-def _lists(stated: Any) -> Any:
-    """What JSON makes of a description."""
-    return [_lists(part) for part in stated] if isinstance(stated, list | tuple) else stated

@@ -10,12 +10,9 @@ from .._version import __version__
 from ..dtypes import Array
 from ..errors import FileFormatError, describe
 from .kinds import by_beginning, by_parts
-from .members import CONTENTS, Member, Reading, find_members, require_binary
-from .npy import Layout, raw
-from .tree import FORMAT, VERSION, Decoder
-
-# What comes of reading a description that was not written here.
-_NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+from .members import CONTENTS, Member, Reading, directory, find_members, require_binary
+from .npy import Layout, is_text, raw
+from .tree import FORMAT, NONSENSE, VERSION, Decoder
 
 
 def read(path: Any, caller: str) -> Any:
@@ -36,9 +33,11 @@ def _read(file: IO[bytes], name: str, caller: str) -> Any:
     if other:
         raise FileFormatError(f"{caller}: {name} was not written by tinygrad_edu. {other}")
     try:
-        members = find_members(file)
-        if CONTENTS not in members:
-            raise FileFormatError(f"{caller}: {name} was not written by tinygrad_edu. {by_parts(members)}")
+        listed = directory(file)
+        names = [info.filename for info in listed.infos]
+        if CONTENTS not in names:
+            raise FileFormatError(f"{caller}: {name} was not written by tinygrad_edu. {by_parts(names)}")
+        members = find_members(file, listed)
         contents = _contents(file, members[CONTENTS])
         if contents["version"] > VERSION:
             raise FileFormatError(
@@ -48,7 +47,7 @@ def _read(file: IO[bytes], name: str, caller: str) -> Any:
         return _object(file, members, contents)
     except FileFormatError:
         raise
-    except _NONSENSE as error:
+    except NONSENSE as error:
         reason = str(error) if type(error) is ValueError else f"what it says of itself makes no sense ({error!r})"
         raise FileFormatError(
             f"{caller}: {name} is damaged: {reason}. Nothing was loaded: take another copy of the file"
@@ -88,4 +87,6 @@ def _array(file: IO[bytes], member: Member, layout: Layout) -> Array:
     array = layout.empty()
     reading.into(raw(array))
     reading.finish()
+    if not is_text(array):
+        raise ValueError(f"there are letters in its part {member.name!r} that do not exist")
     return array

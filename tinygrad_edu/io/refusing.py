@@ -48,6 +48,7 @@ _SUBSTITUTES: list[tuple[Any, str]] = [
     (TensorBase, "its detach(), a plain tensor"),
     (np.ma.MaskedArray, "its filled(value), and np.asarray(…) of its mask if that is needed"),
     (np.ndarray, "np.asarray(…) of it, a plain array"),
+    (np.generic, "np.asarray(…)[()] of it, a plain scalar"),
     (enum.Enum, "its name or value"),
     *((kind, f"{kind.__name__}(…) of it") for kind in (dict, list, tuple, str, int, float)),
     ((bytes, bytearray, memoryview), "np.frombuffer(…, np.uint8) of it"),

@@ -28,6 +28,7 @@ from .refusing import instead
 
 FORMAT = "tinygrad_edu"
 VERSION = 1
+NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 DEEPEST = 100  # containers in one another; the functions here, and those of JSON, call themselves for each
 _CONTAINERS: dict[Any, str] = {list: "list", tuple: "tuple", dict: "dict", OrderedDict: "OrderedDict"}
 
@@ -122,7 +123,11 @@ class Encoder:
 
     def _scalar(self, scalar: Any) -> int:
         array = np.asarray(scalar)
-        if isinstance(scalar, str | bytes) and len(array[()]) != len(scalar):
+        again = array[()]
+        is_numpys = type(again) is type(scalar)
+        if not is_numpys:  # but of a class derived from one of these
+            raise TypeError(self._message(instead(scalar)))
+        if isinstance(scalar, str | bytes) and len(again) != len(scalar):
             raise TypeError(self._message("ends in NUL, which NumPy's arrays drop: save a string of Python's"))
         return self._add(array)
 
@@ -137,7 +142,7 @@ class Encoder:
 class Decoder:
     """Makes objects of JSON; the opposite of `Encoder`.
 
-    Raises an exception of some kind where the JSON was not made by one.
+    Raises one of `NONSENSE` where the JSON was not made by one.
 
     Args:
         arrays: the arrays by their numbers.
@@ -184,7 +189,7 @@ class Decoder:
         "scalar": lambda self, number: self._arrays[_index(number)][()],
         "tensor": lambda self, number: self._tensors[_index(number)],
         "int": lambda self, digits: int(digits, 16),
-        "float": lambda self, bits: struct.unpack(">d", bytes.fromhex(bits))[0],
+        "float": lambda self, bits: struct.unpack(">d", int(bits, 16).to_bytes(8, "big"))[0],
         "str": lambda self, letters: "".join(map(chr, letters)),
     }
 

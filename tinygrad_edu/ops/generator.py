@@ -122,59 +122,33 @@ default_generator: Generator = Generator()
 default_generator.seed()
 
 
-class _Here(threading.local):
-    """What stands in for the default generator in a thread, for as long as a block lasts."""
-
-    substitute: Substitute | None = None
+Recipe: TypeAlias = tuple[int, ...]
+"""A generator that is not made yet, as it may never be asked: a seed, and integers >= 0 that tell it from others."""
 
 
-_here = _Here()
+class _StandIn(threading.local):
+    """What stands in for the default generator in a thread: a generator, or a recipe until the first draw.
 
-
-class Substitute:
-    """Context manager: inside, this thread has another default generator, which belongs to a seed and a key.
-
-    It is made at the first draw, as many a block draws nothing. A block that is entered again goes on where it
-    was. What other threads draw, and what is drawn from a generator that is named, stays as it was.
-
-    Args:
-        seed: an integer >= 0.
-        key: integers >= 0 that tell this generator from others of the same seed.
-
-    >>> import tinygrad_edu as tg
-    >>> def two(*key):
-    ...     with Substitute(7, *key):
-    ...         return tg.rand(2)
-    >>> tg.equal(two(1, 2), two(1, 2)), tg.equal(two(1, 2), two(2, 1))
-    (True, False)
+    Whoever sets it puts back what was there before: by an assignment in a `finally`, as Ctrl-C may come at any call.
+    What other threads draw, and what is drawn from a generator that is named, stays as it is.
     """
 
-    __slots__ = ("_key", "_made", "_outer", "_seed")
+    generator: Generator | Recipe | None = None
 
-    def __init__(self, seed: int, *key: int) -> None:
-        self._seed = seed
-        self._key = key
-        self._made: Generator | None = None
 
-    def __enter__(self) -> None:
-        self._outer = _here.substitute
-        _here.substitute = self
-
-    def __exit__(self, *error: object) -> None:
-        _here.substitute = self._outer
-
-    @property
-    def generator(self) -> Generator:
-        """What is drawn from inside."""
-        if self._made is None:
-            seed = np.random.SeedSequence(self._seed, spawn_key=self._key).generate_state(1, np.uint64)[0]
-            self._made = Generator().manual_seed(int(seed))
-        return self._made
+stand_in: _StandIn = _StandIn()
 
 
 def _default() -> Generator:
     """The default generator, or what stands in for it here."""
-    return default_generator if _here.substitute is None else _here.substitute.generator
+    current = stand_in.generator
+    if current is None:
+        return default_generator
+    if isinstance(current, tuple):
+        seed, *key = current
+        made = np.random.SeedSequence(seed, spawn_key=tuple(key)).generate_state(1, np.uint64)[0]
+        current = stand_in.generator = Generator().manual_seed(int(made))
+    return current
 
 
 def manual_seed(seed: int) -> Generator:

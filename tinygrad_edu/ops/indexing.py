@@ -200,21 +200,19 @@ def _put_add(x: Operand, shape: tuple[int, ...], index: Any) -> Operand:
 def getitem(x: Operand, index: Any) -> Tensor:
     """`x[index]`: basic indices give views; arrays, lists and masks give copies."""
     if type(index) is int and isinstance(x, TensorBase) and x.source is None and not watched:
-        row = _row(x, index)
-        if row is not None:
-            return row
+        return _row(x, index)
     return _getitem(x, plain_index(index))
 
 
-def _row(x: TensorBase, index: int) -> Tensor | None:
-    """What `_getitem` makes of a constant and one number, in a third of the time: datasets are read in this way.
-
-    None where there is no such row, which is for `_getitem` to explain.
-    """
+def _row(x: TensorBase, index: int) -> Tensor:
+    """`_getitem` of a constant and one number, in a third of the time: datasets are read in this way."""
     array = x.array
-    if type(array) is not np.ndarray or not array.ndim or not -len(array) <= index < len(array):
-        return None
-    row = make_tensor(array[index, ...], None)
+    if type(array) is not np.ndarray:
+        return _getitem(x, index)
+    try:
+        row = make_tensor(array[index, ...], None)
+    except IndexError:
+        return _getitem(x, index)  # which explains it
     keep(row, x, _getitem, (index,))
     return row
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import Array
+from ..engine import versions
 from ..tensors.tensor import Tensor
 from .counting import warn_of_count
 from .groups import Group, Params
@@ -165,6 +166,7 @@ class LBFGS(Optimizer):
                 self._iterate(objective, loss, gradient, state, lr, group)
         finally:
             state["func_evals"] += objective.evaluations
+            self.last_step = versions.now
         return objective.first
 
     def _iterate(

@@ -17,6 +17,7 @@ import numpy as np
 from ..autograd.modes import enable_grad
 from ..autograd.running import clear
 from ..dtypes import Array
+from ..engine import versions
 from ..engine.versions import mark_changed
 from ..errors import ShapeError, StateError, describe
 from ..tensors.tensor import Tensor
@@ -65,6 +66,7 @@ class Optimizer(ParameterGroups):
     tensor([ 0.9, -1.9], requires_grad=True)
     """
 
+    last_step: int | None = None  # when it was, on the clock of changes; not known if a subclass has its own `step`
     overwrites_gradient = False  # whether `update` computes in `g`, which is a copy then
     state_numbers: frozenset[str] = frozenset(
         {"step"}
@@ -78,6 +80,9 @@ class Optimizer(ParameterGroups):
         self._views: dict[Tensor, tuple[Array, Array, Array]] = {}
         self._warned: set[str] = set()
         super().__init__(params, defaults)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "last_step"}  # another program, another clock
 
     def update(self, p: Array, g: Array, state: State, lr: float, group: Group, scratch: Array) -> None:
         """Change one parameter in place; a subclass writes this.
@@ -151,6 +156,7 @@ class Optimizer(ParameterGroups):
         warn_of_count(type(self).__name__, self.param_groups, None if samples is None else count, self._warned)
         for group, lr in zip(self.param_groups, rates):
             self._step_group(group, lr, count)
+        self.last_step = versions.now
         return loss
 
     def _step_group(self, group: Group, lr: float, count: float) -> None:
@@ -250,8 +256,8 @@ class Optimizer(ParameterGroups):
             missing = [key for key in self.defaults if key not in theirs and key not in self.own_options]
             if missing:
                 raise StateError(
-                    f"{where}: the group in the state lacks {', '.join(map(repr, missing))}: it is not of a "
-                    f"{type(self).__name__}, or of another version. Nothing was loaded"
+                    f"{where}: the group in the state lacks {', '.join(map(repr, missing))}: it is of another "
+                    f"optimizer than {type(self).__name__}, or of another version. Nothing was loaded"
                 )
             given = {key: value for key, value in _options(theirs).items() if key not in _HOW}
             group = {**mine, **given, "params": mine["params"]}

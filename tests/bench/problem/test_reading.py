@@ -14,6 +14,7 @@ from tinygrad_edu.bench.errors import BenchError
 from tinygrad_edu.bench.problem.reading import read
 from tinygrad_edu.data import (
     BatchSampler,
+    ChainDataset,
     ConcatDataset,
     DataLoader,
     Dataset,
@@ -241,6 +242,8 @@ NAMES = np.array(["cat", "dog", "cat", "dog", "cat", "dog"])
         (None, r"data is None: give \(x, y\), a dataset of such pairs or a DataLoader"),
         (iter([(X, Y)]), r"data is <list_iterator.*: give \(x, y\)"),
         (lambda: (X, Y), "Is it a function that makes data[?] Call it"),
+        (ChainDataset([[(X[0], 0)]]), r"data is a stream, the IterableDataset ChainDataset, .*list\(stream\)"),
+        (DataLoader(ChainDataset([[(X[0], 0)]])), "data is a stream"),
         (Dataset(), r"the number of its samples must be known: Dataset does not define __len__"),
         (
             (type("Tensor", (), {"__module__": "torch", "shape": (6, 2)})(), Y),

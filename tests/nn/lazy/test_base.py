@@ -220,3 +220,19 @@ def test_a_gradient_can_be_forgotten_before_there_is_one() -> None:
     layer.zero_grad()
     layer.reset_parameters()
     assert layer.weight.grad is None
+
+
+def test_what_has_its_numbers_can_be_made_to_wait_again() -> None:
+    layer = nn.LazyBatchNorm1d(dtype=tg.float64)
+    tensors = layer.weight, layer.running_mean
+    backs = [tensor.way_back() for tensor in tensors]
+    layer.load_state_dict(nn.BatchNorm1d(3).state_dict())
+    assert layer.weight.shape == layer.running_mean.shape == (3,)
+    for back in backs:
+        back()
+    assert (layer.weight, layer.running_mean) == tensors
+    assert repr(layer.weight) == "<UninitializedParameter>"
+    assert repr(layer.running_mean) == "<UninitializedBuffer>"
+    assert (layer.weight.requires_grad, layer.running_mean.requires_grad) == (True, False)
+    layer.weight.materialize((2,))
+    assert layer.weight.dtype == np.float64

@@ -118,7 +118,7 @@ def test_loading_between_forward_and_backward_is_noticed() -> None:
 
 
 def test_loading_a_path_or_a_module_says_what_to_pass() -> None:
-    with pytest.raises(TypeError, match=r"got str: load the file first, dict\(np\.load\(path\)\)"):
+    with pytest.raises(TypeError, match=r"got str: load the file first, with tg\.load\(path\)"):
         model().load_state_dict("model.npz")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"got Sequential: pass its state_dict\(\)"):
         model().load_state_dict(nn.Sequential())  # type: ignore[arg-type]

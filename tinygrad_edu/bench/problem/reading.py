@@ -13,6 +13,7 @@ from ...data import (
     BatchSampler,
     ConcatDataset,
     DataLoader,
+    IterableDataset,
     RandomSampler,
     SequentialSampler,
     Subset,
@@ -72,6 +73,8 @@ def _is_pair_of_arrays(data: Any) -> bool:
 
 
 def _of_loader(loader: DataLoader, name: str) -> Reader:
+    if isinstance(loader.dataset, IterableDataset):
+        _refuse(loader.dataset, name)
     batches = loader.batch_sampler
     if batches is None and loader.collate_fn is not None:
         raise BenchError(f"{name}: a DataLoader with batch_size=None makes no batches: give one with a batch_size")
@@ -97,9 +100,14 @@ def _of_loader(loader: DataLoader, name: str) -> Reader:
 
 
 def _refuse(data: Any, name: str) -> None:
-    """Raise if it is no dataset."""
+    """Raise if it is no dataset that is read by number."""
     way_out = ""
-    if inspect.isclass(data):
+    if isinstance(data, IterableDataset):
+        way_out = (
+            f"a stream, the IterableDataset {type_name(data)}, and here batches are drawn at random: give a dataset "
+            "whose samples have numbers, such as list(stream)"
+        )
+    elif inspect.isclass(data):
         way_out = f"the class {data.__name__}: make one first, {data.__name__}(…)"
     elif isinstance(data, Mapping):
         keys = ", ".join(map(repr, list(data)[:5]))

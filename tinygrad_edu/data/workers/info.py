@@ -17,7 +17,8 @@ class WorkerInfo:
         id: its number, from 0.
         num_workers: how many there are.
         seed: a number that each worker has another of in each epoch, for random numbers that do not come from
-            this library's default generator, which is seeded already.
+            this library's default generator, which is seeded already. ``seed - id`` is the same in all workers: an
+            order that they share out follows from that.
         dataset: what this worker reads: in a thread the loader's own, in a process a copy of it.
 
     >>> import tinygrad_edu as tg

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
-from ...ops.generator import Substitute
+from ...ops.generator import stand_in
 from ..reading import reader
 from .info import WorkerInfo, set_worker_info
 
@@ -21,7 +21,7 @@ SHOWN = 10  # so many sample numbers at most are named in a message
 
 
 class Purpose(enum.IntEnum):
-    """What the random numbers of a base seed are for: the first part of the key of a `Substitute`."""
+    """What the random numbers of a base seed are for: the second part of a recipe."""
 
     ORDER = 0  # the sampler's numbers
     BATCH = 1  # the augmentation of a batch; then: its number
@@ -109,72 +109,80 @@ class Job:
 
 
 class Worker:
-    """One who does a job. It is made and used in the thread in which it reads, and is never pickled."""
+    """One who does a job. It is made and used in the thread in which it reads, and is never pickled.
+
+    Attributes:
+        ended: whether its stream has said that it is at its end.
+    """
 
     def __init__(self, job: Job, number: int, count: int) -> None:
         self._job = job
         self._number = number
         self._count = count
         self._met = False  # whether worker_init_fn has been called
+        self.ended = False
         self._base_seed = 0
-        self._read: Callable[[Any], Any]
-        self._stream: Iterator[Any]
-        if not job.iterable:
-            self._read = reader(job.dataset, job.collate_fn, job.batched)
+        self._stream: Iterator[Any] = iter(())
+        self._key: tuple[int, ...] = (Purpose.STREAM, number) if job.iterable else (Purpose.BATCH,)
+        self._read = self._next if job.iterable else reader(job.dataset, job.collate_fn, job.batched)
 
     def begin(self, base_seed: int) -> None:
         """Start an epoch whose random numbers belong to this seed. A stream is started anew."""
         self._base_seed = base_seed
-        self._explaining(self._start, None)
-
-    def run(self, task: Task) -> Any:
-        """Read what the task says, with the random numbers that belong to it; `END` if a stream is at its end."""
-        return self._explaining(self._do, task)
-
-    def _start(self, _: None) -> None:
+        self.ended = False
         job = self._job
         if self._count:
-            set_worker_info(WorkerInfo(self._number, self._count, self._base_seed + self._number, job.dataset))
-        with Substitute(self._base_seed, Purpose.START, self._number):
+            set_worker_info(WorkerInfo(self._number, self._count, base_seed + self._number, job.dataset))
+        outer, stand_in.generator = stand_in.generator, (base_seed, Purpose.START, self._number)
+        try:
             if self._count and not self._met and job.worker_init_fn is not None:
                 job.worker_init_fn(self._number)
             self._met = True
             if job.iterable:
                 self._stream = iter(job.dataset)
+        except Exception as error:
+            self._explain(error, "at the start")
+            raise
+        finally:
+            stand_in.generator = outer
 
-    def _do(self, task: Task) -> Any:
-        if self._job.iterable:
-            with Substitute(self._base_seed, Purpose.STREAM, self._number, task.batch):
-                return self._next()
-        with Substitute(self._base_seed, Purpose.BATCH, task.batch):
+    def run(self, task: Task) -> Any:
+        """Read what the task says, with the random numbers that belong to it; `END` if a stream is at its end."""
+        outer, stand_in.generator = stand_in.generator, (self._base_seed, *self._key, task.batch)
+        try:
             return self._read(task.samples)
+        except Exception as error:
+            self._explain(error, f"in {_described(task)}")
+            raise
+        finally:
+            stand_in.generator = outer
 
-    def _next(self) -> Any:
+    def _next(self, _: None) -> Any:
         """The next batch of the stream."""
         job = self._job
+        if self.ended:
+            return END
         if not job.batched:
             for sample in self._stream:
                 return sample if job.collate_fn is None else job.collate_fn(sample)
+            self.ended = True
             return END
         samples = list(itertools.islice(self._stream, job.batch_size))
-        if not samples or (job.drop_last and len(samples) != job.batch_size):
+        self.ended = len(samples) != job.batch_size
+        if not samples or (self.ended and job.drop_last):
             return END
         assert job.collate_fn is not None
         return job.collate_fn(samples)
 
-    def _explaining(self, do: Callable[[Any], Any], task: Any) -> Any:
-        """``do(task)``; what it raises gets a note that says where that was."""
-        try:
-            return do(task)
-        except StopIteration as error:  # a loop over the loader would take it for the end of the data
-            raise RuntimeError(f"StopIteration came out of the dataset or collate_fn, {self._where(task)}") from error
-        except Exception as error:
-            error.add_note(f"DataLoader: {self._where(task)}")
-            raise
-
-    def _where(self, task: Task | None) -> str:
-        what = "at the start" if task is None else f"in {_described(task)}"
-        return f"{what}, worker {self._number} of {self._count}" if self._count else what
+    def _explain(self, error: Exception, where: str) -> None:
+        """Note where the error happened."""
+        if self._count:
+            where += f", worker {self._number} of {self._count}"
+        if isinstance(error, StopIteration):  # a loop over the loader would take it for the end of the data
+            raise RuntimeError(
+                f"StopIteration came out of the dataset, or a function of the loader, {where}"
+            ) from error
+        error.add_note(f"DataLoader: {where}")
 
 
 def _described(task: Task) -> str:

@@ -5,12 +5,24 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from .ahead import Ahead
 from .job import END, Job, Task, Workers
 
-Release = Callable[[bool], None]
+
+class Reading(NamedTuple):
+    """An epoch that is being read.
+
+    Attributes:
+        batches: what is read.
+        release: to be called when no more is wanted, with whether all went well.
+        ended: tells whether the main thread has seen the end of a stream.
+    """
+
+    batches: Iterator[Any]
+    release: Callable[[bool], None]
+    ended: Callable[[], bool]
 
 
 class Team:
@@ -43,19 +55,13 @@ class Team:
         self._timeout = timeout or None
         self._idle: list[Workers] = []
 
-    def read(self, base_seed: int, tasks: Iterator[Task]) -> tuple[Iterator[Any], Release]:
-        """The batches of the tasks, and what is to be called after them, with whether all went well.
-
-        Batch k is read by worker k % count.
-        """
+    def read(self, base_seed: int, tasks: Iterator[Task]) -> Reading:
+        """Read the tasks: batch k by worker k % count."""
         turns = ((task.batch % self._count, task) for task in tasks)
         return self._read_ahead(base_seed, turns) if self._count else self._read_here(base_seed, tasks)
 
-    def read_stream(self, base_seed: int, first: int = 0) -> tuple[Iterator[Any], Release]:
-        """The batches of a stream, from number `first` on.
-
-        Those before are read and dropped, unless the main thread reads: then the stream goes on from there by itself.
-        """
+    def read_stream(self, base_seed: int, first: int = 0) -> Reading:
+        """Read a stream, each worker its own. `first` is the number of its next batch, if the main thread reads it."""
         if not self._count:
             return self._read_here(base_seed, map(Task, itertools.count(first)))
         turns = ((worker, Task(turn)) for turn in itertools.count() for worker in range(self._count))
@@ -66,20 +72,25 @@ class Team:
         while self._idle:
             self._idle.pop().close()
 
-    def _read_here(self, base_seed: int, tasks: Iterator[Task]) -> tuple[Iterator[Any], Release]:
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_idle": []}  # a copy hires its own
+
+    def _read_here(self, base_seed: int, tasks: Iterator[Task]) -> Reading:
         worker = self._job.hire()
         worker.begin(base_seed)
         results = map(worker.run, tasks)
-        return itertools.takewhile(_is_batch, results) if self._job.iterable else results, _nothing_to_release
+        batches = itertools.takewhile(_is_batch, results) if self._job.iterable else results
+        return Reading(batches, _go_on, lambda: worker.ended)
 
-    def _read_ahead(self, base_seed: int, turns: Iterator[tuple[int, Task]]) -> tuple[Iterator[Any], Release]:
+    def _read_ahead(self, base_seed: int, turns: Iterator[tuple[int, Task]]) -> Reading:
         workers = self._idle.pop() if self._idle else self._hire()
         try:
             workers.begin(base_seed)
-            return Ahead(workers, self._count, turns, self._prefetch, self._timeout), partial(self._take_back, workers)
+            ahead = Ahead(workers, self._count, turns, self._prefetch, self._timeout)
         except BaseException:
             workers.close()
             raise
+        return Reading(ahead, partial(self._take_back, workers), lambda: False)
 
     def _take_back(self, workers: Workers, healthy: bool) -> None:
         """Keep the workers for the next epoch if they are to be kept, and all went well; else end them."""
@@ -93,5 +104,9 @@ def _is_batch(result: Any) -> bool:
     return result is not END
 
 
-def _nothing_to_release(_: bool) -> None:
-    """The main thread goes on."""
+def _go_on(_: bool) -> None:
+    """The main thread has no end."""
+
+
+NOTHING: Final = Reading(iter(()), _go_on, lambda: True)
+"""An epoch of which nothing is left."""

@@ -52,7 +52,7 @@ class _Crew:
         self.threads: list[threading.Thread] = []
 
     def end(self) -> None:
-        """Tell the threads to end, and wait for them."""
+        """Tell the threads to end, and wait for them; again, if need be."""
         self.epoch.over = True
         for orders in self.orders:
             orders.put(None)
@@ -77,7 +77,7 @@ class ThreadWorkers:
         self._crew = _Crew(count)
         # At exit the interpreter waits for threads before it runs finalizers; so these are daemons, and the finalizer
         # waits for them.
-        self._end = weakref.finalize(self, self._crew.end)
+        weakref.finalize(self, self._crew.end)
         for number, orders in enumerate(self._crew.orders):
             name = f"tinygrad_edu-loader-{number}"
             thread = threading.Thread(target=_work, args=(job, number, count, orders), name=name, daemon=True)
@@ -110,7 +110,7 @@ class ThreadWorkers:
 
     def close(self) -> None:
         """End the threads: at once those that are idle, after the batch that is being read the others."""
-        self._end()
+        self._crew.end()  # not by the finalizer, which is still there should Ctrl-C come in between
 
     def _give(self, worker: int, task: Task | None) -> None:
         self._crew.orders[worker].put(_Order(self._crew.epoch, task))

@@ -83,7 +83,7 @@ def load_state_dict(module: ModuleTree[Any], state: Mapping[str, Any], strict: b
 
 
 def _no_mapping(given: Any) -> TypeError:
-    hint = ": load the file first, dict(np.load(path))" if isinstance(given, str | PathLike) else ""
+    hint = ": load the file first, with tg.load(path)" if isinstance(given, str | PathLike) else ""
     hint = ": pass its state_dict()" if hasattr(given, "state_dict") else hint
     return TypeError(f"load_state_dict() needs a mapping of names to tensors, got {type_name(given)}{hint}")
 

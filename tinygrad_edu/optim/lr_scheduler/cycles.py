@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 from ..optimizer import Optimizer
 from ..options import require_count
-from .schedule import LRScheduler, Schedule, check_kept, kept_by, per_group, require_number, take_kept
+from .kept import check_kept, kept_by, take_kept
+from .schedule import LRScheduler, Schedule, per_group, require_number
 
 Numbers: TypeAlias = float | Sequence[float]
 """One for all groups, or one for each."""

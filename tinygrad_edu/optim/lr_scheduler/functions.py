@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 from ...errors import describe
 from ..optimizer import Optimizer
-from .schedule import LRScheduler, check_kept, kept_by, per_group, require_number, take_kept
+from .kept import check_kept, kept_by, take_kept
+from .schedule import LRScheduler, per_group, require_number
 
 Factor: TypeAlias = Callable[[int], float]
 """Gives the factor for an epoch."""
