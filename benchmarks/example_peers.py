@@ -16,12 +16,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import _threads  # noqa: F401  first: it sets the number of threads
 
 # ruff: isort: split
+import _digit_peers
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -176,7 +178,30 @@ def language_model(
     return Pair(loader, Side(our_step, lambda: example.held_out_cost(model, held_out)), Side(their_step, their_score))
 
 
-PAIRS = {"character_lstm": character_lstm, "small_gpt": small_gpt}
+def digits_cnn(steps: int) -> Pair:
+    """The convolutional network."""
+    loader, ours, theirs = _digit_peers.cnn(steps)
+    return Pair(loader, Side(*ours), Side(*theirs))
+
+
+def digits_vae(steps: int) -> Pair:
+    """The autoencoder."""
+    loader, ours, theirs = _digit_peers.vae(steps)
+    return Pair(loader, Side(*ours), Side(*theirs))
+
+
+PAIRS = {
+    "character_lstm": character_lstm,
+    "small_gpt": small_gpt,
+    "digits_cnn": digits_cnn,
+    "digits_vae": digits_vae,
+}
+
+
+def own_steps(name: str) -> int:
+    """How many steps the program takes if it is not told."""
+    options = importlib.import_module(name).parse([])
+    return options.steps if "steps" in options else options.epochs * _digit_peers.epoch_length()
 
 
 def trained(side: Side, batches: list[Any]) -> tuple[float, list[float]]:
@@ -191,13 +216,14 @@ def trained(side: Side, batches: list[Any]) -> tuple[float, list[float]]:
 def compare(name: str, steps: int, seed: int) -> None:
     """Train both sides of one program, a tenth of the steps each in turn, and print a line for each tenth."""
     tg.manual_seed(seed)
+    torch.manual_seed(seed)
     pair = PAIRS[name](steps)
-    batches = list(pair.loader)
+    batches = iter(pair.loader)
     part = max(1, steps // 10)
     seconds = {"ours": 0.0, "theirs": 0.0}
     print(f"{name}, {steps} steps\n  step    loss here   in PyTorch    ms/step here   in PyTorch   ratio")
     for begin in range(0, steps, part):
-        chosen = batches[begin : begin + part]
+        chosen = list(islice(batches, part))
         here, ours = trained(pair.ours, chosen)
         there, theirs = trained(pair.theirs, chosen)
         seconds["ours"] += here
@@ -219,8 +245,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     for name in options.programs or PAIRS:
-        steps = importlib.import_module(name).parse([]).steps
-        compare(name, options.steps or steps // 10, options.seed)
+        compare(name, options.steps or own_steps(name) // 10, options.seed)
 
 
 if __name__ == "__main__":
