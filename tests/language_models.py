@@ -17,21 +17,22 @@ from _text import Alphabet, documentation
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CHARACTERS = 30_000
-STEPS = 10
+STEPS = 15
 
 
 def shortened(program: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The program with small batches of a short text, of which it writes little."""
+    """The program with a small model, and small batches of a short text, of which it writes little."""
     text = documentation()[:CHARACTERS]
     written = program.written
     monkeypatch.setattr(program, "documentation", lambda: text)
-    monkeypatch.setattr(program, "BATCH_SIZE", 4)
+    for name, value in {"WIDTH": 32, "LENGTH": 32, "BATCH_SIZE": 8, "RATE": 0.02}.items():
+        monkeypatch.setattr(program, name, value)
     monkeypatch.setattr(program, "written", lambda m, a, beginning, length, t: written(m, a, beginning, 20, t))
     return program
 
 
 def check_trained(program: ModuleType, folder: Path, capsys: Any) -> None:
-    """Ten steps are better than a guess; the trained model writes again, more boldly."""
+    """A few steps are better than a guess; the trained model writes again, more boldly."""
     checkpoint = ["--checkpoint", str(folder / "run.ckpt"), "--steps", str(STEPS)]
     score = program.main(checkpoint)
     assert 0 < score < math.log(len(Alphabet(program.documentation()))) - 0.3
