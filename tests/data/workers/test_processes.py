@@ -253,6 +253,19 @@ def test_a_batch_that_cannot_be_pickled_is_an_error_that_says_so(doing):
     assert 'worker_type="thread"' in note
 
 
+class Unreadable:
+    """What is no more to be read once it is pickled."""
+
+    def __reduce__(self):
+        return int, ("no number",)
+
+
+def test_a_sample_number_that_a_worker_cannot_read_is_an_error_of_that_batch(echo):
+    with pytest.raises(RuntimeError, match=r'cannot put together what it was sent(.|\n)*worker_type="thread"'):
+        ask(echo, Unreadable())
+    assert ask(echo, 1) == 1
+
+
 def test_an_error_at_the_start_comes_with_each_workers_first_result():
     with working(Echo(), 2, worker_init_fn=refuse) as workers:
         for worker in range(2):

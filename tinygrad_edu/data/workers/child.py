@@ -12,13 +12,14 @@ import threading
 import time
 import traceback
 import types
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from .failures import Failure
-from .job import Job, Purpose, Worker
+from .job import Job, Purpose, Task, Worker
 from .orders import Hiring, Order
 from .pickling import main_failed, not_found
 from .shared_memory import Outbox, pack, receive_block, receive_through, unpack
@@ -101,7 +102,7 @@ class _Hand:
     def __init__(self, hiring: Hiring, parts: list[Any], outbox: Outbox) -> None:
         self._outbox = outbox
         self._number = hiring.number
-        self._worker: Worker | None = None
+        self._worker: Worker | None = None  # None if it could not be hired
         self._failure: Failure | None = None  # of the hiring, or of the start of this epoch
         try:
             hiring.surroundings.adopt()
@@ -139,8 +140,8 @@ class _Hand:
         """The parts of the batch, or what went wrong."""
         assert self._worker is not None
         assert order.task is not None
-        task = order.task
         try:
+            task: Task = _put_together(pickle.loads, order.task)
             order.state.adopt()
             if task.samples is None:
                 _seed(order.base_seed, Purpose.STREAM, self._number, task.batch)
@@ -177,11 +178,15 @@ def _job(hiring: Hiring, parts: list[Any]) -> Job:
             raise main_failed(hiring.main[1], error) from error
         finally:
             importing_main = False
+    job: Job = _put_together(unpack, parts)
+    return job
+
+
+def _put_together(unpickle: Callable[[Any], Any], pickled: Any) -> Any:
     try:
-        job: Job = unpack(parts)
+        return unpickle(pickled)
     except Exception as error:
         raise not_found(error) from error
-    return job
 
 
 def _import_main(kind: str, name: str) -> None:

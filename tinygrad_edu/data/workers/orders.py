@@ -11,7 +11,6 @@ import numpy as np
 
 from ...dtypes import get_default_dtype, set_default_dtype
 from ...engine.observing import mode
-from .job import Task
 
 ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
@@ -87,12 +86,12 @@ class Order(NamedTuple):
         epoch: a number that grows with each epoch: orders of one that is over need not be obeyed.
         base_seed: that of the epoch's random numbers.
         state: how things stood when the order was given.
-        task: None begins the epoch.
+        task: a pickled `Task`, as what it says may be found only after the main module is; None begins the epoch.
         block: by which block the result is sent.
     """
 
     epoch: int
     base_seed: int
     state: State
-    task: Task | None
+    task: bytes | None
     block: int = 0

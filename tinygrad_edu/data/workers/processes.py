@@ -88,7 +88,8 @@ class ProcessWorkers:
         """Hand a task to a process."""
         with self._whole():
             hand = self._crew[worker]
-            hand.send(Order(self._epoch, self._base_seed, State.here(), task, hand.place(task)))
+            pickled = pickle.dumps(task, protocol=5)
+            hand.send(Order(self._epoch, self._base_seed, State.here(), pickled, hand.place(task)))
 
     def receive(self, worker: int, timeout: float | None = None) -> Any:
         """The result of the process's oldest task; or raise what was raised there, or how it ended.
