@@ -88,26 +88,27 @@ class Lazy(Sampler):
 
 
 class Counting(Sampler):
-    """Another order in each pass, by a count of passes that it saves."""
+    """Another order in each pass, by a count of passes. It saves its own dict, and keeps the one that it is given."""
 
-    def __init__(self, size):
+    def __init__(self, size, sampler=None):
         self.size = size
-        self.passes = 0
+        self.state = {"passes": 0}
+        self.sampler = sampler
 
     def __iter__(self):
-        self.passes += 1
-        return iter(np.random.default_rng(self.passes).permutation(self.size).tolist())
+        self.state["passes"] += 1
+        return iter(np.random.default_rng(self.state["passes"]).permutation(self.size).tolist())
 
     def __len__(self):
         return self.size
 
     def state_dict(self):
-        return {"passes": self.passes}
+        return self.state
 
     def load_state_dict(self, state):
-        if not state["passes"] >= 0:
+        if state["passes"] < 0:
             raise ValueError("the count of passes is negative")
-        self.passes = state["passes"]
+        self.state = state
 
 
 def plain(batch):

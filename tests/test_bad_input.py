@@ -133,7 +133,7 @@ class TestShapes:
 
     def test_samples_of_unequal_size(self, run: Run) -> None:
         with run.refuses(ShapeError, "sample 0 has shape (4,), sample 1 of the batch has (3,)", "collate_fn="):
-            list(data.DataLoader([run.x[0], run.x[1, :3]], batch_size=2))
+            list(data.DataLoader([run.x[0], run.x[1, :3]], batch_size=2, generator=tg.Generator()))
         with run.refuses(ShapeError, "TensorDataset", "first sizes 6, 5"):
             data.TensorDataset(run.x, run.y[:5])
 
@@ -155,7 +155,7 @@ class TestDtypes:
         with run.refuses(DtypeError, "'flaot32' names no dtype"):
             run.x.to(dtype="flaot32")
         with run.refuses(TypeError, "sample 0 is the number 1, sample 1 of the batch is a str"):
-            list(data.DataLoader([1, "two"], batch_size=2))  # type: ignore[list-item]
+            list(data.DataLoader([1, "two"], batch_size=2, generator=tg.Generator()))
 
     def test_operand(self, run: Run) -> None:
         with run.refuses(DtypeError, "add(float32[6, 4], 'one')", "not defined for these types"):
@@ -269,7 +269,7 @@ class TestEmptyBatches:
         before = run.everything()
         F.cross_entropy(run.model(run.x[:0]), run.y[:0]).backward()
         np.testing.assert_equal(run.everything(), before)
-        assert list(data.DataLoader(data.TensorDataset(run.x[:0]), batch_size=2)) == []
+        assert list(data.DataLoader(data.TensorDataset(run.x[:0]), batch_size=2, generator=tg.Generator())) == []
 
     def test_no_element_to_choose(self, run: Run) -> None:
         with run.refuses(ShapeError, "no element to choose from", "(0, 4)", "Skip empty input"):

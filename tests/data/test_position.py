@@ -298,19 +298,33 @@ def test_a_stream_needs_the_same_number_of_workers():
         DataLoader(NoisyStream(10), 3, num_workers=3).load_state_dict(state)
 
 
-def test_what_a_sampler_refuses_changes_nothing():
+def test_what_one_sampler_refuses_changes_none():
     def two(passes):
-        loader = DataLoader(Noisy(6), sampler=Counting(6), generator=tg.Generator().manual_seed(passes))
-        loader.sampler.passes = passes
-        return loader
+        outer = Counting(6, Counting(6))
+        outer.state["passes"] = outer.sampler.state["passes"] = passes
+        return DataLoader(Noisy(6), sampler=outer, generator=tg.Generator().manual_seed(passes))
 
     state = after(two(1), 2)
-    state["epoch"]["start"]["stateful"][0]["passes"] = -1
+    state["epoch"]["start"]["stateful"][1]["passes"] = -1
     loader = two(5)
     before = loader.state_dict()
     with pytest.raises(ValueError, match="the count of passes is negative"):
         loader.load_state_dict(state)
     assert loader.state_dict() == before
+
+
+def test_what_a_sampler_does_with_its_state_leaves_the_saved_one_as_it_was():
+    state = after(DataLoader(Noisy(6), sampler=Counting(6)), 2)
+    expected = copy.deepcopy(state)
+    loader = DataLoader(Noisy(6), sampler=Counting(6))
+    loader.load_state_dict(state)
+    iter(loader)
+    assert state == expected
+    loader.load_state_dict(state)
+    batches = iter(loader)
+    next(batches)
+    assert loader.state_dict()["epoch"]["start"] == state["epoch"]["start"]
+    batches.close()
 
 
 def test_a_state_is_taken_up_by_processes():
@@ -320,6 +334,17 @@ def test_a_state_is_taken_up_by_processes():
     for loader in (alike, others):
         loader.load_state_dict(state)
     assert [plain(batch) for batch in others] == [plain(batch) for batch in alike]
+
+
+def test_workers_that_stay_get_the_state_of_the_stream():
+    def loader():
+        return DataLoader(Tape(4), 2, persistent_workers=True, **PROCESSES | {"num_workers": 1})
+
+    source, used = loader(), loader()
+    source.dataset.passes = 5
+    assert plain(next(iter(used)))[0] == [0, 1]
+    used.load_state_dict(source.state_dict())
+    assert plain(next(iter(used)))[0] == [500, 501]
 
 
 def test_a_loader_can_be_copied_when_a_loop_has_run():

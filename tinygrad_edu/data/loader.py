@@ -89,26 +89,8 @@ class DataLoader:
         worker_type: str = "thread",
     ) -> None:
         check_dataset(dataset)
-        check_order(
-            dataset,
-            {
-                "batch_size": batch_size,
-                "shuffle": shuffle,
-                "sampler": sampler,
-                "batch_sampler": batch_sampler,
-                "drop_last": drop_last,
-            },
-        )
-        check_workers(
-            {
-                "num_workers": num_workers,
-                "worker_type": worker_type,
-                "timeout": timeout,
-                "prefetch_factor": prefetch_factor,
-                "persistent_workers": persistent_workers,
-                "multiprocessing_context": multiprocessing_context,
-            }
-        )
+        check_order(dataset, batch_size, shuffle, sampler, batch_sampler, drop_last)
+        check_workers(num_workers, worker_type, timeout, prefetch_factor, persistent_workers, multiprocessing_context)
         self.dataset: Any = dataset
         self.batch_size = None if batch_sampler is not None else batch_size
         self.num_workers = num_workers
@@ -192,7 +174,9 @@ class DataLoader:
         Inside a loop over the loader, that is the position in it: after the batch that was handed out last. Outside
         of one, it is a place between two epochs; also after a loop that was left, by a `break` or an error.
 
-        Save the state of the default generator with it (`get_rng_state`), as `save_checkpoint` does.
+        Save the state of the default generator with it (`get_rng_state`), as `save_checkpoint` does. Samplers and
+        streams that have `state_dict` and `load_state_dict` are asked for theirs: a sampler where its next pass
+        begins, a stream which sample is its next one; at its end, that is the first of the next pass.
 
         >>> import tinygrad_edu as tg
         >>> loader = tg.data.DataLoader(range(6), batch_size=2, shuffle=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,58 +29,56 @@ def check_dataset(dataset: Any) -> None:
         )
 
 
-def check_order(dataset: Any, given: Mapping[str, Any]) -> None:
-    """Raise ValueError if the options that say which samples come together, and when, contradict each other.
-
-    Args:
-        dataset: what is read.
-        given: `batch_size`, `shuffle`, `sampler`, `batch_sampler` and `drop_last`.
-    """
-    if isinstance(dataset, IterableDataset):
-        clashes = [name for name in ("shuffle", "sampler", "batch_sampler") if given[name] not in (None, False)]
-        if clashes:
-            raise ValueError(
-                f"DataLoader: the order of an IterableDataset is its own: drop {', '.join(clashes)}, and let the "
-                "dataset shuffle"
-            )
-    if given["sampler"] is not None and given["shuffle"]:
+def check_order(dataset: Any, batch_size: Any, shuffle: Any, sampler: Any, batch_sampler: Any, drop_last: Any) -> None:
+    """Raise ValueError if the options that say which samples come together, and when, contradict each other."""
+    given = {"shuffle": shuffle, "sampler": sampler, "batch_sampler": batch_sampler}
+    orders = [name for name, value in given.items() if value is not None and value is not False]
+    if isinstance(dataset, IterableDataset) and orders:
+        raise ValueError(
+            f"DataLoader: the order of an IterableDataset is its own: drop {', '.join(orders)}, and let the dataset "
+            "shuffle"
+        )
+    if sampler is not None and shuffle:
         raise ValueError("DataLoader: shuffle=True with a sampler, which decides the order itself: drop one")
-    if given["batch_sampler"] is not None:
-        clashes = [name for name in ("shuffle", "sampler", "drop_last") if given[name] not in (None, False)]
-        if given["batch_size"] != 1:
-            clashes.insert(0, "batch_size")
+    if batch_sampler is not None:
+        given = {"batch_size": batch_size != 1, "shuffle": shuffle, "sampler": sampler is not None}
+        clashes = [name for name, value in {**given, "drop_last": drop_last}.items() if value]
         if clashes:
             raise ValueError(f"DataLoader: batch_sampler decides the batches itself: drop {', '.join(clashes)}")
-    elif given["batch_size"] is None:
-        if given["drop_last"]:
-            raise ValueError("DataLoader: drop_last=True with batch_size=None: there are no batches to drop")
-    else:
-        require_count("DataLoader", "batch_size", given["batch_size"])
+    elif batch_size is not None:
+        require_count("DataLoader", "batch_size", batch_size)
+    elif drop_last:
+        raise ValueError("DataLoader: drop_last=True with batch_size=None: there are no batches to drop")
 
 
-def check_workers(given: Mapping[str, Any]) -> None:
-    """Raise ValueError if the options that say who reads contradict each other.
-
-    Args:
-        given: `num_workers`, `worker_type`, `timeout`, `prefetch_factor`, `persistent_workers` and
-            `multiprocessing_context`.
-    """
-    count, kind, timeout = given["num_workers"], given["worker_type"], given["timeout"]
-    if not is_count(count) or count < 0:
-        raise ValueError(f"DataLoader: num_workers={count!r} must be an integer >= 0")
-    if kind not in ("thread", "process"):
-        raise ValueError(f"DataLoader: worker_type={kind!r}: must be 'thread' or 'process'")
+def check_workers(
+    num_workers: Any,
+    worker_type: Any,
+    timeout: Any,
+    prefetch_factor: Any,
+    persistent_workers: Any,
+    multiprocessing_context: Any,
+) -> None:
+    """Raise ValueError if the options that say who reads contradict each other."""
+    if not is_count(num_workers) or num_workers < 0:
+        raise ValueError(f"DataLoader: num_workers={num_workers!r} must be an integer >= 0")
+    if worker_type not in ("thread", "process"):
+        raise ValueError(f"DataLoader: worker_type={worker_type!r}: must be 'thread' or 'process'")
     if not isinstance(timeout, int | float | np.number) or not 0 <= timeout < math.inf:
         raise ValueError(f"DataLoader: timeout={timeout!r}: must be a number of seconds, 0 for no limit")
-    if given["prefetch_factor"] is not None:
-        require_count("DataLoader", "prefetch_factor", given["prefetch_factor"])
-    if count == 0:
-        # What only workers could do; asked of none, it would be silently left undone.
-        idle = ("prefetch_factor", "timeout", "persistent_workers", "multiprocessing_context")
-        asked = [name for name in idle if given[name] not in (None, False, 0)]
-        if asked:
-            raise ValueError(f"DataLoader: {', '.join(asked)} with num_workers=0: set num_workers > 0, or leave it out")
-    _check_context(given["multiprocessing_context"], kind)
+    if prefetch_factor is not None:
+        require_count("DataLoader", "prefetch_factor", prefetch_factor)
+    # What only workers can do is not silently left undone.
+    asked = {
+        "prefetch_factor": prefetch_factor is not None,
+        "timeout": timeout,
+        "persistent_workers": persistent_workers,
+        "multiprocessing_context": multiprocessing_context is not None,
+    }
+    idle = [name for name, value in asked.items() if value]
+    if idle and num_workers == 0:
+        raise ValueError(f"DataLoader: {', '.join(idle)} with num_workers=0: set num_workers > 0, or leave it out")
+    _check_context(multiprocessing_context, worker_type)
 
 
 def _check_context(context: Any, kind: str) -> None:

@@ -92,6 +92,27 @@ def test_a_new_epoch_drops_what_is_left_of_the_old_one():
     workers.close()
 
 
+def test_nobody_reads_what_nobody_waits_for():
+    def read(i):
+        began.release()
+        assert go.wait(GUARD)
+        seen.append(i)
+        return i
+
+    began, go, seen = threading.Semaphore(0), threading.Event(), []
+    workers = ThreadWorkers(Job(Computed(read), None, batched=False), 1)
+    workers.begin(1)
+    for number in range(4):
+        workers.submit(0, Task(number, number))
+    assert began.acquire(timeout=GUARD)
+    workers.begin(2)
+    workers.submit(0, Task(0, 7))
+    go.set()
+    assert workers.receive(0) == 7
+    assert seen == [0, 7]
+    workers.close()
+
+
 def test_an_error_arrives_in_its_turn_with_its_traceback_and_a_note():
     def broken_picture(i):
         if i == 4:
@@ -295,6 +316,8 @@ def test_observers_belong_to_their_thread():
 PROGRAM = """
 import os, signal, sys, threading
 import tinygrad_edu as tg
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a program in the background does not have
 
 class Numbers(tg.data.Dataset):
     def __len__(self):
