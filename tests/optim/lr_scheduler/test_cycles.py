@@ -212,3 +212,9 @@ def test_an_object_that_gives_the_height_goes_on_where_it_was():
     plain = CyclicLR(sgd(), 1.0, 5.0, scale_fn=lambda cycle: 1.0)
     with pytest.raises(ValueError, match=r"CyclicLR\.load_state_dict\(\): .*scale, this schedule has .*function"):
         plain.load_state_dict({**plain.state_dict(), "scale_fn": {"scale": 1.0}})
+
+
+def test_the_state_of_another_optimizer_is_refused():
+    schedule = CyclicLR(sgd(), 1.0, 5.0)
+    with pytest.raises(ValueError, match=r"CyclicLR\.load_state_dict\(\): the state has base_lrs=\[8\.0, 8\.0\]"):
+        schedule.load_state_dict({**schedule.state_dict(), "base_lrs": [8.0, 8.0]})
