@@ -132,3 +132,23 @@ def test_each_factor_is_asked_for_once_and_again_after_going_back():
     assert schedule.get_last_lr() == [4.0]
     schedule.step()
     assert calls == [1, 2, 3, 1, 2]
+
+
+def test_the_rate_of_an_epoch_that_is_over():
+    calls = []
+    schedule = MultiplicativeLR(with_rates(24.0), lambda epoch: calls.append(epoch) or 1 / (1 + epoch))
+    for _ in range(3):
+        schedule.step()
+    assert schedule.rate(24.0, 2, 0) == 4.0
+    assert calls == [1, 2, 3, 1, 2]
+    schedule.step()
+    assert schedule.get_last_lr() == pytest.approx([0.2], rel=1e-12)
+
+
+@both
+def test_the_state_of_another_optimizer_is_refused(kind):
+    schedule = kind(with_rates(8.0), lambda epoch: 0.5)
+    with pytest.raises(
+        ValueError, match=rf"{kind.__name__}\.load_state_dict\(\): the state has base_lrs=\[8\.0, 8\.0\]"
+    ):
+        schedule.load_state_dict({**schedule.state_dict(), "base_lrs": [8.0, 8.0]})
