@@ -158,11 +158,11 @@ class Session:
 
     def _restore(self) -> None:
         if not self.path.exists():
-            raise SystemExit(f"There is no {self.path} to resume from: leave --resume out, or name it by --checkpoint.")
+            raise SystemExit(f"There is no {self.path} to resume from: leave --resume out, or see --checkpoint.")
         try:
             state = tg.load_checkpoint(self.path, **self.parts)
         except tg.TinygradError as error:  # the file is broken, or of another program
-            raise SystemExit(str(error)) from None
+            raise SystemExit(f"{str(error).splitlines()[0]} Is {self.path} of this program?") from None
         if state["total"] != self.total:
             raise SystemExit(
                 f"{self.path} is of a run of {state['total']} steps, and this one has {self.total}: give it the "
