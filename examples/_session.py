@@ -163,9 +163,9 @@ class Session:
             state = tg.load_checkpoint(self.path, **self.parts)
         except tg.TinygradError as error:  # the file is broken, or of another program
             raise SystemExit(f"{str(error).splitlines()[0]} Is {self.path} of this program?") from None
-        if state["total"] != self.total:
+        if state.get("total") != self.total:
             raise SystemExit(
-                f"{self.path} is of a run of {state['total']} steps, and this one has {self.total}: give it the "
+                f"{self.path} is of a run of {state.get('total')} steps, and this one has {self.total}: give it the "
                 "options of that run, or leave --resume out."
             )
         self.step, self.seconds = state["step"], state["seconds"]
