@@ -62,6 +62,7 @@ def load(path: str | PathLike[str] | IO[bytes], map_location: Any = None, weight
 
     Raises:
         FileFormatError: if it is cut off, altered, of another kind, or of a later version.
+        ValueError: if it is a pipe, or an open file that cannot go back.
         OSError: if it cannot be read.
 
     >>> import io, tinygrad_edu as tg
