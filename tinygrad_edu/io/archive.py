@@ -42,10 +42,6 @@ def save(obj: Any, path: str | PathLike[str] | IO[bytes]) -> None:
     ...     tg.load(f"{folder}/run.tg")
     {'epoch': 3, 'weights': [tensor([1., 2.])]}
     """
-    if not _is_place(path, "write"):
-        swapped = isinstance(obj, str | PathLike)
-        hint = ": the object comes first, then the path" if swapped else ": pass a path, or a file open for writing"
-        raise TypeError(f"save({describe(obj)}, {describe(path)}){hint}")
     from .writer import write  # most programs do without
 
     write(obj, path, "save", "obj")
@@ -66,6 +62,7 @@ def load(path: str | PathLike[str] | IO[bytes], map_location: Any = None, weight
 
     Raises:
         FileFormatError: if it is cut off, altered, of another kind, or of a later version.
+        ValueError: if it is a pipe, or an open file that cannot go back.
         OSError: if it cannot be read.
 
     >>> import io, tinygrad_edu as tg
@@ -79,13 +76,6 @@ def load(path: str | PathLike[str] | IO[bytes], map_location: Any = None, weight
         raise ValueError(f"load(map_location={describe(map_location)}): only the CPU is supported: leave it out")
     if weights_only is not True:
         raise ValueError(f"load(weights_only={weights_only!r}): no pickle is in a file, or is read: leave it out")
-    if not _is_place(path, "read"):
-        raise TypeError(f"load({describe(path)}): pass a path, or a file open for reading")
     from .reader import read
 
     return read(path, "load")
-
-
-def _is_place(path: Any, method: str) -> bool:
-    """Whether it is a path, or an open file that has that method."""
-    return isinstance(path, str | bytes | PathLike) or hasattr(path, method)
