@@ -51,8 +51,8 @@ def arguments(doc: str, checkpoint: str) -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: %(default)s)")
     parser.add_argument(
         "--checkpoint",
-        type=place,
-        default=checkpoint,
+        type=Path,
+        default=Path(checkpoint),
         metavar="PATH",
         help="the run's file (default: %(default)s)",
     )
@@ -76,14 +76,6 @@ def positive(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
     return number
-
-
-def place(text: str) -> Path:
-    """Where a file is to be written, for `add_argument(type=place)`: said before the training if it cannot be."""
-    path = Path(text)
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {path.parent}")
-    return path
 
 
 class Session:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from _digits import Digits, draw, load
-from _session import Session, arguments, count, place, tg
+from _session import Session, arguments, count, tg
 
 from tinygrad_edu import data, nn, optim
 from tinygrad_edu.nn import functional as F
@@ -122,7 +122,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options."""
     parser = arguments(__doc__ or "", checkpoint="digits_cnn.ckpt")
     parser.add_argument("--epochs", type=count, default=15, help="passes over the images (default: %(default)s)")
-    parser.add_argument("--output", type=place, default="digits_cnn.png", help="the picture (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default="digits_cnn.png", help="the picture (default: %(default)s)")
     return parser.parse_args(argv)
 
 

@@ -7,11 +7,10 @@ import re
 import signal
 import sys
 import threading
-from pathlib import Path
 
 import _session
 import pytest
-from _session import Session, arguments, count, place, positive
+from _session import Session, arguments, count, positive
 from made import normal
 
 import tinygrad_edu as tg
@@ -220,14 +219,6 @@ def test_a_positive_number_is_finite():
     for text in ("0", "-1", "inf", "nan", "warm", ""):
         with pytest.raises(argparse.ArgumentTypeError, match="no positive number"):
             positive(text)
-
-
-def test_a_folder_that_is_missing_is_said_before_the_training(options, tmp_path, capsys):
-    assert place(str(tmp_path / "a.png")) == tmp_path / "a.png"
-    assert place("a.png") == Path("a.png")
-    with pytest.raises(SystemExit):
-        options("--checkpoint", str(tmp_path / "none" / "run.ckpt"))
-    assert re.search(r"argument --checkpoint: there is no folder \S*none$", capsys.readouterr().err, re.M)
 
 
 def test_what_is_not_installed_is_said_in_a_sentence():
