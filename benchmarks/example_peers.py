@@ -10,7 +10,6 @@ it there: means over the batch in place of sums. What differs in the end is roun
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
 import time
@@ -23,12 +22,18 @@ from typing import Any
 import _threads  # noqa: F401  first: it sets the number of threads
 
 # ruff: isort: split
-import _digit_peers
 import torch
-from torch import nn
-from torch.nn import functional as F
+from _peer_models import TorchAutoencoder, TorchGPT, TorchLSTM, torch_network
+from torch.nn.functional import cross_entropy
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
+import character_lstm
+import digits_cnn
+import digits_vae
+import small_gpt
+from _digits import load
+from _text import Alphabet, documentation, split, windows
+
 import tinygrad_edu as tg
 
 
@@ -44,164 +49,146 @@ class Side:
 class Pair:
     """A program here and its peer, and the batches for both."""
 
-    loader: Any
+    loader: tg.data.DataLoader
     ours: Side
     theirs: Side
 
 
-class TorchLSTM(nn.Module):
-    """`CharacterLSTM` of examples/character_lstm.py."""
-
-    def __init__(self, characters: int, width: int) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(characters, width)
-        self.lstm = nn.LSTM(width, width, batch_first=True)
-        self.scores = nn.Linear(width, characters)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.scores(self.lstm(self.embedding(x))[0])
-
-
-class TorchBlock(nn.Module):
-    """`Block` of examples/small_gpt.py, with its attention."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm1 = nn.LayerNorm(width)
-        self.attention = nn.Module()
-        self.attention.query_key_value = nn.Linear(width, 3 * width)
-        self.attention.out = nn.Linear(width, width)
-        self.norm2 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        parts = self.attention.query_key_value(self.norm1(x)).unflatten(-1, (3, self.heads, -1))
-        query, key, value = parts.permute(2, 0, 3, 1, 4)
-        found = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        x = x + self.attention.out(found.transpose(1, 2).flatten(-2))
-        return x + self.mlp(self.norm2(x))
-
-
-class TorchGPT(nn.Module):
-    """`SmallGPT` of examples/small_gpt.py."""
-
-    def __init__(self, characters: int, width: int, length: int, layers: int, heads: int) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(characters, width)
-        self.places = nn.Embedding(length, width)
-        self.blocks = nn.Sequential(*[TorchBlock(width, heads) for _ in range(layers)])
-        self.norm = nn.LayerNorm(width)
-        self.scores = nn.Linear(width, characters, bias=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.scores(self.norm(self.blocks(self.embedding(x) + self.places(torch.arange(x.shape[1])))))
-
-
-def character_lstm(steps: int) -> Pair:
+def lstm_pair(steps: int) -> Pair:
     """The LSTM."""
-    import character_lstm as example
-
-    def theirs(characters: int) -> nn.Module:
-        return TorchLSTM(characters, example.WIDTH)
-
-    return language_model(example, example.CharacterLSTM, theirs, steps, clip=None, stretch=example.LONG)
+    example = character_lstm
+    alphabet = Alphabet(documentation())
+    ours, theirs = example.CharacterLSTM(len(alphabet)), TorchLSTM(len(alphabet), example.WIDTH)
+    return language_pair(example, ours, lambda x: ours(x)[0], theirs, example.LONG, steps)
 
 
-def small_gpt(steps: int) -> Pair:
+def gpt_pair(steps: int) -> Pair:
     """The GPT, its gradient clipped."""
-    import small_gpt as example
+    example = small_gpt
+    alphabet = Alphabet(documentation())
+    ours = example.SmallGPT(len(alphabet))
+    theirs = TorchGPT(len(alphabet), example.WIDTH, example.LENGTH, example.LAYERS, example.HEADS)
+    return language_pair(example, ours, ours, theirs, example.LENGTH, steps, clip=1.0)
 
-    def theirs(characters: int) -> nn.Module:
-        return TorchGPT(characters, example.WIDTH, example.LENGTH, example.LAYERS, example.HEADS)
 
-    return language_model(example, example.SmallGPT, theirs, steps, clip=1.0, stretch=example.LENGTH)
-
-
-def language_model(
-    example: Any,
-    make_ours: Callable[[int], Any],
-    make_theirs: Callable[[int], nn.Module],
-    steps: int,
-    clip: float | None,
-    stretch: int,
+def language_pair(
+    example: Any, ours: Any, our_scores: Any, theirs: Any, stretch: int, steps: int, clip: float | None = None
 ) -> Pair:
     """Both programs for text; they differ in the model, in clipping and in how they are tested."""
-    from _text import Alphabet, documentation, split, windows
-
     text = documentation()
-    alphabet = Alphabet(text)
-    learnt, held_out = (alphabet.encode(part) for part in split(text))
-    train = windows(learnt, example.LENGTH)
-    order = tg.data.RandomSampler(train, num_samples=steps * example.BATCH_SIZE)
-    loader = tg.data.DataLoader(train, batch_size=example.BATCH_SIZE, sampler=order)
+    learnt, held_out = (Alphabet(text).encode(part) for part in split(text))
+    alike(ours, theirs)
 
-    model = make_ours(len(alphabet))
-    peer = make_theirs(len(alphabet))
-    peer.load_state_dict({name: torch.tensor(value.numpy()) for name, value in model.state_dict().items()})
-    sides = []
-    for library, net in ((tg, model), (torch, peer)):
-        optim = library.optim
-        parameters = list(net.parameters())
-        optimizer = optim.Adam(parameters)
-        scheduler = optim.lr_scheduler.OneCycleLR(optimizer, example.RATE, steps, pct_start=0.1)
-        sides.append((net, parameters, optimizer, scheduler))
+    def our_cost(x: Any, y: Any) -> Any:
+        return tg.nn.functional.cross_entropy(our_scores(x).mT, y)
 
-    def our_step(x: Any, y: Any) -> float:
-        net, parameters, optimizer, scheduler = sides[0]
-        scores = net(x)
-        cost = tg.nn.functional.cross_entropy((scores[0] if isinstance(scores, tuple) else scores).mT, y)
-        optimizer.zero_grad()
-        cost.backward()
-        if clip is not None:
-            tg.nn.utils.clip_grad_norm_(parameters, clip * y.numel())
-        optimizer.step(samples=y.numel())
-        scheduler.step()
-        return cost.item() / y.numel()
-
-    def their_step(x: Any, y: Any) -> float:
-        net, parameters, optimizer, scheduler = sides[1]
-        loss = F.cross_entropy(net(torch.from_numpy(x.numpy())).mT, torch.from_numpy(y.numpy()))
-        optimizer.zero_grad()
-        loss.backward()
-        if clip is not None:
-            nn.utils.clip_grad_norm_(parameters, clip)
-        optimizer.step()
-        scheduler.step()
-        return loss.item()
+    def their_cost(x: Any, y: Any) -> Any:
+        return cross_entropy(theirs(x).mT, y)
 
     def their_score() -> float:
         x, y = (torch.tensor(part.numpy()) for part in windows(held_out, stretch, step=stretch).tensors)
         with torch.no_grad():
-            return F.cross_entropy(peer(x).mT, y).item()
+            return their_cost(x, y).item()
 
-    return Pair(loader, Side(our_step, lambda: example.held_out_cost(model, held_out)), Side(their_step, their_score))
-
-
-def digits_cnn(steps: int) -> Pair:
-    """The convolutional network."""
-    loader, ours, theirs = _digit_peers.cnn(steps)
-    return Pair(loader, Side(*ours), Side(*theirs))
-
-
-def digits_vae(steps: int) -> Pair:
-    """The autoencoder."""
-    loader, ours, theirs = _digit_peers.vae(steps)
-    return Pair(loader, Side(*ours), Side(*theirs))
+    how = {"rate": example.RATE, "steps": steps, "count": lambda y: y.numel(), "clip": clip, "pct_start": 0.1}
+    return Pair(
+        batches(windows(learnt, example.LENGTH), example.BATCH_SIZE, steps),
+        Side(stepper(tg, ours, our_cost, **how), lambda: example.held_out_cost(ours, held_out)),
+        Side(stepper(torch, theirs, their_cost, **how), their_score),
+    )
 
 
-PAIRS = {
-    "character_lstm": character_lstm,
-    "small_gpt": small_gpt,
-    "digits_cnn": digits_cnn,
-    "digits_vae": digits_vae,
-}
+def cnn_pair(steps: int) -> Pair:
+    """The convolutional network; its score is the share of images that are misread."""
+    learnt, held_out = load()
+    side = learnt.images.shape[-1]
+    ours, theirs = alike(digits_cnn.network(side), torch_network(side))
+    unseen, truth = (torch.tensor(part.numpy()) for part in held_out)
+
+    def our_score() -> float:
+        with tg.no_grad():
+            return (ours(held_out.images).argmax(1) != held_out.labels).float().mean().item()
+
+    def their_score() -> float:
+        with torch.no_grad():
+            return (theirs(unseen).argmax(1) != truth).float().mean().item()
+
+    how = {"rate": digits_cnn.RATE, "steps": steps, "count": len}
+    return Pair(
+        batches(tg.data.TensorDataset(*learnt), digits_cnn.BATCH_SIZE, steps, collate_fn=digits_cnn.moved),
+        Side(stepper(tg, ours, lambda x, y: tg.nn.functional.cross_entropy(ours(x), y), **how), our_score),
+        Side(stepper(torch, theirs, lambda x, y: cross_entropy(theirs(x), y), **how), their_score),
+    )
+
+
+def vae_pair(steps: int) -> Pair:
+    """The autoencoder; its score is the cost of a held-out image. Each draws noise of its own."""
+    learnt, held_out = load()
+    side = learnt.images.shape[-1]
+    peer = TorchAutoencoder(side, digits_vae.WIDTH, digits_vae.CODE)
+    ours, theirs = alike(digits_vae.Autoencoder(side), peer)
+    unseen = torch.tensor(held_out.images.numpy())
+
+    def our_score() -> float:
+        with tg.no_grad():
+            return ours(held_out.images).item() / len(unseen)
+
+    def their_score() -> float:
+        with torch.no_grad():
+            return theirs(unseen).item() / len(unseen)
+
+    how = {"rate": digits_vae.RATE, "steps": steps, "count": len}
+    return Pair(
+        batches(tg.data.TensorDataset(*learnt), digits_vae.BATCH_SIZE, steps),
+        Side(stepper(tg, ours, lambda x, _: ours(x), **how), our_score),
+        Side(stepper(torch, theirs, lambda x, _: theirs(x) / len(x), **how), their_score),
+    )
+
+
+def alike(ours: tg.nn.Module, theirs: torch.nn.Module) -> tuple[tg.nn.Module, torch.nn.Module]:
+    """Both, with the weights of ours."""
+    theirs.load_state_dict({name: torch.tensor(value.numpy()) for name, value in ours.state_dict().items()})
+    return ours, theirs
+
+
+def batches(dataset: Any, size: int, steps: int, **options: Any) -> tg.data.DataLoader:
+    """As many batches as there are steps, over as many passes as that takes."""
+    order = tg.data.RandomSampler(dataset, num_samples=steps * size)
+    return tg.data.DataLoader(dataset, size, sampler=order, **options)
+
+
+def stepper(
+    library: Any, model: Any, cost: Any, rate: float, steps: int, count: Any, clip: float | None = None, **schedule: Any
+) -> Callable[[Any, Any], float]:
+    """A step of one of the libraries. The cost is a sum over what `count` counts here, and its mean there."""
+    parameters = list(model.parameters())
+    optimizer = library.optim.Adam(parameters)
+    scheduler = library.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, **schedule)
+
+    def step(x: Any, y: Any) -> float:
+        if library is torch:
+            x, y = torch.from_numpy(x.numpy()), torch.from_numpy(y.numpy())
+        terms = 1 if library is torch else count(y)
+        loss = cost(x, y)
+        optimizer.zero_grad()
+        loss.backward()
+        if clip is not None:
+            library.nn.utils.clip_grad_norm_(parameters, clip * terms)
+        optimizer.step(**({} if library is torch else {"samples": terms}))
+        scheduler.step()
+        return loss.item() / terms
+
+    return step
+
+
+PAIRS = {"character_lstm": lstm_pair, "small_gpt": gpt_pair, "digits_cnn": cnn_pair, "digits_vae": vae_pair}
 
 
 def own_steps(name: str) -> int:
     """How many steps the program takes if it is not told."""
-    options = importlib.import_module(name).parse([])
-    return options.steps if "steps" in options else options.epochs * _digit_peers.epoch_length()
+    program = sys.modules[name]
+    options = program.parse([])
+    return options.steps if "steps" in options else options.epochs * -(-len(load()[0].labels) // program.BATCH_SIZE)
 
 
 def trained(side: Side, batches: list[Any]) -> tuple[float, list[float]]:

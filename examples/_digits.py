@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from _session import missing, tg  # first: it says what to install
-
-# ruff: isort: split
 import numpy as np
+from _session import file
+
+import tinygrad_edu as tg
 
 COLUMNS = 10  # of images in a picture
+ENDINGS = (".png", ".svg", ".pdf")
 
 
 class Digits(NamedTuple):
@@ -50,17 +53,29 @@ def _read() -> tuple[Any, Any]:
     return rows[:, :-1], rows[:, -1].astype(np.int64)
 
 
+def picture_file(text: str) -> Path:
+    """A file for a picture, for `add_argument(type=picture_file)`: known before the training, not after it."""
+    if find_spec("matplotlib") is None:
+        raise missing("matplotlib")
+    path = file(text)
+    if path.suffix not in ENDINGS:
+        raise argparse.ArgumentTypeError(f"{text} should end in {', '.join(ENDINGS)}")
+    return path
+
+
+def missing(package: str) -> SystemExit:
+    """To be raised where a package is not installed."""
+    return SystemExit(f'{package} is not installed. In the checkout, type: pip install ".[examples]"')
+
+
 def draw(path: Path, *parts: tuple[str, tg.Tensor, Sequence[str]]) -> None:
     """Write a picture of images, in parts one below the other.
 
     Args:
-        path: the file; its ending says what kind of picture it is.
+        path: the file, of `picture_file`.
         parts: for each a title, images of shape (N, 1, side, side), and what stands below each image, if anything.
     """
-    try:
-        from matplotlib.figure import Figure  # no pyplot, which would look for a screen
-    except ModuleNotFoundError:
-        raise missing("matplotlib") from None
+    from matplotlib.figure import Figure  # no pyplot, which would look for a screen
 
     sheets = [_sheet(np.asarray(images)[:, 0], bool(captions)) for _, images, captions in parts]
     heights = [sheet.shape[0] / sheet.shape[1] for sheet in sheets]

@@ -2,7 +2,7 @@
 
 options = arguments(__doc__, checkpoint="program.ckpt").parse_args()
 …
-session = Session(options, total=len(loader), model=model, optimizer=optimizer, loader=loader)
+session = Session(options, total=epochs * len(loader), model=model, optimizer=optimizer, loader=loader)
 for inputs, targets in session.track(loader):
     …
     session.show(loss=loss.item() / len(inputs))
@@ -14,13 +14,14 @@ import argparse
 import shlex
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
+
+import tinygrad_edu as tg
 
 T = TypeVar("T")
 
@@ -29,18 +30,7 @@ SAVE_EVERY = 30.0  # seconds: no more is lost if the machine goes off
 INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C has ended
 
 
-def missing(package: str) -> SystemExit:
-    """To be raised where a package is not installed."""
-    return SystemExit(f'{package} is not installed. In the checkout, type: pip install ".[examples]"')
-
-
-try:
-    import tinygrad_edu as tg
-except ModuleNotFoundError as error:
-    raise missing(str(error.name)) from None
-
-
-def arguments(doc: str, checkpoint: str) -> argparse.ArgumentParser:
+def arguments(doc: str | None, checkpoint: str) -> argparse.ArgumentParser:
     """A parser with the options that all examples have; a program adds its own.
 
     Args:
@@ -50,14 +40,19 @@ def arguments(doc: str, checkpoint: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: %(default)s)")
     parser.add_argument(
-        "--checkpoint",
-        type=Path,
-        default=Path(checkpoint),
-        metavar="PATH",
-        help="the run's file (default: %(default)s)",
+        "--checkpoint", type=file, default=checkpoint, metavar="PATH", help="the run's file (default: %(default)s)"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint; after the last step, show it")
     return parser
+
+
+def file(text: str) -> Path:
+    """A file in a folder that exists, for `add_argument(type=file)`: known before the training, not after it."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        reason = "is a folder" if path.is_dir() else f"cannot be written: there is no folder {path.parent}"
+        raise argparse.ArgumentTypeError(f"{text} {reason}")
+    return path
 
 
 def count(text: str) -> int:
@@ -99,136 +94,87 @@ class Session:
         self.total = total
         self.parts = parts
         self.step = 0
-        self.epoch = 0
         self.seconds = 0.0
         self.interrupted = False
         self.shown: dict[str, list[float]] = {}  # since the last line
-        self.means: dict[str, float] = {}
         if options.resume:
             self._restore()
-        self.first = self.step
-        self.began = self.saved = time.perf_counter()
-        self.started = self.began - self.seconds
-        self.screen = _Screen(total)
+        self.saved = time.perf_counter()
+        self.began = self.saved - self.seconds
+        self.bar = _bar()
+        if self.bar is not None:
+            self.task = self.bar.add_task("", total=total, completed=self.step)
 
-    def epochs(self, number: int) -> Iterator[int]:
-        """The numbers of the epochs from 0 on, beginning with the one that is not done.
-
-        Ctrl-C between two of them is as good as in the first step of the next.
-        """
-        with _on_interrupt(self._interrupt):
-            for epoch in range(self.epoch, number):
-                self.epoch = epoch
-                yield epoch
-
-    def track(self, batches: Iterable[T]) -> Iterator[T]:
-        """The batches, one after the other. When the loop comes back for the next, a step is done.
+    def track(self, loader: Iterable[T]) -> Iterator[T]:
+        """The batches, pass after pass, until all steps are done. When the loop comes back for the next, a step is.
 
         Ctrl-C ends the program after the running step, and keeps what was learnt; a second one ends it at once.
         """
-        if self.step >= self.total:
-            return  # it goes on from the end: all is done
-        with _on_interrupt(self._interrupt), self.screen:
-            for batch in batches:
-                yield batch
-                self._done()
+        before = signal.signal(signal.SIGINT, self._interrupt)
+        try:
+            with self.bar or nullcontext():
+                while self.step < self.total:
+                    for batch in loader:
+                        yield batch
+                        self._done()
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def show(self, **values: float) -> None:
         """Numbers to be shown with the progress: their mean since the last line."""
         for name, value in values.items():
             self.shown.setdefault(name, []).append(value)
 
-    def save(self) -> None:
-        """Write the checkpoint; `track` does so twice a minute, at Ctrl-C and at the end."""
-        state = {"step": self.step, "epoch": self.epoch, "total": self.total, "seconds": self.seconds}
-        tg.save_checkpoint(self.path, **self.parts, **state)
-        self.saved = time.perf_counter()
-
-    def _restore(self) -> None:
-        if not self.path.exists():
-            raise SystemExit(
-                f"There is no {self.path} to resume from: leave --resume out, or name it with --checkpoint."
-            )
-        try:
-            state = tg.load_checkpoint(self.path, **self.parts)
-        except tg.TinygradError as error:  # the file is broken, or of another program
-            raise SystemExit(str(error)) from None
-        if state["total"] != self.total:
-            raise SystemExit(
-                f"{self.path} is of a run of {state['total']} steps, and this one has {self.total}: give it the "
-                "options of that run, or leave --resume out."
-            )
-        self.step, self.epoch, self.seconds = state["step"], state["epoch"], state["seconds"]
-
     def _done(self) -> None:
-        """After a step: progress, and what Ctrl-C has asked for."""
+        """After a step: progress, now and then the checkpoint, and what Ctrl-C has asked for."""
         self.step += 1
         now = time.perf_counter()
-        self.seconds = now - self.started
-        left = (self.total - self.step) * (now - self.began) / (self.step - self.first)
-        line = self.step % max(1, self.total // LINES) == 0 or self.step in (self.first + 1, self.total)
-        self.means |= {name: sum(values) / len(values) for name, values in self.shown.items()}
-        self.screen.tell(self.step, self.means, left, line)
-        if line:
-            self.shown = {}
+        self.seconds = now - self.began
+        self._tell()
         if self.interrupted or self.step == self.total or now - self.saved > SAVE_EVERY:
-            self.save()
+            tg.save_checkpoint(self.path, **self.parts, step=self.step, total=self.total, seconds=self.seconds)
+            self.saved = now
         if self.interrupted and self.step < self.total:
-            self.screen.stop()
+            if self.bar is not None:
+                self.bar.stop()
             again = sys.argv if "--resume" in sys.argv else [*sys.argv, "--resume"]
             print(f"Stopped after step {self.step} of {self.total}. To go on, type: python {shlex.join(again)}")
             raise SystemExit(INTERRUPTED)
+
+    def _tell(self) -> None:
+        """How far the run is: in a line now and then, and in the bar, which has the time left by itself."""
+        means = "   ".join(f"{name} {sum(values) / len(values):.3f}" for name, values in self.shown.items())
+        if self.bar is not None:
+            self.bar.update(self.task, completed=self.step, description=means)
+        if self.step in (1, self.total) or self.step % max(1, self.total // LINES) == 0:
+            left = (self.total - self.step) * self.seconds / self.step
+            print(f"step {self.step:{len(str(self.total))}} of {self.total}   {means}   {left:3.0f} s left", flush=True)
+            self.shown = {}
 
     def _interrupt(self, *_: Any) -> None:
         if self.interrupted:
             raise SystemExit(INTERRUPTED)
         self.interrupted = True
 
-
-class _Screen:
-    """Some lines; on a terminal also a bar below them, if rich is installed."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.bar: Any = None
-        if sys.stdout.isatty() and find_spec("rich") is not None:
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            self.bar = Progress(BarColumn(24), TextColumn("{task.description}", markup=False), transient=True)
-            self.task = self.bar.add_task("", total=total)
-
-    def __enter__(self) -> None:
-        if self.bar is not None:
-            self.bar.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Take the bar away."""
-        if self.bar is not None:
-            self.bar.stop()
-
-    def tell(self, step: int, values: dict[str, float], left: float, line: bool) -> None:
-        """Show how far the run is; with `line`, in a line that stays."""
-        texts = [f"step {step:{len(str(self.total))}} of {self.total}"]
-        texts += [f"{name.replace('_', ' ')} {value:.3f}" for name, value in values.items()]
-        texts.append(f"{left / 60:.0f} min left" if left >= 120 else f"{left:3.0f} s left")
-        text = "   ".join(texts)
-        if self.bar is not None:
-            self.bar.update(self.task, completed=step, description=text)
-        if line:
-            print(text, flush=True)
+    def _restore(self) -> None:
+        if not self.path.exists():
+            raise SystemExit(f"There is no {self.path} to resume from: leave --resume out, or see --checkpoint.")
+        try:
+            state = tg.load_checkpoint(self.path, **self.parts)
+        except tg.TinygradError as error:  # the file is broken, or of another program
+            raise SystemExit(f"{str(error).splitlines()[0]} Is {self.path} of this program?") from None
+        if state.get("total") != self.total:
+            raise SystemExit(
+                f"{self.path} is of a run of {state.get('total')} steps, and this one has {self.total}: give it the "
+                "options of that run, or leave --resume out."
+            )
+        self.step, self.seconds = state["step"], state["seconds"]
 
 
-@contextmanager
-def _on_interrupt(handler: Any) -> Iterator[None]:
-    """Ctrl-C calls `handler` meanwhile. (Python allows that in the main thread alone.)"""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _bar() -> Any:
+    """A bar with the time left, on a terminal where rich is installed."""
+    if not sys.stdout.isatty() or find_spec("rich") is None:
+        return None
+    from rich.progress import Progress
+
+    return Progress(transient=True)

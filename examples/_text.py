@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from _session import tg
+
+import tinygrad_edu as tg
 
 Array = np.ndarray
 

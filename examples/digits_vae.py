@@ -15,9 +15,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from _digits import Digits, draw, load
-from _session import Session, arguments, count, tg
+from _digits import Digits, draw, load, picture_file
+from _session import Session, arguments, count
 
+import tinygrad_edu as tg
 from tinygrad_edu import data, nn, optim
 from tinygrad_edu.nn import functional as F
 
@@ -70,14 +71,13 @@ def main(argv: Sequence[str] | None = None) -> float:
     scheduler = optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps)
 
     session = Session(options, steps, model=model, optimizer=optimizer, scheduler=scheduler, loader=loader)
-    for _ in session.epochs(options.epochs):
-        for (images,) in session.track(loader):
-            cost = model(images)
-            optimizer.zero_grad()
-            cost.backward()
-            optimizer.step(samples=len(images))  # a mean only here: over so many images
-            scheduler.step()
-            session.show(nats=cost.item() / len(images))
+    for (images,) in session.track(loader):  # one epoch after the other
+        cost = model(images)
+        optimizer.zero_grad()
+        cost.backward()
+        optimizer.step(samples=len(images))  # a mean only here: over so many images
+        scheduler.step()
+        session.show(nats=cost.item() / len(images))
 
     with tg.no_grad():
         score = model(held_out.images).item() / len(held_out.images)
@@ -105,9 +105,11 @@ def picture(path: Path, model: Autoencoder, held_out: Digits) -> None:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options."""
-    parser = arguments(__doc__ or "", checkpoint="digits_vae.ckpt")
+    parser = arguments(__doc__, checkpoint="digits_vae.ckpt")
     parser.add_argument("--epochs", type=count, default=40, help="passes over the images (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default="digits_vae.png", help="the picture (default: %(default)s)")
+    parser.add_argument(
+        "--output", type=picture_file, default="digits_vae.png", help="the picture (default: %(default)s)"
+    )
     return parser.parse_args(argv)
 
 

@@ -15,9 +15,10 @@ import argparse
 import math
 from collections.abc import Sequence
 
-from _session import Session, arguments, count, positive, tg
+from _session import Session, arguments, count, positive
 from _text import Alphabet, Array, documentation, split, windows
 
+import tinygrad_edu as tg
 from tinygrad_edu import data, nn, optim
 from tinygrad_edu.nn import functional as F
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -248,10 +249,10 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_beside_it(
 ) -> None:
     path = example().save(tmp_path)
 
-    def interrupted(self: Path, target: Path) -> None:
+    def interrupted(number: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "replace", interrupted)
+    monkeypatch.setattr(os, "fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
         example(count=7).save(tmp_path)
     assert load(path) == example()

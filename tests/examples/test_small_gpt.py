@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import small_gpt
-from language_models import check_resumed, check_stopped, check_trained, shortened
+from example_runs import check_help, check_resumed, check_stopped
+from language_models import STEPS, check_trained, shortened
 
 
 @pytest.fixture
@@ -16,17 +17,13 @@ def test_it_learns_and_writes(program, tmp_path, capsys):
     check_trained(program, tmp_path, capsys)
 
 
-def test_a_resumed_run_ends_as_one_that_was_not_interrupted(program, tmp_path, capsys, monkeypatch):
-    check_resumed(program, tmp_path, capsys, monkeypatch)
+def test_a_resumed_run_ends_as_one_that_was_not_interrupted(program, tmp_path, monkeypatch, capsys):
+    check_resumed(program, STEPS, (5,), tmp_path, monkeypatch, capsys)
 
 
 def test_ctrl_c_stops_the_program_and_it_goes_on(tmp_path):
-    check_stopped("small_gpt.py", tmp_path)
+    check_stopped("small_gpt.py", ["--steps", "5000"], tmp_path)
 
 
 def test_help_says_how_to_use_it(capsys):
-    with pytest.raises(SystemExit):
-        small_gpt.main(["--help"])
-    said = capsys.readouterr().out
-    assert "--resume --temperature 0.5" in said
-    assert "--steps" in said
+    check_help(small_gpt, capsys, "--steps", "--resume --temperature 0.5")

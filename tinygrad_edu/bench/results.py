@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import types
 import typing
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any, ClassVar, Literal, TypeVar, Union
 
 import numpy as np
 
+from ..files import writing
 from .errors import BenchError
 
 SCHEMA = 1
@@ -106,7 +106,8 @@ class Result:
         text = self.to_json()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(path, text)
+            with writing(path) as file:
+                file.write(text.encode("utf-8"))
         except OSError as error:
             raise BenchError(f"{path} cannot be written: {error.strerror or error}") from error
         return path
@@ -117,16 +118,6 @@ def _class_of(kind: str) -> type[Result]:
         known = ", ".join(sorted(_KINDS))
         raise BenchError(f"a result of {kind!r}, which this version does not know: it knows {known}")
     return _KINDS[kind]
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file at once: an interrupt leaves the old one or the new one, and nothing beside it."""
-    waiting = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        waiting.write_text(text, encoding="utf-8", newline="\n")
-        waiting.replace(path)
-    finally:
-        waiting.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

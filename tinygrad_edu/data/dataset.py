@@ -162,6 +162,8 @@ class Subset(Dataset[T_co]):
         self.indices = indices
 
     def __getitem__(self, index: Any) -> T_co:
+        if isinstance(index, slice):
+            index = list(range(len(self))[index])
         if isinstance(index, list):
             return self.dataset[[self._number(i) for i in index]]
         return self.dataset[self._number(index)]
