@@ -309,6 +309,18 @@ def test_a_folder_that_cannot_be_written_to(path: Path, number: int, monkeypatch
     assert only(path) == OLD
 
 
+@POSIX
+def test_a_file_that_cannot_be_replaced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(source: str, target: str) -> None:
+        raise OSError(errno.EPERM, "of another user", source, None, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    said = r"cannot write .*file: the file that is there cannot be replaced \(of another user\): choose another name"
+    with pytest.raises(PermissionError, match=said), writing(path) as file:
+        file.write(NEW)
+    assert only(path) == OLD
+
+
 @NOBODY
 def test_a_real_folder_that_cannot_be_written_to(path: Path) -> None:
     path.parent.chmod(0o555)

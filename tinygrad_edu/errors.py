@@ -257,5 +257,8 @@ def describe(value: Any) -> str:
     """A short text for one argument: dtype and shape of an array, else its repr, cut short."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{value.dtype}{list(value.shape)}"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes, or a date without a unit
+        return f"some {type_name(value)}"
     return text if len(text) <= 40 else text[:37] + "..."

@@ -51,9 +51,9 @@ def writing(path: str | PathLike[str]) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())  # or a power cut could leave the new name with the contents missing
             if os.name != "nt":  # while it is locked, or another writer might take it for a leftover
-                os.replace(unfinished, target)
+                _move(unfinished, target)
         if os.name == "nt":  # where no file is moved that is open
-            os.replace(unfinished, target)
+            _move(unfinished, target)
     except BaseException:  # Ctrl-C as well
         with suppress(OSError):
             os.unlink(unfinished)
@@ -116,6 +116,15 @@ def _is_there(file: IO[bytes], name: str) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(name))
     except FileNotFoundError:
         return False
+
+
+def _move(unfinished: str, target: str) -> None:
+    """Put the complete file in its place."""
+    try:
+        os.replace(unfinished, target)
+    except OSError as error:  # in a folder of all, the file of another user; on Windows, one that is being read
+        reason = f"the file that is there cannot be replaced ({error.strerror}): choose another name"
+        raise _refusal(error.errno, target, reason) from None
 
 
 def _remove_leftovers(folder: str) -> None:

@@ -145,6 +145,15 @@ def test_keys_are_strings_and_integers(key: Any, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_numbers_too_long_to_be_written_are_no_obstacle_to_saying_what_is_wrong(tmp_path: Path) -> None:
+    number = 10**5000  # see sys.set_int_max_str_digits
+    with pytest.raises(TypeError, match=r"save: obj\[some int\] is of type object: save what it is made of"):
+        tg.save({number: object()}, tmp_path / "run")
+    with pytest.raises(TypeError, match="save: some int is neither a path nor a file"):
+        tg.save([], number)  # type: ignore[arg-type]
+    assert os.listdir(tmp_path) == []
+
+
 def test_what_a_tensor_has_in_the_place_of_an_array() -> None:
     tensor = tg.ones(2)
     tensor.array = np.zeros(2).view(Matrix)

@@ -42,10 +42,6 @@ def save(obj: Any, f: str | PathLike[str] | IO[bytes]) -> None:
     ...     tg.load(f"{folder}/run.tg")
     {'epoch': 3, 'weights': [tensor([1., 2.])]}
     """
-    if not _is_place(f, "write"):
-        swapped = isinstance(obj, str | PathLike)
-        hint = ": the object comes first, then the path" if swapped else ": pass a path, or a file open for writing"
-        raise TypeError(f"save({describe(obj)}, {describe(f)}){hint}")
     from .writer import write  # most programs do without
 
     write(obj, f, "save", "obj")
@@ -67,6 +63,7 @@ def load(f: str | PathLike[str] | IO[bytes], map_location: Any = None, *, weight
 
     Raises:
         FileFormatError: if it is cut off, altered, of another kind, or of a later version.
+        ValueError: if it is a pipe, or an open file that cannot go back.
         OSError: if it cannot be read.
 
     >>> import io, tinygrad_edu as tg
@@ -78,13 +75,6 @@ def load(f: str | PathLike[str] | IO[bytes], map_location: Any = None, *, weight
     """
     if not (map_location is None or callable(map_location) or str(map_location) == "cpu"):
         raise ValueError(f"load(map_location={describe(map_location)}): only the CPU is supported: leave it out")
-    if not _is_place(f, "read"):
-        raise TypeError(f"load({describe(f)}): pass a path, or a file open for reading")
     from .reader import read
 
     return read(f, "load")
-
-
-def _is_place(path: Any, method: str) -> bool:
-    """Whether it is a path, or an open file that has that method."""
-    return isinstance(path, str | bytes | PathLike) or hasattr(path, method)

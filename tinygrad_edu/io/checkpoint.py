@@ -16,7 +16,6 @@ from ..nn.uninitialized import Uninitialized
 from ..ops.generator import default_generator
 from ..optim.optimizer import Optimizer
 from ..tensors.tensor import Tensor
-from .archive import load, save
 from .gradients import fitted, waiting
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
@@ -84,7 +83,9 @@ def save_checkpoint(
         "generator": default_generator.get_state(),
         "extra": extra,
     }
-    save(contents, path)
+    from .writer import write  # most programs do without
+
+    write(contents, path, "save_checkpoint", "checkpoint")
 
 
 def load_checkpoint(
@@ -195,7 +196,9 @@ def _state(name: str, part: Any) -> Any:
 
 def _contents(path: Any) -> dict[str, Any]:
     """What is in a checkpoint; FileFormatError if the file is none."""
-    contents = load(path)
+    from .reader import read  # most programs do without
+
+    contents = read(path, "load_checkpoint")
     where = f"load_checkpoint({_shown(path)})"
     if not isinstance(contents, dict) or "checkpoint" not in contents:
         raise FileFormatError(f"{where}: that is no checkpoint, but something else that tg.save() wrote: use tg.load()")
@@ -268,4 +271,4 @@ def _telling(path: Any, name: str) -> Iterator[None]:
 
 
 def _shown(path: Any) -> str:
-    return repr(os.fspath(path)) if isinstance(path, str | os.PathLike) else getattr(path, "name", "the file")
+    return repr(os.fspath(path)) if isinstance(path, str | bytes | os.PathLike) else getattr(path, "name", "the file")

@@ -76,7 +76,7 @@ class Layout:
 
     def empty(self) -> Array:
         """An array of this layout, whose numbers are still to be filled in."""
-        return np.empty(self.shape, self.dtype, "F" if self.order == "F" else "C")
+        return np.ndarray(self.shape, self.dtype, order="F" if self.order == "F" else "C")  # empty() widens text of 0
 
 
 def raw(array: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import IO, Any
 
 from .._version import __version__
@@ -14,15 +15,21 @@ from .members import CONTENTS, Member, Reading, directory, find_members, require
 from .npy import Layout, is_text, raw
 from .tree import FORMAT, NONSENSE, VERSION, Decoder
 
+_NO_WAY_BACK = "which cannot be read again from an earlier place: pass io.BytesIO(file.read())"
+
 
 def read(path: Any, caller: str) -> Any:
     """Load what is in a file, for the function `caller`."""
     if not hasattr(path, "read"):
-        with open(os.fspath(path), "rb") as file:
+        if not isinstance(path, str | bytes | os.PathLike):
+            raise TypeError(f"{caller}: {describe(path)} is neither a path nor a file open for reading")
+        if Path(os.fsdecode(path)).is_fifo():  # to open one would wait for somebody who writes into it
+            raise ValueError(f"{caller}: {os.fsdecode(path)} is a pipe, {_NO_WAY_BACK}")
+        with open(path, "rb") as file:
             return _read(file, os.fsdecode(path), caller)
     require_binary(path, caller)
-    if not path.seekable():
-        raise ValueError(f"{caller}: the open file cannot go back, as is needed: pass io.BytesIO(file.read())")
+    if not hasattr(path, "readinto") or not path.seekable():
+        raise ValueError(f"{caller}: the open file is one {_NO_WAY_BACK}")
     return _read(path, str(getattr(path, "name", "the file")), caller)
 
 

@@ -81,7 +81,7 @@ class Encoder:
         raise TypeError(self._message(instead(value)))
 
     def _message(self, problem: str) -> str:
-        where = self._root + "".join(f"[{key!r}]" for key in self._keys)
+        where = self._root + "".join(f"[{key!r}]" if type(key) is str else f"[{describe(key)}]" for key in self._keys)
         return f"{self._caller}: {where} {problem}. Nothing was written"
 
     def _container(self, value: Any, kind: str) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
 from ..dtypes import Array
+from ..errors import describe
 from ..files import writing
 from .members import CONTENTS, require_binary, write_members
 from .npy import Layout, raw
@@ -15,6 +17,10 @@ from .tree import FORMAT, VERSION, Encoder
 
 def write(obj: Any, path: Any, caller: str, root: str) -> None:
     """Save `obj`, which errors call `root`, for the function `caller`."""
+    is_file = hasattr(path, "write")
+    if not is_file and not isinstance(path, str | bytes | os.PathLike):
+        swapped = ": the object comes first, then the path" if isinstance(obj, str | os.PathLike) else ""
+        raise TypeError(f"{caller}: {describe(path)} is neither a path nor a file open for writing{swapped}")
     encoder = Encoder(caller, root)
     tree = encoder.encode(obj)
     layouts = [Layout.of(array) for array in encoder.arrays]
@@ -27,7 +33,7 @@ def write(obj: Any, path: Any, caller: str, root: str) -> None:
     }
     text = json.dumps(contents, allow_nan=False).encode("ascii")
     parts = _parts(text, encoder.arrays, layouts)
-    if hasattr(path, "write"):
+    if is_file:
         require_binary(path, caller)
         write_members(path, parts)
     else:

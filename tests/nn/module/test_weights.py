@@ -105,6 +105,12 @@ def test_the_file_is_what_the_package_reads(tmp_path: Path) -> None:
         assert file.metadata() == {"trained on": "digits", "größe": "ä\n"}
 
 
+def test_without_numbers_and_texts_it_is_a_file_as_well(tmp_path: Path) -> None:
+    nn.ReLU().save_safetensors(tmp_path / "net", {})
+    assert package.load_file(tmp_path / "net") == {}
+    assert nn.ReLU().load_safetensors(tmp_path / "net") == ([], [])
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_dtype_comes_back(dtype: str, tmp_path: Path) -> None:
     arrays = {"a": np.array([[0, 1, 1]], dtype), "scalar": np.array(1, dtype), "empty": np.zeros((0, 3), dtype)}

@@ -62,7 +62,7 @@ def _arrays(module: ModuleTree[Any]) -> dict[str, Array]:
 
 
 def _texts(metadata: Any) -> dict[str, str] | None:
-    """The metadata, if it is what such a file can hold."""
+    """The metadata, if it is what such a file can hold. For an empty dict the package may write a broken file."""
     if metadata is None:
         return None
     if not isinstance(metadata, Mapping):
@@ -73,7 +73,7 @@ def _texts(metadata: Any) -> dict[str, str] | None:
                 f"save_safetensors(metadata=…): a safetensors file keeps texts by texts, got {describe(key)}: "
                 f"{describe(value)}. Write str(value) or json.dumps(value), or use tg.save"
             )
-    return dict(metadata)
+    return dict(metadata) or None
 
 
 # Reading
