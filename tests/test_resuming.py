@@ -133,6 +133,25 @@ def test_every_optimizer(make: Callable[[Any], Any], before: int, after: int) ->
     check(lambda: Run(dense, make), before, after)
 
 
+@pytest.mark.parametrize("make", KINDS.values(), ids=KINDS.keys())
+@pytest.mark.parametrize("dtype", [tg.float16, tg.float64], ids=str)
+def test_a_model_that_is_converted_between_two_steps(make: Callable[..., Any], dtype: Any) -> None:
+    def converted(run: Run) -> Run:
+        run.model.to(dtype)
+        return run
+
+    def run() -> Run:
+        return Run(lambda: nn.Linear(6, 2), lambda m: make(m.parameters(), lr=0.01))
+
+    for after in (0, 1):  # steps of the converted model before the checkpoint
+        tg.manual_seed(0)
+        whole = converted(run().go(2)).go(after)
+        file = whole.saved()
+        uninterrupted = whole.go(2).saved().getvalue()
+        same = converted(run()).resume(file).go(2).saved().getvalue() == uninterrupted
+        assert same
+
+
 def test_no_optimizer_is_forgotten() -> None:
     kinds = {type(make(dense())) for make in OPTIMIZERS.values()}
     known = {kind for kind in vars(optim).values() if isinstance(kind, type) and issubclass(kind, optim.Optimizer)}

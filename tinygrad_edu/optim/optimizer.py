@@ -191,7 +191,15 @@ class Optimizer(ParameterGroups):
             order: Any = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
             views = [flat[: array.size].reshape(array.shape, order=order) for flat in arena]
             held = self._views[p] = (array, views[0], views[1])
+            self._follow(p)
         return held
+
+    def _follow(self, p: Tensor) -> None:
+        """Have what is remembered of a parameter in its dtype, as after loading: the model may have been converted."""
+        state = self.state.get(p, {})
+        for key, value in state.items():
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                state[key] = value.astype(p.array.dtype, copy=False)
 
     def _rate(self, index: int, group: Group) -> float:
         """The learning rate of a group as a Python number, which keeps float32 from turning into float64."""
