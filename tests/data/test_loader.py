@@ -296,7 +296,7 @@ def test_options_that_exclude_each_other(arguments, message):
 
 
 def test_a_dataset_without_samples_by_number():
-    with pytest.raises(TypeError, match=r"a generator has no samples: dataset\[i\]"):
+    with pytest.raises(TypeError, match=r"type generator has no samples: dataset\[i\]"):
         DataLoader(i for i in range(3))
 
 

@@ -79,7 +79,7 @@ def test_a_stream_has_an_order_of_its_own(options, named):
 
 
 def test_an_iterator_is_no_stream():
-    with pytest.raises(TypeError, match=r"a list_iterator has no samples: dataset\[i\].*of data\.IterableDataset"):
+    with pytest.raises(TypeError, match=r"type list_iterator has no samples: dataset\[i\].*of data\.IterableDataset"):
         DataLoader(iter([1]))
     with pytest.raises(TypeError, match="dataset is the class IterableDataset: make one first"):
         DataLoader(IterableDataset)

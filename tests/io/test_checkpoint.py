@@ -208,7 +208,7 @@ def test_a_lazy_model_gets_its_shapes():
     ("parts", "message"),
     [
         ({"model": 3}, r"model is a int, which has no state_dict\(\) and load_state_dict\(\)"),
-        ({"model": {"w": tg.zeros(2)}}, r"model\['w'\] is a Tensor, .* pass what its state_dict\(\) is of"),
+        ({"model": {"w": tg.zeros(2)}}, r"model\['w'\] is a Tensor, .* pass the object itself, not its state_dict\(\)"),
         ({"optimizer": [None]}, r"optimizer\[0\] is a NoneType"),
         (
             {"ema": nn.Linear(1, 1)},

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import enum
 import os
 import uuid
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,11 @@ import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
 
 Point = namedtuple("Point", "x y")
+
+
+@dataclass
+class Settings:
+    lr: float = 0.1
 
 
 class Level(enum.IntEnum):
@@ -75,6 +83,10 @@ CASES: list[tuple[Any, type[Exception], str]] = [
     (Counter(), TypeError, r"save dict\(…\) of it"),
     (Ordered(), TypeError, r"save dict\(…\) of it"),
     (Point(1, 2), TypeError, r"save tuple\(…\) of it, or its _asdict\(\)"),
+    (argparse.Namespace(lr=0.1), TypeError, r"is of type argparse\.Namespace: save vars\(…\) of it"),
+    (SimpleNamespace(lr=0.1), TypeError, r"save vars\(…\) of it"),
+    (Settings(), TypeError, r"is of type .*Settings: save dataclasses\.asdict\(…\) of it"),
+    (Settings, TypeError, "is of type type: save its name"),
     (Name("a"), TypeError, r"save str\(…\) of it"),
     (Count(1), TypeError, r"save int\(…\) of it"),
     (Level.LOW, TypeError, "save its name or value"),

@@ -58,6 +58,7 @@ ONE_AXIS: dict[str, Callable[..., Any]] = {
     "flip": lambda x, axis=None, dim=None: x.flip(dims=[dim]) if axis is None else x.flip(axis=axis),
     "narrow": lambda x, **at: x.narrow(start=1, length=2, **at),
     "select": lambda x, **at: x.select(index=1, **at),
+    "unfold": lambda x, **at: x.unfold(size=2, step=1, **at),
     "unflatten": lambda x, **at: x.unflatten(sizes=(1, -1), **at),
     "index_select": lambda x, **at: x.index_select(index=tg.tensor([0, 1]), **at),
     "gather": lambda x, **at: x.gather(index=tg.tensor(INDEX), **at),

@@ -21,6 +21,30 @@ def test_slices_by_their_places() -> None:
         x.narrow(1, 2, 3)
 
 
+def test_windows_of_an_axis() -> None:
+    x = tg.tensor(X, requires_grad=True)
+    windows = x.unfold(-1, 3, 1)
+    np.testing.assert_array_equal(windows.array, np.lib.stride_tricks.sliding_window_view(X, 3, axis=1))
+    np.testing.assert_array_equal(x.unfold(0, 2, 2).array, [X[:2].T])
+    assert x.unfold(0, 0, 2).shape == (2, 4, 0)
+    windows.sum().backward()
+    np.testing.assert_array_equal(x.grad.array, np.tile([1.0, 2.0, 2.0, 1.0], (3, 1)))
+
+
+def test_windows_cannot_be_written_to() -> None:
+    with pytest.raises(ValueError, match="whose memory cannot be written to"):
+        tg.tensor(X).unfold(0, 2, 1)[0] = 0.0
+
+
+def test_windows_that_do_not_fit() -> None:
+    with pytest.raises(tg.ShapeError, match=r"unfold: axis 1 of shape \(3, 4\) is shorter than a window of 5"):
+        tg.tensor(X).unfold(1, 5, 1)
+    with pytest.raises(ValueError, match=r"unfold: size=2, step=0: .* a step at least 1"):
+        tg.tensor(X).unfold(1, 2, 0)
+    with pytest.raises(TypeError, match="unfold: needs an axis, a size and a step"):
+        tg.tensor(X).unfold(1, 2)
+
+
 def test_index_add_adds_as_often_as_a_place_occurs() -> None:
     x, source = tg.tensor(X, requires_grad=True), tg.tensor(np.ones((3, 3)), requires_grad=True)
     result = x.index_add(1, tg.tensor([0, 0, 3]), source, alpha=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import warnings
 from collections.abc import Callable
@@ -166,6 +167,25 @@ def chained(schedules: Any, optimizer: Any) -> list[Any]:
     return [schedules.ChainedScheduler(parts)]
 
 
+class Readings:
+    """A sample says whether it is read in the process of that number, and has a number drawn at random."""
+
+    def __init__(self, library: Any, process: int) -> None:
+        self.library, self.process = library, process
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, i: int) -> Any:
+        return os.getpid() == self.process, self.library.rand(1).item()
+
+
+def read(library: Any, workers: int) -> list[Any]:
+    loader = library.data.DataLoader if library is tg else library.utils.data.DataLoader
+    library.manual_seed(0)
+    return [part.tolist() for part in next(iter(loader(Readings(library, os.getpid()), 4, num_workers=workers)))]
+
+
 # By the first cell of each line: programs, with what they give in PyTorch and here.
 LINES: dict[str, list[tuple[Run, Any, Any]]] = {
     "a loss over a batch": [
@@ -179,6 +199,8 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
     "`t.shape`, `t.size()`": [(lambda lib: type(lib.zeros(2).shape) is tuple, False, True)],
     "NumPy's functions and arrays beside tensors": [(numpys, ERROR, ("Tensor", True))],
     "random numbers": [(lambda lib: (lib.manual_seed(0), round(lib.rand(1).item(), 3))[1], 0.496, 0.851)],
+    "workers of a `DataLoader`": [(lambda lib: any(read(lib, 1)[0]), False, True)],
+    "what a dataset draws at random": [(lambda lib: read(lib, 0)[1] == read(lib, 1)[1], False, True)],
     "a 0-d tensor beside one of a smaller dtype (float64 beside float32, int64 beside int32)": [
         (lambda lib: str((lib.ones(1) * lib.tensor(2.0, dtype=lib.float64)).dtype)[-7:], "float32", "float64"),
         (lambda lib: str((lib.ones(1) * np.float64(2)).dtype)[-7:], "float32", "float32"),
@@ -214,6 +236,9 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
             ("ij->ij", [[0.0, 0.0], [0.0, 0.0]]),
             ("ii->i", [[0.0, 1.0], [1.0, 0.0]]),
         )
+    ],
+    "`x.unfold(dim, size, step)`": [
+        (lambda lib: cleared_after(lib, lambda x: x.unfold(0, 1, 1)), [[0.0, 0.0], [0.0, 0.0]], ValueError)
     ],
     "`view()` where the memory does not allow one": [
         (lambda lib: len(copied_view(lib)), ERROR, 6),

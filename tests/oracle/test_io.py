@@ -19,11 +19,11 @@ def refused(file: Any, said: str) -> None:
         tg.load(file)
 
 
-@pytest.mark.parametrize(("zipped", "said"), [(True, r"file of torch\.save"), (False, r"pickle, .*torch\.save wrote")])
-def test_files_of_torch(zipped: bool, said: str) -> None:
+@pytest.mark.parametrize("zipped", [True, False])
+def test_files_of_torch(zipped: bool) -> None:
     file = io.BytesIO()
     torch.save(torch.nn.Linear(2, 2).state_dict(), file, _use_new_zipfile_serialization=zipped)
-    refused(file, rf"{said}.* safetensors\.torch\.save_file")
+    refused(file, r"pickle, as torch\.save writes it")
 
 
 def test_files_of_safetensors() -> None:

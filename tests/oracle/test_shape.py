@@ -68,6 +68,8 @@ CASES: dict[str, Callable[[Any, Any], Any]] = {
     "trace": lambda t, x: t.trace(x[0]),
     "clone": lambda t, x: x.clone(),
     "contiguous": lambda t, x: x.transpose(0, 1).contiguous(),
+    "unfold": lambda t, x: x.unfold(-1, 3, 1),
+    "unfold apart": lambda t, x: x.unfold(1, 2, 2),
     "narrow": lambda t, x: x.narrow(2, 1, 2),
     "select": lambda t, x: x.select(1, -1),
 }

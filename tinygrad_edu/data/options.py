@@ -24,8 +24,8 @@ def check_dataset(dataset: Any) -> None:
         )
     if not isinstance(dataset, IterableDataset) and not hasattr(dataset, "__getitem__"):
         raise TypeError(
-            f"DataLoader: a {type(dataset).__name__} has no samples: dataset[i] must give sample i. What gives samples "
-            "one after the other has to be a subclass of data.IterableDataset"
+            f"DataLoader: type {type(dataset).__name__} has no samples: dataset[i] must give sample i. What gives "
+            "samples one after the other has to be a subclass of data.IterableDataset"
         )
 
 

@@ -10,7 +10,7 @@ from ..errors import describe
 __all__ = ["load", "save"]
 
 
-def save(obj: Any, path: str | PathLike[str] | IO[bytes]) -> None:
+def save(obj: Any, f: str | PathLike[str] | IO[bytes]) -> None:
     """Write an object into a file, from which `load` makes the same again.
 
     It may be made of dicts (whose keys are strings and integers), OrderedDicts, lists and tuples, one in another; of
@@ -28,8 +28,8 @@ def save(obj: Any, path: str | PathLike[str] | IO[bytes]) -> None:
 
     Args:
         obj: the object.
-        path: the file, which is replaced if it exists; or one that is open for writing in binary, which is written
-            into as it is.
+        f: the path of the file, which is replaced if it exists; or a file that is open for writing in binary, which is
+            written into as it is.
 
     Raises:
         TypeError: if there is anything else in it, a subclass of these types included: the message says where.
@@ -44,18 +44,19 @@ def save(obj: Any, path: str | PathLike[str] | IO[bytes]) -> None:
     """
     from .writer import write  # most programs do without
 
-    write(obj, path, "save", "obj")
+    write(obj, f, "save", "obj")
 
 
-def load(path: str | PathLike[str] | IO[bytes], map_location: Any = None, weights_only: bool = True) -> Any:
+def load(f: str | PathLike[str] | IO[bytes], map_location: Any = None, *, weights_only: bool | None = None) -> Any:
     """Read what `save` has written.
 
     Nothing in a file can run, whoever wrote it, and a file that is not as it was written is an error.
 
     Args:
-        path: the file; or one that is open for reading in binary, and begins here.
-        map_location: None or ``"cpu"``, the only device.
-        weights_only: True, since there is nothing else in a file.
+        f: the path of the file; or one that is open for reading in binary, and begins here.
+        map_location: for programs written for PyTorch: None, ``"cpu"`` or a function, which is not called. There is but
+            one device.
+        weights_only: for the same: it makes no difference, since no pickle is ever opened.
 
     Returns:
         The object. Arrays that were one are one.
@@ -72,10 +73,8 @@ def load(path: str | PathLike[str] | IO[bytes], map_location: Any = None, weight
     >>> tg.load(file)
     (1.5, None)
     """
-    if map_location is not None and str(map_location) != "cpu":
+    if not (map_location is None or callable(map_location) or str(map_location) == "cpu"):
         raise ValueError(f"load(map_location={describe(map_location)}): only the CPU is supported: leave it out")
-    if weights_only is not True:
-        raise ValueError(f"load(weights_only={weights_only!r}): no pickle is in a file, or is read: leave it out")
     from .reader import read
 
-    return read(path, "load")
+    return read(f, "load")

@@ -170,7 +170,7 @@ def _named(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
             parts[kind] = part
     for name, part in parts.items():
         if not callable(getattr(part, "state_dict", None)) or not callable(getattr(part, "load_state_dict", None)):
-            hint = ": pass what its state_dict() is of" if hasattr(part, "__array__") else ""
+            hint = ": pass the object itself, not its state_dict()" if hasattr(part, "__array__") else ""
             raise TypeError(
                 f"{function}: {name} is a {type_name(part)}, which has no state_dict() and load_state_dict(){hint}"
             )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-_PICKLE = "It is a pickle, which can run anything when it is opened: this library does not"
+from ..nn.module.weights import pickled
+
 _BEGINNINGS = {
     b"\x93NUMPY": "It is a .npy file: read it with np.load(path)",
     b"\x89HDF": "It is an HDF5 file: read it with h5py",
@@ -12,8 +13,8 @@ _BEGINNINGS = {
 }
 
 
-def by_beginning(beginning: bytes) -> str:
-    """A sentence on the file that begins so; empty for what is a zip archive."""
+def by_beginning(beginning: bytes, name: str) -> str:
+    """A sentence on the file of that name that begins so; empty for what is a zip archive."""
     if not beginning:
         return "It is empty: what wrote it did not get to its end"
     if beginning.startswith(b"PK\x03\x04"):
@@ -24,22 +25,16 @@ def by_beginning(beginning: bytes) -> str:
         if beginning.startswith(start):
             return text
     if beginning[:1] == b"\x80" and beginning[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        return f"{_PICKLE}. If torch.save wrote it, {_FROM_TORCH}"
+        return f"It is {pickled(name)}"
     if beginning[8:10] == b'{"':  # after the length of this header
         return "It is a safetensors file: read it with model.load_safetensors(path)"
     return "It begins like none that is known here"
 
 
-def by_parts(names: Collection[str]) -> str:
-    """A sentence on a zip archive, in which there are parts of these names."""
-    if any(name.endswith("data.pkl") for name in names):
-        return f"It is a file of torch.save, with a pickle in it, which is not opened here: {_FROM_TORCH}"
-    if names and all(name.endswith(".npy") for name in names):
+def by_parts(parts: Collection[str], name: str) -> str:
+    """A sentence on the zip archive of that name, in which there are these parts."""
+    if any(part.endswith("data.pkl") for part in parts):
+        return f"It is {pickled(name)}"
+    if parts and all(part.endswith(".npy") for part in parts):
         return "It is a .npz file: read it with np.load(path)"
     return "It is a zip archive of something else"
-
-
-_FROM_TORCH = (
-    "in PyTorch write model.state_dict() with safetensors.torch.save_file, and read that with "
-    "model.load_safetensors(path)"
-)

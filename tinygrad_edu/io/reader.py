@@ -35,7 +35,7 @@ def read(path: Any, caller: str) -> Any:
 
 def _read(file: IO[bytes], name: str, caller: str) -> Any:
     begin = file.tell()
-    other = by_beginning(file.read(64))
+    other = by_beginning(file.read(64), name)
     file.seek(begin)
     if other:
         raise FileFormatError(f"{caller}: {name} was not written by tinygrad_edu. {other}")
@@ -43,7 +43,7 @@ def _read(file: IO[bytes], name: str, caller: str) -> Any:
         listed = directory(file)
         names = [info.filename for info in listed.infos]
         if CONTENTS not in names:
-            raise FileFormatError(f"{caller}: {name} was not written by tinygrad_edu. {by_parts(names)}")
+            raise FileFormatError(f"{caller}: {name} was not written by tinygrad_edu. {by_parts(names, name)}")
         members = find_members(file, listed)
         contents = _contents(file, members[CONTENTS])
         if contents["version"] > VERSION:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import is_dataclass
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,10 @@ def _substitute(value: Any) -> str:
         return "its name, and let the program know what that means"
     if hasattr(value, "state_dict"):
         return "its state_dict(), which another one that the program makes can load"
+    if is_dataclass(value):
+        return "dataclasses.asdict(…) of it"
+    if type(value).__name__ in ("Namespace", "SimpleNamespace"):  # argparse's, and that of types
+        return "vars(…) of it"
     if hasattr(value, "_fields"):
         return "tuple(…) of it, or its _asdict()"
     for kinds, text in _SUBSTITUTES:

@@ -42,7 +42,8 @@ def first_place(wrong: Any) -> tuple[int, ...]:
 
 def several(name: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
     """The tensor, or the tensors, as a list."""
-    require_own(name, tensors)
+    if not isinstance(tensors, tuple):  # which elsewhere is what an LSTM returns
+        require_own(name, tensors)
     if hasattr(tensors, "parameters"):
         raise TypeError(f"{name}: got a {type(tensors).__name__} in the place of tensors: pass its .parameters()")
     many = [tensors] if isinstance(tensors, Tensor) else list(tensors)

@@ -16,6 +16,7 @@ from .arguments import broadcasts_to, on_axis, one_axis
 from .arithmetic import times
 from .gather import axis_and_places
 from .indexing import _put_add, _set_item, check_value, getitem
+from .transpose import moveaxis
 
 if TYPE_CHECKING:
     from ..engine.typing import Tensor
@@ -108,6 +109,52 @@ def narrow(
     if not 0 <= first <= first + length <= have:
         raise ShapeError(f"narrow: axis {place} of shape {x.shape} has no {length} slices from {start} on")
     return getitem(x, on_axis(place, slice(first, first + length)))
+
+
+def unfold(
+    x: Operand,
+    dim: int | None = None,
+    size: int | None = None,
+    step: int | None = None,
+    *,
+    axis: int | None = None,
+) -> Tensor:
+    """The windows of an axis: all stretches of `size` places that begin `step` apart.
+
+    In PyTorch they are a view, in which a place of `x` may occur several times. Here they are a copy that cannot be
+    written to.
+
+    Args:
+        x: tensor of one axis or more.
+        dim: the axis.
+        size: how many places a window has.
+        step: how far one window begins after the other.
+        axis: the same as `dim`.
+
+    Returns:
+        Tensor with the windows in the place of the axis, and a new last axis for the places in them.
+
+    Raises:
+        ShapeError: if there is no such axis, or it is shorter than one window.
+        ValueError: if `size` is negative, or `step` not positive.
+
+    >>> import tinygrad_edu as tg
+    >>> tg.arange(5).unfold(0, 3, 2)
+    tensor([[0, 1, 2],
+            [2, 3, 4]])
+    """
+    place = one_axis("unfold", x, dim, axis)
+    if place is None or size is None or step is None:
+        raise TypeError("unfold: needs an axis, a size and a step, as in x.unfold(0, 3, 1)")
+    if size < 0 or step < 1:
+        raise ValueError(f"unfold: size={size}, step={step}: a size is at least 0, a step at least 1")
+    have = x.shape[place]
+    if size > have:
+        raise ShapeError(f"unfold: axis {place} of shape {x.shape} is shorter than a window of {size}")
+    where = np.arange(0, have - size + 1, step)[:, None] + np.arange(size)
+    windows = moveaxis(getitem(x, on_axis(place, where)), place + 1, -1)
+    windows.array.flags.writeable = False
+    return windows
 
 
 def index_add(

@@ -314,6 +314,7 @@ class TensorMethods(TensorOperators):
     masked_select: Final = selecting.masked_select
     narrow: Final = selecting.narrow
     select: Final = selecting.select
+    unfold: Final = selecting.unfold
 
     # ops/random.py
     bernoulli: Final = random.bernoulli

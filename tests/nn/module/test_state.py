@@ -130,3 +130,16 @@ def test_loading_a_path_or_a_module_says_what_to_pass() -> None:
         model().load_state_dict("model.npz")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"got Sequential: pass its state_dict\(\)"):
         model().load_state_dict(nn.Sequential())  # type: ignore[arg-type]
+
+
+def test_advice_fits_what_was_passed() -> None:
+    net = nn.Linear(2, 1)
+    state = net.state_dict()
+    for given, advice in (
+        ({"weight": state["weight"]}, "Pass strict=False to load the keys that fit"),
+        ({"epoch": 3, "model": state}, "The entry 'model' has such keys: pass that instead"),
+        ({"other": state["weight"]}, "  unexpected keys: 'other'"),
+    ):
+        with pytest.raises(tg.StateError) as caught:
+            net.load_state_dict(given)
+        assert str(caught.value).splitlines()[-1] == advice

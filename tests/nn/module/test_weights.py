@@ -364,7 +364,9 @@ def test_a_file_that_was_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
     before = numbers(net)
     for size in range(len(content)):
         (tmp_path / "a").write_bytes(content[:size])
-        with pytest.raises(tg.FileFormatError, match=r"no safetensors file, or it was cut short.*Nothing was loaded"):
+        with pytest.raises(
+            tg.FileFormatError, match=r"nothing was loaded: this is no safetensors file, or it was cut short"
+        ):
             net.load_safetensors(tmp_path / "a")
     (tmp_path / "a").write_bytes(content + b"\0")
     with pytest.raises(tg.FileFormatError):
@@ -398,7 +400,7 @@ def test_an_altered_header_is_an_error_or_loads_what_it_says(data: st.DataObject
 @pytest.mark.parametrize("length", [2**63, 2**40, 100_000_001, 64])
 def test_the_length_of_the_header_is_not_believed(length: int, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(length.to_bytes(8, "little") + b"{}" + bytes(20))
-    with pytest.raises(tg.FileFormatError, match="Nothing was loaded"):
+    with pytest.raises(tg.FileFormatError, match="nothing was loaded"):
         nn.Linear(2, 3).load_safetensors(tmp_path / "a")
 
 
@@ -438,7 +440,9 @@ def test_a_pickle_says_how_to_convert_it(content: bytes, tmp_path: Path) -> None
     with pytest.raises(tg.FileFormatError) as caught:
         nn.Linear(2, 3).load_safetensors(path)
     text = str(caught.value)
-    assert "this is a pickle, as torch.save writes it, and loading one runs whatever it says" in text
+    assert (
+        "nothing was loaded: this is a pickle, as torch.save writes it, and opening one runs whatever it says" in text
+    )
     assert f"torch.load({str(path)!r}, map_location='cpu')" in text
     assert repr(str(tmp_path / "net.safetensors")) in text
 

@@ -42,6 +42,8 @@ def test_gradients_and_samples() -> None:
 
 def test_rows_of_a_tensor_and_dtypes() -> None:
     assert pad_sequence(tg.ones(2, 3)).shape == (3, 2)
+    sequences, _ = zip((tg.ones(3), 0), (tg.ones(1), 1))  # as a collate_fn takes samples apart
+    assert pad_sequence(sequences).tolist() == [[1.0, 1.0], [1.0, 0.0], [1.0, 0.0]]
     assert pad_sequence([tg.tensor([1, 2]), tg.tensor([3])], padding_value=9).tolist() == [[1, 3], [2, 9]]
     assert pad_sequence([tg.ones(2, dtype=tg.float64)]).dtype == tg.float64
 

@@ -68,7 +68,7 @@ def load_state_dict(
         *misfits,
     ]
     if problems:
-        hint = "" if misfits else "\nPass strict=False to load the keys that fit"
+        hint = "" if misfits else "\nPass strict=False to load the keys that fit" if arrays else _inside(state, own)
         raise StateError(
             f"{caller} into {type(module).__name__}: the state_dict does not fit, and nothing was loaded.\n  "
             + "\n  ".join(problems)
@@ -110,3 +110,11 @@ def _persistent(module: ModuleTree[Any], prefix: str) -> dict[str, Tensor]:
 
 def _listed(names: list[str]) -> str:
     return ", ".join(map(repr, names))
+
+
+def _inside(state: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+    """Advice if the state_dict is one of several things in a dict, as in what a program has saved."""
+    for name, part in state.items():
+        if isinstance(part, Mapping) and own.keys() & part.keys():
+            return f"\nThe entry {name!r} has such keys: pass that instead"
+    return ""

@@ -90,7 +90,7 @@ def _entries(caller: str, path: str | os.PathLike[str]) -> list[tuple[str, dict[
     try:
         return sorted(package.deserialize(content), key=lambda entry: str(entry[0]))
     except package.SafetensorError as error:
-        raise FileFormatError(f"{caller}: {_what_it_is(content, path, error)}. Nothing was loaded") from None
+        raise FileFormatError(f"{caller}: nothing was loaded: {_what_it_is(content, path, error)}") from None
 
 
 def _array(caller: str, name: str, dtype: str, shape: list[int], data: bytes) -> Array:
@@ -172,12 +172,14 @@ def _memory(tensor: Tensor) -> Any:
 # Saying what is wrong
 
 
-def conversion(path: str | os.PathLike[str]) -> str:
-    """A line of Python that makes a file for `load_safetensors` of one of torch.save's, where PyTorch is."""
+def pickled(path: str | os.PathLike[str]) -> str:
+    """What is said of a pickle: why it is not opened, and a line of Python for where PyTorch is, which converts it."""
     source = os.fspath(path)
     target = os.path.splitext(source)[0] + ".safetensors"
     return (
-        "import torch, safetensors.torch as st; st.save_file({name: t.contiguous().clone() for name, t in "
+        "a pickle, as torch.save writes it, and opening one runs whatever it says. Convert it where PyTorch is (what "
+        f"holds more than a state_dict needs that taken out), and use model.load_safetensors({target!r}):\n"
+        "  import torch, safetensors.torch as st; st.save_file({name: t.contiguous().clone() for name, t in "
         f"torch.load({source!r}, map_location='cpu').items()}}, {target!r})"
     )
 
@@ -189,10 +191,7 @@ def _what_it_is(content: bytes, path: str | os.PathLike[str], error: Exception) 
         content.startswith(b"\x80") and int.from_bytes(content[:8], "little") > 10**8
     )  # the most that a header may have
     if old or (zipped and b"data.pkl" in content[:256]):
-        return (
-            "this is a pickle, as torch.save writes it, and loading one runs whatever it says. Convert it where "
-            f"PyTorch is:\n  {conversion(path)}\n"
-        )
+        return f"this is {pickled(path)}"
     if zipped:
         return (
             "this is a zip of arrays: model.load_state_dict(tg.load(path)), or dict(np.load(path)) for one of np.savez"
