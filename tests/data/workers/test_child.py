@@ -54,7 +54,7 @@ def test_what_a_script_defines_is_found(tmp_path):
 
 
 def test_a_script_that_guards_nothing_is_told_to(monkeypatch, tmp_path):
-    with pytest.raises(RuntimeError, match="a worker process imports .*program.py") as caught:
+    with pytest.raises(RuntimeError, match=r"a worker process imports .*program\.py") as caught:
         be_main(monkeypatch, tmp_path / "program.py", DEFINITIONS + "loop()")
     assert 'Put what the program does under `if __name__ == "__main__":`' in str(caught.value)
     assert 'worker_type="thread"' in str(caught.value)
@@ -62,13 +62,15 @@ def test_a_script_that_guards_nothing_is_told_to(monkeypatch, tmp_path):
 
 def test_a_script_that_exits_when_it_is_imported_ends_no_other_process(monkeypatch, tmp_path):
     with pytest.raises(RuntimeError, match="got SystemExit: 3"):
-        be_main(monkeypatch, tmp_path / "program.py", DEFINITIONS + GUARD + "    loop()\nelse:\n    raise SystemExit(3)")
+        be_main(
+            monkeypatch, tmp_path / "program.py", DEFINITIONS + GUARD + "    loop()\nelse:\n    raise SystemExit(3)"
+        )
 
 
 def test_what_is_defined_in_the_guarded_part_is_not_found_and_that_is_said(monkeypatch, tmp_path):
     inside = GUARD + "    class Squares(Dataset):\n        def __getitem__(self, i):\n            return i\n"
     inside += "        def __len__(self):\n            return 2\n    loop()"
-    with pytest.raises(RuntimeError, match="a worker process cannot put together what it was sent .*'Squares'"):
+    with pytest.raises(RuntimeError, match=r"a worker process cannot put together what it was sent .*'Squares'"):
         be_main(monkeypatch, tmp_path / "program.py", DEFINITIONS.replace("class Squares", "class Other") + inside)
 
 

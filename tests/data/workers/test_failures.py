@@ -1,6 +1,7 @@
 """Exceptions that travel."""
 
 import traceback
+from dataclasses import dataclass
 
 import pytest
 from worker_datasets import Stubborn, be_stubborn, fail
@@ -67,13 +68,22 @@ class Speechless(Exception):
         raise SystemExit(3)
 
 
+@dataclass(frozen=True)
+class Frozen(Exception):
+    temperature: int
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
+        (lambda: fail(Frozen(-5)), "Frozen, which cannot be pickled, was raised in a worker: -5"),
         (lambda: be_stubborn("a", "b"), "Stubborn, which cannot be pickled, was raised in a worker: a because b"),
         (odd, "Odd, which cannot be pickled, was raised in a worker: odd matter"),
         (local, "local.<locals>.Local, which cannot be pickled, was raised in a worker: in a function"),
-        (lambda: fail(Speechless()), "Speechless, which cannot be pickled, was raised in a worker: <exception str() failed>"),
+        (
+            lambda: fail(Speechless()),
+            "Speechless, which cannot be pickled, was raised in a worker: <exception str() failed>",
+        ),
     ],
 )
 def test_what_cannot_travel_is_described(call, said):

@@ -37,6 +37,7 @@ def _travels(error: BaseException) -> bool:
     """Whether pickling gives back an exception of the same kind that says the same."""
     try:
         twin = unpack(pack(error))
+        twin.__cause__ = None  # one that is frozen cannot be given its traceback
         return type(twin) is type(error) and str(twin) == str(error)
     except BaseException:  # whatever its methods do
         return False
