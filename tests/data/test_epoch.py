@@ -90,6 +90,15 @@ def test_an_epoch_that_fails_is_over():
     assert (list(epoch), epoch.over, ends) == ([], True, [False])
 
 
+def test_ctrl_c_while_an_epoch_ends_is_an_error_of_its_own():
+    def release(healthy):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        next(Epoch(Place(4, {}), None, Reading(iter(()), release, lambda: False)))
+    assert caught.value.__context__ is None
+
+
 class Interrupting:
     """Inside the block, Ctrl-C is pressed when the `number`-th function of the library is called."""
 

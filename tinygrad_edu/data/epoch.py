@@ -8,7 +8,7 @@ from typing import Any
 
 from ..ops.generator import Generator, Recipe, stand_in
 from .position import Place
-from .workers.job import Purpose, Task
+from .workers.job import END, Purpose, Task
 from .workers.team import Reading
 
 
@@ -94,10 +94,13 @@ class Epoch:
 
     def __next__(self) -> Any:
         try:
-            batch = next(self._source)
-        except BaseException as error:
-            self._end(healthy=isinstance(error, StopIteration))
+            batch = next(self._source, END)
+        except BaseException:
+            self._end(healthy=False)
             raise
+        if batch is END:
+            self._end(healthy=True)  # here, where no error is being handled that Ctrl-C would be chained to
+            raise StopIteration
         self._batches += 1
         return batch
 

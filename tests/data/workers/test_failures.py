@@ -1,6 +1,7 @@
 """Exceptions that travel."""
 
 import traceback
+from dataclasses import dataclass
 
 import pytest
 from worker_datasets import Stubborn, be_stubborn, fail
@@ -57,12 +58,32 @@ def local():
     raise Local("in a function")
 
 
+class Speechless(Exception):
+    """Neither says what it is, nor can be pickled."""
+
+    def __str__(self):
+        raise ValueError("no words")
+
+    def __reduce__(self):
+        raise SystemExit(3)
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    temperature: int
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
+        (lambda: fail(Frozen(-5)), "Frozen, which cannot be pickled, was raised in a worker: -5"),
         (lambda: be_stubborn("a", "b"), "Stubborn, which cannot be pickled, was raised in a worker: a because b"),
         (odd, "Odd, which cannot be pickled, was raised in a worker: odd matter"),
         (local, "local.<locals>.Local, which cannot be pickled, was raised in a worker: in a function"),
+        (
+            lambda: fail(Speechless()),
+            "Speechless, which cannot be pickled, was raised in a worker: <exception str() failed>",
+        ),
     ],
 )
 def test_what_cannot_travel_is_described(call, said):

@@ -94,6 +94,26 @@ print(workers.receive(0))
     assert finish(program(tmp_path, text)) == ("0\n5\n", "")
 
 
+def test_a_fork_that_goes_on_does_not_keep_the_program_from_its_end(tmp_path):
+    text = """
+import signal
+child = os.fork()
+if child == 0:
+    os.closerange(0, 3)
+    signal.pause()
+workers.submit(0, Task(1, (os.getppid,)))
+server = workers.receive(0)
+print(child, server, flush=True)
+"""
+    running = program(tmp_path, text)
+    out, err = finish(running)
+    child, server = map(int, out.split())
+    os.kill(child, signal.SIGKILL)
+    assert (err, running.returncode) == ("", 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(server, 0)
+
+
 @pytest.mark.parametrize("when", ["__setstate__", "__getitem__"])
 def test_ctrl_c_ends_a_program_with_its_own_traceback_alone(tmp_path, when):
     # The dataset itself sends the signal to the program's group: as it arrives in a worker, or is read.

@@ -1,6 +1,7 @@
 """A worker's job: tasks done with random numbers of their own, and errors that say where."""
 
 import pickle
+from dataclasses import dataclass
 
 import pytest
 from drawing_datasets import Noisy, NoisyStream, noisy_collate, plain
@@ -117,6 +118,15 @@ def test_errors_say_in_which_batch(monkeypatch, task, batched, count, note):
         worker.run(task)
     assert raised.value is error
     assert error.__notes__ == [note]
+
+
+def test_an_error_that_takes_no_note_is_raised_without():
+    @dataclass(frozen=True)
+    class Frozen(Exception):
+        temperature: int
+
+    with pytest.raises(Frozen):
+        hired(Job(Broken(Frozen(-5)), None, batched=False)).run(Task(0, 3))
 
 
 def test_stop_iteration_is_no_end():

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def test_the_state_of_a_thread_can_be_taken_up_again():
 def test_surroundings_are_taken_up_but_for_the_number_of_threads(monkeypatch, tmp_path):
     for name in ("A", "B"):
         monkeypatch.setenv(name, "before")
-    monkeypatch.setattr(sys, "path", ["", "/somewhere"])
+    monkeypatch.setattr(sys, "path", ["", "/somewhere", Path("/ignored")])
     monkeypatch.setattr(sys, "argv", ["program", "--option"])
     monkeypatch.chdir(tmp_path)
     there = Surroundings.here()

@@ -1,6 +1,7 @@
 """A loader's team: workers that are hired, kept, and let go."""
 
 import itertools
+import os
 
 import pytest
 
@@ -80,3 +81,17 @@ def test_workers_are_let_go_if_the_epoch_cannot_begin():
     with pytest.raises(ZeroDivisionError):
         two.read(1, (1 // 0 for _ in range(3)))
     assert hired[0].log == [1, "closed"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+def test_workers_that_are_kept_are_not_those_of_a_fork(monkeypatch):
+    two, hired = team(persistent=True, prefetch=1)
+    two.read(1, iter([])).release(True)
+    running = two.read(2, iter([Task(0, 0)]))
+    monkeypatch.setattr(os, "getpid", lambda: -1)  # as in a fork
+    with pytest.raises(RuntimeError, match="fork of the one in which the loop began"):
+        next(running.batches)
+    two.read(3, iter([])).release(True)
+    running.release(True)
+    two.read(4, iter([])).release(True)
+    assert [hands.log for hands in hired] == [[1, 2, (0, 0), "closed"], [3, 4]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -28,6 +29,7 @@ class Ahead:
         self._workers = workers
         self._tasks = tasks
         self._timeout = timeout
+        self._owner = os.getpid()
         self._waiting: deque[int] = deque()  # the worker of each batch that is under way, in order
         self._ended: set[int] = set()
         for _ in range(count * prefetch):
@@ -37,6 +39,11 @@ class Ahead:
         return self
 
     def __next__(self) -> Any:
+        if self._owner != os.getpid():
+            raise RuntimeError(
+                "DataLoader: this process is a fork of the one in which the loop began, and to which its workers "
+                "belong: begin another loop here"
+            )
         while self._waiting:
             worker = self._waiting.popleft()
             batch = self._workers.receive(worker, self._timeout)

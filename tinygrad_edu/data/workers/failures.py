@@ -23,8 +23,9 @@ class Failure:
     """An exception and the text of its traceback, which can be pickled whatever the exception is."""
 
     def __init__(self, error: BaseException) -> None:
-        self._text = "".join(traceback.format_exception(error))
-        self._error = error if _travels(error) else _described(error)
+        told = traceback.TracebackException.from_exception(error)
+        self._text = "".join(told.format())
+        self._error = error if _travels(error) else _described(error, str(told))  # for str(error) may fail
 
     def exception(self) -> BaseException:
         """The exception, caused by what was raised in the worker."""
@@ -36,15 +37,16 @@ def _travels(error: BaseException) -> bool:
     """Whether pickling gives back an exception of the same kind that says the same."""
     try:
         twin = unpack(pack(error))
+        twin.__cause__ = None  # one that is frozen cannot be given its traceback
         return type(twin) is type(error) and str(twin) == str(error)
-    except Exception:
+    except BaseException:  # whatever its methods do
         return False
 
 
-def _described(error: BaseException) -> RuntimeError:
+def _described(error: BaseException, message: str) -> RuntimeError:
     """What stands in for an exception that cannot be pickled."""
     kind = type(error)
-    stand_in = RuntimeError(f"{kind.__qualname__}, which cannot be pickled, was raised in a worker: {error}")
+    stand_in = RuntimeError(f"{kind.__qualname__}, which cannot be pickled, was raised in a worker: {message}")
     notes: list[Any] = getattr(error, "__notes__", [])
     for note in notes:
         stand_in.add_note(note)

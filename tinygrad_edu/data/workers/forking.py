@@ -10,6 +10,7 @@ it would have to compute in one thread, and to ignore Ctrl-C, in the processes o
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -76,6 +77,11 @@ class Forked:
         if self.pid is not None and not self.join(0):
             os.kill(self.pid, signal.SIGKILL)
 
+    def hang_up(self) -> None:
+        """End the connection, also if a fork of this process has it open still."""
+        if not self.connection.closed:
+            _shut(socket.socket(fileno=os.dup(self.connection.fileno())))
+
     def close(self) -> None:
         """Close the descriptors."""
         self.connection.close()
@@ -123,11 +129,18 @@ def _program(descriptor: int) -> str:
 
 
 def _end(ours: socket.socket, process: subprocess.Popen[bytes], owner: int) -> None:
-    ours.close()
     if os.getpid() == owner:
+        _shut(ours)
         process.wait()
     else:
+        ours.close()
         process.returncode = 0  # it is no child of this process, which cannot wait for it
+
+
+def _shut(end: socket.socket) -> None:
+    """End the connection, and close this end of it."""
+    with end, contextlib.suppress(OSError):  # nobody may be at the other end any more
+        end.shutdown(socket.SHUT_RDWR)
 
 
 _server: _Server | None = None

@@ -7,6 +7,7 @@ itself in its own thread with `job.hire(number, count)`, and then obeys: `begin(
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import itertools
 from collections.abc import Callable, Iterator
@@ -182,7 +183,8 @@ class Worker:
             raise RuntimeError(
                 f"StopIteration came out of the dataset, or a function of the loader, {where}"
             ) from error
-        error.add_note(f"DataLoader: {where}")
+        with contextlib.suppress(AttributeError):  # the exception may be a frozen dataclass
+            error.add_note(f"DataLoader: {where}")
 
 
 def _described(task: Task) -> str:

@@ -29,7 +29,9 @@ class Surroundings(NamedTuple):
     @classmethod
     def here(cls) -> Surroundings:
         """Those of this process."""
-        return cls([entry or os.getcwd() for entry in sys.path], sys.argv, os.getcwd(), {**os.environ, **ONE_THREAD})
+        entries: list[Any] = sys.path
+        path = [entry or os.getcwd() for entry in entries if isinstance(entry, str)]  # Python ignores others
+        return cls(path, sys.argv, os.getcwd(), {**os.environ, **ONE_THREAD})
 
     def adopt(self) -> None:
         """Make them those of this process."""

@@ -230,10 +230,10 @@ def _how(code: int | None) -> str:
 
 def _dismiss(crew: list[_Hand], owner: int) -> None:
     """End all workers. In a fork of the program, which they do not belong to, only let go of them."""
-    for hand in crew:
-        hand.process.connection.close()  # which they see, and end
     try:
         if os.getpid() == owner:
+            for hand in crew:
+                hand.process.hang_up()  # which they see, and end
             _wait_for(crew)
     finally:
         for hand in crew:

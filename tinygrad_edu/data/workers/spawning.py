@@ -57,6 +57,10 @@ class Spawned:
         """End it at once, if it runs."""
         self._process.kill()
 
+    def hang_up(self) -> None:
+        """End the connection."""
+        self.connection.close()
+
     def close(self) -> None:
         """Close what belongs to it. It must have ended."""
         self.connection.close()

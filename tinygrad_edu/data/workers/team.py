@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from .ahead import Ahead
-from .job import END, Job, Task, Workers
+from .job import Job, Task, Workers
 
 
 class Reading(NamedTuple):
     """An epoch that is being read.
 
     Attributes:
-        batches: what is read.
+        batches: what is read; `END` may come after it.
         release: to be called when no more is wanted, with whether all went well.
         ended: tells whether the main thread has seen the end of a stream.
     """
@@ -53,7 +54,7 @@ class Team:
         self._persistent = persistent
         self._prefetch = prefetch
         self._timeout = timeout or None
-        self._idle: list[Workers] = []
+        self._idle: dict[int, Workers] = {}  # by process: those of this program are of no use in a fork of it
 
     def read(self, base_seed: int, tasks: Iterator[Task]) -> Reading:
         """Read the tasks: batch k by worker k % count."""
@@ -70,38 +71,34 @@ class Team:
     def dismiss(self) -> None:
         """End the workers that are kept."""
         while self._idle:
-            self._idle.pop().close()
+            _, workers = self._idle.popitem()
+            workers.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_idle": []}  # a copy hires its own
+        return {**vars(self), "_idle": {}}  # a copy hires its own
 
     def _read_here(self, base_seed: int, tasks: Iterator[Task]) -> Reading:
         worker = self._job.hire()
         worker.begin(base_seed)
-        results = map(worker.run, tasks)
-        batches = itertools.takewhile(_is_batch, results) if self._job.iterable else results
-        return Reading(batches, _go_on, lambda: worker.ended)
+        return Reading(map(worker.run, tasks), _go_on, lambda: worker.ended)
 
     def _read_ahead(self, base_seed: int, turns: Iterator[tuple[int, Task]]) -> Reading:
-        workers = self._idle.pop() if self._idle else self._hire()
+        owner = os.getpid()
+        workers = self._idle.pop(owner, None) or self._hire()
         try:
             workers.begin(base_seed)
             ahead = Ahead(workers, self._count, turns, self._prefetch, self._timeout)
         except BaseException:
             workers.close()
             raise
-        return Reading(ahead, partial(self._take_back, workers), lambda: False)
+        return Reading(ahead, partial(self._take_back, workers, owner), lambda: False)
 
-    def _take_back(self, workers: Workers, healthy: bool) -> None:
+    def _take_back(self, workers: Workers, owner: int, healthy: bool) -> None:
         """Keep the workers for the next epoch if they are to be kept, and all went well; else end them."""
-        if self._persistent and healthy and not self._idle:
-            self._idle.append(workers)
+        if self._persistent and healthy and owner == os.getpid() and owner not in self._idle:
+            self._idle[owner] = workers
         else:
             workers.close()
-
-
-def _is_batch(result: Any) -> bool:
-    return result is not END
 
 
 def _go_on(_: bool) -> None:
