@@ -245,6 +245,26 @@ def test_a_batch_that_does_not_come_in_time(monkeypatch):
         thread.join(GUARD)
 
 
+def test_to_close_again_takes_no_more_patience(monkeypatch):
+    monkeypatch.setattr(threads, "PATIENCE", 0.0)
+    reads, come = threading.Event(), threading.Event()
+    workers = ThreadWorkers(Job(Computed(lambda i: reads.set() or come.wait(GUARD)), None, False), 1)
+    workers.begin(0)
+    workers.submit(0, Task(0, 0))
+    assert reads.wait(GUARD)
+    (busy,) = readers()
+    workers.close()
+    monkeypatch.setattr(threads, "PATIENCE", 2 * GUARD)
+    again = threading.Thread(target=workers.close)  # as the finalizer does at exit
+    again.start()
+    again.join(GUARD / 2)
+    closed = not again.is_alive()
+    come.set()
+    for thread in (busy, again):
+        thread.join(GUARD)
+    assert closed
+
+
 def test_a_finalizer_may_run_in_a_worker():
     made = [iter(loader(abs, 50))]
 

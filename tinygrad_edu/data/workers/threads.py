@@ -50,16 +50,18 @@ class _Crew:
         self.epoch = _Epoch(0, count)
         self.orders: list[SimpleQueue[_Order | None]] = [SimpleQueue() for _ in range(count)]
         self.threads: list[threading.Thread] = []
+        self._deadline: float | None = None  # of the first end: at exit a finalizer asks for another
 
     def end(self) -> None:
-        """Tell the threads to end, and wait for them; again, if need be."""
+        """Tell the threads to end, and wait for them; again, if need be, for what is left of that time."""
         self.epoch.over = True
         for orders in self.orders:
             orders.put(None)
-        deadline = time.monotonic() + PATIENCE
+        if self._deadline is None:
+            self._deadline = time.monotonic() + PATIENCE
         for thread in self.threads:
             if thread is not threading.current_thread():  # a finalizer runs in whichever thread it happens to
-                thread.join(max(0.0, deadline - time.monotonic()))
+                thread.join(max(0.0, self._deadline - time.monotonic()))
 
 
 class ThreadWorkers:
