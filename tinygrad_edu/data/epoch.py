@@ -28,7 +28,7 @@ class Order:
 
     def __init__(self, sampler: Iterable[Any], base_seed: int) -> None:
         self._own: Generator | Recipe | None = (base_seed, Purpose.ORDER)
-        self.drawn = 0
+        self.drawn: int = 0
         self._exhausted = False
         outer, stand_in.generator = stand_in.generator, self._own
         try:
@@ -81,7 +81,7 @@ class Epoch:
         self._reading = reading
         self._source = reading.batches
         self._batches = place.batches
-        self.over = False
+        self.over: bool = False
 
     @property
     def place(self) -> Place:

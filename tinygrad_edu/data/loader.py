@@ -92,7 +92,7 @@ class DataLoader:
         check_order(dataset, batch_size, shuffle, sampler, batch_sampler, drop_last)
         check_workers(num_workers, worker_type, timeout, prefetch_factor, persistent_workers, multiprocessing_context)
         self.dataset: Any = dataset
-        self.batch_size = None if batch_sampler is not None else batch_size
+        self.batch_size: int | None = None if batch_sampler is not None else batch_size
         self.num_workers = num_workers
         self.pin_memory = pin_memory
         self.pin_memory_device = pin_memory_device
@@ -101,7 +101,7 @@ class DataLoader:
         self.worker_init_fn = worker_init_fn
         self.worker_type = worker_type
         self.multiprocessing_context: Any = multiprocessing_context
-        self.prefetch_factor = prefetch_factor or (DEFAULT_PREFETCH if num_workers else None)
+        self.prefetch_factor: int | None = prefetch_factor or (DEFAULT_PREFETCH if num_workers else None)
         self.persistent_workers = persistent_workers
         self.generator: AnyGenerator | None = checked(generator)
         stream = isinstance(dataset, IterableDataset)

@@ -17,8 +17,8 @@ from ..ops.generator import AnyGenerator, Generator, default_generator
 from .sampler import is_count
 
 VERSION = 1
-MOMENT = {"generators": list, "stateful": list}
-EPOCH = {"base_seed": int, "batches": int, "drawn": int, "ended": bool, "start": Mapping}
+MOMENT: dict[str, type] = {"generators": list, "stateful": list}
+EPOCH: dict[str, type] = {"base_seed": int, "batches": int, "drawn": int, "ended": bool, "start": Mapping}
 
 
 class Place(NamedTuple):

@@ -166,7 +166,7 @@ class LBFGS(Optimizer):
                 self._iterate(objective, loss, gradient, state, lr, group)
         finally:
             state["func_evals"] += objective.evaluations
-            self.last_step = versions.now
+            self.last_step: int | None = versions.now
         return objective.first
 
     def _iterate(

@@ -33,7 +33,7 @@ PATIENCE = 2.0
 MAIN_OF_WORKERS = "__mp_main__"
 """The name of the main module in a worker, as in `multiprocessing`: in the program it is another name of the same."""
 
-importing_main = False
+importing_main: bool = False
 """Whether this is a worker that imports the program's main module, which must not start workers of its own then."""
 
 

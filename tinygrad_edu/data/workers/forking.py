@@ -41,7 +41,7 @@ class Forked:
 
         ours, theirs = socket.socketpair()
         self._news, report = os.pipe()  # from the server: first the process id, in the end the exit code
-        self.connection = Connection(ours.detach())
+        self.connection: Connection = Connection(ours.detach())
         self._pid: int | None = None
         self._code: int | None = None
         try:

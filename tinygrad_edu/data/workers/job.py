@@ -121,7 +121,7 @@ class Worker:
         self._number = number
         self._count = count
         self._met = False  # whether worker_init_fn has been called
-        self.ended = False
+        self.ended: bool = False
         self._base_seed = 0
         self._stream: Iterator[Any] = iter(())
         self._key: tuple[int, ...] = (Purpose.STREAM, number) if job.iterable else (Purpose.BATCH,)

@@ -70,9 +70,9 @@ class Block:
     """
 
     def __init__(self, file: int, size: int, private: bool = False) -> None:
-        self.file = file
+        self.file: int = file
         self.size = size
-        self.memory = mmap.mmap(file, size, access=mmap.ACCESS_COPY if private else mmap.ACCESS_DEFAULT)
+        self.memory: mmap.mmap = mmap.mmap(file, size, access=mmap.ACCESS_COPY if private else mmap.ACCESS_DEFAULT)
 
     @classmethod
     def of(cls, sizes: Sequence[int]) -> Block:
