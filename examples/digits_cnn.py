@@ -111,7 +111,7 @@ def picture(path: Path, held_out: Digits, guesses: tg.Tensor, learnt: Digits, pu
             [f"{truth} → {guess}" for truth, guess in zip(held_out.labels[shown].tolist(), guesses[shown].tolist())],
         ),
         (
-            f"Learnt from: those that pull hardest at the first filters, and how hard (the median: {median:.2g})",
+            f"Training images that pull hardest at the first filters, and how hard (median: {median:.2g})",
             learnt.images[hardest],
             [f"{label}: {pull:.1f}" for label, pull in zip(learnt.labels[hardest].tolist(), pulls[hardest].tolist())],
         ),

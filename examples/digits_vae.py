@@ -83,12 +83,12 @@ def main(argv: Sequence[str] | None = None) -> float:
         score = model(held_out.images).item() / len(held_out.images)
     print(f"\nheld out: {score:.1f} nats an image, after {session.seconds:.0f} s")
     picture(options.output, model, held_out)
-    print(f"Images made again, and new ones: {options.output}")
+    print(f"Reconstructed images, and new ones: {options.output}")
     return score
 
 
 def picture(path: Path, model: Autoencoder, held_out: Digits) -> None:
-    """Draw a held-out image of each digit, the same made again of their codes, and images of random codes."""
+    """Draw a held-out image of each digit, its reconstruction, and images of random codes."""
     labels = held_out.labels.tolist()
     some = held_out.images[[labels.index(digit) for digit in range(10)]]
     with tg.no_grad():
@@ -98,8 +98,8 @@ def picture(path: Path, model: Autoencoder, held_out: Digits) -> None:
     draw(
         path,
         ("Held-out images", some, []),
-        (f"Made again, each of {CODE} numbers", again, []),
-        ("New ones, made of random numbers", new, []),
+        (f"Reconstructed, each from {CODE} numbers", again, []),
+        ("New images, from random codes", new, []),
     )
 
 
