@@ -105,14 +105,12 @@ class DataLoader:
         self.persistent_workers = persistent_workers
         self.generator: AnyGenerator | None = checked(generator)
         stream = isinstance(dataset, IterableDataset)
-        self.sampler: Iterable[int] | None = None
-        if sampler is not None:
-            self.sampler = sampler
-        elif not stream:
-            self.sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+        if sampler is None and not stream:
+            sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+        self.sampler: Iterable[int] | None = sampler
+        if batch_size is not None and batch_sampler is None and sampler is not None:
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.batch_sampler: Iterable[Sequence[int]] | None = batch_sampler
-        if batch_size is not None and batch_sampler is None and self.sampler is not None:
-            self.batch_sampler = BatchSampler(self.sampler, batch_size, drop_last)
         batched = self.batch_size is not None or batch_sampler is not None
         self.collate_fn: Callable[[list[Any]], Any] | None = collate_fn
         if collate_fn is None and batched:
