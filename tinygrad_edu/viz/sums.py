@@ -13,6 +13,7 @@ from ..absent import installed
 from ..engine.graph import array_of
 from ..errors import type_name
 from ..samples.explanation import Explanation, in_words
+from .colours import BLUE, GREY, ORANGE
 
 __all__ = ["sum_bars"]
 
@@ -134,15 +135,15 @@ def _draw(ax: Any, bars: Sequence[_Bar], explanation: Explanation) -> None:
     total = explanation.total
     values = [bar.term for bar in bars] + [total]
     heights = [*map(float, range(len(bars))), len(bars) + 0.35]
-    colours = ["0.5" if bar.grey else "C0" if bar.term >= 0 else "C1" for bar in bars] + ["0.5"]
+    colours = [GREY if bar.grey else BLUE if bar.term >= 0 else ORANGE for bar in bars] + [GREY]
     finite = [value if math.isfinite(value) else 0.0 for value in values]
     ax.barh(heights, finite, height=0.62, color=colours)
     low, high = min(0.0, *finite), max(0.0, *finite)
     room = 0.42 * ((high - low) or 1.0)  # for the numbers
     ax.set_xlim(low - (room if low < 0 else 0.02 * room), high + (room if high > 0 or not low else 0.02 * room))
     ax.set_ylim(heights[-1] + 1.25, -0.6)
-    ax.vlines(0, -0.5, heights[-1] + 0.45, color="0.5", linewidth=1)
-    ax.axhline(len(bars) - 0.32, color="0.5", linewidth=1)
+    ax.vlines(0, -0.5, heights[-1] + 0.45, color=GREY, linewidth=1)
+    ax.axhline(len(bars) - 0.32, color=GREY, linewidth=1)
     for value, text, y in zip(values, signed(values), heights, strict=True):
         side = "left" if value >= 0 or not math.isfinite(value) else "right"
         place, weight = (value if math.isfinite(value) else 0.0), "bold" if y == heights[-1] else "normal"
@@ -207,6 +208,6 @@ def _add_images(ax: Any, bars: Sequence[_Bar]) -> None:
             boxcoords="offset points",
             frameon=True,
             pad=0.08,
-            bboxprops={"edgecolor": "0.5", "linewidth": 0.8, "facecolor": "none"},
+            bboxprops={"edgecolor": GREY, "linewidth": 0.8, "facecolor": "none"},
         )
         ax.add_artist(place)
