@@ -74,9 +74,9 @@ class Slot(NamedTuple):
 class Explanation:
     """The gradient of one weight as a sum: what each sample adds to it, largest first, and the total.
 
-    Printed or shown in a notebook, it is a table whose lines add up to the last. Where samples pull in both directions, two
-    lines have the sum of each direction, and the share in the last line says how much of the pull is left after these
-    cancel.
+    Printed or shown in a notebook, it is a table whose lines add up to the last. Where samples pull in both
+    directions, two lines have the sum of each direction, and the share in the last line says how much of the pull is
+    left after these cancel.
 
     Attributes:
         index: the place of the weight in its parameter.

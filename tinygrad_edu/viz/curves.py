@@ -27,8 +27,8 @@ def loss_curve(
     Args:
         losses: the loss after each epoch or step. For several curves, a dictionary with a sequence for each label.
         every: how many epochs or steps lie between one number and the next.
-        smooth: average each number with the ones before it, this many together. The numbers themselves are drawn faintly
-            behind the smooth curve.
+        smooth: average each number with the ones before it, this many together. The numbers themselves are drawn
+            faintly behind the smooth curve.
         label: the name of a single curve in the legend.
         unit: what the horizontal axis counts, such as "epoch" or "step".
         ax: the matplotlib axes to draw on; by default those of a new figure.

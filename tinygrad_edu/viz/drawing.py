@@ -93,7 +93,7 @@ class GraphDrawing:
         return self.svg
 
     def _repr_html_(self) -> str:
-        """The picture as part of the page, so that it takes the page's colours. A wide one scrolls instead of shrinking."""
+        """The picture as part of the page, so that it takes the page's colours. A wide one scrolls."""
         return f'<div class="tinygrad-edu-graph" style="overflow-x: auto" tabindex="0">\n{self.svg}\n</div>'
 
 
@@ -109,22 +109,22 @@ def draw_graph(
 ) -> GraphDrawing:
     """Draw the computation graph that backpropagation follows, with the results on top.
 
-    Ops are boxes. Leaves, the tensors with ``requires_grad=True``, are rounded boxes. An arrow leads from each result to
-    each tensor that it was computed from; two arrows mean that the tensor was used twice. Constants are not part of the
-    graph. You can draw a graph before `backward()` and after it, and also the graph of a gradient that was computed with
-    ``create_graph=True``.
+    Ops are boxes. Leaves, the tensors with ``requires_grad=True``, are rounded boxes. An arrow leads from each result
+    to each tensor that it was computed from; two arrows mean that the tensor was used twice. Constants are not part
+    of the graph. You can draw a graph before `backward()` and after it, and also the graph of a gradient that was
+    computed with ``create_graph=True``.
 
     Args:
         tensors: the result whose graph to draw, or several results.
-        names: names for tensors, such as ``{"x": x, "loss": loss}`` or ``model.named_parameters()``. Tensors that are not
-            in the graph are ignored.
+        names: names for tensors, such as ``{"x": x, "loss": loss}`` or ``model.named_parameters()``. Tensors that are
+            not in the graph are ignored.
         notes: a line of text for some of the tensors. Each is given by its name, or as the tensor itself.
         marked: tensors to highlight; or a dictionary that marks each as "active" or "done".
         values: whether to show the value, and the gradient if there is one, of each named tensor that has one element.
         limit: how many ops to draw at most, and how many leaves. One box stands for all the others, which are the
             farthest from the result.
-        layout: "dot" to use Graphviz, "layers" for a simpler layout that needs no other program. "auto" uses Graphviz if
-            its program `dot` is installed.
+        layout: "dot" to use Graphviz, "layers" for a simpler layout that needs no other program. "auto" uses Graphviz
+            if its program `dot` is installed.
 
     Raises:
         GraphError: if a tensor has no graph.
@@ -180,8 +180,8 @@ def _roots(tensors: Any) -> list[Tensor]:
         if root.source is None:
             raise GraphError(
                 f"draw_graph(): no graph: {which}, of shape {root.shape}, was not computed from a tensor with "
-                "requires_grad=True, or was computed under no_grad(). Set requires_grad=True on a tensor that it depends "
-                "on, and compute it again"
+                "requires_grad=True, or was computed under no_grad(). Set requires_grad=True on a tensor that it "
+                "depends on, and compute it again"
             )
     return roots
 

@@ -42,13 +42,13 @@ def sum_bars(
 ) -> Any:
     """Draw the gradient of one weight as a sum: one bar for each sample, and the total below.
 
-    A blue bar to the right shows a sample that makes the number in `.grad` larger. An orange bar to the left shows one that
-    makes it smaller. Each bar is labelled with its number, and the last row is the number in `.grad`.
+    A blue bar to the right shows a sample that makes the number in `.grad` larger. An orange bar to the left shows
+    one that makes it smaller. Each bar is labelled with its number, and the last row is the number in `.grad`.
 
     Args:
         explanation: the result of ``sample_grads.explain(index)``.
-        images: an image for each sample, in the order of the batch: an array of shape (N, H, W), (N, C, H, W) with 1 or 3
-            channels, or (N, H·W) for square images.
+        images: an image for each sample, in the order of the batch: an array of shape (N, H, W), (N, C, H, W) with 1
+            or 3 channels, or (N, H·W) for square images.
         labels: a label for each sample, in the order of the batch; by default those given to `explain`.
         limit: how many samples get a bar of their own. These are the ones that add most; the others share a bar.
         ax: the matplotlib axes to draw on; by default those of a new figure.
