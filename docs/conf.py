@@ -1,11 +1,12 @@
 """Sphinx configuration. Pages are MyST Markdown; their code cells run at every build."""
 
+import os
 import sys
 from pathlib import Path
 
 from tinygrad_edu import __version__
 
-sys.path.insert(0, str(Path(__file__).parent))  # the extensions _math and _reference
+sys.path.insert(0, str(Path(__file__).parent))  # the extensions beside this file
 
 project = "tinygrad_edu"
 author = "The tinygrad_edu authors"
@@ -19,14 +20,18 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "_math",  # formulas without a script
+    "_notebooks",  # pages to be downloaded
     "_reference",  # writes api/generated
 ]
 exclude_patterns = ["_build", "jupyter_execute"]
 
-# Pages with code: run always, and a cell that fails fails the build.
+# Pages with code: run always, as a reader would run them: in an empty folder, and with the commands that pip has
+# installed on the PATH. A cell that fails fails the build.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+nb_execution_in_temp = True
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
 nb_merge_streams = True
 nb_render_markdown_format = "myst"  # for tables that a cell displays
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
