@@ -59,7 +59,7 @@ oracle: $(VENV)/.test oracle-setup ## Compare with PyTorch (skipped where it can
 	exit $$status
 
 # Where there is no Chromium, it is installed if that may be done without asking anybody: by root, from Debian's packages.
-browser: $(VENV)/.browser ## Look at the page of a report in Chromium (skipped where there is none)
+browser: $(VENV)/.browser ## Look at reports and the documentation in Chromium (skipped where there is none)
 	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing Chromium (only once)"; \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || true; \

@@ -1,11 +1,14 @@
 """Sphinx configuration. Pages are MyST Markdown; their code cells run at every build."""
 
+import os
 import sys
 from pathlib import Path
 
 from tinygrad_edu import __version__
 
-sys.path.insert(0, str(Path(__file__).parent))  # the extensions _math and _reference
+sys.path.insert(0, str(Path(__file__).parent))  # the extensions beside this file
+
+from _svg import DARK, LIGHT, variables
 
 project = "tinygrad_edu"
 author = "The tinygrad_edu authors"
@@ -18,18 +21,24 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
+    "_figures",  # one style, colours of the theme, and no figure without an alternative text
     "_math",  # formulas without a script
     "_reference",  # writes api/generated
 ]
 exclude_patterns = ["_build", "jupyter_execute"]
 
-# Pages with code: run always, and a cell that fails fails the build.
+# Pages with code: run always, as a reader would run them: in an empty folder, and with the commands that pip has
+# installed on the PATH. A cell that fails fails the build.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+nb_execution_in_temp = True
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
 nb_merge_streams = True
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 nb_render_markdown_format = "myst"  # for tables that a cell displays
-myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 # The reference is made from the docstrings and the annotations.
@@ -52,5 +61,6 @@ html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_theme = "furo"
+html_theme_options = {"light_css_variables": variables(LIGHT), "dark_css_variables": variables(DARK)}
 html_title = f"tinygrad_edu {release}"
 copybutton_exclude = ".linenos, .gp, .go"
