@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 KERNEL = """\
 c = get_config()
 c.InlineBackend.figure_formats = {"svg"}
+c.InlineBackend.print_figure_kwargs = {"bbox_inches": "tight", "dpi": 288}  # of images in a figure: 4 pixels a point
 """
 
 

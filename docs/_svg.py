@@ -28,8 +28,11 @@ DARK = {
     "red": "#f5849a",
 }
 
-# Colours of figures in which somebody has named a colour himself, and of the pictures of a report.
+# Colours of figures in which somebody has named a colour himself, of `tg.viz`, and of the pictures of a report.
 ALSO = {
+    "#3b82d6": "blue",
+    "#d0741c": "orange",
+    "#2f9e6e": "green",
     "#000000": "ink",
     "black": "ink",
     "#808080": "grey",
@@ -48,7 +51,7 @@ _NAMES = {colour: name for name, colour in LIGHT.items()} | ALSO
 _COLOUR = re.compile(
     r"(?P<key>fill|stroke|stop-color|color)(?P<is>: *)(?P<value>#[0-9a-f]{6}\b|black\b|white\b|var\([^)]*\))", re.I
 )
-_DROPPED = {"metadata", "style", "title", "desc", "script"}
+_DROPPED = {"metadata", "style", "script"}
 
 
 def variables(colours: dict[str, str]) -> dict[str, str]:
@@ -68,6 +71,9 @@ def inline(svg: str, prefix: str, alternative: str = "", width: str = "") -> str
     root = ElementTree.fromstring(svg)
     alternative = alternative or description(root)
     width = width or f"{_pixels(root):.0f}px"
+    for child in list(root):
+        if child.tag.rpartition("}")[2] in ("title", "desc"):
+            root.remove(child)
     _convert(root, prefix)
     for name in ("version", "width", "height"):
         root.attrib.pop(name, None)

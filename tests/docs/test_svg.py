@@ -96,8 +96,9 @@ def test_it_is_a_picture_with_a_name() -> None:
 
 
 def test_a_picture_may_describe_itself() -> None:
-    named = svg("<title> Three boxes.</title>")
-    assert ElementTree.fromstring(_svg.inline(named, "p")).get("aria-label") == "Three boxes."
+    named = ElementTree.fromstring(_svg.inline(svg("<title> Three boxes.</title><g><title>One.</title></g>"), "p"))
+    assert named.get("aria-label") == "Three boxes."
+    assert [title.text for title in named.iter("title")] == ["One."]
     assert _svg.description(ElementTree.fromstring(svg("<g/>"))) == ""
     assert _svg.description(ElementTree.fromstring(svg("", 'aria-label="A graph."'))) == "A graph."
 
@@ -127,3 +128,9 @@ def test_it_is_as_wide_as_it_says(attributes: str, width: str) -> None:
 )
 def test_colours_by_other_names(before: str, after: str) -> None:
     assert after in _svg.inline(svg(f"<path {before}/>"), "p", "x")
+
+
+def test_the_colours_of_drawings_are_known() -> None:
+    colours = pytest.importorskip("tinygrad_edu.viz.colours")
+    for colour in (colours.BLUE, colours.ORANGE, colours.GREEN, colours.GREY):
+        assert colour in _svg.ALSO
