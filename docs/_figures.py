@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 
 import _svg
 from docutils import nodes
-from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.logging import getLogger
 
 HERE = Path(__file__).parent
@@ -20,31 +19,32 @@ c.InlineBackend.print_figure_kwargs = {"bbox_inches": "tight", "dpi": 288}  # of
 """
 
 
-class Figures(SphinxPostTransform):
-    """Asks every picture for its alternative text, and puts SVG into the page, where the page's colours reach it."""
+def place(app: Any, page: nodes.document, name: str) -> None:
+    """Ask every picture of a page for its alternative text, and put SVG where the page's colours reach it."""
+    for number, image in enumerate(list(page.findall(nodes.image)), 1):
+        alternative = str(image.get("alt", "")).strip()
+        drawing = _drawing(Path(app.srcdir, image["uri"].lstrip("/")))
+        if not (alternative or (drawing and _svg.description(ElementTree.fromstring(drawing)))):
+            getLogger(__name__).warning(
+                "a figure without an alternative text: say what is seen, in `mystnb: image: alt:` of the cell",
+                location=(name, _line(image)),
+                type="figures",
+            )
+        if drawing and app.builder.format == "html":
+            element = _svg.inline(drawing, f"figure-{number}", alternative, image.get("width", ""))
+            image.replace_self(nodes.raw("", element, format="html"))
 
-    default_priority = 15  # when myst-nb has chosen how to show an output
 
-    def run(self, **options: Any) -> None:
-        """Called once for each page."""
-        for number, image in enumerate(list(self.document.findall(nodes.image)), 1):
-            alternative = str(image.get("alt", "")).strip()
-            drawing = self._drawing(image)
-            if not (alternative or (drawing and _svg.description(ElementTree.fromstring(drawing)))):
-                getLogger(__name__).warning(
-                    "a figure without an alternative text: say what is seen, in `mystnb: image: alt:` of the cell",
-                    location=image,
-                    type="figures",
-                )
-            if drawing and self.env.app.builder.format == "html":
-                element = _svg.inline(drawing, f"figure-{number}", alternative, image.get("width", ""))
-                image.replace_self(nodes.raw("", element, format="html"))
+def _line(node: nodes.Node | None) -> int | None:
+    """Where on the page a node comes from: some know it only of what they stand in."""
+    while node is not None and not node.line:
+        node = node.parent
+    return node.line if node is not None else None
 
-    def _drawing(self, image: nodes.image) -> str:
-        """The content of the file, if that is SVG."""
-        if not image["uri"].endswith(".svg"):
-            return ""
-        return Path(self.env.srcdir, image["uri"].lstrip("/")).read_text(encoding="utf-8")
+
+def _drawing(file: Path) -> str:
+    """What is in the file, if that is SVG."""
+    return file.read_text(encoding="utf-8") if file.suffix == ".svg" else ""
 
 
 def prepare(app: Any, config: Any) -> None:
@@ -59,5 +59,5 @@ def prepare(app: Any, config: Any) -> None:
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx through conf.py."""
     app.connect("config-inited", prepare)
-    app.add_post_transform(Figures)
+    app.connect("doctree-resolved", place)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
