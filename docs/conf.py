@@ -23,6 +23,7 @@ extensions = [
     "sphinx_copybutton",
     "_figures",  # one style, colours of the theme, and no figure without an alternative text
     "_math",  # formulas without a script
+    "_notebooks",  # pages to be downloaded
     "_reference",  # writes api/generated
 ]
 exclude_patterns = ["_build", "jupyter_execute"]
