@@ -68,7 +68,9 @@ def loss_curve(
         ax.plot(x, values, color=colour, linestyle=style, linewidth=1.8, label=name or None, marker=single)
     ax.set(xlabel=unit, ylabel="loss")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.xaxis.set_major_locator(installed("matplotlib.ticker", "loss_curve()", "plots").MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(
+        installed("matplotlib.ticker", "loss_curve()", "plots").MaxNLocator(integer=True, steps=[1, 2, 5, 10])
+    )
     lowest = min([float(np.nanmin(values)) for values in curves.values() if np.isfinite(values).any()], default=0.0)
     if lowest >= 0:
         ax.set_ylim(bottom=0)

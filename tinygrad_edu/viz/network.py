@@ -80,8 +80,8 @@ def collect(roots: Sequence[Link], labels: Labels, limit: int) -> Network:
     several = {node.inputs[0] for node in ops if isinstance(node.op, Pick)}
     boxes = [_box(link, labels, number, link in several) for link, number in _numbered(ops[:limit], labels)]
     place: dict[Link, int] = {link: i for i, link in enumerate(ops[:limit])}
-    rest = len(boxes)
-    hidden = len(ops) - rest, len(order) - len(ops) - len(leaves)
+    hidden = len(ops) - len(boxes), len(order) - len(ops) - len(leaves)
+    rest = len(boxes) if any(hidden) else -1
     if any(hidden):
         boxes.append(_fold(*hidden))
     place |= {link: i for i, link in enumerate(leaves, len(boxes))}
@@ -148,7 +148,7 @@ def _box(link: Link, labels: Labels, number: str, several: bool) -> Box:
 
 def _fold(ops: int, leaves: int) -> Box:
     parts = [counted(n, f"more {what}") for n, what in ((ops, "op"), (leaves, "leaf")) if n]
-    return Box("fold", f"… {' and '.join(parts)}", "…", ["limit= shows more"])
+    return Box("fold", f"… {' and '.join(parts)}", "…", ["a larger limit= shows more"])
 
 
 def counted(count: int, what: str) -> str:

@@ -175,12 +175,13 @@ def _draw(ax: Any, bars: Sequence[_Bar], explanation: Explanation) -> None:
 def signed(values: Sequence[float]) -> list[str]:
     """Numbers with their signs, so that no colour is needed to see these: three digits of the largest.
 
-    >>> signed([0.25, -12.0, 0.0])
-    ['+0.2', '−12.0', '0']
+    >>> signed([0.3, -12.0, 0.0, 1e-9])
+    ['+0.3', '−12.0', '0', '≈ 0']
     """
     largest = max([abs(value) for value in values if math.isfinite(value)], default=0.0)
     form = f"+.{max(0, 2 - math.floor(math.log10(largest)))}f" if 1e-3 <= largest < 1e6 else "+.2e"
-    return [f"{value:{form}}".replace("-", "−") if value else "0" for value in values]
+    texts = [f"{value:{form}}".replace("-", "−") if value else "0" for value in values]
+    return [text if text == "0" or text.strip("+−0.") else "≈ 0" for text in texts]
 
 
 def place_of(explanation: Explanation) -> str:
