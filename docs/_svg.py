@@ -47,6 +47,9 @@ ALSO = {
     "var(--third)": "green",
 }
 
+TEXT, SMALL = 14, 9  # pixels: the least size of the text in a picture that names one, on a wide page and on a phone
+PHONE = 350  # pixels: what is wider is scrolled there
+
 _NAMES = {colour: name for name, colour in LIGHT.items()} | ALSO
 _COLOUR = re.compile(
     r"(?P<key>fill|stroke|stop-color|color)(?P<is>: *)(?P<value>#[0-9a-f]{6}\b|black\b|white\b|var\([^)]*\))", re.I
@@ -70,7 +73,11 @@ def inline(svg: str, prefix: str, alternative: str = "", width: str = "") -> str
     """
     root = ElementTree.fromstring(svg)
     alternative = alternative or description(root)
-    width = width or f"{_pixels(root):.0f}px"
+    own, text = _pixels(root), float(root.get("font-size", TEXT))
+    least = own * SMALL / text if "font-size" in root.attrib else 0.0
+    style = f"width: {width or f'{own * max(1.0, TEXT / text):.0f}px'}"
+    if least > PHONE:
+        style += f"; max-width: max(100%, {least:.0f}px)"
     for child in list(root):
         if child.tag.rpartition("}")[2] in ("title", "desc"):
             root.remove(child)
@@ -85,9 +92,10 @@ def inline(svg: str, prefix: str, alternative: str = "", width: str = "") -> str
         "stroke-linejoin": root.get("stroke-linejoin", "round"),
         "stroke-linecap": root.get("stroke-linecap", "butt"),
         "fill": root.get("fill", "var(--figure-ink)"),
-        "style": f"width: {width}",
+        "style": style,
     }
-    return ElementTree.tostring(root, encoding="unicode")
+    element = ElementTree.tostring(root, encoding="unicode")
+    return f'<div class="wide-figure" tabindex="0">{element}</div>' if least > PHONE else element
 
 
 def description(root: ElementTree.Element) -> str:
@@ -97,7 +105,7 @@ def description(root: ElementTree.Element) -> str:
 
 
 def _pixels(root: ElementTree.Element) -> float:
-    """The width in CSS pixels."""
+    """Its width in CSS pixels."""
     size = re.fullmatch(r"([\d.]+) *(pt|px|)", root.get("width", ""))
     if size is None:
         return float(root.get("viewBox", "0 0 640 480").split()[2])

@@ -38,8 +38,9 @@ os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.enviro
 nb_merge_streams = True
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
+nb_mime_priority_overrides = [("html", "image/svg+xml", 5)]  # before text/html: see _figures
 nb_render_markdown_format = "myst"  # for tables that a cell displays
-myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 # The reference is made from the docstrings and the annotations.

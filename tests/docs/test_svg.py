@@ -109,11 +109,21 @@ def test_a_picture_may_describe_itself() -> None:
         ('width="72pt" viewBox="0 0 72 36"', "96px"),
         ('width="50" viewBox="0 0 72 36"', "50px"),
         ('viewBox="0 0 72 36"', "72px"),
+        ('width="72pt" viewBox="0 0 72 36" font-size="7"', "192px"),
+        ('viewBox="0 0 72 36" font-size="20"', "72px"),
     ],
 )
 def test_it_is_as_wide_as_it_says(attributes: str, width: str) -> None:
     assert f'style="width: {width}"' in _svg.inline(svg("", attributes), "p", "x")
     assert 'style="width: 10em"' in _svg.inline(svg("", attributes), "p", "x", "10em")
+
+
+def test_a_wide_drawing_is_scrolled_before_its_text_is_too_small() -> None:
+    element = _svg.inline(svg("", 'viewBox="0 0 700 90" font-size="14"'), "p", "x")
+    assert element.startswith('<div class="wide-figure" tabindex="0"><svg')
+    assert 'style="width: 700px; max-width: max(100%, 450px)"' in element
+    assert _svg.inline(svg("", 'viewBox="0 0 500 90" font-size="14"'), "p", "x").startswith("<svg")
+    assert _svg.inline(svg("", 'viewBox="0 0 700 90"'), "p", "x").startswith("<svg")  # text of unknown size
 
 
 @pytest.mark.parametrize(
