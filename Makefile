@@ -21,7 +21,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test portable check format oracle browser docs bench mutants dist clean
+.PHONY: help demo test portable check format oracle browser docs pages bench mutants dist clean
 
 help: ## Show this list
 	@echo "usage: make TARGET [PYTHON=python3] [VENV=.venv] [ARGS=...]"
@@ -33,7 +33,7 @@ demo: $(VENV)/.demo ## Train a model on handwritten digits and open one of its g
 
 # File by file: what the tests of a file share is then made once, not in each process.
 test: $(VENV)/.test ## Run the tests and the examples in the docstrings
-	$(ONE_THREAD) $(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/oracle --ignore=tests/browser $(ARGS)
+	$(ONE_THREAD) $(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/oracle --ignore=tests/browser --ignore=tests/docs $(ARGS)
 
 portable: ## Run the tests as on older processors, on every Python found, and on a busy machine
 	@$(PYTHON) tests/portable.py --python $(PYTHON) --venv $(VENV) $(ARGS)
@@ -58,13 +58,8 @@ oracle: $(VENV)/.test oracle-setup ## Compare with PyTorch (skipped where it can
 	fi; \
 	exit $$status
 
-# Where there is no Chromium, it is installed if that may be done without asking anybody: by root, from Debian's packages.
-browser: $(VENV)/.browser ## Look at reports and the documentation in Chromium (skipped where there is none)
-	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "Installing Chromium (only once)"; \
-		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || true; \
-	fi; \
-	if command -v chromium >/dev/null; then \
+browser: $(VENV)/.browser chromium-setup ## Look at reports and the built pages in Chromium (skipped where there is none)
+	@if command -v chromium >/dev/null; then \
 		echo "$(BIN)/pytest tests/browser $(ARGS)"; $(ONE_THREAD) $(BIN)/pytest tests/browser $(ARGS); \
 	else \
 		echo "There is no chromium on the PATH: the tests in a browser were skipped."; \
@@ -73,6 +68,17 @@ browser: $(VENV)/.browser ## Look at reports and the documentation in Chromium (
 # -E reads, and so runs, every page: the library may have changed where the page has not.
 docs: $(VENV)/.docs ## Build the documentation into docs/_build/html, running its code
 	$(BIN)/sphinx-build -E -W --keep-going -b html docs docs/_build/html $(ARGS)
+
+# The code of the pages runs as it does for who copies it: in an environment of its own, into which the package was
+# installed like any other. The pages are built only if something has changed since they were.
+pages: $(VENV)/.pages $(VENV)-pages/.ready docs/_build/html/searchindex.js chromium-setup ## Try the built pages: code as copied, links, search
+	@$(VENV)-pages/bin/python -m pip --disable-pip-version-check install --quiet --force-reinstall --no-deps .
+	$(ONE_THREAD) PAGES_PYTHON=$(abspath $(VENV)-pages/bin/python) \
+		$(BIN)/pytest -n $(JOBS) --dist worksteal tests/docs $(ARGS)
+
+docs/_build/html/searchindex.js: $(VENV)/.docs README.md $(shell find docs tinygrad_edu -type f \
+		! -path "docs/_build/*" ! -path "docs/api/generated/*" ! -path "*/__pycache__/*")
+	@$(MAKE) --no-print-directory docs ARGS=
 
 # Each file is a program of its own; those whose names start with an underscore are helpers.
 bench: $(VENV)/.bench oracle-setup ## Run the benchmarks, side by side with PyTorch where it is installed
@@ -91,7 +97,7 @@ dist: $(VENV)/.base ## Build the wheel into dist/
 clean: ## Remove everything that these targets made, environments included
 	rm -rf build dist docs/_build docs/api/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find tinygrad_edu tests benchmarks examples docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
-	@for folder in $(VENV) $(VENV)-3.*; do \
+	@for folder in $(VENV) $(VENV)-pages $(VENV)-3.*; do \
 		if [ -f "$$folder/pyvenv.cfg" ]; then echo rm -rf $$folder; rm -rf "$$folder"; fi; \
 	done
 
@@ -131,6 +137,19 @@ $(VENV)/.docs: $(VENV)/.base pyproject.toml
 	@$(PIP) -e ".[all]" --group docs
 	@touch $@
 
+$(VENV)/.pages: $(VENV)/.base pyproject.toml
+	@echo "Installing what the tests of the documentation need (only once)"
+	@$(PIP) -e ".[all]" --group test --group docs --group browser
+	@touch $@
+
+# What a reader of the pages is told to install, and nothing else.
+$(VENV)-pages/.ready: pyproject.toml
+	@echo "Setting up $(VENV)-pages (only once)"
+	@rm -rf $(VENV)-pages
+	@$(PYTHON) -m venv $(VENV)-pages
+	@$(VENV)-pages/bin/python -m pip --disable-pip-version-check install --quiet ".[docs-examples]"
+	@touch $@
+
 $(VENV)/.bench: $(VENV)/.base pyproject.toml
 	@echo "Installing what the benchmarks need (only once)"
 	@$(PIP) -e ".[all]"
@@ -140,6 +159,14 @@ $(VENV)/.mutants: $(VENV)/.base pyproject.toml
 	@echo "Installing what the search for unnoticed faults needs (only once)"
 	@$(PIP) -e ".[all]" --group mutants
 	@touch $@
+
+# Where there is no Chromium, it is installed if that may be done without asking anybody: by root, from Debian's packages.
+.PHONY: chromium-setup
+chromium-setup:
+	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium (only once)"; \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || true; \
+	fi
 
 # PyTorch is large and not to be had everywhere: where it cannot be installed, the work goes on without it,
 # and the next run tries again.

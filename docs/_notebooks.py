@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 class _AnyDirective(Directive):
     """What a directive may look like, for reading its options whichever it is."""
 
-    option_spec: dict[str, Any] = {}
+    option_spec = None
     optional_arguments = 1
     final_argument_whitespace = True
     has_content = True
@@ -229,8 +229,8 @@ def notebook(text: str, name: str, folder: Path, root: Path, links: Links | None
     title = next((m[1] for c in page.cells if (m := re.search(r"^# (.+)$", c.source, re.MULTILINE))), name)
     cells = [
         nbformat.v4.new_markdown_cell(
-            f"This notebook is the page *{title}* of the documentation of tinygrad_edu {__version__}. To run it, install "
-            f"the package with what the pages use, in a checkout of its repository:\n\n```sh\n{INSTALL}\n```"
+            f"This is the page *{title}* of the documentation of tinygrad_edu {__version__}. To run its code, install the "
+            f"package and what the pages use, in a checkout of the repository:\n\n```sh\n{INSTALL}\n```"
         )
     ]
     for cell in page.cells:
