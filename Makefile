@@ -58,7 +58,7 @@ oracle: $(VENV)/.test oracle-setup ## Compare with PyTorch (skipped where it can
 	fi; \
 	exit $$status
 
-browser: $(VENV)/.browser chromium-setup ## Look at the page of a report in Chromium (skipped where there is none)
+browser: $(VENV)/.browser chromium-setup ## Look at reports and the built pages in Chromium (skipped where there is none)
 	@if command -v chromium >/dev/null; then \
 		echo "$(BIN)/pytest tests/browser $(ARGS)"; $(ONE_THREAD) $(BIN)/pytest tests/browser $(ARGS); \
 	else \

@@ -8,6 +8,8 @@ from tinygrad_edu import __version__
 
 sys.path.insert(0, str(Path(__file__).parent))  # the extensions beside this file
 
+from _svg import DARK, LIGHT, variables
+
 project = "tinygrad_edu"
 author = "The tinygrad_edu authors"
 copyright = "2026, The tinygrad_edu authors"
@@ -19,6 +21,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
+    "_figures",  # one style, colours of the theme, and no figure without an alternative text
     "_math",  # formulas without a script
     "_notebooks",  # pages to be downloaded
     "_reference",  # writes api/generated
@@ -33,6 +36,9 @@ nb_execution_timeout = 300
 nb_execution_in_temp = True
 os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
 nb_merge_streams = True
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
+nb_mime_priority_overrides = [("html", "image/svg+xml", 5)]  # before text/html: see _figures
 nb_render_markdown_format = "myst"  # for tables that a cell displays
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -57,5 +63,6 @@ html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_theme = "furo"
+html_theme_options = {"light_css_variables": variables(LIGHT), "dark_css_variables": variables(DARK)}
 html_title = f"tinygrad_edu {release}"
 copybutton_exclude = ".linenos, .gp, .go"

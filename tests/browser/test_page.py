@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bench.made_results import advice, speed_result, train_result, without_answer
+from contrast import contrast, luminance
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("playwright")
 
-from playwright.sync_api import sync_playwright
-
 from tinygrad_edu.bench import report
 
-# What a browser without a screen needs, as root in a container too; and it is to ask nothing of the network itself.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PHONE, DESKTOP = 390, 1280
 PICTURES = 10  # of all that there are pictures of
 
@@ -61,17 +49,6 @@ def whole() -> str:
     return report.html([advice(), speed_result(), train_result()])
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("there is no chromium on the PATH")
-    with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=program, args=FLAGS)
-        yield started
-        started.close()
-
-
 @pytest.fixture(params=[(PHONE, "light"), (PHONE, "dark"), (DESKTOP, "light"), (DESKTOP, "dark")], ids=str)
 def look(request: pytest.FixtureRequest, browser: Any) -> Iterator[Page]:
     """A page of that width in those colours, which notes what goes wrong in it, and what it asks for."""
@@ -94,17 +71,6 @@ def opened(page: Page, folder: Path, text: str) -> str:
     file.write_text(text, encoding="utf-8")
     page.goto(file.as_uri())
     return file.as_uri()
-
-
-def luminance(colour: list[int]) -> float:
-    """As in WCAG 2.2."""
-    parts = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
-
-
-def contrast(colours: list[list[int]]) -> float:
-    low, high = sorted(map(luminance, colours))
-    return (high + 0.05) / (low + 0.05)
 
 
 def test_it_renders_and_asks_for_nothing(look: Page, tmp_path: Path, whole: str) -> None:
@@ -136,7 +102,7 @@ def test_no_text_of_a_picture_lies_over_another(look: Page, tmp_path: Path, whol
 @pytest.mark.parametrize("selector", ["h1", ".reason p", ".about", "figcaption", "figure svg text", "thead th", "dt"])
 def test_text_stands_out_from_its_background(look: Page, tmp_path: Path, whole: str, selector: str) -> None:
     opened(look, tmp_path, whole)
-    assert contrast(look.evaluate(COLOURS, selector)) >= 4.5
+    assert contrast(*look.evaluate(COLOURS, selector)) >= 4.5
 
 
 def test_text_of_pictures_can_be_read(look: Page, tmp_path: Path, whole: str) -> None:

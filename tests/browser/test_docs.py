@@ -1,0 +1,161 @@
+"""Every page of the documentation in a real browser, on a phone and on a desk, by day and by night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from contrast import contrast
+
+pytest.importorskip("playwright")
+
+BUILT = Path(__file__).parents[2] / "docs" / "_build" / "html"
+PAGES = sorted(
+    str(file.relative_to(BUILT))
+    for file in BUILT.rglob("*.html")
+    if not file.relative_to(BUILT).parts[0].startswith("_") and file.name not in ("genindex.html", "py-modindex.html")
+)
+if not PAGES:
+    pytest.skip("the documentation is not built: `make docs` does it", allow_module_level=True)
+
+LOOKS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
+FONT = "Latin Modern Math"
+SMALLEST = 8  # pixels: the height of a line of text in a figure, on a phone
+
+# How many pixels of a page are to the right of the window.
+BEYOND = """() => Math.max(...['html', 'body', '.content'].map(name => document.querySelector(name))
+    .filter(element => element).map(element => element.scrollWidth - element.clientWidth))"""
+
+# Formulas on lines of their own that could be scrolled though they fit, or that are cut off.
+BARS = """() => [...document.querySelectorAll('div.math')].flatMap(block => {
+    const wrapper = block.closest('.math-wrapper') ?? block, box = wrapper.getBoundingClientRect();
+    const parts = [...block.querySelectorAll('math *')].map(part => part.getBoundingClientRect());
+    const [left, top] = ['left', 'top'].map(side => Math.min(...parts.map(part => part[side])));
+    const [right, bottom] = ['right', 'bottom'].map(side => Math.max(...parts.map(part => part[side])));
+    const scrolls = name => ['auto', 'scroll'].includes(getComputedStyle(wrapper)[name]);
+    const fits = right - left <= wrapper.clientWidth;
+    const bars = [
+        fits && scrolls('overflowX') && wrapper.scrollWidth > wrapper.clientWidth && 'a bar below',
+        scrolls('overflowY') && wrapper.scrollHeight > wrapper.clientHeight && 'a bar beside',
+        (top < box.top - 0.5 || bottom > box.bottom + 0.5 || left < box.left - 0.5) && 'cut off',
+        !fits && !scrolls('overflowX') && 'too wide',
+    ];
+    return bars.filter(bar => bar).map(bar => `${bar}: ${block.textContent.replace(/\\s+/g, ' ').slice(0, 60)}`);
+})"""
+
+# Figures, without the signs on buttons: what each is called.
+NAMES = """() => [...document.querySelectorAll('article svg, article img')]
+    .filter(figure => !figure.closest('button, .content-icon-container'))
+    .map(figure => figure.getAttribute('aria-label') ?? figure.getAttribute('alt') ?? '')"""
+
+# Texts and lines of figures: what it is, its colour, and the page's.
+COLOURS = """() => {
+    const rgb = colour => colour.match(/[\\d.]+/g).map(Number);
+    const paper = rgb(getComputedStyle(document.body).backgroundColor);
+    const grid = getComputedStyle(document.body).getPropertyValue('--figure-grid').trim();
+    const found = [];
+    const note = (kind, element, name) => {
+        const style = getComputedStyle(element), value = style[name];
+        if (value.startsWith('rgb') && style.opacity == 1 && style[`${name}Opacity`] == 1)
+            found.push([kind, rgb(value), paper]);
+    };
+    for (const figure of document.querySelectorAll('article svg.figure')) {
+        figure.querySelectorAll('text, g[id*="-text_"] use').forEach(text => note('text', text, 'fill'));
+        figure.querySelectorAll('g[id*="-line2d_"] path').forEach(line => {
+            if (!(line.getAttribute('style') ?? '').includes('--figure-grid')) note('line', line, 'stroke');
+        });
+    }
+    return found;
+}"""
+
+# The size of the texts of figures, in pixels of the screen. Letters drawn as outlines are 100 units high.
+SIZES = """() => [...document.querySelectorAll('article svg.figure')].flatMap(figure => {
+    const scale = element => Math.hypot(element.getScreenCTM().a, element.getScreenCTM().b);
+    const size = text => parseFloat(getComputedStyle(text).fontSize) * scale(text);
+    const texts = [...figure.querySelectorAll('text')].map(size);
+    const outlines = [...figure.querySelectorAll('g[id*="-text_"] > g')].map(group => 100 * scale(group));
+    return [...texts, ...outlines];
+})"""
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def opened(request: pytest.FixtureRequest, browser: Any) -> Iterator[Any]:
+    """A page that is open, with what it asked for outside and what it complained about."""
+    context = browser.new_context()
+    outside: list[str] = []
+    troubles: list[str] = []
+
+    def decide(route: Any) -> None:
+        if route.request.url.startswith(("file:", "data:")):
+            route.continue_()
+        else:
+            outside.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", decide)
+    page = context.new_page()
+    page.on("console", lambda message: troubles.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.goto((BUILT / request.param).as_uri())
+    yield SimpleNamespace(page=page, outside=outside, troubles=troubles)
+    context.close()
+
+
+@pytest.fixture(scope="module", params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
+def seen(request: pytest.FixtureRequest, opened: Any) -> Any:
+    """The page in a window of that width, in those colours."""
+    width, scheme = request.param
+    opened.page.set_viewport_size({"width": width, "height": 900})
+    opened.page.emulate_media(color_scheme=scheme)
+    opened.page.evaluate("() => document.fonts.ready.then(() => true)")
+    return opened
+
+
+def test_it_asks_for_nothing_outside(seen: Any) -> None:
+    assert seen.outside == []
+
+
+def test_nothing_goes_wrong_in_it(seen: Any) -> None:
+    assert seen.troubles == []
+
+
+def test_the_page_does_not_scroll_to_the_side(seen: Any) -> None:
+    assert seen.page.evaluate(BEYOND) <= 0
+
+
+def test_formulas_that_fit_have_no_scroll_bar(seen: Any) -> None:
+    assert seen.page.evaluate(BARS) == []
+
+
+def test_formulas_are_set_in_a_font_for_formulas(seen: Any) -> None:
+    if not seen.page.locator("math").count():
+        return
+    session = seen.page.context.new_cdp_session(seen.page)
+    session.send("DOM.enable")
+    session.send("CSS.enable")
+    root = session.send("DOM.getDocument")["root"]["nodeId"]
+    node = session.send("DOM.querySelector", {"nodeId": root, "selector": "math mi, math mo, math mn"})["nodeId"]
+    fonts = session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+    assert [(font["familyName"], font["isCustomFont"]) for font in fonts] == [(FONT, True)]
+
+
+def test_every_figure_says_what_is_seen(seen: Any) -> None:
+    assert [name for name in seen.page.evaluate(NAMES) if len(name) < 20] == []
+
+
+def test_figures_stand_out_from_the_page(seen: Any) -> None:
+    least = {"text": 4.5, "line": 3}
+    found = seen.page.evaluate(COLOURS)
+    assert [(kind, ink) for kind, ink, paper in found if contrast(ink[:3], paper[:3]) < least[kind]] == []
+
+
+def test_texts_of_figures_can_be_read(seen: Any) -> None:
+    assert min(seen.page.evaluate(SIZES), default=SMALLEST) >= SMALLEST
+
+
+def test_ids_are_there_once(seen: Any) -> None:
+    ids = seen.page.evaluate("() => [...document.querySelectorAll('article [id]')].map(element => element.id)")
+    assert sorted({name for name in ids if ids.count(name) > 1}) == []
