@@ -690,8 +690,10 @@ def test_the_cost_is_a_line_for_each_parameter_and_the_total():
     lines = g.cost().splitlines()
     assert [line.split()[0] for line in lines] == [*NAMES, "total"]
     assert [line.split(maxsplit=1)[1] for line in lines[:-1]] == [str(own.cost()) for own in g.values()]
-    assert lines[-1].split(maxsplit=1)[1] == f"{sum(own.cost().bytes for own in g.values()) / 1024:.1f} KiB"
+    total = f"{sum(own.cost().bytes for own in g.values()) / 1024:.1f} KiB"
+    full = f"{sum(own.cost().dense_bytes for own in g.values()) / 1024:.1f} KiB"
+    assert lines[-1].split(maxsplit=1)[1] == f"{total} (full gradients: {full})"
     assert len({line.index(line.split(maxsplit=1)[1]) for line in lines}) == 1
     model.zero_grad()
     losses_of(model).backward(per_sample=True, keep="norms")
-    assert "norms (48 bytes" in model.sample_grads().cost()
+    assert "norms, 48 bytes" in model.sample_grads().cost()

@@ -298,7 +298,7 @@ def nearly_constant(kind):
     return w, (w * tg.tensor(x[:, :1])).sum((1, 2)), np.broadcast_to(x[:, :1], (6, 4, 3))
 
 
-@pytest.mark.parametrize("kind", ["layer", "sequence", "table", "written out"])
+@pytest.mark.parametrize("kind", ["layer", "sequence", "table", "full gradients"])
 @pytest.mark.parametrize("unbiased", [True, False])
 def test_the_variance_of_gradients_that_hardly_vary(kind, unbiased):
     w, losses, dense = nearly_constant(kind)
@@ -436,9 +436,9 @@ def test_repr():
         (sequence_losses, ("outer products",), 1, "factors"),
         (lambda w: layer_losses(w) + sequence_losses(w), ("outer products",), 2, "factors"),
         (table_losses, ("rows of a table",), 1, "factors"),
-        (elementwise_losses, ("written out",), 1, "factors"),
+        (elementwise_losses, ("full gradients",), 1, "factors"),
         (lambda w: layer_losses(w) + table_losses(w), ("outer products", "rows of a table"), 2, "factors"),
-        (two_kinds_of_losses, ("outer products", "written out"), 2, "blocks"),
+        (two_kinds_of_losses, ("outer products", "full gradients"), 2, "blocks"),
         (normalised_losses, ("outer products",), 1, "blocks"),
     ],
 )
@@ -448,7 +448,7 @@ def test_what_it_costs(build, kept, uses, route):
     assert isinstance(cost, Cost)
     assert (sorted(cost.kept), cost.uses, cost.route, cost.dense_bytes) == (sorted(kept), uses, route, 576)
     assert cost.bytes >= 6 * 8 * uses
-    assert ("a walk for each sample" in cost.seeded) == (build is normalised_losses)
+    assert ("backward pass for each sample" in cost.seeded) == (build is normalised_losses)
 
 
 def test_what_is_kept_is_what_it_costs():
@@ -459,11 +459,12 @@ def test_what_is_kept_is_what_it_costs():
     layer_losses(w).backward(per_sample=True, keep="norms")
     cost = w.sample_grads.cost()
     assert cost == Cost(("norms",), 1, "norms", 48, 6 * 12 * 4)
-    assert str(cost) == "kept: norms (48 bytes; written out: 288 bytes); uses: 1; norms from norms"
+    assert str(cost) == "kept: norms, 48 bytes (full gradients: 288 bytes); uses: 1"
     w.grad = None
     layer_losses(w).backward(per_sample=True, keep="dense")
-    assert w.sample_grads.cost().kept == ("written out",)
+    assert w.sample_grads.cost().kept == ("full gradients",)
     assert w.sample_grads.cost().bytes == 288 + 48
+    assert str(w.sample_grads.cost()) == "kept: full gradients, 336 bytes; uses: 1; norms from factors"
 
 
 def test_what_is_seeded_sample_by_sample_says_why():

@@ -15,6 +15,7 @@ from ..engine.recording import make_tensor
 from ..engine.versions import mark_changed
 from ..errors import GraphError
 from . import tables
+from .cost import FULL
 from .gradient_sum import GradientSum
 from .noise import NoiseScale
 from .opening.arrays import Products
@@ -307,14 +308,15 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         >>> model = tg.nn.Linear(2, 1, bias=False)
         >>> model(tg.ones(3, 2)).squeeze(1).backward(per_sample=True)
         >>> print(model.sample_grads().cost())
-        weight  kept: outer products (60 bytes; written out: 24 bytes); uses: 1; norms from factors
-        total   60 bytes
+        weight  kept: outer products, 60 bytes (full gradients: 24 bytes); uses: 1; norms from factors
+        total   60 bytes (full gradients: 24 bytes)
         """
         costs = {name: grads.cost() for name, grads in self.items()}
         width = max(len(name) for name in [*costs, "total"])
         lines = [f"{name:{width}}  {cost}" for name, cost in costs.items()]
-        total = sum(cost.bytes for cost in costs.values())
-        return "\n".join([*lines, f"{'total':{width}}  {size_in_words(total)}"])
+        total = size_in_words(sum(cost.bytes for cost in costs.values()))
+        full = size_in_words(sum(cost.dense_bytes for cost in costs.values()))
+        return "\n".join([*lines, f"{'total':{width}}  {total} ({FULL}: {full})"])
 
     def sums(self, caller: str) -> GradientSum:
         """What they add up to; `caller` is whom an error names.

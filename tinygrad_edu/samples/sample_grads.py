@@ -11,7 +11,7 @@ import numpy as np
 from ..engine.graph import Leaf, array_of
 from ..engine.recording import make_tensor
 from ..errors import GraphError, ShapeError
-from .cost import Cost
+from .cost import FULL, Cost
 from .explanation import Explanation, explain
 from .opened import Kept
 from .opening.arrays import stacked, tracked
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MEMORY_LIMIT = 2**30
 """How many bytes one result may take before a request for it is refused: set it to what the machine can bear."""
 
-_KINDS = {Outer: "outer products", Rows: "rows of a table", Dense: "written out"}
+_KINDS = {Outer: "outer products", Rows: "rows of a table", Dense: FULL}
 
 
 class SampleGrads(Kept):
@@ -270,8 +270,8 @@ class SampleGrads(Kept):
         counts = [part.run.count for part in self._parts if part.factors is None]
         for part in self._parts:
             if any(not factor.placement.isometric for factor in part.factors or ()):
-                seeded.append("a walk for each sample through what all samples share")
-            seeded += [f"{name!r} has no sample rule: a walk for each sample below it" for name in part.run.unruled]
+                seeded.append("a small backward pass for each sample, where the parameter is first transformed")
+            seeded += [f"{name!r} has no sample rule: a backward pass for each sample below it" for name in part.run.unruled]
             seeded += [f"samples coupled by {what}" for what in part.run.coupled]
         dense = len(self) * math.prod(self.shape) * self.dtype.itemsize
         uses = sum(part.uses for part in self._parts)

@@ -222,7 +222,7 @@ def test_gradients_may_be_kept_written_out() -> None:
     losses_of(net).backward(per_sample=True, keep="dense")
     for p, stack in zip(net.parameters(), expected, strict=True):
         assert_close(p.sample_grads.materialize(), stack, "dense")
-        assert p.sample_grads.cost().kept == ("written out",)
+        assert p.sample_grads.cost().kept == ("full gradients",)
         assert_close(p.sample_grads.gram(), stack.reshape(B, -1) @ stack.reshape(B, -1).T, "gram")
 
 
