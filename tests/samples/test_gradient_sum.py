@@ -138,7 +138,7 @@ def test_weights_that_are_no_weights(bad):
     model = Net()
     losses(model, slice(0, 3)).backward(per_sample=True, weights=[1.0, bad, 2.0])
     with pytest.raises(
-        ValueError, match=rf"sample 1 has the weight {bad}: a sample counts 0 or more.*leave weights= out"
+        ValueError, match=rf"sample 1 has the weight {bad}: weights must be 0 or more.*leave weights= out"
     ):
         GradientSum.of(model)
 
