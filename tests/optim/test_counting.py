@@ -204,7 +204,7 @@ def test_a_mean_is_not_divided_again(mean: str) -> None:
         assert len(texts) == expected
         for text in texts:
             assert text.startswith(
-                "SGD.step(samples=6): the gradients are a mean, so the number of samples was divided"
+                "SGD.step(samples=6): the gradients are a mean, already divided by the number of samples"
             )
             assert "this divides twice" in text
 
