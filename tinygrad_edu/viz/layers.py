@@ -7,6 +7,7 @@ crossings by sorting each layer by its neighbours, and then places as near to th
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -119,8 +120,12 @@ def _crossings(layers: _Layers) -> int:
     total = 0
     for upper, lower in zip(layers.rows, layers.rows[1:], strict=False):
         rank = {i: k for k, i in enumerate(lower)}
-        ends = [rank[j] for i in upper for j in sorted(layers.below.get(i, []), key=rank.__getitem__)]
-        total += sum([a > b for k, a in enumerate(ends) for b in ends[k + 1 :]])
+        ended: list[int] = []  # sorted: where the edges from boxes further left lead
+        for i in upper:
+            ends = sorted([rank[j] for j in layers.below.get(i, [])])
+            total += sum([len(ended) - bisect_right(ended, end) for end in ends])
+            for end in ends:
+                insort(ended, end)
     return total
 
 

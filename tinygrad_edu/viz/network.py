@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -73,22 +74,26 @@ def collect(roots: Sequence[Link], labels: Labels, limit: int) -> Network:
     """The boxes and edges below `roots`: of at most `limit` ops and as many leaves, and one box for the others."""
     order = in_order(roots)
     ops = [link for link in order if isinstance(link, Node)]
-    shown: list[Link] = [*ops[:limit]]
-    leaves = dict.fromkeys(link for op in ops[:limit] for link in op.inputs if isinstance(link, Leaf))
-    leaves = dict.fromkeys([*(link for link in roots if isinstance(link, Leaf)), *leaves])
-    shown += list(leaves)[:limit]
-    place = {link: i for i, link in enumerate(shown)}
+    near = dict.fromkeys([link for link in roots if isinstance(link, Leaf)])
+    near |= dict.fromkeys([link for op in ops[:limit] for link in op.inputs if isinstance(link, Leaf)])
+    leaves = list(near)[:limit]
     several = {node.inputs[0] for node in ops if isinstance(node.op, Pick)}
-    numbers: dict[Link, str] = {}
-    for kind in (Node, Leaf):  # those without a name are counted
-        unnamed = [link for link in shown if isinstance(link, kind) and link not in labels.names]
-        numbers.update((link, str(i)) for i, link in enumerate(unnamed, 1))
-    boxes = [_box(link, labels, numbers.get(link, ""), link in several) for link in shown]
-    edges = _edges(ops, place, len(shown))
-    hidden_ops, hidden_leaves = len(ops) - len(ops[:limit]), len(order) - len(ops) - len(boxes) + len(ops[:limit])
-    if hidden_ops or hidden_leaves:
-        boxes.append(_fold(hidden_ops, hidden_leaves))
-    return Network(boxes, edges, [place.get(link, len(shown)) for link in roots], len(ops), len(order) - len(ops))
+    boxes = [_box(link, labels, number, link in several) for link, number in _numbered(ops[:limit], labels)]
+    place: dict[Link, int] = {link: i for i, link in enumerate(ops[:limit])}
+    hidden = len(ops) - len(boxes), len(order) - len(ops) - len(leaves)
+    rest = len(boxes) if any(hidden) else -1
+    if any(hidden):
+        boxes.append(_fold(*hidden))
+    place |= {link: i for i, link in enumerate(leaves, len(boxes))}
+    boxes += [_box(link, labels, number, False) for link, number in _numbered(leaves, labels)]
+    roots_at = [place.get(link, rest) for link in roots]
+    return Network(boxes, _edges(ops, place, rest), roots_at, len(ops), len(order) - len(ops))
+
+
+def _numbered(links: Sequence[Link], labels: Labels) -> Iterator[tuple[Link, str]]:
+    """The links, those that have no name with a number."""
+    count = itertools.count(1)
+    return ((link, "" if link in labels.names else str(next(count))) for link in links)
 
 
 def in_order(roots: Sequence[Link]) -> list[Link]:
@@ -143,7 +148,7 @@ def _box(link: Link, labels: Labels, number: str, several: bool) -> Box:
 
 def _fold(ops: int, leaves: int) -> Box:
     parts = [counted(n, f"more {what}") for n, what in ((ops, "op"), (leaves, "leaf")) if n]
-    return Box("fold", f"… {' and '.join(parts)}", "…", ["limit= shows more"])
+    return Box("fold", f"… {' and '.join(parts)}", "…", ["a larger limit= shows more"])
 
 
 def counted(count: int, what: str) -> str:

@@ -7,19 +7,20 @@ import unicodedata
 from collections.abc import Sequence
 from html import escape
 
+from .colours import BLUE, GREEN, ORANGE
 from .layers import Layout, Point
 from .network import Box, Network
 
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 SIZE, LETTER, LINE = 13.0, 7.9, 18.0  # of the text; a letter of these fonts is 0.6 as wide as it is high
 MARGIN = 6.0
-# In the middle between white and black, so that they are seen on both. A colour is never the only sign.
-LEAF, ACTIVE, DONE = "#3b82d6", "#dd8026", "#2f9e6e"
-STYLES = {"active": f'stroke="{ACTIVE}" stroke-width="3" fill="{ACTIVE}" fill-opacity="0.14"'}
-STYLES["done"] = f'stroke="{DONE}" stroke-width="1.5" fill="{DONE}" fill-opacity="0.14"'
-STYLES["leaf"] = f'stroke="{LEAF}" stroke-width="1.5" fill="{LEAF}" fill-opacity="0.12"'
-STYLES["fold"] = 'stroke="currentColor" stroke-width="1" stroke-dasharray="4 3" fill="none"'
-STYLES["op"] = 'stroke="currentColor" stroke-width="1.2" fill="none"'
+STYLES = {
+    "active": f'stroke="{ORANGE}" stroke-width="3" fill="{ORANGE}" fill-opacity="0.14"',
+    "done": f'stroke="{GREEN}" stroke-width="1.5" fill="{GREEN}" fill-opacity="0.14"',
+    "leaf": f'stroke="{BLUE}" stroke-width="1.5" fill="{BLUE}" fill-opacity="0.12"',
+    "fold": 'stroke="currentColor" stroke-width="1" stroke-dasharray="4 3" fill="none"',
+    "op": 'stroke="currentColor" stroke-width="1.2" fill="none"',
+}
 
 
 def size_of(box: Box) -> Point:
