@@ -116,7 +116,7 @@ def check_open_sum(
     for i, leaf in enumerate(leaves):
         if leaf.source.kept is None:
             assert not expected[i].any(), f"leaf {i}: nothing was kept of it"
-            with pytest.raises(tg.GraphError, match="there are none of this tensor"):
+            with pytest.raises(tg.GraphError, match="has none: "):
                 leaf.sample_grads
             continue
         _check_numbers(leaf.sample_grads, expected[i], f"leaf {i}", tolerance)

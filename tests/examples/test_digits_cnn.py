@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
+from pathlib import Path
+
 import digits_cnn
 import numpy as np
 import pytest
@@ -45,6 +50,18 @@ def test_help_says_how_to_use_it(capsys):
 def test_the_model_fits_both_kinds_of_images(side):
     scores = digits_cnn.network(side)(tg.zeros(2, 1, side, side))
     assert scores.shape == (2, 10)
+
+
+def test_the_page_about_the_input_has_the_same_model():
+    page = Path(digits_cnn.__file__).parents[1] / "docs" / "input-gradients.md"
+    if not page.exists():
+        pytest.skip("the documentation is not here")
+    written = re.search(r"^def network\(.*?(?=^\S)", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    shown, real = [
+        ast.dump(ast.parse(source).body[0].body[-1])  # what is returned; the example has a docstring as well
+        for source in (written[0], inspect.getsource(digits_cnn.network))
+    ]
+    assert shown == real
 
 
 @pytest.mark.parametrize(("side", "most"), [(8, 1), (28, 2)])

@@ -102,7 +102,7 @@ def test_a_sum_without_samples_is_named_once(loss: Callable[[Case], tg.Tensor]) 
     (text,) = said(case)
     assert text.startswith("SGD.step(): the gradients are ")
     assert "Write optimizer.step(samples=" in text
-    assert 'reduction="mean" in the loss; step(samples=1) if the sum is meant' in text
+    assert 'reduction="mean" in the loss; step(samples=1) if you want the sum' in text
     assert said(case) == []
     again = Case()
     loss(again).backward()
@@ -115,7 +115,7 @@ def test_what_it_says() -> None:
     assert said(case) == [
         "SGD.step(): the gradients are sums over 6 samples, 6 times those of the mean loss. Write "
         'optimizer.step(samples=6), with the number of samples of each step, or reduction="mean" in the loss; '
-        "step(samples=1) if the sum is meant"
+        "step(samples=1) if you want the sum"
     ]
     case = Case()
     F.cross_entropy(case.logits().movedim(-1, 1), LABELS).backward()
@@ -204,7 +204,7 @@ def test_a_mean_is_not_divided_again(mean: str) -> None:
         assert len(texts) == expected
         for text in texts:
             assert text.startswith(
-                "SGD.step(samples=6): the gradients are a mean, so the number of samples was divided"
+                "SGD.step(samples=6): the gradients are a mean, already divided by the number of samples"
             )
             assert "this divides twice" in text
 

@@ -348,10 +348,10 @@ def broken(change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s["param_groups"].pop(), r"the groups have \[2, 1\] parameters, those in the state \[2\]"),
+        (lambda s: s["param_groups"].pop(), r"the groups have \[2, 1\] parameters, those of the state \[2\]"),
         (
             lambda s: s["param_groups"][1]["params"].append(3),
-            r"those in the state \[2, 2\]: make the optimizer",
+            r"those of the state \[2, 2\]: create the optimizer",
         ),
         (lambda s: s["param_groups"][1].update(momentum=0.9), "unknown option 'momentum'"),
         (lambda s: s["param_groups"][1].update(lr=float("nan")), "lr=nan"),

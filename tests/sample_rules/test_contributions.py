@@ -104,10 +104,10 @@ def repeated(said: Any) -> Any:
     ("make", "shape", "said", "kept"),
     [
         (picked, (5, 3), tg.sample_rules.Moved(ROWS, 1), "rows of a table"),
-        (picked, (5, 3), None, "written out"),
-        (repeated, (3,), tg.sample_rules.Summed((4, 3)), "written out"),
-        (repeated, (3,), tg.sample_rules.Summed((3,)), "written out"),  # of another shape, so nothing is known
-        (repeated, (3,), None, "written out"),
+        (picked, (5, 3), None, "full gradients"),
+        (repeated, (3,), tg.sample_rules.Summed((4, 3)), "full gradients"),
+        (repeated, (3,), tg.sample_rules.Summed((3,)), "full gradients"),  # of another shape, so nothing is known
+        (repeated, (3,), None, "full gradients"),
     ],
 )
 def test_what_a_rule_says_is_how_it_is_kept_and_the_gradients_are_the_same(
@@ -212,7 +212,7 @@ def test_gradients_that_an_op_writes_out_are_added_up_in_place_of_its_rule() -> 
 
     x, w = normal(4, 3), parameter(2, 3)
     check_open_sum(lambda: writing(x, w).sin().sum(1), [w])
-    assert w.sample_grads.cost().kept == ("written out",)
+    assert w.sample_grads.cost().kept == ("full gradients",)
     w.grad = None
     asked.clear()
     writing(x, w).sin().sum(1).backward(per_sample=True)

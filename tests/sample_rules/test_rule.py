@@ -142,7 +142,7 @@ def test_cost_says_which_op_has_no_rule() -> None:
         W.grad = None
         cube(X @ W).sum(1).backward(per_sample=True)
         cost = W.sample_grads.cost()
-        assert f"{name!r} has no sample rule: a walk for each sample below it" in cost.seeded
+        assert f"{name!r} has no sample rule: a backward pass for each sample below it" in cost.seeded
         assert cost.route == "blocks"
         assert cost.seeded in str(cost)
     W.grad = None

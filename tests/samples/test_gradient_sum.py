@@ -138,7 +138,7 @@ def test_weights_that_are_no_weights(bad):
     model = Net()
     losses(model, slice(0, 3)).backward(per_sample=True, weights=[1.0, bad, 2.0])
     with pytest.raises(
-        ValueError, match=rf"sample 1 has the weight {bad}: a sample counts 0 or more.*leave weights= out"
+        ValueError, match=rf"sample 1 has the weight {bad}: weights must be 0 or more.*leave weights= out"
     ):
         GradientSum.of(model)
 
@@ -367,7 +367,7 @@ def test_a_mean_that_was_assigned_is_not_divided_a_second_time(weighted):
     total = summed(model, slice(0, 12), WEIGHTS if weighted else None)
     total.assign_mean(model)
     (text,) = steps(model, samples=12)
-    assert text.startswith("SGD.step(samples=12): the gradients are a mean, so the number of samples was divided by")
+    assert text.startswith("SGD.step(samples=12): the gradients are a mean, already divided by the number of samples")
     assert "assign_mean()" in text
     total.assign_mean(model)
     ((model.out.weight**2).sum() * 0.1).backward()  # a penalty, as assign_mean says

@@ -148,16 +148,16 @@ def test_without_a_per_sample_pass():
     with pytest.raises(tg.GraphError) as caught:
         model.sample_grads()
     assert str(caught.value) == (
-        "sample_grads(): no backward pass has kept the samples apart since the last zero_grad(). Call "
-        "losses.backward(per_sample=True) on one loss for each sample"
+        "sample_grads(): there was no per-sample backward pass since the last zero_grad(). Call "
+        "losses.backward(per_sample=True), with one loss for each sample"
     )
     losses_of(model).backward()
-    with pytest.raises(tg.GraphError, match="no backward pass has kept the samples apart"):
+    with pytest.raises(tg.GraphError, match="there was no per-sample backward pass"):
         model.sample_grads()
     model.zero_grad()
     losses_of(model).backward(per_sample=True)
     model.zero_grad()
-    with pytest.raises(tg.GraphError, match="no backward pass has kept the samples apart"):
+    with pytest.raises(tg.GraphError, match="there was no per-sample backward pass"):
         model.sample_grads()
 
 
@@ -216,7 +216,7 @@ def test_the_mean_is_that_of_the_sum():
 
 def test_the_mean_by_weights_that_add_up_to_nothing():
     model, _ = opened(weights=np.array([1.0, -1.0, 0.0, 0.0, 0.0, 0.0]))
-    with pytest.raises(ValueError, match=r"the sum of the weights, and those of the 6 samples add up to 0"):
+    with pytest.raises(ValueError, match=r"the sum of the weights, and the weights of the 6 samples add up to 0"):
         model.sample_grads().mean()
 
 
@@ -407,7 +407,9 @@ def test_gradients_that_are_not_finite(bad, steps):
     with np.errstate(invalid="ignore"):
         model(tg.tensor(x)).sum((1, 2)).backward(per_sample=True)
     before = gradients_of(model)
-    with pytest.raises(ValueError, match=r"of 2 samples are not finite, first that of sample 2\. Nothing was changed"):
+    with pytest.raises(
+        ValueError, match=r"of 2 samples are not finite, the first is that of sample 2\. Nothing was changed"
+    ):
         model.sample_grads().clip(1.0)
     for name, p in model.named_parameters():
         np.testing.assert_array_equal(p.grad.array, before[name])
@@ -420,7 +422,7 @@ def test_a_gradient_that_has_only_norms_cannot_be_clipped():
     with pytest.raises(tg.GraphError) as caught:
         model.sample_grads().clip(0.1)
     assert str(caught.value).startswith("sample_grads.clip(): the backward pass kept norms only (keep='norms'). ")
-    assert "Use keep='factors' in backward(), or run it again with weights=" in str(caught.value)
+    assert "Pass keep='factors' to backward(), or run it again with weights=" in str(caught.value)
     assert_gradients(model, {name: d.sum(0) for name, d in dense.items()})
     losses_of(model).backward(per_sample=True)
     before = gradients_of(model)
@@ -690,8 +692,10 @@ def test_the_cost_is_a_line_for_each_parameter_and_the_total():
     lines = g.cost().splitlines()
     assert [line.split()[0] for line in lines] == [*NAMES, "total"]
     assert [line.split(maxsplit=1)[1] for line in lines[:-1]] == [str(own.cost()) for own in g.values()]
-    assert lines[-1].split(maxsplit=1)[1] == f"{sum(own.cost().bytes for own in g.values()) / 1024:.1f} KiB"
+    total = f"{sum(own.cost().bytes for own in g.values()) / 1024:.1f} KiB"
+    full = f"{sum(own.cost().dense_bytes for own in g.values()) / 1024:.1f} KiB"
+    assert lines[-1].split(maxsplit=1)[1] == f"{total} (full gradients: {full})"
     assert len({line.index(line.split(maxsplit=1)[1]) for line in lines}) == 1
     model.zero_grad()
     losses_of(model).backward(per_sample=True, keep="norms")
-    assert "norms (48 bytes" in model.sample_grads().cost()
+    assert "norms, 48 bytes" in model.sample_grads().cost()

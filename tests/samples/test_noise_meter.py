@@ -169,7 +169,7 @@ def test_a_smoothed_signal_below_zero():
 def test_steps_of_one_sample_or_none_change_nothing():
     model, meter = Point([1.0, 2.0]), noise_scale()
     assert meter.update(opened(model, [[0.0, 1.0]])).steps == 0
-    assert meter.estimate.reason.startswith("no batch of two samples or more was fed yet: call update()")
+    assert meter.estimate.reason.startswith("there was no batch of two or more samples yet: call update()")
     meter.update(opened(model, np.arange(8.0).reshape(4, 2)))
     before = meter.state_dict()
     meter.update(opened(model, [[0.0, 1.0]]))

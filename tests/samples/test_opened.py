@@ -31,7 +31,7 @@ def test_norms_alone():
         with pytest.raises(tg.GraphError) as caught:
             question()
         assert str(caught.value).startswith(f"sample_grads.{name}: the backward pass kept norms only (keep='norms')")
-        assert "Use keep='factors' in backward()" in str(caught.value)
+        assert "Pass keep='factors' to backward()" in str(caught.value)
 
 
 def test_norms_of_one_pass_and_factors_of_another():
@@ -70,7 +70,7 @@ def test_what_cannot_be_asked_of_passes_that_kept_norms_names_the_question_and_t
             question()
         assert str(caught.value) == (
             f"sample_grads.{name}: {which} since the last zero_grad() kept norms only (keep='norms'). "
-            "Call zero_grad() between passes, so that their samples stay apart, or use keep='factors' in all of them"
+            "Call zero_grad() between passes, so that their samples stay apart, or pass keep='factors' to all of them"
         )
     w.grad = None  # the way out
     layer_losses(w).backward(per_sample=True)
@@ -84,7 +84,7 @@ def test_a_sum_that_only_grad_had_is_asked_for_too_late():
         s.sum()
     assert str(caught.value) == (
         "sample_grads.sum(): the backward pass kept norms only (keep='norms'), and .grad no longer holds just the sum "
-        "of their samples' gradients. Ask before anything else changes .grad, or use keep='factors' in backward()"
+        "of their samples' gradients. Use them before anything else changes .grad, or pass keep='factors' to backward()"
     )
 
 

@@ -174,7 +174,7 @@ def test_what_would_not_fit_is_refused_with_the_way_out(monkeypatch):
             s[:3]
     assert str(caught.value) == (
         "materialize() of 6 gradients of shape (4, 3) takes 576 bytes: go through them in blocks, "
-        "materialize(block=2), or ask for norms(), gram() or weighted_sum(w), which write none of them out"
+        "materialize(block=2), or ask for norms(), gram() or weighted_sum(w), which need none of them in full"
     )
     assert_close(tg.cat(list(s.materialize(block=2))), dense)
     assert_close(s[2:4], dense[2:4])
@@ -298,7 +298,7 @@ def nearly_constant(kind):
     return w, (w * tg.tensor(x[:, :1])).sum((1, 2)), np.broadcast_to(x[:, :1], (6, 4, 3))
 
 
-@pytest.mark.parametrize("kind", ["layer", "sequence", "table", "written out"])
+@pytest.mark.parametrize("kind", ["layer", "sequence", "table", "full gradients"])
 @pytest.mark.parametrize("unbiased", [True, False])
 def test_the_variance_of_gradients_that_hardly_vary(kind, unbiased):
     w, losses, dense = nearly_constant(kind)
@@ -436,9 +436,9 @@ def test_repr():
         (sequence_losses, ("outer products",), 1, "factors"),
         (lambda w: layer_losses(w) + sequence_losses(w), ("outer products",), 2, "factors"),
         (table_losses, ("rows of a table",), 1, "factors"),
-        (elementwise_losses, ("written out",), 1, "factors"),
+        (elementwise_losses, ("full gradients",), 1, "factors"),
         (lambda w: layer_losses(w) + table_losses(w), ("outer products", "rows of a table"), 2, "factors"),
-        (two_kinds_of_losses, ("outer products", "written out"), 2, "blocks"),
+        (two_kinds_of_losses, ("outer products", "full gradients"), 2, "blocks"),
         (normalised_losses, ("outer products",), 1, "blocks"),
     ],
 )
@@ -448,7 +448,7 @@ def test_what_it_costs(build, kept, uses, route):
     assert isinstance(cost, Cost)
     assert (sorted(cost.kept), cost.uses, cost.route, cost.dense_bytes) == (sorted(kept), uses, route, 576)
     assert cost.bytes >= 6 * 8 * uses
-    assert ("a walk for each sample" in cost.seeded) == (build is normalised_losses)
+    assert ("backward pass for each sample" in cost.seeded) == (build is normalised_losses)
 
 
 def test_what_is_kept_is_what_it_costs():
@@ -459,11 +459,12 @@ def test_what_is_kept_is_what_it_costs():
     layer_losses(w).backward(per_sample=True, keep="norms")
     cost = w.sample_grads.cost()
     assert cost == Cost(("norms",), 1, "norms", 48, 6 * 12 * 4)
-    assert str(cost) == "kept: norms (48 bytes; written out: 288 bytes); uses: 1; norms from norms"
+    assert str(cost) == "kept: norms, 48 bytes (full gradients: 288 bytes); uses: 1"
     w.grad = None
     layer_losses(w).backward(per_sample=True, keep="dense")
-    assert w.sample_grads.cost().kept == ("written out",)
+    assert w.sample_grads.cost().kept == ("full gradients",)
     assert w.sample_grads.cost().bytes == 288 + 48
+    assert str(w.sample_grads.cost()) == "kept: full gradients, 336 bytes; uses: 1; norms from factors"
 
 
 def test_what_is_seeded_sample_by_sample_says_why():
@@ -492,19 +493,21 @@ def test_a_parameter_without_per_sample_gradients():
     with pytest.raises(tg.GraphError) as caught:
         w.sample_grads
     assert str(caught.value) == (
-        "sample_grads: there are none of this tensor of shape (2,): no loss has been differentiated with respect to "
-        "it since its gradient was last cleared. Call losses.backward(per_sample=True) on one loss for each sample"
+        "sample_grads: this tensor of shape (2,) has none: no loss has been differentiated with respect to "
+        "it since its gradient was last cleared. Call losses.backward(per_sample=True), with one loss for each sample"
     )
-    with pytest.raises(tg.GraphError, match="there are none"):
+    with pytest.raises(tg.GraphError, match="has none"):
         w.shared_grad
     (w * w).backward()
-    with pytest.raises(tg.GraphError, match=r"its \.grad came from a plain backward\(\)"):
+    with pytest.raises(tg.GraphError, match=r"its \.grad comes from backward\(\) without per_sample=True"):
         w.sample_grads
 
 
 def test_tensors_that_have_no_gradient_of_their_own():
     w = tg.ones(2, requires_grad=True)
-    with pytest.raises(tg.GraphError, match="is for leaves, such as parameters: this tensor was computed from others"):
+    with pytest.raises(
+        tg.GraphError, match="for leaves only, such as parameters: this tensor was computed from others"
+    ):
         (w * 2).sample_grads
     with pytest.raises(tg.GraphError, match="does not require a gradient: set requires_grad=True first"):
         tg.ones(2).sample_grads
@@ -526,7 +529,7 @@ def clear_to_zeros(w):
 def test_nothing_is_left_after_the_gradients_were_cleared(clear):
     w, _, _ = opened()
     clear(w)
-    with pytest.raises(tg.GraphError, match="there are none of this tensor"):
+    with pytest.raises(tg.GraphError, match="has none: "):
         w.sample_grads
     layer_losses(w, 2).backward(per_sample=True)
     assert len(w.sample_grads) == 2

@@ -205,7 +205,7 @@ def test_an_input_that_only_goes_across_samples_is_explained(name: str) -> None:
     assert not found
     (reason,) = found.reasons
     assert reason.startswith(f"{op!r} takes samples together, called at {__file__}:")
-    assert found.advice.startswith("x goes across samples alone")
+    assert found.advice.startswith("x is only used across samples")
     assert "constant" not in found.advice
     advice_is_true(found.advice, model)
 
@@ -379,7 +379,7 @@ def test_ops_without_a_rule_are_noted_and_left_to_numbers() -> None:
         found = tg.samples.check(lambda x: centred(x.exp()), X)
         assert not found
         assert ": first in 'centred', called at " in found.reasons[0]
-        assert found.advice.startswith("it comes by an op without a sample rule, or by a constant")
+        assert found.advice.startswith("it comes through an op without a sample rule, or a constant")
         advice_is_true(found.advice, lambda h: centred(h.exp()))
     finally:
         del tg.PRIMITIVES["twice"], tg.PRIMITIVES["centred"]

@@ -18,7 +18,7 @@ from .options import require_betas, require_between
 class Adam(Optimizer):
     """Adam: the running mean of the gradient over the root of the running mean of its square.
 
-    m ← β₁·m + (1 − β₁)·g and v ← β₂·v + (1 − β₂)·g²; both start at zero, which step t makes good:
+    m ← β₁·m + (1 − β₁)·g and v ← β₂·v + (1 − β₂)·g²; both start at zero, and step t corrects for that:
     p ← p − lr·m̂ / (√v̂ + ε) with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ). Weight decay λ adds λ·p to g first.
 
     Sources: Kingma and Ba 2015, "Adam: A method for stochastic optimization"; Reddi et al. 2018, "On the
@@ -105,7 +105,7 @@ class AdamW(Adam):
         lr: the learning rate.
         betas: (β₁, β₂), how much of the running means is kept from step to step.
         eps: ε, added to the denominator.
-        weight_decay: λ, the part that is taken off per step and unit of learning rate.
+        weight_decay: λ, the fraction by which each step shrinks the parameters, per unit of learning rate.
         amsgrad: divide by the largest v so far.
         maximize: go up instead of down.
 

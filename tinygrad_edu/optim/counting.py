@@ -74,7 +74,7 @@ def _of_means(tally: Tally, samples: float | None) -> tuple[str, str] | None:
         return None
     way_out = "leave samples= out" if count == 1 else f"write samples={count}"
     return "twice", (
-        f"the gradients are {_means(count)}, so the number of samples was divided by before: this divides twice. "
+        f"the gradients are {_means(count)}, already divided by the number of samples: this divides twice. "
         f'With reduction="mean", or after assign_mean(), {way_out}; or let the loss be a sum, reduction="sum"'
     )
 
@@ -96,7 +96,7 @@ def _of_sums(tally: Tally, samples: float | None) -> tuple[str, str] | None:
 def _forgotten(count: float, what: str) -> tuple[str, str]:
     return "forgotten", (
         f"the gradients are {what}, {count:g} times those of the mean loss. Write optimizer.step(samples={count:g}), "
-        'with the number of samples of each step, or reduction="mean" in the loss; step(samples=1) if the sum is meant'
+        'with the number of samples of each step, or reduction="mean" in the loss; step(samples=1) if you want the sum'
     )
 
 

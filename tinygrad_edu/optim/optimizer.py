@@ -1,7 +1,7 @@
 """What every optimizer does: the step over all parameters, and what is remembered of each.
 
-A gradient is kept as a sum over samples, so a step may be told how many samples that sum stands for:
-`step(samples=n)` divides by n, once, at the very end. Micro-batches, uneven batches and workers just add.
+A gradient is kept as a sum over samples. `step(samples=n)` divides it by the number of samples, once, at the very end.
+The sums of micro-batches, uneven batches and workers are simply added.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Optimizer(ParameterGroups):
             one that was not seen before.
 
     Raises:
-        ValueError: for no parameters, one that is computed or given twice, an unknown or wrong option.
+        ValueError: if there is no parameter, if one was computed or is given twice, or an option is unknown or wrong.
         DtypeError: for a parameter that is not floating-point.
 
     >>> import numpy as np, tinygrad_edu as tg
@@ -89,21 +89,21 @@ class Optimizer(ParameterGroups):
 
         Args:
             p: the parameter's array, to be changed.
-            g: its gradient, divided by the number of samples, with weight decay and `maximize` seen to;
-                not to be changed.
+            g: its gradient, divided by the number of samples, after weight decay and `maximize`; not to be
+                changed.
             state: what is remembered of this parameter, empty at first.
             lr: the learning rate.
             group: the options.
-            scratch: an array like `p` to compute in, which the next parameter computes in as well.
+            scratch: an array like `p` for intermediate results, shared with the next parameters.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define update(), which changes one parameter")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients.
+        """Clear the gradients.
 
         Args:
-            set_to_none: make each `.grad` None, so that a parameter that gets no gradient is left alone by
-                `step`; otherwise fill it with zeros.
+            set_to_none: set each `.grad` to None, so that `step` does not change a parameter without a new gradient;
+                otherwise fill it with zeros.
 
         >>> import tinygrad_edu as tg
         >>> w = tg.tensor([1.0], requires_grad=True)
@@ -120,20 +120,19 @@ class Optimizer(ParameterGroups):
 
         Args:
             closure: computes the gradients and returns the loss; called first.
-            samples: how many samples the gradients are sums over. They count as divided by it, so that
-                the step is that of the mean loss; `.grad` itself stays as it is. A sum of weights will do, and 1
-                says that the sum itself is meant.
+            samples: the number of samples that the gradients are sums over. The step is then that of the mean loss;
+                `.grad` itself is not changed. It may be a sum of weights. Pass 1 if you want the step of the sum.
 
         Returns:
             What `closure` returned, else None.
 
         Warns:
-            SampleCountWarning: once for each kind of mistake, if the gradients are known to be sums over more than
-                one sample and `samples` is left out, or is no number of samples that they can stand for; if they
-                are means already; if they are both, of one model.
+            SampleCountWarning: once for each kind of mistake: if the gradients are known to be sums over more than
+                one sample and `samples` is missing or cannot be their number; if they are means already; if those
+                of one model are sums and means.
 
         Raises:
-            ValueError: if a learning rate or `samples` is not a proper number. Nothing is changed then.
+            ValueError: if a learning rate or `samples` is not valid. Nothing is changed then.
             TypeError: if `closure` cannot be called.
 
         >>> import tinygrad_edu as tg
@@ -232,11 +231,11 @@ class Optimizer(ParameterGroups):
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` of an optimizer of the same kind returned, here or in PyTorch; arrays are copied.
+        """Load what `state_dict` of an optimizer of the same kind returned, here or in PyTorch; arrays are copied.
 
         Raises:
-            ValueError: if the groups differ in number or size, an option is unknown or wrong, or the state
-                is of a parameter that is not there, or lacks what a step needs. Nothing is loaded then.
+            ValueError: if the groups differ in number or size, an option is unknown or wrong, or the state belongs to a
+                parameter that does not exist, or lacks what a step needs. Nothing is loaded then.
             StateError: if a group lacks an option that this optimizer has. Nothing is loaded then.
             ShapeError: if an array of the state does not have its parameter's shape. Nothing is loaded then.
 
@@ -255,8 +254,8 @@ class Optimizer(ParameterGroups):
         have, got = ([len(group["params"]) for group in groups] for groups in (self.param_groups, saved))
         if have != got:
             raise ValueError(
-                f"{name}: the groups have {have} parameters, those in the state {got}: "
-                "make the optimizer with the same groups before loading"
+                f"{name}: the groups have {have} parameters, those of the state {got}: "
+                "create the optimizer with the same groups before loading"
             )
         groups: list[Group] = []
         for mine, theirs in zip(self.param_groups, saved):
@@ -264,8 +263,8 @@ class Optimizer(ParameterGroups):
             missing = [key for key in self.defaults if key not in theirs and key not in self.own_options]
             if missing:
                 raise StateError(
-                    f"{where}: the group in the state lacks {', '.join(map(repr, missing))}: it is of another "
-                    f"optimizer than {type(self).__name__}, or of another version. Nothing was loaded"
+                    f"{where}: the group in the state lacks {', '.join(map(repr, missing))}: it comes from another "
+                    f"optimizer than {type(self).__name__}, or from another version. Nothing was loaded"
                 )
             given = {key: value for key, value in _options(theirs).items() if key not in _HOW}
             group = {**mine, **given, "params": mine["params"]}

@@ -29,7 +29,9 @@ class SGD(Optimizer):
         lr: the learning rate.
         momentum: how much of the buffer is kept from step to step.
         dampening: how much of each gradient is left out of the buffer.
-        weight_decay: factor of the L2 penalty λ/2·‖p‖² per step (of the mean loss, given `samples`).
+        weight_decay: λ, the factor of an L2 penalty λ/2·‖p‖², which is added to the mean loss: with `samples=n`, the
+            gradient is divided by n first. (A penalty of your own, added to a loss that is a sum over n samples, has
+            to be multiplied by n.)
         nesterov: look ahead along the buffer; needs momentum, and no dampening.
         maximize: go up instead of down.
 

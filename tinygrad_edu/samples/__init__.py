@@ -1,4 +1,4 @@
-"""Opening the sum: the gradient of each sample of a batch, at the price of one backward pass."""
+"""Per-sample gradients: the gradient of each sample of a batch, from one backward pass."""
 
 from .. import absent as _absent
 from .attribution import influence as influence

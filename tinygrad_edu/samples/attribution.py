@@ -39,15 +39,15 @@ def influence(
     whose step lowers the test loss, a negative one to a sample whose step raises it. The numbers are linear in the
     test loss: those of several test batches add up to those of all of them.
 
-    No gradient of a sample is written out, and neither `.grad` nor `sample_grads` changes. The test loss is computed
-    in evaluation mode, where dropout is off and normalization uses and leaves alone its running statistics; after it
-    every module is in the mode it was in. The training losses are as they were computed.
+    No gradient of a sample is computed in full, and neither `.grad` nor `sample_grads` changes. The test loss is
+    computed in evaluation mode: dropout is off, and normalization uses its running statistics, unchanged. Afterwards
+    every module is back in the mode it was in. The training losses are as they were computed.
 
     Args:
         losses: one training loss for each sample, shape (B,). Their graph is kept.
-        model: the model with whose parameters they were computed; those that require no gradient are left out.
-        x_test: what the model is called with.
-        y_test: the targets.
+        model: the model that computed them; parameters that require no gradient are left out.
+        x_test: the test inputs.
+        y_test: their targets.
         loss_fn: called with the prediction and `y_test`; the sum of what it returns is the test loss. Default:
             cross_entropy, for scores of shape (C,), (N, C) or (N, C, d1, …) and class indices or probabilities.
         coupled: allow training losses that depend on several samples; see `Tensor.backward`.
@@ -60,7 +60,7 @@ def influence(
         SampleCouplingError: if samples are coupled.
         GraphError: if no training loss, or no test loss, depends on a parameter of the model that requires a gradient;
             or the graph of the training losses was freed.
-        TypeError: if `losses` is no Tensor, `model` no module, or `loss_fn` returns no Tensor.
+        TypeError: if `losses` is not a Tensor, `model` is not a module, or `loss_fn` does not return a Tensor.
 
     Source: Pruthi et al., "Estimating Training Data Influence by Tracing Gradient Descent" (2020), with one
     checkpoint and a learning rate of 1.
@@ -78,14 +78,14 @@ def influence(
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise GraphError(
-            f"influence(): no parameter of this {type(model).__name__} requires a gradient: unfreeze the ones that "
-            "matter, as in p.requires_grad = True"
+            f"influence(): no parameter of this {type(model).__name__} requires a gradient: unfreeze those that "
+            "matter, with p.requires_grad = True"
         )
     opened = open_losses(losses, coupled=coupled)
     if not any(p.source in opened for p in parameters):
         raise GraphError(
             f"influence(): the losses do not depend on any parameter of this {type(model).__name__} that requires a "
-            "gradient: pass the model that they were computed with"
+            "gradient: pass the model that computed them"
         )
     loss = _test_loss(model, x_test, y_test, loss_fn)
     directions = autograd.grad(loss, parameters, allow_unused=True) if loss.source is not None else ()
@@ -106,7 +106,7 @@ def _require_kinds(losses: Any, model: Any) -> None:
     if not isinstance(losses, TensorBase) or not hasattr(model, "parameters"):
         raise TypeError(
             f"influence(losses, model, x_test, y_test): got a {type_name(losses)} for losses, a {type_name(model)} for "
-            "model: first the tensor of training losses, then the module"
+            "model: the tensor of training losses comes first, then the module"
         )
 
 

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GradientSum:
-    """What samples' gradients add up to: (Σ w g, Σ w, Σ w², n, Σ w‖g‖²).
+    """The sum of samples' gradients, with its counts: (Σ w g, Σ w, Σ w², n, Σ w‖g‖²).
 
-    Sums are merged by adding, in any order and any grouping, with the same result up to rounding; only the merged one
-    is divided. So the mean over a batch in parts of different sizes is that of the whole batch, which the mean of the
-    parts' means is not. `GradientSum()` is the sum over nothing. A sum never changes, and it can be pickled.
+    Sums are merged by adding, in any order and grouping, with the same result up to rounding. Only the merged sum is
+    divided. So a batch that comes in parts of different sizes has the mean of the whole batch; the mean of the parts'
+    means would be a different one. `GradientSum()` is the sum over nothing. A sum never changes, and it can be pickled.
 
     Attributes:
         gradients: Σ w g of each parameter, by name. A name that is not there counts as 0.
@@ -57,9 +57,9 @@ class GradientSum:
     def of(cls, model: Model | Opened) -> GradientSum:
         """The sum over all samples of a model's per-sample backward passes since the last `zero_grad`.
 
-        A pass with ``weights=`` gives its samples these weights; without, each counts 1. Only the samples are in it,
-        not what `.grad` holds besides, and they are as they were before `clip`. Parameters that no loss depended on
-        are left out.
+        In a pass with ``weights=`` the samples have these weights, otherwise each has the weight 1. Only the samples
+        are included, not what else `.grad` holds, and they are as they were before `clip`. Parameters that do not
+        affect the losses are left out.
 
         Args:
             model: the model, or what its `sample_grads()` returned.
@@ -80,7 +80,7 @@ class GradientSum:
 
     @property
     def effective_count(self) -> float:
-        """(Σ w)² / Σ w²: how many samples of one weight would say as much; n if all weights are equal."""
+        """(Σ w)² / Σ w²: how many samples with equal weights would be as informative; n if all weights are equal."""
         return self.weight * self.weight / self.weight_squares if self.weight_squares else 0.0
 
     def __repr__(self) -> str:
@@ -88,11 +88,11 @@ class GradientSum:
         return f"GradientSum({self.count} samples of weight {self.weight:g}, {len(self.gradients)} parameters{names})"
 
     def merge(self, *others: GradientSum) -> GradientSum:
-        """The sum over the samples of this one and all others; none of them changes.
+        """The sum over the samples of this and of all others, none of which changes.
 
         Raises:
             ShapeError: if a parameter has different shapes.
-            TypeError: if one of them is not a GradientSum.
+            TypeError: for anything that is not a GradientSum.
 
         >>> import tinygrad_edu as tg
         >>> one = tg.samples.GradientSum({"w": tg.tensor([1.0])}, 1, 1, 1, 1.0)
@@ -143,14 +143,14 @@ class GradientSum:
         """
         if not self.weight:
             why = f"the weights of all {self.count} samples are 0" if self.count else "there is no sample"
-            raise ValueError(f"the mean of a GradientSum divides by the weights' sum, and {why}: skip the step")
+            raise ValueError(f"the mean of a GradientSum divides by the sum of the weights, but {why}: skip the step")
         return {name: make_tensor(gradient.array / self.weight, None) for name, gradient in self.gradients.items()}
 
     def noise_scale(self, *, population: int | None = None) -> NoiseScale:
         """The batch size at which the noise of the gradient equals the gradient; see `NoiseScale`.
 
-        The weights are taken for numbers that were chosen without regard to the gradients. Fewer than two samples with
-        a weight above 0 give a result that is not usable, and says so.
+        The weights are assumed not to depend on the gradients. With fewer than two samples of a weight above 0 the
+        result is not usable, and says so.
 
         Args:
             population: n, if all samples, whatever they were merged from, are one draw without replacement from n, such
@@ -171,17 +171,17 @@ class GradientSum:
         )
 
     def assign_mean(self, model: Model) -> None:
-        """Put the mean into every `.grad`, for `optimizer.step()` to take the step of the mean loss.
+        """Put the mean into every `.grad`, so that `optimizer.step()` takes the step of the mean loss.
 
-        What `.grad` held, and what was kept of samples, is let go of. A parameter without a sum gets None, as if no
-        loss had depended on it. Add the gradient of a penalty afterwards, and leave `samples=` out of the step,
-        which warns otherwise: it would divide a second time.
+        It replaces what `.grad` held, and what was kept of the samples. The `.grad` of a parameter without a sum is
+        None then, as if the loss did not depend on it. Add the gradient of a penalty afterwards. Leave `samples=`
+        out of the step, which would divide a second time, and warns.
 
         Args:
-            model: has the parameters' names and shapes.
+            model: a model with parameters of these names and shapes.
 
         Raises:
-            ValueError: if there is no weight to divide by, or the model has no parameter of a name.
+            ValueError: if there is no weight to divide by, or the model has no parameter with one of the names.
             ShapeError: if a parameter has another shape.
             GraphError: if a parameter does not require a gradient. Nothing is changed by any of these.
 

@@ -15,6 +15,7 @@ from ..engine.recording import make_tensor
 from ..engine.versions import mark_changed
 from ..errors import GraphError
 from . import tables
+from .cost import FULL
 from .gradient_sum import GradientSum
 from .noise import NoiseScale
 from .opening.arrays import Products
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 
 
 class ModelSampleGrads(Mapping[str, SampleGrads]):
-    """The per-sample gradients of a model: a mapping from the parameters' names, and what they are together.
+    """The per-sample gradients of a model: a mapping from parameter names to `SampleGrads`.
 
-    Together means side by side, as one long vector a sample. A parameter that no loss depended on is 0.
+    Its methods treat all parameters together: the whole gradient of a sample is one long vector. The gradient of a
+    parameter that does not affect the loss is 0.
 
     Attributes:
         count: how many samples there are.
@@ -51,8 +53,8 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         runs = {part.run.number: part.run for leaf in self._leaves.values() for part in leaf.kept or ()}
         if not runs:
             raise GraphError(
-                "sample_grads(): no backward pass has kept the samples apart since the last zero_grad(). Call "
-                "losses.backward(per_sample=True) on one loss for each sample"
+                "sample_grads(): there was no per-sample backward pass since the last zero_grad(). Call "
+                "losses.backward(per_sample=True), with one loss for each sample"
             )
         self._runs: list[Pass] = [runs[number] for number in sorted(runs)]
         self._grads = {name: SampleGrads(leaf, self._parts(leaf), name) for name, leaf in self._leaves.items()}
@@ -79,7 +81,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         return f"ModelSampleGrads({self.count} samples, {len(self)} parameters: {', '.join(self)})"
 
     def norms(self) -> Tensor:
-        """The length of each sample's whole gradient: shape (B,).
+        """The norm of each sample's whole gradient: shape (B,).
 
         >>> import tinygrad_edu as tg
         >>> model = tg.nn.Linear(2, 1)
@@ -119,7 +121,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         return self._tensor(cosines(self._gram()))
 
     def sum(self) -> dict[str, Tensor]:
-        """For each parameter the sum of its samples' gradients.
+        """The sum of the samples' gradients, for each parameter.
 
         >>> import tinygrad_edu as tg
         >>> model = tg.nn.Linear(2, 1)
@@ -130,7 +132,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         return {name: grads.sum() for name, grads in self.items()}
 
     def mean(self) -> dict[str, Tensor]:
-        """For each parameter the mean of its samples' gradients; with weights Σ w g / Σ w, as in `GradientSum.mean`.
+        """The mean of the samples' gradients, for each parameter; with weights Σ w g / Σ w, as in `GradientSum.mean`.
 
         Raises:
             ValueError: if there is no sample, or the weights add up to 0.
@@ -144,7 +146,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         return {name: grads.mean() for name, grads in self.items()}
 
     def weighted_sum(self, w: Any) -> dict[str, Tensor]:
-        """For each parameter Σ_m w_m g_m.
+        """Σ_m w_m g_m, for each parameter.
 
         Args:
             w: one number for each sample, shape (B,).
@@ -164,7 +166,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         """⟨g_m, direction⟩ of each sample: shape (B,).
 
         Args:
-            direction: for each parameter's name an array of its shape; a name left out counts as 0.
+            direction: an array for each parameter, by name; a name left out counts as 0.
 
         Raises:
             KeyError: for a name that no parameter has.
@@ -180,16 +182,16 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         return self._tensor(total)
 
     def clip(self, max_norm: float) -> Tensor:
-        """Limit how far each sample can pull: put Σ_m min(1, max_norm / ‖g_m‖) g_m into every `.grad`.
+        """Limit what each sample can contribute: put Σ_m min(1, max_norm / ‖g_m‖) g_m into every `.grad`.
 
-        No second backward pass is needed. What `.grad` holds beside the samples (`shared_grad`) stays. Clipping
-        again begins from the samples' own gradients, not from the clipped ones.
+        No second backward pass is needed. What `.grad` holds apart from the samples (`shared_grad`) stays. Clipping
+        again starts from the samples' own gradients, not from the clipped ones.
 
         Args:
-            max_norm: the length that no sample's whole gradient is to exceed.
+            max_norm: the largest norm that a sample's whole gradient may have.
 
         Returns:
-            The lengths before, shape (B,).
+            The norms before clipping, shape (B,).
 
         Raises:
             ValueError: if `max_norm` is negative or NaN, or a sample's gradient is not finite. Nothing is changed then.
@@ -217,16 +219,16 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
                 )
             if leaf.kept and was_altered(leaf, leaf.kept[0].run.number):
                 raise GraphError(
-                    f"clip(): the .grad of {name!r} was changed by something other than a backward pass, so what it "
-                    "holds beside the samples is not known. Clip before that change, or run the backward pass again "
-                    "after zero_grad()"
+                    f"clip(): the .grad of {name!r} was changed by something other than a backward pass, so it is "
+                    "not known what it holds apart from the samples. Clip before that change, or run the backward pass "
+                    "again after zero_grad()"
                 )
         norms = np.sqrt(in_dtype(self.squares(), np.float64))
         if not np.isfinite(norms).all():
             wrong = np.flatnonzero(~np.isfinite(norms))
             raise ValueError(
-                f"clip(): the gradients of {len(wrong)} samples are not finite, first that of sample {wrong[0]}. "
-                "Nothing was changed; look for the cause with tg.detect_anomaly()"
+                f"clip(): the gradients of {len(wrong)} samples are not finite, the first is that of sample "
+                f"{wrong[0]}. Nothing was changed; look for the cause with tg.detect_anomaly()"
             )
         self._apply(np.divide(limit, norms, out=np.ones(self.count), where=norms > limit))
         return self._tensor(norms)
@@ -260,10 +262,10 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
     def noise_scale(self, *, population: int | None = None) -> NoiseScale:
         """The batch size at which the noise of the gradient equals the gradient, estimated from this batch.
 
-        See `tg.samples.NoiseScale` for what it says, and for when it is not usable: of a single sample it never is.
+        `tg.samples.NoiseScale` says what it means, and when it is not usable; for a single sample it never is.
 
         Args:
-            population: n, if the samples were drawn without replacement from n, a data set of this size; None if they
+            population: the size n of the data set, if the samples were drawn from it without replacement; None if they
                 were drawn with replacement or come from a stream.
 
         Raises:
@@ -301,20 +303,21 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         return tables.plot(self, self.count, ax)
 
     def cost(self) -> str:
-        """For each parameter, a line that says what is kept, how norms are computed, and the bytes.
+        """A line for each parameter: what is kept, how many bytes it takes, and what norms are computed from.
 
         >>> import tinygrad_edu as tg
         >>> model = tg.nn.Linear(2, 1, bias=False)
         >>> model(tg.ones(3, 2)).squeeze(1).backward(per_sample=True)
         >>> print(model.sample_grads().cost())
-        weight  kept: outer products (60 bytes; written out: 24 bytes); uses: 1; norms from factors
-        total   60 bytes
+        weight  kept: outer products, 60 bytes (full gradients: 24 bytes); uses: 1; norms from factors
+        total   60 bytes (full gradients: 24 bytes)
         """
         costs = {name: grads.cost() for name, grads in self.items()}
         width = max(len(name) for name in [*costs, "total"])
         lines = [f"{name:{width}}  {cost}" for name, cost in costs.items()]
-        total = sum(cost.bytes for cost in costs.values())
-        return "\n".join([*lines, f"{'total':{width}}  {size_in_words(total)}"])
+        total = size_in_words(sum(cost.bytes for cost in costs.values()))
+        full = size_in_words(sum(cost.dense_bytes for cost in costs.values()))
+        return "\n".join([*lines, f"{'total':{width}}  {total} ({FULL}: {full})"])
 
     def sums(self, caller: str) -> GradientSum:
         """What they add up to; `caller` is whom an error names.
@@ -326,7 +329,7 @@ class ModelSampleGrads(Mapping[str, SampleGrads]):
         wrong = np.flatnonzero(~((weights >= 0) & (weights < math.inf)))
         if wrong.size:
             raise ValueError(
-                f"{caller}: sample {wrong[0]} has the weight {weights[wrong[0]]:g}: a sample counts 0 or "
+                f"{caller}: sample {wrong[0]} has the weight {weights[wrong[0]]:g}: weights must be 0 or "
                 "more. If it is a factor of the loss, multiply the losses by it and leave weights= out"
             )
         squares = in_dtype(self.squares(), np.float64)  # of w g

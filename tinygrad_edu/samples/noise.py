@@ -20,29 +20,30 @@ _ROUNDING = 0.01  # by how much ‖Σ g‖² may exceed what it can be: gradient
 
 @dataclass(frozen=True)
 class NoiseScale:
-    """An estimate of the simple noise scale, tr Σ / |G|², and of what it is the ratio of.
+    """An estimate of the simple noise scale, tr Σ / |G|², and of its numerator and denominator.
 
-    Far below this batch size twice the batch is worth nearly twice the step; far above it is hardly worth more. The
-    estimates of tr Σ and of |G|² are unbiased; the first is never negative, the second often is when the noise of a
-    small batch hides the gradient. The ratio says nothing then: such a result is not usable, and says why. So does that
-    of a single sample, or of none, from which nothing is known. As a number, `float(estimate)`, it is its value.
+    Far below this batch size, doubling the batch allows nearly twice the step; far above it, doubling gains hardly
+    anything. The estimates of tr Σ and of |G|² are unbiased. The first is never negative; the second often is, when the
+    noise of a small batch hides the gradient. The ratio then means nothing: such a result is not usable, and says why.
+    Nor is that of a single sample, or of none. `float(estimate)` is its value.
 
-    Where batches are drawn from a data set without replacement, as in epochs, `population` is its size: G and Σ are
-    then those of the data set, and all of it together gives them exactly. Without it the samples are taken for
-    independent ones, as they are if drawn with replacement or from a stream: from a batch that is a large part of a
-    data set, the |G|² of that data set would come out too small.
+    Where batches are drawn from a data set without replacement, as in epochs, pass its size as `population`: G and Σ
+    are then those of the data set, and all samples together give them exactly. Without it the samples are taken to be
+    independent, as they are if drawn with replacement or from a stream. For a batch that is a large part of a data set,
+    |G|² would then be underestimated.
 
     Source: McCandlish, Kaplan, Amodei et al., "An Empirical Model of Large-Batch Training" (2018), appendix A.
 
     Attributes:
         trace: the estimate of tr Σ, the sum over all weights of the variance of one sample's gradient.
         signal: the estimate of |G|², the squared length of the mean gradient.
-        samples: how many samples it is made from.
-        steps: how many batches it is made from; 1 unless it comes from a `NoiseScaleMeter`.
+        samples: the number of samples behind it.
+        steps: the number of batches behind it; 1 unless it comes from a `NoiseScaleMeter`.
         signal_error: the standard error of `signal`, from how it differs from step to step; NaN for one step.
-        population: from how many samples each batch was drawn without replacement; None for independent samples.
-        trace_error: the standard error of `trace`, as that of `signal`.
-        covariance: of the two errors.
+        population: the size of the data set from which each batch was drawn without replacement; None for independent
+            samples.
+        trace_error: the standard error of `trace`, likewise.
+        covariance: the covariance of the two errors.
 
     >>> from tinygrad_edu.samples import NoiseScale
     >>> print(NoiseScale.from_sums(14.0, 36.0, 3))  # of the gradients 1, 2 and 3
@@ -75,11 +76,11 @@ class NoiseScale:
             square_norms: Σ‖g_m‖², the sum of the samples' squared norms.
             square_of_sum: ‖Σ g_m‖², of the sum of these gradients alone: `.grad` may hold a penalty's as well.
             count: the number of samples, B.
-            population: n, if the samples were drawn without replacement from n, a data set of this size; None if they
+            population: the size n of the data set, if the samples were drawn from it without replacement; None if they
                 were drawn with replacement or come from a stream.
 
         Returns:
-            The estimate; for fewer than two samples one that is NaN, and not usable.
+            The estimate; NaN and not usable for fewer than two samples.
 
         Raises:
             ValueError: for numbers that cannot be of the same gradients, or more samples than the population has.
@@ -105,7 +106,7 @@ class NoiseScale:
         *,
         population: int | None = None,
     ) -> NoiseScale:
-        """The estimate from the sums of samples that count by weights, fixed numbers of 0 or more.
+        """The estimate from the sums of weighted samples, with fixed weights of 0 or more.
 
         With W = Σ w and V = Σ w², on average Σ w‖g‖² is W(|G|² + tr Σ) and ‖Σ w g‖² is W²|G|² + V tr Σ. These two
         equations are solved for |G|² and tr Σ; with weights of 1 it is what `from_sums` computes. In a population of n
@@ -116,11 +117,11 @@ class NoiseScale:
             square_of_sum: ‖Σ w_m g_m‖².
             weight: Σ w_m.
             weight_squares: Σ w_m².
-            count: the number of samples, those without a weight included.
+            count: the number of samples, including those with the weight 0.
             population: as for `from_sums`.
 
         Returns:
-            The estimate; for fewer than two samples with a weight one that is NaN, and not usable.
+            The estimate; NaN and not usable for fewer than two samples with a weight above 0.
 
         Raises:
             ValueError: for numbers that cannot be of the same gradients, or more samples than the population has.
@@ -203,7 +204,7 @@ class NoiseScale:
                 "Take a larger batch, or put several together before zero_grad()"
             )
         if not self.steps:
-            return "no batch of two samples or more was fed yet: call update() after losses.backward(per_sample=True)"
+            return "there was no batch of two or more samples yet: call update() after losses.backward(per_sample=True)"
         if not (math.isfinite(self.trace) and math.isfinite(self.signal)):
             return "the gradients are not finite: look for the cause with tg.detect_anomaly()"
         if self.trace == self.signal == 0:

@@ -106,22 +106,22 @@ class _Sums:
 
 
 class NoiseScaleMeter:
-    """The noise scale over the steps of a training.
+    """The noise scale over the steps of a training run.
 
-    One batch is mostly too small for a usable estimate, and the mean of many steps' ratios is no better: it is ruled
-    by those whose |G|² came out near 0. The meter takes the means of tr Σ and of |G|² apart, and their ratio last.
+    A single batch is usually too small for a usable estimate. The mean of many steps' ratios is no better: those whose
+    |G|² is near 0 dominate it. The meter averages tr Σ and |G|² separately, and takes their ratio last.
 
-    A step of n samples counts by n - 1 in the mean of tr Σ and by n(n - 1) in that of |G|²: so every degree of freedom,
-    and every pair of samples of one step, has the same say, and a small last batch does no harm. Because a step of 1 or
-    0 samples has no pair, it changes nothing. The weights of older steps shrink by `decay` with each new step; they
-    are divided by their sum, so that the mean is not drawn to 0 at the start (Adam corrects its means alike).
+    A step of n samples has the weight n - 1 in the mean of tr Σ and n(n - 1) in that of |G|². So every degree of
+    freedom, and every pair of samples of one step, counts the same, and a small last batch does no harm. A step of 1
+    or 0 samples has no pair, and changes nothing. The weights of older steps shrink by the factor `decay` with each new
+    step; they are divided by their sum, so that the mean is not biased towards 0 at the start (as in Adam).
 
-    From the second step on, both come with standard errors: how much they differ from step to step. That |G|² changes
-    while the model learns makes its error larger, not smaller. The estimate is usable if |G|² is two standard errors
-    above 0. After two or three steps the error itself is hardly known: wait for ten before you decide something.
+    From the second step on, both have standard errors, estimated from how much they differ from step to step. If |G|²
+    changes while the model learns, its error gets larger, not smaller. The estimate is usable if |G|² is two standard
+    errors above 0. After two or three steps the error itself is hardly known: wait for ten before you decide something.
 
     Args:
-        decay: from 0 to 1; 0.95 remembers about 20 steps, 1 takes the mean of all, for a model that stands still.
+        decay: from 0 to 1. 0.95 remembers about 20 steps; 1 takes the mean of all, for a model that does not change.
         population: the size of the data set, if each batch is drawn from it without replacement, as in epochs; None if
             samples are drawn with replacement or come from a stream. It corrects each step by itself; see `NoiseScale`.
 
@@ -151,15 +151,15 @@ class NoiseScaleMeter:
         self._sums = _Sums()
 
     def update(self, grads: ModelSampleGrads | SampleGrads | GradientSum) -> NoiseScale:
-        """Take in one step's gradients.
+        """Add the gradients of one step.
 
         Args:
-            grads: `model.sample_grads()`, or one parameter's, or a `GradientSum` of what several micro-batches or
-                workers have for this step. With ``weights=`` in the backward pass a sample counts by its weight; of
-                one parameter they are factors of the terms.
+            grads: `model.sample_grads()`, that of one parameter, or the merged `GradientSum` of several micro-batches
+                or workers. With ``weights=`` in the backward pass a sample counts by its weight; for a single
+                parameter the weights are factors of the terms.
 
         Returns:
-            The estimate from all steps up to now.
+            The estimate from all steps so far.
 
         Raises:
             ValueError: if the gradients are not finite, or there are more samples than `population`. Nothing is changed
@@ -177,7 +177,7 @@ class NoiseScaleMeter:
             step, n = found
             if not (math.isfinite(step.trace) and math.isfinite(step.signal)):
                 raise ValueError(
-                    "update(): the gradients of this step are not finite, and would stay in the means. "
+                    "update(): the gradients of this step are not finite, and would spoil the means. "
                     "Nothing was changed; look for the cause with tg.detect_anomaly(), or skip the step"
                 )
             self._sums.add(step.trace, step.signal, n, self.decay)
@@ -187,7 +187,7 @@ class NoiseScaleMeter:
 
     @property
     def estimate(self) -> NoiseScale:
-        """The estimate from all steps up to now."""
+        """The estimate from all steps so far."""
         sums = self._sums
         if not sums.steps:
             return NoiseScale(math.nan, math.nan, 0, 0, population=self.population)
@@ -219,12 +219,12 @@ class NoiseScaleMeter:
         >>> meter = tg.samples.noise_scale()
         >>> meter.reset()
         >>> meter.estimate.reason
-        'no batch of two samples or more was fed yet: call update() after losses.backward(per_sample=True)'
+        'there was no batch of two or more samples yet: call update() after losses.backward(per_sample=True)'
         """
         self._sums = _Sums()
 
     def state_dict(self) -> dict[str, float | None]:
-        """All that the meter knows, as numbers; None where there is no population.
+        """The state of the meter, as numbers; None where there is no population.
 
         >>> import tinygrad_edu as tg
         >>> tg.samples.noise_scale(decay=0.9).state_dict()["decay"]
@@ -233,13 +233,13 @@ class NoiseScaleMeter:
         return {"decay": self.decay, "population": self.population, **self._sums.numbers()}
 
     def load_state_dict(self, state_dict: Mapping[str, float | None]) -> None:
-        """Take over what `state_dict` of another meter returned, its decay and its population included.
+        """Load what `state_dict` of another meter returned, including its decay and its population.
 
         The sums were corrected for that population, and mean nothing with another one.
 
         Raises:
             StateError: if a number is missing, or there is one too many. Nothing is loaded then.
-            ValueError, TypeError: if the decay or the population cannot be. Nothing is loaded then.
+            ValueError, TypeError: if the decay or the population is not valid. Nothing is loaded then.
 
         >>> import tinygrad_edu as tg
         >>> meter = tg.samples.noise_scale()
@@ -258,10 +258,10 @@ class NoiseScaleMeter:
 
 
 def noise_scale(decay: float = 0.95, population: int | None = None) -> NoiseScaleMeter:
-    """A meter of the noise scale that is fed with every step of a training.
+    """A meter of the noise scale, to be updated at every step of a training run.
 
     Args:
-        decay: how much of the weight of older steps each new one leaves; 1 for the mean of all steps.
+        decay: the factor by which each step reduces the weight of the older ones; 1 for the mean of all steps.
         population: the size of the data set, if each batch is drawn from it without replacement, as in epochs; None if
             samples are drawn with replacement or come from a stream.
 

@@ -104,7 +104,7 @@ class Kept:
             return self._tensor(np.zeros(self.shape))
         raise GraphError(
             f"{caller}: {self._norms_kept()}, and .grad no longer holds just the sum of their samples' gradients. "
-            "Ask before anything else changes .grad, or use keep='factors' in backward()"
+            "Use them before anything else changes .grad, or pass keep='factors' to backward()"
         )
 
     def shared(self) -> Tensor | None:
@@ -128,14 +128,16 @@ class Kept:
 
     def _instead_of_norms(self) -> str:
         if len(self._parts) == 1:
-            return "Use keep='factors' in backward(), or run it again with weights= for a weighted sum"
-        return "Call zero_grad() between passes, so that their samples stay apart, or use keep='factors' in all of them"
+            return "Pass keep='factors' to backward(), or run it again with weights= for a weighted sum"
+        return (
+            "Call zero_grad() between passes, so that their samples stay apart, or pass keep='factors' to all of them"
+        )
 
     def _check_kept(self, caller: str) -> None:
         if any(part.overwritten() for part in self._parts):
             raise GraphError(
                 f"{caller}: an array that the per-sample gradients are made of, such as a layer's input, "
-                "was overwritten in place after the backward pass: they would be wrong. Ask before the in-place "
+                "was overwritten in place after the backward pass: they would be wrong. Use them before the in-place "
                 "change, or change a copy (x.clone())"
             )
 

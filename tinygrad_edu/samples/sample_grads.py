@@ -11,7 +11,7 @@ import numpy as np
 from ..engine.graph import Leaf, array_of
 from ..engine.recording import make_tensor
 from ..errors import GraphError, ShapeError
-from .cost import Cost
+from .cost import FULL, Cost
 from .explanation import Explanation, explain
 from .opened import Kept
 from .opening.arrays import stacked, tracked
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 
 MEMORY_LIMIT = 2**30
-"""How many bytes one result may take before a request for it is refused: set it to what the machine can bear."""
+"""The largest result that is computed, in bytes: set it to what your machine can hold."""
 
-_KINDS = {Outer: "outer products", Rows: "rows of a table", Dense: "written out"}
+_KINDS = {Outer: "outer products", Rows: "rows of a table", Dense: FULL}
 
 
 class SampleGrads(Kept):
     """The gradient of one parameter, opened into one term for each sample of the batch.
 
     `len()` is the number of samples. The terms are those that `.grad` is the sum of: with ``weights=`` in the
-    backward pass, each is multiplied with its weight. Several passes before `zero_grad` give their samples one
-    after another. Nothing is written out unless it is asked for.
+    backward pass, each is multiplied by its weight. The samples of several passes before `zero_grad` follow one
+    another. No gradient is computed in full unless you ask for it.
 
     Attributes:
         shape, dtype: those of the parameter.
@@ -52,7 +52,7 @@ class SampleGrads(Kept):
         return f"SampleGrads({named}{len(self)} samples of shape {self.shape})"
 
     def norms(self) -> Tensor:
-        """The length of each sample's gradient, ‖g_m‖: shape (B,), never negative.
+        """The norm of each sample's gradient, ‖g_m‖: shape (B,).
 
         >>> import tinygrad_edu as tg
         >>> w = tg.zeros(1, requires_grad=True)
@@ -98,7 +98,7 @@ class SampleGrads(Kept):
         return self.total("sample_grads.sum()")
 
     def mean(self) -> Tensor:
-        """The sum divided by the number of samples; by the sum of their weights, where passes had any: Σ w g / Σ w.
+        """The sum divided by the number of samples; or, with ``weights=``, by the sum of the weights: Σ w g / Σ w.
 
         Raises:
             ValueError: if there is no sample, or the weights add up to 0.
@@ -114,7 +114,7 @@ class SampleGrads(Kept):
         total = self.weights.sum()
         if not in_dtype(total, np.float64):
             raise ValueError(
-                f"mean() divides by the sum of the weights, and those of the {len(self)} samples add up to 0"
+                f"mean() divides by the sum of the weights, and the weights of the {len(self)} samples add up to 0"
             )
         return self._weighted(np.ones(len(self)) / total, "sample_grads.mean()")
 
@@ -162,13 +162,13 @@ class SampleGrads(Kept):
         return self._tensor(self.open_sum("sample_grads.dot()").dots(array))
 
     def variance(self, unbiased: bool = True) -> Tensor:
-        """The variance of each weight's gradient over the samples, of the parameter's shape.
+        """The variance over the samples of each entry of the gradient, of the parameter's shape.
 
         Args:
             unbiased: divide by B - 1 instead of B.
 
         Raises:
-            ValueError: if there are too few samples for it.
+            ValueError: if there are too few samples.
 
         >>> import tinygrad_edu as tg
         >>> w = tg.zeros(2, requires_grad=True)
@@ -182,14 +182,14 @@ class SampleGrads(Kept):
         return self._tensor(centred_squares(self.open_sum("sample_grads.variance()")) / (n - unbiased))
 
     def materialize(self, block: int | None = None) -> Any:
-        """All gradients written out: a Tensor of shape (B, *shape).
+        """The gradients of all samples in full: a Tensor of shape (B, *shape).
 
         Args:
-            block: give them in blocks of so many samples instead, one after another: an iterator of
-                Tensors of shape (≤ block, *shape), of which just one is in memory at a time.
+            block: return an iterator over blocks of this many samples instead: Tensors of shape
+                (≤ block, *shape), of which only one is in memory at a time.
 
         Raises:
-            MemoryError: if they would take more than `tg.samples.sample_grads.MEMORY_LIMIT` bytes; with `block` never.
+            MemoryError: if they would take more than `tg.samples.sample_grads.MEMORY_LIMIT` bytes; never with `block`.
 
         >>> import tinygrad_edu as tg
         >>> w = tg.zeros(2, requires_grad=True)
@@ -241,7 +241,7 @@ class SampleGrads(Kept):
         `tinygrad_edu.viz.sum_bars` draws it.
 
         Args:
-            index: the place of one number of the parameter, as in ``weight[index]``.
+            index: the index of one entry of the parameter, as in ``weight[index]``.
             labels: what each sample is, for a column of the table: a sequence with a number or text for each.
 
         Raises:
@@ -257,7 +257,7 @@ class SampleGrads(Kept):
         return explain(self, index, labels)
 
     def cost(self) -> Cost:
-        """What is kept, at how many uses, how norms are computed, and the bytes.
+        """What is kept, how many bytes it takes, and what norms are computed from.
 
         >>> import tinygrad_edu as tg
         >>> w = tg.zeros(2, requires_grad=True)
@@ -270,8 +270,10 @@ class SampleGrads(Kept):
         counts = [part.run.count for part in self._parts if part.factors is None]
         for part in self._parts:
             if any(not factor.placement.isometric for factor in part.factors or ()):
-                seeded.append("a walk for each sample through what all samples share")
-            seeded += [f"{name!r} has no sample rule: a walk for each sample below it" for name in part.run.unruled]
+                seeded.append("a small backward pass for each sample, where the parameter is first transformed")
+            seeded += [
+                f"{name!r} has no sample rule: a backward pass for each sample below it" for name in part.run.unruled
+            ]
             seeded += [f"samples coupled by {what}" for what in part.run.coupled]
         dense = len(self) * math.prod(self.shape) * self.dtype.itemsize
         uses = sum(part.uses for part in self._parts)
@@ -295,7 +297,7 @@ class SampleGrads(Kept):
             raise MemoryError(
                 f"{caller} of {count} gradients of shape {self.shape} takes {size_in_words(count * each)}: go "
                 f"through them in blocks, materialize(block={max(1, MEMORY_LIMIT // each)}), or ask for norms(), "
-                "gram() or weighted_sum(w), which write none of them out"
+                "gram() or weighted_sum(w), which need none of them in full"
             )
 
 
@@ -306,14 +308,14 @@ def of_leaf(leaf: Any) -> SampleGrads:
         GraphError: if there is nothing.
     """
     if not isinstance(leaf, Leaf):
-        raise GraphError("sample_grads is for leaves, such as parameters: this tensor was computed from others")
+        raise GraphError("sample_grads exist for leaves only, such as parameters: this tensor was computed from others")
     if leaf.kept:
         return SampleGrads(leaf, leaf.kept)
     if leaf.grad is None:
         reason = "no loss has been differentiated with respect to it since its gradient was last cleared"
     else:
-        reason = "its .grad came from a plain backward()"
+        reason = "its .grad comes from backward() without per_sample=True"
     raise GraphError(
-        f"sample_grads: there are none of this tensor of shape {leaf.shape}: {reason}. Call "
-        "losses.backward(per_sample=True) on one loss for each sample"
+        f"sample_grads: this tensor of shape {leaf.shape} has none: {reason}. Call "
+        "losses.backward(per_sample=True), with one loss for each sample"
     )

@@ -31,18 +31,18 @@ _DATA = (
     "gives the same"
 )
 _CONSTANT = (
-    "it comes by a constant (from detach(), no_grad() or .numpy(), an index, a choice), through which no gradient\n"
-    "goes, so backward(per_sample=True) takes it as it stands; for independent outputs, keep it from training"
+    "it comes through a constant (from detach(), no_grad() or .numpy(), an index, a choice) that passes no gradient,\n"
+    "so backward(per_sample=True) takes it as it stands; for independent outputs, keep it from training"
 )
 _ALONE = (
-    "x goes across samples alone, so that no use of it shows whose its rows are: backward(per_sample=True) raises no\n"
-    "error, and gives the derivatives of each loss with the batch as it stands; for independent outputs, compute it\n"
+    "x is only used across samples, so nothing shows which row is whose: backward(per_sample=True) raises no error,\n"
+    "and gives the derivatives of each loss with the batch as it stands; for independent outputs, compute it\n"
     "sample by sample"
 )
 _UNSEEN = (
-    "it comes by an op without a sample rule, or by a constant: backward(per_sample=True) does not see it, raises no\n"
-    "error, and gives the derivatives of each loss with the batch as it stands; for independent outputs, compute it\n"
-    "sample by sample"
+    "it comes through an op without a sample rule, or a constant: backward(per_sample=True) does not see it, raises\n"
+    "no error, and gives the derivatives of each loss with the batch as it stands; for independent outputs, compute\n"
+    "it sample by sample"
 )
 _ORDER = "return the samples in the order of x; per-sample gradients are right all the same, in the order of the losses"
 _UNKNOWN = "pass samples that differ, to a model whose random numbers, if any, come from the default generator"
@@ -50,13 +50,13 @@ _UNKNOWN = "pass samples that differ, to a model whose random numbers, if any, c
 
 @dataclass(frozen=True)
 class Separability:
-    """Whether each sample's output depends on that sample alone; as a bool, `separable`.
+    """Whether each sample's output depends on that sample alone; `bool()` of it is `separable`.
 
     Attributes:
-        separable: whether it does, as far as could be seen.
-        reasons: why not: the op in which samples meet, and the line that called it.
-        notes: what could not be looked at, and what will take longer.
-        advice: what to do if it does not.
+        separable: whether it does, as far as could be determined.
+        reasons: if not, the op that couples the samples, and the line that called it.
+        notes: what could not be checked, and what will take longer.
+        advice: what to do about it.
 
     >>> import tinygrad_edu as tg
     >>> def centred(x):
@@ -82,31 +82,31 @@ class Separability:
 
 
 def check(model: Callable[..., Any], x: Any, *, rtol: float | None = None) -> Separability:
-    """Say beforehand whether a model is separable: whether each sample's output depends on that sample alone.
+    """Check in advance whether a model is separable: whether each sample's output depends on that sample alone.
 
-    The model runs in the mode it is in, and its graph is followed backwards. Where that shows nothing, it runs
-    again with half of the samples changed, two times for each doubling of the batch: of every pair of samples each
-    is changed once while the other is not, and the outputs of those that are not changed must stay. All runs
-    begin with the same random numbers of the default generator.
+    The model runs in its present mode, and its graph is followed backwards. If that shows no coupling, the model runs
+    again with half of the samples changed, twice for each doubling of the batch: for every pair of samples, each is
+    changed once while the other is not, and the outputs of the unchanged samples must stay the same. All runs start
+    from the same state of the default random generator.
 
-    More is found than `backward(per_sample=True)` makes an error of: here `x` counts as computed, and its rows as the
-    samples'. `advice` says what such a pass does.
+    This finds more than `backward(per_sample=True)` raises an error for: here `x` is treated as computed, and its rows
+    as the samples'. `advice` says what such a backward pass does.
 
-    No gradient is computed. The default generator, and the modules that `model` is or that a function refers to
-    by name, are afterwards as they were: parameters, buffers, attributes.
+    No gradient is computed. Afterwards, the default generator and all modules involved (`model` itself, or those that a
+    function refers to by name) are as before: parameters, buffers, attributes.
 
     Args:
         model: a module or any function; what it returns has the samples along axis 0.
         x: its input, with the samples along axis 0: a tensor or array; a tuple of them for several arguments, a
             dict for keyword arguments. At least two samples, which should differ.
-        rtol: how far an output may move and count as rounded, relative to the largest; default, 1000 times the
+        rtol: how much an output may change by rounding, relative to the largest; by default 1000 times the
             precision of its dtype.
 
     Returns:
         A `Separability`.
 
     Raises:
-        ShapeError: if `x` has fewer than two samples, or an output has not one row for each of them.
+        ShapeError: if `x` has fewer than two samples, or an output does not have one row for each of them.
 
     >>> import tinygrad_edu as tg
     >>> model = tg.nn.Sequential(tg.nn.Linear(3, 4), tg.nn.LayerNorm(4))

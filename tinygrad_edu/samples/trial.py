@@ -34,15 +34,15 @@ class Inputs:
             raise ShapeError("check(): x has no tensor and no array whose axis 0 would be the samples")
         if any(shape[:1] != shapes[0][:1] or not shape for shape in shapes):
             raise ShapeError(
-                f"check(): axis 0 of all that is in x must be the samples, and the shapes are "
-                f"{' and '.join(map(str, shapes))}. What is the same for all samples goes into the function: "
+                f"check(): axis 0 of everything in x must be the samples, but the shapes are "
+                f"{' and '.join(map(str, shapes))}. What is the same for all samples belongs in the function: "
                 "check(lambda x: model(x, other), x)"
             )
         self.count: int = shapes[0][0]
         if self.count < 2:
             raise ShapeError(
-                f"check(): x has shape {shapes[0]}, so {self.count} samples along axis 0: whether samples depend on "
-                "one another shows with two or more"
+                f"check(): x has shape {shapes[0]}, so {self.count} samples along axis 0: at least two are needed "
+                "to see whether samples depend on one another"
             )
 
     def call(self, model: Callable[..., Any], values: list[Any]) -> Any:

@@ -96,7 +96,7 @@ def test_gradients_of_samples_are_those_of_one_pass_for_each(case: tuple[Any, tu
     assert layer.weight.sample_grads.cost().seeded == ""
 
 
-@pytest.mark.parametrize(("size", "kept"), [(12, "written out"), (3, "outer products")])
+@pytest.mark.parametrize(("size", "kept"), [(12, "full gradients"), (3, "outer products")])
 def test_gradients_of_samples_are_kept_in_the_smaller_form(size: int, kept: str) -> None:
     layer = nn.Conv2d(3, 4, 3).double()
     x = normal(3, 3, size, size)

@@ -173,13 +173,13 @@ KEPT: dict[str, tuple[Callable[[Any], Any], tuple[int, ...], str, int]] = {
     "linear": (lambda w: F.linear(X, w).sum((1, 2)), (2, 3), "outer products", 4 * 5 * (3 + 2)),
     "transposed": (lambda w: (X @ w.T).sum((1, 2)), (2, 3), "outer products", 4 * 5 * (3 + 2)),
     "sliced": (lambda w: (X[..., :2] @ w[:, :2].T).sum((1, 2)), (2, 3), "outer products", 4 * 5 * (2 + 2)),
-    "a bias": (lambda b: (X + b).sum((1, 2)), (3,), "written out", 4 * 3),
-    "a bias of linear": (lambda b: F.linear(X, normal(2, 3), b).sum((1, 2)), (2,), "written out", 4 * 2),
-    "a scale": (lambda s: F.layer_norm(X, (3,), s).sum((1, 2)), (3,), "written out", 4 * 3),
-    "one number": (lambda s: (X * s).sum((1, 2)), (), "written out", 4),
+    "a bias": (lambda b: (X + b).sum((1, 2)), (3,), "full gradients", 4 * 3),
+    "a bias of linear": (lambda b: F.linear(X, normal(2, 3), b).sum((1, 2)), (2,), "full gradients", 4 * 2),
+    "a scale": (lambda s: F.layer_norm(X, (3,), s).sum((1, 2)), (3,), "full gradients", 4 * 3),
+    "one number": (lambda s: (X * s).sum((1, 2)), (), "full gradients", 4),
     "an embedding": (lambda e: F.embedding(IDS, e).sum((1, 2)), (3, 2), "rows of a table", 4 * 5 * (2 + 1)),
     "a row a sample": (lambda t: (X[:, 0] * t).sum(1), (4, 3), "rows of a table", 4 * (3 + 1)),
-    "along the samples": (lambda t: (tg.softmax(t, 0) * X[:, 0]).sum(1), (4, 3), "written out", 4 * 12),
+    "along the samples": (lambda t: (tg.softmax(t, 0) * X[:, 0]).sum(1), (4, 3), "full gradients", 4 * 12),
 }
 
 

@@ -19,7 +19,7 @@ class _Combined(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to go on later, that of the parts included."""
+        """What is needed to continue later, that of the parts included."""
         return {**super().state_dict(), "schedulers": [scheduler.state_dict() for scheduler in self._schedulers]}
 
     def _check_state(self, state_dict: Mapping[str, Any]) -> None:
@@ -41,21 +41,21 @@ class _Combined(LRScheduler):
 
 
 class SequentialLR(_Combined):
-    """One schedule after the other: each begins, with its epoch 0, where a milestone says.
+    """One schedule after the other: each begins at a milestone, with its epoch 0.
 
-    Every one of them starts from the first learning rate, not from where the one before has ended. They are not stepped
-    themselves. (In PyTorch a `MultiplicativeLR` alone goes on from where the one before has ended.)
+    Each starts from the initial learning rate, not from where the previous one ended. Do not call `step` on the parts.
+    (In PyTorch only a `MultiplicativeLR` continues from where the previous one ended.)
 
     Args:
-        optimizer: whose groups' "lr" is set.
+        optimizer: the optimizer whose learning rates are set.
         schedulers: schedules of this optimizer.
         milestones: the epochs at which the second begins, the third, and so on.
-        last_epoch: the number of the last epoch that is over; -1 to begin.
+        last_epoch: the index of the last finished epoch; -1 to start.
 
     Raises:
-        ValueError: for no schedules, one of another optimizer, a `ReduceLROnPlateau`, or milestones that are not in
-            order, one fewer than the schedules.
-        TypeError: for something that is no schedule.
+        ValueError: if there are no schedules, or one of another optimizer, or a `ReduceLROnPlateau`; if the milestones
+            are not in order, or not one fewer than the schedules.
+        TypeError: for something that is not a schedule.
 
     >>> import tinygrad_edu as tg
     >>> from tinygrad_edu.optim.lr_scheduler import ExponentialLR, LinearLR, SequentialLR
@@ -106,19 +106,20 @@ class SequentialLR(_Combined):
 
 
 class ChainedScheduler(_Combined):
-    """Several schedules at once: each is applied to the learning rate that the one before gives.
+    """Several schedules at once: each is applied to the learning rate that the previous one gives.
 
-    Factors multiply. `CyclicLR` and `OneCycleLR`, which say rates themselves, belong first. The schedules are not
-    stepped themselves. (In PyTorch each changes the present rate instead: there most factors multiply as well, but a
-    `LambdaLR` undoes what is before it, and so does a `SequentialLR` at its milestones.)
+    Factors multiply. `CyclicLR` and `OneCycleLR` set rates directly, so they must come first. Do not call `step` on the
+    parts. (In PyTorch each changes the current rate instead: there most factors multiply as well, but a `LambdaLR`
+    undoes what comes before it, and so does a `SequentialLR` at its milestones.)
 
     Args:
         schedulers: schedules of one optimizer, at the same epoch.
-        optimizer: their optimizer; need not be said.
+        optimizer: their optimizer; may be left out.
 
     Raises:
-        ValueError: for no schedules, some of different optimizers or at different epochs, or a `ReduceLROnPlateau`.
-        TypeError: for something that is no schedule.
+        ValueError: if there are no schedules, if they are of different optimizers or at different epochs, or for a
+            `ReduceLROnPlateau`.
+        TypeError: for something that is not a schedule.
 
     >>> import tinygrad_edu as tg
     >>> from tinygrad_edu.optim.lr_scheduler import ChainedScheduler, ConstantLR, ExponentialLR

@@ -13,10 +13,10 @@ class CosineAnnealingLR(LRScheduler):
     """Down half a cosine to `eta_min`: lr = η + (lr₀ − η)·(1 + cos(π·epoch / T_max)) / 2.
 
     Args:
-        optimizer: whose groups' "lr" is set.
+        optimizer: the optimizer whose learning rates are set.
         T_max: how many epochs it takes.
         eta_min: η, the last learning rate.
-        last_epoch: the number of the last epoch that is over; -1 to begin.
+        last_epoch: the index of the last finished epoch; -1 to start.
 
     Raises:
         ValueError: if `T_max` is less than 1.
@@ -44,19 +44,19 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """Down half a cosine again and again: lr = η + (lr₀ − η)·(1 + cos(π·t / T)) / 2.
+    """Down half a cosine, repeatedly: lr = η + (lr₀ − η)·(1 + cos(π·t / T)) / 2.
 
     Here t counts from the last restart. The first time T is `T_0` epochs, then `T_mult` times as many as before.
 
     Args:
-        optimizer: whose groups' "lr" is set.
+        optimizer: the optimizer whose learning rates are set.
         T_0: how many epochs the first cosine takes.
         T_mult: how many times longer each takes than the one before.
         eta_min: η, the lowest learning rate.
-        last_epoch: the number of the last epoch that is over; -1 to begin.
+        last_epoch: the index of the last finished epoch; -1 to start.
 
     Raises:
-        ValueError: if `T_0` or `T_mult` is no whole number >= 1.
+        ValueError: if `T_0` or `T_mult` is not a whole number >= 1.
 
     Source: Loshchilov and Hutter 2017, "SGDR: Stochastic gradient descent with warm restarts".
 
@@ -96,13 +96,13 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         return self.eta_min + (base - self.eta_min) * (1.0 + math.cos(math.pi * since / length)) / 2.0
 
     def step(self, epoch: float | None = None) -> None:
-        """Go on by one epoch, or to any place.
+        """Go on by one epoch, or to any point in time.
 
         Args:
-            epoch: where to, also between epochs, such as epoch + batch / batches; one epoch on if None.
+            epoch: the point, also between epochs, such as epoch + batch / batches; one epoch further if None.
 
         Raises:
-            ValueError: if `epoch` is no number >= 0. Nothing is changed then.
+            ValueError: if `epoch` is not a number >= 0. Nothing is changed then.
         """
         if epoch is None:
             self._reach(self.last_epoch + 1)

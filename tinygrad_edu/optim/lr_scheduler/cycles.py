@@ -34,7 +34,7 @@ class _Cycles(LRScheduler):
 
 
 class CyclicLR(_Cycles):
-    """Up and down between two learning rates, again and again: lr = low + (high − low)·h·a.
+    """Up and down between two learning rates, repeatedly: lr = low + (high − low)·h·a.
 
     The height h goes from 0 to 1 in `step_size_up` steps and back in `step_size_down`; what a is depends on the mode,
     in cycle number c (from 1) and step number t (from 0): 1 for "triangular", 1/2^(c−1) for "triangular2", γᵗ for
@@ -44,19 +44,19 @@ class CyclicLR(_Cycles):
     Source: Smith 2017, "Cyclical learning rates for training neural networks".
 
     Args:
-        optimizer: whose groups' "lr" is set, and "momentum" or the first of the "betas".
+        optimizer: the optimizer whose learning rate is set, and whose momentum, or first beta.
         base_lr: the lowest learning rate; or one for each group.
         max_lr: the highest; or one for each group.
         step_size_up: how many steps it takes to go up.
         step_size_down: how many to go down; as many as up if None.
-        mode: "triangular", "triangular2" or "exp_range"; without meaning if there is a `scale_fn`.
+        mode: "triangular", "triangular2" or "exp_range"; ignored if there is a `scale_fn`.
         gamma: γ.
         scale_fn: a function that gives a.
         scale_mode: "cycle" if `scale_fn` takes the number of the cycle, "iterations" if it takes that of the step.
         cycle_momentum: whether to set the momentum.
         base_momentum: the lowest momentum; or one for each group.
         max_momentum: the highest; or one for each group.
-        last_epoch: the number of the last step that is over; -1 to begin.
+        last_epoch: the index of the last finished step; -1 to start.
 
     Raises:
         ValueError: for an unknown mode, a length out of range, a list that does not fit the groups, or an optimizer
@@ -114,7 +114,7 @@ class CyclicLR(_Cycles):
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to go on later. `scale_fn` is no part of it, but its attributes are if it is an object."""
+        """What is needed to continue later. `scale_fn` is no part of it, but its attributes are if it is an object."""
         return {**super().state_dict(), "scale_fn": kept_by(self._scale_fn)}
 
     def _check_state(self, state_dict: Mapping[str, Any]) -> None:
@@ -162,7 +162,7 @@ class OneCycleLR(_Cycles):
     Source: Smith and Topin 2019, "Super-convergence: Very fast training of neural networks using large learning rates".
 
     Args:
-        optimizer: whose groups' "lr" is set, and "momentum" or the first of the "betas".
+        optimizer: the optimizer whose learning rate is set, and whose momentum, or first beta.
         max_lr: the highest learning rate; or one for each group.
         total_steps: the number of steps; if None, `epochs` times `steps_per_epoch`.
         epochs: the number of epochs.
@@ -175,7 +175,7 @@ class OneCycleLR(_Cycles):
         div_factor: the highest rate over the first.
         final_div_factor: the first rate over the last.
         three_phase: whether to come back to the first rate before the lowest.
-        last_epoch: the number of the last step that is over; -1 to begin.
+        last_epoch: the index of the last finished step; -1 to start.
 
     Raises:
         ValueError: for a number of steps that is not known or out of range, another option out of range, a list that

@@ -13,10 +13,10 @@ class StepLR(LRScheduler):
     """Times `gamma` after every `step_size` epochs: lr = lr₀·γ^⌊epoch / step_size⌋.
 
     Args:
-        optimizer: whose groups' "lr" is set.
+        optimizer: the optimizer whose learning rates are set.
         step_size: how many epochs a learning rate lasts.
         gamma: the factor.
-        last_epoch: the number of the last epoch that is over; -1 to begin.
+        last_epoch: the index of the last finished epoch; -1 to start.
 
     Raises:
         ValueError: if `step_size` is less than 1.
@@ -45,10 +45,10 @@ class MultiStepLR(LRScheduler):
     """Times `gamma` at each of the epochs in `milestones`.
 
     Args:
-        optimizer: whose groups' "lr" is set.
+        optimizer: the optimizer whose learning rates are set.
         milestones: numbers of epochs.
         gamma: the factor.
-        last_epoch: the number of the last epoch that is over; -1 to begin.
+        last_epoch: the index of the last finished epoch; -1 to start.
 
     >>> import tinygrad_edu as tg
     >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
@@ -79,9 +79,9 @@ class ExponentialLR(LRScheduler):
     """Times `gamma` after every epoch: lr = lr₀·γ^epoch.
 
     Args:
-        optimizer: whose groups' "lr" is set.
+        optimizer: the optimizer whose learning rates are set.
         gamma: the factor.
-        last_epoch: the number of the last epoch that is over; -1 to begin.
+        last_epoch: the index of the last finished epoch; -1 to start.
 
     >>> import tinygrad_edu as tg
     >>> optimizer = tg.optim.SGD([tg.tensor([1.0])], lr=8.0)
@@ -107,11 +107,11 @@ class LinearLR(LRScheduler):
     """From `start_factor` to `end_factor` times the first learning rate, evenly over `total_iters` epochs.
 
     Args:
-        optimizer: whose groups' "lr" is set.
+        optimizer: the optimizer whose learning rates are set.
         start_factor: the factor of epoch 0, above 0 and not above 1.
         end_factor: the factor from epoch `total_iters` on, from 0 to 1.
         total_iters: how many epochs it takes.
-        last_epoch: the number of the last epoch that is over; -1 to begin.
+        last_epoch: the index of the last finished epoch; -1 to start.
 
     Raises:
         ValueError: for a factor or a number of epochs out of range.
@@ -155,10 +155,10 @@ class ConstantLR(LRScheduler):
     """Times `factor` at first, and the first learning rate itself from epoch `total_iters` on.
 
     Args:
-        optimizer: whose groups' "lr" is set.
+        optimizer: the optimizer whose learning rates are set.
         factor: the factor, from 0 to 1.
         total_iters: for how many epochs.
-        last_epoch: the number of the last epoch that is over; -1 to begin.
+        last_epoch: the index of the last finished epoch; -1 to start.
 
     Raises:
         ValueError: for a factor or a number of epochs out of range.
@@ -193,10 +193,10 @@ class PolynomialLR(LRScheduler):
     """Down to 0 in `total_iters` epochs: lr = lr₀·(1 − epoch / total_iters)^power.
 
     Args:
-        optimizer: whose groups' "lr" is set.
+        optimizer: the optimizer whose learning rates are set.
         total_iters: how many epochs it takes.
         power: 1 for a straight line; the greater, the faster at first.
-        last_epoch: the number of the last epoch that is over; -1 to begin.
+        last_epoch: the index of the last finished epoch; -1 to start.
 
     Raises:
         ValueError: for a number of epochs or a power out of range.

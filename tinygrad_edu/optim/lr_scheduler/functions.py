@@ -20,7 +20,7 @@ class _ByFunctions(LRScheduler):
     _factors: list[Factor]
 
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to go on later. A function is no part of it, but an object's attributes are."""
+        """What is needed to continue later. A function is no part of it, but an object's attributes are."""
         return {**super().state_dict(), "lr_lambdas": [kept_by(factor) for factor in self._factors]}
 
     def _check_state(self, state_dict: Mapping[str, Any]) -> None:
@@ -39,7 +39,7 @@ class LambdaLR(_ByFunctions):
     Args:
         optimizer: the optimizer.
         lr_lambda: gives the factor for an epoch; or one such function for each group.
-        last_epoch: the number of the last epoch that is over.
+        last_epoch: the index of the last finished epoch.
 
     Raises:
         ValueError: if there are not as many functions as groups.
@@ -77,9 +77,9 @@ class MultiplicativeLR(_ByFunctions):
     """Times a function's value after every epoch: lr = lr₀·f(1)·f(2)·…·f(epoch).
 
     Args:
-        optimizer: whose groups' "lr" is set.
+        optimizer: the optimizer whose learning rates are set.
         lr_lambda: f, which gives the factor for an epoch; or one such function for each group.
-        last_epoch: the number of the last epoch that is over; -1 to begin.
+        last_epoch: the index of the last finished epoch; -1 to start.
 
     Raises:
         ValueError: if there are not as many functions as groups.

@@ -15,15 +15,15 @@ class ReduceLROnPlateau(Schedule):
     """Times `factor` when a measure has not improved for more than `patience` epochs.
 
     Args:
-        optimizer: whose groups' "lr" is set.
+        optimizer: the optimizer whose learning rates are set.
         mode: "min" if smaller is better, else "max".
         factor: what the learning rate is multiplied by, below 1.
-        patience: how many epochs without improvement are put up with.
+        patience: how many epochs without improvement are allowed.
         threshold: by how much the best value must be beaten to count as improvement.
         threshold_mode: "rel" if `threshold` is a share of the best value, "abs" if it is a difference.
-        cooldown: for how many epochs after a reduction nothing is counted.
-        min_lr: what the learning rate does not go below; or one such number for each group.
-        eps: a reduction by no more than this is left out.
+        cooldown: how many epochs after a reduction are not counted.
+        min_lr: the lowest learning rate; or one for each group.
+        eps: a reduction by no more than this is not made.
 
     Raises:
         ValueError: for a factor that is not below 1, an unknown mode, or another number of `min_lr` than of groups.
@@ -69,7 +69,7 @@ class ReduceLROnPlateau(Schedule):
         self.cooldown_counter: int = 0
 
     def step(self, metrics: Any) -> None:
-        """Take note of the measure of the epoch that is over.
+        """Record the measure of the epoch that has just finished.
 
         Raises:
             ValueError: if the optimizer got another group, for which the list `min_lr` has nothing.

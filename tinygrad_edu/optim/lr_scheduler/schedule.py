@@ -34,7 +34,7 @@ class Schedule:
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to go on later: numbers, no functions.
+        """What is needed to continue later: numbers, no functions.
 
         Of an object that is called like a function it has the attributes whose names do not begin with ``_``.
         """
@@ -102,8 +102,8 @@ class LRScheduler(Schedule):
     PyTorch has `get_lr()` instead; it can be no part of other schedules, which ask for the rates of any epoch.
 
     Args:
-        optimizer: whose groups' "lr" is set, at once for epoch 0; the first one is kept as "initial_lr".
-        last_epoch: the number of the last epoch that is over; -1 to begin.
+        optimizer: the optimizer whose learning rates are set, at once for epoch 0; the first is kept as "initial_lr".
+        last_epoch: the index of the last finished epoch; -1 to start.
 
     Raises:
         TypeError: if `optimizer` is no Optimizer.
