@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import re
+import tomllib
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -110,6 +113,26 @@ def test_a_part_that_is_not_imported_yet(name: str, monkeypatch: pytest.MonkeyPa
 def test_a_file_that_is_called_like_its_class(call: object, said: str) -> None:
     with pytest.raises(TypeError, match=said):
         call()  # type: ignore[operator]
+
+
+def test_no_message_names_a_package_that_no_index_has() -> None:
+    root = Path(absent.__file__).parents[1]
+    files = [
+        *root.glob("tinygrad_edu/**/*.py"),
+        *root.glob("docs/**/*.md"),
+        *root.glob("*.md"),
+        *root.glob("examples/*"),
+    ]
+    assert len(files) > 200
+    assert [file for file in files if file.is_file() and "tinygrad-edu[" in file.read_text(encoding="utf-8")] == []
+
+
+def test_every_extra_that_a_message_names_exists() -> None:
+    root = Path(absent.__file__).parents[1]
+    extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    sources = "".join(file.read_text(encoding="utf-8") for file in root.glob("tinygrad_edu/**/*.py"))
+    calls = re.findall(r"\b(?:installed|not_installed)\([^()]*(?:\(\))?[^()]*, \"([a-z,]+)\"\)", sources)
+    assert {"demo", "plots", "frames", "weights", "testing"} <= set(calls) <= set(extras)
 
 
 def test_files_are_what_they_were() -> None:

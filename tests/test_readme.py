@@ -1,4 +1,4 @@
-"""The README's examples run, and print what it says they print."""
+"""The README: its examples run and print what it says they print; its links, numbers and picture are right."""
 
 import contextlib
 import io
@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).parent.parent / "README.md"
+TEXT = README.read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def test_examples_of_the_readme() -> None:
-    text = README.read_text(encoding="utf-8")
-    blocks = [block for block in BLOCK.findall(text) if block[0] != "console"]
-    assert [kind for kind, _ in blocks] == ["python", "text"] * 7
+    blocks = [block for block in BLOCK.findall(TEXT) if block[0] != "console"]
+    assert [kind for kind, _ in blocks] == ["python", "text"] * 3
     namespace: dict[str, object] = {}
     for (_, code), (_, stated) in zip(blocks[::2], blocks[1::2], strict=True):
         printed = io.StringIO()
@@ -23,12 +23,34 @@ def test_examples_of_the_readme() -> None:
         assert printed.getvalue() == stated
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"`make (\w+)`", README.read_text(encoding="utf-8")))))
+def test_it_fits_on_a_few_screens() -> None:
+    assert len(TEXT.splitlines()) <= 200
+
+
+def test_the_length_of_the_engine() -> None:
+    engine = README.parent / "tinygrad_edu" / "engine"
+    lines = sum(len(file.read_text(encoding="utf-8").splitlines()) for file in engine.glob("*.py"))
+    stated = [int(number.replace(",", "")) for number in re.findall(r"([\d,]+) lines", TEXT)]
+    assert len(stated) >= 3
+    assert all(abs(number / lines - 1) < 0.1 for number in stated if number > 1000), lines
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake (\w+)(?:`|  )", TEXT))))
 def test_targets_that_the_readme_names(target: str) -> None:
     makefile = README.with_name("Makefile").read_text(encoding="utf-8")
     assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(([^):]+)\)", README.read_text(encoding="utf-8")))
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([^):]+)\)", TEXT))))
 def test_files_that_the_readme_links_to(path: str) -> None:
     assert (README.parent / path).exists()
+
+
+def test_the_picture_is_there_in_both_themes_and_is_described() -> None:
+    pictures = re.findall(r'(?:src|srcset)="([^"]+)"', TEXT)
+    assert sorted(Path(picture).name for picture in pictures) == ["opened-sum-dark.svg", "opened-sum-light.svg"]
+    for picture in pictures:
+        svg = (README.parent / picture).read_text(encoding="utf-8")
+        assert svg.startswith("<?xml") and svg.rstrip().endswith("</svg>")
+    (alt,) = re.findall(r'<img [^>]*alt="([^"]+)"', TEXT)
+    assert len(alt.split()) > 15

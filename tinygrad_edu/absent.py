@@ -172,16 +172,45 @@ def _own_names(module: ModuleType) -> list[str]:
     return [name for name, value in names.items() if isinstance(value, kinds) and value.__module__ == module.__name__]
 
 
+# What pip calls a package whose modules have another name.
+_DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+
+
+def not_installed(caller: str, modules: Iterable[str], extra: str) -> str:
+    """What is said where packages are missing: what needs them, and a command that works wherever Python does.
+
+    Args:
+        caller: what needs them, as the subject of the sentence.
+        modules: their modules, with or without what is inside.
+        extra: the extra of this package that installs them, or several with commas. It is of use in a checkout only.
+
+    >>> print(not_installed("plot()", ["matplotlib.pyplot"], "plots"))
+    plot() needs matplotlib, which is not installed. Run: pip install matplotlib (in a checkout: pip install ".[plots]")
+    """
+    names = [_DISTRIBUTIONS.get(name, name) for name in (module.partition(".")[0] for module in modules)]
+    are = "is" if len(names) == 1 else "are"
+    return f"{caller} needs {' and '.join(names)}, which {are} not installed. Run: {how_to_install(names, extra)}"
+
+
+def how_to_install(names: Iterable[str], extra: str) -> str:
+    """The commands that install packages: by their own names, and in a checkout as an extra of this one.
+
+    >>> how_to_install(["rich"], "demo")
+    'pip install rich (in a checkout: pip install ".[demo]")'
+    """
+    return f'pip install {" ".join(names)} (in a checkout: pip install ".[{extra}]")'
+
+
 def installed(module: str, caller: str, extra: str) -> Any:
-    """A module that an extra of this package needs.
+    """A module that does not come with this package.
 
     Args:
         module: its full name.
-        caller: who needs it.
-        extra: what to install to have it.
+        caller: what needs it, as the subject of a sentence.
+        extra: the extra of this package that installs it.
 
     Raises:
-        ImportError: if it is not installed.
+        ImportError: if it is not installed; the message says how to install it.
     """
     try:
         return import_module(module)
@@ -189,9 +218,7 @@ def installed(module: str, caller: str, extra: str) -> Any:
         name = module.partition(".")[0]
         if error.name is None or error.name.partition(".")[0] != name:
             raise
-        raise ImportError(
-            f'{caller} needs {name}, which this Python does not have: pip install "tinygrad-edu[{extra}]"', name=name
-        ) from error
+        raise ImportError(not_installed(caller, [name], extra), name=name) from error
 
 
 class _File(ModuleType):

@@ -1,8 +1,9 @@
-"""Where it differs from PyTorch: the lines of the table in README, and that they are all of them."""
+"""Differences from PyTorch: every line of that page's tables is tried in both libraries."""
 
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import re
 import warnings
@@ -17,7 +18,7 @@ import tinygrad_edu as tg
 
 torch = pytest.importorskip("torch")
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "differences-from-pytorch.md"
 
 
 def functional(library: Any) -> Any:
@@ -198,9 +199,9 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
     "devices": [(lambda lib: isinstance(lib.zeros(1).device, str), False, True)],
     "`t.shape`, `t.size()`": [(lambda lib: type(lib.zeros(2).shape) is tuple, False, True)],
     "NumPy's functions and arrays beside tensors": [(numpys, ERROR, ("Tensor", True))],
-    "random numbers": [(lambda lib: (lib.manual_seed(0), round(lib.rand(1).item(), 3))[1], 0.496, 0.851)],
+    "random numbers from one seed": [(lambda lib: (lib.manual_seed(0), round(lib.rand(1).item(), 3))[1], 0.496, 0.851)],
     "workers of a `DataLoader`": [(lambda lib: any(read(lib, 1)[0]), False, True)],
-    "what a dataset draws at random": [(lambda lib: read(lib, 0)[1] == read(lib, 1)[1], False, True)],
+    "random numbers that a dataset draws": [(lambda lib: read(lib, 0)[1] == read(lib, 1)[1], False, True)],
     "a 0-d tensor beside one of a smaller dtype (float64 beside float32, int64 beside int32)": [
         (lambda lib: str((lib.ones(1) * lib.tensor(2.0, dtype=lib.float64)).dtype)[-7:], "float32", "float64"),
         (lambda lib: str((lib.ones(1) * np.float64(2)).dtype)[-7:], "float32", "float32"),
@@ -208,12 +209,14 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         (lambda lib: str((lib.ones(1, dtype=lib.int32) * 2).dtype)[-5:], "int32", "int32"),
         (lambda lib: str((lib.ones(1) * lib.tensor(2)).dtype)[-7:], "float32", "float32"),
     ],
-    "operands of two dtypes in `@` and `linear`, float64 for an `nn.Linear` of float32, the mean of integers": [
+    "operands of two dtypes in `@` and `linear`": [
         (lambda lib: (lib.ones(1, 1) @ lib.ones(1, 1, dtype=lib.float64)).item(), ERROR, 1.0),
         (lambda lib: lib.nn.functional.linear(lib.ones(1, dtype=lib.float64), lib.ones(1, 1)).item(), ERROR, 1.0),
-        (lambda lib: lib.nn.Linear(2, 1)(lib.ones(1, 2, dtype=lib.float64)), ERROR, UserWarning),
-        (lambda lib: lib.tensor([1, 2]).mean().item(), ERROR, 1.5),
     ],
+    "float64 input for an `nn.Linear` of float32": [
+        (lambda lib: lib.nn.Linear(2, 1)(lib.ones(1, 2, dtype=lib.float64)), ERROR, UserWarning)
+    ],
+    "the mean of integers": [(lambda lib: lib.tensor([1, 2]).mean().item(), ERROR, 1.5)],
     "`x[0, :, [1, 2]]`, an integer and an index array apart": [
         (lambda lib: tuple(lib.zeros(2, 5, 4)[0, :, [1, 2]].shape), (5, 2), (2, 5))
     ],
@@ -224,11 +227,11 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         (lambda lib: (lib.tensor([5]) // 0).tolist(), ERROR, RuntimeWarning),
         (divided, ERROR, [0]),
     ],
-    "changing in place what `backward()` still needs": [
+    "an in-place change of a tensor that `backward()` still needs": [
         (overwritten, ERROR, [3.0]),
         (overwritten_outside, ERROR, tg.GraphError),
     ],
-    "changing in place a part that `split` or `unbind` gave": [(part, ERROR, [5.0, 2.0])],
+    "an in-place change of a part that `split` or `unbind` returned": [(part, ERROR, [5.0, 2.0])],
     '`einsum` that only moves or picks, as in `"ij->ji"`': [
         (lambda lib, how=how: cleared_after(lib, lambda x: lib.einsum(how, x)), theirs, [[1.0, 1.0], [1.0, 1.0]])
         for how, theirs in (
@@ -244,11 +247,13 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         (lambda lib: len(copied_view(lib)), ERROR, 6),
         (written_view, ERROR, ValueError),
     ],
-    "a NumPy array taken out of a tensor, which is then changed in a graph": [
+    "a NumPy array that shares memory with a tensor, when the tensor is changed in a graph": [
         (taken_out, ([2.0], [2.0]), ([1.0], [2.0]))
     ],
-    "a list that is saved twice in one object; tensors saved that overlap in part, as `x` and `x[0]` do": [
-        (lambda lib: len({id(part) for part in passed(lib, [[1]] * 2)}), 1, 2),
+    "a list that is saved twice in one object": [
+        (lambda lib: len({id(part) for part in passed(lib, [[1]] * 2)}), 1, 2)
+    ],
+    "tensors saved together that overlap in part, such as `x` and `x[0]`": [
         (lambda lib: written(lib, lambda x: x[0]), [5.0, 5.0], [1.0, 1.0]),
         (lambda lib: written(lib, lambda x: x.detach()), [[5.0, 5.0], [5.0, 5.0]], [[5.0, 5.0], [5.0, 5.0]]),
     ],
@@ -263,9 +268,11 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         (lambda lib: (lib.ones(1, dtype=lib.int8) + 1000).tolist(), [-23], OverflowError)
     ],
     "complex numbers": [(lambda lib: lib.tensor([1j]).is_complex(), True, tg.DtypeError)],
-    "`save` of modules, sets, bytes, functions, objects of your own; `load` of what `torch.save` wrote": [
+    "`save` of modules, sets, bytes, functions or objects of your own": [
         *((lambda lib, obj=obj: saved(lib, obj) is None, False, TypeError) for obj in ({1}, b"a", len, Path("a"))),
         (lambda lib: saved(lib, lib.nn.Linear(1, 1)) is None, False, TypeError),
+    ],
+    "`load` of what `torch.save` wrote": [
         (lambda lib: lib.load(saved(torch, {"w": torch.ones(1)}))["w"].tolist(), [1.0], tg.FileFormatError),
     ],
     "`mse_loss` of shapes (n, 1) and (n,)": [
@@ -301,7 +308,7 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
         ),
         (lambda lib: lib.nn.EmbeddingBag(3, 2, scale_grad_by_freq=True).training, True, NotImplementedError),
     ],
-    "what `TransformerEncoder` gives for padded positions in evaluation": [(padded, True, False)],
+    "the output of `TransformerEncoder` at padded positions in evaluation": [(padded, True, False)],
     "the mean loss of an empty batch": [
         (
             lambda lib: str(functional(lib).mse_loss(lib.ones(0), lib.ones(0), reduction="mean").item()),
@@ -309,16 +316,14 @@ LINES: dict[str, list[tuple[Run, Any, Any]]] = {
             ValueError,
         )
     ],
-    "a key of a parameter group that the optimizer does not know": [
+    "an unknown key in a parameter group": [
         (
             lambda lib: lib.optim.SGD([{"params": leaf(lib, [1.0]), "rho": 2}], lr=1.0).param_groups[0]["rho"],
             2,
             ValueError,
         )
     ],
-    "a parameter group that is added after the schedule was made": [
-        (lambda lib: scheduled(lib, joined), 4.0, tg.StateError)
-    ],
+    "a parameter group added after the schedule was made": [(lambda lib: scheduled(lib, joined), 4.0, tg.StateError)],
     "several schedules of one optimizer": [
         (lambda lib: scheduled(lib, lambda s, o: [s.StepLR(o, 1, 0.5), s.StepLR(o, 1, 0.25)]), 1.0, 2.0),
         (lambda lib: scheduled(lib, chained), 8.0, 4.0),
@@ -340,7 +345,34 @@ def test_the_line_is_true(line: str) -> None:
                     assert program(library) == expected
 
 
+def sections() -> dict[str, list[str]]:
+    """The first cells of the tables, by the heading above them."""
+    text = PAGE.read_text(encoding="utf-8").split("<!-- differences -->")[1].split("<!-- /differences -->")[0]
+    found = {}
+    for section in text.split("\n## ")[1:]:
+        heading, _, rest = section.partition("\n")
+        lines = [line for line in rest.splitlines() if line.startswith("|")]
+        found[heading] = [re.split(r"(?<!\\)\|", line)[1].strip() for line in lines[2:]]
+    return found
+
+
 def test_every_line_is_tried() -> None:
-    text = README.read_text(encoding="utf-8").split("<!-- differences -->")[1].split("<!-- /differences -->")[0]
-    first = [re.split(r"(?<!\\)\|", line)[1].strip() for line in text.strip().splitlines()[2:]]
-    assert first == list(LINES)
+    assert sorted(itertools.chain(*sections().values())) == sorted(LINES)
+
+
+def is_error(expected: Any) -> bool:
+    return isinstance(expected, type) and issubclass(expected, Exception) and not issubclass(expected, Warning)
+
+
+@pytest.mark.parametrize(
+    ("heading", "errors"),
+    [
+        ("Another result, and no error", (False, False)),
+        ("An error in PyTorch, a result here", (True, False)),
+        ("A result in PyTorch, an error here", (False, True)),
+    ],
+)
+def test_every_line_is_in_its_section(heading: str, errors: tuple[bool, bool]) -> None:
+    for line in sections()[heading]:
+        found = [(is_error(theirs), is_error(ours)) for _, theirs, ours in LINES[line] if theirs != ours]
+        assert errors in found, line

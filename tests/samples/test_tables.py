@@ -178,7 +178,7 @@ def test_an_empty_batch_cannot_be_drawn() -> None:
 @pytest.mark.parametrize(
     ("module", "method", "extra"), [("pandas", "to_frame", "frames"), ("matplotlib", "plot", "plots")]
 )
-def test_what_is_not_installed_is_named_with_the_extra(
+def test_what_is_not_installed_is_named_with_the_command_that_installs_it(
     module: str, method: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grads = model().sample_grads()
@@ -188,7 +188,8 @@ def test_what_is_not_installed_is_named_with_the_extra(
     with pytest.raises(ImportError) as caught:
         getattr(grads, method)()
     assert str(caught.value) == (
-        f'{method}() needs {module}, which this Python does not have: pip install "tinygrad-edu[{extra}]"'
+        f"{method}() needs {module}, which is not installed. "
+        f'Run: pip install {module} (in a checkout: pip install ".[{extra}]")'
     )
 
 

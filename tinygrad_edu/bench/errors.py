@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from ..absent import not_installed
 from ..errors import TinygradError
 
 
@@ -13,15 +14,15 @@ class BenchError(TinygradError, ValueError):
 
 
 def needed(module: str, purpose: str, extra: str = "bench") -> ModuleType:
-    """A module that not every Python has.
+    """A module that does not come with this package.
 
     Args:
         module: its name, such as ``"scipy.stats"``.
         purpose: what needs it, as the subject of a sentence.
-        extra: what installs it: an extra of this package, or several with commas.
+        extra: the extra of this package that installs it, or several with commas.
 
     Raises:
-        BenchError: if it is not installed; names the extra to install.
+        BenchError: if it is not installed; the message says how to install it.
 
     >>> needed("math", "a square root").sqrt(4.0)
     2.0
@@ -29,7 +30,4 @@ def needed(module: str, purpose: str, extra: str = "bench") -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise BenchError(
-            f"{purpose} needs {error.name or module}, which this Python does not have. Install it with\n"
-            f'    pip install "tinygrad-edu[{extra}]"\nor, in a checkout,\n    pip install ".[{extra}]"'
-        ) from error
+        raise BenchError(not_installed(purpose, [error.name or module], extra)) from error

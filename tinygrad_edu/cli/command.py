@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 from .._version import __version__
+from ..absent import not_installed
 from ..demo.settings import BATCH_SIZE, EPOCHS, LEARNING_RATES, Settings
 from .bench import WORDS, add_bench, bench
 from .check import add_check, check
 from .numbers import number
 
-# What the demo imports, and the names under which it is installed.
-DEMO_NEEDS = {"rich": "rich", "sklearn": "scikit-learn"}
+DEMO_NEEDS = ("rich", "sklearn")
 
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 TERMINATED = 143  # and for one that was asked to end (SIGTERM)
@@ -107,13 +107,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _demo(settings: Settings) -> int:
-    missing = [name for module, name in DEMO_NEEDS.items() if find_spec(module) is None]
+    missing = [module for module in DEMO_NEEDS if find_spec(module) is None]
     if missing:
-        print(
-            f"tinygrad-edu demo needs {' and '.join(missing)}, which this Python does not have. Install with"
-            '\n    pip install "tinygrad-edu[demo]"\nor, in a checkout,\n    pip install ".[demo]"',
-            file=sys.stderr,
-        )
+        print(not_installed("tinygrad-edu demo", missing, "demo"), file=sys.stderr)
         return 1
     from .. import demo
 

@@ -55,7 +55,7 @@ def test_a_predicted_peak_is_marked() -> None:
 
 
 def test_memory_that_is_not_known_says_why() -> None:
-    assert "not known, as nobody told" in str(result([], Memory([], [], NAN, NAN, NAN, None, "nobody told")))
+    assert "not known: nobody told" in str(result([], Memory([], [], NAN, NAN, NAN, None, "nobody told")))
 
 
 def test_without_psutil_the_way_out_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,8 +64,9 @@ def test_without_psutil_the_way_out_is_told_in_one_line(monkeypatch: pytest.Monk
     lines = str(result([], Memory([1], [1.0], 1.0, NAN, limit, None, why))).splitlines()
     assert lines[2:4] == [
         "a second training with batch size 8: 1.001 times (0.990 to 1.010)",
-        'largest batch that fits: not known: psutil is not installed (pip install "tinygrad-edu[bench]"); or give '
-        "memory_limit, --mem-limit on the command line",
+        "largest batch that fits: not known: finding the available memory needs psutil, which is not installed. Run: "
+        'pip install psutil (in a checkout: pip install ".[bench]"), or pass memory_limit, in bytes (--mem-limit on '
+        "the command line)",
     ]
     assert lines[4] == "warning: noisy"
 

@@ -421,7 +421,8 @@ for use in (lambda: gradient_property(given=None), lambda: __import__("tinygrad_
         print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
-    needs = 'needs hypothesis, which this Python does not have: pip install "tinygrad-edu[testing]"'
+    install = 'pip install hypothesis (in a checkout: pip install ".[testing]")'
+    needs = f"needs hypothesis, which is not installed. Run: {install}"
     assert done.stdout.splitlines() == [
         "True",
         f"gradient_property() {needs}",

@@ -163,14 +163,9 @@ def not_known(memory: Memory) -> str:
     """That it is not known which batches fit, and why, in a line.
 
     >>> not_known(Memory([1], [15.0], 15.0, math.nan, math.nan, None, "no limit is known"))
-    'not known, as no limit is known'
+    'not known: no limit is known'
     """
-    if "psutil" in memory.why:  # what is said of a missing module goes over several lines
-        return (
-            'not known: psutil is not installed (pip install "tinygrad-edu[bench]"); or give memory_limit, --mem-limit '
-            "on the command line"
-        )
-    return f"not known, as {memory.why}"
+    return f"not known: {memory.why}"
 
 
 _HEADER = (

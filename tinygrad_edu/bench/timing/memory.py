@@ -140,9 +140,9 @@ def memory_within(limit: Any) -> tuple[float, str]:
     """
     if limit is None:
         try:
-            return float(needed("psutil", "the memory that is available").virtual_memory().available), ""
+            return float(needed("psutil", "finding the available memory").virtual_memory().available), ""
         except BenchError as error:
-            return math.nan, f"{error}; or give memory_limit, in bytes"
+            return math.nan, f"{error}, or pass memory_limit, in bytes (--mem-limit on the command line)"
     if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < math.inf:
         raise BenchError(f"memory_limit: got {describe(limit)}; give a number of bytes, 2 * 1024**3 for 2 GiB, or None")
     return float(limit), ""

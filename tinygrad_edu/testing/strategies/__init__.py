@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from ... import absent as _absent
+
 try:
     import hypothesis as hypothesis
 except ImportError as _error:
-    raise ImportError(
-        "tinygrad_edu.testing.strategies needs hypothesis, which this Python does not have: "
-        'pip install "tinygrad-edu[testing]"',
-        name="hypothesis",
-    ) from _error
+    _said = _absent.not_installed("tinygrad_edu.testing.strategies", ["hypothesis"], "testing")
+    raise ImportError(_said, name="hypothesis") from _error
 
-from ... import absent as _absent
 from .calls import Batch as Batch
 from .calls import ConvArgs as ConvArgs
 from .calls import batches as batches

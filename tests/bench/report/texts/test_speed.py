@@ -45,7 +45,7 @@ def test_facts() -> None:
 def test_what_is_not_known_is_said() -> None:
     memory = Memory([1], [1e6], 1e6, math.nan, math.nan, None, "no limit is known")
     found = answer(speed_result(memory=memory, norms_absent="the samples are coupled"))
-    assert "The largest batch that fits is not known, as no limit is known." in found.reason
+    assert "The largest batch that fits is not known: no limit is known." in found.reason
     assert "were not timed: the samples are coupled" in found.reason[-1]
 
 
@@ -54,8 +54,9 @@ def test_without_psutil_the_way_out_is_told_in_one_line(monkeypatch: pytest.Monk
     limit, why = memory_within(None)
     found = answer(speed_result(memory=Memory([1], [1e6], 1e6, math.nan, limit, None, why)))
     assert (
-        'The largest batch that fits is not known: psutil is not installed (pip install "tinygrad-edu[bench]"); or '
-        "give memory_limit, --mem-limit on the command line."
+        "The largest batch that fits is not known: finding the available memory needs psutil, which is not installed. "
+        'Run: pip install psutil (in a checkout: pip install ".[bench]"), or pass memory_limit, in bytes (--mem-limit '
+        "on the command line)."
     ) in found.reason
 
 
