@@ -1,4 +1,4 @@
-"""Looking for the first NaN or infinity: which op made it, and on which line of the user's code."""
+"""Anomaly detection: which op made the first NaN or infinity, and on which line of the user's code."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["detect_anomaly"]
 
 
 class detect_anomaly(ContextDecorator):
-    """Context manager and decorator: raise an error where the first NaN or infinity arises.
+    """Context manager and decorator: raise an error where the first NaN or infinity appears.
 
     Inside, each op on tensors that require a gradient remembers the line of your code that made it. A result
-    that is not finite raises at once; so does, in a backward pass over what was computed inside, a gradient.
-    An infinity that an op was given, such as the -inf of a mask, has not arisen there, and passes.
+    that is not finite raises at once; so does a gradient in a backward pass over what was computed inside.
+    An infinity that an op was given, such as the -inf of a mask, did not begin there, and is allowed.
 
-    Looking at every number costs time: leave it off, where it costs nothing, until something is wrong.
+    Checking every number costs time: use it only when something is wrong. Switched off it costs nothing.
 
     Raises:
         AnomalyError: naming the op, the file, the line and the line's code.

@@ -1,6 +1,6 @@
 """The graph of a computation: what is recorded of it, and in what order it can be walked.
 
-Two kinds of object make up a graph, and are called links. A `Node` is one application of an op; its inputs are
+A graph is made up of two kinds of objects, called links. A `Node` is one application of an op; its inputs are
 the links that the op's arguments came from. A `Leaf` is where a gradient is kept: that of a parameter, or of any
 tensor that asked for one. Inputs point backwards only, so a graph nobody holds is freed at once. A tensor is
 an array and the link that it came from.
@@ -67,7 +67,7 @@ class Node:
 
 
 class Unread:
-    """In the place of an array that no rule reads: its shape and dtype alone."""
+    """A placeholder for an array that no rule reads: its shape and dtype alone."""
 
     __slots__ = ("dtype", "shape")
 

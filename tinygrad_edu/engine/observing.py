@@ -1,6 +1,6 @@
-"""Watching a thread compute, and whether it records what it computes: the one seam for both.
+"""Observers: watching a thread compute, and whether it records what it computes; one seam for both.
 
-An observer has two ways of seeing. `around` is called in the place of each computation on arrays:
+An observer has two ways of seeing. `around` is called in place of each computation on arrays:
 ``around(kind, op, fn, args)`` calls ``fn(*args)`` once and returns what that gives. `recorded` is told of each
 new node. What watches the engine (a tape, the search for the first NaN, a profiler) needs nothing else of it.
 """
@@ -31,7 +31,7 @@ watched: list[Any] = []
 
 
 class Observer:
-    """Sees what the engine does, and lets it pass. Subclasses look at it.
+    """Sees what the engine does and passes it on. Subclasses look at it.
 
     Whatever an observer calls itself in `recorded` is not observed.
     """
@@ -78,7 +78,7 @@ def under(observer: Observer) -> Iterator[None]:
 
 
 def _present() -> list[Observer]:
-    """Who is to see what this thread does, the innermost first."""
+    """The observers of this thread, the innermost first."""
     return [] if mode.telling else [place.observer for place in reversed(mode.observers) if not place.ended]
 
 

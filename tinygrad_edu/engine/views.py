@@ -45,7 +45,7 @@ class Memory:
         return view is not None and view.memory is self and view.array is tensor.array
 
     def tensors(self) -> list[TensorBase]:
-        """The tensors that look at it still."""
+        """The tensors that still look at it."""
         alive = [reference() for reference in self.views]
         return [tensor for tensor in alive if tensor is not None and tensor in self]
 

@@ -1,4 +1,4 @@
-"""Decompositions of any matrix: singular values, QR, and the pseudo-inverse.
+"""Matrix decompositions: singular values, QR, and the pseudo-inverse.
 
 Every function takes a stack of matrices as well. A decomposition has no derivative where it is not unique,
 such as the singular vectors of two equal singular values. That is an error here, not a NaN.

@@ -1,4 +1,4 @@
-"""Decompositions of symmetric matrices: Cholesky, eigenvalues and eigenvectors.
+"""Symmetric matrices: Cholesky decomposition, eigenvalues and eigenvectors.
 
 Every function takes a stack of matrices as well. As in `torch.linalg`, one triangle of the matrix is read,
 and the gradient is that of the symmetric matrix, itself symmetric.

@@ -1,4 +1,4 @@
-"""Arithmetic and powers, element by element.
+"""Arithmetic: sums, products, quotients and powers, element by element.
 
 Shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype, and integers alone become the
 default dtype where their results need not be whole. A rule reads as the derivative does on paper. Where a function

@@ -1,4 +1,4 @@
-"""Repeating without copying: NumPy's broadcasting, whose derivative sums over the copies, and grids."""
+"""Broadcasting: repeating without copying, as in NumPy; the derivative sums over the copies. And grids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another dtype, or a copy."""
+"""Dtype conversion and copies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normalisation by channels, which are axis 1: over a batch, within groups of each sample, and by given statistics.
+"""Normalization of channels, which are axis 1: over a batch, within groups of each sample, by given statistics.
 
 Each is one op with a rule of its own. An input of shape (N, C, *) is read as rows, one for each sample and channel, or
 for each sample and group of channels. All that is costly are sums along rows, and row by row products and sums; what

@@ -1,4 +1,4 @@
-"""Making tensors: constants, ranges, grids, and tensors like others.
+"""Constants, ranges and grids: new tensors, and tensors like others.
 
 Floats have the default dtype, and integers are int64, unless `dtype` says otherwise. `requires_grad=True`
 makes a leaf. `device` is accepted so that programs written for several devices run; the one there is, is ``"cpu"``.

@@ -1,4 +1,4 @@
-"""Scans: running sums, products and extremes along an axis, and the differences between neighbours."""
+"""Cumulative operations: running sums, products and extremes along an axis, and differences of neighbours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Diagonals and triangles of matrices."""
+"""Diagonals and triangular parts of matrices."""
 
 from __future__ import annotations
 

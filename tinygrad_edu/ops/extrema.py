@@ -1,4 +1,4 @@
-"""The largest and the smallest elements, and where they are."""
+"""Maxima and minima, and where they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading and writing along one axis by an array of places: gather, scatter, and their relatives."""
+"""Gather and scatter: reading and writing along one axis by an array of indices, and relatives."""
 
 from __future__ import annotations
 

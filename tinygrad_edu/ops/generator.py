@@ -1,4 +1,4 @@
-"""Where random numbers come from: generators, and a default one. The same seed gives the same numbers."""
+"""Seeds and generators: where random numbers come from. The same seed gives the same numbers."""
 
 from __future__ import annotations
 

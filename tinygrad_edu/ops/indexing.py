@@ -1,4 +1,4 @@
-"""Reading and writing by index: everything that NumPy takes between square brackets.
+"""Indexing: reading and writing with everything that NumPy takes between square brackets.
 
 The derivative of reading is adding: each number read sends its gradient back to the place it was read
 from, and a place that was read twice gets the sum of both. `_getitem` and `_put_add` are each other's rule,

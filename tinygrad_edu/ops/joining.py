@@ -1,4 +1,4 @@
-"""Putting tensors together along an axis."""
+"""Joining and stacking: tensors put together along an axis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A linear layer in one piece, which a composition could do as well: a training step is made of such."""
+"""Linear layers as one op, which a composition could do as well: a training step is made of such."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logic: of booleans, element by element and of many at once, and of the bits of integers.
+"""Logical and bitwise operations: element by element, and `all` and `any`.
 
 Shapes broadcast, or it is a ShapeError; there is no gradient.
 """

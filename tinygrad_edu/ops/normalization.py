@@ -1,4 +1,4 @@
-"""Normalisation over the trailing axes: layer_norm and rms_norm, each one op with a rule of its own."""
+"""Layer and RMS normalization: over the trailing axes, each one op with a rule of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The p-norm of the elements along axes; the norms of matrices are in `linalg`."""
+"""Vector norms: the p-norm of the elements along axes; matrix norms are in `linalg`."""
 
 from __future__ import annotations
 

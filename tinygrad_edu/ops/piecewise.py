@@ -1,4 +1,4 @@
-"""Choosing between numbers, element by element: the larger, those within bounds, as a condition says.
+"""Clipping and selection: within bounds, the larger of two, as a condition says.
 
 Shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
 """

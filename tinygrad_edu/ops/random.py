@@ -1,4 +1,4 @@
-"""Random numbers, from an explicit generator or the default one. The same seed gives the same numbers.
+"""Random tensors, from an explicit generator or the default one. The same seed gives the same numbers.
 
 float32 is drawn natively, not rounded from float64: initial weights cost half as much that way.
 """

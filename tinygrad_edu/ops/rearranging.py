@@ -1,4 +1,4 @@
-"""The same numbers elsewhere, or more often: flip, roll, tile, repeat, pad."""
+"""Flipping, rolling, repeating and padding."""
 
 from __future__ import annotations
 

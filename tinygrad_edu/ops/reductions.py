@@ -1,4 +1,4 @@
-"""Reductions: sums, means, products.
+"""Sums, means and products: reductions over axes.
 
 Each op has two faces. The primitive takes NumPy's arguments, and is what `np.sum` of a Tensor does; the
 function takes PyTorch's, in both spellings (`dim` or `axis`, `keepdim` or `keepdims`), and is the method too.

@@ -1,4 +1,4 @@
-"""Which numbers there are and where, how often, and their places among sorted ones. None has a gradient."""
+"""Searching and counting: which numbers there are, where, and how often. None has a gradient."""
 
 from __future__ import annotations
 

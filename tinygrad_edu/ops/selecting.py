@@ -1,4 +1,4 @@
-"""Reading and writing whole slices of an axis at given places, and elements where a mask is true."""
+"""Selecting and filling: slices of an axis at given places, and elements where a mask is true."""
 
 from __future__ import annotations
 

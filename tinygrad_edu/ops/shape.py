@@ -1,4 +1,4 @@
-"""The same numbers in another shape.
+"""Reshaping: the same numbers in another shape.
 
 One primitive carries everything here, `_reshape`. It gives a view where NumPy does, so a change of shape
 costs nothing. The functions have PyTorch's meaning; `np.reshape`, `np.squeeze`, … of a Tensor have NumPy's.

@@ -1,4 +1,4 @@
-"""softmax and its logarithm.
+"""Softmax and its logarithm.
 
 Subtracting the largest entry first changes nothing in the result and keeps every exponential below 1.
 Along a last axis of few classes NumPy's reductions are an order of magnitude slower than along the first

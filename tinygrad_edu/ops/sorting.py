@@ -1,4 +1,4 @@
-"""Order: sorting, the largest few, and medians.
+"""Sorting: sorted order, the largest few, and medians.
 
 The values that these functions return are taken from the input at the places found, so gradients flow to
 just those elements. NaN counts as the largest number, as in PyTorch and NumPy.

@@ -1,4 +1,4 @@
-"""Taking a tensor apart along an axis.
+"""Splitting: a tensor taken apart along an axis.
 
 All parts come from one op, `_split`, whose derivative puts the parts' gradients side by side: a loop of
 slices would make a full array of zeros for each part instead.

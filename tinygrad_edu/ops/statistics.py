@@ -1,4 +1,4 @@
-"""Variances and standard deviations."""
+"""Variance and standard deviation."""
 
 from __future__ import annotations
 

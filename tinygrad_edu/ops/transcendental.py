@@ -1,4 +1,4 @@
-"""Elementary functions of one or two numbers: exponentials, logarithms and angles.
+"""Exponential, log and trigonometric functions.
 
 Shapes broadcast, or it is a ShapeError; integers become the default dtype.
 """

@@ -1,4 +1,4 @@
-"""The axes in another order. Every function here gives a view, by the one primitive `_transpose`."""
+"""Transposing: the axes in another order. Every function here gives a view, by the one primitive `_transpose`."""
 
 from __future__ import annotations
 

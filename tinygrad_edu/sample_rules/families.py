@@ -1,4 +1,4 @@
-"""The families of ops, by how the samples of a batch stay apart in them. An op names the one that it is of:
+"""Families of ops, by how the samples of a batch stay apart in them. An op names its own:
 
     elementwise             results and arguments are aligned by broadcasting
     copying                 the same, and the numbers stay as they are

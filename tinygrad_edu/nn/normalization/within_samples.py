@@ -1,4 +1,4 @@
-"""LayerNorm, RMSNorm and GroupNorm: normalisation within each sample; and vectors of length 1."""
+"""Layer, RMS and group normalization: within each sample; and vectors of length 1."""
 
 from __future__ import annotations
 
