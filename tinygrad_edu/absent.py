@@ -1,5 +1,4 @@
-"""Errors for names that are not here: the nearest name, what to use instead of PyTorch's, or what to install.
-"""
+"""Errors for names that are not here: the nearest name, what to use instead of PyTorch's, or what to install."""
 
 from __future__ import annotations
 

@@ -17,6 +17,5 @@ def setup(app: Any) -> None:
     app.connect("builder-inited", lambda app: writing.write_pages())
     app.connect("source-read", writing.link_back)
     app.connect("autodoc-process-bases", docstrings.public_bases)
-    app.connect("autodoc-skip-member", docstrings.skip)
     app.connect("autodoc-process-signature", docstrings.returns_tensor)
     app.connect("autodoc-process-docstring", docstrings.escape, priority=100)  # before the sections are recognised

@@ -15,5 +15,6 @@ def anchor(
     node = nodes.literal(text, text.rpartition(".")[2], ids=[text], classes=["xref", "py"])
     document.note_explicit_target(node)
     python = document.settings.env.get_domain("py")
-    python.note_object(text, "function", text, location=(document["source"], lineno))
+    kind = "method" if ".Tensor." in text else "function"
+    python.note_object(text, kind, text, location=(document["source"], lineno))
     return [node], []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from typing import Any
 
@@ -16,7 +15,7 @@ def escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[s
         code = (code and not line.strip()) or _begins_code(lines, i) or (code and line.startswith("    "))
         if code or line.lstrip().startswith((">>>", "...")):
             continue
-        parts = re.split(r"(`+[^`]*`+)", line)
+        parts = re.split(r"(^ +\w+: |`+[^`]*`+)", line)  # names in a list: left to napoleon
         for j in range(0, len(parts), 2):
             parts[j] = re.sub(r"(?<!\\)(\*(?=\S)|\||_(?=\W|$))", r"\\\1", parts[j])
         lines[i] = "".join(parts)
@@ -52,8 +51,3 @@ def public_bases(app: Any, name: str, obj: Any, options: Any, bases: list[Any]) 
         if base not in shown and getattr(base, "__name__", "") != "Generic":
             shown.append(base)
     bases[:] = [base for base in shown if base is not object] or [object]
-
-
-def skip(app: Any, what: str, name: str, obj: Any, skipped: bool, options: Any) -> bool | None:
-    """Leave out what the class says itself: the fields of a named tuple."""
-    return True if (inspect.getdoc(obj) or "").startswith("Alias for field number") else None

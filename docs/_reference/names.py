@@ -6,6 +6,7 @@ import ast
 import functools
 import importlib
 import inspect
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -127,7 +128,7 @@ def data_document(name: str) -> str:
     """The string below the assignment that defines a public value."""
     module = importlib.import_module(f"tinygrad_edu.{DATA[name]}")
     body = ast.parse(inspect.getsource(module)).body
-    for statement, below in zip(body, body[1:], strict=False):
+    for statement, below in itertools.pairwise(body):
         target = getattr(statement, "target", None)
         text = getattr(below, "value", None)
         if isinstance(target, ast.Name) and target.id == name and isinstance(text, ast.Constant):

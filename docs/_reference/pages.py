@@ -163,8 +163,8 @@ PAGES = {
     ),
     "losses": Page(
         "Losses",
-        "`tinygrad_edu.nn`: losses as modules. They are **sums over the samples**, unless another `reduction` is named. "
-        "Each of them is a [Module](nn.md).",
+        "`tinygrad_edu.nn`: losses as modules. They are **sums over the samples** unless another `reduction` is named. "
+        "Each is a [Module](nn.md).",
         (("tinygrad_edu.nn", "nn.losses.regression nn.losses.classification nn.losses"),),
         "gradient-of-a-batch getting-started differences-from-pytorch",
         "functional layers optim",
@@ -240,7 +240,7 @@ PAGES = {
     ),
     "bench": Page(
         "Benchmarking batch sizes",
-        "`tinygrad_edu.bench`: which batch size to use, and why. The command `tinygrad-edu bench` calls these functions.",
+        "`tinygrad_edu.bench`: which batch size to use, and why; what the command `tinygrad-edu bench` calls.",
         (
             ("tinygrad_edu.bench", "bench.advice.advise bench.training.train bench.latency.speed bench"),
             ("tinygrad_edu.bench.report", ""),

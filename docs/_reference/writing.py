@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import re
@@ -24,6 +25,8 @@ FOLDER = DOCS / "api" / "generated"
 
 # Pages that take their names before the others: a class that stands in several packages is shown once.
 FIRST = ("errors", "functional", "linalg", *PAGES)
+
+MANY = 6  # members, from which on a class has a table of them
 
 Files = dict[str, list[tuple[str, str]]]  # the file that defines them -> entries: (package, name)
 
@@ -56,10 +59,9 @@ def _page(name: str, files: Files, taken: set[tuple[str, str]]) -> str:
         lines += _methods()
     lines += _overview(files)
     for home, entries in files.items():
-        lines += [f"## {_title(home)}", "", "```{eval-rst}"]
+        lines += [f"## {_title(home)}", ""]
         for package, entry in entries:
-            lines += [_entry(package, entry), ""]
-        lines += ["```", ""]
+            lines += [*_members_table(package, entry), "```{eval-rst}", _entry(package, entry), "```", ""]
     if name == "testing":
         lines += _laws()
     lines += _aliases(files, taken)
@@ -76,7 +78,9 @@ def _files(page: Page, taken: set[tuple[str, str]]) -> Files:
             home = str(names.home(name, value))
             fitting = [k for k, part in enumerate(parts) if not part or f"{home}.".startswith(f"{part}.")]
             # A function may have two places, tg.relu and F.relu; a class has one, the shorter name.
-            twice = (inspect.isclass(value) or value is tinygrad_edu.is_grad_enabled) and any(n == name for _, n in taken)
+            twice = (inspect.isclass(value) or value is tinygrad_edu.is_grad_enabled) and any(
+                n == name for _, n in taken
+            )
             if fitting and not twice and (package, name) not in taken:
                 taken.add((package, name))
                 files.setdefault(home, []).append((package, name))
@@ -136,21 +140,45 @@ def _data(package: str, name: str, value: Any) -> str:
 
 def _entry(package: str, name: str) -> str:
     value = getattr(importlib.import_module(package), name)
-    if value is tinygrad_edu.Tensor:
-        return _class(package, name, [member for member in names.members(value) if member in vars(value)])
     if inspect.isclass(value):
-        return _class(package, name, names.members(value))
+        return _class(package, name, _shown(value))
     if callable(value) and name not in names.DATA:
         return f".. autofunction:: {package}.{name}"
     return f".. py:data:: {package}.{name}\n\n   {_data(package, name, value)}"
 
 
+def _shown(kind: type) -> list[str]:
+    """The members in the entry of a class; the methods that `Tensor` inherits have a page of their own."""
+    return [name for name in names.members(kind) if kind is not tinygrad_edu.Tensor or name in vars(kind)]
+
+
+def _members_table(package: str, name: str) -> list[str]:
+    """A table of the members of a class that has many."""
+    kind = getattr(importlib.import_module(package), name)
+    members = _shown(kind) if inspect.isclass(kind) else []
+    if len(members) < MANY:
+        return []
+    rows = [
+        (f"{{py:obj}}`{member} <{package}.{name}.{member}>`", names.summary(inspect.getattr_static(kind, member)))
+        for member in members
+    ]
+    return [*_table(f"`{name}` has", rows), ""]
+
+
 def _class(package: str, name: str, members: list[str]) -> str:
-    options = [f":members: {', '.join(members)}", ":inherited-members:"] if members else [":no-members:"]
-    lines = [f".. autoclass:: {package}.{name}", *options]
-    for attribute, text in names.inherited_attributes(getattr(importlib.import_module(package), name)).items():
-        lines += ["", f".. attribute:: {attribute}", "", f"   {text}"]
-    return "\n   ".join(lines)
+    """The entry of a class: its docstring, attributes that bases document, and the members."""
+    kind = getattr(importlib.import_module(package), name)
+    lines = [f".. autoclass:: {package}.{name}", "   :no-members:"]
+    for attribute, text in names.inherited_attributes(kind).items():
+        lines += ["", f"   .. attribute:: {attribute}", "", f"      {text}"]
+    for member in members:
+        lines += ["", f"   {_member(kind, f'{package}.{name}', member)}"]
+    return "\n".join(lines)
+
+
+def _member(kind: type, full: str, name: str) -> str:
+    is_property = isinstance(inspect.getattr_static(kind, name), property | functools.cached_property)
+    return f".. auto{'property' if is_property else 'method'}:: {full}.{name}"
 
 
 def _in_table(package: str, name: str) -> str:
@@ -161,7 +189,7 @@ def _in_table(package: str, name: str) -> str:
 
 
 def _methods() -> list[str]:
-    """The methods that `Tensor` inherits: a table of those that are functions, by family, and entries for the others."""
+    """The methods that `Tensor` inherits: tables of those that are functions, and entries for the others."""
     tensor = tinygrad_edu.Tensor
     families: dict[str, list[tuple[str, str]]] = {}
     others: list[str] = []
@@ -183,15 +211,14 @@ def _methods() -> list[str]:
 
 def _link(package: str, name: str) -> str:
     """A link to a function, by the name that a user calls it by."""
-    return f"→ {{py:obj}}`{package}.{name}`".replace("`tinygrad", "`~tinygrad") + ""
+    return f"→ {{py:obj}}`{package.replace('tinygrad_edu', 'tg')}.{name} <{package}.{name}>`"
 
 
 def _autodoc(members: Iterable[str]) -> list[str]:
     """Entries for methods and properties of `Tensor`."""
     lines = ["```{eval-rst}"]
     for name in members:
-        kind = "autoproperty" if isinstance(getattr(tinygrad_edu.Tensor, name), property) else "automethod"
-        lines += [f".. {kind}:: tinygrad_edu.Tensor.{name}", ""]
+        lines += [_member(tinygrad_edu.Tensor, "tinygrad_edu.Tensor", name), ""]
     return [*lines, "```", ""]
 
 
@@ -210,7 +237,9 @@ def _aliases(files: Files, taken: set[tuple[str, str]]) -> list[str]:
         for name, value in names.public_names(package).items()
         if (package, name) not in taken and id(value) in shown
     ]
-    return ["## Other names", "", "| Name | |", "| --- | --- |", *[f"| {a} | {b} |" for a, b in rows], ""] if rows else []
+    return (
+        ["## Other names", "", "| Name | |", "| --- | --- |", *[f"| {a} | {b} |" for a, b in rows], ""] if rows else []
+    )
 
 
 def _see_also(name: str, page: Page) -> list[str]:

@@ -1,4 +1,4 @@
-"""The reference has every public name, and every public member of every class: as it is written, and as it was built."""
+"""The reference has every public name, and every public member of every class: as written, and as built."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ def attributes(kind: type) -> set[str]:
     return set(re.findall(r"^    (\w+):", found[1], re.MULTILINE)) if found else set()
 
 
+def shown(text: str) -> list[str]:
+    """The full names of the entries in the source of a page."""
+    return re.findall(r"^ *\.\. (?:auto\w+|py:\w+):: (\S+)", text, re.MULTILINE)
+
+
 @pytest.fixture(scope="module")
 def pages() -> dict[str, str]:
     """The pages of the reference, as the documentation's extension writes them."""
@@ -55,12 +60,9 @@ def pages() -> dict[str, str]:
 def entries(pages: dict[str, str]) -> set[str]:
     """What Sphinx will make anchors of: entries, members that they name, and attributes in their docstrings."""
     text = "\n".join(pages.values())
-    found = set(re.findall(r"^\.\. (?:auto\w+|py:\w+):: (\S+)", text, re.MULTILINE))
-    found |= set(re.findall(r"{anchor}`(.+?)`", text))
-    for name, body in re.findall(r"^\.\. autoclass:: (\S+)\n((?:   .*\n)*)", text, re.MULTILINE):
+    found = {*shown(text), *re.findall(r"{anchor}`(.+?)`", text)}
+    for name, body in re.findall(r"^\.\. autoclass:: (\S+)\n((?:   .*\n|\n)*)", text, re.MULTILINE):
         found |= {f"{name}.{attribute}" for attribute in re.findall(r"\.\. attribute:: (\w+)", body)}
-    for name, members in re.findall(r"^\.\. autoclass:: (\S+)\n   :members: (.+)", text, re.MULTILINE):
-        found |= {f"{name}.{member}" for member in members.split(", ")}
     return found | {f"{name}.{a}" for name in found & CLASSES.keys() for a in attributes(CLASSES[name])}
 
 
@@ -108,12 +110,11 @@ def options(kind: type) -> set[str]:
 
 def undocumented(known: set[str]) -> list[str]:
     """The public names, and members of public classes, that a set of entries lacks."""
-    missing = [name for name in PUBLIC if name not in known]
+    missing = {name for name in PUBLIC if name not in known}
     for name, kind in CLASSES.items():
         owners = [owner for owner, base in CLASSES.items() if issubclass(kind, base)]
-        for member in members(kind) - options(kind):
-            if not any(f"{owner}.{member}" in known for owner in owners):
-                missing.append(f"{name}.{member}")
+        needed = members(kind) - options(kind)
+        missing |= {f"{name}.{m}" for m in needed if not any(f"{owner}.{m}" in known for owner in owners)}
     return sorted(missing)
 
 
@@ -138,8 +139,8 @@ def test_a_member_that_no_entry_shows_is_named(entries: set[str]) -> None:
 
 
 def test_nothing_is_shown_twice(pages: dict[str, str]) -> None:
-    shown = re.findall(r"^\.\. (?:auto\w+|py:\w+):: (\S+)", "\n".join(pages.values()), re.MULTILINE)
-    assert len(shown) == len(set(shown))
+    found = shown("\n".join(pages.values()))
+    assert len(found) == len(set(found))
 
 
 def test_every_page_is_in_the_index_and_begins_with_a_table_of_its_names(pages: dict[str, str]) -> None:
@@ -148,7 +149,8 @@ def test_every_page_is_in_the_index_and_begins_with_a_table_of_its_names(pages: 
         assert index.count(f"generated/{name}.md") == index.count(f"\ngenerated/{name}\n") == 1
         for entry in re.findall(r"^\.\. auto(?:class|function):: (\S+)", text, re.MULTILINE):
             row = re.search(rf"^\| {{py:obj}}`\w+ <{re.escape(entry)}>` \| (.*) \|$", text, re.MULTILINE)
-            assert row and row[1]
+            assert row is not None, entry
+            assert row[1]
 
 
 def test_pages_link_to_tutorials_and_these_back(pages: dict[str, str]) -> None:

@@ -103,7 +103,7 @@ def cholesky(a: Operand, *, upper: bool = False) -> Tensor:
     """The triangular matrix L with positive diagonal and L @ L.T = a.
 
     Args:
-        a: symmetric positive definite matrices (..., n, n), of which the lower triangle is read.
+        a: symmetric positive definite matrices (..., n, n); the lower triangle is read.
         upper: give L.T instead.
 
     Returns:
@@ -175,7 +175,7 @@ def eigh(a: Operand, UPLO: str = "L") -> EighResult:
 
     Returns:
         Named tuple of eigenvalues (..., n), ascending, and eigenvectors (..., n, n), one per column, of
-        length 1 and with a sign of no meaning: let a cost depend on nothing that it changes.
+        length 1 and with a sign that is arbitrary: a cost should not depend on it.
 
     Raises:
         ShapeError: if the matrices are not square.

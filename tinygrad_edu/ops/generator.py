@@ -25,7 +25,7 @@ __all__ = [
 
 
 class Generator:
-    """A source of random numbers with a state of its own.
+    """A source of random numbers with its own state.
 
     Args:
         device: ``"cpu"``.
@@ -47,7 +47,7 @@ class Generator:
         self.manual_seed(0)
 
     def manual_seed(self, seed: int) -> Generator:
-        """Start again from `seed`, any integer; returns the generator itself.
+        """Restart from `seed`, any integer; returns the generator itself.
 
         Raises:
             TypeError: if it is not an integer.
@@ -64,7 +64,7 @@ class Generator:
         return self
 
     def seed(self) -> int:
-        """Start again from a seed that cannot be predicted, and return it.
+        """Restart from an unpredictable seed, and return it.
 
         >>> import tinygrad_edu as tg
         >>> g = tg.Generator()
@@ -93,10 +93,10 @@ class Generator:
         return {"seed": self._seed, "state": copy.deepcopy(dict(self.numpy.bit_generator.state))}
 
     def set_state(self, state: dict[str, Any]) -> Generator:
-        """Go on from a state that `get_state` gave; returns the generator itself.
+        """Continue from a state that `get_state` returned; returns the generator itself.
 
         Raises:
-            ValueError: if it is no state of a generator; the generator then is as it was.
+            ValueError: if it is not a generator's state; the generator is then unchanged.
 
         >>> import tinygrad_edu as tg
         >>> g = tg.Generator()
@@ -152,7 +152,7 @@ def _default() -> Generator:
 
 
 def manual_seed(seed: int) -> Generator:
-    """Start the default generator from `seed`, and return it.
+    """Restart the default generator from `seed`, and return it.
 
     >>> import tinygrad_edu as tg
     >>> _ = tg.manual_seed(7)
@@ -165,7 +165,7 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Start the default generator from a seed that cannot be predicted, and return it.
+    """Restart the default generator from an unpredictable seed, and return it.
 
     >>> import tinygrad_edu as tg
     >>> seed = tg.seed()
@@ -200,10 +200,10 @@ def get_rng_state() -> dict[str, Any]:
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Let the default generator go on from a state that `get_rng_state` gave.
+    """Let the default generator continue from a state that `get_rng_state` returned.
 
     Raises:
-        ValueError: if it is no state of a generator.
+        ValueError: if it is not a generator's state.
 
     >>> import tinygrad_edu as tg
     >>> state = tg.manual_seed(0).get_state()

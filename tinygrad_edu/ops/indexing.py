@@ -106,7 +106,7 @@ def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
 
 
 class _Reading(Moving):
-    """Reading by index: slices and rows have short ways, everything else moves the numbers of the places."""
+    """Reading by index: slices and rows have fast paths, everything else moves the numbers of the places."""
 
     makes = Makes.FORM
 
@@ -319,7 +319,7 @@ def check_value(x: Any, index: Any, value: Any, op: str = "x[index] = value") ->
 def set_item(x: Operand, index: Any, value: Operand) -> Tensor:
     """A copy of `x` in which `value` stands at `index`.
 
-    Where the index names a place more than once, the last value stays, and the gradient goes to that one.
+    Where the index names a place more than once, the last value wins, and the gradient goes to it.
 
     Args:
         x: tensor of any shape.

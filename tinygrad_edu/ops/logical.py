@@ -1,6 +1,6 @@
 """Logical and bitwise operations: element by element, and `all` and `any`.
 
-Shapes broadcast, or it is a ShapeError; there is no gradient.
+Shapes that do not broadcast raise a ShapeError; there is no gradient.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def norm(
 
     Raises:
         ShapeError: if an axis is out of range or named twice.
-        ValueError: for a `p` that is no number and not "fro".
+        ValueError: for a `p` that is neither a number nor "fro".
 
     >>> import tinygrad_edu as tg
     >>> tg.norm(tg.tensor([[3.0, 4.0], [6.0, 8.0]]), dim=1)

@@ -1,4 +1,4 @@
-"""Windows of which one number is left: the largest, or the mean.
+"""Pooling: the largest number or the mean of each window.
 
 Both are taken along one axis after the other, the last one first: so the gradient of a largest number goes to the first
 of those that tie, in memory order, and of those that are NaN to the last, as in PyTorch.
@@ -188,7 +188,7 @@ def max_pool(op: str, x: Any, windows: Windows, ceil_mode: bool, return_indices:
     """The largest number of each window that slides over the last axes."""
     sizes = _checked(op, x, windows)
     if x.dtype.kind == "b":
-        raise DtypeError(f"{op}: of booleans there is no largest: use x.float(), or x.int()")
+        raise DtypeError(f"{op}: booleans have no maximum: use x.float(), or x.int()")
     return max_over(x, _along_each(windows, sizes, _counts(op, windows, sizes, ceil_mode)), return_indices)
 
 
