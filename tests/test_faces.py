@@ -18,7 +18,7 @@ import tinygrad_edu as tg
 PACKAGES = packages()
 LISTED = """
     autograd bench bench.report data errors func linalg nn nn.functional nn.init nn.utils nn.utils.parametrizations
-    nn.utils.rnn optim optim.lr_scheduler sample_rules samples testing
+    nn.utils.rnn optim optim.lr_scheduler sample_rules samples testing viz
 """
 
 
@@ -70,7 +70,7 @@ def test_parts_that_most_programs_do_without_are_imported_when_they_are_asked_fo
     program = """
 import sys
 import tinygrad_edu as tg
-late = ["bench", "samples", "testing"]
+late = ["bench", "samples", "testing", "viz"]
 assert set(late) <= set(dir(tg))
 for name in late:
     assert f"tinygrad_edu.{name}" not in sys.modules, name

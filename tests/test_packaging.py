@@ -84,7 +84,7 @@ def test_import_loads_few_modules(clean_python: Path, tmp_path: Path) -> None:
     loaded = json.loads(run(clean_python, "-c", IMPORTED_MODULES, cwd=tmp_path))
     parts = {name.split(".")[1] for name in loaded if name.startswith("tinygrad_edu.")}
     assert {"nn", "ops", "optim"} <= parts
-    assert not {"__main__", "bench", "cli", "demo", "samples", "testing"} & parts, (
+    assert not {"__main__", "bench", "cli", "demo", "samples", "testing", "viz"} & parts, (
         "these are loaded when they are asked for"
     )
     assert len(loaded) <= MAX_IMPORTED_MODULES, loaded

@@ -75,12 +75,16 @@ from .tensors import numpy_warnings as _numpy_warnings
 from .tensors.creation import *
 from .tensors.tensor import Tensor as Tensor
 
-_PARTS = ("autograd", "bench", "data", "errors", "func", "linalg", "nn", "optim", "sample_rules", "samples", "testing")
+_PARTS = (
+    *("autograd", "bench", "data", "errors", "func", "linalg", "nn", "optim", "sample_rules", "samples", "testing"),
+    "viz",
+)
 
 if _typing.TYPE_CHECKING:  # most programs do without: imported when they are first asked for
     from . import bench as bench
     from . import samples as samples
     from . import testing as testing
+    from . import viz as viz
 
 _numpy_warnings.install()
 _absent.explain_names(errors.__name__)

@@ -78,7 +78,7 @@ _PLACES = (
         "autograd",
         "func",
     ),
-    *("samples", "testing", "bench", "sample_rules"),
+    *("samples", "testing", "bench", "sample_rules", "viz"),
 )
 _PACKAGE = __name__.rpartition(".")[0]
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..engine.graph import array_of
-from .opening.factors import Factor, Outer, Rows
-from .opening.open_sum import OpenSum
+from .opening.factors import Rows
+from .slots import Slots, one_number, slots_of, together, totals
+from .sum_table import Line, SumTable, number, percent
 
 if TYPE_CHECKING:
     from .opened import Kept
@@ -33,15 +34,17 @@ class Row(NamedTuple):
         delta: its error term: the derivative of its loss with respect to the layer's output.
         product: x · delta, or the sum of that over several slots: the sample's gradient, ``sample_grads[m][index]``.
         coefficient: what that is multiplied with in `.grad`: 1 unless gradients were clipped.
-        share: its part of the total; None where the total is 0 or not finite.
+        share: its part of the total pull, term / Σ|term|: negative where it pulls down. Without their signs, the shares
+            of all samples add up to 1. None where the pull is 0 or not finite.
         slots: how many products it is the sum of, one for each time step or position. x and delta are None
             unless there is just one, and where only the product is known.
+        label: what `explain` was told that the sample is; None if it was not told.
 
     >>> import tinygrad_edu as tg
     >>> w = tg.zeros(1, requires_grad=True)
     >>> (tg.tensor([[1.0], [3.0]]) @ w).backward(per_sample=True)
     >>> w.sample_grads.explain(0).rows[0]
-    Row(sample=1, x=3.0, delta=1.0, product=3.0, coefficient=1.0, share=0.75, slots=1)
+    Row(sample=1, x=3.0, delta=1.0, product=3.0, coefficient=1.0, share=0.75, slots=1, label=None)
     """
 
     sample: int
@@ -51,6 +54,7 @@ class Row(NamedTuple):
     coefficient: float
     share: float | None
     slots: int
+    label: str | None = None
 
     @property
     def term(self) -> float:
@@ -66,27 +70,13 @@ class Slot(NamedTuple):
     product: float
 
 
-class _Slots(NamedTuple):
-    """The slots of all samples, sorted by sample: arrays of one length."""
-
-    owner: Any
-    x: Any
-    delta: Any
-    product: Any
-    known: Any  # whether x and delta are
-
-
-class _Line(NamedTuple):
-    cells: list[str]
-    term: float = 0.0
-    summed: bool = False  # then the label stands across all columns but the last two
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """The gradient of one weight, laid open: what each sample adds to it, largest first, and the total.
 
-    Printed, it is a table, and so it is at the end of a notebook's cell. What its lines show adds up to the last.
+    Printed, it is a table, and so it is at the end of a notebook's cell. What its lines show adds up to the last. Where
+    samples pull both ways, the lines before that have the sums of each; the last line's share is what is left of the
+    pull.
 
     Attributes:
         index: the place of the weight in its parameter.
@@ -101,13 +91,15 @@ class Explanation:
     >>> layer.sample_grads()["weight"].explain((0, 1))
     weight.grad[0, 1] is a sum over 3 samples
     <BLANKLINE>
-    sample       x      δ     x·δ    share
-    --------------------------------------
-    1        4.000  1.000   4.000   80.00%
-    0        2.000  1.000   2.000   40.00%
-    2       -1.000  1.000  -1.000  -20.00%
-    --------------------------------------
-    total                   5.000   100.0%
+    sample           x      δ     x·δ  share of pull
+    ------------------------------------------------
+    1            4.000  1.000   4.000         57.14%
+    0            2.000  1.000   2.000         28.57%
+    2           -1.000  1.000  -1.000        -14.29%
+    ------------------------------------------------
+    pulled up                   6.000         85.71%
+    pulled down                -1.000        -14.29%
+    total                       5.000         71.43%
     """
 
     index: tuple[int, ...]
@@ -115,7 +107,20 @@ class Explanation:
     total: float
     shared: float
     name: str
-    _slots: _Slots
+    _slots: Slots
+
+    @property
+    def pull(self) -> float:
+        """Σ|term|: how hard the samples pull at the weight, up and down together.
+
+        >>> import tinygrad_edu as tg
+        >>> w = tg.zeros(1, requires_grad=True)
+        >>> (tg.tensor([[1.0], [-3.0]]) @ w).backward(per_sample=True)
+        >>> explanation = w.sample_grads.explain(0)
+        >>> explanation.total, explanation.pull
+        (-2.0, 4.0)
+        """
+        return sum([abs(row.term) for row in self.rows])
 
     def slots(self, sample: int) -> list[Slot]:
         """The products whose sum is one sample's: one for each time step, position, look-up or other use of the weight.
@@ -157,39 +162,21 @@ class Explanation:
         >>> print(w.sample_grads.explain(0).table(limit=1))
         .grad[0] is a sum over 3 samples
         <BLANKLINE>
-        sample            x      δ    x·δ   share
-        -----------------------------------------
-        2             4.000  1.000  4.000  50.00%
-        … 2 more samples, together  4.000  50.00%
-        -----------------------------------------
-        total                       8.000  100.0%
+        sample            x      δ    x·δ  share of pull
+        ------------------------------------------------
+        2             4.000  1.000  4.000         50.00%
+        … 2 more samples, together  4.000         50.00%
+        ------------------------------------------------
+        total                       8.000        100.00%
         """
-        head, body, foot = self._lines(limit)
-        lines, n = [head, *body, *foot], len(head.cells)
-        widths = [max([len(line.cells[i]) for line in lines if i or not line.summed]) for i in range(n)]
-        widths[0] += max(0, max([len(line.cells[0]) for line in lines]) - sum(widths[:-2]) - 2 * (n - 3))
-
-        def aligned(line: _Line) -> str:
-            numbers = [cell.rjust(width) for cell, width in zip(line.cells[1:], widths[1:], strict=True)]
-            return line.cells[0] + "  ".join([" " * widths[0], *numbers])[len(line.cells[0]) :].rstrip()
-
-        rule = "-" * (sum(widths) + 2 * n - 2)
-        return "\n".join([*self._title(), "", aligned(head), rule, *map(aligned, body), rule, *map(aligned, foot)])
+        return self._table(limit).as_text()
 
     def __repr__(self) -> str:
         return self.table()
 
     def _repr_html_(self) -> str:
         """The table for a notebook, with a bar for the size and the sign of what each sample adds."""
-        head, body, foot = self._lines(SHOWN)
-        longest = max([abs(line.term) for line in body if math.isfinite(line.term)], default=0.0)
-        rows = "\n".join([_html_row(line, _bar(line.term, longest)) for line in body])
-        return (
-            f"<style>{_CSS}</style>\n"
-            f'<table class="tinygrad-edu-sum">\n<caption>{"<br>".join(map(_escaped, self._title()))}</caption>\n'
-            f"<thead>{_html_row(head)}</thead>\n<tbody>\n{rows}\n</tbody>\n"
-            f"<tfoot>{''.join([_html_row(line) for line in foot])}</tfoot>\n</table>"
-        )
+        return self._table(SHOWN).as_html()
 
     def _title(self) -> list[str]:
         place = f"[{', '.join(map(str, self.index))}]" if self.index else ""
@@ -198,8 +185,7 @@ class Explanation:
             lines.append("x·δ of a sample with several slots (time steps, positions) is a sum too: see slots(sample)")
         return lines
 
-    def _lines(self, limit: int | None) -> tuple[_Line, list[_Line], list[_Line]]:
-        """The headings, the lines below them, and those below the rule."""
+    def _table(self, limit: int | None) -> SumTable:
         if limit is not None and limit < 0:
             raise ValueError(f"table(): limit={limit}, it must be 0 or more, or None for all rows")
         columns = self._columns()
@@ -207,35 +193,43 @@ class Explanation:
         if limit is not None and len(shown) > limit + 1:  # a single one takes no more room than its line
             shown = [row for row in shown[:limit] if row.term] or shown[:limit]
         hidden = self.rows[len(shown) :]
-        body = [_Line([str(row.sample), *[cell(row) for _, cell in columns]], row.term) for row in shown]
+        body = [Line([str(row.sample), *[cell(row) for _, cell in columns]], row.term) for row in shown]
 
-        def summed(label: str, value: float) -> _Line:
-            return _Line(
-                [label, *[""] * (len(columns) - 2), _number(value), _percent(_share(value, self.total))], 0.0, True
-            )
+        def summed(label: str, value: float, share: float | None) -> Line:
+            return Line([label, *[""] * (len(columns) - 2), number(value), percent(share)], summed=True)
 
         if hidden:
             label = f"… {_counted(len(hidden), 'more sample' if shown else 'sample')}, together"
-            body.append(summed(label, sum([row.term for row in hidden])))
-        foot = [summed("beside the samples", self.shared)] if self.shared else []
-        return _Line(["sample", *[name for name, _ in columns]]), body, [*foot, summed("total", self.total)]
+            body.append(summed(label, *_together(hidden)))
+        foot = [summed("beside the samples", self.shared, None)] if self.shared else []
+        up, down = [row for row in self.rows if row.term > 0], [row for row in self.rows if row.term < 0]
+        if up and down:
+            foot = [summed("pulled up", *_together(up)), summed("pulled down", *_together(down)), *foot]
+        left = _together(self.rows)[1] if not self.shared else None
+        foot.append(summed("total", self.total, left))
+        labelled = any(row.label is not None for row in self.rows)
+        return SumTable(self._title(), Line(["sample", *[name for name, _ in columns]]), body, foot, 1 + labelled)
 
     def _columns(self) -> list[tuple[str, Callable[[Row], str]]]:
         """The headings, and what stands below them for a row; the last two are what adds up, and its share."""
         known = any(row.x is not None for row in self.rows)
         several = any(row.slots > 1 for row in self.rows)
-        columns: list[tuple[str, Callable[[Row], str]]] = [("slots", lambda row: str(row.slots))] if several else []
+        columns: list[tuple[str, Callable[[Row], str]]] = []
+        if any(row.label is not None for row in self.rows):
+            columns.append(("label", lambda row: row.label or ""))
+        if several:
+            columns.append(("slots", lambda row: str(row.slots)))
         if known:
-            columns += [("x", lambda row: _number(row.x)), ("δ", lambda row: _number(row.delta))]
+            columns += [("x", lambda row: number(row.x)), ("δ", lambda row: number(row.delta))]
         name = "x·δ" if known or several or not self.rows else "product"
-        columns.append((name, lambda row: _number(row.product)))
+        columns.append((name, lambda row: number(row.product)))
         if any(row.coefficient != 1 for row in self.rows):
-            columns.append(("coefficient", lambda row: _number(row.coefficient)))
-            columns.append(("in .grad", lambda row: _number(row.term)))
-        return [*columns, ("share", lambda row: _percent(row.share))]
+            columns.append(("coefficient", lambda row: number(row.coefficient)))
+            columns.append(("in .grad", lambda row: number(row.term)))
+        return [*columns, ("share of pull", lambda row: percent(row.share))]
 
 
-def explain(grads: Kept, index: Any) -> Explanation:
+def explain(grads: Kept, index: Any, labels: Any = None) -> Explanation:
     """What `SampleGrads.explain` documents.
 
     >>> import tinygrad_edu as tg
@@ -245,12 +239,14 @@ def explain(grads: Kept, index: Any) -> Explanation:
     [4.0, 0.0]
     """
     whole = grads.open_sum("sample_grads.explain()")
-    at = _one_number(index, grads.shape)
+    at = one_number(index, grads.shape)
+    names = [None] * whole.count if labels is None else in_words(labels, whole.count, "explain()")
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        slots = _together([_slots(factor, whole, at, grads.written_out) for factor in whole.factors])
+        slots = together([slots_of(factor, whole, at, grads.written_out) for factor in whole.factors])
         products = np.bincount(slots.owner, weights=slots.product, minlength=whole.count)
         terms = products * (coefficients := grads.coefficients)
-        total, shared = _total(grads, at, terms, len(slots.owner))
+        total, shared = totals(grads, at, terms, len(slots.owner))
+        pull = float(np.abs(terms).sum())
     counts = np.bincount(slots.owner, minlength=whole.count)
     first = np.searchsorted(slots.owner, np.arange(whole.count))
     looked_up = bool(whole.factors) and all(isinstance(factor, Rows) for factor in whole.factors)
@@ -259,133 +255,35 @@ def explain(grads: Kept, index: Any) -> Explanation:
         x, delta = 0.0 if looked_up and not counts[m] else None, None
         if counts[m] == 1 and slots.known[first[m]]:
             x, delta = float(slots.x[first[m]]), float(slots.delta[first[m]])
-        share = _share(float(terms[m]), total)
-        rows.append(Row(m, x, delta, float(products[m]), float(coefficients[m]), share, int(counts[m])))
+        share = float(terms[m]) / pull if pull and math.isfinite(pull) else None
+        rows.append(Row(m, x, delta, float(products[m]), float(coefficients[m]), share, int(counts[m]), names[m]))
     return Explanation(at, rows, total, shared, grads.name, slots)
 
 
-def _one_number(index: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The place that `index` selects, one number for each axis."""
-    index = tuple([array_of(part) for part in index]) if isinstance(index, tuple) else array_of(index)
-    chosen = []
-    try:  # from the numbers along each axis, stretched to `shape`: views, however large the parameter is
-        chosen = [np.broadcast_to(n, shape)[index] for n in (*np.ix_(*map(np.arange, shape)), np.zeros((), np.intp))]
-        found = f"selects an array of shape {chosen[-1].shape} from"
-    except (IndexError, ValueError) as error:
-        found = f"does not fit ({error})"
-    if not chosen or chosen[-1].size != 1:
-        last = tuple([n - 1 for n in shape])
-        example = "which has none" if 0 in shape else f"such as explain({last[0] if len(shape) == 1 else last})"
-        raise IndexError(
-            f"explain(): index {index!r} {found} the parameter of shape {shape}: select one number, {example}"
+def in_words(labels: Any, count: int, caller: str) -> list[str]:
+    """The labels of `count` samples as text; `caller` is whom an error names.
+
+    >>> in_words(np.array([3, 8]), 2, "explain()")
+    ['3', '8']
+    """
+    try:
+        found = array_of(labels).tolist() if hasattr(array_of(labels), "tolist") else list(labels)
+    except TypeError:
+        found = None
+    if not isinstance(found, list) or isinstance(labels, str):
+        raise TypeError(f"{caller}: labels must be a sequence with one for each sample, got {labels!r}")
+    if len(found) != count:
+        raise ValueError(
+            f"{caller}: {_counted(len(found), 'label')} for {_counted(count, 'sample')}, there must be one for each"
         )
-    return tuple([int(n.item()) for n in chosen[:-1]])
+    return [str(label) for label in found]
 
 
-def _slots(factor: Factor, whole: OpenSum, at: tuple[int, ...], written_out: bool) -> _Slots:
-    """What a factor adds to the gradient of one number of the parameter, slot by slot."""
-    if not factor.placement.isometric:
-        alone = OpenSum([factor], whole.count, whole.shape, whole.dtype)
-        found = [array_of(block)[(slice(None), *at)] for block in alone.each_block()]
-        product = np.concatenate(found) if found else np.zeros(0)
-        return _of(np.arange(whole.count), None, product)
-    place = _in_core(factor, at, whole.shape)
-    if place is None:
-        return _of(np.zeros(0, np.intp), None, np.zeros(0))
-    values = [array_of(array) for array in factor.values]
-    if isinstance(factor, Outer):
-        group, out, into = place
-        return _of(factor.owner, values[1][group, :, into], values[0][group, :, out])
-    if isinstance(factor, Rows):
-        here = values[1] == place[0]
-        delta = values[0][here, place[1]]
-        return _of(factor.owner[here], np.ones_like(delta), delta)
-    delta = values[0][:, place[0]]
-    return _of(factor.owner, None if written_out else np.ones_like(delta), delta)
-
-
-def _of(owner: Any, x: Any, delta: Any) -> _Slots:
-    """Slots with these products; where x is None, `delta` is the product, and all that is known."""
-    known = np.full(len(owner), x is not None)
-    product = (delta if x is None else x * delta).astype(np.float64)
-    return _Slots(owner, delta if x is None else x.copy(), delta.copy(), product, known)
-
-
-def _in_core(factor: Factor, at: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Any, ...] | None:
-    """Where a factor's core has the parameter's number at `at`; None if it leaves that number out."""
-    marked = np.zeros(shape, np.bool_)
-    marked[at] = True
-    found = np.flatnonzero(factor.placement.back(marked))
-    return np.unravel_index(found[0], factor.core) if found.size else None
-
-
-def _together(parts: list[_Slots]) -> _Slots:
-    """The slots of several factors, sorted by sample."""
-    none = _of(np.zeros(0, np.intp), None, np.zeros(0))
-    joined = [np.concatenate(arrays) for arrays in zip(none, *parts, strict=True)]
-    order = np.argsort(joined[0], kind="stable")
-    return _Slots(*[array[order] for array in joined])
-
-
-def _total(grads: Kept, at: tuple[int, ...], terms: Any, slots: int) -> tuple[float, float]:
-    """`.grad[at]`, and what of it is beside the samples."""
-    added = float(terms.sum())
-    total = added if grads.grad is None else float(grads.grad[at])
-    if grads.grad is None or grads.is_grad():
-        return total, 0.0
-    left = total - added
-    # The sum and .grad were added up in different orders: less than this is rounding.
-    rounding = float(np.finfo(grads.dtype).eps) * (8 + math.sqrt(slots)) * float(np.abs(terms).sum())
-    return total, left if math.isfinite(added) and not abs(left) <= rounding else 0.0
-
-
-def _share(part: float, total: float) -> float | None:
-    return part / total if total and math.isfinite(total) else None
+def _together(rows: Sequence[Row]) -> tuple[float, float | None]:
+    """What some samples add, and the part of the pull that this is."""
+    shares = [row.share for row in rows if row.share is not None]
+    return sum([row.term for row in rows]), sum(shares) if shares else None
 
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _number(value: float | None) -> str:
-    """A number with four significant digits; nothing for None."""
-    return "" if value is None else f"{value:#.4g}".removesuffix(".") if value else "0"
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{_number(100 * value)}%"
-
-
-# The colours are seen on a white page and on a black one; the text has the page's own.
-_CSS = """
-.tinygrad-edu-sum { border-collapse: collapse; color: inherit; font-variant-numeric: tabular-nums; }
-.tinygrad-edu-sum caption { caption-side: top; text-align: left; color: inherit; padding: 0 0 0.6em 0.7em; }
-.tinygrad-edu-sum th, .tinygrad-edu-sum td { text-align: right; white-space: nowrap; border: 0; padding: 0.2em 0.7em; }
-.tinygrad-edu-sum th:first-child { text-align: left; font-weight: inherit; }
-.tinygrad-edu-sum tbody { border: solid rgba(128, 128, 128, 0.6); border-width: 1px 0; }
-.tinygrad-edu-sum tfoot tr:last-child > * { font-weight: bold; }
-.tinygrad-edu-sum .bar { width: 7em; background: right / 90% 60% no-repeat; }
-"""
-
-
-def _html_row(line: _Line, bar: str = "") -> str:
-    label, *numbers = map(_escaped, line.cells)
-    across = f' colspan="{len(numbers) - 1}"' if line.summed else ""
-    cells = [f"<td>{number}</td>" for number in (numbers[-2:] if line.summed else numbers)]
-    return f'<tr><th{across}>{label}</th>{"".join(cells)}<td class="bar"{bar}></td></tr>'
-
-
-def _escaped(text: str) -> str:
-    from html import escape  # takes longer to import than this file
-
-    return escape(text)
-
-
-def _bar(term: float, longest: float) -> str:
-    """The style of a cell with a bar from its middle, to the right for a positive number, else to the left."""
-    if not term or not math.isfinite(term):
-        return ""
-    low, high = sorted([50.0, 50 + 50 * term / longest])
-    colour = "rgba(31, 119, 180, 0.8)" if term > 0 else "rgba(230, 115, 25, 0.8)"
-    stops = f"transparent {low:.1f}%, {colour} {low:.1f}% {high:.1f}%, transparent {high:.1f}%"
-    return f' style="background-image: linear-gradient(90deg, {stops})"'

@@ -236,14 +236,18 @@ class SampleGrads(Kept):
             found = self._tensor(stacked(rows, self.shape, self.dtype))
         return found if chosen.ndim == 1 else found.reshape((*chosen.shape, *self.shape))
 
-    def explain(self, index: Any) -> Explanation:
-        """The sum laid open for one weight: a row for each sample, the largest first, and the total.
+    def explain(self, index: Any, labels: Any = None) -> Explanation:
+        """The gradient of one weight as a sum: a row for each sample, the largest first, and the total.
+
+        `tinygrad_edu.viz.sum_bars` draws it.
 
         Args:
             index: the place of one number of the parameter, as in ``weight[index]``.
+            labels: what each sample is, for a column of the table: a sequence with a number or text for each.
 
         Raises:
-            IndexError: if that is not one number.
+            IndexError: if `index` does not select one number.
+            ValueError: if there is not one label for each sample.
 
         >>> import tinygrad_edu as tg
         >>> w = tg.zeros(2, requires_grad=True)
@@ -251,7 +255,7 @@ class SampleGrads(Kept):
         >>> w.sample_grads.explain(1).total
         4.0
         """
-        return explain(self, index)
+        return explain(self, index, labels)
 
     def cost(self) -> Cost:
         """What is kept, at how many uses, how norms are computed, and the bytes.

@@ -1,0 +1,101 @@
+"""Losses against steps or epochs, as a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..absent import installed
+from ..engine.graph import array_of
+
+__all__ = ["loss_curve"]
+
+
+def loss_curve(
+    losses: Sequence[float] | Mapping[str, Sequence[float]],
+    *,
+    every: int = 1,
+    smooth: int | None = None,
+    label: str | None = None,
+    unit: str = "epoch",
+    ax: Any = None,
+) -> Any:
+    """Draw a loss, or several, against the epochs or steps of training.
+
+    Args:
+        losses: a number for each epoch or step, or a dictionary of labels and such sequences.
+        every: how many epochs or steps lie between one number and the next.
+        smooth: how many numbers, ending with the present one, to average for a smoother curve; the numbers themselves
+            are drawn faintly behind it.
+        label: the name of the curve in the legend, where `losses` is no dictionary.
+        unit: what the horizontal axis counts: "epoch", "step" or the like.
+        ax: the matplotlib axes to draw on; a new figure without them.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ImportError: if matplotlib is not installed.
+        ValueError: if there are no numbers, or they are no sequence.
+
+    >>> import tinygrad_edu as tg
+    >>> from matplotlib.figure import Figure
+    >>> ax = tg.viz.loss_curve([2.3, 1.1, 0.6], ax=Figure().add_subplot())
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('epoch', 'loss')
+    """
+    several = losses if isinstance(losses, Mapping) else {label or "": losses}
+    curves = {name: _numbers(name, values) for name, values in several.items()}
+    if not curves:
+        raise ValueError("loss_curve(): there are no losses to draw")
+    if every < 1 or (smooth is not None and smooth < 1):
+        wrong = f"every={every}" if every < 1 else f"smooth={smooth}"
+        raise ValueError(f"loss_curve(): {wrong}, it must be at least 1")
+    if ax is None:
+        _, ax = installed("matplotlib.pyplot", "loss_curve()", "plots").subplots(
+            figsize=(4.6, 2.9), layout="constrained"
+        )
+    styles = ("-", "--", "-.", ":")  # a colour alone would not tell them apart
+    for i, (name, values) in enumerate(curves.items()):
+        x = every * np.arange(1, len(values) + 1)
+        colour, style = f"C{i}", styles[i % len(styles)]
+        if smooth and smooth > 1:
+            ax.plot(x, values, color=colour, alpha=0.3, linewidth=1)
+            values = _averaged(values, smooth)
+        single = "o" if len(values) == 1 else None
+        ax.plot(x, values, color=colour, linestyle=style, linewidth=1.8, label=name or None, marker=single)
+    ax.set(xlabel=unit, ylabel="loss")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.xaxis.set_major_locator(
+        installed("matplotlib.ticker", "loss_curve()", "plots").MaxNLocator(integer=True, steps=[1, 2, 5, 10])
+    )
+    lowest = min([float(np.nanmin(values)) for values in curves.values() if np.isfinite(values).any()], default=0.0)
+    if lowest >= 0:
+        ax.set_ylim(bottom=0)
+    if any(curves):
+        ax.legend(frameon=False)
+    return ax
+
+
+def _numbers(name: str, values: Any) -> Any:
+    of = f" of {name!r}" if name else ""
+    try:
+        found = np.asarray([array_of(value) for value in values], dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"loss_curve(): the losses{of} must be a sequence of numbers, one for each epoch or step: loss.item()"
+        ) from None
+    if found.ndim != 1 or not found.size:
+        raise ValueError(f"loss_curve(): the losses{of} have the shape {found.shape}, it must be a row of numbers")
+    return found
+
+
+def _averaged(values: Any, count: int) -> Any:
+    """The mean of each number and of those before it, at most `count`."""
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(ends - count, 0)
+    with np.errstate(invalid="ignore"):  # what comes after a NaN or an infinity is unknown
+        sums = np.concatenate([[0.0], np.cumsum(values)])
+        return (sums[ends] - sums[starts]) / (ends - starts)
