@@ -101,7 +101,7 @@ def _new_file(unfinished: str, target: str) -> IO[bytes]:
 
 
 def _lock(file: IO[bytes], wait: bool) -> bool:
-    """Lock an open file, if nobody else has, and locks are known here. The lock of a killed process is gone."""
+    """Lock an open file, unless it is locked or there are no locks here. The lock of a killed process is released."""
     try:
         import fcntl
 

@@ -219,7 +219,7 @@ PAGES = {
         "Pictures",
         "`tinygrad_edu.viz`: the graph of a computation, the loss curve of a training run, and the terms of an opened "
         "sum.",
-        (("tinygrad_edu.viz", ""),),
+        (("tinygrad_edu.viz", "viz.drawing viz.curves viz.sums"),),
         "getting-started how-backward-works open-the-sum",
         "samples autograd bench",
     ),

@@ -73,7 +73,7 @@ def _look_at(node: Node, operands: tuple[Any, ...], out: Any) -> None:
 
 
 class _Watched:
-    """An op whose rules are looked at: it stands in for the op in the nodes that are made inside."""
+    """An op whose rules are checked: it replaces the op in the nodes that are made inside."""
 
     def __init__(self, op: Any, where: str) -> None:
         self._op = op
@@ -102,7 +102,7 @@ class _Watched:
 
 
 def _problem(value: Any) -> str:
-    """Which of "nan" and "inf" stands in an array or tensor; empty if neither does."""
+    """Which of "nan" and "inf" is in an array or tensor; empty if neither is."""
     array = array_of(value)
     if getattr(getattr(array, "dtype", None), "kind", "") != "f" or np.isfinite(array).all():
         return ""

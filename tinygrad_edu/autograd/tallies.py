@@ -135,7 +135,7 @@ class Tally:
 
 
 def mark(result: Any, reduction: str, input: Any, shape: tuple[int, ...], counted: float) -> None:
-    """Note on the node of a loss how many samples it stands for.
+    """Note on the node of a loss how many samples it is a sum over.
 
     Args:
         result: the loss, reduced.
@@ -258,7 +258,7 @@ def held(leaves: Iterable[Leaf]) -> dict[Leaf, Tally]:
 
 
 def stamp(before: dict[Leaf, Tally], altered: bool) -> None:
-    """Let the tallies that held go on to hold, after the library has written to the gradients."""
+    """Keep the tallies that held valid, after the library has written to the gradients."""
     for leaf, tally in before.items():
         leaf.tally = copy.copy(tally)
         if altered:

@@ -48,7 +48,7 @@ class Node:
         hooks: functions called with the node and the gradient of its result; what they return takes its place.
         grad: that gradient, where it was asked to be retained; where: the call that made the node, kept for
             ops in which samples may meet, and while anomalies are looked for; mark: how many samples the result
-            of a loss function stands for. All three are left unset otherwise.
+            of a loss function is a sum over. All three are left unset otherwise.
     """
 
     __slots__ = ("args", "clock", "dtype", "grad", "hooks", "inputs", "mark", "op", "out", "shape", "where")

@@ -27,7 +27,7 @@ class _Mode(threading.local):
 mode: _Mode = _Mode()
 
 watched: list[Any] = []
-"""An entry for each observer at work, in whichever thread: empty, it costs an op next to nothing to look."""
+"""An entry for each active observer, in any thread: when it is empty, looking costs an op almost nothing."""
 
 
 class Observer:
@@ -54,7 +54,7 @@ class Observer:
 
 
 class _Place:
-    """An observer at work. Blocks may end in another order than they began, or in another thread."""
+    """An active observer. Blocks may end in another order than they began, or in another thread."""
 
     __slots__ = ("ended", "observer")
 

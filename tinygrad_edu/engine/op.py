@@ -25,7 +25,7 @@ class Primitive:
         saves: for each argument the names of what its rule reads by value: arguments, or "out".
         variadic: whether the trailing arguments are any number of arrays.
         fresh: whether what a rule returns is always `g` itself or a new array that nobody else holds.
-        numpy: the NumPy functions that this op stands for when they are called on a Tensor.
+        numpy: the NumPy functions that are this op when they are called on a Tensor.
         domain: the interval on which the generic tests draw arguments.
         cases: argument lists for the generic tests.
         symmetric: whether the first argument is a symmetric matrix, with one triangle read; its

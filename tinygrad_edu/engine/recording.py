@@ -1,4 +1,4 @@
-"""How a call of an op becomes a tensor with a node behind it.
+"""Recording: how a call of an op becomes a tensor with a node.
 
 Every operation passes through here, so that what is done here is done a thousand times in a step. Ops of one and of
 two arrays therefore have a fast path for the common case; everything else takes the slow one.
@@ -162,7 +162,7 @@ def _long_way(op: Primitive, forward: Callable[..., Any]) -> Callable[..., Any]:
                     if has_rule[i if i < count else -1]:
                         links[i] = source
                         tracked |= 1 << i
-                    elif min(i, count - 1) >= ruled > 0:  # behind the last rule there are options
+                    elif min(i, count - 1) >= ruled > 0:  # after the last rule there are options
                         require_number(op.name, op.parameters[min(i, count - 1)], value)
         drifts: list[Any] | None = None
         if watched and tensors:

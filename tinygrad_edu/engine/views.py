@@ -148,7 +148,7 @@ def leave(tensor: TensorBase) -> None:
 def read_only_if_shared(array: Any, others: Iterable[Any]) -> Any:
     """The array; as one that cannot be written to, if it lies in the memory of another one.
 
-    For results of functions that nobody knows to give views: a write to one would be lost to the other.
+    For results of functions that are not known to give views: a write to one would not reach the other.
     """
     if any(isinstance(other, np.ndarray) and np.may_share_memory(array, other) for other in others):
         array = array.view()

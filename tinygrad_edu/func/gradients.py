@@ -12,7 +12,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     """The function that computes the gradient of `f`.
 
     Args:
-        f: function that returns a tensor. One that is not a scalar stands for the sum of its elements, as
+        f: function that returns a tensor. If that is not a scalar, the sum of its elements is used, as
             everywhere in this library: the gradient of losses is that of their sum.
         argnums: the position of the argument to differentiate with respect to, or several. Such an argument is a
             tensor, array or float, or nested dicts, lists and tuples of them.

@@ -90,7 +90,7 @@ def hvp(f: Callable[..., Any], primals: Sequence[Tree], vectors: Sequence[Tree])
     """The value of `f`, and the product of its Hessian with a vector, without computing the Hessian.
 
     Args:
-        f: function that returns a tensor; one that is not a scalar stands for the sum of its elements.
+        f: function that returns a tensor; for one that is not a scalar, the sum of its elements is used.
         primals: the arguments of `f`.
         vectors: for each argument a vector, like it in structure and shapes.
 

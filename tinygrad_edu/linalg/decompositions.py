@@ -131,8 +131,8 @@ def svd(a: Operand, full_matrices: bool = True) -> SVDResult:
 
     Args:
         a: matrices (..., m, n), with k = min(m, n).
-        full_matrices: give all m columns of U and all n rows of Vh, of which those after the first k are an
-            arbitrary basis without gradient; else only the first k.
+        full_matrices: give all m columns of U and all n rows of Vh; those after the first k are an arbitrary
+            basis without gradient. Else only the first k.
 
     Returns:
         Named tuple (U, S, Vh), S of shape (..., k), descending. U and Vh have a sign that is arbitrary: a

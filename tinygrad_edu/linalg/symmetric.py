@@ -3,8 +3,8 @@
 Every function takes a stack of matrices as well. As in `torch.linalg`, one triangle of the matrix is read,
 and the gradient is that of the symmetric matrix, itself symmetric.
 
-Eigenvectors have no derivative where they are not unique: those of an eigenvalue that occurs twice may turn
-into each other at no change of the matrix. That is an error here, not a NaN.
+Eigenvectors have no derivative where they are not unique: those of an eigenvalue that occurs twice can be
+rotated into each other without a change of the matrix. That is an error here, not a NaN.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ def eigvalsh(a: Operand, UPLO: str = "L") -> Tensor:
 
 
 def _eigh_named(name: str, a: Operand, triangle: str) -> EighResult:
-    """The decomposition for the function `name`, which errors speak of."""
+    """The decomposition for the function `name`, which errors mention."""
     if triangle not in ("L", "U"):
         raise ValueError(f"{name}: UPLO={triangle!r}: it is the triangle to read, 'L' or 'U'")
     return EighResult(*_eigh(a, triangle, name))

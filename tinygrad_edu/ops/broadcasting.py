@@ -47,7 +47,7 @@ def expand(x: Operand, *shape: Any) -> Tensor:
         shape: the sizes, ``expand(x, 2, 3)`` or ``expand(x, (2, 3))``; -1 keeps the size of an axis.
 
     Returns:
-        Tensor of that shape: a view, in which one number may stand for many.
+        Tensor of that shape: a view, in which one number in memory may be many elements.
 
     Raises:
         ShapeError: if `x` does not broadcast to that shape.

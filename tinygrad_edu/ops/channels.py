@@ -1,8 +1,8 @@
 """Normalization of channels, which are axis 1: over a batch, within groups of each sample, by given statistics.
 
 Each is one op with a rule of its own. An input of shape (N, C, *) is read as rows, one for each sample and channel, or
-for each sample and group of channels. All that is costly are sums along rows, and row by row products and sums; what
-is done with one number for each row costs next to nothing.
+for each sample and group of channels. What is costly are sums along rows, and row by row products and sums; work on
+one number for each row costs almost nothing.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def einsum(subscripts: Any, *operands: Any) -> Tensor:
     Args:
         subscripts: the letters of each operand, separated by commas, then ``->`` and those of the output.
             Without ``->`` the output has, in alphabetic order, the letters that occur once. ``...``
-            stands for axes without letters, which broadcast. A letter twice in one takes the diagonal.
+            stands for axes without letters, which broadcast. A letter twice in one operand takes the diagonal.
         *operands: tensors, or one list of them. In NumPy's other form each operand is followed by the
             list of its axes' numbers, and the output's list comes last.
 
@@ -253,7 +253,7 @@ def _contract(terms: Sequence[str], output: str, arrays: Sequence[Any]) -> Any:
             shaped = product.reshape([sizes[c] for c in have])
             return shaped.transpose([have.index(c) for c in output])
     result = np.einsum(",".join(terms) + "->" + output, *arrays)
-    # For one operand NumPy gives a view of it: an op's result is nobody's memory but its own.
+    # For one operand NumPy gives a view of it; an op's result must have its own memory.
     return result.copy() if any(result is a or np.may_share_memory(result, a) for a in arrays) else result
 
 

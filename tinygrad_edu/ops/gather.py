@@ -83,7 +83,7 @@ def take_along_dim(x: Operand, indices: Operand, dim: int | None = None, *, axis
 
 
 def gather(x: Operand, dim: int | None = None, index: Operand = None, *, axis: int | None = None) -> Tensor:
-    """For each place of `index`, the element of `x` there, but with the index as its place along `dim`.
+    """For each element of `index`, the element of `x` at its position, but with the index as position along `dim`.
 
     ``out[i, j] = x[index[i, j], j]`` for ``dim=0``, and ``x[i, index[i, j]]`` for ``dim=1``.
 
@@ -120,7 +120,7 @@ def scatter(
     value: Any = None,
     reduce: str | None = None,
 ) -> Tensor:
-    """A copy of `x` in which the elements of `src` stand where `gather` with this `index` would read.
+    """A copy of `x` with the elements of `src` where `gather` with this `index` would read.
 
     Where an index occurs more than once, the last element wins, and the gradient goes to it.
 

@@ -31,7 +31,7 @@ class Generator:
         device: ``"cpu"``.
 
     Attributes:
-        numpy: NumPy's generator behind it.
+        numpy: the NumPy generator that it uses.
 
     >>> import tinygrad_edu as tg
     >>> g = tg.Generator().manual_seed(0)
@@ -127,9 +127,9 @@ Recipe: TypeAlias = tuple[int, ...]
 
 
 class _StandIn(threading.local):
-    """What stands in for the default generator in a thread: a generator, or a recipe until the first draw.
+    """The replacement of the default generator in a thread: a generator, or a recipe until the first draw.
 
-    Whoever sets it puts back what was there before: by an assignment in a `finally`, as Ctrl-C may come at any call.
+    Code that sets it restores the former value, by an assignment in a `finally`, as Ctrl-C may come at any call.
     What other threads draw, and what is drawn from a generator that is named, stays as it is.
     """
 
@@ -140,7 +140,7 @@ stand_in: _StandIn = _StandIn()
 
 
 def _default() -> Generator:
-    """The default generator, or what stands in for it here."""
+    """The default generator, or its replacement in this thread."""
     current = stand_in.generator
     if current is None:
         return default_generator
@@ -224,7 +224,7 @@ def draw(generator: AnyGenerator | None, name: str, *args: Any, **options: Any) 
 
 
 def numpys(generator: AnyGenerator | None) -> np.random.Generator:
-    """NumPy's generator behind `generator`, or behind the default one; TypeError for anything else."""
+    """NumPy's generator inside `generator`, or inside the default one; TypeError for anything else."""
     if generator is None or generator is default_generator:
         return _default().numpy
     if isinstance(generator, Generator):

@@ -265,7 +265,7 @@ def _set_item(x: Operand, index: Any, value: Operand) -> Operand:
 
 
 def overwritten(x: Operand, value: Operand, look: Callable[[Any], Any]) -> Array:
-    """A copy of the array `x` in which `value` stands where `look` looks."""
+    """A copy of the array `x` with `value` where `look` looks."""
     out = np.array(x, order="K")
     view = look(out)
     if np.may_share_memory(view, out):
@@ -317,7 +317,7 @@ def check_value(x: Any, index: Any, value: Any, op: str = "x[index] = value") ->
 
 
 def set_item(x: Operand, index: Any, value: Operand) -> Tensor:
-    """A copy of `x` in which `value` stands at `index`.
+    """A copy of `x` with `value` at `index`.
 
     Where the index names a place more than once, the last value wins, and the gradient goes to it.
 

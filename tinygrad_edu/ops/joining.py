@@ -63,7 +63,7 @@ def _concatenate_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence
 
 
 def _concatenate_owners(node: Any, ids: Any) -> list[Any]:
-    """Those of each array's own piece; all the same where they do not change along the axis."""
+    """Those of each array's own piece; unchanged where they do not change along the axis."""
     axis, *arrays = node.args
     if ids.shape[axis] == 1:
         return [None, *[ids] * len(arrays)]

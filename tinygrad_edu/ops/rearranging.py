@@ -346,7 +346,7 @@ def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: flo
 
 @lru_cache(maxsize=64)
 def _padded_axis(size: int, before: int, after: int, mode: str) -> Taps:
-    """Which element stands at each place of an axis that was padded: NumPy says it."""
+    """Which element is at each place of a padded axis, as NumPy pads."""
     return of_path(np.pad(np.arange(size), (before, after), mode=cast(Any, mode)).tolist(), size)
 
 

@@ -41,7 +41,7 @@ def without(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def count(x: Any, axis: Any) -> int:
-    """How many elements of `x` each element of a reduction over `axis` stands for."""
+    """How many elements of `x` are reduced to each element of a reduction over `axis`."""
     return math.prod([x.shape[a] for a in each_axis(axis, len(x.shape))])
 
 

@@ -63,7 +63,7 @@ def _where(frame: FrameType | None) -> str:
 
 
 def install() -> None:
-    """Put the filter in front of those that there are, where it may be already; later ones come before it."""
+    """Put the filter in front of all others, if it is not there already; later ones come before it."""
     entries: Any = warnings.filters
     if not (entries and isinstance(entries[0][1], _Hook)):
         others = [entry for entry in entries if not isinstance(entry[1], _Hook)]

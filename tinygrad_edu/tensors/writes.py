@@ -109,7 +109,7 @@ def _writable(x: TensorBase, operands: tuple[Any, ...], label: str) -> Array:
     if not array.flags.writeable:
         raise ValueError(
             f"{label} on a tensor of shape {array.shape} whose memory cannot be written to: one number "
-            "may stand in many places (an expanded tensor), view() may have had to copy, or the array is read-only. "
+            "may be in many places (an expanded tensor), view() may have had to copy, or the array is read-only. "
             "Change a copy, x.clone()"
         )
     return array
