@@ -45,7 +45,7 @@ from tinygrad_edu.nn import functional as F
         (optim, "StepLR", r"Did you mean tg\.optim\.lr_scheduler\.StepLR\?"),
         (optim.lr_scheduler, "StepLr", r"Did you mean StepLR\?"),
         (nn, "pad_sequence", r"Did you mean tg\.nn\.utils\.rnn\.pad_sequence\?"),
-        (nn.utils, "spectral_norm", r"nn\.utils has weight_norm alone"),
+        (nn.utils, "spectral_norm", r"nn\.utils has only weight_norm"),
         (F, "crossentropy", r"Did you mean cross_entropy\?"),
         (F, "Linear", r"Did you mean linear or tg\.nn\.Linear\?"),
         (data, "dataloader", r"Did you mean DataLoader\?"),

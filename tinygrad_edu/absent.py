@@ -1,6 +1,4 @@
-"""What is said of a name that is not here: the nearest one that is, what to use in the place of PyTorch's, or what to
-install.
-"""
+"""Errors for names that are not here: the nearest name, what to use instead of PyTorch's, or what to install."""
 
 from __future__ import annotations
 
@@ -26,8 +24,8 @@ _INSTEAD = {
     "utils": "Use tg.data for Dataset and DataLoader, tg.nn.utils for the rest",
     "Size": "A shape is a tuple",
     "dtype finfo iinfo set_printoptions inf nan pi e newaxis": "Use NumPy's",
-    "FloatTensor DoubleTensor HalfTensor": "Use tg.tensor(…, dtype=tg.float32), or the dtype that is meant",
-    "LongTensor IntTensor ByteTensor BoolTensor": "Use tg.tensor(…, dtype=tg.int64), or the dtype that is meant",
+    "FloatTensor DoubleTensor HalfTensor": "Use tg.tensor(…, dtype=tg.float32), or another floating dtype",
+    "LongTensor IntTensor ByteTensor BoolTensor": "Use tg.tensor(…, dtype=tg.int64), or the dtype you need",
     "Variable": "Every tensor is one: tg.tensor(…, requires_grad=True)",
     "is_floating_point is_complex": "Use t.dtype.kind == 'f'; there are no complex tensors",
     "complex complex64 complex128 real imag conj": "There are no complex tensors",
@@ -38,18 +36,18 @@ _INSTEAD = {
     ),
     "multi_head_attention_forward": "Use nn.MultiheadAttention, or F.scaled_dot_product_attention on projected inputs",
     "spectral_norm remove_spectral_norm parametrize": (
-        "nn.utils has weight_norm alone: compute another weight in forward() from a parameter"
+        "nn.utils has only weight_norm: compute any other weight in forward() from a parameter"
     ),
     "LinearCrossEntropyOptions": "nn.LinearCrossEntropyLoss takes the whole batch at once: leave options out",
     "CTCLoss ctc_loss AdaptiveLogSoftmaxWithLoss": "Not part of this library: the other losses of PyTorch's table are",
     "Rprop ASGD Adafactor SparseAdam Muon": (
-        "Use one of those of tg.optim, such as Adam, or write a subclass of tg.optim.Optimizer with update()"
+        "Use another optimizer of tg.optim, such as Adam, or write a subclass of tg.optim.Optimizer with update()"
     ),
     "LPPool1d LPPool2d LPPool3d lp_pool1d lp_pool2d lp_pool3d": (
         "It is (n * F.avg_pool2d(x**p, kernel_size)) ** (1 / p) for windows of n elements"
     ),
     "FractionalMaxPool2d FractionalMaxPool3d fractional_max_pool2d fractional_max_pool3d": (
-        "Use AdaptiveMaxPool2d, whose windows are no random ones"
+        "Use AdaptiveMaxPool2d, whose windows are not random"
     ),
     "upsample upsample_nearest upsample_bilinear": "Use tg.nn.functional.interpolate",
     "grid_sample affine_grid": "Use tg.nn.functional.interpolate, or an index for each place: x[..., rows, columns]",
@@ -57,7 +55,7 @@ _INSTEAD = {
     "ChannelShuffle channel_shuffle native_channel_shuffle": (
         "It is x.unflatten(1, (groups, -1)).swapaxes(1, 2).flatten(1, 2)"
     ),
-    "swa_utils": "Keep a mean of the numbers of model.state_dict(), and load it",
+    "swa_utils": "Average the numbers of model.state_dict() yourself, and load the result",
     "fft stft istft": "There are no Fourier transforms, since there are no complex tensors",
     "sparse sparse_coo_tensor to_sparse": "Every tensor is dense",
 }
@@ -65,7 +63,7 @@ _INSTEAD = {
 # NumPy's names that PyTorch lacks, or that are called otherwise here.
 _MEANT = {"array": "tg.tensor", "asarray": "tg.as_tensor", "ndarray": "tg.Tensor"}
 
-# Where a name may be that was looked for in the wrong place.
+# Where a name may be that was not found where it was looked up.
 _PLACES = (
     *(
         "nn",
@@ -97,7 +95,7 @@ def unknown(owner: str, name: str, known: Callable[[], Iterable[str]]) -> Attrib
 
 
 class _Text:
-    """What such an error says, found out when it is read: nearly all of them are caught unread, as by `hasattr`."""
+    """The message of such an error, composed when it is read: nearly all are caught unread, as by `hasattr`."""
 
     def __init__(self, owner: str, name: str, known: Callable[[], Iterable[str]]) -> None:
         self._owner, self._name, self._known = owner, name, known
@@ -139,13 +137,13 @@ def _has(module: ModuleType, name: str) -> bool:
 
 
 def explain_names(module: str, *parts: str) -> None:
-    """Let a package show what is public in it, and say what to write for a name that it lacks.
+    """Let a package list what is public in it, and suggest what to write for a name that it lacks.
 
-    It says so too when one of its files is called like a class.
+    It also explains itself when one of its files is called like a class.
 
     Args:
         module: the package, once all is in it.
-        parts: the packages in it that are public. Those that it has not imported are, when they are first asked for.
+        parts: the packages in it that are public. Those not yet imported are imported on first use.
     """
     package: Any = sys.modules[module]
     if "__all__" not in vars(package):
@@ -164,7 +162,7 @@ def explain_names(module: str, *parts: str) -> None:
 
 
 def _own_names(module: ModuleType) -> list[str]:
-    """What a package has gathered; what a file that is no package defines itself."""
+    """What a package has gathered; for a plain file, what it defines itself."""
     names = {name: value for name, value in vars(module).items() if name[0] != "_"}
     if hasattr(module, "__path__"):
         return [name for name, value in names.items() if not isinstance(value, ModuleType)]

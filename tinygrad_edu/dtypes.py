@@ -1,4 +1,4 @@
-"""The names of the dtypes, which are NumPy's, and the default one."""
+"""Dtypes: NumPy's, under the names that PyTorch has, and the default one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exceptions, and the functions that phrase them.
+"""Exceptions, and the functions that phrase them.
 
 Every message names the op or module, the argument, both shapes, the axis at fault, and the way out.
 Each class also derives from the built-in exception that a NumPy or PyTorch user would catch.
@@ -38,7 +38,7 @@ class DtypeError(TinygradError, TypeError):
 
 
 class GraphError(TinygradError, RuntimeError):
-    """A graph that cannot be walked: freed, overwritten, or never recorded."""
+    """A graph that backpropagation cannot go through: freed, overwritten, or never recorded."""
 
 
 class AnomalyError(GraphError):
@@ -81,7 +81,7 @@ class FileFormatError(TinygradError, ValueError):
 
 
 class SampleCountWarning(UserWarning):
-    """An optimizer's step that divides the gradients by another number than that of the samples they are sums over.
+    """An optimizer's step divides gradients by a number that is not the number of samples they are sums over.
 
     >>> import warnings, tinygrad_edu as tg
     >>> model = tg.nn.Linear(1, 1)
@@ -133,7 +133,7 @@ def explain(op: str, arrays: Sequence[Any], cause: Exception) -> Exception:
     if isinstance(cause, IndexError):
         return IndexError(text)
     if isinstance(cause, TypeError):
-        if "ufunc" in str(cause):  # NumPy names its inner loops here, which help nobody
+        if "ufunc" in str(cause):  # NumPy names its inner loops here, which helps nobody
             return DtypeError(f"{op}({described}): {op} is not defined for these types")
         return DtypeError(text)
     if isinstance(cause, AttributeError) and any(isinstance(a, list | tuple) for a in arrays):
@@ -147,11 +147,11 @@ def explain(op: str, arrays: Sequence[Any], cause: Exception) -> Exception:
 
 
 def refuse_mask(value: Any, what: str) -> None:
-    """Raise if `value` is a masked array of NumPy's, whose mask a tensor would lose."""
+    """Raise if `value` is a masked array of NumPy, whose mask a tensor would lose."""
     if isinstance(value, np.ndarray) and hasattr(value, "filled") and hasattr(value, "mask"):
         raise DtypeError(
             f"{what}: a tensor has no mask, and that of the masked array would be lost. "
-            "Say what stands in the masked places with a.filled(value)"
+            "Fill the masked places with a.filled(value)"
         )
 
 
@@ -213,11 +213,11 @@ def _framework(kind: type) -> str:
 
 
 def outputs(value: Any) -> str:
-    """What to do about a tuple of tensors in the place of one, as an LSTM returns it; empty for anything else."""
+    """What to do about a tuple of tensors in place of one, as an LSTM returns it; empty for anything else."""
     if not isinstance(value, tuple) or len(value) < 2 or not hasattr(value[0], "requires_grad"):
         return ""
     return (
-        f"a tuple of {len(value)} in the place of a tensor. RNN, LSTM, GRU and MultiheadAttention return more than "
+        f"a tuple of {len(value)} in place of a tensor. RNN, LSTM, GRU and MultiheadAttention return more than "
         f"their output: take that, of shape {tuple(value[0].shape)}, as in output, _ = layer(x)"
     )
 
@@ -247,7 +247,7 @@ def axis_error(op: str, axis: int, shape: tuple[int, ...], argument: str = "dim"
 
 
 def axis_kind_error(op: str, axis: Any, shape: tuple[int, ...], argument: str = "dim") -> TypeError:
-    """An axis that is no integer."""
+    """An axis that is not an integer."""
     places = f", {-len(shape)} to {len(shape) - 1} for shape {shape}" if shape else ""
     names = ": it has a number, not a name" if isinstance(axis, str) else ""
     return TypeError(f"{op}: {argument}={describe(axis)}: an axis is an integer{names}{places}")

@@ -1,7 +1,7 @@
-"""Files that are there whole or not at all: written beside their place, and moved there when they are complete.
+"""Atomic files: written beside their place, and moved there when they are complete.
 
-A program can be killed, and a disk can be full, at any moment. Whoever opens a file that `writing` writes finds the
-former contents or the new ones, never a part of them.
+A program can be killed, and a disk can fill up, at any moment. A file that `writing` writes has either its former
+contents or the new ones, never a part of them.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _new_file(unfinished: str, target: str) -> IO[bytes]:
 
 
 def _lock(file: IO[bytes], wait: bool) -> bool:
-    """Lock an open file, if nobody else has, and locks are known here. The lock of a killed process is gone."""
+    """Lock an open file, unless it is locked or there are no locks here. The lock of a killed process is released."""
     try:
         import fcntl
 
@@ -128,7 +128,7 @@ def _move(unfinished: str, target: str) -> None:
 
 
 def _remove_leftovers(folder: str) -> None:
-    """Remove the files that writers have begun who are no more: those that nobody has locked."""
+    """Remove unfinished files of writers that have ended: those that nobody has locked."""
     with suppress(OSError):  # whoever cannot look into a folder, or remove a file of others, can still write
         for name in filter(_UNFINISHED.fullmatch, os.listdir(folder)):
             path = os.path.join(folder, name)
@@ -138,7 +138,7 @@ def _remove_leftovers(folder: str) -> None:
 
 
 def _sync(folder: str) -> None:
-    """Have the new name on the disk as well. The file is in place already: an error here spoils nothing."""
+    """Write the new name to disk as well. The file is in place already: an error here does no harm."""
     if os.name != "nt":
         with suppress(OSError):
             number = os.open(folder, os.O_RDONLY)

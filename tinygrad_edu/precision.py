@@ -21,9 +21,9 @@ _ONES = {dtype: np.ones(_BLOCK, dtype) for dtype in (float32, float64)}
 def add_up(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The sum of an array over axes, with an error that hardly grows with the number of terms.
 
-    NumPy adds pairwise along the last axis only. Along others it adds row after row, and the errors add up, too:
-    to a digit and more in ten thousand rows. Here rows are added 32 at a time, by products with ones, which is faster
-    as well; and float16 is added up in float32.
+    NumPy adds pairwise along the last axis only. Along others it adds row after row, and the errors add up,
+    to more than one digit in ten thousand rows. Here rows are added 32 at a time, by products with ones, which is
+    faster as well; and float16 is added up in float32.
 
     Args:
         x: array.

@@ -1,4 +1,4 @@
-"""A user's file of Python code: found by ``path.py:name``, loaded as if it were run, and gone without a trace."""
+"""A user's Python file: found by ``path.py:name``, and loaded as if it were run, with no effect on other imports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def split(target: str) -> tuple[Path, str]:
 
 @contextmanager
 def loaded(path: Path) -> Iterator[ModuleType]:
-    """The file as a module, which may import its neighbours as if it were run itself; afterwards all is as it was.
+    """The file as a module, which may import its neighbours as if it were run itself; afterwards imports are as before.
 
     Raises:
         ScriptError: if it cannot be imported; names its line.
@@ -41,7 +41,7 @@ def loaded(path: Path) -> Iterator[ModuleType]:
     name = path.stem if path.stem not in sys.modules else f"{path.stem}_"
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
-        raise ScriptError(f"{path} is no file of Python code: its name must end in .py")
+        raise ScriptError(f"{path} is not a Python file: its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     before = list(sys.path)
     sys.path.insert(0, str(path.resolve().parent))

@@ -297,7 +297,7 @@ def test_saved_tensors_are_there_in_backward_only():
             return g
 
     Keep.apply(leaf(1.0)).backward()
-    with pytest.raises(tg.GraphError, match=r"there for backward\(\)"):
+    with pytest.raises(tg.GraphError, match=r"available in backward\(\)"):
         contexts[0].saved_tensors
 
 

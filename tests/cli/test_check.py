@@ -253,7 +253,7 @@ def test_mistakes_take_one_line(words: list[str], message: str, file: Path, caps
         ),
         ("b.py", "x = 1\nraise SystemExit(0)\n", "cannot be imported: SystemExit: 0 (line 2)"),
         ("c.py", "def f(:\n", "cannot be imported: SyntaxError: "),
-        ("d.txt", "", "is no file of Python code: its name must end in .py"),
+        ("d.txt", "", "is not a Python file: its name must end in .py"),
         ("e.py", "from math import sin\n", "has no 'f': it has no function or module of its own"),
     ],
 )

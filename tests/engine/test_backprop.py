@@ -480,7 +480,7 @@ def test_a_rules_error_says_whose_it_is() -> None:
             careless(*arguments).backward()
         assert caught.value.__notes__ == [
             "in a rule of 'careless', during the backward pass. "
-            "Of arguments that saves= does not name, a rule finds only shape and dtype"
+            "Of arguments that saves= does not name, a rule sees only shape and dtype"
         ]
 
 

@@ -194,7 +194,7 @@ def test_samples_that_are_channels_stay_apart_in_data() -> None:
             tg.ShapeError,
             r"the channels, is 5 \(its shape is \(2, 5\)\), which is no",
         ),
-        (tg.zeros(2, 4), {"num_groups": 0}, tg.ShapeError, r"no multiple of num_groups=0"),
+        (tg.zeros(2, 4), {"num_groups": 0}, tg.ShapeError, r"not a multiple of num_groups=0"),
         (
             tg.zeros(4),
             {"num_groups": 2},

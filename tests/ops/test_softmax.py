@@ -81,7 +81,7 @@ def test_no_classes_on_the_last_axis():
 
 
 def test_an_axis_is_needed():
-    with pytest.raises(TypeError, match="softmax: which axis shall sum to 1"):
+    with pytest.raises(TypeError, match="softmax: which axis should sum to 1"):
         tg.softmax(tg.tensor([[1.0]]))
     with pytest.raises(tg.ShapeError, match="log_softmax: dim=2 is out of range"):
         tg.log_softmax(tg.tensor([[1.0]]), 2)

@@ -1,4 +1,4 @@
-"""Automatic differentiation: backward passes, modes of recording, and ops of the user's own, as in `torch.autograd`."""
+"""Automatic differentiation: backward passes, gradient modes, and custom functions, as in `torch.autograd`."""
 
 from .. import absent as _absent
 from ..engine.observing import observing as observing

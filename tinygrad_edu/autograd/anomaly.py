@@ -1,4 +1,4 @@
-"""Looking for the first NaN or infinity: which op made it, and on which line of the user's code."""
+"""Anomaly detection: which op made the first NaN or infinity, and on which line of the user's code."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["detect_anomaly"]
 
 
 class detect_anomaly(ContextDecorator):
-    """Context manager and decorator: raise an error where the first NaN or infinity arises.
+    """Context manager and decorator: raise an error where the first NaN or infinity appears.
 
     Inside, each op on tensors that require a gradient remembers the line of your code that made it. A result
-    that is not finite raises at once; so does, in a backward pass over what was computed inside, a gradient.
-    An infinity that an op was given, such as the -inf of a mask, has not arisen there, and passes.
+    that is not finite raises at once; so does a gradient in a backward pass over what was computed inside.
+    An infinity that an op was given, such as the -inf of a mask, did not begin there, and is allowed.
 
-    Looking at every number costs time: leave it off, where it costs nothing, until something is wrong.
+    Checking every number costs time: use it only when something is wrong. Switched off it costs nothing.
 
     Raises:
         AnomalyError: naming the op, the file, the line and the line's code.
@@ -73,7 +73,7 @@ def _look_at(node: Node, operands: tuple[Any, ...], out: Any) -> None:
 
 
 class _Watched:
-    """An op whose rules are looked at: it stands in for the op in the nodes that are made inside."""
+    """An op whose rules are checked: it replaces the op in the nodes that are made inside."""
 
     def __init__(self, op: Any, where: str) -> None:
         self._op = op
@@ -102,7 +102,7 @@ class _Watched:
 
 
 def _problem(value: Any) -> str:
-    """Which of "nan" and "inf" stands in an array or tensor; empty if neither does."""
+    """Which of "nan" and "inf" is in an array or tensor; empty if neither is."""
     array = array_of(value)
     if getattr(getattr(array, "dtype", None), "kind", "") != "f" or np.isfinite(array).all():
         return ""

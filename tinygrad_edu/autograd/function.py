@@ -1,4 +1,4 @@
-"""Function: an op of the user's own, with a forward and a backward of tensors, as in PyTorch."""
+"""Custom functions: a user's own op, with a forward and a backward of tensors, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ class Context:
             GraphError: outside of `backward`.
         """
         if self._saved is None:
-            raise GraphError("ctx.saved_tensors is there for backward(): it is not kept before and after it")
+            raise GraphError("ctx.saved_tensors is only available in backward()")
         return self._saved
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
-        """Say that these results have no gradient. Results that are not floating-point have none anyway."""
+        """Mark results that have no gradient. Results that are not floating-point have none anyway."""
         self._constant = tuple(id(t) for t in tensors)
 
     def set_materialize_grads(self, value: bool) -> None:
@@ -85,15 +85,17 @@ class Context:
 
 
 class Function:
-    """An op with a derivative of your own making.
+    """An op with a derivative that you write.
 
     Derive from it, write `forward` and `backward` as static methods, and call `apply`. `forward` gets a
     context and the arguments of `apply`, and computes without recording. `backward` gets the context and one
     gradient for each result, and returns one gradient (or None) for each argument. Written with tensor
     operations, it can be differentiated itself.
 
-    As in PyTorch `forward` may leave out the context, where a third static method
-    `setup_context(ctx, inputs, output)` does the saving.
+    As in PyTorch, `forward` may leave out the context if a third static method does the saving.
+
+    Attributes:
+        setup_context: that method, `setup_context(ctx, inputs, output)`; None if there is none.
 
     >>> import tinygrad_edu as tg
     >>> class Cube(tg.Function):
@@ -241,7 +243,7 @@ class _Call:
             raise ShapeError(
                 f"{name}.backward returned {len(answer)} gradient{'s'[: len(answer) != 1]}, "
                 f"but {name}.forward has {count} argument{'s'[: count != 1]}: "
-                "return one for each, None for what is no tensor"
+                "return one for each, None for an argument that is not a tensor"
             )
         gradients: list[Any] = [None] * len(needs)
         for index, (part, link) in enumerate(zip(answer[:count], needs[:count], strict=True)):

@@ -1,4 +1,4 @@
-"""Switching the recording of the graph off and on."""
+"""Gradient modes: switching the recording of the graph off and on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Recording(ContextDecorator):
-    """Context manager and decorator: record the graph, or do not, as `enabled` says."""
+    """Context manager and decorator: record the graph, or do not, as `enabled` says.
+
+    Attributes:
+        enabled: whether the graph is recorded inside.
+    """
 
     def __init__(self, enabled: bool) -> None:
         self.enabled = enabled
@@ -35,7 +39,7 @@ class Recording(ContextDecorator):
         mode.recording = self._before.pop()
 
     def __call__(self, func: F) -> F:
-        """Decorate a function, or a generator function: what its caller does in between is left alone."""
+        """Decorate a function, or a generator function: what its caller does between steps is unaffected."""
         if not inspect.isgeneratorfunction(func):
             return super().__call__(func)
 
@@ -68,8 +72,8 @@ class Recording(ContextDecorator):
 class set_grad_enabled(Recording):
     """Record the graph, or do not, as `enabled` says: a function, a context manager and a decorator.
 
-    Called as a function it holds from then on. As a context manager it holds inside the block, and what was
-    before comes back when the block is left, by an error too. The state belongs to the thread.
+    Called as a function, it applies from then on. As a context manager, it applies inside the block; the former
+    state is restored when the block is left, also by an error. The state belongs to the thread.
 
     >>> import tinygrad_edu as tg
     >>> x = tg.tensor([1.0], requires_grad=True)
@@ -90,14 +94,14 @@ class set_grad_enabled(Recording):
         mode.recording = self.enabled
 
     def __call__(self, func: F) -> F:
-        """Decorate a function; outside of it nothing changes."""
+        """Decorate a function; nothing changes outside of it."""
         if self._at_start:
             mode.recording = self._at_start.pop()
         return super().__call__(func)
 
 
 class _Fixed(Recording):
-    """One that says itself what holds inside. As a decorator it may be written without parentheses."""
+    """A mode whose name says what applies inside. As a decorator it may be written without parentheses."""
 
     _inside = True
 

@@ -1,4 +1,4 @@
-"""The gradients of computed tensors, which are kept where that was asked for."""
+"""The gradients of computed tensors, which are kept after `retain_grad()`."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def _within(node: Node) -> bool:
 
 
 def straight(link: Any, rows: int) -> tuple[int, int] | None:
-    """The model, if it is nothing but layers and activations; None if the way down is to be looked at with care."""
+    """The model, if it is only layers and activations; None if the way down needs a closer look."""
     top: Any = None
     weight: Any = None
     for _ in range(_DEPTH):

@@ -1,4 +1,4 @@
-"""Running a backward pass: where the gradients enter, and where they are kept."""
+"""Backpropagation: running a backward pass, where gradients enter it, and where they are kept."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def backward(
 
     Args:
         tensors: a tensor, or several, of any shape.
-        grad_tensors: for each tensor the gradient that enters there, of its shape (or one that broadcasts to
+        grad_tensors: for each tensor the gradient to start from, of its shape (or one that broadcasts to
             it); None for ones, which gives the derivative of the sum.
         retain_graph: keep the graph for another backward pass; default, the value of `create_graph`.
         create_graph: record the backward pass itself, so that gradients can be differentiated again.
@@ -101,12 +101,12 @@ def grad(
     only_inputs: bool = True,
     allow_unused: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """The derivative of the sum of all elements of `outputs` with respect to each of `inputs`; no `.grad` changes.
+    """The gradient of the sum of all elements of `outputs` with respect to each of `inputs`; no `.grad` changes.
 
     Args:
         outputs: a tensor, or several.
         inputs: a tensor, or several: leaves, or results inside the graph.
-        grad_outputs: for each output the gradient that enters there; None for ones.
+        grad_outputs: for each output the gradient to start from; None for ones.
         retain_graph: keep the graph for another pass; default, the value of `create_graph`.
         create_graph: record the pass, so that the results can be differentiated again.
         only_inputs: accepted, as PyTorch does, and always true: no other tensor's gradient changes.

@@ -1,8 +1,8 @@
-"""How many samples a gradient is a sum over, as far as that is known.
+"""How many samples a gradient is a sum over, if that is known.
 
 A loss function marks the node of its result. When a backward pass begins, the marks on top of its graph are
 added up, and every leaf that gets a gradient is given the result, a Tally. What is not understood counts as
-unknown: an optimizer that compares its `samples=` with a tally must never complain of what is right.
+unknown: an optimizer that compares its `samples=` with a tally must never complain when it is right.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Tally:
         means: how many mean losses were added.
         own_means: how many means that no loss function has computed.
         rows: of how many numbers, not of a loss function, the derivative of the sum was taken.
-        more: whether there is more, of which nothing is known.
+        more: whether there is more, about which nothing is known.
         opened: the numbers of the passes that kept the samples apart, since others last changed the gradient.
         beside: whether the gradient may be anything but the sum of what these passes have kept.
     """
@@ -121,7 +121,7 @@ class Tally:
         return versions.changed_at(leaf.grad.array) > self._time
 
     def holds(self, leaf: Leaf) -> bool:
-        """Whether nobody else has written to the gradients since, as far as the library can know.
+        """Whether nobody else has written to the gradients since, as far as the library knows.
 
         What NumPy wrote it does not know; so one number is compared, of one gradient of the pass.
         """
@@ -135,7 +135,7 @@ class Tally:
 
 
 def mark(result: Any, reduction: str, input: Any, shape: tuple[int, ...], counted: float) -> None:
-    """Note on the node of a loss how many samples it stands for.
+    """Note on the node of a loss how many samples it is a sum over.
 
     Args:
         result: the loss, reduced.
@@ -164,7 +164,7 @@ def mark(result: Any, reduction: str, input: Any, shape: tuple[int, ...], counte
 
 
 def unknown(opened: tuple[int, ...] = ()) -> Tally:
-    """That of passes of which nothing is known, or of what others have made of a gradient."""
+    """That of passes about which nothing is known, or of a gradient that others have changed."""
     tally = Tally()
     tally.more = True
     tally.opened = opened
@@ -258,7 +258,7 @@ def held(leaves: Iterable[Leaf]) -> dict[Leaf, Tally]:
 
 
 def stamp(before: dict[Leaf, Tally], altered: bool) -> None:
-    """Let the tallies that held go on to hold, after the library has written to the gradients."""
+    """Keep the tallies that held valid, after the library has written to the gradients."""
     for leaf, tally in before.items():
         leaf.tally = copy.copy(tally)
         if altered:

@@ -1,4 +1,4 @@
-"""Comparing two results of the same benchmark on the same machine: what became slower?"""
+"""Comparing results: two of one benchmark on one machine; what became slower?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be benchmarked, and libraries that are not there."""
+"""Errors: what cannot be benchmarked, and libraries that are not installed."""
 
 from __future__ import annotations
 

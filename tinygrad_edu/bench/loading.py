@@ -1,4 +1,4 @@
-"""Results from files and folders, whatever their kind."""
+"""Loading results from files and folders, whatever their kind."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ class Result:
     """What all results of a benchmark have.
 
     Attributes:
+        kind: the name of the benchmark; files are called after it.
         problem: what was benchmarked: "model", "loss", "optimizer", "data", "dtype", "samples", "parameters".
         settings: the options: "seed", "budget", "batch_sizes" and the like.
         environment: the machine: processor, BLAS, threads, versions, and the clock that steps were timed in.

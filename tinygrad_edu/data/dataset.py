@@ -189,6 +189,9 @@ class ConcatDataset(Dataset[T_co]):
         ValueError: if there are none.
         TypeError: if one of them is a stream.
 
+    Attributes:
+        cumulative_sizes: the number of samples up to the end of each dataset.
+
     >>> import tinygrad_edu as tg
     >>> list(tg.data.ConcatDataset(["ab", "cde"]))
     ['a', 'b', 'c', 'd', 'e']

@@ -1,4 +1,4 @@
-"""The loader: samples read in some order, and put together into batches."""
+"""DataLoader: samples read in some order, and put together into batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The walk that differentiates a graph: every node once, after all of its consumers.
+"""Backpropagation: the walk back through a graph, every node once, after all of its consumers.
 
 It knows no op and no tensor. Gradients are whatever the rules compute with: plain arrays as a rule, tensors
 where the backward pass is itself to be differentiated.
@@ -134,9 +134,9 @@ def _explained(op: Any, needs: Sequence[Link | None], g: Any, out: Any, *args: A
 
 
 def _say_whose(error: Exception, op: Any, args: Sequence[Any]) -> None:
-    """Note on an error in which rule it arose."""
+    """Note on an error in which rule it was raised."""
     unread = any(isinstance(value, Node | Leaf | Unread) for value in args)
-    hint = ". Of arguments that saves= does not name, a rule finds only shape and dtype" if unread else ""
+    hint = ". Of arguments that saves= does not name, a rule sees only shape and dtype" if unread else ""
     error.add_note(f"in a rule of {op.name!r}, during the backward pass{hint}")
 
 
@@ -160,7 +160,7 @@ def _add(held: Any, part: Any, owned: bool, plain: bool) -> tuple[Any, bool]:
 def _completed(
     known: Mapping[int, Any], node: Node, g: Any, needs: Sequence[Link | None], lift: Lift | None
 ) -> Sequence[Any]:
-    """What the rules give, but for what is known."""
+    """What the rules give, except for what is known."""
     asked = [None if i in known else link for i, link in enumerate(needs)]
     parts = apply_vjp(node, g, asked, lift)
     return [part if needs[i] is None else known.get(i, part) for i, part in enumerate(parts)]

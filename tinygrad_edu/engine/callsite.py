@@ -40,7 +40,7 @@ def beyond_numpy(frame: FrameType | None) -> FrameType | None:
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn of the line of the user's code that is running, which is then shown."""
+    """Warn for the line of the user's code that is running, which is then shown."""
     frame = users_frame(sys._getframe(1))
     if frame is None:
         warnings.warn(message, category, stacklevel=2)

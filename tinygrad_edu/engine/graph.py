@@ -1,6 +1,6 @@
 """The graph of a computation: what is recorded of it, and in what order it can be walked.
 
-Two kinds of object make up a graph, and are called links. A `Node` is one application of an op; its inputs are
+A graph is made up of two kinds of objects, called links. A `Node` is one application of an op; its inputs are
 the links that the op's arguments came from. A `Leaf` is where a gradient is kept: that of a parameter, or of any
 tensor that asked for one. Inputs point backwards only, so a graph nobody holds is freed at once. A tensor is
 an array and the link that it came from.
@@ -48,7 +48,7 @@ class Node:
         hooks: functions called with the node and the gradient of its result; what they return takes its place.
         grad: that gradient, where it was asked to be retained; where: the call that made the node, kept for
             ops in which samples may meet, and while anomalies are looked for; mark: how many samples the result
-            of a loss function stands for. All three are left unset otherwise.
+            of a loss function is a sum over. All three are left unset otherwise.
     """
 
     __slots__ = ("args", "clock", "dtype", "grad", "hooks", "inputs", "mark", "op", "out", "shape", "where")
@@ -67,7 +67,7 @@ class Node:
 
 
 class Unread:
-    """In the place of an array that no rule reads: its shape and dtype alone."""
+    """A placeholder for an array that no rule reads: its shape and dtype alone."""
 
     __slots__ = ("dtype", "shape")
 

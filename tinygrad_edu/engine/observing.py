@@ -1,6 +1,6 @@
-"""Watching a thread compute, and whether it records what it computes: the one seam for both.
+"""Observers: watching a thread compute, and whether it records what it computes; one seam for both.
 
-An observer has two ways of seeing. `around` is called in the place of each computation on arrays:
+An observer has two ways of seeing. `around` is called in place of each computation on arrays:
 ``around(kind, op, fn, args)`` calls ``fn(*args)`` once and returns what that gives. `recorded` is told of each
 new node. What watches the engine (a tape, the search for the first NaN, a profiler) needs nothing else of it.
 """
@@ -27,11 +27,11 @@ class _Mode(threading.local):
 mode: _Mode = _Mode()
 
 watched: list[Any] = []
-"""An entry for each observer at work, in whichever thread: empty, it costs an op next to nothing to look."""
+"""An entry for each active observer, in any thread: when it is empty, looking costs an op almost nothing."""
 
 
 class Observer:
-    """Sees what the engine does, and lets it pass. Subclasses look at it.
+    """Sees what the engine does and passes it on. Subclasses look at it.
 
     Whatever an observer calls itself in `recorded` is not observed.
     """
@@ -54,7 +54,7 @@ class Observer:
 
 
 class _Place:
-    """An observer at work. Blocks may end in another order than they began, or in another thread."""
+    """An active observer. Blocks may end in another order than they began, or in another thread."""
 
     __slots__ = ("ended", "observer")
 
@@ -78,7 +78,7 @@ def under(observer: Observer) -> Iterator[None]:
 
 
 def _present() -> list[Observer]:
-    """Who is to see what this thread does, the innermost first."""
+    """The observers of this thread, the innermost first."""
     return [] if mode.telling else [place.observer for place in reversed(mode.observers) if not place.ended]
 
 

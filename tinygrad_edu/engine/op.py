@@ -25,10 +25,10 @@ class Primitive:
         saves: for each argument the names of what its rule reads by value: arguments, or "out".
         variadic: whether the trailing arguments are any number of arrays.
         fresh: whether what a rule returns is always `g` itself or a new array that nobody else holds.
-        numpy: the NumPy functions that this op stands for when they are called on a Tensor.
+        numpy: the NumPy functions that are this op when they are called on a Tensor.
         domain: the interval on which the generic tests draw arguments.
         cases: argument lists for the generic tests.
-        symmetric: whether the first argument is a symmetric matrix, of which one triangle is read; its
+        symmetric: whether the first argument is a symmetric matrix, with one triangle read; its
             gradient is symmetric, too.
         samples: how the samples of a batch stay apart in it; None where that is not known.
         view: whether the result may be a view of the first argument, in its memory.

@@ -43,7 +43,7 @@ NUMPY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
 def implements(*functions: Callable[..., Any]) -> Callable[[F], F]:
-    """Make the decorated function what `functions` of NumPy do on Tensors."""
+    """Make the decorated function what NumPy's `functions` do on Tensors."""
 
     def register(handler: F) -> F:
         for function in functions:
@@ -120,7 +120,7 @@ def primitive(
     Args:
         vjps: for each argument its rule, called as ``rule(g, out, *args)`` with the gradient `g` of the
             result, the result and the arguments; it returns the gradient of that argument. None for an
-            argument without a derivative, which is a constant then. Those behind the last rule are options: a tensor
+            argument without a derivative, which is a constant then. Those after the last rule are options: a tensor
             with a gradient in their place is a GraphError. Write rules with operators and ops of this library, and
             the op can be differentiated any number of times. Broadcasting is undone for you.
         joint: one rule for all arguments instead, called with ``needs=`` as well (a sequence that is None
@@ -135,12 +135,12 @@ def primitive(
             first is called in the function's place: the two must be the same.
         domain: interval from which the generic tests draw the arguments.
         cases: argument lists for the generic tests, made with the function that they pass in.
-        symmetric: say that the first argument is a symmetric matrix, of which one triangle is read, and
+        symmetric: declare that the first argument is a symmetric matrix, that one triangle of it is read, and
             that its gradient is symmetric: the tests then move both halves together.
         single: compute float16 in float32, in the function and its rules, and round once at the end.
         samples: how the samples of a batch stay apart in it: the rule of its family, such as
             ``tg.sample_rules.elementwise``. Without one, per-sample gradients are slower, not wrong.
-        view: say that the result may be a view of the first argument, and that there are other arguments: a change
+        view: declare that the result may be a view of the first argument, and that there are other arguments: a change
             of either is then seen in the other. Without it, a view cannot be written to.
 
     Returns:

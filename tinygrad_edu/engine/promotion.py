@@ -1,4 +1,4 @@
-"""Which dtype comes out: where this library departs from NumPy, so that float32 stays float32.
+"""Dtype promotion: where this library departs from NumPy, so that float32 stays float32.
 
 NumPy promotes float32 with int64, or with a NumPy float64 number, to float64, and computes a square root of
 bytes in float16. Here integers and numbers never widen a floating array, and integers alone give real
@@ -29,7 +29,7 @@ def is_double(value: Any) -> bool:
 def settle(op: str, out: Any, values: Sequence[Any]) -> Any:
     """The result of `op` on `values`: a NumPy scalar as a 0-d array, and a drift to float64 undone.
 
-    An op that was asked for a dtype, which stands among its values then, gets it. A masked array is refused.
+    An op that was called with a dtype, which is among its values then, gets it. A masked array is refused.
     """
     if isinstance(out, np.generic):
         out = np.asarray(out)
@@ -55,7 +55,7 @@ def on_integers(forward: Callable[..., Any], values: Sequence[Any], operands: Se
     """`forward`, where no operand is floating: real results have the full precision of the default dtype.
 
     NumPy computes a square root of bytes or booleans in float16, and an expression as -x among bytes wraps
-    around. So where the result is real, and the integers are small ones, it is computed again by int64.
+    around. So where the result is real, and the integers are small ones, it is computed again in int64.
     """
     last = len(operands) - 1  # which stands for all the arrays of a variadic op
     arrays = [i for i, value in enumerate(values) if operands[min(i, last)] and type(value) is np.ndarray]

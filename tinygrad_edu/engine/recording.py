@@ -1,7 +1,7 @@
-"""How a call of an op becomes a tensor with a node behind it.
+"""Recording: how a call of an op becomes a tensor with a node.
 
-This is what every operation passes through, so that what is done here is done a thousand times a step. Ops of one
-and of two arrays therefore have a short way, for what is common; whatever is not goes the long way.
+Every operation passes through here, so that what is done here is done a thousand times in a step. Ops of one and of
+two arrays therefore have a fast path for the common case; everything else takes the slow one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def make_tensor(array: Any, source: Link | None) -> Tensor:
 
 
 def recorder(op: Primitive) -> Callable[..., Any]:
-    """The function that computes `op` and records the call; ops of one or two arrays have a short way."""
+    """The function that computes `op` and records the call; ops of one or two arrays have a fast path."""
     parameters = op.signature.parameters.values()
     plain = all(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in parameters)
     if plain and op.saves is not None and all(op.vjps) and len(op.vjps) == len(parameters):
@@ -57,7 +57,7 @@ def recorder(op: Primitive) -> Callable[..., Any]:
 
 
 def _short_unary(op: Primitive, forward: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """`call(x)` for an op of one array. The two short ways are written out: they are what a step is made of."""
+    """`call(x)` for an op of one array. The two fast paths are written out: most of a step goes through them."""
     keep_x, keep_out = op.saved((True,))
     note = _recording_of(op)
     long = _long_way(op, forward)
@@ -162,7 +162,7 @@ def _long_way(op: Primitive, forward: Callable[..., Any]) -> Callable[..., Any]:
                     if has_rule[i if i < count else -1]:
                         links[i] = source
                         tracked |= 1 << i
-                    elif min(i, count - 1) >= ruled > 0:  # behind the last rule there are options
+                    elif min(i, count - 1) >= ruled > 0:  # after the last rule there are options
                         require_number(op.name, op.parameters[min(i, count - 1)], value)
         drifts: list[Any] | None = None
         if watched and tensors:
@@ -260,7 +260,7 @@ def _plan(op: Primitive, links: Sequence[Link | None]) -> tuple[list[int], bool]
 
 
 def _let_go(values: list[Any], links: Sequence[Link | None], unread: Sequence[int]) -> None:
-    """Put in the place of the arrays that no rule reads something that has just their shape and dtype."""
+    """Replace the arrays that no rule reads by placeholders that have just their shape and dtype."""
     for i in unread:
         value = values[i]
         if hasattr(value, "dtype"):

@@ -1,6 +1,6 @@
 """A clock of in-place changes, so that an overwritten saved array is an error, never a wrong gradient.
 
-A plain step pays one comparison per node: as long as the clock stands where it stood when the node
+A plain step costs one comparison per node: as long as the clock stands where it stood when the node
 was made, nothing can have been overwritten. Only when it has moved on are the saved arrays looked up,
 by the array that owns their memory, so that a change through one view is seen through every other.
 """

@@ -45,7 +45,7 @@ class Memory:
         return view is not None and view.memory is self and view.array is tensor.array
 
     def tensors(self) -> list[TensorBase]:
-        """The tensors that look at it still."""
+        """The tensors that still look at it."""
         alive = [reference() for reference in self.views]
         return [tensor for tensor in alive if tensor is not None and tensor in self]
 
@@ -148,7 +148,7 @@ def leave(tensor: TensorBase) -> None:
 def read_only_if_shared(array: Any, others: Iterable[Any]) -> Any:
     """The array; as one that cannot be written to, if it lies in the memory of another one.
 
-    For results of functions that nobody knows to give views: a write to one would be lost to the other.
+    For results of functions that are not known to give views: a write to one would not reach the other.
     """
     if any(isinstance(other, np.ndarray) and np.may_share_memory(array, other) for other in others):
         array = array.view()

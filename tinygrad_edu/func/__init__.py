@@ -2,7 +2,7 @@
 
 A function here takes tensors, arrays and numbers, or nested dicts, lists and tuples of them, and returns
 a tensor, or several. None of these transforms changes the `.grad` of anything, and all work under
-`no_grad()`, whose block then just gets constants. They nest: the gradient of a gradient is
+`no_grad()`, where the results are constants. They nest: the gradient of a gradient is
 ``grad(lambda x: grad(f)(x).sum())``. Where the function reads other tensors that require a gradient, or a
 tensor of an outer transform, the results can be differentiated with respect to those as well.
 """

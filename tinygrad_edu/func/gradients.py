@@ -1,4 +1,4 @@
-"""The gradient of a function, as a function."""
+"""Gradients of functions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
     """The function that computes the gradient of `f`.
 
     Args:
-        f: function that returns a tensor. One that is not a scalar stands for the sum of its elements, as
-            everywhere in this library: the derivative of losses is that of their sum.
+        f: function that returns a tensor. If that is not a scalar, the sum of its elements is used, as
+            everywhere in this library: the gradient of losses is that of their sum.
         argnums: the position of the argument to differentiate with respect to, or several. Such an argument is a
             tensor, array or float, or nested dicts, lists and tuples of them.
         has_aux: `f` returns a pair (tensor, anything), and the second is passed on.
@@ -45,7 +45,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> 
 
 
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
-    """The function that computes `f` and its gradient in one go.
+    """The function that computes `f` and its gradient at once.
 
     Args:
         f: as for `grad`.

@@ -1,4 +1,4 @@
-"""Jacobians and Hessians, written out."""
+"""Jacobians and Hessians."""
 
 from __future__ import annotations
 

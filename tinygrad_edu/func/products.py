@@ -1,4 +1,4 @@
-"""Products of a function's derivatives with vectors: with its Jacobian, from either side, and with its Hessian."""
+"""Products with Jacobians and Hessians: a function's derivatives times vectors, from either side."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def vjp(f: Callable[..., Any], *primals: Tree) -> tuple[Tree, Callable[[Tree], t
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple[Tree, Tree]:
-    """The value of `f`, and how it changes when the arguments move along `tangents`.
+    """The value of `f`, and its directional derivative along `tangents`.
 
-    This is the product of the Jacobian with a vector, where a backward pass gives that of a vector with the
+    This is the product of the Jacobian and a vector; a backward pass gives that of a vector and the
     Jacobian. The backward pass is linear in the gradient that enters it, so a second backward pass, through
-    the first and by that gradient, transposes it: about three times the price of a gradient.
+    the first and by that gradient, transposes it: at about three times the cost of a gradient.
 
     Args:
         f: function that returns a tensor, or nested dicts, lists and tuples of tensors.
@@ -87,16 +87,16 @@ def jvp(f: Callable[..., Any], primals: Sequence[Tree], tangents: Sequence[Tree]
 
 
 def hvp(f: Callable[..., Any], primals: Sequence[Tree], vectors: Sequence[Tree]) -> tuple[Tree, tuple[Tree, ...]]:
-    """The value of `f`, and the product of its Hessian with a vector, without the Hessian.
+    """The value of `f`, and the product of its Hessian with a vector, without computing the Hessian.
 
     Args:
-        f: function that returns a tensor; one that is not a scalar stands for the sum of its elements.
+        f: function that returns a tensor; for one that is not a scalar, the sum of its elements is used.
         primals: the arguments of `f`.
         vectors: for each argument a vector, like it in structure and shapes.
 
     Returns:
         The pair (value, product); the product is a tuple like the primals. Computed as the gradient of
-        gradient · vector (Pearlmutter 1994), at about twice the price of a gradient.
+        gradient · vector (Pearlmutter 1994), at about twice the cost of a gradient.
 
     Raises:
         DtypeError: for an argument of integers.

@@ -162,7 +162,7 @@ def require_function(name: str, f: Any, argnums: Any = 0) -> None:
         way_out = ""
         if isinstance(f, TensorBase):
             way_out = (
-                ". The gradient of a tensor that is computed: tg.autograd.grad(loss, w), or loss.backward() and w.grad"
+                ". For the gradient of a computed tensor use tg.autograd.grad(loss, w), or loss.backward() and w.grad"
             )
         raise TypeError(f"{name}(): the first argument must be a function, got {describe(f)}{way_out}")
     if isinstance(argnums, TensorBase):

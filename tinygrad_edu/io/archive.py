@@ -1,4 +1,4 @@
-"""Saving and loading: nested containers of tensors, arrays, numbers and text, in a file in which nothing runs."""
+"""Files of tensors: nested containers of tensors, arrays, numbers and text, in a file in which nothing runs."""
 
 from __future__ import annotations
 

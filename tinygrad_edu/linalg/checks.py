@@ -1,4 +1,4 @@
-"""What matrices must be: square, finite; and which of a stack it is that fails."""
+"""Checks of matrices: square, finite; and which one of a stack fails."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def check_matrix(op: str, x: Any, square: bool = True) -> None:
 
 
 def require_finite(op: str, a: Any) -> None:
-    """Raise if `a` holds NaN or infinity, on which an iteration may hang or come to numbers that mean nothing."""
+    """Raise if `a` holds NaN or infinity, with which an iteration may hang or give meaningless numbers."""
     finite = np.isfinite(a).all((-2, -1))
     if not finite.all():
         place = ", ".join(map(str, np.argwhere(~finite)[0]))
         where = f" (batch element {place} of shape {a.shape})" if place else ""
         raise LinAlgError(
             f"{op}: the matrix holds NaN or infinity{where}: it has no decomposition. "
-            "tg.detect_anomaly() finds where the first one arose"
+            "tg.detect_anomaly() finds where the first one appeared"
         )
 
 

@@ -1,4 +1,4 @@
-"""Decompositions of any matrix: singular values, QR, and the pseudo-inverse.
+"""Matrix decompositions: singular values, QR, and the pseudo-inverse.
 
 Every function takes a stack of matrices as well. A decomposition has no derivative where it is not unique,
 such as the singular vectors of two equal singular values. That is an error here, not a NaN.
@@ -131,12 +131,12 @@ def svd(a: Operand, full_matrices: bool = True) -> SVDResult:
 
     Args:
         a: matrices (..., m, n), with k = min(m, n).
-        full_matrices: give all m columns of U and all n rows of Vh, of which those after the first k are an
-            arbitrary basis without gradient; else only the first k.
+        full_matrices: give all m columns of U and all n rows of Vh; those after the first k are an arbitrary
+            basis without gradient. Else only the first k.
 
     Returns:
-        Named tuple (U, S, Vh), S of shape (..., k), descending. U and Vh have a sign of no meaning: let a
-        cost depend on nothing that it changes.
+        Named tuple (U, S, Vh), S of shape (..., k), descending. U and Vh have a sign that is arbitrary: a
+        cost should not depend on it.
 
     Raises:
         ShapeError: if `a` is not a matrix.
@@ -153,7 +153,7 @@ def svd(a: Operand, full_matrices: bool = True) -> SVDResult:
 def svdvals(a: Operand) -> Tensor:
     """Singular values of matrices (..., m, n), descending, of shape (..., min(m, n)).
 
-    Equal ones have gradients too. ShapeError for less than two axes, LinAlgError for NaN or infinity.
+    Equal ones have gradients too. ShapeError for fewer than two axes, LinAlgError for NaN or infinity.
 
     >>> import tinygrad_edu as tg
     >>> tg.linalg.svdvals(tg.tensor([[0.0, 2.0], [1.0, 0.0]]))

@@ -1,4 +1,4 @@
-"""Determinants and their logarithms, with derivatives of singular matrices, too."""
+"""Determinants: also their logarithms, and derivatives at singular matrices."""
 
 from __future__ import annotations
 

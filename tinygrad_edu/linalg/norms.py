@@ -1,4 +1,4 @@
-"""Norms of vectors and matrices, as in `torch.linalg`."""
+"""Vector and matrix norms, as in `torch.linalg`."""
 
 from __future__ import annotations
 

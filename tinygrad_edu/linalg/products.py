@@ -1,4 +1,4 @@
-"""Products of several matrices, and powers."""
+"""Matrix powers, and products of several matrices."""
 
 from __future__ import annotations
 

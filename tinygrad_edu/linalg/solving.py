@@ -1,4 +1,4 @@
-"""Inverses of matrices, and solutions of linear equations.
+"""Inverses and linear systems.
 
 Every function takes a stack of matrices as well, and works on each. Names and meanings are those of
 `torch.linalg`. The rules: Giles 2008, "Collected matrix derivative

@@ -1,10 +1,10 @@
-"""Decompositions of symmetric matrices: Cholesky, eigenvalues and eigenvectors.
+"""Symmetric matrices: Cholesky decomposition, eigenvalues and eigenvectors.
 
 Every function takes a stack of matrices as well. As in `torch.linalg`, one triangle of the matrix is read,
 and the gradient is that of the symmetric matrix, itself symmetric.
 
-Eigenvectors have no derivative where they are not unique: those of an eigenvalue that occurs twice may turn
-into each other at no change of the matrix. That is an error here, not a NaN.
+Eigenvectors have no derivative where they are not unique: those of an eigenvalue that occurs twice can be
+rotated into each other without a change of the matrix. That is an error here, not a NaN.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def cholesky(a: Operand, *, upper: bool = False) -> Tensor:
     """The triangular matrix L with positive diagonal and L @ L.T = a.
 
     Args:
-        a: symmetric positive definite matrices (..., n, n), of which the lower triangle is read.
+        a: symmetric positive definite matrices (..., n, n); the lower triangle is read.
         upper: give L.T instead.
 
     Returns:
@@ -175,7 +175,7 @@ def eigh(a: Operand, UPLO: str = "L") -> EighResult:
 
     Returns:
         Named tuple of eigenvalues (..., n), ascending, and eigenvectors (..., n, n), one per column, of
-        length 1 and with a sign of no meaning: let a cost depend on nothing that it changes.
+        length 1 and with a sign that is arbitrary: a cost should not depend on it.
 
     Raises:
         ShapeError: if the matrices are not square.
@@ -202,7 +202,7 @@ def eigvalsh(a: Operand, UPLO: str = "L") -> Tensor:
 
 
 def _eigh_named(name: str, a: Operand, triangle: str) -> EighResult:
-    """The decomposition for the function `name`, which errors speak of."""
+    """The decomposition for the function `name`, which errors mention."""
     if triangle not in ("L", "U"):
         raise ValueError(f"{name}: UPLO={triangle!r}: it is the triangle to read, 'L' or 'U'")
     return EighResult(*_eigh(a, triangle, name))

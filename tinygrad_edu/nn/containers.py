@@ -1,4 +1,4 @@
-"""Modules and parameters in lists and dictionaries, and modules in a row."""
+"""Containers: modules in a row, and modules and parameters in lists and dictionaries."""
 
 from __future__ import annotations
 

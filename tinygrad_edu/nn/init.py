@@ -1,4 +1,4 @@
-"""Starting values: functions that fill a tensor, in place and outside of any graph, and return it."""
+"""Initialization: functions that fill a tensor, in place and outside of any graph, and return it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model as a table: its layers in the order of their calls, shapes, parameters, and what a step keeps in memory."""
+"""Model summary: layers in the order of their calls, shapes, parameters, and what a step keeps in memory."""
 
 from __future__ import annotations
 

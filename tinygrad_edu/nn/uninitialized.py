@@ -1,4 +1,4 @@
-"""Parameters and buffers whose shape is not known yet: what the modules of lazy.py have before their first call."""
+"""Uninitialized parameters and buffers: what lazy modules have before their first call."""
 
 from __future__ import annotations
 

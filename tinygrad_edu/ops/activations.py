@@ -1,7 +1,7 @@
 """Activation functions, each stable for inputs of any size. Integers become the default dtype.
 
-Each is one op with one rule, rather than a composition, so that nothing is kept that the rule does not
-read. At a kink the derivative is PyTorch's: that of the left side unless the docstring says otherwise.
+Each is one op with one rule, not a composition, so that only what the rule reads is kept in memory. At a kink the
+derivative is PyTorch's: that of the left side unless the docstring says otherwise.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def relu6(x: Operand) -> Operand:
     cases=_cases(-1.0, 1.0),
 )
 def hardtanh(x: Operand, min_val: float = -1.0, max_val: float = 1.0) -> Operand:
-    """x between `min_val` and `max_val`, and the nearer of them outside; the derivative at both is 0.
+    """x limited to the interval from `min_val` to `max_val`; the derivative at both ends is 0.
 
     >>> import tinygrad_edu as tg
     >>> tg.hardtanh(tg.tensor([-2.0, 0.5]))
@@ -292,7 +292,7 @@ def mish(x: Operand) -> Operand:
 
 @pointwise(vjps=(lambda g, out, x: g * ((out > 0) & (out < 1)) / 6,), saves=("out",), single=True, domain=(-5.0, 5.0))
 def hardsigmoid(x: Operand) -> Operand:
-    """x / 6 + 1/2, but not below 0 nor above 1; the derivative at both ends is 0.
+    """x / 6 + 1/2, limited to the interval from 0 to 1; the derivative at both ends is 0.
 
     Source: Howard et al., "Searching for MobileNetV3" (2019).
 

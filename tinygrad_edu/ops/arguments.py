@@ -1,4 +1,4 @@
-"""What an op is asked: of which shape an argument is, and along which axes to work.
+"""Arguments of ops: their shapes, and the axes to work along.
 
 `dim` and `axis` are two spellings of one argument.
 """

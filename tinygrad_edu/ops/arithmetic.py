@@ -1,7 +1,7 @@
-"""Arithmetic and powers, element by element.
+"""Arithmetic: sums, products, quotients and powers, element by element.
 
-Shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype, and integers alone become the
-default dtype where their results need not be whole. A rule reads as the derivative does on paper. Where a function
+Shapes that do not broadcast raise a ShapeError. Numbers and integers do not widen a floating dtype; integers alone
+become the default dtype where results need not be whole. A rule reads as the derivative does on paper. Where a function
 has a kink, the rule takes PyTorch's choice, and the docstring says which.
 """
 
@@ -90,7 +90,7 @@ def div(x: Operand, y: Operand) -> Operand:
 
 @pointwise(vjps=(lambda g, out, x: -g,), saves=("",), numpy=np.negative)
 def neg(x: Operand) -> Operand:
-    """-x. The dtype is kept; booleans are a DtypeError.
+    """-x. The dtype is kept; booleans raise a DtypeError.
 
     >>> import tinygrad_edu as tg
     >>> tg.neg(tg.tensor([1, -2]))
@@ -269,7 +269,7 @@ def abs(x: Operand) -> Operand:
     ],
 )
 def lerp(x: Operand, end: Operand, weight: Operand) -> Operand:
-    """x + weight * (end - x): on the way from `x` to `end`.
+    """x + weight * (end - x): linear interpolation between `x` and `end`.
 
     >>> import tinygrad_edu as tg
     >>> tg.lerp(tg.tensor([0.0, 10.0]), tg.tensor([4.0, 20.0]), 0.25)

@@ -1,4 +1,4 @@
-"""Repeating without copying: NumPy's broadcasting, whose derivative sums over the copies, and grids."""
+"""Broadcasting: repeating without copying, as in NumPy; the derivative sums over the copies. And grids."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def _broadcast_to(array: Operand, shape: int | tuple[int, ...]) -> Operand:
 
 
 def expand(x: Operand, *shape: Any) -> Tensor:
-    """Repeated along axes of size 1 (and new ones in front) to the given shape, without copying.
+    """`x` repeated along axes of size 1 (and new ones in front) to the given shape, without copying.
 
     Args:
         x: tensor of any shape.
         shape: the sizes, ``expand(x, 2, 3)`` or ``expand(x, (2, 3))``; -1 keeps the size of an axis.
 
     Returns:
-        Tensor of that shape: a view, in which one number may stand for many.
+        Tensor of that shape: a view, in which one number in memory may be many elements.
 
     Raises:
         ShapeError: if `x` does not broadcast to that shape.
@@ -103,7 +103,7 @@ def broadcast_to(x: Operand, shape: Sequence[int]) -> Tensor:
 
 
 def broadcast_tensors(*tensors: Operand) -> tuple[Tensor, ...]:
-    """All tensors expanded to the shape that they broadcast to together.
+    """All tensors expanded to their common broadcast shape.
 
     Raises:
         ShapeError: if there is none.
@@ -126,7 +126,7 @@ def _np_broadcast_arrays(*args: Operand, subok: bool = False) -> tuple[Tensor, .
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """For vectors, tensors of one common shape in which each varies along its own axis.
+    """Coordinate grids from vectors: tensors of one shape, in which each vector varies along its own axis.
 
     Args:
         tensors: vectors (or numbers), or one list of them.

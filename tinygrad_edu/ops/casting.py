@@ -1,4 +1,4 @@
-"""Another dtype, or a copy."""
+"""Dtype conversion and copies."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def astype(x: Operand, dtype: DType) -> Tensor:
         Tensor of the same shape.
 
     Raises:
-        DtypeError: if that is no dtype of real numbers or booleans.
+        DtypeError: if that is not a dtype of real numbers or booleans.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1.7, -1.7]).astype(tg.int64)
@@ -107,7 +107,7 @@ def contiguous(x: Operand) -> Tensor:
 
 
 def is_contiguous(x: Operand) -> bool:
-    """Whether the numbers lie in memory in their order."""
+    """Whether the numbers are contiguous in memory, in their order."""
     return bool(array_of(x).flags.c_contiguous)
 
 
@@ -130,7 +130,7 @@ def to(
     non_blocking: bool = False,
     copy: bool = False,
 ) -> Tensor:
-    """`x` with another dtype, that of another tensor, or on another device, of which there is but ``"cpu"``.
+    """`x` with another dtype, with that of another tensor, or on another device; the only one is ``"cpu"``.
 
     Args:
         x: tensor of any shape.
@@ -145,7 +145,7 @@ def to(
 
     Raises:
         ValueError: for a device that does not exist here.
-        DtypeError: for what is no dtype.
+        DtypeError: for anything that is not a dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([1, 2]).to(tg.float64).to("cpu").dtype
@@ -216,12 +216,12 @@ def to_float16(x: Operand) -> Tensor:
 
 
 def to_int64(x: Operand) -> Tensor:
-    """`x` as int64, cut off towards zero."""
+    """`x` as int64, truncated towards zero."""
     return astype(x, int64)
 
 
 def to_int32(x: Operand) -> Tensor:
-    """`x` as int32, cut off towards zero."""
+    """`x` as int32, truncated towards zero."""
     return astype(x, int32)
 
 
@@ -231,7 +231,7 @@ def to_bool(x: Operand) -> Tensor:
 
 
 def on_cpu(x: Operand) -> Tensor:
-    """`x` itself, which is in the processor's memory already."""
+    """`x` itself: it is already on the CPU."""
     return cast("Tensor", x)
 
 

@@ -1,8 +1,8 @@
-"""Normalisation by channels, which are axis 1: over a batch, within groups of each sample, and by given statistics.
+"""Normalization of channels, which are axis 1: over a batch, within groups of each sample, by given statistics.
 
 Each is one op with a rule of its own. An input of shape (N, C, *) is read as rows, one for each sample and channel, or
-for each sample and group of channels. All that is costly are sums along rows, and row by row products and sums; what
-is done with one number for each row costs next to nothing.
+for each sample and group of channels. What is costly are sums along rows, and row by row products and sums; work on
+one number for each row costs almost nothing.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def _gradients(
     """The gradients with respect to x, weight and bias.
 
     With n = (x - m) / s, where m and s are mean and deviation, n moves neither along 1 nor along n itself: of the
-    gradient h by n, only the part perpendicular to both reaches x, divided by s. `more` are the gradients with respect
-    to mean and variance themselves, of shapes (1, G, 1).
+    gradient h with respect to n, only the part perpendicular to both reaches x, divided by s. `more` are the gradients
+    with respect to mean and variance themselves, of shapes (1, G, 1).
     """
     n, channels = x.shape[:2]
     g = _by_channels(g)
@@ -347,7 +347,7 @@ def group_norm(
 
     Args:
         input: floating tensor of shape (N, C, *).
-        num_groups: how many groups the channels are divided into: channels that are neighbours are in one.
+        num_groups: how many groups of consecutive channels there are.
         weight: tensor of shape (C,) to multiply by, or None.
         bias: tensor of shape (C,) to add, or None.
         eps: added to the variance (the biased one) under the root.
@@ -356,7 +356,7 @@ def group_norm(
         Tensor of the shape of `input`.
 
     Raises:
-        ShapeError: if C is no multiple of `num_groups`, or `weight` or `bias` have another shape.
+        ShapeError: if C is not a multiple of `num_groups`, or `weight` or `bias` have another shape.
         DtypeError: if `input` is not floating.
 
     Source: Wu and He, "Group Normalization" (2018).
@@ -370,6 +370,6 @@ def group_norm(
     if num_groups < 1 or input.shape[1] % num_groups:
         raise ShapeError(
             f"group_norm: axis 1 of the input, the channels, is {input.shape[1]} (its shape is {tuple(input.shape)}), "
-            f"which is no multiple of num_groups={num_groups}"
+            f"which is not a multiple of num_groups={num_groups}"
         )
     return normalize_groups(input, weight, bias, int(num_groups), eps)

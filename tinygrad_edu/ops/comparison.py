@@ -1,6 +1,6 @@
-"""Comparisons: with each other, with NaN and the infinities.
+"""Comparisons: of elements, and tests for NaN and the infinities.
 
-Shapes broadcast, or it is a ShapeError; the results are booleans, which have no gradient.
+Shapes that do not broadcast raise a ShapeError; the results are booleans, which have no gradient.
 """
 
 from __future__ import annotations
@@ -154,8 +154,8 @@ def isclose(x: Operand, y: Operand, rtol: float = 1e-5, atol: float = 1e-8, equa
     Args:
         x: tensor of any shape.
         y: tensor that broadcasts against `x`.
-        rtol: the difference allowed for, relative to `y`.
-        atol: the difference allowed for anywhere.
+        rtol: the relative tolerance, a factor of `y`.
+        atol: the absolute tolerance.
         equal_nan: whether NaN is close to NaN.
 
     Raises:

@@ -1,10 +1,10 @@
-"""Convolution: three ops that are linear in two arrays each, and one another's derivatives.
+"""Convolution: three ops, each linear in two arrays, which are one another's derivatives.
 
 Of an input x, a weight w and a gradient g of the result, all three are parts of one number::
 
     Σ  w[o, c, k] x[n, c, stride·t + dilation·k - padding] g[n, o, t]      over n, o, c, k, t
 
-Its derivative by g is `convolve(x, w)`, that by x `convolve_transposed(g, w)`, that by w `correlate(x, g)`; and the
+Its derivative with respect to g is `convolve(x, w)`, to x `convolve_transposed(g, w)`, to w `correlate(x, g)`; and the
 derivatives of these three are the three again. With groups, o and c run within each group. Any number of axes that
 windows slide along: k, t, stride, dilation and padding have an entry for each.
 

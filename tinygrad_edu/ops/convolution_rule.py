@@ -1,4 +1,4 @@
-"""How the samples of a batch stay apart in convolution, its transpose and its derivative by the weight.
+"""How the samples of a batch stay apart in convolution, its transpose and its derivative with respect to the weight.
 
 All that these add up are products, one for each sample n, group g, channels o and c, window t and place k of the
 kernel; window and place say where in the image. The ids of a result are those of its products, and the ids of an

@@ -1,7 +1,7 @@
-"""Making tensors: constants, ranges, grids, and tensors like others.
+"""Constants, ranges and grids: new tensors, and tensors like others.
 
 Floats have the default dtype, and integers are int64, unless `dtype` says otherwise. `requires_grad=True`
-makes a leaf. `device` is accepted so that programs written for several devices run; the one there is, is ``"cpu"``.
+makes a leaf. `device` is accepted for compatibility; the only device is ``"cpu"``.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def ones(*shape: Any, size: Any = None, dtype: DType = None, requires_grad: bool
 def empty(
     *shape: Any, size: Any = None, dtype: DType = None, requires_grad: bool = False, device: Any = None
 ) -> Tensor:
-    """Whatever the memory held, in the given shape; the arguments are those of `zeros`.
+    """Uninitialized memory in the given shape; the arguments are those of `zeros`.
 
     >>> import tinygrad_edu as tg
     >>> tg.empty(2, 3).shape
@@ -112,7 +112,7 @@ def empty(
 def full(
     size: Any, fill_value: Operand, *, dtype: DType = None, requires_grad: bool = False, device: Any = None
 ) -> Tensor:
-    """One number in every place.
+    """A tensor filled with one number.
 
     Args:
         size: the shape, a tuple or an integer.
@@ -126,7 +126,7 @@ def full(
 
     Raises:
         ShapeError: if a size is negative.
-        DtypeError: if a gradient is wanted of integers.
+        DtypeError: if `requires_grad` is set for integers.
 
     >>> import tinygrad_edu as tg
     >>> tg.full((2, 2), 7.0)
@@ -173,7 +173,7 @@ def ones_like(x: Operand, *, dtype: DType = None, requires_grad: bool = False, d
 def full_like(
     x: Operand, fill_value: Operand, *, dtype: DType = None, requires_grad: bool = False, device: Any = None
 ) -> Tensor:
-    """One number in every place, in the shape and dtype of `x`; a constant, whatever `x` is.
+    """A tensor filled with one number, in the shape and dtype of `x`; a constant, whatever `x` is.
 
     >>> import tinygrad_edu as tg
     >>> tg.full_like(tg.tensor([1.0, 2.0]), 7)
@@ -185,7 +185,7 @@ def full_like(
 
 
 def empty_like(x: Operand, *, dtype: DType = None, requires_grad: bool = False, device: Any = None) -> Tensor:
-    """Whatever the memory held, in the shape and dtype of `x`.
+    """Uninitialized memory in the shape and dtype of `x`.
 
     >>> import tinygrad_edu as tg
     >>> tg.empty_like(tg.zeros(2, 3)).shape
@@ -224,12 +224,12 @@ def arange(
     requires_grad: bool = False,
     device: Any = None,
 ) -> Tensor:
-    """Numbers from `start` up to, and without, `end`.
+    """Numbers from `start` up to but not including `end`.
 
     Args:
         start: the first number; the end, if it is the only argument (the start is 0 then).
         end: where to stop.
-        step: the distance.
+        step: the difference between neighbours.
         dtype: default, int64 if all three are integers, else the default dtype.
         requires_grad: whether a gradient with respect to it is wanted.
         device: ``"cpu"``.
@@ -264,7 +264,7 @@ def linspace(
     requires_grad: bool = False,
     device: Any = None,
 ) -> Tensor:
-    """`steps` numbers, equally far apart, from `start` to `end`, both included.
+    """`steps` evenly spaced numbers from `start` to `end`, both included.
 
     Args:
         start: the first number.
@@ -351,12 +351,12 @@ def new_ones(x: Any, *shape: Any, size: Any = None, dtype: DType = None, require
 
 
 def new_empty(x: Any, *shape: Any, size: Any = None, dtype: DType = None, requires_grad: bool = False) -> Tensor:
-    """Whatever the memory held, in the given shape, of the dtype of `x`."""
+    """Uninitialized memory in the given shape, of the dtype of `x`."""
     return empty(*shape, size=size, dtype=dtype or x.dtype, requires_grad=requires_grad)
 
 
 def new_full(x: Any, size: Any, fill_value: Any, *, dtype: DType = None, requires_grad: bool = False) -> Tensor:
-    """One number in every place of the given shape, of the dtype of `x`."""
+    """A tensor of the given shape filled with one number, of the dtype of `x`."""
     return full(size, fill_value, dtype=dtype or x.dtype, requires_grad=requires_grad)
 
 

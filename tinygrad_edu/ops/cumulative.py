@@ -1,4 +1,4 @@
-"""Scans: running sums, products and extremes along an axis, and the differences between neighbours."""
+"""Cumulative operations: running sums, products and extremes along an axis, and differences of neighbours."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def cumsum(x: Operand, dim: int | None = None, *, axis: int | None = None, dtype
 
 
 def cumprod(x: Operand, dim: int | None = None, *, axis: int | None = None, dtype: DType = None) -> Tensor:
-    """The running product along one axis. The gradient is right where elements are 0, too.
+    """The running product along one axis. The gradient is also right where elements are 0.
 
     Args:
         x: tensor of at least one axis.
@@ -253,7 +253,7 @@ def logcumsumexp(x: Operand, dim: int | None = None, *, axis: int | None = None)
 
 
 def cummax(x: Operand, dim: int | None = None, *, axis: int | None = None) -> ValuesIndices:
-    """The running maximum along one axis, and where it was met; the last place, where several tie.
+    """The running maximum along one axis, and its index; the last one if several tie.
 
     Args:
         x: tensor of any shape.
@@ -275,7 +275,7 @@ def cummax(x: Operand, dim: int | None = None, *, axis: int | None = None) -> Va
 
 
 def cummin(x: Operand, dim: int | None = None, *, axis: int | None = None) -> ValuesIndices:
-    """The running minimum along one axis, and where it was met; the last place, where several tie.
+    """The running minimum along one axis, and its index; the last one if several tie.
 
     Args:
         x: tensor of any shape.
@@ -320,10 +320,10 @@ def diff(
 
     Args:
         x: tensor of at least one axis.
-        n: how often.
+        n: how many times.
         dim: the axis.
-        prepend: what to put before `x` along the axis first; nothing is put there where n is 0.
-        append: what to put behind it.
+        prepend: what to put before `x` along the axis first; ignored if n is 0.
+        append: what to put after it.
         axis: the same as `dim`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Diagonals and triangles of matrices."""
+"""Diagonals and triangular parts of matrices."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def tril(x: Operand, diagonal: int = 0) -> Tensor:
         Tensor of the same shape.
 
     Raises:
-        ShapeError: if `x` has less than two axes.
+        ShapeError: if `x` has fewer than two axes.
 
     >>> import tinygrad_edu as tg
     >>> tg.tril(tg.ones(2, 2))
@@ -130,7 +130,7 @@ def diagonal(x: Operand, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tenso
         Tensor with one axis less.
 
     Raises:
-        ShapeError: if there are less than two axes, or both are the same.
+        ShapeError: if there are fewer than two axes, or both are the same.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([[1, 2], [3, 4]]).diagonal()
@@ -141,7 +141,7 @@ def diagonal(x: Operand, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tenso
 
 
 def diag_embed(x: Operand, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Matrices, zero but for a diagonal, on which stands the last axis of `x`.
+    """Matrices with the last axis of `x` on a diagonal, and zeros elsewhere.
 
     Args:
         x: tensor of shape (..., n).
@@ -196,7 +196,7 @@ def trace(x: Operand) -> Tensor:
     """The sum of the diagonal of a matrix.
 
     Raises:
-        ShapeError: if `x` is no matrix.
+        ShapeError: if `x` is not a matrix.
 
     >>> import tinygrad_edu as tg
     >>> tg.trace(tg.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -226,7 +226,7 @@ def _two_axes(op: str, x: Any, dim1: int, dim2: int) -> tuple[int, int]:
 
 
 def tril_indices(row: int, col: int | None = None, offset: int = 0) -> Tensor:
-    """The places on and below diagonal `offset` of a (row, col) matrix: int64 of shape (2, count).
+    """The indices on and below diagonal `offset` of a (row, col) matrix: int64 of shape (2, count).
 
     >>> import tinygrad_edu as tg
     >>> tg.tril_indices(2)
@@ -237,7 +237,7 @@ def tril_indices(row: int, col: int | None = None, offset: int = 0) -> Tensor:
 
 
 def triu_indices(row: int, col: int | None = None, offset: int = 0) -> Tensor:
-    """The places on and above diagonal `offset` of a (row, col) matrix: int64 of shape (2, count).
+    """The indices on and above diagonal `offset` of a (row, col) matrix: int64 of shape (2, count).
 
     >>> import tinygrad_edu as tg
     >>> tg.triu_indices(2)

@@ -1,7 +1,7 @@
 """Einstein summation: sums of products, written with one letter per axis; and what else sums over chosen axes.
 
-`einsum` first writes the whole expression out: every axis a letter, the output's letters given. In that
-form the derivative is an einsum again: in place of the operand stands the gradient of the result.
+`einsum` first completes the expression: every axis has a letter, and the output's letters are given. In that
+form the derivative is an einsum again, with the gradient of the result in place of the operand.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def einsum(subscripts: Any, *operands: Any) -> Tensor:
     Args:
         subscripts: the letters of each operand, separated by commas, then ``->`` and those of the output.
             Without ``->`` the output has, in alphabetic order, the letters that occur once. ``...``
-            stands for axes without letters, which broadcast. A letter twice in one takes the diagonal.
+            stands for axes without letters, which broadcast. A letter twice in one operand takes the diagonal.
         *operands: tensors, or one list of them. In NumPy's other form each operand is followed by the
             list of its axes' numbers, and the output's list comes last.
 
@@ -45,7 +45,7 @@ def einsum(subscripts: Any, *operands: Any) -> Tensor:
         Tensor with the output's axes.
 
     Raises:
-        ShapeError: if a letter stands for two sizes, or an operand has not as many axes as letters.
+        ShapeError: if a letter stands for two sizes, or an operand does not have as many axes as letters.
         ValueError: if the subscripts cannot be read.
 
     >>> import tinygrad_edu as tg
@@ -97,7 +97,9 @@ def spell_out(subscripts: str, shapes: Shapes) -> str:
         rest = term.replace("...", "", 1)
         wrong = [c for c in rest if c not in ascii_letters]
         if wrong:
-            raise ValueError(f"{where}: {wrong[0]!r} is no axis: use letters, one '...' in each operand, ',' and '->'")
+            raise ValueError(
+                f"{where}: {wrong[0]!r} is not an axis: use letters, one '...' in each operand, ',' and '->'"
+            )
     free = [c for c in ascii_letters if c not in text]
     hidden = [len(shape) - len(term.replace("...", "")) for term, shape in zip(terms, shapes, strict=True)]
     for index, (term, count, shape) in enumerate(zip(terms, hidden, shapes, strict=True)):
@@ -251,7 +253,7 @@ def _contract(terms: Sequence[str], output: str, arrays: Sequence[Any]) -> Any:
             shaped = product.reshape([sizes[c] for c in have])
             return shaped.transpose([have.index(c) for c in output])
     result = np.einsum(",".join(terms) + "->" + output, *arrays)
-    # For one operand NumPy gives a view of it: an op's result is nobody's memory but its own.
+    # For one operand NumPy gives a view of it; an op's result must have its own memory.
     return result.copy() if any(result is a or np.may_share_memory(result, a) for a in arrays) else result
 
 

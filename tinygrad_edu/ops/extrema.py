@@ -1,4 +1,4 @@
-"""The largest and the smallest elements, and where they are."""
+"""Maxima and minima, and where they are."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def argmax(
     axis: int | None = None,
     keepdims: bool = False,
 ) -> Tensor:
-    """The place of the largest element along one axis; the first one, where several tie.
+    """The index of the largest element along one axis; the first one if several tie.
 
     Args:
         x: tensor of any shape, not empty.
@@ -171,7 +171,7 @@ def argmin(
     axis: int | None = None,
     keepdims: bool = False,
 ) -> Tensor:
-    """The place of the smallest element along one axis; the first one, where several tie.
+    """The index of the smallest element along one axis; the first one if several tie.
 
     Args:
         x: tensor of any shape, not empty.

@@ -1,4 +1,4 @@
-"""Reading and writing along one axis by an array of places: gather, scatter, and their relatives."""
+"""Gather and scatter: reading and writing along one axis by an array of indices, and relatives."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def take_along_axis(arr: Operand, indices: Operand, axis: int | None = -1) -> Te
 
 
 def take_along_dim(x: Operand, indices: Operand, dim: int | None = None, *, axis: int | None = None) -> Tensor:
-    """`take_along_axis` under PyTorch's name; without an axis, both are flattened. The errors are its errors.
+    """`take_along_axis` under PyTorch's name; without an axis, both are flattened. Errors are the same.
 
     >>> import tinygrad_edu as tg
     >>> x = tg.tensor([[30.0, 10.0, 20.0]])
@@ -83,14 +83,14 @@ def take_along_dim(x: Operand, indices: Operand, dim: int | None = None, *, axis
 
 
 def gather(x: Operand, dim: int | None = None, index: Operand = None, *, axis: int | None = None) -> Tensor:
-    """For each place of `index`, the element of `x` there, but with the index as its place along `dim`.
+    """For each element of `index`, the element of `x` at its position, but with the index as position along `dim`.
 
     ``out[i, j] = x[index[i, j], j]`` for ``dim=0``, and ``x[i, index[i, j]]`` for ``dim=1``.
 
     Args:
         x: tensor of any shape.
         dim: the axis along which `index` counts.
-        index: integers, of as many axes as `x`, each no longer than that of `x` but for `dim`.
+        index: integers, of as many axes as `x`, each no longer than that of `x` except along `dim`.
         axis: the same as `dim`.
 
     Returns:
@@ -120,9 +120,9 @@ def scatter(
     value: Any = None,
     reduce: str | None = None,
 ) -> Tensor:
-    """A copy of `x` in which the elements of `src` stand where `gather` with this `index` would read.
+    """A copy of `x` with the elements of `src` where `gather` with this `index` would read.
 
-    Where an index occurs more than once, the last one stays, and the gradient goes to that one.
+    Where an index occurs more than once, the last element wins, and the gradient goes to it.
 
     Args:
         x: tensor of any shape.
@@ -183,7 +183,7 @@ def scatter_add(
 
 
 def take(x: Operand, index: Operand) -> Tensor:
-    """The elements at the places `index` of the flattened tensor, in the shape of `index`.
+    """The elements of the flattened tensor at `index`, in the shape of `index`.
 
     (`np.take` of a Tensor has an axis, too.)
 
@@ -214,7 +214,7 @@ def _integers(op: str, index: Any) -> Array:
     places = np.asarray(array_of(index))
     if places.dtype.kind not in "iu":
         if places.size:
-            raise DtypeError(f"{op}: index has dtype {places.dtype}; places are integers: use .long()")
+            raise DtypeError(f"{op}: index has dtype {places.dtype}; indices are integers: use .long()")
         places = places.astype(np.intp)
     return places
 

@@ -1,4 +1,4 @@
-"""Where random numbers come from: generators, and a default one. The same seed gives the same numbers."""
+"""Seeds and generators: where random numbers come from. The same seed gives the same numbers."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ __all__ = [
 
 
 class Generator:
-    """A source of random numbers with a state of its own.
+    """A source of random numbers with its own state.
 
     Args:
         device: ``"cpu"``.
 
     Attributes:
-        numpy: NumPy's generator behind it.
+        numpy: the NumPy generator that it uses.
 
     >>> import tinygrad_edu as tg
     >>> g = tg.Generator().manual_seed(0)
@@ -47,7 +47,7 @@ class Generator:
         self.manual_seed(0)
 
     def manual_seed(self, seed: int) -> Generator:
-        """Start again from `seed`, any integer; returns the generator itself.
+        """Restart from `seed`, any integer; returns the generator itself.
 
         Raises:
             TypeError: if it is not an integer.
@@ -64,7 +64,7 @@ class Generator:
         return self
 
     def seed(self) -> int:
-        """Start again from a seed that cannot be predicted, and return it.
+        """Restart from an unpredictable seed, and return it.
 
         >>> import tinygrad_edu as tg
         >>> g = tg.Generator()
@@ -93,10 +93,10 @@ class Generator:
         return {"seed": self._seed, "state": copy.deepcopy(dict(self.numpy.bit_generator.state))}
 
     def set_state(self, state: dict[str, Any]) -> Generator:
-        """Go on from a state that `get_state` gave; returns the generator itself.
+        """Continue from a state that `get_state` returned; returns the generator itself.
 
         Raises:
-            ValueError: if it is no state of a generator; the generator then is as it was.
+            ValueError: if it is not a generator's state; the generator is then unchanged.
 
         >>> import tinygrad_edu as tg
         >>> g = tg.Generator()
@@ -127,9 +127,9 @@ Recipe: TypeAlias = tuple[int, ...]
 
 
 class _StandIn(threading.local):
-    """What stands in for the default generator in a thread: a generator, or a recipe until the first draw.
+    """The replacement of the default generator in a thread: a generator, or a recipe until the first draw.
 
-    Whoever sets it puts back what was there before: by an assignment in a `finally`, as Ctrl-C may come at any call.
+    Code that sets it restores the former value, by an assignment in a `finally`, as Ctrl-C may come at any call.
     What other threads draw, and what is drawn from a generator that is named, stays as it is.
     """
 
@@ -140,7 +140,7 @@ stand_in: _StandIn = _StandIn()
 
 
 def _default() -> Generator:
-    """The default generator, or what stands in for it here."""
+    """The default generator, or its replacement in this thread."""
     current = stand_in.generator
     if current is None:
         return default_generator
@@ -152,7 +152,7 @@ def _default() -> Generator:
 
 
 def manual_seed(seed: int) -> Generator:
-    """Start the default generator from `seed`, and return it.
+    """Restart the default generator from `seed`, and return it.
 
     >>> import tinygrad_edu as tg
     >>> _ = tg.manual_seed(7)
@@ -165,7 +165,7 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Start the default generator from a seed that cannot be predicted, and return it.
+    """Restart the default generator from an unpredictable seed, and return it.
 
     >>> import tinygrad_edu as tg
     >>> seed = tg.seed()
@@ -200,10 +200,10 @@ def get_rng_state() -> dict[str, Any]:
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Let the default generator go on from a state that `get_rng_state` gave.
+    """Let the default generator continue from a state that `get_rng_state` returned.
 
     Raises:
-        ValueError: if it is no state of a generator.
+        ValueError: if it is not a generator's state.
 
     >>> import tinygrad_edu as tg
     >>> state = tg.manual_seed(0).get_state()
@@ -224,7 +224,7 @@ def draw(generator: AnyGenerator | None, name: str, *args: Any, **options: Any) 
 
 
 def numpys(generator: AnyGenerator | None) -> np.random.Generator:
-    """NumPy's generator behind `generator`, or behind the default one; TypeError for anything else."""
+    """NumPy's generator inside `generator`, or inside the default one; TypeError for anything else."""
     if generator is None or generator is default_generator:
         return _default().numpy
     if isinstance(generator, Generator):

@@ -1,4 +1,4 @@
-"""Reading and writing by index: everything that NumPy takes between square brackets.
+"""Indexing: reading and writing with everything that NumPy takes between square brackets.
 
 The derivative of reading is adding: each number read sends its gradient back to the place it was read
 from, and a place that was read twice gets the sum of both. `_getitem` and `_put_add` are each other's rule,
@@ -106,7 +106,7 @@ def _getitem_rule(g: Any, out: Any, x: Any, index: Any) -> Any:
 
 
 class _Reading(Moving):
-    """Reading by index: slices and rows have short ways, everything else moves the numbers of the places."""
+    """Reading by index: slices and rows have fast paths, everything else moves the numbers of the places."""
 
     makes = Makes.FORM
 
@@ -265,7 +265,7 @@ def _set_item(x: Operand, index: Any, value: Operand) -> Operand:
 
 
 def overwritten(x: Operand, value: Operand, look: Callable[[Any], Any]) -> Array:
-    """A copy of the array `x` in which `value` stands where `look` looks."""
+    """A copy of the array `x` with `value` where `look` looks."""
     out = np.array(x, order="K")
     view = look(out)
     if np.may_share_memory(view, out):
@@ -317,9 +317,9 @@ def check_value(x: Any, index: Any, value: Any, op: str = "x[index] = value") ->
 
 
 def set_item(x: Operand, index: Any, value: Operand) -> Tensor:
-    """A copy of `x` in which `value` stands at `index`.
+    """A copy of `x` with `value` at `index`.
 
-    Where the index names a place more than once, the last value stays, and the gradient goes to that one.
+    Where the index names a place more than once, the last value wins, and the gradient goes to it.
 
     Args:
         x: tensor of any shape.

@@ -1,4 +1,4 @@
-"""Putting tensors together along an axis."""
+"""Joining and stacking: tensors put together along an axis."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _one_list(join: Callable[P, R]) -> Callable[P, R]:
 
 
 def _listed(op: str, tensors: Sequence[Operand]) -> tuple[list[Operand], list[tuple[int, ...]]]:
-    """The tensors, of which there must be one at least, and their shapes."""
+    """The tensors, at least one, and their shapes."""
     many = list(tensors)
     require_own(op, *many)  # NumPy would make arrays of them, and no tensor would come out
     if not many:
@@ -63,7 +63,7 @@ def _concatenate_rule(g: Any, out: Any, axis: int, *arrays: Any, needs: Sequence
 
 
 def _concatenate_owners(node: Any, ids: Any) -> list[Any]:
-    """Those of each array's own piece; all the same where they do not change along the axis."""
+    """Those of each array's own piece; unchanged where they do not change along the axis."""
     axis, *arrays = node.args
     if ids.shape[axis] == 1:
         return [None, *[ids] * len(arrays)]
@@ -100,7 +100,7 @@ def cat(tensors: Sequence[Operand], dim: int | None = None, *, axis: int | None 
     """The tensors one after the other along an existing axis.
 
     Args:
-        tensors: one or more, of the same shape but for axis `dim`.
+        tensors: one or more, of the same shape except along `dim`.
         dim: the axis, default 0.
         axis: the same as `dim`.
 
@@ -208,7 +208,7 @@ def _np_stack(arrays: Sequence[Operand], axis: int = 0) -> Tensor:
 @implements(np.hstack)
 @_one_list
 def hstack(tup: Sequence[Operand]) -> Tensor:
-    """The tensors side by side: joined along axis 1, or along axis 0 if they have but one.
+    """The tensors side by side: joined along axis 1, or along axis 0 for vectors.
 
     Raises:
         ShapeError: if the sizes of the other axes differ, or there is no tensor.
@@ -239,7 +239,7 @@ def vstack(tup: Sequence[Operand]) -> Tensor:
 @implements(np.dstack)
 @_one_list
 def dstack(tup: Sequence[Operand]) -> Tensor:
-    """The tensors behind each other: joined along axis 2.
+    """The tensors in depth: joined along axis 2.
 
     Raises:
         ShapeError: if the sizes of the other axes differ, or there is no tensor.

@@ -9,7 +9,7 @@ from ..engine.primitives import primitive
 from ..sample_rules.families import along_axis, elementwise, reduction
 
 pointwise: Final = partial(primitive, fresh=True, samples=elementwise)
-"""What works element by element, as most ops do, by rules that make new arrays."""
+"""Elementwise ops, as most are, with rules that make new arrays."""
 
 reducing: Final = partial(primitive, fresh=True, samples=reduction)
 """What makes one number of all along some axes, by rules that make new arrays."""

@@ -1,4 +1,4 @@
-"""A linear layer in one piece, which a composition could do as well: a training step is made of such."""
+"""Linear layers as one op: a composition would do, but most of a training step is spent here."""
 
 from __future__ import annotations
 

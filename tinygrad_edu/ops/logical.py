@@ -1,6 +1,6 @@
-"""Logic: of booleans, element by element and of many at once, and of the bits of integers.
+"""Logical and bitwise operations: element by element, and `all` and `any`.
 
-Shapes broadcast, or it is a ShapeError; there is no gradient.
+Shapes that do not broadcast raise a ShapeError; there is no gradient.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Losses with a rule of their own, as their plain composition would be slow, or divide 0 by 0."""
+"""Cross-entropy as one op: its plain composition would be slow, or divide 0 by 0."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def mv(x: Operand, y: Operand) -> Tensor:
 
 
 def dot(x: Operand, y: Operand) -> Tensor:
-    """The dot product of two vectors of one size, a 0-d tensor.
+    """The dot product of two vectors of the same size, a 0-d tensor.
 
     `np.dot` of tensors is NumPy's, which takes matrices as well.
 

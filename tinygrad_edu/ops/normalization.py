@@ -1,4 +1,4 @@
-"""Normalisation over the trailing axes: layer_norm and rms_norm, each one op with a rule of its own."""
+"""Layer and RMS normalization: over the trailing axes, each one op with a rule of its own."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _layer_norm_rule(
     """The gradients with respect to x, weight and bias.
 
     With n = (x - m) / s, where m and s are the mean and the deviation of x, n moves neither along 1 nor
-    along n itself: of the gradient h by n, only the part perpendicular to both reaches x, divided by s.
+    along n itself: of the gradient h with respect to n, only the part perpendicular to both reaches x, divided by s.
     """
     by_x = by_weight = None
     if needs[0] is not None or needs[1] is not None:
@@ -170,8 +170,8 @@ def rms_norm(
         input: floating tensor of shape (*, *normalized_shape).
         normalized_shape: the sizes of the trailing axes to normalise over.
         weight: tensor of that shape to multiply by, or None.
-        eps: added to the mean square under the root; None for the distance from 1 to the next number of the dtype
-            that is computed with, which is float32 for float16.
+        eps: added to the mean square under the root; None for the machine epsilon of the dtype that is
+            computed in, which is float32 for float16.
 
     Returns:
         Tensor of the shape of `input`.

@@ -1,4 +1,4 @@
-"""The p-norm of the elements along axes; the norms of matrices are in `linalg`."""
+"""Vector norms: the p-norm of the elements along axes; matrix norms are in `linalg`."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def norm(
 
     Raises:
         ShapeError: if an axis is out of range or named twice.
-        ValueError: for a `p` that is no number and not "fro".
+        ValueError: for a `p` that is neither a number nor "fro".
 
     >>> import tinygrad_edu as tg
     >>> tg.norm(tg.tensor([[3.0, 4.0], [6.0, 8.0]]), dim=1)

@@ -141,7 +141,7 @@ def _cases(draw: Any) -> list[tuple[Any, ...]]:
 
 
 def _exchanged(axes: int) -> tuple[int, ...]:
-    """The order of axes that puts the kernel's before those of the windows, or behind them."""
+    """The order of axes that puts the kernel's before those of the windows, or after them."""
     return (0, 1, *range(2 + axes, 2 + 2 * axes), *range(2, 2 + axes))
 
 

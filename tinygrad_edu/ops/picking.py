@@ -1,4 +1,4 @@
-"""Elements picked along an axis by comparing all that lie along it, and their places."""
+"""Values and indices: elements picked along an axis by comparing all that lie along it, and their places."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Choosing between numbers, element by element: the larger, those within bounds, as a condition says.
+"""Clipping and selection: within bounds, the larger of two, as a condition says.
 
-Shapes broadcast, or it is a ShapeError; numbers and integers widen no floating dtype.
+Shapes that do not broadcast raise a ShapeError; numbers and integers do not widen a floating dtype.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _clip(x: Operand, low: Operand, high: Operand) -> Operand:
 
 
 def clamp(x: Operand, min: Operand = None, max: Operand = None) -> Tensor:
-    """x, but not below `min` nor above `max`; where the bounds cross, `max`.
+    """x limited to the interval from `min` to `max`; where the bounds cross, `max`.
 
     The gradient goes to `x` inside the bounds and on them, and to the bound outside.
 
@@ -123,7 +123,7 @@ def _clip_numpy(
 
 
 def clamp_min(x: Operand, min: Operand) -> Tensor:
-    """x, but not below `min`: `clamp` with one bound.
+    """x, or `min` if that is larger: `clamp` with one bound.
 
     >>> import tinygrad_edu as tg
     >>> tg.clamp_min(tg.tensor([-1.0, 2.0]), 0)
@@ -133,7 +133,7 @@ def clamp_min(x: Operand, min: Operand) -> Tensor:
 
 
 def clamp_max(x: Operand, max: Operand) -> Tensor:
-    """x, but not above `max`: `clamp` with one bound.
+    """x, or `max` if that is smaller: `clamp` with one bound.
 
     >>> import tinygrad_edu as tg
     >>> tg.clamp_max(tg.tensor([-1.0, 2.0]), 0)
@@ -185,7 +185,7 @@ def where(condition: Operand, x: Operand = None, y: Operand = None) -> Any:
         of int64 per axis.
 
     Raises:
-        TypeError: if just one of `x` and `y` is given.
+        TypeError: if only one of `x` and `y` is given.
 
     >>> import tinygrad_edu as tg
     >>> x = tg.tensor([-1.0, 2.0])

@@ -1,4 +1,4 @@
-"""Windows of which one number is left: the largest, or the mean.
+"""Pooling: the largest number or the mean of each window.
 
 Both are taken along one axis after the other, the last one first: so the gradient of a largest number goes to the first
 of those that tie, in memory order, and of those that are NaN to the last, as in PyTorch.
@@ -46,7 +46,7 @@ def _winners(x: Any, out: Any, axis: int, taps: Taps) -> Array:
     """At which place each window has its largest number: at the first one; if it is NaN, at the last."""
     last = max([tap.place for tap in taps.each], default=0)
     nan = x.dtype.kind == "f" and bool(np.isnan(out).any())
-    ranks: Any = np.zeros(out.shape, np.min_scalar_type(2 * last + 1))  # places before the last one; behind them, NaN
+    ranks: Any = np.zeros(out.shape, np.min_scalar_type(2 * last + 1))  # places before the last one; after them, NaN
     for place, windows, elements, _ in taps.each:
         part, rank = x[on_axis(axis, elements)], ranks[on_axis(axis, windows)]
         if place < last:  # what has been found nowhere else is there
@@ -188,7 +188,7 @@ def max_pool(op: str, x: Any, windows: Windows, ceil_mode: bool, return_indices:
     """The largest number of each window that slides over the last axes."""
     sizes = _checked(op, x, windows)
     if x.dtype.kind == "b":
-        raise DtypeError(f"{op}: of booleans there is no largest: use x.float(), or x.int()")
+        raise DtypeError(f"{op}: booleans have no maximum: use x.float(), or x.int()")
     return max_over(x, _along_each(windows, sizes, _counts(op, windows, sizes, ceil_mode)), return_indices)
 
 
@@ -230,7 +230,7 @@ def _along_each(windows: Windows, sizes: Sequence[int], counts: Sequence[int]) -
 
 
 def _counts(op: str, windows: Windows, sizes: Sequence[int], ceil_mode: bool) -> tuple[int, ...]:
-    """How many windows there are; in `ceil_mode` with those that end behind the padding, and start before it."""
+    """How many windows there are; in `ceil_mode` with those that start within the padding and end after it."""
     if not ceil_mode:
         windows.check(op, sizes)
         return windows.counts(sizes)

@@ -34,7 +34,7 @@ def product(x: Any, y: Any, out: Any = None) -> Any:
     """x @ y, for arrays of any number of axes but 0; in a rule that is being recorded, for tensors as well.
 
     What is fastest lies row by row, or is the transpose of what does: `product(x, w.T)`, `product(g.T, x)`,
-    `product(g, w)`. Who multiplies many few rows by one `w.T` in turn, as recurrence does, copies it once.
+    `product(g, w)`. A caller that multiplies few rows by one `w.T` many times, as recurrence does, copies it once.
 
     Args:
         x: the left operand.

@@ -1,4 +1,4 @@
-"""Random numbers, from an explicit generator or the default one. The same seed gives the same numbers.
+"""Random tensors, from an explicit generator or the default one. The same seed gives the same numbers.
 
 float32 is drawn natively, not rounded from float64: initial weights cost half as much that way.
 """
@@ -59,7 +59,7 @@ def rand(
     requires_grad: bool = False,
     device: Any = None,
 ) -> Tensor:
-    """Numbers from [0, 1), all equally likely.
+    """Numbers uniformly distributed in [0, 1).
 
     Args:
         shape: the sizes, ``rand(2, 3)`` or ``rand((2, 3))``.
@@ -110,11 +110,11 @@ def randint(
     requires_grad: bool = False,
     device: Any = None,
 ) -> Tensor:
-    """Integers from `low` up to, and without, `high`, all equally likely.
+    """Integers uniformly distributed from `low` up to but not including `high`.
 
     Args:
         low: the smallest; ``randint(high, size)`` starts at 0.
-        high: the first that is too large.
+        high: one above the largest.
         size: the shape, a tuple.
         generator: where the numbers come from; None for the default generator.
         dtype: default int64.
@@ -140,7 +140,7 @@ def randint(
     elif high is None:
         low, high = 0, low
     if low >= high:
-        raise ValueError(f"randint: there is no integer from {low} up to, and without, {high}")
+        raise ValueError(f"randint: there is no integer from {low} up to but not including {high}")
     wanted = dtype_for("randint", dtype, device, int64)
     numbers = draw(generator, "integers", low, high, size_of("randint", (size,), None))
     return made(np.asarray(numbers).astype(wanted, copy=False), requires_grad, "randint")
@@ -216,7 +216,7 @@ def normal(
 
 
 def bernoulli(input: Operand, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
-    """Ones and zeros: one with the probability that stands there.
+    """Random ones and zeros: each is one with the probability in `input`.
 
     Args:
         input: tensor of probabilities; its dtype is that of the result.
@@ -247,7 +247,7 @@ def bernoulli_array(shape: tuple[int, ...], dtype: np.dtype[Any], p: Any, genera
 def multinomial(
     input: Operand, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
-    """Indices drawn with probabilities in proportion to the weights of a row.
+    """Indices drawn with probabilities proportional to the weights of a row.
 
     Args:
         input: weights of shape (n,) or (rows, n), none negative; they need not sum to 1.

@@ -1,4 +1,4 @@
-"""The same numbers elsewhere, or more often: flip, roll, tile, repeat, pad."""
+"""Flipping, rolling, repeating and padding."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _flip(m: Operand, axis: Any = None) -> Operand:
 
 
 def flip(x: Operand, *places: Any, dims: Axes = None, axis: Axes = None) -> Tensor:
-    """In reverse order along the given axes; a copy, as in PyTorch.
+    """`x` reversed along the given axes; a copy, as in PyTorch.
 
     Args:
         x: tensor of any shape.
@@ -71,7 +71,7 @@ def flip(x: Operand, *places: Any, dims: Axes = None, axis: Axes = None) -> Tens
 
 @implements(np.fliplr)
 def fliplr(m: Operand) -> Tensor:
-    """In reverse order along axis 1.
+    """`m` reversed along axis 1: left to right.
 
     Args:
         m: tensor of two axes or more.
@@ -92,7 +92,7 @@ def fliplr(m: Operand) -> Tensor:
 
 @implements(np.flipud)
 def flipud(m: Operand) -> Tensor:
-    """In reverse order along axis 0.
+    """`m` reversed along axis 0: upside down.
 
     Args:
         m: tensor of one axis or more.
@@ -134,7 +134,7 @@ def _roll(a: Operand, shift: Any, axis: Any = None) -> Operand:
 
 
 def roll(x: Operand, shifts: int | Sequence[int], dims: Axes = None, *, axis: Axes = None) -> Tensor:
-    """Shifted along the given axes; what leaves at one end comes in at the other.
+    """`x` shifted along the given axes; elements that leave at one end come in at the other.
 
     Args:
         x: tensor of any shape.
@@ -168,7 +168,7 @@ def tile(A: Operand, reps: Any, *more: int) -> Tensor:
 
     Args:
         A: tensor of any shape.
-        reps: how often along each axis; missing ones in front are 1, further ones make new axes.
+        reps: how often along each axis; missing leading ones are 1, additional ones make new axes.
         more: lets ``tile(x, 2, 3)`` be written for ``tile(x, (2, 3))``.
 
     Returns:
@@ -200,7 +200,7 @@ def _copied(many: Tensor, x: Any) -> Tensor:
 
 
 def repeat(x: Operand, *repeats: Any) -> Tensor:
-    """The whole tensor repeated, as `tile` does; there must be a number for every axis at least.
+    """The whole tensor repeated, as `tile` does, with at least one number for every axis.
 
     (`np.repeat` of a Tensor repeats every element, which is `repeat_interleave`.)
 
@@ -226,7 +226,7 @@ def repeat_interleave(
     axis: int | None = None,
     output_size: int | None = None,
 ) -> Tensor:
-    """Every element, or slice along an axis, several times in a row.
+    """Each element, or slice along an axis, repeated in place.
 
     Args:
         x: tensor of any shape.
@@ -301,7 +301,7 @@ def _pad(x: Operand, pad_width: tuple[tuple[int, int], ...], value: float = 0.0)
 
 
 def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Tensor:
-    """With numbers put around: what `np.pad` of a Tensor does.
+    """`x` padded: what `np.pad` of a Tensor does.
 
     Args:
         x: tensor of any shape.
@@ -346,7 +346,7 @@ def pad(x: Operand, pad_width: Any, mode: str = "constant", constant_values: flo
 
 @lru_cache(maxsize=64)
 def _padded_axis(size: int, before: int, after: int, mode: str) -> Taps:
-    """Which element stands at each place of an axis that was padded: NumPy says it."""
+    """Which element is at each place of a padded axis, as NumPy pads."""
     return of_path(np.pad(np.arange(size), (before, after), mode=cast(Any, mode)).tolist(), size)
 
 

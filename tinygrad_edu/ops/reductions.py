@@ -1,6 +1,6 @@
-"""Reductions: sums, means, products.
+"""Sums, means and products: reductions over axes.
 
-Each op has two faces. The primitive takes NumPy's arguments, and is what `np.sum` of a Tensor does; the
+Each op has two forms. The primitive takes NumPy's arguments, and is what `np.sum` of a Tensor does; the
 function takes PyTorch's, in both spellings (`dim` or `axis`, `keepdim` or `keepdims`), and is the method too.
 """
 
@@ -28,7 +28,7 @@ __all__ = ["logsumexp", "mean", "nanmean", "nansum", "prod", "sum"]
 
 
 def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """Put back the axes that a reduction took away, each of size 1, so that `g` broadcasts against `x`."""
+    """Restore the axes that a reduction removed, each of size 1, so that `g` broadcasts against `x`."""
     if keepdims or (axis is None and not x.shape):
         return g
     axes = {a % len(x.shape) for a in each_axis(axis, len(x.shape))}
@@ -41,7 +41,7 @@ def without(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def count(x: Any, axis: Any) -> int:
-    """How many elements of `x` each element of a reduction over `axis` stands for."""
+    """How many elements of `x` are reduced to each element of a reduction over `axis`."""
     return math.prod([x.shape[a] for a in each_axis(axis, len(x.shape))])
 
 
@@ -205,7 +205,7 @@ def prod(
     keepdims: bool = False,
     dtype: DType = None,
 ) -> Tensor:
-    """Product over the given axes, or of all elements. The gradient is right where elements are 0, too.
+    """Product over the given axes, or of all elements. The gradient is also right where elements are 0.
 
     Args:
         x: tensor of any shape.
@@ -243,7 +243,7 @@ def _prod_numpy(a: Operand, axis: Axes = None, dtype: DType = None, *, keepdims:
 
 
 def nansum(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The sum of the elements that are not NaN. The arguments are those of `sum`. The shapes, dtypes and errors, too.
+    """The sum of the elements that are not NaN. Arguments, shapes, dtypes and errors are those of `sum`.
 
     >>> import tinygrad_edu as tg
     >>> tg.nansum(tg.tensor([1.0, float("nan"), 2.0]))
@@ -255,7 +255,7 @@ def nansum(x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = 
 def nanmean(
     x: Operand, dim: Axes = None, keepdim: bool = False, *, axis: Axes = None, keepdims: bool = False
 ) -> Tensor:
-    """The mean of the elements that are not NaN. The arguments are those of `mean`. The shapes, dtypes and errors, too.
+    """The mean of the elements that are not NaN. Arguments, shapes, dtypes and errors are those of `mean`.
 
     >>> import tinygrad_edu as tg
     >>> tg.nanmean(tg.tensor([1.0, float("nan"), 2.0]))

@@ -1,4 +1,4 @@
-"""Rounding and signs. Such functions are constant almost everywhere, so their gradient is zero."""
+"""Rounding and signs. These functions are constant almost everywhere, so their gradient is zero."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def ceil(x: Operand) -> Operand:
 
 @pointwise(vjps=(no_change,), saves=("",), numpy=np.trunc)
 def trunc(x: Operand) -> Operand:
-    """x without its fraction: rounded towards 0. The dtype is kept.
+    """x truncated: rounded towards 0. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.trunc(tg.tensor([-1.5, 1.5]))
@@ -90,7 +90,7 @@ def _round(x: Operand, decimals: int) -> Operand:
 
 @implements(np.round, np.around)
 def round(x: Operand, decimals: int = 0) -> Tensor:
-    """x rounded to so many decimals; halves go to the even neighbour. The dtype is kept.
+    """x rounded to `decimals` places; halves go to the even neighbour. The dtype is kept.
 
     >>> import tinygrad_edu as tg
     >>> tg.round(tg.tensor([0.5, 1.5, 2.4]))

@@ -1,4 +1,4 @@
-"""Which numbers there are and where, how often, and their places among sorted ones. None has a gradient."""
+"""Searching and counting: which numbers there are, where, and how often. None has a gradient."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def nonzero(x: Operand, *, as_tuple: Literal[False] = False) -> Tensor: ...
 @overload
 def nonzero(x: Operand, *, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
 def nonzero(x: Operand, *, as_tuple: bool = False) -> Any:
-    """Where `x` is not zero.
+    """The indices at which `x` is not zero.
 
     Args:
         x: tensor of any shape.
-        as_tuple: give one vector of places for each axis, as `np.nonzero` of a Tensor does.
+        as_tuple: give one vector of indices for each axis, as `np.nonzero` of a Tensor does.
 
     Returns:
         int64 Tensor of shape (count, number of axes); or the tuple.
@@ -75,13 +75,13 @@ def unique(
     *,
     axis: int | None = None,
 ) -> Any:
-    """The different elements, in ascending order. It has no gradient.
+    """The distinct elements, in ascending order. It has no gradient.
 
     Args:
         x: tensor of any shape.
-        sorted: accepted for PyTorch's sake: the result is always in order.
-        return_inverse: return also where in the result each element of `x` is.
-        return_counts: return also how often each element of the result occurs.
+        sorted: accepted for compatibility: the result is always sorted.
+        return_inverse: also return where in the result each element of `x` is.
+        return_counts: also return how often each element of the result occurs.
         dim: compare the slices along this axis; None for single elements.
         axis: the same as `dim`.
 
@@ -170,7 +170,7 @@ def searchsorted(sorted_sequence: Operand, values: Operand, *, right: bool = Fal
     Args:
         sorted_sequence: tensor of shape (n,), or (*, n) with a sequence for each row of `values`.
         values: tensor of any shape, or of shape (*, m).
-        right: insert behind equal elements; else before them.
+        right: insert after equal elements; else before them.
         side: "right" or "left", the same as `right`.
 
     Returns:
@@ -198,7 +198,7 @@ def _searchsorted_numpy(a: Operand, v: Operand, side: str = "left") -> Any:
 
 
 def bucketize(x: Operand, boundaries: Operand, *, right: bool = False) -> Tensor:
-    """The number of the interval between the boundaries that each element lies in. It has no gradient.
+    """For each element, the number of the interval between boundaries that it lies in. It has no gradient.
 
     Args:
         x: tensor of any shape.

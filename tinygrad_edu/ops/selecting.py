@@ -1,4 +1,4 @@
-"""Reading and writing whole slices of an axis at given places, and elements where a mask is true."""
+"""Selecting and filling: slices of an axis at given places, and elements where a mask is true."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def unfold(
     *,
     axis: int | None = None,
 ) -> Tensor:
-    """The windows of an axis: all stretches of `size` places that begin `step` apart.
+    """The sliding windows of an axis: `size` elements each, `step` apart.
 
     In PyTorch they are a view, in which a place of `x` may occur several times. Here they are a copy that cannot be
     written to.
@@ -127,12 +127,12 @@ def unfold(
     Args:
         x: tensor of one axis or more.
         dim: the axis.
-        size: how many places a window has.
-        step: how far one window begins after the other.
+        size: how many elements a window has.
+        step: the distance between the beginnings of two windows.
         axis: the same as `dim`.
 
     Returns:
-        Tensor with the windows in the place of the axis, and a new last axis for the places in them.
+        Tensor with the windows in place of the axis, and a new last axis for the elements of each.
 
     Raises:
         ShapeError: if there is no such axis, or it is shorter than one window.
@@ -290,7 +290,7 @@ def _masked_fill(x: Operand, mask: Operand, value: Operand) -> Operand:
 
 
 def masked_fill(x: Operand, mask: Operand, value: Operand) -> Tensor:
-    """`x` with `value` where `mask` is true.
+    """A copy of `x` with `value` where `mask` is true.
 
     Args:
         x: tensor of any shape.

@@ -1,6 +1,6 @@
-"""The same numbers in another shape.
+"""Reshaping: the same numbers in another shape.
 
-One primitive carries everything here, `_reshape`. It gives a view where NumPy does, so a change of shape
+Everything here is one primitive, `_reshape`. It gives a view where NumPy does, so a change of shape
 costs nothing. The functions have PyTorch's meaning; `np.reshape`, `np.squeeze`, … of a Tensor have NumPy's.
 """
 
@@ -105,7 +105,7 @@ def _np_reshape(a: Operand, shape: Any, order: str = "C", *, copy: bool | None =
 def view(x: Operand, *shape: Any) -> Tensor:
     """The same as `reshape`; where no view is possible it copies as well, but the copy cannot be written to.
 
-    PyTorch refuses such a view. Here it can be computed with; a write to it, which `x` would not see, is an error.
+    PyTorch refuses such a view. Here it works, but writing to it, which `x` would not see, is an error.
 
     >>> import tinygrad_edu as tg
     >>> tg.arange(6).view(-1, 2).shape
@@ -121,7 +121,7 @@ def reshape_as(x: Operand, other: Any) -> Tensor:
     """`x` in the shape of `other`.
 
     Raises:
-        ShapeError: if `x` has not as many elements.
+        ShapeError: if `x` does not have as many elements.
 
     >>> import tinygrad_edu as tg
     >>> tg.arange(4).reshape_as(tg.zeros(2, 2)).shape
@@ -151,7 +151,7 @@ def _np_ravel(a: Operand, order: str = "C") -> Tensor:
 
 
 def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """The axes from `start_dim` to `end_dim` (inclusive) made one; a 0-d tensor gets one axis.
+    """The axes from `start_dim` to `end_dim` (inclusive) merged into one; a 0-d tensor gets one axis.
 
     Args:
         x: tensor of any shape.
@@ -159,7 +159,7 @@ def flatten(x: Operand, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         end_dim: last of the axes.
 
     Returns:
-        Tensor with those axes in one.
+        Tensor with those axes merged.
 
     Raises:
         ShapeError: if an axis is out of range, or the first comes after the last.
@@ -209,7 +209,7 @@ def unflatten(x: Operand, dim: int | None = None, sizes: Sequence[int] = (), *, 
 
 
 def squeeze(x: Operand, dim: Axes = None, *, axis: Axes = None) -> Tensor:
-    """Without the axes of size 1, or without those of the given axes that are of size 1.
+    """`x` without its axes of size 1, or without those of the given axes that are of size 1.
 
     Args:
         x: tensor of any shape.
@@ -240,10 +240,10 @@ def _np_squeeze(a: Operand, axis: Axes = None) -> Tensor:
 
 
 def unsqueeze(x: Operand, dim: int | None = None, *, axis: int | None = None) -> Tensor:
-    """With a new axis of size 1 in front of axis `dim` (counted in the result).
+    """`x` with a new axis of size 1 at position `dim` of the result.
 
     Raises:
-        ShapeError: if there is no such place.
+        ShapeError: if the position is out of range.
 
     >>> import tinygrad_edu as tg
     >>> tg.zeros(3).unsqueeze(0).shape, tg.zeros(3).unsqueeze(-1).shape
@@ -257,7 +257,7 @@ def unsqueeze(x: Operand, dim: int | None = None, *, axis: int | None = None) ->
 
 @implements(np.expand_dims)
 def expand_dims(x: Operand, axis: int | Sequence[int]) -> Tensor:
-    """With new axes of size 1 at the places `axis` of the result.
+    """`a` with new axes of size 1 at the positions `axis` of the result.
 
     Raises:
         ShapeError: if a place is out of range, or named twice.
@@ -297,7 +297,7 @@ def _each(ndim: int, tensors: tuple[Any, ...]) -> Any:
 
 @implements(np.atleast_1d)
 def atleast_1d(*tensors: Operand) -> Any:
-    """With at least one axis: a 0-d tensor gets one. Of several tensors, a tuple.
+    """The tensor with at least one axis: a 0-d tensor gets one. For several tensors, a tuple.
 
     >>> import tinygrad_edu as tg
     >>> tg.atleast_1d(tg.tensor(2.0))
@@ -308,7 +308,7 @@ def atleast_1d(*tensors: Operand) -> Any:
 
 @implements(np.atleast_2d)
 def atleast_2d(*tensors: Operand) -> Any:
-    """With at least two axes, new ones in front. Of several tensors, a tuple.
+    """The tensor with at least two axes, new ones in front. For several tensors, a tuple.
 
     >>> import tinygrad_edu as tg
     >>> tg.atleast_2d(tg.zeros(3)).shape
@@ -319,7 +319,7 @@ def atleast_2d(*tensors: Operand) -> Any:
 
 @implements(np.atleast_3d)
 def atleast_3d(*tensors: Operand) -> Any:
-    """With at least three axes: (n,) becomes (1, n, 1), (m, n) becomes (m, n, 1). Of several, a tuple.
+    """The tensor with at least three axes: (n,) becomes (1, n, 1), (m, n) becomes (m, n, 1). For several, a tuple.
 
     >>> import tinygrad_edu as tg
     >>> tg.atleast_3d(tg.zeros(3)).shape
@@ -342,7 +342,7 @@ def size(x: Operand, dim: int | None = None) -> Any:
 
 
 def numel(x: Operand) -> int:
-    """The number of elements. Of any shape; the result is an int.
+    """The number of elements, an int.
 
     >>> import tinygrad_edu as tg
     >>> tg.numel(tg.zeros(2, 3))

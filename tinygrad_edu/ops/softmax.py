@@ -1,4 +1,4 @@
-"""softmax and its logarithm.
+"""Softmax and its logarithm.
 
 Subtracting the largest entry first changes nothing in the result and keeps every exponential below 1.
 Along a last axis of few classes NumPy's reductions are an order of magnitude slower than along the first
@@ -124,7 +124,7 @@ def softmax(x: Operand, dim: int | None = None, *, axis: int | None = None, dtyp
         dtype: convert to this dtype first.
 
     Returns:
-        Tensor of the shape of `x`. Entries of -inf get 0; a row of nothing else gets NaN.
+        Tensor of the shape of `x`. Entries of -inf get 0; a row of only these gets NaN.
 
     Raises:
         TypeError: if no axis is given.
@@ -176,5 +176,5 @@ def _prepared(op: str, x: Any, dim: int | None, axis: int | None, dtype: Any) ->
     require_own(op, x)
     place = one_axis(op, x, dim, axis)
     if place is None:
-        raise TypeError(f"{op}: which axis shall sum to 1? Pass dim=-1 for the last one (x has shape {x.shape})")
+        raise TypeError(f"{op}: which axis should sum to 1? Pass dim=-1 for the last one (x has shape {x.shape})")
     return (x if dtype is None else x.astype(dtype)), place

@@ -1,4 +1,4 @@
-"""Order: sorting, the largest few, and medians.
+"""Sorting: sorted order, the largest few, and medians.
 
 The values that these functions return are taken from the input at the places found, so gradients flow to
 just those elements. NaN counts as the largest number, as in PyTorch and NumPy.
@@ -40,7 +40,7 @@ def _argsort(x: Operand, axis: int, descending: bool) -> Operand:
 def argsort(
     x: Operand, dim: int = -1, descending: bool = False, stable: bool = True, *, axis: int | None = None
 ) -> Tensor:
-    """The places that put the elements along one axis in order.
+    """The indices that sort the elements along one axis.
 
     Args:
         x: tensor of at least one axis.
@@ -65,7 +65,7 @@ def argsort(
 def sort(
     x: Operand, dim: int = -1, descending: bool = False, stable: bool = True, *, axis: int | None = None
 ) -> ValuesIndices:
-    """The elements in order along one axis, and where they were.
+    """The elements sorted along one axis, and their indices.
 
     Args:
         x: tensor of at least one axis.
@@ -90,7 +90,7 @@ def sort(
 
 
 def msort(x: Operand) -> Tensor:
-    """The elements in order along the first axis.
+    """The elements sorted along the first axis.
 
     Args:
         x: tensor of one axis or more.
@@ -136,7 +136,7 @@ def _largest(x: Operand, k: int, axis: int, largest: bool, in_order: bool) -> Op
 def topk(
     x: Operand, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, axis: int | None = None
 ) -> ValuesIndices:
-    """The k largest (or smallest) elements along one axis, and where they are.
+    """The k largest (or smallest) elements along one axis, and their indices.
 
     Args:
         x: tensor of at least one axis.
@@ -171,7 +171,7 @@ def kthvalue(
     axis: int | None = None,
     keepdims: bool = False,
 ) -> ValuesIndices:
-    """The k-th smallest element along one axis (k counts from 1), and where it is.
+    """The k-th smallest element along one axis (k counts from 1), and its index.
 
     Args:
         x: tensor of at least one axis.
@@ -236,7 +236,7 @@ def median(
     axis: int | None = None,
     keepdims: bool = False,
 ) -> Any:
-    """The median, of all elements or along one axis; of an even number of elements the lower middle one.
+    """The median, of all elements or along one axis; for an even number of elements the lower middle one.
 
     Args:
         x: tensor of any shape, not empty.

@@ -1,4 +1,4 @@
-"""Special functions, which NumPy does not have: the error function, and the logit. Integers become the default dtype.
+"""Special functions: the error function and the logit, which NumPy lacks. Integers become the default dtype.
 
 The approximations of the error function are the rational ones of W. J. Cody, "Rational Chebyshev Approximations for
 the Error Function", Mathematics of Computation 23 (1969) 631-637: one for |x| <= 0.46875, one up to 4, one beyond.

@@ -1,4 +1,4 @@
-"""Taking a tensor apart along an axis.
+"""Splitting: a tensor taken apart along an axis.
 
 All parts come from one op, `_split`, whose derivative puts the parts' gradients side by side: a loop of
 slices would make a full array of zeros for each part instead.
@@ -115,7 +115,7 @@ def split(
 
 
 def chunk(x: Operand, chunks: int, dim: int | None = None, *, axis: int | None = None) -> tuple[Tensor, ...]:
-    """At most `chunks` parts along an axis, all of one size but for the last, which may be smaller; views.
+    """At most `chunks` parts along an axis, of equal size except the last, which may be smaller; views.
 
     Raises:
         ShapeError: if the number of parts is not positive, or there is no such axis.
@@ -135,11 +135,11 @@ def chunk(x: Operand, chunks: int, dim: int | None = None, *, axis: int | None =
 def tensor_split(
     x: Operand, indices_or_sections: int | Sequence[int], dim: int | None = None, *, axis: int | None = None
 ) -> tuple[Tensor, ...]:
-    """Parts along an axis: so many of them, as equal as can be, or cut at the given places; views.
+    """Parts along an axis: as many as given, of nearly equal size, or cut at the given indices; views.
 
     Args:
         x: tensor of one axis or more.
-        indices_or_sections: how many parts; or the places where they begin, without 0.
+        indices_or_sections: how many parts; or the indices where they begin, without 0.
         dim: the axis; default, the first.
         axis: the same as `dim`.
 
@@ -184,7 +184,7 @@ def _np_split(ary: Operand, indices_or_sections: Any, axis: int = 0) -> list[Ten
 
 
 def unbind(x: Operand, dim: int | None = None, *, axis: int | None = None) -> tuple[Tensor, ...]:
-    """The slices along an axis, without that axis: what a loop over it gives; views.
+    """The slices along an axis, as a loop over it gives them; views.
 
     Args:
         x: tensor of one axis or more.
@@ -213,5 +213,5 @@ implements(np.unstack)(lambda x, /, *, axis=0: unbind(x, axis))
 
 def _axis(op: str, x: Any, dim: int | None, axis: int | None) -> int:
     if not x.shape:
-        raise ShapeError(f"{op}: a 0-d tensor has no axis to take apart")
+        raise ShapeError(f"{op}: a 0-d tensor has no axis to split")
     return one_axis(op, x, dim, axis) or 0

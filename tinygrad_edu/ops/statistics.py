@@ -1,4 +1,4 @@
-"""Variances and standard deviations."""
+"""Variance and standard deviation."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def std(
 ) -> Tensor:
     """The standard deviation: the square root of `var`, whose arguments it takes.
 
-    The gradient where all elements are equal is 0. Shapes, dtypes and errors are its own, too.
+    Where all elements are equal, the gradient is 0. Shapes, dtypes and errors are those of `var`.
 
     >>> import tinygrad_edu as tg
     >>> tg.tensor([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]]).std(dim=1)
@@ -182,7 +182,7 @@ def var_mean(
     axis: Axes = None,
     keepdims: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """The variance and the mean, as a pair. The arguments are those of `var`. Shapes, dtypes and errors, too.
+    """The variance and the mean, as a pair. Arguments, shapes, dtypes and errors are those of `var`.
 
     >>> import tinygrad_edu as tg
     >>> tg.var_mean(tg.tensor([1.0, 3.0]), unbiased=False)
@@ -202,7 +202,7 @@ def std_mean(
     axis: Axes = None,
     keepdims: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """The standard deviation and the mean, as a pair. The arguments are those of `var`. Shapes, dtypes and errors, too.
+    """The standard deviation and the mean, as a pair. Arguments, shapes, dtypes and errors are those of `var`.
 
     >>> import tinygrad_edu as tg
     >>> tg.std_mean(tg.tensor([1.0, 3.0]), unbiased=False)

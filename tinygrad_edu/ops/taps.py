@@ -108,7 +108,7 @@ def adaptive(size: int, count: int) -> Taps:
 
 
 def of_path(path: Sequence[int], size: int) -> Taps:
-    """Where the elements of an axis of `size` stand in one that has, at each place, the element that `path` names.
+    """Where the elements of an axis of `size` are in one that has, at each place, the element that `path` names.
 
     The windows are those elements, and the axis along which they lie is the new one.
     """
@@ -120,7 +120,7 @@ def of_path(path: Sequence[int], size: int) -> Taps:
 
 
 def _straight(path: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """The parts of a path that go on by one step, which is not 0: where they start, the step, and how long they are."""
+    """The parts of a path with a constant step other than 0: where they start, the step, and how long they are."""
     start = 0
     while start < len(path):
         step = path[start + 1] - path[start] if start + 1 < len(path) else 1

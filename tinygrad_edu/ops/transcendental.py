@@ -1,6 +1,6 @@
-"""Elementary functions of one or two numbers: exponentials, logarithms and angles.
+"""Exponential, log and trigonometric functions.
 
-Shapes broadcast, or it is a ShapeError; integers become the default dtype.
+Shapes that do not broadcast raise a ShapeError; integers become the default dtype.
 """
 
 from __future__ import annotations

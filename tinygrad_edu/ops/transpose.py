@@ -1,4 +1,4 @@
-"""The axes in another order. Every function here gives a view, by the one primitive `_transpose`."""
+"""Transposing: the axes in another order. Every function here gives a view, by the one primitive `_transpose`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _np_transpose(a: Operand, axes: int | Sequence[int] | None = None) -> Tensor
 
 
 def transpose(x: Operand, dim0: int, dim1: int) -> Tensor:
-    """With two axes swapped; a view.
+    """`x` with two axes swapped; a view.
 
     Args:
         x: tensor of any shape.
@@ -58,7 +58,7 @@ def transpose(x: Operand, dim0: int, dim1: int) -> Tensor:
         dim1: the other.
 
     Returns:
-        Tensor with these two axes in each other's place. (`np.transpose` of a Tensor is `permute`.)
+        Tensor with these two axes exchanged. (`np.transpose` of a Tensor is `permute`.)
 
     Raises:
         ShapeError: if an axis is out of range.
@@ -88,7 +88,7 @@ swapdims = swapaxes
 
 
 def permute(x: Operand, *places: Any, dims: Axes = None, axis: Axes = None) -> Tensor:
-    """With the axes in the given order; a view.
+    """`x` with its axes in the given order; a view.
 
     Args:
         x: tensor of any shape.
@@ -115,7 +115,7 @@ def permute(x: Operand, *places: Any, dims: Axes = None, axis: Axes = None) -> T
 
 @implements(np.moveaxis)
 def moveaxis(x: Operand, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """With the axes `source` moved to the places `destination`, the others in their order; a view.
+    """The tensor with the axes `source` moved to the positions `destination`, the others in their order; a view.
 
     Raises:
         ShapeError: if an axis is out of range or named twice, or there are more sources than destinations.

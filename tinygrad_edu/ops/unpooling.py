@@ -1,4 +1,4 @@
-"""Numbers put back where pooling has found them."""
+"""Unpooling: numbers put back where max pooling found them."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def each(op: str, name: str, value: Any, axes: int, least: int = 1) -> Sizes:
     """An option that is given as one integer, or as one for each axis.
 
     Raises:
-        TypeError: if it is no integer, or a sequence of something else.
+        TypeError: if it is not an integer, or a sequence of something else.
         ValueError: if there are not as many as axes, or one is below `least`.
     """
     several = isinstance(value, Sequence) and not isinstance(value, str)

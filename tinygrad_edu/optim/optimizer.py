@@ -1,4 +1,4 @@
-"""What every optimizer does: the step over all parameters, and what is remembered of each.
+"""Optimizer, the base class: the step over all parameters, and what is remembered of each.
 
 A gradient is kept as a sum over samples. `step(samples=n)` divides it by the number of samples, once, at the very end.
 The sums of micro-batches, uneven batches and workers are simply added.
@@ -46,6 +46,12 @@ class Optimizer(ParameterGroups):
         param_groups: one dict per group, with "params" and every option; options may be changed at any time.
         state: for each parameter what the optimizer remembers of it, as numbers and NumPy arrays; an empty dict for
             one that was not seen before.
+        defaults: the options of a group that does not give its own.
+        last_step: when the last step was, on the clock of changes; None if a subclass has its own `step`.
+        overwrites_gradient: for subclasses: whether `update` computes in `g`, which is a copy then.
+        state_numbers: for subclasses: what `update` keeps in the state that is a number, and no array.
+        own_options: for subclasses: options that PyTorch's optimizer lacks; a state is complete without them.
+        others_state: for subclasses: what PyTorch's optimizer remembers and this one does not need; it is not loaded.
 
     Raises:
         ValueError: if there is no parameter, if one was computed or is given twice, or an option is unknown or wrong.
@@ -66,13 +72,11 @@ class Optimizer(ParameterGroups):
     tensor([ 0.9, -1.9], requires_grad=True)
     """
 
-    last_step: int | None = None  # when it was, on the clock of changes; not known if a subclass has its own `step`
-    overwrites_gradient = False  # whether `update` computes in `g`, which is a copy then
-    state_numbers: frozenset[str] = frozenset(
-        {"step"}
-    )  # what `update` keeps in the state that is a number, and no array
-    own_options: frozenset[str] = frozenset()  # those that PyTorch's optimizer lacks: without them a state is whole
-    others_state: frozenset[str] = frozenset()  # what PyTorch's remembers, and this one needs not: it is not loaded
+    last_step: int | None = None
+    overwrites_gradient = False
+    state_numbers: frozenset[str] = frozenset({"step"})
+    own_options: frozenset[str] = frozenset()
+    others_state: frozenset[str] = frozenset()
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.state: defaultdict[Tensor, State] = defaultdict(dict)

@@ -18,9 +18,9 @@ Axes: TypeAlias = "tuple[tuple[str | None, ...], str]"
 
 
 class Attending(SampleRule):
-    """Each result is a sum of products, of which the letters of the last axes are given; those in front broadcast.
+    """Each result is a sum of products; the letters of the last axes are given, those in front broadcast.
 
-    An argument that has not the axis of the samples is shared by them, if it is a parameter. If it was computed, it is
+    An argument without the axis of the samples is shared by them if it is a parameter. If it was computed, it is
     taken for a batch whose axes are in the wrong order: samples would look at one another.
     """
 
@@ -53,7 +53,7 @@ def _sums(axes: Axes, ndim: int, ndims: tuple[int | None, ...]) -> Contraction:
 
 
 def _in_front(ndim: int, own: str) -> str:
-    """The letters of so many axes, of which the last ones have letters of their own."""
+    """The letters of so many axes; the last ones have their own."""
     return ascii_lowercase[20 - ndim + len(own) : 20] + own
 
 

@@ -1,6 +1,6 @@
-"""What an op gives to the gradient of an argument that samples share, before anything is summed over the samples.
+"""Contributions: what an op gives to the gradient of an argument that samples share, before the sum over samples.
 
-A sample rule describes it in plain terms, of which `tinygrad_edu.samples` makes the gradients of the samples. An op
+A sample rule describes it in plain terms, from which `tinygrad_edu.samples` makes the gradients of the samples. An op
 that is described needs no further support: a convolution, say, is the `Products` of patches and of its gradient.
 """
 

@@ -1,4 +1,4 @@
-"""The families of ops, by how the samples of a batch stay apart in them. An op names the one that it is of:
+"""Families of ops, by how the samples of a batch stay apart in them. An op names its own:
 
     elementwise             results and arguments are aligned by broadcasting
     copying                 the same, and the numbers stay as they are
@@ -12,7 +12,7 @@
     Contraction(terms)      sums of products, with a letter for each axis
     Custom(function)        none of these: the function says it
 
-Without a rule an op works everywhere all the same; per-sample gradients then take one backward pass a sample.
+Without a rule an op still works everywhere; per-sample gradients then take one backward pass for each sample.
 """
 
 from __future__ import annotations
@@ -240,7 +240,7 @@ class Terms(NamedTuple):
     """A sum of products in letters, one for each axis.
 
     Attributes:
-        inputs: for each argument its letters; None for an argument that is no array.
+        inputs: for each argument its letters; None for an argument that is not an array.
         output: the letters of the result.
         partners: for each argument those it is multiplied with.
     """

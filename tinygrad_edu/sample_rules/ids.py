@@ -1,6 +1,6 @@
 """Sample ids: which sample each element of an array belongs to.
 
-They are integers in an array with as many axes as the one they speak of; an axis along which the sample
+They are integers in an array with as many axes as the array they describe; an axis along which the sample
 does not change has size 1. `NOBODY` marks an element that no sample's loss depends on. Where elements that several
 samples use are told from others, these belong to the `CROWD`, and to `BOTH` if it takes what is a sample's own.
 

@@ -22,9 +22,10 @@ Found: TypeAlias = "SampleIds | Use | None"
 class Makes(Enum):
     """What an op makes of its arguments.
 
-    NUMBERS: new ones.
-    ARRAYS: it puts arrays together, or takes one apart.
-    FORM: it gives one array another form.
+    Attributes:
+        NUMBERS: new numbers.
+        ARRAYS: it puts arrays together, or takes one apart.
+        FORM: it gives one array another form.
     """
 
     NUMBERS = "numbers"

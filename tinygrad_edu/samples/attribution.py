@@ -1,4 +1,4 @@
-"""Which training samples pull the model towards a test sample, and which pull it away."""
+"""Influence: which training samples pull the model towards a test sample, and which pull it away."""
 
 from __future__ import annotations
 

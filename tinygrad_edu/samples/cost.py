@@ -1,4 +1,4 @@
-"""What per-sample gradients cost, in words and bytes."""
+"""Cost: what per-sample gradients take, in words and bytes."""
 
 from __future__ import annotations
 

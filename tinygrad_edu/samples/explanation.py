@@ -1,4 +1,4 @@
-"""The gradient of one weight as a table: what each sample adds to it, and what that is the product of."""
+"""Explanation: the gradient of one weight as a table, with what each sample adds to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A gradient as a sum and counts, which micro-batches, uneven batches and workers merge by adding."""
+"""Gradient sums: a gradient as a sum and counts; micro-batches, uneven batches and workers merge by adding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The per-sample gradients of all parameters of a model together."""
+"""Per-sample gradients of a model: of all its parameters together."""
 
 from __future__ import annotations
 

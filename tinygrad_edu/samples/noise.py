@@ -1,4 +1,4 @@
-"""The gradient noise scale: how large a batch has to be for its gradient to stand out of its noise.
+"""Gradient noise scale: how large a batch has to be for its gradient to stand out of its noise.
 
 Of one sample's gradient g, let G be the mean and Σ the covariance. The mean over B samples has the squared length
 |G|² + tr Σ / B on average, so that at B = tr Σ / |G|² signal and noise are equal. Both are estimated from a batch.

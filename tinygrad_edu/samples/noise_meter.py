@@ -1,4 +1,4 @@
-"""The gradient noise scale over the steps of a training, of which one alone mostly says too little."""
+"""Noise scale during training: over many steps, of which one alone mostly says too little."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ class Kept:
     """What the passes have kept of a leaf: the part of `SampleGrads` that other files build on.
 
     Attributes:
-        shape, dtype: those of the parameter.
+        shape: that of the parameter.
+        dtype: that of the parameter.
         name: the parameter's; empty if it is not known.
     """
 

@@ -1,4 +1,4 @@
-"""The per-sample gradients of one parameter, as the user sees them."""
+"""Per-sample gradients of one parameter."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class SampleGrads(Kept):
     another. No gradient is computed in full unless you ask for it.
 
     Attributes:
-        shape, dtype: those of the parameter.
+        shape: that of the parameter.
+        dtype: that of the parameter.
 
     >>> import tinygrad_edu as tg
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)

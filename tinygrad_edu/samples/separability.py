@@ -1,4 +1,4 @@
-"""Whether each sample's output depends on that sample alone: asked before training, of the graph and of numbers.
+"""Separability: whether each sample's output depends on that sample alone, asked before training.
 
 The graph shows the op in which samples meet. What comes to a model as a constant, as batch statistics without
 a gradient do, is in no graph: for that the model runs again with some of the samples changed.

@@ -1,1 +1,1 @@
-"""`Tensor`: its methods, changes in place, NumPy's protocols, and making one of numbers."""
+"""`Tensor`: its methods, changes in place, NumPy's protocols, and making one from data."""

@@ -58,5 +58,5 @@ def _from_python(data: Any, name: str) -> Array:
 
 
 def is_python(data: Any) -> bool:
-    """Whether `data` is a number or list of Python's own, which has no dtype."""
+    """Whether `data` is a Python number or list, which has no dtype."""
     return not isinstance(data, TensorBase | np.ndarray | np.generic)

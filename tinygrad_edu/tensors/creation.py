@@ -1,4 +1,4 @@
-"""Making a tensor of numbers that are at hand."""
+"""Creating tensors from data: numbers, lists and arrays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["as_tensor", "from_numpy", "is_tensor", "tensor"]
 
 
 def tensor(data: Operand, *, dtype: DType = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new tensor with a copy of `data`, which has no part in how `data` was computed.
+    """A new tensor with a copy of `data`, outside the graph.
 
     Args:
         data: a number, a nested list of numbers, an array or a Tensor. Arrays keep their dtype; Python
@@ -30,7 +30,7 @@ def tensor(data: Operand, *, dtype: DType = None, device: Any = None, requires_g
         requires_grad: whether `backward` keeps the gradient with respect to this tensor in `.grad`.
 
     Raises:
-        DtypeError: if the data is not numbers, or a gradient is wanted of integers.
+        DtypeError: if the data is not numbers, or `requires_grad` is set for integers.
         GraphError: for a list of tensors that require a gradient, as it would be lost: `stack` keeps it.
         ShapeError: if nested lists are of different lengths.
         ValueError: for a device that does not exist here.

@@ -1,4 +1,4 @@
-"""What is called with a tensor's gradient: in a backward pass, and after it was added to a leaf's `.grad`."""
+"""Hooks: what is called with a tensor's gradient, in a backward pass or after it was added to a leaf's `.grad`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class RemovableHandle:
-    """What registering a hook returns: `remove()` takes the hook away again."""
+    """What registering a hook returns: `remove()` removes the hook again."""
 
     def __init__(self, hooks: list[Any], hook: Any) -> None:
         self._hooks = hooks
         self._hook = hook
 
     def remove(self) -> None:
-        """Take the hook away; a second time does nothing."""
+        """Remove the hook; a second call does nothing."""
         if self._hook in self._hooks:
             self._hooks.remove(self._hook)
 

@@ -38,15 +38,15 @@ class InplaceMethods(TensorMethods):
         assign(self, key, value, "x[index] = value")
 
     def copy_(self, src: Operand, non_blocking: bool = False) -> Self:
-        """Take over the numbers of `src`, which broadcasts to this shape, converted to this dtype."""
+        """Copy the numbers of `src`, broadcast to this shape and converted to this dtype."""
         return assign(self, ..., src, "copy_")
 
     def fill_(self, value: Operand) -> Self:
-        """Put one number in every place."""
+        """Fill with one number."""
         return assign(self, ..., value, "fill_")
 
     def zero_(self) -> Self:
-        """Put 0 in every place."""
+        """Fill with zeros."""
         return assign(self, ..., 0, "zero_")
 
     def fill_diagonal_(self, fill_value: float) -> Self:
@@ -120,7 +120,7 @@ class InplaceMethods(TensorMethods):
         return change(self, "pow_", np.power, exponent)
 
     def remainder_(self, other: Operand) -> Self:
-        """Keep the remainder of the division by `other`."""
+        """Take the remainder of the division by `other`."""
         return change(self, "remainder_", np.remainder, other)
 
     def addcmul_(self, tensor1: Operand, tensor2: Operand, *, value: float = 1) -> Self:
@@ -132,7 +132,7 @@ class InplaceMethods(TensorMethods):
         return change(self, "addcdiv_", np.add, tensor1 / tensor2 * value)
 
     def lerp_(self, end: Operand, weight: Operand) -> Self:
-        """Go the part `weight` of the way to `end`."""
+        """Interpolate linearly: go the fraction `weight` of the way to `end`."""
         with_end: Any = end - self
         return change(self, "lerp_", np.add, with_end * weight)
 
@@ -163,7 +163,7 @@ class InplaceMethods(TensorMethods):
         return change(self, "cos_", np.cos)
 
     def exp_(self) -> Self:
-        """Take e to this power."""
+        """Take the exponential, e to this power."""
         return change(self, "exp_", np.exp)
 
     def floor_(self) -> Self:
@@ -183,7 +183,7 @@ class InplaceMethods(TensorMethods):
         return change(self, "reciprocal_", np.reciprocal)
 
     def relu_(self) -> Self:
-        """Put 0 in place of what is negative."""
+        """Set negative numbers to 0."""
         return replace(self, "relu_", activations.relu)
 
     def round_(self) -> Self:
@@ -224,7 +224,7 @@ class InplaceMethods(TensorMethods):
         return assign(self, ..., numbers * std + mean, "normal_")
 
     def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Self:
-        """Fill with numbers from [a, b), all equally likely."""
+        """Fill with numbers from [a, b), uniformly distributed."""
         if a > b:
             raise ValueError(f"uniform_: the interval from {a} to {b} is empty")
         numbers = random.uniform_array(self.array.shape, self.array.dtype, generator)
@@ -242,6 +242,6 @@ class InplaceMethods(TensorMethods):
         return assign(self, ..., numbers, "bernoulli_")
 
     def random_(self, low: int, high: int | None = None, *, generator: Generator | None = None) -> Self:
-        """Fill with integers from `low` up to, and without, `high`; ``random_(high)`` starts at 0."""
+        """Fill with integers from `low` up to but not including `high`; ``random_(high)`` starts at 0."""
         first, last = (0, low) if high is None else (low, high)
         return assign(self, ..., random.randint(first, last, self.array.shape, generator=generator), "random_")

@@ -43,7 +43,7 @@ from .operators import TensorOperators
 
 
 class TensorMethods(TensorOperators):
-    """What a Tensor can be asked to compute. A method is the function of the same name."""
+    """What a Tensor can compute. A method is the function of the same name."""
 
     __slots__ = ()
 

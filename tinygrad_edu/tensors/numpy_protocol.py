@@ -1,6 +1,6 @@
 """NumPy's own functions on Tensors: `np.exp(t)`, `array * t`, `np.concatenate([t, u])`.
 
-What a NumPy function does here stands in the table `NUMPY_FUNCTIONS`, which the ops fill in. A function
+What a NumPy function does here is in the table `NUMPY_FUNCTIONS`, which the ops fill in. A function
 that is not there is an error that says what to do, never an object array.
 """
 
@@ -30,7 +30,7 @@ _REDUCTIONS: dict[np.ufunc, Any] = {
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What `ufunc` does on inputs of which one is a Tensor (NumPy's `__array_ufunc__`)."""
+    """What `ufunc` does if one of its inputs is a Tensor (NumPy's `__array_ufunc__`)."""
     out = kwargs.pop("out", None)
     if out is not None:
         return _into(ufunc, method, inputs, out[0], kwargs)
@@ -49,7 +49,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
 
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What `function` of NumPy does on arguments of which one is a Tensor (`__array_function__`)."""
+    """What a NumPy function does if one of its arguments is a Tensor (`__array_function__`)."""
     name = f"{function.__module__}.{function.__name__}".removeprefix("numpy.")
     handler = NUMPY_FUNCTIONS.get(function)
     if handler is None:

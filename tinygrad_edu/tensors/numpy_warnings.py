@@ -1,7 +1,7 @@
-"""NumPy's warnings about numbers (a division by zero, an overflow), told of the user's line and not of ours.
+"""NumPy's warnings about numbers (a division by zero, an overflow), reported for the user's line, not ours.
 
-NumPy warns of the line that called it, which is a line of this library. Nothing may be done about that where the
-ops run, a thousand times a step. So it is done in the filter of warnings, which is asked only when there is one.
+NumPy reports the line that called it, which is a line of this library. Changing that in the ops would cost time in
+every step. So it is done in the filter of warnings, which runs only when there is a warning.
 
 A filter that a program makes after the import comes before this one, and is asked first. If it lets the warning pass
 ("always", "default") or makes it an error, as within `pytest.warns` or `warnings.catch_warnings` with
@@ -23,7 +23,7 @@ from ..engine.callsite import PACKAGE, beyond_numpy, users_frame, warn
 from ..engine.graph import Node
 from ..engine.op import Primitive
 
-# What NumPy says, to the end: what is said again here goes on, and is not taken for it.
+# NumPy's whole text: a warning that is issued again here is longer, and does not match.
 _ABOUT_NUMBERS = re.compile(
     r"((divide by zero|overflow|underflow|invalid value) encountered in \w+"
     r"|Mean of empty slice\.?|Degrees of freedom <= 0 for slice\.?)$"
@@ -35,7 +35,7 @@ class _Hook:
     """In the place of a filter's pattern: matches a warning from inside the library, and gives it again."""
 
     def match(self, text: str) -> bool:
-        """Whether it was dealt with."""
+        """Whether it was handled."""
         if not _ABOUT_NUMBERS.match(text):
             return False
         frame = beyond_numpy(sys._getframe(1))
@@ -63,7 +63,7 @@ def _where(frame: FrameType | None) -> str:
 
 
 def install() -> None:
-    """Put the filter in front of those that there are, where it may be already; later ones come before it."""
+    """Put the filter in front of all others, if it is not there already; later ones come before it."""
     entries: Any = warnings.filters
     if not (entries and isinstance(entries[0][1], _Hook)):
         others = [entry for entry in entries if not isinstance(entry[1], _Hook)]

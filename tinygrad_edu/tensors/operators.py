@@ -1,4 +1,4 @@
-"""What Python itself asks of a tensor: operators, each of which is an op, indexing, its truth and its length."""
+"""Operators, each of which is an op; indexing, truth and length of a tensor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _swapped(op: Callable[[Operand, Operand], Tensor]) -> Callable[[Operand, Operand], Tensor]:
-    """`op` where the tensor stands on the right: Python asks it with the operands swapped."""
+    """`op` for a tensor on the right: Python calls it with the operands swapped."""
     return lambda right, left: op(left, right)
 
 
@@ -70,19 +70,19 @@ class TensorOperators(TensorBase):
 
     @property
     def T(self) -> Tensor:
-        """With the axes in reverse order; a view."""
+        """The axes in reverse order; a view."""
         return transpose.reverse_axes(self)
 
     @property
     def mT(self) -> Tensor:
-        """With the last two axes swapped; a view."""
+        """The last two axes swapped; a view."""
         return transpose.matrix_transpose(self)
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
             raise ShapeError(
                 f"the truth of a tensor of shape {self.array.shape} is ambiguous: use .any() or .all(), "
-                "and `is None` to ask whether there is one"
+                "and `is None` to check whether there is one"
             )
         return bool(self.array.item())
 

@@ -44,9 +44,10 @@ class Tensor(InplaceMethods):
     Attributes:
         array: the NumPy array that holds the numbers.
         source: the Node that computed it, the Leaf that keeps its gradient, or None for a constant.
+        view_: which other tensors share its memory; unset where it was never viewed.
 
     Raises:
-        DtypeError: if `requires_grad` is asked of a dtype that is not floating, or the data is no numbers.
+        DtypeError: if `requires_grad` is set for a dtype that is not floating-point, or the data is not numeric.
 
     >>> import tinygrad_edu as tg
     >>> x = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
@@ -125,9 +126,9 @@ class Tensor(InplaceMethods):
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that backward passes have added up, None before the first.
+        """The gradient, summed over backward passes; None before the first.
 
-        A computed tensor keeps its gradient only after `retain_grad()`; asked for it without, it warns.
+        A computed tensor keeps its gradient only after `retain_grad()`; reading it without that call warns.
         """
         found: Tensor | None = getattr(self.source, "grad", None)
         if found is None and isinstance(self.source, Node) and not retains(self.source):
@@ -195,20 +196,20 @@ class Tensor(InplaceMethods):
         keep: Literal["factors", "norms", "dense"] = "factors",
         coupled: bool = False,
     ) -> None:
-        """Add to every leaf's `.grad` the derivative of the sum of this tensor's elements.
+        """Backpropagation: add to every leaf's `.grad` the derivative of the sum of this tensor's elements.
 
         Args:
-            gradient: the gradient that enters here instead of ones; of this tensor's shape.
+            gradient: the gradient to start from, of this tensor's shape; default, ones.
             retain_graph: keep the graph for another backward pass; default, `create_graph`.
             create_graph: record the pass itself, so that gradients can be differentiated again.
-            per_sample: keep that sum open: the losses are one for each sample, shape (B,), and every leaf
-                gets `sample_grads` besides. Hooks on a leaf, and on what all samples share, act on the sum alone.
-            weights: with `per_sample`, a number for each sample that its loss is multiplied with, shape (B,);
+            per_sample: keep the sum open: there is one loss for each sample, shape (B,), and every leaf also
+                gets `sample_grads`. Hooks on a leaf, and on what all samples share, see the sum only.
+            weights: with `per_sample`, a factor for each sample's loss, shape (B,);
                 the same as `gradient`.
-            keep: with `per_sample`, what is kept of the samples: ``"factors"``, of which everything can be computed;
-                only the ``"norms"``, which take next to no memory; or ``"dense"``, all gradients written out.
+            keep: with `per_sample`, what is kept of the samples: ``"factors"``, from which everything can be computed;
+                ``"norms"`` only, which take almost no memory; or ``"dense"``, all gradients in full.
             coupled: with `per_sample`, allow samples whose losses depend on other samples, and give the
-                derivatives of each loss with the batch as it stands: by as many small backward passes.
+                derivatives of each loss for the batch as it is: one small backward pass per sample.
 
         Raises:
             GraphError: if nothing here requires a gradient, the graph was freed, or a saved tensor was
@@ -238,12 +239,12 @@ class Tensor(InplaceMethods):
 
     @property
     def sample_grads(self) -> SampleGrads:
-        """This leaf's gradient, opened: one term for each sample of the per-sample backward passes so far.
+        """This leaf's gradient as an open sum: one term for each sample of the per-sample backward passes so far.
 
-        Passes after which `.grad` was made zeros, in place too, no longer count once another one follows.
+        Passes from before `.grad` was zeroed, even in place, no longer count once another pass follows.
 
         Raises:
-            GraphError: if there was none since the gradients were last cleared, or none had a part for this leaf.
+            GraphError: if there was no such pass since the gradients were last cleared, or none reached this leaf.
 
         >>> import tinygrad_edu as tg
         >>> w = tg.tensor(2.0, requires_grad=True)
@@ -259,7 +260,7 @@ class Tensor(InplaceMethods):
 
     @property
     def shared_grad(self) -> Tensor | None:
-        """What `.grad` holds beside the samples of per-sample backward passes: a penalty's gradient, for example.
+        """What `.grad` holds besides the samples' gradients: the gradient of a penalty, for example.
 
         `.grad` is the (weighted, after clipping) sum of `sample_grads` plus this. None if `.grad` is None.
 
@@ -314,10 +315,10 @@ class Tensor(InplaceMethods):
         """Call `hook` with this tensor's gradient in every backward pass.
 
         Args:
-            hook: gets the gradient as a Tensor; what it returns, unless None, takes the gradient's place.
+            hook: gets the gradient as a Tensor; what it returns, unless None, replaces the gradient.
 
         Returns:
-            A handle whose `remove()` takes the hook away.
+            A handle whose `remove()` removes the hook.
 
         >>> import tinygrad_edu as tg
         >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
@@ -347,7 +348,7 @@ class Tensor(InplaceMethods):
         """The NumPy array, in the same memory.
 
         Raises:
-            GraphError: if the tensor requires a gradient, which the array could not carry on.
+            GraphError: if the tensor requires a gradient, which the array would lose.
         """
         if self.source is not None:
             raise GraphError("numpy() of a tensor that requires a gradient would lose it: use t.detach().numpy()")
@@ -405,7 +406,7 @@ class Tensor(InplaceMethods):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         if isinstance(self.source, Node):
-            raise GraphError("copying a computed tensor would tear it out of its graph: use .detach() or .clone()")
+            raise GraphError("copying a computed tensor would detach it from its graph: use .detach() or .clone()")
         twin = memo[id(self)] = _rebuild(type(self), self.array.copy(), self.requires_grad)
         twin.grad = None if self.grad is None else self.grad.detach().clone()
         return twin

@@ -1,14 +1,14 @@
-"""How a change in place gets into a tensor.
+"""In-place changes: how they are written into a tensor.
 
 Three cases, which `_recorded` tells apart:
 
 - Nothing here wants a gradient, or recording is off (`no_grad`): the numbers are overwritten in their memory,
-  and the clock of changes is advanced, so that a graph that had saved them says so, and is never wrong.
+  and the clock of changes advances, so that a graph that had saved them raises an error instead of being wrong.
 - A gradient is wanted, and `x` is a result or a constant: the change is recorded like any op. A new array is
   computed and the tensor takes it over, together with all tensors that look at the same memory (`views`): a write
-  to a view is a write to its base. Who used them before still has the old array, and gradients are right for both.
-- `x` is a leaf that requires a gradient, or a view of one: an error, because the numbers that its gradient is by
-  would be gone.
+  to a view is a write to its base. Earlier users still have the old array, and gradients are right for both.
+- `x` is a leaf that requires a gradient, or a view of one: an error, because the values at which its gradient
+  is taken would be lost.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _recorded(x: TensorBase, operands: tuple[Any, ...], label: str) -> bool:
         what = "" if base is x else f"a view, of shape {x.array.shape}, of "
         raise GraphError(
             f"{label} on {what}a leaf of shape {base.array.shape} that requires a gradient: its gradient would be "
-            "by numbers that are gone. Change it inside `with tg.no_grad():`, or change a copy, x.clone()"
+            "taken at values that are gone. Change it inside `with tg.no_grad():`, or change a copy, x.clone()"
         )
     if view is not None and view.blind:
         raise GraphError(
@@ -53,7 +53,7 @@ def _recorded(x: TensorBase, operands: tuple[Any, ...], label: str) -> bool:
 
 
 def _base(x: TensorBase) -> TensorBase:
-    """The tensor that `x` has its history from: itself, if it is no view."""
+    """The tensor that `x` has its history from: itself, if it is not a view."""
     view = view_of(x)
     return x if view is None or view.base is None else view.base
 
@@ -109,7 +109,7 @@ def _writable(x: TensorBase, operands: tuple[Any, ...], label: str) -> Array:
     if not array.flags.writeable:
         raise ValueError(
             f"{label} on a tensor of shape {array.shape} whose memory cannot be written to: one number "
-            "may stand in many places (an expanded tensor), view() may have had to copy, or the array is read-only. "
+            "may be in many places (an expanded tensor), view() may have had to copy, or the array is read-only. "
             "Change a copy, x.clone()"
         )
     return array

@@ -1,4 +1,4 @@
-"""Comparing a gradient with the numeric derivative: by what route, and how closely."""
+"""Gradient checks: comparing a gradient with the numeric derivative, by what route, and how closely."""
 
 from __future__ import annotations
 

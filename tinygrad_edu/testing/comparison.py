@@ -1,4 +1,4 @@
-"""Two computations of one thing side by side: float32 and float64, or somebody else's implementation."""
+"""Comparing two implementations: float32 and float64, or ours and somebody else's."""
 
 from __future__ import annotations
 

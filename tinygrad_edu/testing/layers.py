@@ -1,4 +1,4 @@
-"""Checking layers as courses have their students write them: objects with `forward`, `backward`, and gradients."""
+"""Layers written by hand, as in courses: objects with `forward`, `backward`, and gradients."""
 
 from __future__ import annotations
 

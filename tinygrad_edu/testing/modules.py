@@ -1,4 +1,4 @@
-"""Checking a module: the gradients of its parameters and of its inputs."""
+"""Checking modules: the gradients of their parameters and of their inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A function or module as a property test: for every example its gradients are right and its laws hold."""
+"""Property tests: for every example, the gradients of a function or module are right and its laws hold."""
 
 from __future__ import annotations
 

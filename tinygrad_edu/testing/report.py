@@ -1,4 +1,4 @@
-"""What a check has found, and how it is told."""
+"""Reports: what a check has found, and how it is told."""
 
 from __future__ import annotations
 

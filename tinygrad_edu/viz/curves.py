@@ -1,4 +1,4 @@
-"""Losses against steps or epochs, as a curve."""
+"""Loss curves: losses against steps or epochs."""
 
 from __future__ import annotations
 

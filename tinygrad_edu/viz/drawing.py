@@ -1,4 +1,4 @@
-"""The graph of a computation as a drawing: `draw_graph`."""
+"""Computation graphs: `draw_graph`."""
 
 from __future__ import annotations
 

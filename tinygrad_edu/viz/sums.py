@@ -1,4 +1,4 @@
-"""The gradient of one weight as a picture: a bar for what each sample adds, and the sum."""
+"""Opened sums: the gradient of one weight as a bar for what each sample adds, and the sum."""
 
 from __future__ import annotations
 

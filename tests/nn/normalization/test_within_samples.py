@@ -82,7 +82,7 @@ def test_options_are_checked(options: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ((3, 4), "GroupNorm: num_channels=4 is no multiple of num_groups=3"),
+        ((3, 4), "GroupNorm: num_channels=4 is not a multiple of num_groups=3"),
         ((0, 4), "GroupNorm: num_groups must be at least 1, got 0"),
         ((2, 4, -1.0), "GroupNorm: eps must be 0 or more, got -1.0"),
     ],

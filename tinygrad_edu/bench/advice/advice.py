@@ -1,4 +1,4 @@
-"""The answer: a batch size, a learning rate, and all that they rest on."""
+"""Advice: a batch size, a learning rate, and the reasons for them."""
 
 from __future__ import annotations
 

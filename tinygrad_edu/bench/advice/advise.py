@@ -1,4 +1,4 @@
-"""`advise`: the batch size, the learning rate for it, and the reason."""
+"""Choosing a batch size: `advise` finds it, the learning rate for it, and the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `bench.speed` finds: how fast a training's steps are with each batch size."""
+"""Speed results: how fast a training's steps are with each batch size, as `bench.speed` finds."""
 
 from __future__ import annotations
 

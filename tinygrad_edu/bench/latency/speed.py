@@ -1,4 +1,4 @@
-"""How fast the steps of a training are with each batch size, and how much memory they take."""
+"""Measuring speed: how fast training steps are with each batch size, and how much memory they take."""
 
 from __future__ import annotations
 

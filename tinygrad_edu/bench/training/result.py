@@ -1,4 +1,4 @@
-"""The result of trainings at many batch sizes."""
+"""Training results: of trainings at many batch sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`train`: trainings at many batch sizes to one loss."""
+"""Training at many batch sizes, to one loss."""
 
 from __future__ import annotations
 

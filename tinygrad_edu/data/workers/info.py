@@ -1,4 +1,4 @@
-"""What a worker may know of itself, from inside a dataset."""
+"""Worker information: what a worker may know of itself, from inside a dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Piecewise activations: ReLU and its kin."""
+"""ReLU and other piecewise activations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Smooth activations: these, the softmax family, and the gate GLU."""
+"""Sigmoid, tanh, softmax and other smooth activations."""
 
 from __future__ import annotations
 

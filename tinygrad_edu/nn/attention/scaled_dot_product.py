@@ -1,4 +1,4 @@
-"""Attention, and what masks add to its scores."""
+"""Scaled dot-product attention: the scores, and what masks add to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transformers: stacks of their layers, and the model of an encoder and a decoder."""
+"""Transformers: encoders, decoders, and the model made of both."""
 
 from __future__ import annotations
 

@@ -114,7 +114,11 @@ placed: Final = lru_cache(maxsize=256)(place)  # of a layer's options, which are
 
 
 class Convolution(Layer):
-    """What all layers that convolve have in common: options, a weight, and a bias."""
+    """What all layers that convolve have in common: options, a weight, and a bias.
+
+    Attributes:
+        transposed: whether it is a transposed convolution.
+    """
 
     weight: Parameter
     bias: Parameter | None

@@ -1,4 +1,4 @@
-"""LazyConv1d to LazyConvTranspose3d."""
+"""Lazy convolutions: LazyConv1d to LazyConvTranspose3d."""
 
 from __future__ import annotations
 

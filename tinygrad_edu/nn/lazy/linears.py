@@ -1,4 +1,4 @@
-"""LazyLinear."""
+"""Lazy linear layers: LazyLinear."""
 
 from __future__ import annotations
 

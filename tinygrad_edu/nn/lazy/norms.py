@@ -1,4 +1,4 @@
-"""LazyBatchNorm1d to LazyInstanceNorm3d."""
+"""Lazy normalization: LazyBatchNorm1d to LazyInstanceNorm3d."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses of classes: cross_entropy and nll_loss.
+"""Cross-entropy and negative log-likelihood: losses for classification.
 
 Whatever the shape of the input, the work is done on a matrix with one row of class scores per term of
 the cost. `Classes` reads the targets, makes that matrix, and gives the losses the targets' shape again.

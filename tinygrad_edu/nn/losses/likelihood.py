@@ -1,4 +1,4 @@
-"""Losses of distributions: minus the logarithm of what a Poisson or a normal distribution gives the targets."""
+"""Gaussian and Poisson likelihood: minus the logarithm of what a distribution gives the targets."""
 
 from __future__ import annotations
 

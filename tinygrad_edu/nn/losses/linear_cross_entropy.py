@@ -1,4 +1,4 @@
-"""The loss that has the last layer of a classifier in it."""
+"""Cross-entropy with the last layer in it: a linear classifier and its loss in one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses of classes by margins: right scores are to be larger than wrong ones by some amount."""
+"""Margin losses: the right score should be larger than the wrong ones by some amount."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses of pairs: which of two is to rank higher, and whether two are alike."""
+"""Pair losses: which of two should rank higher, and whether two are alike."""
 
 from __future__ import annotations
 

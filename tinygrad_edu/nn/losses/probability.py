@@ -1,4 +1,4 @@
-"""Losses of probabilities: binary cross-entropy, of one question or many, and the Kullback-Leibler divergence."""
+"""Binary cross-entropy and KL divergence: losses between probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses between numbers: squared, absolute, and in between."""
+"""Regression losses: squared error, absolute error, and between the two."""
 
 from __future__ import annotations
 

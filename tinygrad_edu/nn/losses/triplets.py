@@ -1,4 +1,4 @@
-"""Losses of triplets: an anchor is to be nearer to what is like it than to what is not."""
+"""Triplet losses: an anchor should be nearer to what is like it than to what is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normalisation: within each sample, or over a batch."""
+"""Normalization: within each sample, or over a batch."""
 
 from .batch_norm import *
 from .instance_norm import *

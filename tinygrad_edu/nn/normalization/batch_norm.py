@@ -1,4 +1,4 @@
-"""BatchNorm: channels of mean 0 and variance 1 over a batch, and what evaluation takes in the place of a batch."""
+"""Batch normalization: channels of mean 0 and variance 1 over a batch, and running statistics for evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""InstanceNorm: channels of mean 0 and variance 1, each sample by itself."""
+"""Instance normalization: channels of mean 0 and variance 1, each sample by itself."""
 
 from __future__ import annotations
 

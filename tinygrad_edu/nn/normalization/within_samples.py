@@ -1,4 +1,4 @@
-"""LayerNorm, RMSNorm and GroupNorm: normalisation within each sample; and vectors of length 1."""
+"""Layer, RMS and group normalization: within each sample; and vectors of length 1."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ class GroupNorm(Layer):
     Shape: (N, C, *), unchanged.
 
     Raises:
-        ValueError: if `num_channels` is no multiple of `num_groups`.
+        ValueError: if `num_channels` is not a multiple of `num_groups`.
         ShapeError: when called with an input of another number of channels.
 
     Source: Wu and He, "Group Normalization" (2018).
@@ -215,7 +215,7 @@ class GroupNorm(Layer):
         self.num_groups: int = count("GroupNorm", "num_groups", num_groups, least=1)
         self.num_channels: int = count("GroupNorm", "num_channels", num_channels)
         if self.num_channels % self.num_groups:
-            raise ValueError(f"GroupNorm: num_channels={num_channels} is no multiple of num_groups={num_groups}")
+            raise ValueError(f"GroupNorm: num_channels={num_channels} is not a multiple of num_groups={num_groups}")
         if not eps >= 0:
             raise ValueError(f"GroupNorm: eps must be 0 or more, got {eps}")
         self.eps = eps

@@ -1,4 +1,4 @@
-"""RNNCell, LSTMCell and GRUCell: one step each."""
+"""Recurrent cells: RNNCell, LSTMCell and GRUCell, one step each."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ class RNNCell(_Cell):
     Attributes:
         weight_ih: Parameter of shape (hidden_size, input_size).
         weight_hh: Parameter of shape (hidden_size, hidden_size).
-        bias_ih, bias_hh: Parameters of shape (hidden_size,), or None.
+        bias_ih: Parameter of shape (hidden_size,), or None.
+        bias_hh: as `bias_ih`.
 
     Shape: (B, input_size) or (input_size,), and a state (B, hidden_size) or (hidden_size,), zeros if left out; to the
     next state, of the same shape.
@@ -126,7 +127,8 @@ class LSTMCell(_Cell):
     Attributes:
         weight_ih: Parameter of shape (4 * hidden_size, input_size).
         weight_hh: Parameter of shape (4 * hidden_size, hidden_size).
-        bias_ih, bias_hh: Parameters of shape (4 * hidden_size,), or None.
+        bias_ih: Parameter of shape (4 * hidden_size,), or None.
+        bias_hh: as `bias_ih`.
 
     Shape: (B, input_size) or (input_size,), and a pair of state and cell, each (B, hidden_size) or (hidden_size,),
     zeros if left out; to the next pair.
@@ -165,7 +167,8 @@ class GRUCell(_Cell):
     Attributes:
         weight_ih: Parameter of shape (3 * hidden_size, input_size).
         weight_hh: Parameter of shape (3 * hidden_size, hidden_size).
-        bias_ih, bias_hh: Parameters of shape (3 * hidden_size,), or None.
+        bias_ih: Parameter of shape (3 * hidden_size,), or None.
+        bias_hh: as `bias_ih`.
 
     Shape: (B, input_size) or (input_size,), and a state (B, hidden_size) or (hidden_size,), zeros if left out; to the
     next state, of the same shape.

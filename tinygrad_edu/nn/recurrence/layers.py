@@ -1,4 +1,4 @@
-"""RNN, LSTM and GRU."""
+"""Recurrent layers: RNN, LSTM and GRU."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class RNN(Recurrent):
         weight_ih_l0: Parameter of shape (hidden_size, input_size); of the k-th layer ``weight_ih_lk``, of the second
             direction ``weight_ih_lk_reverse``.
         weight_hh_l0: Parameter of shape (hidden_size, hidden_size).
-        bias_ih_l0, bias_hh_l0: Parameters of shape (hidden_size,), if there are biases.
+        bias_ih_l0: Parameter of shape (hidden_size,), if there are biases.
+        bias_hh_l0: as `bias_ih_l0`.
 
     Shape: (T, B, input_size), or (B, T, input_size) if `batch_first`, or (T, input_size), and the first states
     ``hx`` of shape (num_layers * directions, B, hidden_size), zeros if left out; to the states of the last layer
@@ -101,7 +102,8 @@ class GRU(Recurrent):
         weight_ih_l0: Parameter of shape (3 * hidden_size, input_size); of the k-th layer ``weight_ih_lk``, of the
             second direction ``weight_ih_lk_reverse``.
         weight_hh_l0: Parameter of shape (3 * hidden_size, hidden_size).
-        bias_ih_l0, bias_hh_l0: Parameters of shape (3 * hidden_size,), if there are biases.
+        bias_ih_l0: Parameter of shape (3 * hidden_size,), if there are biases.
+        bias_hh_l0: as `bias_ih_l0`.
 
     Shape: as for `RNN`.
 
@@ -167,7 +169,8 @@ class LSTM(Recurrent):
         weight_ih_l0: Parameter of shape (4 * hidden_size, input_size); of the k-th layer ``weight_ih_lk``, of the
             second direction ``weight_ih_lk_reverse``.
         weight_hh_l0: Parameter of shape (4 * hidden_size, hidden_size).
-        bias_ih_l0, bias_hh_l0: Parameters of shape (4 * hidden_size,), if there are biases.
+        bias_ih_l0: Parameter of shape (4 * hidden_size,), if there are biases.
+        bias_hh_l0: as `bias_ih_l0`.
 
     Shape: as for `RNN`, with a pair of states ``(h_0, c_0)`` in the place of ``hx``, and a pair in the result.
 

@@ -1,4 +1,4 @@
-"""Weights that are computed, under the names that PyTorch's parametrizations have."""
+"""Parametrizations: computed weights, under the names that PyTorch's parametrizations have."""
 
 from __future__ import annotations
 

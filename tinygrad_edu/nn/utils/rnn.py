@@ -1,4 +1,4 @@
-"""Sequences of different lengths in one tensor."""
+"""Padded sequences: sequences of different lengths in one tensor."""
 
 from __future__ import annotations
 

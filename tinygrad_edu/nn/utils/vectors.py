@@ -1,4 +1,4 @@
-"""The parameters of a model as one vector, and back."""
+"""Parameters as one vector, and back."""
 
 from __future__ import annotations
 

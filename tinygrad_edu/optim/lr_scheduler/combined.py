@@ -1,4 +1,4 @@
-"""Schedules made of others: one after the other, or each on top of the one before."""
+"""Combined schedules: one after the other, or each on top of the one before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schedules that go down half a cosine, once or again and again."""
+"""Cosine schedules: down half a cosine, once or repeatedly."""
 
 from __future__ import annotations
 
@@ -54,6 +54,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         T_mult: how many times longer each takes than the one before.
         eta_min: η, the lowest learning rate.
         last_epoch: the index of the last finished epoch; -1 to start.
+
+    Attributes:
+        fraction: how far the last `step(epoch)` was past the beginning of its epoch.
 
     Raises:
         ValueError: if `T_0` or `T_mult` is not a whole number >= 1.

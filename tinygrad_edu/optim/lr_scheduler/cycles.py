@@ -1,4 +1,4 @@
-"""Schedules that raise the learning rate and lower it again, and the momentum the other way round."""
+"""Cyclic schedules: the learning rate rises and falls, and momentum does the opposite."""
 
 from __future__ import annotations
 
@@ -57,6 +57,10 @@ class CyclicLR(_Cycles):
         base_momentum: the lowest momentum; or one for each group.
         max_momentum: the highest; or one for each group.
         last_epoch: the index of the last finished step; -1 to start.
+
+    Attributes:
+        min_lrs: the lowest learning rate of each group.
+        max_lrs: the highest.
 
     Raises:
         ValueError: for an unknown mode, a length out of range, a list that does not fit the groups, or an optimizer
@@ -176,6 +180,12 @@ class OneCycleLR(_Cycles):
         final_div_factor: the first rate over the last.
         three_phase: whether to come back to the first rate before the lowest.
         last_epoch: the index of the last finished step; -1 to start.
+
+    Attributes:
+        corners: the epochs at which the phases begin and end.
+        first_lrs: the first learning rate of each group.
+        max_lrs: the highest.
+        min_lrs: the last.
 
     Raises:
         ValueError: for a number of steps that is not known or out of range, another option out of range, a list that

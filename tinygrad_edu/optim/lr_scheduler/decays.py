@@ -1,4 +1,4 @@
-"""Schedules that scale the first learning rate by a factor that the number of the epoch gives."""
+"""Decay and warm-up: the initial learning rate, scaled by a factor that depends on the epoch."""
 
 from __future__ import annotations
 

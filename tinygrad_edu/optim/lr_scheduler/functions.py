@@ -1,4 +1,4 @@
-"""Schedules whose factors the user's own functions give."""
+"""Schedules from your own functions, which give the factors."""
 
 from __future__ import annotations
 
@@ -80,6 +80,9 @@ class MultiplicativeLR(_ByFunctions):
         optimizer: the optimizer whose learning rates are set.
         lr_lambda: f, which gives the factor for an epoch; or one such function for each group.
         last_epoch: the index of the last finished epoch; -1 to start.
+
+    Attributes:
+        products: for each group, the last epoch and the product of the factors up to it.
 
     Raises:
         ValueError: if there are not as many functions as groups.

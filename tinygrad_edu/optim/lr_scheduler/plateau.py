@@ -1,4 +1,4 @@
-"""A schedule that waits until a measure no longer improves."""
+"""Reducing on a plateau: a schedule that waits until a measure no longer improves."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ class ReduceLROnPlateau(Schedule):
         cooldown: how many epochs after a reduction are not counted.
         min_lr: the lowest learning rate; or one for each group.
         eps: a reduction by no more than this is not made.
+
+    Attributes:
+        min_lrs: the lowest learning rate of each group.
+        best: the best value of the measure so far.
+        num_bad_epochs: how many epochs in a row have not improved it.
+        cooldown_counter: how many epochs of the cooldown are left.
 
     Raises:
         ValueError: for a factor that is not below 1, an unknown mode, or another number of `min_lr` than of groups.

@@ -1,4 +1,4 @@
-"""What a schedule of learning rates is asked and told, and the base class of those that go by epochs."""
+"""The base class of schedules, and what every schedule has."""
 
 from __future__ import annotations
 
@@ -105,8 +105,12 @@ class LRScheduler(Schedule):
         optimizer: the optimizer whose learning rates are set, at once for epoch 0; the first is kept as "initial_lr".
         last_epoch: the index of the last finished epoch; -1 to start.
 
+    Attributes:
+        base_lrs: the initial learning rate of each group.
+        last_epoch: the number of the epoch whose rates are set.
+
     Raises:
-        TypeError: if `optimizer` is no Optimizer.
+        TypeError: if `optimizer` is not an Optimizer.
         StateError: if `last_epoch` says to go on, but the optimizer's groups do not know their "initial_lr".
 
     >>> import tinygrad_edu as tg

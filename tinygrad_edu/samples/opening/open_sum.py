@@ -25,7 +25,8 @@ class OpenSum:
 
     Attributes:
         count: how many samples there are.
-        shape, dtype: those of the parameter.
+        shape: that of the parameter.
+        dtype: that of the parameter.
         factors: the factors, one for each kind and placement.
         alone: whether there is just one, which has all lengths and angles.
     """

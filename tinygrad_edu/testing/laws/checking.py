@@ -1,4 +1,4 @@
-"""Checking a gradient by laws: what holds of every right gradient and can be seen without differences."""
+"""Checking laws: what holds for every correct gradient, without numeric derivatives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a law is, and what it is given: one call of a function, and ways to differentiate it again."""
+"""What a law is: a function of one call, which it can differentiate again."""
 
 from __future__ import annotations
 

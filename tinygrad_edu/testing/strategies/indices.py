@@ -1,4 +1,4 @@
-"""What may stand between the square brackets behind an array."""
+"""Strategies for indices: whatever may stand in the square brackets after an array."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small models at random."""
+"""Strategies for models: small random ones."""
 
 from __future__ import annotations
 

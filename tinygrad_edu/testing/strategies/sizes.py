@@ -1,4 +1,4 @@
-"""Shapes, and axes of them."""
+"""Strategies for shapes and axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that are easy to read, and the arrays and tensors made of them."""
+"""Strategies for tensors: numbers that are easy to read, and arrays and tensors of them."""
 
 from __future__ import annotations
 
