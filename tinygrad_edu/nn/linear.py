@@ -32,7 +32,7 @@ class Linear(Layer):
         in_features: size of the last axis of the input.
         out_features: size of the last axis of the output.
         bias: whether to add a bias.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
@@ -139,7 +139,7 @@ class Bilinear(Layer):
         in2_features: size of the last axis of the second input.
         out_features: size of the last axis of the output.
         bias: whether to add a bias.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Shape: (*, in1_features) and (*, in2_features) to (*, out_features).

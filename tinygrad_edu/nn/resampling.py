@@ -65,7 +65,7 @@ def interpolate(
         ShapeError: if the input has other axes than the mode takes, or an axis but the first would be empty.
         ValueError: for an unknown mode, both or none of `size` and `scale_factor`, the wrong number of them, or
             an option that the mode does not have.
-        TypeError: if a size is no integer.
+        TypeError: if a size is not an integer.
         DtypeError: if `input` is not floating.
 
     >>> import tinygrad_edu as tg
@@ -229,7 +229,7 @@ def pixel_shuffle(input: Operand, upscale_factor: int) -> Tensor:
 
     Raises:
         ShapeError: if there are fewer than three axes, or the channels cannot be shared out.
-        TypeError: if the factor is no integer.
+        TypeError: if the factor is not an integer.
         ValueError: if it is not positive.
 
     Source: Shi et al., "Real-Time Single Image and Video Super-Resolution …" (2016).
@@ -264,7 +264,7 @@ def pixel_unshuffle(input: Operand, downscale_factor: int) -> Tensor:
 
     Raises:
         ShapeError: if there are fewer than three axes, or the last two cannot be shared out.
-        TypeError: if the factor is no integer.
+        TypeError: if the factor is not an integer.
         ValueError: if it is not positive.
 
     >>> import tinygrad_edu as tg

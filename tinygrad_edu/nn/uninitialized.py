@@ -121,7 +121,7 @@ class UninitializedBuffer(Uninitialized):
 
     Args:
         requires_grad: whether it will require a gradient.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that which it will have; default, the default dtype.
 
     >>> import tinygrad_edu as tg
@@ -137,7 +137,7 @@ class UninitializedParameter(Uninitialized, Parameter):
 
     Args:
         requires_grad: whether a gradient will be wanted.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that which it will have; default, the default dtype.
 
     >>> import tinygrad_edu as tg

@@ -184,7 +184,7 @@ class Softmax2d(OpModule):
     Shape: (N, C, H, W) or (C, H, W), unchanged.
 
     Raises:
-        ShapeError: when called with an input of another number of axes.
+        ShapeError: when called with an input that has a different number of axes.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Softmax2d()(tg.zeros(2, 1, 1)).reshape(2)
@@ -234,7 +234,7 @@ def glu(input: Operand, dim: int = -1, *, axis: int | None = None) -> Tensor:
 
     Args:
         input: floating tensor with an axis of even size.
-        dim: that axis.
+        dim: the axis to split.
         axis: the same as `dim`.
 
     Returns:

@@ -243,19 +243,19 @@ def conv2d(
     dilation: Each = 1,
     groups: int = 1,
 ) -> Tensor:
-    """The weight slides over the images: at each place, the sum of its products with what it lies over.
+    """Slide the weight over the images: at each position, sum the products with the elements under it.
 
-    It is not turned round, so that in signal processing this is called a cross-correlation.
+    The kernel is not flipped; in signal processing this is called cross-correlation.
 
     Args:
         input: tensor of shape (N, C, H, W), or (C, H, W) for one image.
         weight: tensor of shape (O, C / groups, kernel height, kernel width).
         bias: tensor of shape (O,), or None.
-        stride: how far apart the places are; one number, or one for each axis.
-        padding: how many zeros are put around on each side; or ``"valid"``, none, or ``"same"``, as many as keep the
-            size, of an odd number one more at the end.
-        dilation: how far apart the numbers are that a kernel lies over.
-        groups: into how many parts the channels are divided; each part of the outputs sees its part of the inputs.
+        stride: the step between positions; one number, or one for each axis.
+        padding: how many zeros are added on each side; or ``"valid"``, none, or ``"same"``, as many as keep the size,
+            with one more at the end if their number is odd.
+        dilation: the spacing between the elements of the kernel.
+        groups: how many groups the channels are divided into; each group of outputs sees only its group of inputs.
 
     Returns:
         Tensor of shape (N, O, *sizes), or (O, *sizes); a size is
@@ -336,22 +336,22 @@ class Conv1d(PlainConvolution):
 class Conv2d(PlainConvolution):
     """A bank of filters that slide over images; see `tg.nn.functional.conv2d`.
 
-    Weight and bias start uniform between plus and minus 1/sqrt(fan_in), as PyTorch's do: fan_in is how many numbers go
-    into one output, in_channels / groups times the size of the kernel.
+    Weight and bias start uniform between plus and minus 1/sqrt(fan_in), as PyTorch's do: fan_in is the number of inputs
+    of one output, in_channels / groups times the size of the kernel.
 
     Args:
-        in_channels: how many channels the input has.
-        out_channels: how many the output has: the number of filters.
+        in_channels: the number of input channels.
+        out_channels: the number of output channels, which is the number of filters.
         kernel_size: the size of a filter; one number, or one for each axis.
-        stride: how far apart the places are where it is put.
-        padding: how many numbers are put around the image on each side; or ``"valid"``, none, or ``"same"``, as many as
+        stride: the step between positions of the filter.
+        padding: how many elements are added on each side of the image; or ``"valid"``, none, or ``"same"``, as many as
             keep the size.
-        dilation: how far apart the numbers are that a filter lies over.
-        groups: into how many parts the channels are divided; each part of the outputs sees its part of the inputs.
+        dilation: the spacing between the elements of a filter.
+        groups: how many groups the channels are divided into; each group of outputs sees only its group of inputs.
         bias: whether to add a bias.
-        padding_mode: what is put around: ``"zeros"``, or the image ``"reflect"``-ed at its edge, its edge
-            ``"replicate"``-d, or the image again, ``"circular"``.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        padding_mode: what is added: ``"zeros"``; ``"reflect"``, the image mirrored at its edge; ``"replicate"``, its
+            edge repeated; or ``"circular"``, the image from its other side.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
@@ -362,7 +362,7 @@ class Conv2d(PlainConvolution):
         H' = (H + 2 padding - dilation (kernel_size - 1) - 1) // stride + 1.
 
     Raises:
-        ShapeError: when called with an input of other axes or channels, or smaller than the kernel.
+        ShapeError: when called with an input that has the wrong number of axes or channels, or smaller than the kernel.
 
     Source: LeCun et al., "Backpropagation Applied to Handwritten Zip Code Recognition" (1989).
 

@@ -48,7 +48,7 @@ def poisson_nll_loss(
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for an unknown reduction, and for the mean of nothing.
+        ValueError: for an unknown reduction, and for a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.poisson_nll_loss(tg.zeros(2), tg.tensor([0.0, 3.0]), reduction="none")
@@ -73,7 +73,7 @@ class PoissonNLLLoss(Loss):
         eps: what keeps the logarithm finite where an expected count is 0.
         reduction: "sum", "mean" or "none".
 
-    Shape: any, twice the same; to (), or that shape with "none".
+    Shape: any, the same for both; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.PoissonNLLLoss()(tg.zeros(2), tg.tensor([0.0, 3.0]))
@@ -116,7 +116,7 @@ def gaussian_nll_loss(
 
     Raises:
         ShapeError: if the shapes do not fit.
-        ValueError: for a negative variance, an unknown reduction, and the mean of nothing.
+        ValueError: for a negative variance, an unknown reduction, and a mean over no elements.
 
     Source: Nix and Weigend, "Estimating the mean and variance of the target probability distribution" (1994).
 
@@ -145,7 +145,7 @@ class GaussianNLLLoss(Loss):
         eps: the least variance that is reckoned with.
         reduction: "sum", "mean" or "none".
 
-    Shape: any, twice the same, and `var` as `functional.gaussian_nll_loss` says; to (), or that shape with "none".
+    Shape: any, the same for both, and `var` as `functional.gaussian_nll_loss` says; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.GaussianNLLLoss()(tg.tensor([1.0, 1.0]), tg.tensor([1.0, 3.0]), tg.ones(2))

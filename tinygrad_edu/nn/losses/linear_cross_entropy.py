@@ -41,9 +41,9 @@ def linear_cross_entropy(
             d1 · … places.
         target: as for `cross_entropy`, whose input has shape (N, C, d1, …).
         linear_bias: tensor of the shape of `linear_weight` without its last axis, or None.
-        weight: how much each class counts, of shape (C,).
+        weight: a weight for each class, of shape (C,).
         reduction: "sum" of all losses, their "mean", or "none".
-        ignore_index: a target of this value counts nothing; None for -100. For class indices only.
+        ignore_index: targets with this value are ignored; None for -100. For class indices only.
         label_smoothing: how much of each target is spread evenly over all classes, from 0 to 1.
 
     Returns:
@@ -89,11 +89,11 @@ class LinearCrossEntropyLoss(Module):
         num_classes: how many classes C there are.
         out_features: the sizes d1, … where each sample has a class at several places.
         bias: whether the layer adds one.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
         reduction: "sum", "mean" or "none".
-        weight: how much each class counts, of shape (C,).
-        ignore_index: a target of this value counts nothing; None for -100.
+        weight: a weight for each class, of shape (C,).
+        ignore_index: targets with this value are ignored; None for -100.
         label_smoothing: how much of each target is spread evenly over all classes.
 
     Shape: (N, in_features), and class indices (N, *out_features) or probabilities (N, C, *out_features); to (), or

@@ -30,7 +30,7 @@ def margin_ranking_loss(
         input1: scores, floating, of any shape.
         input2: scores of the same shape.
         target: 1 or -1, of the same shape, or one number for all.
-        margin: by how much one is to be larger than the other.
+        margin: by how much one should exceed the other.
         reduction: "sum" of all pairs, their "mean", or "none".
 
     Returns:
@@ -38,7 +38,7 @@ def margin_ranking_loss(
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for an unknown reduction, and for the mean of nothing.
+        ValueError: for an unknown reduction, and for a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> first, second = tg.tensor([2.0, 2.0]), tg.tensor([1.0, 1.0])
@@ -68,10 +68,10 @@ class MarginRankingLoss(_PairLoss):
     Called with `(input1, input2, target)`.
 
     Args:
-        margin: by how much one is to be larger than the other.
+        margin: by how much one should exceed the other.
         reduction: "sum", "mean" or "none".
 
-    Shape: any, three times the same; to (), or that shape with "none".
+    Shape: any, the same for all three; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.MarginRankingLoss()(tg.tensor([2.0, 2.0]), tg.tensor([1.0, 1.0]), tg.tensor([1, -1]))
@@ -98,7 +98,7 @@ def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, *
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for a target that is neither 1 nor -1, an unknown reduction, and the mean of nothing.
+        ValueError: for a target that is neither 1 nor -1, an unknown reduction, and a mean over no elements.
 
     Source: Hadsell, Chopra and LeCun, "Dimensionality Reduction by Learning an Invariant Mapping" (2006), without
     squares.
@@ -121,7 +121,7 @@ class HingeEmbeddingLoss(Loss):
         margin: how far apart is far enough.
         reduction: "sum", "mean" or "none".
 
-    Shape: any, twice the same; to (), or that shape with "none".
+    Shape: any, the same for both; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.HingeEmbeddingLoss()(tg.tensor([0.25, 0.25, 3.0]), tg.tensor([1, -1, -1]))
@@ -151,7 +151,7 @@ def cosine_embedding_loss(
 
     Raises:
         ShapeError: if the shapes do not fit.
-        ValueError: for a target that is neither 1 nor -1, an unknown reduction, and the mean of nothing.
+        ValueError: for a target that is neither 1 nor -1, an unknown reduction, and a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> x, y = tg.tensor([[1.0, 0.0], [1.0, 0.0]]), tg.tensor([[0.0, 1.0], [3.0, 4.0]])

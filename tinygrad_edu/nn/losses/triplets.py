@@ -39,8 +39,8 @@ def triplet_margin_loss(
         anchor: vectors, floating, of shape (*, D).
         positive: for each, one that is like it, of the same shape.
         negative: for each, one that is not, of the same shape.
-        margin: by how much the negative is to be farther away; greater than 0.
-        p: which norm.
+        margin: by how much farther away the negative should be; greater than 0.
+        p: the order of the norm.
         eps: added to each difference; keeps the derivative finite where they are equal.
         swap: take |positive - negative| for the distance of the negative where that is less.
         reduction: "sum" of all triplets, their "mean", or "none".
@@ -50,7 +50,7 @@ def triplet_margin_loss(
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for a margin of 0 or less, an unknown reduction, and the mean of nothing.
+        ValueError: for a margin of 0 or less, an unknown reduction, and a mean over no elements.
 
     Source: Balntas et al., "Learning local feature descriptors with triplets and shallow convolutional neural
     networks" (2016).
@@ -92,13 +92,13 @@ class TripletMarginLoss(_TripletLoss):
     Called with `(anchor, positive, negative)`.
 
     Args:
-        margin: by how much the negative is to be farther away; greater than 0.
-        p: which norm.
+        margin: by how much farther away the negative should be; greater than 0.
+        p: the order of the norm.
         eps: added to each difference; keeps the derivative finite where they are equal.
         swap: take |positive - negative| for the distance of the negative where that is less.
         reduction: "sum", "mean" or "none".
 
-    Shape: (*, D), three times the same; to (), or (*) with "none".
+    Shape: (*, D), the same for all three; to (), or (*) with "none".
 
     >>> import tinygrad_edu as tg
     >>> anchor, positive, negative = tg.tensor([[0.0, 0.0]]), tg.tensor([[3.0, 4.0]]), tg.tensor([[0.0, 2.0]])
@@ -132,7 +132,7 @@ def triplet_margin_with_distance_loss(
         negative: what is not, of the same shape.
         distance_function: of two such tensors, the distance of each pair; it need be no metric. None for
             `pairwise_distance`.
-        margin: by how much the negative is to be farther away; greater than 0.
+        margin: by how much farther away the negative should be; greater than 0.
         swap: take d(positive, negative) for the distance of the negative where that is less.
         reduction: "sum" of all triplets, their "mean", or "none".
 
@@ -141,8 +141,8 @@ def triplet_margin_with_distance_loss(
 
     Raises:
         ShapeError: if the shapes differ.
-        DtypeError: if the distance is no tensor.
-        ValueError: for a margin of 0 or less, an unknown reduction, and the mean of nothing.
+        DtypeError: if the distance is not a tensor.
+        ValueError: for a margin of 0 or less, an unknown reduction, and a mean over no elements.
 
     Source: as of `triplet_margin_loss`.
 
@@ -167,11 +167,11 @@ class TripletMarginWithDistanceLoss(_TripletLoss):
 
     Args:
         distance_function: of two tensors, the distance of each pair. None for `functional.pairwise_distance`.
-        margin: by how much the negative is to be farther away; greater than 0.
+        margin: by how much farther away the negative should be; greater than 0.
         swap: take d(positive, negative) for the distance of the negative where that is less.
         reduction: "sum", "mean" or "none".
 
-    Shape: any, three times the same; to (), or that of the distances with "none".
+    Shape: any, the same for all three; to (), or that of the distances with "none".
 
     >>> import tinygrad_edu as tg
     >>> loss = tg.nn.TripletMarginWithDistanceLoss(distance_function=lambda x, y: abs(x - y).sum(-1))

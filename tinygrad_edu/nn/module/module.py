@@ -245,7 +245,7 @@ class Module(ModuleTree["Module"]):
         Args:
             args: a dtype, the device ``"cpu"``, both, or a tensor whose dtype is taken.
             dtype: the dtype.
-            device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+            device: accepted for compatibility; there is only ``"cpu"``.
             non_blocking: ignored.
 
         Raises:

@@ -38,7 +38,7 @@ def batch_norm(
         training: whether mean and variance are those of this batch; the running ones then move towards them, in
             place. If not, the running ones are taken.
         momentum: how far they move, from 0 to 1.
-        eps: added to the variance (the biased one) under the root. The running variance is the unbiased one.
+        eps: added to the variance (the biased one) under the square root. The running variance is the unbiased one.
 
     Returns:
         Tensor of the shape of `input`.
@@ -120,13 +120,13 @@ class BatchNorm1d(BatchNorm):
 
     Args:
         num_features: the number of channels, C.
-        eps: added to the variance under the root.
+        eps: added to the variance under the square root.
         momentum: how far the running statistics move towards those of a batch; None to count all batches alike.
-        affine: whether there are a weight, starting at 1, and a bias, starting at 0.
+        affine: whether to have a weight, starting at 1, and a bias, starting at 0.
         track_running_stats: whether there are running statistics; without, evaluation computes as training does.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters and of the running statistics; default, the default dtype.
-        bias: whether there is a bias, if there is a weight.
+        bias: whether to have a bias beside the weight.
 
     Attributes:
         running_mean: buffer of shape (C,), or None.

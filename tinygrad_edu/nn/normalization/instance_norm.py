@@ -38,7 +38,7 @@ def instance_norm(
         use_input_stats: whether mean and variance are those of the input; the running ones then move towards their
             means over the samples, in place. If not, the running ones are taken.
         momentum: how far they move, from 0 to 1.
-        eps: added to the variance (the biased one) under the root. The running variance is the unbiased one.
+        eps: added to the variance (the biased one) under the square root. The running variance is the unbiased one.
 
     Returns:
         Tensor of the shape of `input`.
@@ -117,13 +117,13 @@ class InstanceNorm1d(InstanceNorm):
 
     Args:
         num_features: the number of channels, C.
-        eps: added to the variance under the root.
+        eps: added to the variance under the square root.
         momentum: how far the running statistics move towards their means over a batch.
-        affine: whether there are a weight, starting at 1, and a bias, starting at 0.
+        affine: whether to have a weight, starting at 1, and a bias, starting at 0.
         track_running_stats: whether there are running statistics, which evaluation takes then.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters and of the running statistics; default, the default dtype.
-        bias: whether there is a bias, if there is a weight.
+        bias: whether to have a bias beside the weight.
 
     Shape: (N, C, L) or (C, L), unchanged.
 

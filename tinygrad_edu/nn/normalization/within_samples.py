@@ -27,7 +27,7 @@ def normalize(input: Operand, p: float = 2.0, dim: int = 1, eps: float = 1e-12, 
 
     Args:
         input: floating tensor of one axis or more.
-        p: which norm.
+        p: the order of the norm.
         dim: the axis along which the vectors lie.
         eps: the least norm that is divided by.
         axis: the same as `dim`.
@@ -85,10 +85,10 @@ class LayerNorm(_Norm):
 
     Args:
         normalized_shape: the size, or the sizes, of the trailing axes.
-        eps: added to the variance under the root.
-        elementwise_affine: whether there are a weight, starting at 1, and a bias, starting at 0.
-        bias: whether there is a bias, if there is a weight.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        eps: added to the variance under the square root.
+        elementwise_affine: whether to have a weight, starting at 1, and a bias, starting at 0.
+        bias: whether to have a bias beside the weight.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Shape: (*, *normalized_shape), unchanged.
@@ -139,9 +139,9 @@ class RMSNorm(_Norm):
 
     Args:
         normalized_shape: the size, or the sizes, of the trailing axes.
-        eps: added to the mean square under the root; None for the distance from 1 to the next number.
-        elementwise_affine: whether there is a weight, starting at 1.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        eps: added to the mean square under the square root; None for the distance from 1 to the next number.
+        elementwise_affine: whether to have a weight, starting at 1.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the weight; default, the default dtype.
 
     Shape: (*, *normalized_shape), unchanged.
@@ -178,11 +178,11 @@ class GroupNorm(Layer):
     Args:
         num_groups: how many groups the channels are divided into: channels that are neighbours are in one.
         num_channels: the number of channels, C.
-        eps: added to the variance under the root.
-        affine: whether there are a weight, starting at 1, and a bias, starting at 0, with a number for each channel.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        eps: added to the variance under the square root.
+        affine: whether to have a weight, starting at 1, and a bias, starting at 0, with a number for each channel.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
-        bias: whether there is a bias, if there is a weight.
+        bias: whether to have a bias beside the weight.
 
     Shape: (N, C, *), unchanged.
 

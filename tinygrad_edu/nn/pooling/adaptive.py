@@ -50,7 +50,7 @@ def adaptive_avg_pool2d(input: Operand, output_size: SomeSizes) -> Tensor:
 
     Raises:
         ShapeError: if the input has other axes, or one of the last two is empty.
-        TypeError: if a size is no integer.
+        TypeError: if a size is not an integer.
         ValueError: if a size is negative, or there are not as many as axes.
         DtypeError: if `input` is not floating.
 
@@ -98,7 +98,7 @@ def adaptive_max_pool2d(input: Operand, output_size: SomeSizes, return_indices: 
 
     Raises:
         ShapeError: if the input has other axes, or one of the last two is empty.
-        TypeError: if a size is no integer.
+        TypeError: if a size is not an integer.
         ValueError: if a size is negative, or there are not as many as axes.
         DtypeError: if `input` is not floating.
 

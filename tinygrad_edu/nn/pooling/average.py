@@ -59,7 +59,7 @@ def avg_pool2d(
 
     Raises:
         ShapeError: if the input has other axes or is empty but for the batch, or no window fits into it.
-        TypeError: for an option that is no integer.
+        TypeError: for an option that is not an integer.
         ValueError: for an option that is too small, padding that is too large, or a divisor of 0.
         DtypeError: if `input` is not floating.
 

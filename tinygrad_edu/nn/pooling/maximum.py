@@ -64,7 +64,7 @@ def max_pool2d(
 
     Raises:
         ShapeError: if the input has other axes or is empty but for the batch, or no window fits into it.
-        TypeError: for an option that is no integer.
+        TypeError: for an option that is not an integer.
         ValueError: for an option that is too small, or padding that is too large.
         DtypeError: for an input of booleans.
 
@@ -229,7 +229,7 @@ def max_unpool2d(
         ShapeError: if the input has other axes, or the indices another shape.
         IndexError: if an index lies outside.
         DtypeError: if the indices are not int64.
-        TypeError: for an option that is no integer.
+        TypeError: for an option that is not an integer.
         ValueError: for an option that is too small, or sizes that cannot have been.
 
     >>> import tinygrad_edu as tg
@@ -283,7 +283,7 @@ class _MaxUnpool(Module):
 class MaxUnpool1d(_MaxUnpool):
     """The numbers put where `MaxPool1d` has found them, and 0 elsewhere; the options are those of `MaxUnpool2d`.
 
-    Shape: (N, C, L') or (C, L'), twice the same; to (N, C, L) or (C, L).
+    Shape: (N, C, L') or (C, L'), the same for both; to (N, C, L) or (C, L).
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.MaxUnpool1d(2)(tg.tensor([[3.0, 5.0]]), tg.tensor([[1, 3]]))
@@ -302,7 +302,7 @@ class MaxUnpool2d(_MaxUnpool):
         stride: that of the pooling; default, `kernel_size`.
         padding: that of the pooling.
 
-    Shape: (N, C, H', W') or (C, H', W'), twice the same; to (N, C, H, W) or (C, H, W). Call it with `output_size` as
+    Shape: (N, C, H', W') or (C, H', W'), the same for both; to (N, C, H, W) or (C, H, W). Call it with `output_size` as
     well where the pooling has left something out.
 
     Raises:
@@ -323,7 +323,7 @@ class MaxUnpool2d(_MaxUnpool):
 class MaxUnpool3d(_MaxUnpool):
     """The numbers put where `MaxPool3d` has found them, and 0 elsewhere; the options are those of `MaxUnpool2d`.
 
-    Shape: (N, C, D', H', W') or (C, D', H', W'), twice the same; to (N, C, D, H, W) or (C, D, H, W).
+    Shape: (N, C, D', H', W') or (C, D', H', W'), the same for both; to (N, C, D, H, W) or (C, D, H, W).
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.MaxUnpool3d(2)(tg.ones(1, 1, 1, 1), tg.tensor([[[[7]]]])).shape

@@ -94,8 +94,8 @@ class Recurrent(Layer):
         self.num_layers: int = size(name, "num_layers", num_layers)
         self.bias = bias
         self.batch_first = batch_first
-        if isinstance(dropout, bool):
-            raise ValueError(f"{name}: dropout is the probability with which a number is dropped, got {dropout}")
+        if isinstance(dropout, bool): raise ValueError(f"{name}: dropout is the probability that an element is dropped,
+            got {dropout}")
         self.dropout: float = probability(name, dropout, "dropout")
         self.bidirectional = bidirectional
         if self.dropout and self.num_layers == 1:

@@ -68,9 +68,9 @@ class RNNCell(_Cell):
     Args:
         input_size: the number of features of the input.
         hidden_size: the number of features of the state.
-        bias: whether there are biases.
+        bias: whether to have biases.
         nonlinearity: ``"tanh"`` or ``"relu"``.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
@@ -120,8 +120,8 @@ class LSTMCell(_Cell):
     Args:
         input_size: the number of features of the input.
         hidden_size: the number of features of the state.
-        bias: whether there are biases.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        bias: whether to have biases.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
@@ -160,8 +160,8 @@ class GRUCell(_Cell):
     Args:
         input_size: the number of features of the input.
         hidden_size: the number of features of the state.
-        bias: whether there are biases.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        bias: whether to have biases.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:

@@ -21,11 +21,11 @@ class RNN(Recurrent):
         hidden_size: the number of features of the state.
         num_layers: how many layers there are; each takes the states of the one before as its input.
         nonlinearity: ``"tanh"`` or ``"relu"``.
-        bias: whether there are biases.
+        bias: whether to have biases.
         batch_first: whether the batch is axis 0 of input and output, instead of axis 1, where states have it always.
         dropout: in training, the probability with which a number between two layers is dropped.
         bidirectional: whether there is a second direction, from the last step to the first, beside the first one.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
@@ -91,11 +91,11 @@ class GRU(Recurrent):
         input_size: the number of features of the input.
         hidden_size: the number of features of the state.
         num_layers: how many layers there are; each takes the states of the one before as its input.
-        bias: whether there are biases.
+        bias: whether to have biases.
         batch_first: whether the batch is axis 0 of input and output, instead of axis 1, where states have it always.
         dropout: in training, the probability with which a number between two layers is dropped.
         bidirectional: whether there is a second direction, from the last step to the first, beside the first one.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
@@ -157,12 +157,12 @@ class LSTM(Recurrent):
         input_size: the number of features of the input.
         hidden_size: the number of features of the state.
         num_layers: how many layers there are; each takes the states of the one before as its input.
-        bias: whether there are biases.
+        bias: whether to have biases.
         batch_first: whether the batch is axis 0 of input and output, instead of axis 1, where states have it always.
         dropout: in training, the probability with which a number between two layers is dropped.
         bidirectional: whether there is a second direction, from the last step to the first, beside the first one.
         proj_size: 0; there are no projections of the state.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:

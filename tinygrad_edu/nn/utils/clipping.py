@@ -31,7 +31,7 @@ def get_total_norm(
         tensors: a tensor, or several.
         norm_type: the order of the norm; `inf` for the largest size.
         error_if_nonfinite: raise if the norm is NaN or infinite.
-        foreach: accepted for PyTorch's sake, without effect.
+        foreach: accepted for compatibility with PyTorch, without effect.
 
     Returns:
         Tensor of shape (). Squares are added in float64, so that float32 gradients cannot overflow.
@@ -77,7 +77,7 @@ def clip_grad_norm_(
         max_norm: the greatest norm.
         norm_type: the order of the norm; `inf` for the largest size.
         error_if_nonfinite: raise if the norm is NaN or infinite; no gradient has changed then.
-        foreach: accepted for PyTorch's sake, without effect.
+        foreach: accepted for compatibility with PyTorch, without effect.
 
     Returns:
         The total norm before clipping, a tensor of shape (). With summed losses it grows with the batch:
@@ -113,7 +113,7 @@ def clip_grads_with_norm_(
         parameters: a tensor, or several; those without a gradient are passed over.
         max_norm: the greatest norm.
         total_norm: the norm that the gradients have together.
-        foreach: accepted for PyTorch's sake, without effect.
+        foreach: accepted for compatibility with PyTorch, without effect.
 
     Raises:
         ValueError: for a negative or NaN `max_norm`.
@@ -143,7 +143,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
     Args:
         parameters: a tensor, or several; those without a gradient are passed over.
         clip_value: the greatest size.
-        foreach: accepted for PyTorch's sake, without effect.
+        foreach: accepted for compatibility with PyTorch, without effect.
 
     Raises:
         ValueError: for a negative or NaN `clip_value`.
