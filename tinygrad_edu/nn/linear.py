@@ -145,7 +145,7 @@ class Bilinear(Layer):
     Shape: (*, in1_features) and (*, in2_features) to (*, out_features).
 
     Raises:
-        ShapeError: when called with inputs whose last axes are others.
+        ShapeError: when called with inputs whose last axes have other sizes.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Bilinear(3, 4, 2)(tg.zeros(5, 3), tg.zeros(5, 4)).shape

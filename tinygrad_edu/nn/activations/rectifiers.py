@@ -211,7 +211,7 @@ celu: Final = function_of(CELU)
 
 @module_of(ops.hardtanh)
 class Hardtanh(OpModule):
-    """x, clamped to `min_val` … `max_val`.
+    """x, clamped between `min_val` and `max_val`.
 
     Shape: any, unchanged.
 
@@ -230,7 +230,7 @@ hardtanh: Final = function_of(Hardtanh)
 
 @module_of(ops.hardsigmoid)
 class Hardsigmoid(OpModule):
-    """x / 6 + 1/2, clamped to 0 … 1.
+    """x / 6 + 1/2, clamped between 0 and 1.
 
     Shape: any; integers become the default dtype.
 

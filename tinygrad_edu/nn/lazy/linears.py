@@ -24,7 +24,7 @@ class LazyLinear(Lazy, Linear):
         device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
-    Shape: (*, any) to (*, out_features). Call the model once before the optimizer is made, and parameters are counted.
+    Shape: (*, any) to (*, out_features). Call the model once before making the optimizer or counting parameters.
 
     >>> import tinygrad_edu as tg
     >>> layer = tg.nn.LazyLinear(2)

@@ -31,14 +31,14 @@ def linear_cross_entropy(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """cross_entropy(linear(input, linear_weight, linear_bias), target), for one or more places a sample.
+    """cross_entropy(linear(input, linear_weight, linear_bias), target), for one or more positions per sample.
 
-    PyTorch's `options`, which divide the batch to save memory, are not offered.
+    PyTorch's `options`, which divide the batch to save memory, are not supported.
 
     Args:
         input: floating tensor of shape (in_features,) or (N, in_features).
         linear_weight: tensor of shape (C, in_features) for C classes, or (C, d1, …, in_features) for classes at each of
-            d1 · … places.
+            d1 · … positions.
         target: as for `cross_entropy`, whose input has shape (N, C, d1, …).
         linear_bias: tensor of the shape of `linear_weight` without its last axis, or None.
         weight: a weight for each class, of shape (C,).
@@ -82,12 +82,12 @@ def linear_cross_entropy(
 
 
 class LinearCrossEntropyLoss(Module):
-    """The cross-entropy of a Linear layer's outputs, which is in it as `linear`.
+    """The cross-entropy of the outputs of a Linear layer, which it holds as `linear`.
 
     Args:
         in_features: size of the last axis of the input.
         num_classes: how many classes C there are.
-        out_features: the sizes d1, … where each sample has a class at several places.
+        out_features: the sizes d1, … where each sample has classes at several positions.
         bias: whether the layer adds one.
         device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.

@@ -37,7 +37,7 @@ def soft_margin_loss(input: Operand, target: Operand, *, reduction: str = "sum")
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for a target that is neither 1 nor -1 (of 0, the loss would not depend on the score), an unknown
+        ValueError: for a target that is neither 1 nor -1 (with 0, the loss would not depend on the score), an unknown
             reduction, and a mean over no elements.
 
     >>> import tinygrad_edu as tg
@@ -117,7 +117,7 @@ def multi_margin_loss(
 
 @loss_of(multi_margin_loss)
 class MultiMarginLoss(WeightedLoss):
-    """By how much wrong scores come too near to the right one; see `functional.multi_margin_loss`.
+    """How far wrong scores intrude on the margin of the right one; see `functional.multi_margin_loss`.
 
     Args:
         p: 1, or 2 for squares.
@@ -148,8 +148,8 @@ def multilabel_margin_loss(input: Operand, target: Operand, *, reduction: str = 
 
     Args:
         input: scores, floating, of shape (C,) or (N, C) for C classes.
-        target: the right classes of each sample, integers of the same shape: class indices from 0 to C - 1, and behind
-            the last of them -1; what follows it counts nothing.
+        target: the right classes of each sample, integers of the same shape: class indices from 0 to C - 1, then -1;
+            what follows it is ignored.
         reduction: "sum" of all samples' losses, their "mean", or "none".
 
     Returns:
@@ -179,7 +179,7 @@ def multilabel_margin_loss(input: Operand, target: Operand, *, reduction: str = 
 
 @loss_of(multilabel_margin_loss)
 class MultiLabelMarginLoss(Loss):
-    """By how much wrong scores come too near to right ones; see `functional.multilabel_margin_loss`.
+    """How far wrong scores intrude on the margins of right ones; see `functional.multilabel_margin_loss`.
 
     Shape: (N, C) or (C,), the same for both; to (), or (N,) with "none".
 

@@ -24,7 +24,7 @@ _LEAST = 1e-6  # what the lengths of vectors are joined with, as in PyTorch: tha
 def margin_ranking_loss(
     input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, *, reduction: str = "sum"
 ) -> Tensor:
-    """max(0, margin - target (input1 - input2)): the first is to rank higher where the target is 1, lower where -1.
+    """max(0, margin - target (input1 - input2)): the first should rank higher where the target is 1, lower where -1.
 
     Args:
         input1: scores, floating, of any shape.
@@ -85,7 +85,7 @@ class MarginRankingLoss(_PairLoss):
 
 @in_former_words
 def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, *, reduction: str = "sum") -> Tensor:
-    """input where the target is 1, max(0, margin - input) where it is -1: like things near, others apart.
+    """input where the target is 1, max(0, margin - input) where it is -1: similar things near, others apart.
 
     Args:
         input: distances, floating, of any shape.
@@ -115,7 +115,7 @@ def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, *
 
 @loss_of(hinge_embedding_loss)
 class HingeEmbeddingLoss(Loss):
-    """Distances between like things, and what others lack of a margin; see `functional.hinge_embedding_loss`.
+    """Distances of similar pairs, and how far others fall short of a margin; see `functional.hinge_embedding_loss`.
 
     Args:
         margin: how far apart is far enough.
@@ -137,12 +137,12 @@ class HingeEmbeddingLoss(Loss):
 def cosine_embedding_loss(
     input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, *, reduction: str = "sum"
 ) -> Tensor:
-    """1 - cos where the target is 1, max(0, cos - margin) where it is -1, for the cosine of the angle of two vectors.
+    """1 - cos where the target is 1, max(0, cos - margin) where it is -1, for the cosine between two vectors.
 
     Args:
         input1: vectors, floating, of shape (N, D), or one of shape (D,).
         input2: vectors of the same shape.
-        target: 1 where the two are to point the same way, -1 where not, of shape (N,), or () for one pair.
+        target: 1 where the two should point the same way, -1 where not, of shape (N,), or () for one pair.
         margin: the cosine that is small enough for those that are not alike, from -1 to 1.
         reduction: "sum" of all pairs, their "mean", or "none".
 
@@ -176,7 +176,7 @@ def cosine_embedding_loss(
 
 @loss_of(cosine_embedding_loss)
 class CosineEmbeddingLoss(_PairLoss):
-    """What the angle of two vectors costs; see `functional.cosine_embedding_loss`.
+    """A cost for the angle between two vectors; see `functional.cosine_embedding_loss`.
 
     Called with `(input1, input2, target)`.
 

@@ -95,7 +95,7 @@ def binary_cross_entropy_with_logits(
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for a target outside 0 to 1 (where PyTorch lets the cost fall without end), an unknown reduction,
+        ValueError: for a target outside 0 to 1 (where PyTorch lets the cost fall without limit), an unknown reduction,
             and a mean over no elements.
 
     >>> import tinygrad_edu as tg
@@ -147,9 +147,9 @@ def multilabel_soft_margin_loss(
 
     Args:
         input: scores (logits), floating, of shape (*, C) for C classes.
-        target: 1 where a class is right and 0 where not, or what is between, of the same shape.
+        target: 1 where a class is right and 0 where not, or a value between, of the same shape.
         weight: a weight for each class, of shape (C,), or any that broadcasts to that of `input`. The mean over the
-            classes divides by their number all the same.
+            classes still divides by their number.
         reduction: "sum" of all samples' losses, their "mean", or "none".
 
     Returns:

@@ -153,8 +153,8 @@ def huber_loss(
         target: tensor of the same shape, or one number.
         reduction: "sum" of all elements, their "mean", or "none".
         delta: where the parabola ends.
-        weight: a weight for each element, of the shape of `input`. The "mean" divides by the number of elements all the
-            same, as in PyTorch, and not by the sum of the weights as that of `mse_loss` does.
+        weight: a weight for each element, of the shape of `input`. As in PyTorch, the "mean" still divides by the
+            number of elements, not by the sum of the weights as in `mse_loss`.
 
     Returns:
         Tensor of shape (), or that of `input` with "none".

@@ -166,9 +166,9 @@ class ModuleTree(_Of[M]):
         """This module and all modules inside it, each with its path, parents before their children.
 
         Args:
-            memo: modules to leave out; those that are met are added to it.
+            memo: modules to leave out; each module found is added to it.
             prefix: what to put in front of every path.
-            remove_duplicate: give a module that is used in several places just once.
+            remove_duplicate: include a module that is used in several places only once.
 
         >>> from tinygrad_edu import nn
         >>> [path for path, _ in nn.Sequential(nn.Sequential(nn.Tanh()), nn.Tanh()).named_modules()]
@@ -208,7 +208,7 @@ class ModuleTree(_Of[M]):
         Args:
             prefix: what to put in front of every path.
             recurse: include those of the modules inside.
-            remove_duplicate: give a parameter that is used in several places just once.
+            remove_duplicate: include a parameter that is used in several places only once.
 
         >>> from tinygrad_edu import nn
         >>> [name for name, _ in nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)).named_parameters()]

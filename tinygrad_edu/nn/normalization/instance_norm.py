@@ -36,17 +36,17 @@ def instance_norm(
         weight: tensor of shape (C,) to multiply by, or None.
         bias: tensor of shape (C,) to add, or None.
         use_input_stats: whether mean and variance are those of the input; the running ones then move towards their
-            means over the samples, in place. If not, the running ones are taken.
+            means over the samples, in place. If not, the running ones are used.
         momentum: how far they move, from 0 to 1.
-        eps: added to the variance (the biased one) under the square root. The running variance is the unbiased one.
+        eps: added to the (biased) variance under the square root. The running variance is unbiased.
 
     Returns:
         Tensor of the shape of `input`.
 
     Raises:
-        ShapeError: if something has not the shape (C,), or there is one number for each sample and channel.
+        ShapeError: if an argument does not have the shape (C,), or if there is only one number per sample and channel.
         DtypeError: if `input` is not floating.
-        ValueError: if one of the running statistics is missing, or both are, and they are to be taken.
+        ValueError: if one of the running statistics is missing, or both are and they are needed.
 
     Source: Ulyanov, Vedaldi and Lempitsky, "Instance Normalization" (2016).
 
@@ -93,7 +93,7 @@ class InstanceNorm(ChannelNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x, normalised; in training, the running statistics have moved then, if there are any."""
+        """x, normalised; in training, this updates the running statistics, if there are any."""
         self._check_axes(x)
         axis = self._channel_axis(x)
         if x.shape[axis] != self.num_features:
@@ -120,7 +120,7 @@ class InstanceNorm1d(InstanceNorm):
         eps: added to the variance under the square root.
         momentum: how far the running statistics move towards their means over a batch.
         affine: whether to have a weight, starting at 1, and a bias, starting at 0.
-        track_running_stats: whether there are running statistics, which evaluation takes then.
+        track_running_stats: whether to keep running statistics, which evaluation then uses.
         device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters and of the running statistics; default, the default dtype.
         bias: whether to have a bias beside the weight.
@@ -128,7 +128,7 @@ class InstanceNorm1d(InstanceNorm):
     Shape: (N, C, L) or (C, L), unchanged.
 
     Raises:
-        ShapeError: when called with an input of another form, or of one number for each sample and channel.
+        ShapeError: when called with an input of another shape, or with only one number per sample and channel.
 
     Source: Ulyanov, Vedaldi and Lempitsky, "Instance Normalization" (2016).
 

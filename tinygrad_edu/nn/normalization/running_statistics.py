@@ -92,14 +92,14 @@ class ChannelNorm(Layer):
         self._make_parameters(device, dtype, weight=shape if affine else None, bias=shape if affine and bias else None)
 
     def reset_running_stats(self) -> None:
-        """Forget what has been tracked: mean 0, variance 1, no batches."""
+        """Reset the running statistics: mean 0, variance 1, no batches."""
         for start, running in ((0, self.running_mean), (1, self.running_var), (0, self.num_batches_tracked)):
             if running is not None:
                 running.array[...] = start
                 mark_changed(running.array)
 
     def reset_parameters(self) -> None:
-        """Set the weight to 1 and the bias to 0, and forget what has been tracked."""
+        """Set the weight to 1 and the bias to 0, and reset the running statistics."""
         self.reset_running_stats()
         if self.weight is not None:
             init.ones_(self.weight)

@@ -109,7 +109,7 @@ class RNNCell(_Cell):
         return self._step(rnn_mode("RNNCell", self.nonlinearity), input, None if hx is None else (hx,))[0]
 
     def extra_repr(self) -> str:
-        """The sizes and the options that are not the usual ones."""
+        """The sizes, and the options that are not the defaults."""
         text = super().extra_repr()
         return text if self.nonlinearity == "tanh" else f"{text}, nonlinearity={self.nonlinearity}"
 

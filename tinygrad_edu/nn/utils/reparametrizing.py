@@ -25,7 +25,7 @@ class Computed(NamedTuple):
     Attributes:
         length: the path of its lengths in the module.
         direction: the path of what is made that long.
-        dim: the axis along which each slice has a length of its own; None or -1 for one length in all.
+        dim: the axis along which each slice has its own length; None or -1 for a single length.
     """
 
     length: str
@@ -106,7 +106,7 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
     Args:
         module: the module; it is changed.
         name: the parameter.
-        dim: the axis along which each slice has a length of its own; None, or -1 as in PyTorch, for one length in all.
+        dim: the axis along which each slice has its own length; None, or -1 as in PyTorch, for a single length.
 
     Returns:
         The module.
@@ -131,7 +131,7 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
 
 
 def remove_weight_norm(module: M, name: str = "weight") -> M:
-    """Make a weight that is computed from lengths and a direction a parameter again, with the numbers that it has.
+    """Turn a weight that `weight_norm` computes back into a parameter, with its current numbers.
 
     Args:
         module: the module; it is changed.
