@@ -22,7 +22,7 @@ ALL_ZERO = "the gradients are zero everywhere, which proves nothing: choose othe
 
 @dataclass
 class Finding:
-    """The gradient of one input beside its numeric derivative, both by the same random cotangent.
+    """The gradient of one input beside its numeric derivative, both for the same random cotangent.
 
     Attributes:
         input: which input.
@@ -31,14 +31,14 @@ class Finding:
         wrong: where the two differ by more than the tolerance.
         checked: where they were compared.
         inconclusive: where there is no usable numeric derivative: at a kink, or beside one.
-        hint: what the pattern of the errors looks like; empty if like nothing in particular.
+        hint: what the pattern of the errors suggests; empty if nothing in particular.
         lost: whether the input got no gradient at all.
-        kinks: where the slopes on both sides differ; `numeric` is the one that is nearer to the gradient.
+        kinks: where the slopes on both sides differ; `numeric` is then the one nearer to the gradient.
         sides: for wrong elements at kinks both slopes, by the element's index.
         noise: the rounding in the function's values, as their standard deviation, where the derivative is not known
             because of it; or that in the gradient,
-        blurred: where it is that which hides whether the gradient is right.
-        what, labels, differ: how it is told.
+        blurred: where the rounding in the gradient hides whether it is right.
+        what, labels, differ: the words of the message.
     """
 
     input: Input
@@ -131,11 +131,11 @@ class Report:
         inconclusive: how many of them had no usable numeric derivative.
         forwards: how often the function was computed.
         findings: for each checked input what was found.
-        problems: what is wrong with the check as a whole: that it proved nothing, for example.
-        doubts: those of the problems that call nothing wrong, but say why nothing can be said.
+        problems: what is wrong with the check as a whole, such as that it proved nothing.
+        doubts: the problems that make the check inconclusive, without showing an error.
         blame: the op whose own rule is wrong, and the line that called it.
         repro: a program that shows the failure.
-        notes: what else there is to know of the check.
+        notes: what else there is to know about the check.
         cotangents: the gradients that entered at the outputs.
     """
 
@@ -161,7 +161,7 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """What the check says: "right", "wrong", or "inconclusive" where it has shown neither."""
+        """The result: "right", "wrong", or "inconclusive" if it has shown neither."""
         if self.ok:
             return "right"
         wrong = any(f.wrong.any() for f in self.findings) or any(text not in self.doubts for text in self.problems)
@@ -206,10 +206,10 @@ listeners: list[Callable[[Report, float], None]] = getattr(sys.modules.get("_tin
 
 
 class GradcheckError(AssertionError):
-    """A gradient that is wrong, or a check that could not show that it is right.
+    """A gradient is wrong, or the check could not show that it is right.
 
     Attributes:
-        report: all that was found.
+        report: everything that was found.
     """
 
     def __init__(self, report: Any) -> None:

@@ -30,7 +30,7 @@ class NotApplicable(Exception):
 
 @dataclass(frozen=True)
 class Law:
-    """Something that holds of every right gradient, whatever the function.
+    """Something that holds for every right gradient, whatever the function.
 
     Attributes:
         name: its name, a key of `LAWS`.
@@ -53,7 +53,7 @@ LAWS: dict[str, Law] = {}
 
 
 def law(function: Callable[[Example], Any]) -> Callable[[Example], str | None]:
-    """Make a function one of the `LAWS`, with its own name and docstring.
+    """Add a function to the `LAWS`, under its name, with its docstring.
 
     It returns what is wrong, or it is a generator that yields, one after another, what may be; None is nothing.
     """

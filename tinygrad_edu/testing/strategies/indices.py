@@ -12,7 +12,7 @@ from .sizes import Shape
 
 
 def indices_for(shape: Shape) -> st.SearchStrategy[Any]:
-    """Everything NumPy takes as an index, that fits an array of this shape.
+    """Everything NumPy accepts as an index that fits an array of this shape.
 
     Integers from either end, slices with any step, None, Ellipsis, arrays of integers with repeats, of one and two
     axes that broadcast, masks of one or more axes; alone, or several in a tuple.
