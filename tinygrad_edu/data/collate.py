@@ -120,14 +120,14 @@ def _stacked(arrays: list[Array]) -> Array:
         odd = next(i for i, a in enumerate(arrays) if a.shape != arrays[0].shape)
         raise ShapeError(
             f"default_collate: sample 0 has shape {arrays[0].shape}, sample {odd} of the batch has "
-            f"{arrays[odd].shape}. Make them equally large, or pass collate_fn= to pad them"
+            f"{arrays[odd].shape}. Make them the same size, or pass collate_fn= to pad them"
         )
     stacked = np.array(arrays)  # as np.stack, in half the time
     if stacked.dtype.kind not in REAL:
         odd = next(i for i, a in enumerate(arrays) if a.dtype.kind not in REAL)
         raise TypeError(
             f"default_collate: sample 0 has dtype {arrays[0].dtype}, sample {odd} of the batch {arrays[odd].dtype}: "
-            "they make no batch together"
+            "they cannot be in one batch"
         )
     return stacked
 
@@ -139,7 +139,7 @@ def _require_kind(samples: Sequence[Any], kind: Any, first: str) -> None:
     odd = next(i for i, sample in enumerate(samples) if not isinstance(sample, kind))
     raise TypeError(
         f"default_collate: sample 0 is {first}, sample {odd} of the batch is a {type(samples[odd]).__name__}: "
-        "they make no batch together"
+        "they cannot be in one batch"
     )
 
 

@@ -150,7 +150,7 @@ class Subset(Dataset[T_co]):
     """
 
     def __init__(self, dataset: Dataset[T_co], indices: Sequence[int]) -> None:
-        _refuse_streams("Subset", [dataset], "write another IterableDataset, which passes some of its samples on")
+        _refuse_streams("Subset", [dataset], "write another IterableDataset that passes some of its samples on")
         ends = [indices[0], indices[-1]] if isinstance(indices, range) and indices else indices
         numbers = sample_numbers("Subset", ends)
         if numbers.ndim != 1:
@@ -295,9 +295,9 @@ class ChainDataset(IterableDataset[T_co]):
         for dataset in self.datasets:
             kind = type(dataset).__name__
             if not isinstance(dataset, Iterable):
-                raise TypeError(f"ChainDataset: a {kind} is no stream: for samples by number there is ConcatDataset")
+                raise TypeError(f"ChainDataset: a {kind} is not a stream: for samples by number there is ConcatDataset")
             if isinstance(dataset, Iterator):
-                raise TypeError(f"ChainDataset: a {kind} can be read once only: make an IterableDataset of it")
+                raise TypeError(f"ChainDataset: a {kind} can be read only once: make it an IterableDataset")
 
     def __iter__(self) -> Iterator[T_co]:
         return itertools.chain.from_iterable(self.datasets)

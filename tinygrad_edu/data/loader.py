@@ -208,7 +208,7 @@ class DataLoader:
             for moment in (state["now"],) if place is None else (state["now"], place.start):
                 self._sources.check(moment)
         except ValueError as error:
-            raise ValueError(f"DataLoader.load_state_dict: the state cannot be taken up: {error}") from error
+            raise ValueError(f"DataLoader.load_state_dict: the state cannot be restored: {error}") from error
         # Samplers begin the epoch again, and so do streams in workers.
         moment = state["now"] if place is None or self._goes_on else place.start
         self._sources.load_stateful(moment["stateful"])

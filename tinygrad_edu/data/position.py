@@ -75,7 +75,7 @@ class Sources:
             if len(moment[name]) != len(here):
                 what = "generators of its own" if name == "generators" else "samplers or datasets with a state_dict"
                 raise ValueError(
-                    f"it was saved with {len(moment[name])} {what}, this loader has {len(here)}: make both alike"
+                    f"it was saved with {len(moment[name])} {what}, this loader has {len(here)}: make both the same"
                 )
         for generator, state in zip(self.generators, moment["generators"]):
             try:

@@ -201,7 +201,9 @@ def _contents(path: Any) -> dict[str, Any]:
     contents = read(path, "load_checkpoint")
     where = f"load_checkpoint({_shown(path)})"
     if not isinstance(contents, dict) or "checkpoint" not in contents:
-        raise FileFormatError(f"{where}: that is no checkpoint, but something else that tg.save() wrote: use tg.load()")
+        raise FileFormatError(
+            f"{where}: that is not a checkpoint, but another file written by tg.save(): use tg.load()"
+        )
     if contents["checkpoint"] != _VERSION:
         raise FileFormatError(
             f"{where}: the checkpoint is of version {contents['checkpoint']!r}, this library reads {_VERSION}: use the "

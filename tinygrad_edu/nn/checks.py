@@ -50,7 +50,7 @@ def several(name: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
     require_own(name, *many)
     for i, tensor in enumerate(many):
         if not isinstance(tensor, Tensor):
-            raise TypeError(f"{name}: number {i} is a {type_name(tensor)}, which is no tensor: wrap it in tg.tensor(…)")
+            raise TypeError(f"{name}: number {i} is a {type_name(tensor)}, not a tensor: wrap it in tg.tensor(…)")
     return many
 
 

@@ -66,13 +66,15 @@ def embedding(
 
 
 def refuse_options(function: str, max_norm: Any, scale_grad_by_freq: bool) -> None:
-    """Raise NotImplementedError for the options of PyTorch's that are not offered."""
+    """Raise NotImplementedError for PyTorch options that are not supported."""
     if max_norm is not None:
         raise NotImplementedError(
-            f"{function}: max_norm, which changes the weight while it is read, is not offered: use None"
+            f"{function}: max_norm, which changes the weight while it is read, is not supported: use None"
         )
     if scale_grad_by_freq:
-        raise NotImplementedError(f"{function}: scale_grad_by_freq is not offered: a gradient is the sum over all uses")
+        raise NotImplementedError(
+            f"{function}: scale_grad_by_freq is not supported: a gradient is the sum over all uses"
+        )
 
 
 def checked_index(module: str, input: Operand, weight: Operand) -> Any:

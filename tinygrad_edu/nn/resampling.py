@@ -82,7 +82,7 @@ def interpolate(
     spatial = len(shape) - 2
     if spatial not in ((axes,) if axes else (1, 2, 3)):
         needed = "(N, C, L), (N, C, H, W) or (N, C, D, H, W)" if not axes else f"N, C and {axes} more axes"
-        raise ShapeError(f"interpolate: mode={mode!r} takes {needed}, got {shape}. x[None] puts an axis in front")
+        raise ShapeError(f"interpolate: mode={mode!r} takes {needed}, got {shape}. x[None] adds a leading axis")
     require_floating("interpolate", input)
     sizes, scales = _sizes(shape[2:], size, scale_factor, recompute_scale_factor)
     if kind == "area":
@@ -106,7 +106,7 @@ def _sizes(
 ) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
     """The new sizes, and for each axis the scale to reckon with; None where the sizes give it."""
     if size is None and scale_factor is None:
-        raise ValueError("interpolate: how large? Pass size, or scale_factor")
+        raise ValueError("interpolate: pass size or scale_factor, got neither")
     if size is not None and scale_factor is not None:
         raise ValueError(f"interpolate: size={size} and scale_factor={scale_factor} are two sizes: pass one of them")
     axes, unknown = len(have), (None,) * len(have)

@@ -40,7 +40,7 @@ def _tell(layer: Module, inputs: tuple[Any, ...]) -> None:
         warn(
             f"{name}: its parameters are float32, but the input is float64, as NumPy makes its arrays unless told "
             "otherwise. So everything from here on is computed in float64, in twice the memory and up to three times "
-            "the time. Convert the input, x.float(), or the model, model.double(), if you want these digits"
+            "the time. Convert the input, x.float(), or the model, model.double(), if you want this precision"
         )
         _told.add(model)
     _told.add(layer)

@@ -31,8 +31,8 @@ def call_of(layer: Any) -> Callable[..., Any]:
             other = "make one"
         elif callable(getattr(layer, "loss", None)):
             other = (
-                "one whose loss(X, y) returns the loss and its gradients is given a forward(X, y), which calls it, "
-                "keeps the gradients as self.grads and returns the loss, and a backward(), which does nothing"
+                "give it a forward(X, y) that calls its loss(X, y), "
+                "keeps the gradients as self.grads and returns the loss, and a backward() that does nothing"
             )
         raise TypeError(f"gradcheck_layer() needs an object with forward(x) and backward(g), got {what}: {other}")
 

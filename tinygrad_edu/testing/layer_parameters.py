@@ -48,7 +48,7 @@ class Path:
         while at < len(text):
             match = _STEP.match(text, at)
             if match is None:
-                raise ValueError(f"gradcheck_layer: {text!r} is no path: write W, layers[0].W or params['W']")
+                raise ValueError(f"gradcheck_layer: {text!r} is not a path: write W, layers[0].W or params['W']")
             name, index, *keys = match.groups()
             key = next((k for k in keys if k is not None), None)
             steps.append((".", name) if name else ("[", key if index is None else int(index)))

@@ -203,7 +203,7 @@ class _Run:
             reasons = ", ".join(f"{count} times: {reason}" for reason, count in self.nothing.most_common())
             report = Report(name, mode="property")
             report.doubt(
-                f"{idle} of {self.examples} examples have shown nothing ({reasons}). Let `given` give other arguments"
+                f"{idle} of {self.examples} examples proved nothing ({reasons}). Let `given` draw other arguments"
             )
             raise GradcheckError(report)
 

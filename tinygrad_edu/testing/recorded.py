@@ -14,7 +14,7 @@ from .report import Report
 from .subject import Foreign, Pullback, Subject, numbers
 
 _AGAIN = "called again with the same inputs"
-_STATE = "it draws random numbers (then seed them inside of it), keeps a state"
+_STATE = "it draws random numbers (then seed them inside it), keeps a state"
 _EXACT = 1e-9
 _RUNS = 4  # further calls: a rule may be wrong now and then
 _FEWEST, _MOST = 1e-280, 1e280
@@ -101,17 +101,17 @@ def _not_linear(
     factors: Sequence[float],
     rtol: float,
 ) -> str:
-    """What is wrong if a multiple of the gradient that comes in does not give that multiple of the gradient."""
+    """What is wrong if a multiple of the incoming gradient does not give that multiple of the gradient."""
     for factor in factors:
         found = pull([np.asarray(factor * c) for c in cotangents])
         text = _differ(subject, found, before, factor, rtol)
         if text and not _differ(subject, found, before, 1.0, rtol):
-            return "it does not depend on the gradient that comes in: multiply by that, which is the chain rule"
+            return "it does not depend on the incoming gradient: multiply by it, by the chain rule"
         if text:
             times = "-4" if factor < 0 else f"2**{int(np.log2(factor))}"
             return (
-                f"it is not linear in the gradient that comes in: for {times} times that gradient, divided by {times}, "
-                f"{text}. A rule that asks for its sign or size, clips it, or leaves out small numbers?"
+                f"it is not linear in the incoming gradient: for {times} times that gradient, divided by {times}, "
+                f"{text}. A rule that depends on its sign or size, clips it, or drops small numbers?"
             )
     return ""
 

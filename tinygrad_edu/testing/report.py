@@ -99,7 +99,7 @@ class Finding:
         """Between what a gradient has to lie, at a kink; empty if it is none."""
         if at not in self.sides:
             tied = self.kinks.shape == self.wrong.shape and self.kinks[at]
-            return "at a kink or a tie, and no mixture of the gradients near by" if tied else ""
+            return "at a kink or a tie, and not a mixture of the gradients nearby" if tied else ""
         low, high = self.sides[at]
         return f"at a kink, where the slopes on both sides are {low:.6g} and {high:.6g}"
 

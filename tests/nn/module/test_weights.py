@@ -167,11 +167,11 @@ def test_what_cannot_be_saved_leaves_the_old_file(tmp_path: Path) -> None:
     lazy = nn.Sequential(nn.Linear(2, 3), nn.LazyLinear(2))
     with pytest.raises(tg.ShapeError, match=r"1.weight of Sequential has no numbers before the first call: call the"):
         lazy.save_safetensors(path)
-    with pytest.raises(TypeError, match=r"keeps texts by texts, got 'epoch': 3. Write str\(value\)"):
+    with pytest.raises(TypeError, match=r"maps strings to strings, got 'epoch': 3. Write str\(value\)"):
         small().save_safetensors(path, {"epoch": 3})  # type: ignore[dict-item]
-    with pytest.raises(TypeError, match=r"keeps texts by texts, got 3: 'epoch'"):
+    with pytest.raises(TypeError, match=r"maps strings to strings, got 3: 'epoch'"):
         small().save_safetensors(path, {3: "epoch"})  # type: ignore[dict-item]
-    with pytest.raises(TypeError, match="takes a dict of texts, got 'digits'"):
+    with pytest.raises(TypeError, match="takes a dict of strings, got 'digits'"):
         small().save_safetensors(path, "digits")  # type: ignore[arg-type]
     if np.dtype(np.longdouble).itemsize > 8:
         with pytest.raises(tg.DtypeError, match=r"long has dtype float\d+, which a safetensors file cannot hold"):

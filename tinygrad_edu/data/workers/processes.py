@@ -178,7 +178,7 @@ class _Hand:
         while True:
             try:
                 if timeout is not None and not self.process.connection.poll(timeout):
-                    raise TimeoutError(f"worker {self.number} gave nothing for {timeout} seconds")
+                    raise TimeoutError(f"worker {self.number} returned nothing for {timeout} seconds")
                 (of_epoch, failed), parts = self._inbox.receive()
             except TimeoutError:
                 raise

@@ -102,7 +102,7 @@ class ThreadWorkers:
         try:
             result, error = self._crew.epoch.results[worker].get(timeout=timeout)
         except Empty:
-            raise TimeoutError(f"worker {worker} gave nothing for {timeout} seconds") from None
+            raise TimeoutError(f"worker {worker} returned nothing for {timeout} seconds") from None
         if error is None:
             return result
         try:

@@ -251,7 +251,7 @@ def glu(input: Operand, dim: int = -1, *, axis: int | None = None) -> Tensor:
     assert place is not None
     size = input.shape[place]
     if size % 2:
-        raise ShapeError(f"glu: axis {dim} of shape {input.shape} is {size}, which has no two halves")
+        raise ShapeError(f"glu: axis {dim} of shape {input.shape} is {size}, which is not even")
     before = (slice(None),) * place
     first = getitem(input, (*before, slice(None, size // 2)))
     second = getitem(input, (*before, slice(size // 2, None)))

@@ -284,7 +284,7 @@ def require_heads(name: str, **sizes: int) -> int:
     (of_width, width), (of_heads, heads) = sizes.items()
     if width % heads:
         raise ValueError(
-            f"{name}: {of_width}={width} is no multiple of {of_heads}={heads}, and each head gets as much of it. "
+            f"{name}: {of_width}={width} is not a multiple of {of_heads}={heads}, and heads share it equally. "
             f"Set {of_width}={max(width // heads, 1) * heads}?"
         )
     return width // heads

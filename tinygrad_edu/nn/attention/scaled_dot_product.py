@@ -127,7 +127,7 @@ def _check(query: Any, key: Any, value: Any) -> tuple[tuple[int, ...], tuple[int
         return np.broadcast_shapes(scores, v[:-2]), (*scores, q[-2], k[-2])
     except ValueError:
         raise ShapeError(
-            f"{name}: the axes in front of the last two of query {q}, key {k} and value {v} do not broadcast: "
+            f"{name}: the axes before the last two of query {q}, key {k} and value {v} do not broadcast: "
             "sizes must be equal or 1. Fewer heads in key and value? Pass enable_gqa=True"
         ) from None
 

@@ -200,7 +200,7 @@ class TransposedConvolution(Convolution):
         name = type(self).__name__
         if padding_mode != "zeros":
             raise ValueError(
-                f"{name}: padding_mode={padding_mode!r} is not possible: padding cuts off here, use 'zeros'"
+                f"{name}: padding_mode={padding_mode!r} is not possible: here padding cuts off, use 'zeros'"
             )
         around, more = (
             each(name, kind, value, self._axes, least=0)

@@ -46,7 +46,7 @@ def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None
     op = "binary_cross_entropy"
     check_reduction(op, reduction)
     x, t = pair(op, input, target)
-    _check_probabilities(op, "input", x, f"Use {op}_with_logits for scores, or sigmoid them first")
+    _check_probabilities(op, "input", x, f"Use {op}_with_logits for scores, or apply sigmoid first")
     _check_probabilities(op, "target", t, OUTSIDE)
     return reduce_losses(
         op, _weighted(op, _binary_cross_entropy(x, t), weight), reduction, x, weighted=weight is not None
@@ -107,7 +107,7 @@ def binary_cross_entropy_with_logits(
     check_reduction(op, reduction)
     x, t = pair(op, input, target)
     if comes_from(x, "sigmoid"):
-        warn(f"{op}: input comes from sigmoid, but it takes scores and makes the sigmoid itself: leave it out")
+        warn(f"{op}: input comes from sigmoid, but it takes scores and applies the sigmoid itself: leave it out")
     _check_probabilities(op, "target", t, OUTSIDE)
     positive = t if pos_weight is None else t * spread_to(op, "pos_weight", pos_weight, x)
     losses = _of_scores(x, t, positive)

@@ -39,7 +39,7 @@ def in_former_words(function: F) -> F:
         if size_average is not None or reduce is not None:
             averaged = "sum" if size_average is not None and not size_average else "mean"
             options["reduction"] = averaged if reduce is None or reduce else "none"
-            warn(f"{name}: size_average and reduce are former names: write reduction={options['reduction']!r}")
+            warn(f"{name}: size_average and reduce are deprecated: write reduction={options['reduction']!r}")
         return function(*args, **options)
 
     return call  # type: ignore[return-value]

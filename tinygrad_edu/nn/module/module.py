@@ -71,7 +71,7 @@ class Module(ModuleTree["Module"]):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; each subclass defines its own."""
-        raise NotImplementedError(f"{type(self).__name__} defines no forward(): say there what the module computes")
+        raise NotImplementedError(f"{type(self).__name__} defines no forward(), which computes the module's output")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:

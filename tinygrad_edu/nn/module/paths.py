@@ -23,7 +23,7 @@ def explain_call(error: Exception, module: ModuleTree[Any], args: tuple[Any, ...
             if value is None:
                 return DtypeError(f"{type(module).__name__} {NOTHING}")
             if isinstance(value, list | tuple):
-                reason = outputs(value) or f"a {type(value).__name__}, which is no tensor: wrap it in tg.tensor(…)"
+                reason = outputs(value) or f"a {type(value).__name__}, not a tensor: wrap it in tg.tensor(…)"
         if reason:
             return DtypeError(f"{type(module).__name__} got {reason}")
     return None

@@ -295,7 +295,7 @@ def _warn_of_lost(what: str, value: Any) -> None:
         holder = "nn.ParameterDict" if isinstance(value, dict) else "nn.ParameterList"
         warn(f"{what} is a {type(value).__name__} of parameters, which are not found: use {holder}")
     elif isinstance(value, Tensor) and isinstance(value.source, Leaf):
-        warn(f"{what} requires a gradient, but is no parameter of the module: wrap it in nn.Parameter(…)")
+        warn(f"{what} requires a gradient, but is not a parameter of the module: wrap it in nn.Parameter(…)")
 
 
 def _require_assignable(module: ModuleTree[Any], name: str, kind: Kind, value: Any) -> None:

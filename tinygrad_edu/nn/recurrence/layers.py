@@ -203,7 +203,7 @@ class LSTM(Recurrent):
     ) -> None:
         if proj_size:
             raise NotImplementedError(
-                f"LSTM: proj_size={proj_size}: projections of the state are not part of this library. Leave it out, "
+                f"LSTM: proj_size={proj_size}: projections of the state are not supported. Leave it out, "
                 f"and put nn.Linear({hidden_size}, {proj_size}) behind the layer"
             )
         super().__init__(

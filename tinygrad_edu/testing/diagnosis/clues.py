@@ -107,7 +107,7 @@ def clues_at(
     sizes = [*_axes_of(own), *[(f"the number of elements of {name}", own.size)] * (own.ndim > 1)]
     for words, array in others:
         sizes += _axes_of(array, f" of {words}")
-    entering = [("the gradient that comes in", g) for g in point.cotangents]
+    entering = [("the incoming gradient", g) for g in point.cotangents]
 
     def look(at: tuple[int, ...]) -> list[tuple[Array, Array, Array]] | None:
         if sum([out.size for out in point.centre]) > _COLUMN:

@@ -184,10 +184,10 @@ def _reordered(
 def _count(example: Example) -> int:
     """How many samples there are."""
     if not example.batched:
-        raise NotApplicable("no input is said to have samples along axis 0 (see batched=)")
+        raise NotApplicable("no input is declared to have samples along axis 0 (see batched=)")
     shapes = [np.shape(example.arrays[i]) for i in example.batched]
     if any(not shape for shape in shapes) or len({shape[0] for shape in shapes}) > 1 or shapes[0][0] < 2:
-        raise NotApplicable(f"batched inputs of shapes {shapes} do not have one axis 0 of two samples or more")
+        raise NotApplicable(f"batched inputs of shapes {shapes} do not share an axis 0 of two samples or more")
     if any(_uneven(example.arrays[i]) for i in example.batched):
         raise NotApplicable("samples are of very different sizes: beside the largest the others cannot be seen")
     return int(shapes[0][0])
@@ -277,7 +277,7 @@ def _move_alike(one: Sequence[list[Array]], other: Sequence[list[Array]]) -> boo
     sizes = [float(np.abs(m).max(initial=0.0)) for m in moves]
     seen = [size > _FEW_DIGITS * np.abs(out).max(initial=0.0) for size, out in zip(sizes, one[0], strict=True)]
     if not any(seen):
-        raise NotApplicable("the outputs hardly change near by: on what they depend cannot be seen")
+        raise NotApplicable("the outputs hardly change nearby: what they depend on cannot be seen")
     pairs = [(m, n, size) for m, n, size, clear in zip(moves, others, sizes, seen, strict=True) if clear]
     return all((np.abs(m - n) <= 1e-3 * size).all() for m, n, size in pairs)
 

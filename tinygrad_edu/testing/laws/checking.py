@@ -46,7 +46,7 @@ class LawsReport(Report):
     >>> from tinygrad_edu.testing import check_laws
     >>> report = check_laws(tg.exp, tg.tensor([1.0, 2.0]), laws=["deterministic", "constant_input"])
     >>> report.held, report.skipped
-    (['deterministic'], {'constant_input': 'there is one input only'})
+    (['deterministic'], {'constant_input': 'there is only one input'})
     """
 
     held: list[str] = field(default_factory=list)

@@ -265,7 +265,7 @@ def right_shape_and_dtype(example: Example) -> str | None:
 def constant_input(example: Example) -> Iterator[str | None]:
     """If an input is a constant, which requires no gradient, those of the others are the same."""
     if len(example.checked) < 2:
-        raise NotApplicable("there is one input only")
+        raise NotApplicable("there is only one input")
     for k, place in list(enumerate(example.checked))[:_MOST]:
         results, leaves = example.record(example.arrays, constant=place)
         example.run(results, example.cotangents)
