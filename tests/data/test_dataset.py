@@ -302,5 +302,5 @@ def test_what_cannot_be_chained():
         ChainDataset([])
     with pytest.raises(TypeError, match=r"a Squares is not a stream: .*ConcatDataset"):
         Lines("ab") + Squares(2)
-    with pytest.raises(TypeError, match="a generator can be read once only: make an IterableDataset"):
+    with pytest.raises(TypeError, match="a generator can be read only once: make it an IterableDataset"):
         ChainDataset([Lines("ab"), (c for c in "cd")])

@@ -1,4 +1,4 @@
-"""The options of a loader: which of them go together."""
+"""The options of a loader: which of them are compatible."""
 
 from __future__ import annotations
 

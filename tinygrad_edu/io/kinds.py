@@ -1,4 +1,4 @@
-"""What a file is that is none of ours, known by how it begins, and what to do with it."""
+"""Recognizing other kinds of files by their first bytes, and what to do with them."""
 
 from __future__ import annotations
 

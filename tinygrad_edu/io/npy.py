@@ -88,7 +88,7 @@ def raw(array: Any) -> Any:
 
 
 def is_text(array: Any) -> bool:
-    """Whether all text in an array is made of letters that there are: Python would fail on others later."""
+    """Whether all text in an array is valid Unicode: Python would fail on other text later."""
     if array.dtype.names is not None:
         return all(is_text(array[name]) for name in array.dtype.names)
     if array.dtype.kind != "U" or not array.nbytes:

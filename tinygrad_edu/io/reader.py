@@ -1,4 +1,4 @@
-"""Reading a file: what it says of itself is checked against the bytes that are there, and only then believed."""
+"""Reading a file: its description is checked against its bytes before it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of an object that cannot be saved: what it is, and what to save in its place."""
+"""The error for an object that cannot be saved: what it is, and what to save instead."""
 
 from __future__ import annotations
 

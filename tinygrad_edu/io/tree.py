@@ -1,4 +1,4 @@
-"""What a file says of nested containers, as JSON, and back. Arrays have numbers there, and parts of their own.
+"""Nested containers as JSON, and back. Arrays have numbers there, and parts of their own.
 
 None, a boolean, a string, a list              as JSON has them
 an integer, a float                            the same, if JSON can have them
@@ -202,7 +202,7 @@ def _index(number: Any) -> int:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether there are no halves of surrogate pairs in it: two of them JSON would make one letter of."""
+    """Whether it has no halves of surrogate pairs: JSON would merge two of them into one character."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The life of a worker process: it is hired, reads batches until its connection ends, and is gone."""
+"""The life of a worker process: it is hired, reads batches until its connection ends, and exits."""
 
 from __future__ import annotations
 
