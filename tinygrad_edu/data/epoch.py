@@ -40,7 +40,7 @@ class Order:
         return self
 
     def __next__(self) -> Task:
-        if self._exhausted:  # it is not asked twice, as it may draw before it says that there are no more
+        if self._exhausted:  # not asked twice: it may draw numbers before it stops
             raise StopIteration
         task = self.drawn
         self.drawn += 1

@@ -218,7 +218,7 @@ class DataLoader:
         self._running = []
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_running": []}  # a copy has loops of its own
+        return {**vars(self), "_running": []}  # a copy has its own loops
 
     def _place(self) -> Place | None:
         """Where the loop over this loader is; None between two of them."""

@@ -122,7 +122,7 @@ def _is_plain(dtype: np.dtype[Any]) -> bool:
         return _is_plain(dtype.subdtype[0])
     if dtype.names is not None:
         return not dtype.metadata and all(_is_plain(dtype[name]) for name in dtype.names)
-    return not dtype.metadata and dtype.kind in _KINDS and dtype.num < 256  # from there on they are of other packages
+    return not dtype.metadata and dtype.kind in _KINDS and dtype.num < 256  # the higher ones belong to other packages
 
 
 def _dtype_of(stated: Any) -> np.dtype[Any]:

@@ -23,7 +23,7 @@ def read(path: Any, caller: str) -> Any:
     if not hasattr(path, "read"):
         if not isinstance(path, str | bytes | os.PathLike):
             raise TypeError(f"{caller}: {describe(path)} is neither a path nor a file open for reading")
-        if Path(os.fsdecode(path)).is_fifo():  # to open one would wait for somebody who writes into it
+        if Path(os.fsdecode(path)).is_fifo():  # opening one would wait for a writer
             raise ValueError(f"{caller}: {os.fsdecode(path)} is a pipe, {_NO_WAY_BACK}")
         with open(path, "rb") as file:
             return _read(file, os.fsdecode(path), caller)

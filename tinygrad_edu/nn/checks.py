@@ -1,4 +1,4 @@
-"""Checks of what modules are made with."""
+"""Checks of the arguments of modules."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ def dirac_(tensor: T, groups: int = 1) -> T:
     if len(tensor.shape) not in (3, 4, 5):
         raise ShapeError(f"dirac_ fills the weight of a convolution, of three to five axes; got shape {tensor.shape}")
     if groups < 1 or tensor.shape[0] % groups:
-        raise ShapeError(f"dirac_: axis 0 of shape {tensor.shape} is no multiple of groups={groups}")
+        raise ShapeError(f"dirac_: axis 0 of shape {tensor.shape} is not a multiple of groups={groups}")
     each = tensor.shape[0] // groups
     same = np.arange(min(each, tensor.shape[1]))
     values = np.zeros(tensor.shape)
@@ -303,7 +303,7 @@ def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator 
     if len(tensor.shape) != 2:
         raise ShapeError(f"sparse_ fills a matrix, got a tensor of shape {tensor.shape}")
     if not 0 <= sparsity <= 1:
-        raise ValueError(f"sparse_: sparsity={sparsity} is no share: it must be between 0 and 1")
+        raise ValueError(f"sparse_: sparsity={sparsity} is not a fraction: it must be between 0 and 1")
     values = draw(generator, "normal", 0.0, std, size=tensor.shape)
     order = draw(generator, "random", tensor.shape).argsort(0)
     values[order < math.ceil(sparsity * tensor.shape[0])] = 0

@@ -56,7 +56,8 @@ class OpModule(Module):
 def module_of(function: Callable[..., Tensor]) -> Callable[[K], K]:
     """A decorator: the constructor's arguments are the options of an `OpModule`, and `function` is what it computes.
 
-    A module with fields has its constructor made of them; where an argument is no plain attribute, it writes its own.
+    A module with fields has its constructor made of them; where an argument is not a plain attribute, it defines its
+    own.
     """
 
     def finish(kind: K) -> K:

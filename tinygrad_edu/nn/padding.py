@@ -1,4 +1,4 @@
-"""Padding: zeros, a constant, or the array's own numbers around the last axes."""
+"""Padding: zeros, a constant, or the array's own elements around the last axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a check says neither that a gradient is right nor that it is wrong."""
+"""Why a check is inconclusive: neither right nor wrong."""
 
 from __future__ import annotations
 

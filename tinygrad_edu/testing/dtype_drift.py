@@ -1,4 +1,4 @@
-"""Where float32 becomes something else: in the outputs, and on the way of the gradients."""
+"""Where float32 becomes another dtype: in the outputs, or along the path of the gradients."""
 
 from __future__ import annotations
 

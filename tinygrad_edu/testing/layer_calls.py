@@ -1,4 +1,4 @@
-"""How a layer that was written by hand is called, forward and backward."""
+"""How a layer written by hand is called, forward and backward."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _RATES = {"lr", "learning_rate", "rate", "eta", "alpha", "step_size"}
 
 
 def call_of(layer: Any) -> Callable[..., Any]:
-    """The forward of a layer. Where it returns None, its output is what it has left on the object.
+    """The forward of a layer. If it returns None, its output is what it stored on the object.
 
     Raises:
-        TypeError: if it is no object with a forward and a backward.
+        TypeError: if it is not an object with a forward and a backward.
     """
     forward = getattr(layer, "forward", layer)
     if isinstance(layer, type) or not callable(forward) or not callable(getattr(layer, "backward", None)):

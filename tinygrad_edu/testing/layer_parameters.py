@@ -1,4 +1,4 @@
-"""The parameters of a layer that was written by hand, and where on the object their gradients are."""
+"""The parameters of a layer written by hand, and where on the object their gradients are."""
 
 from __future__ import annotations
 

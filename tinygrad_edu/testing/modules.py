@@ -170,7 +170,7 @@ def _padding(module: Module) -> Iterator[tuple[str, int]]:
 
 
 class _Loan:
-    """A module that computes with other tensors in the place of its parameters, and is as before in between.
+    """A module that computes with other tensors in place of its parameters, and is restored in between.
 
     A rule written by hand may read what `forward` has left in the module. So the state after the last evaluation that
     was recorded is kept, for the backward passes of its graph.

@@ -1,4 +1,4 @@
-"""Where a function that is given float64 computes in a narrower dtype, too coarse for differences."""
+"""Where a function of float64 inputs computes in a narrower dtype, too coarse for differences."""
 
 from __future__ import annotations
 

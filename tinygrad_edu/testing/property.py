@@ -196,7 +196,7 @@ class _Run:
     last: Sequence[Any] = ()
 
     def demand_enough(self, name: str) -> None:
-        """Fail if so few examples have shown something that the test is as good as none."""
+        """Fail if too few examples have proved anything."""
         __tracebackhide__ = True
         idle = self.nothing.total()
         if idle > (1 - _ENOUGH) * self.examples:

@@ -1,4 +1,4 @@
-"""A second run whose gradients are others: random numbers that the outputs do not show, as where the inputs are 0."""
+"""A second run with different gradients: random numbers that the outputs do not show, as where the inputs are 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run with its graph, beside one without, and more backward passes: all of them have to give the same."""
+"""A run with its graph, one without, and more backward passes: all of them must agree."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def wrong_elsewhere(
     pull: Pullback,
     rtol: float | None,
 ) -> str:
-    """What is wrong with gradients that are right this once: with those of another call, or for another cotangent.
+    """What is wrong with gradients that were right once: those of another call, or for another cotangent.
 
-    A tolerance `rtol` is asked for where gradients are computed up to an absolute error: other sizes then say nothing.
+    With a tolerance `rtol`, gradients have an absolute error: then other sizes prove nothing.
     """
     again = _unlike_again(subject, arrays, cotangents, gradients, rtol or _EXACT)
     factors = _MULTIPLES if rtol is None else _MULTIPLES[:1]

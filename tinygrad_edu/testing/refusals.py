@@ -1,4 +1,4 @@
-"""What a backward in plain NumPy must not do: write into inputs, and return gradients that do not have their shapes."""
+"""What a backward in plain NumPy must not do: write into inputs, or return gradients of other shapes."""
 
 from __future__ import annotations
 

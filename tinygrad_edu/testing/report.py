@@ -1,4 +1,4 @@
-"""Reports: what a check has found, and how it is told."""
+"""Reports: what a check found, and its text."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Finding:
 
     @classmethod
     def of(cls, given: Input, gradient: Array, *, lost: bool = False) -> Finding:
-        """A gradient of which nothing has been compared yet.
+        """A gradient that has not been compared yet.
 
         Raises:
             ValueError: if it does not have the shape of the input.
@@ -96,7 +96,7 @@ class Finding:
         return "\n".join([*lines, *[f"  hint: {self.hint}"] * bool(self.hint)])
 
     def _slopes(self, at: tuple[int, ...]) -> str:
-        """Between what a gradient has to lie, at a kink; empty if it is none."""
+        """The range for a gradient at a kink; empty if there is none."""
         if at not in self.sides:
             tied = self.kinks.shape == self.wrong.shape and self.kinks[at]
             return "at a kink or a tie, and not a mixture of the gradients nearby" if tied else ""
@@ -112,7 +112,7 @@ class Finding:
         return f" ± {error:.1g}  " + (f"relative error {gap / abs(theirs):.2g}" if relative else f"off by {gap:.2g}")
 
     def _telling(self) -> tuple[bool, float]:
-        """By what the findings are sorted that say most of a mistake: a hint, or a large difference."""
+        """The sort key of findings, the most telling first: a hint, or a large difference."""
         ours, theirs = float(self.analytic[self.worst]), float(self.numeric[self.worst])
         gap, size = abs(ours - theirs), max(abs(ours), abs(theirs))
         return bool(self.hint), gap / size if np.isfinite(gap) and size else np.inf

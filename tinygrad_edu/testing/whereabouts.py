@@ -13,7 +13,7 @@ _FEW = 8  # that many elements do not lie on one stride by chance
 def where_in_words(wrong: Array, checked: Array) -> str:
     """Where wrong elements lie among those that were checked, as ", all in row 0".
 
-    It says only what is true of every wrong element; empty if nothing simple is, or there is just one.
+    It says only what is true of every wrong element; empty if there is nothing simple, or just one element.
 
     >>> import numpy as np
     >>> wrong = np.zeros((4, 3), bool)

@@ -171,7 +171,7 @@ class TransformerEncoderLayer(_TransformerLayer):
 
 
 def _attend(layer: Any, x: Tensor, other: Tensor, mask: Any, padding: Any, is_causal: bool) -> Tensor:
-    """What `x` gets from `other` by attention, whose weights nobody asks for."""
+    """The attention of `x` to `other`, without its weights."""
     out, _ = layer(x, other, other, padding, need_weights=False, attn_mask=mask, is_causal=is_causal)
     return out  # type: ignore[no-any-return]
 

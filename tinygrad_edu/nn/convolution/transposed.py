@@ -57,7 +57,7 @@ def _least_sizes(windows: Windows, counts: Sequence[int], more: Sequence[int]) -
 def _covered(windows: Windows, more: Sequence[int]) -> tuple[Windows, Sizes]:
     """Windows whose number fits the longer output, and how many zeros come behind what they reach.
 
-    Less than a stride is left over by windows anyway. Beyond that, the output goes on into what was padding.
+    Less than a stride is left over by windows anyway. Beyond that, the output continues into what was padding.
     """
     padding, zeros = [], []
     for (before, after), stride, extra in zip(windows.padding, windows.stride, more, strict=True):

@@ -1,4 +1,4 @@
-"""Losses: each file exports the modules, and holds the functions beside them.
+"""Losses: each file has functions and modules, and exports the modules.
 
 The default reduction is "sum": a batch's cost is the sum of its samples' losses. PyTorch's deprecated `size_average=`
 and `reduce=` are accepted where PyTorch has them, with a warning that says what to write.

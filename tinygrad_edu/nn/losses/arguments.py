@@ -1,4 +1,4 @@
-"""What losses ask of their arguments: numbers of one shape, signs, weights that fit."""
+"""What losses require of their arguments: equal shapes, signs, weights that fit."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def cross_entropy(
     Raises:
         ShapeError: if the shapes do not fit.
         DtypeError: if the input is not floating, or the target neither integer nor floating.
-        IndexError: if a target is no class; the message says which, and how many classes there are.
+        IndexError: if a target is not a class; the message says which, and how many classes there are.
         ValueError: for an unknown reduction or smoothing, and for a mean over no elements.
 
     Source: label smoothing from Szegedy et al., "Rethinking the Inception Architecture" (2015).
@@ -142,7 +142,7 @@ def nll_loss(
     Raises:
         ShapeError: if the shapes do not fit.
         DtypeError: if the input is not floating, or the target not integer.
-        IndexError: if a target is no class; the message says which, and how many classes there are.
+        IndexError: if a target is not a class; the message says which, and how many classes there are.
         ValueError: for an unknown reduction, and for a mean over no elements.
 
     >>> import tinygrad_edu as tg
@@ -157,7 +157,7 @@ def nll_loss(
     rows = classes.rows(x)
     losses = -getitem(rows, (np.arange(rows.shape[0]), classes.targets))
     if not comes_from(x, "log_softmax") and losses.array.size and np.minimum.reduce(losses.array) < -0.01:
-        warn("nll_loss: input is positive, so it is no logarithm of probabilities: use log_softmax, or cross_entropy")
+        warn("nll_loss: input is positive, so it is not a log-probability: use log_softmax, or cross_entropy")
     return classes.reduce(classes.weighted(losses), reduction, x)
 
 

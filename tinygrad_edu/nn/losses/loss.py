@@ -45,7 +45,7 @@ class WeightedLoss(Loss):
 
 @dataclass_transform(eq_default=False)
 def loss_of(function: Callable[..., Tensor]) -> Callable[[K], K]:
-    """A decorator: `module_of`, and the reduction may be said in former words."""
+    """A decorator: `module_of`, with PyTorch's deprecated names of the reduction."""
     finish = module_of(function)
 
     def finish_loss(kind: K) -> K:

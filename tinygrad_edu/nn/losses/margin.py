@@ -90,7 +90,7 @@ def multi_margin_loss(
     Raises:
         ShapeError: if the shapes do not fit.
         DtypeError: if the input is not floating, or the target not integer.
-        IndexError: if a target is no class.
+        IndexError: if a target is not a class.
         ValueError: for another `p`, an unknown reduction, and a mean over no elements.
 
     Source: Crammer and Singer, "On the algorithmic implementation of multiclass kernel-based vector machines" (2001).

@@ -31,7 +31,7 @@ def check_reduction(op: str, reduction: Any, known: Sequence[str] = REDUCTIONS) 
 
 
 def in_former_words(function: F) -> F:
-    """Let a loss be called with PyTorch's former `size_average` and `reduce`, which say its reduction, as well."""
+    """Let a loss also accept PyTorch's deprecated `size_average` and `reduce`, which set its reduction."""
     name = function.__qualname__.removesuffix(".__init__")
 
     @wraps(function)

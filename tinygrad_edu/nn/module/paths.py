@@ -1,7 +1,7 @@
 """Saying in which module an error arose, by its path: `'net.2'`, not just `Linear`.
 
-Nothing is done while all goes well. When an error leaves a module's call, the module adds its part of
-the path; so does each module around it, until the error reaches somebody who handles it.
+This does nothing unless there is an error. When an error leaves a module's call, the module adds its part of the path;
+so does each module around it, until the error is handled.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _speaks_of(error: Exception, value: Any) -> bool:
 
 
 def locate(error: Exception, module: ModuleTree[Any]) -> None:
-    """Write into `error`, on its way out of a call of `module`, where it arose.
+    """Add to `error`, on its way out of a call of `module`, where it arose.
 
     A message that starts with the name of the module's class gets the path behind that name; another
     error of this library gets it in front; any other error keeps its message and gets a note.

@@ -32,7 +32,7 @@ def load_safetensors(module: ModuleTree[Any], path: str | os.PathLike[str], stri
     caller = f"load_safetensors({os.fspath(path)!r})"
     own = state_dict(module, keep_vars=True)
     state = {
-        name: _array(caller, name, **entry) if name in own else None  # what nobody wants may have any dtype
+        name: _array(caller, name, **entry) if name in own else None  # entries that are not used may have any dtype
         for name, entry in _entries(caller, path)
     }
     return load_state_dict(module, _with_tied(state, own), strict, caller)
@@ -173,7 +173,7 @@ def _memory(tensor: Tensor) -> Any:
 
 
 def pickled(path: str | os.PathLike[str]) -> str:
-    """What is said of a pickle: why it is not opened, and a line of Python for where PyTorch is, which converts it."""
+    """The message for a pickle: why it is not opened, and a line of Python that converts it with PyTorch."""
     source = os.fspath(path)
     target = os.path.splitext(source)[0] + ".safetensors"
     return (
@@ -199,4 +199,4 @@ def _what_it_is(content: bytes, path: str | os.PathLike[str], error: Exception) 
     if content.startswith(b"version https://git-lfs"):
         return "this is a Git LFS pointer, not the file itself: fetch that with git lfs pull"
     reason = str(error).removeprefix("Error while deserializing: ")
-    return f"this is no safetensors file, or it was cut short or altered, or is newer than the package ({reason})"
+    return f"this is not a safetensors file, or it was cut short or altered, or is newer than the package ({reason})"

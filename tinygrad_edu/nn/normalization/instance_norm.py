@@ -113,7 +113,7 @@ class InstanceNorm(ChannelNorm):
 class InstanceNorm1d(InstanceNorm):
     """Shift and scale each channel of each sample to mean 0 and variance 1, then apply weight and bias.
 
-    Unlike BatchNorm it computes each sample by itself, and has neither weight nor running statistics unless asked for.
+    Unlike BatchNorm it computes each sample by itself, and has neither weight nor running statistics by default.
 
     Args:
         num_features: the number of channels, C.

@@ -55,7 +55,7 @@ def move(running_mean: Any, running_var: Any, mean: Any, variance: Any, number: 
 
 
 class ChannelNorm(Layer):
-    """What these layers have in common: weight and bias of each channel, and running statistics."""
+    """What these layers share: weight and bias of each channel, and running statistics."""
 
     weight: Parameter | None
     bias: Parameter | None

@@ -1,7 +1,7 @@
 """Weight normalization: a weight that is computed from lengths and a direction whenever it is read.
 
-The module gets a class that is made for it, in which the weight is a property. So the weight is always that of the
-parameters as they are, it has a graph wherever it is read, and a copy of the module computes its own.
+The module gets a class that is made for it, in which the weight is a property. So the weight always follows the current
+parameters, has a graph wherever it is read, and a copy of the module computes its own.
 """
 
 from __future__ import annotations

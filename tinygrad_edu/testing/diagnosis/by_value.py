@@ -1,4 +1,4 @@
-"""What wrong elements have in common by their values."""
+"""What the values of wrong elements have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a gradient is lost: an operand that changes with the input, though no path of the graph leads there."""
+"""Where a gradient is lost: an operand that changes with the input, though the graph has no path to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saying more of a failure than that it is one: the likely mistake, the op to blame, a program that shows it."""
+"""Diagnosing a failure: the likely mistake, the op to blame, a program that shows it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def is_tried() -> bool:
 def explain(
     checked: Subject, report: Report, options: Options, subject: Subject, check: Callable[[Subject], Report]
 ) -> None:
-    """Fill in what a failing report says of the cause. Whatever goes wrong here must not hide the failure.
+    """Add the cause to a failing report. An error here must not hide the failure.
 
     Args:
         checked: the subject that was compared with its numeric derivative: of gradients, for second derivatives.

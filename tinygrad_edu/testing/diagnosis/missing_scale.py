@@ -1,4 +1,4 @@
-"""Naming a factor by which a gradient is off: as a number with a meaning, or as something that was forgotten."""
+"""Naming the factor by which a gradient is off: a number with a meaning, or something that was forgotten."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CONSTANTS = {
 
 
 def number_in_words(k: float) -> str:
-    """A number as one writes it: an integer, a fraction, a decimal of few digits, a known constant; else empty.
+    """A number in its usual form: an integer, a fraction, a short decimal, a known constant; else empty.
 
     >>> number_in_words(1 / 3 + 1e-12), number_in_words(-1.6), number_in_words(0.6931471805599), number_in_words(0.7364)
     ('1/3', '-8/5', 'log(2)', '')
@@ -60,7 +60,7 @@ def factor_in_words(
     columns: int = 0,
     times: int = 0,
 ) -> str:
-    """What it may mean that a gradient is `k` times what it should be; empty if that means nothing.
+    """What it may mean that a gradient is `k` times what it should be; empty if unknown.
 
     Args:
         k: the factor.

@@ -1,7 +1,7 @@
 """What the pattern of wrong elements looks like: where they are, and what the mistake may have been.
 
-Every looker compares the gradient with something that a usual mistake would have made of the numeric
-derivative. A hint is given only if it explains all wrong elements, within the numeric derivative's own error.
+Each of them compares the gradient with what a common mistake would make of the numeric derivative. A hint is given only
+if it explains all wrong elements, within the numeric derivative's own error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .probes import not_linear, wrong_terms
 
 
 def hint(finding: Finding, clues: Clues | None = None) -> str:
-    """The mistake that would explain all wrong elements; empty if no usual one does.
+    """The mistake that would explain all wrong elements; empty if no common one does.
 
     Args:
         finding: the gradient of an input beside its numeric derivative.

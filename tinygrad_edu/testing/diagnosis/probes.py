@@ -1,4 +1,4 @@
-"""What takes more backward passes to find out: whether a gradient is linear, and which results it misses."""
+"""Probes that need more backward passes: whether a gradient is linear, and which results it misses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .clues import Case
 
 
 def not_linear(case: Case) -> str:
-    """Whether the gradient is another one in another pass, or not linear in what comes in."""
+    """Whether the gradient differs between passes, or is not linear in the incoming gradient."""
     if case.clues.passes is None:
         return ""
     once, again, twice, some, others = case.clues.passes()

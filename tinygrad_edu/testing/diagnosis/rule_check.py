@@ -1,4 +1,4 @@
-"""One call of an op: its rules against the numeric derivative of its own forward, at the values that it really got."""
+"""One call of an op: its rules against the numeric derivative of its forward, at its actual inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backward pass of the plainest kind, to tell a wrong rule from a wrong sum."""
+"""A simple backward pass, to tell a wrong rule from a wrong sum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a function did, op by op: with which numbers, and on which line of the user's code."""
+"""What a function did, op by op: with which numbers, on which line of the user's code."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class Call:
         return tuple([parts[place].array for place, _, _ in op.recorded])
 
     def pull(self, parts: Sequence[Any]) -> list[Any]:
-        """What its rules give for these gradients of its results, in memory of its own; None for a gradient that
-        belongs to several results.
+        """What its rules give for these gradients of its results, in its own memory; None for a gradient that belongs
+        to several results.
         """
         with np.errstate(all="ignore"), self.resumed():
             found = apply_vjp(self.node, Cotangents(parts) if self.several else parts[0], self.node.inputs, None)

@@ -1,9 +1,9 @@
-"""A second opinion on a derivative, before a gradient is accused for not being it.
+"""A second opinion on a derivative, before a gradient is called wrong.
 
 A ladder of few differences is exact where a function is smooth and computed with all digits. It does not see rounding
 inside the function, and steps of a staircase may agree with each other by chance. Here the derivative is taken again
-from many values, at several lengths of the way, each with an error that knows the noise; where they contradict each
-other, the truth is taken to lie anywhere between them.
+from many values, at several lengths of the way, each with an error that knows the noise; where they disagree, the true
+value may lie anywhere between them.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def second_opinion(f: Callable[[float], Array], slope: Slope, size: float, enoug
     Args:
         f: a function of the step, in multiples of the direction; its result is an array, or a number.
         slope: the derivative as it has been found.
-        size: that of the numbers of which the function is made, as far as it is known. Numbers of size 1 are
-            reckoned with anyway: log(1 + exp(-x)) does not move at all where its derivative is below their last digit.
+        size: that of the numbers of which the function is made, as far as it is known. Numbers of size 1 are assumed
+            anyway: log(1 + exp(-x)) does not move at all where its derivative is below their last digit.
         enough: the error with which to be content.
     """
     fits = {length: fit_along(f, length) for length in sorted({*_FIRST, *_shortest(slope)})}

@@ -1,7 +1,7 @@
-"""Conventions at kinks and ties, judged by the gradients near by.
+"""Conventions at kinks and ties, judged by the gradients nearby.
 
 Where a function has no derivative, a gradient follows a convention: one winner among tied numbers, equal shares, the
-slope on one side. No difference at the point itself can judge it: of three tied numbers, none changes the median by
+slope on one side. No difference at the point itself can check it: of three tied numbers, none changes the median by
 itself. But close to the point the function is smooth, its gradients there are of a few kinds, and a convention is some
 mixture of these: each number is between the least and the largest of them; and where numbers are tied, so that their
 sum is the same whoever wins, it is that sum.

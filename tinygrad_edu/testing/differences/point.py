@@ -1,4 +1,4 @@
-"""A function at one point: how its outputs change there, and whether a gradient says the same.
+"""A function at one point: how its outputs change there, and whether a gradient agrees.
 
 Whatever compares a gradient with a numeric derivative does it here: `judge` is the only place that decides.
 """
@@ -257,7 +257,7 @@ def judge(ours: Array | float, slope: Slope, bounds: Bounds) -> Judgement:
 def decide(
     way: Way, ours: Array | float, slope: Slope, bounds: Bounds | Callable[[Slope], Bounds], size: float = 1.0
 ) -> tuple[Slope, Judgement]:
-    """Judge a gradient, and take a second opinion on the derivative before it is accused, or given up.
+    """Judge a gradient, with a second opinion on the derivative before it is called wrong or inconclusive.
 
     Args:
         way: along which the derivative was taken.

@@ -1,4 +1,4 @@
-"""A polynomial through many values, whose residuals tell how much rounding there is in them.
+"""A polynomial fitted to many values, whose residuals tell how much rounding they have.
 
 Rounding inside a function cannot be seen in the size of its output: (x + 1e12) - 1e12 is of the size of x, and its last
 twelve digits are noise. It can be seen in the values themselves. A smooth function is a polynomial of a low degree

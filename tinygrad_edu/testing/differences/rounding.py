@@ -1,4 +1,4 @@
-"""How much rounding there is in gradients: two right ones differ by that, and nobody is to be accused of it.
+"""How much rounding there is in gradients: two right ones may differ by that much.
 
 It cannot be told from the size of a gradient: where much cancels, as in E[x²] - E[x]², all that is left may be
 rounding.

@@ -1,4 +1,4 @@
-"""Laws about batches: a gradient is the sum of those of the samples, in whatever order these come."""
+"""Laws about batches: a gradient is the sum over the samples, in whatever order they come."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _DENSE = 10**6  # the most numbers to write out of per-sample gradients
 
 @law
 def batch_is_sum_of_samples(example: Example) -> Iterator[str | None]:
-    """The gradient of a shared input is the sum of those of the samples, each computed alone, and a sample's own
-    gradient is the same in the batch; and `losses.backward(per_sample=True)` finds each of them.
+    """The gradient of a shared input is the sum of the gradients of the samples computed one by one; a sample's own
+    gradient is the same alone and in the batch; and `losses.backward(per_sample=True)` finds each of them.
     """
     count = _count(example)
     groups = [np.array([m]) for m in range(count)]
@@ -87,7 +87,7 @@ def _together(example: Example, groups: Sequence[Array], parts: Sequence[list[Ar
 
 @law
 def partition_additivity(example: Example) -> str | None:
-    """Backward passes of the parts of a batch, one after another, leave the same `.grad` as one of the whole."""
+    """Backward passes of the parts of a batch, one after another, leave the same `.grad` as one of the whole batch."""
     count = _count(example)
     order = example.rng.permutation(count)
     cuts = sorted(example.rng.choice(np.arange(1, count), min(2, count - 1), replace=False))
@@ -127,7 +127,7 @@ def _one_by_one(
 
 @law
 def permutation_equivariance(example: Example) -> Iterator[str | None]:
-    """If the samples come in another order, their gradients do, too, and those of shared inputs stay."""
+    """If the samples are reordered, their gradients are reordered too, and those of shared inputs stay the same."""
     count = _count(example)
     cycle = example.rng.permutation(count)
     swapped, moved = np.arange(count), np.empty(count, np.intp)

@@ -1,4 +1,4 @@
-"""Making a module anew: one of the library by its repr, others by their class and what they keep of its arguments."""
+"""Recreating a module: one of the library by its repr, others by their class and the arguments they stored."""
 
 from __future__ import annotations
 

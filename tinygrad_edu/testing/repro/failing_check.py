@@ -1,4 +1,4 @@
-"""A short program that shows a failure again: with the function, the inputs and the call."""
+"""A short program that reproduces a failure: the function, the inputs and the call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strategies for arguments that belong together: operands, those of a convolution, batches."""
+"""Strategies for arguments that belong together: operands, arguments of a convolution, batches."""
 
 from __future__ import annotations
 

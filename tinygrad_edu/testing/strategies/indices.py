@@ -1,4 +1,4 @@
-"""Strategies for indices: whatever may stand in the square brackets after an array."""
+"""Strategies for indices: whatever may be inside the square brackets after an array."""
 
 from __future__ import annotations
 
