@@ -71,8 +71,8 @@ def _compare(
 
 
 def _excuse_conventions(subject: Subject, report: Report, options: Options, arrays: Sequence[Any]) -> None:
-    """At a kink let each op have its own convention, though these together may make no slope of the whole: relu(x) -
-    0.3 abs(x) has the gradient 0 at 0, by two conventions that are right, where the slopes are 0.3 and 0.7.
+    """At a kink allow each op its own convention, though together these may give no slope of the whole function:
+    relu(x) - 0.3 abs(x) has the gradient 0 at 0, by two conventions that are right, where the slopes are 0.3 and 0.7.
     """
     wrong = [f for f in report.findings if f.wrong.any()]
     if not wrong or isinstance(subject, Foreign) or any((f.wrong & ~f.kinks).any() for f in wrong):
@@ -93,8 +93,8 @@ def _excuse_narrow(
     cotangents: Sequence[Array],
     gradients: Sequence[Array | None],
 ) -> float | None:
-    """Say that a narrower dtype is used where it is, and by what share gradients are then off. What that explains is
-    not called wrong of a function in plain NumPy; a rule of an op has to keep the dtype of what it is given.
+    """Report where a narrower dtype is used, and by what share gradients are then off. For a function in plain NumPy,
+    an error that this explains is not called wrong; a rule of an op must keep the dtype of its inputs.
     """
     if not isinstance(subject, Foreign) and any(f.wrong.any() for f in report.findings):
         return None
@@ -122,7 +122,7 @@ def _refuse_nothing(subject: Subject, report: Report, arrays: list[Any], centre:
 
 
 def _judge(report: Report, options: Options, gradients: list[Array | None]) -> None:
-    """Count, and refuse a check that has shown nothing."""
+    """Count, and refuse a check that proved nothing."""
     report.checked = sum([int(f.checked.sum()) for f in report.findings])
     report.inconclusive = sum([int(f.inconclusive.sum()) for f in report.findings])
     if report.problems or any(f.wrong.any() for f in report.findings):
@@ -314,7 +314,7 @@ def finish(subject: Subject, options: Options, notes: Sequence[str] = ()) -> Rep
     """Check, and raise if anything is wrong."""
     report, checked = examine(subject, options, notes)
     if not report.ok:
-        told, listeners[:] = listeners[:], []  # explaining tries more checks, which nobody has asked for
+        told, listeners[:] = listeners[:], []  # explaining runs more checks, which are not reported
         try:
             explain(checked, report, options, subject, lambda other: check_again(other, options))
         finally:
@@ -324,7 +324,7 @@ def finish(subject: Subject, options: Options, notes: Sequence[str] = ()) -> Rep
 
 
 def examine(subject: Subject, options: Options, notes: Sequence[str] = ()) -> tuple[Report, Subject]:
-    """Check, and tell those who listen; the report, and the subject that was compared with differences."""
+    """Check, and notify listeners; the report, and the subject that was compared with differences."""
     started = time.perf_counter()
     report, checked = _check(subject, options)
     report.notes += notes
@@ -334,7 +334,7 @@ def examine(subject: Subject, options: Options, notes: Sequence[str] = ()) -> tu
 
 
 def check_again(subject: Subject, options: Options) -> Report:
-    """The same check once more, of a subject like the one before, without saying more of a failure."""
+    """The same check of a similar subject, without a diagnosis."""
     return _check(subject, replace(options, cotangent=None))[0]
 
 

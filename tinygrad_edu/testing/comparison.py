@@ -1,4 +1,4 @@
-"""Comparing two implementations: float32 and float64, or ours and somebody else's."""
+"""Comparing two implementations: float32 and float64, or yours and a reference."""
 
 from __future__ import annotations
 
@@ -257,7 +257,7 @@ def _differences(
     allowed: Sequence[Array],
     labels: tuple[str, str],
 ) -> list[Finding]:
-    """Findings for so many outputs, and then for the gradients of inputs."""
+    """Findings for the outputs, and then for the gradients of inputs."""
     outs = [Input(f"output {k}" if count > 1 else "output", a, False) for k, a in enumerate(ours[:count])]
     found: list[Finding] = []
     for k, (one, a, b, tolerance) in enumerate(zip([*outs, *inputs], ours, theirs, allowed, strict=False)):

@@ -51,7 +51,7 @@ def takes_nothing(layer: Any, results: Any, passed: bool) -> bool:
 
     Raises:
         TypeError: if it needs more than one argument.
-        ValueError: if it has to be, though the output is no single number; and if there is no output.
+        ValueError: if it is, though the output is not a single number; and if there is no output.
     """
     outputs = floating_outputs(results)
     if not outputs:
@@ -134,7 +134,7 @@ def places(answer: Any, given: Sequence[Input]) -> list[int]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """NumPy's global random numbers started anew, as Dropout draws them."""
+    """NumPy's global random numbers, reseeded, since Dropout draws from them."""
     state = np.random.get_state()  # noqa: NPY002
     np.random.seed(seed % 2**32)  # noqa: NPY002
     try:

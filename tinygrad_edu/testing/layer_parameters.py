@@ -38,10 +38,10 @@ class Path:
 
     @classmethod
     def parse(cls, text: str) -> Path:
-        """A path as it is written behind the object.
+        """A path as written after the object.
 
         Raises:
-            ValueError: if it is none.
+            ValueError: if it is not a path.
         """
         steps: list[tuple[str, Any]] = []
         at = 0
@@ -189,7 +189,7 @@ def _is_layer(value: Any) -> bool:
 
 
 def attributes(value: Any) -> dict[str, Any]:
-    """The attributes that an object has of its own, those in `__slots__` included."""
+    """The instance attributes of an object, those in `__slots__` included."""
     slots = [name for kind in type(value).__mro__ for name in _slots(kind) if hasattr(value, name)]
     return {**{name: getattr(value, name) for name in slots}, **getattr(value, "__dict__", {})}
 

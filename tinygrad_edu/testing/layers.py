@@ -208,7 +208,7 @@ class _Layer:
         return int(shape[0]) if batch_mean is True else int(batch_mean)
 
     def _named_inputs(self, grads: Mapping[str, str], kept: Sequence[Path]) -> dict[str, str]:
-        """The gradients of inputs that the user has named; what a forward keeps of an input is no parameter."""
+        """The gradients of inputs that the user has named; what a forward keeps of an input is not a parameter."""
         parameters = {str(path) for path in kept}
         inputs = [one.name for one in self._given if one.checked]
         return {name: where for name, where in grads.items() if name in inputs and name not in parameters}
@@ -239,7 +239,7 @@ class _Layer:
         ]
 
     def addressed(self, report: Report) -> Report:
-        """The report, which says of each parameter where its gradient was."""
+        """The report, with the place of each parameter's gradient."""
         where = {str(pair.parameter): str(pair.gradient) for pair in self.pairs}
         for finding in report.findings:
             if finding.input.name in where:

@@ -91,7 +91,7 @@ def of_module(module: Module, inputs: Sequence[Any], wrt: Any = None, seed: int 
 
     Args:
         module: the module.
-        inputs: what it is called with.
+        inputs: its arguments.
         wrt: as for `check_module`.
         seed: where the random numbers start at each evaluation.
 
@@ -215,7 +215,7 @@ class _Loan:
 
 
 class _Resumed(AbstractContextManager[None]):
-    """A module in a state of before, as often as one likes; within another such context, as it is there."""
+    """A module restored to an earlier state, any number of times; nested in another such context, as it is there."""
 
     def __init__(self, module: Module, left: Callable[[], None], homes: list[Callable[[], None]]) -> None:
         self._module = module
@@ -262,7 +262,7 @@ def _keeper(part: Module) -> Callable[[], None]:
 
 
 def _generators(module: Module) -> list[Any]:
-    """The library's source of random numbers, and those that parts of the module have of their own."""
+    """The library's generator, and those that parts of the module hold."""
     values = [value for part in module.modules() for value in vars(part).values()]
     return [default_generator, *[v for v in values if isinstance(v, Generator | np.random.Generator)]]
 

@@ -49,7 +49,7 @@ def narrowed(
         for kind, digit in _NARROW.items():
             try:
                 text = _cast(compute, points, kind, digit, subject)
-            except Exception:  # it need not be defined near by
+            except Exception:  # it need not be defined nearby
                 text = ""
             if text:
                 return f"the {what} {text}: a cast to it inside? {_WAY_OUT}", kind
@@ -80,7 +80,7 @@ def _cast(
 
 
 def _beside(value: Any, times: float, rng: np.random.Generator) -> Any:
-    """About so many times an argument, where it has digits to lose."""
+    """About a given multiple of an argument, where it has digits to lose."""
     return np.asarray(value * times * (1 + 1e-2 * rng.random(value.shape))) if is_floating(value) else value
 
 

@@ -174,7 +174,7 @@ class _Plan:
         return nothing
 
     def explained(self, target: Any, arguments: Sequence[Any], error: GradcheckError) -> GradcheckError:
-        """The same failure with what else can be said of it; that takes too long to be done for every example."""
+        """The same failure with its diagnosis, which takes too long to run for every example."""
         full = error
         try:
             finish(self.subject(target, arguments), Options(**self.options))

@@ -85,7 +85,7 @@ def _unlike_again(
     before: Sequence[Array | None],
     rtol: float,
 ) -> str:
-    """What is wrong if the same computation, done anew, gives another gradient."""
+    """What is wrong if the same computation, run again, gives another gradient."""
     for _ in range(_RUNS):
         text = _differ(subject, subject.gradients(arrays, cotangents), before, 1.0, rtol)
         if text:

@@ -14,8 +14,8 @@ from .subject import Input
 from .whereabouts import index_text, where_in_words
 
 Verdict: TypeAlias = Literal["right", "wrong", "inconclusive"]
-_SHOWN = 8  # inputs that are told of one by one
-_LITTLE = 1e-3  # the share of the largest number below which a difference is not told relative to a derivative
+_SHOWN = 8  # inputs that are reported one by one
+_LITTLE = 1e-3  # the share of the largest number below which no relative error is reported
 
 ALL_ZERO = "the gradients are zero everywhere, which proves nothing: choose other inputs, or pass allow_zero=True"
 
@@ -201,7 +201,7 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-# Who is told of every check, and of the seconds that it took. pytest's plugin may be there before this file.
+# Callbacks for every check, with the seconds it took. The pytest plugin may be loaded before this file.
 listeners: list[Callable[[Report, float], None]] = getattr(sys.modules.get("_tinygrad_edu_pytest"), "listeners", [])
 
 

@@ -49,7 +49,7 @@ class Input:
 
     @property
     def wide(self) -> Any:
-        """The array in float64, in which everything is computed; anything but a floating array as it is."""
+        """The array in float64, in which everything is computed; anything but a floating array unchanged."""
         return self.value.astype(np.float64) if is_floating(self.value) else self.value
 
 
@@ -59,7 +59,7 @@ class Subject:
 
     Attributes:
         name: what to call it.
-        function: called with tensors (and whatever else was given), gives a tensor or several.
+        function: takes tensors (and other arguments), returns a tensor or several.
         inputs: its arguments.
         used: what is known of how often it has been computed.
         module: the module whose parameters and inputs are its inputs; None if it is of a function.
@@ -156,7 +156,7 @@ class Foreign(Subject):
     is a copy: the backward may write into it.
 
     Attributes:
-        vjp: the backward; called with what enters, and the inputs.
+        vjp: the backward; takes the incoming gradient and the inputs.
         written: how the check is called that led here.
         times: by which numbers of samples gradients are multiplied, as they are means, by the places of their inputs.
     """

@@ -65,7 +65,7 @@ def _found(
     rtol: float | None,
     first: Tape,
 ) -> str:
-    """What `blame` says of a function that does the same each time."""
+    """The result of `blame` for a deterministic function."""
     of, order = first.of, first.order()
     reached = set(order)
     calls = [call for call in first.calls if call.node in reached]

@@ -176,7 +176,7 @@ def _copied(value: Any, out: Array) -> bool:
 
 
 def _changed_between(tape: Tape, of: Mapping[Link, Call], reached: set[Link]) -> str:
-    """Whether an operand is no longer what it was when it was made."""
+    """Whether an operand has changed since it was made."""
     for call in tape.calls:
         if call.node not in reached:
             continue

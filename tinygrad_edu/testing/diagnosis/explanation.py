@@ -39,7 +39,7 @@ _QUICK = 2e-3  # seconds for one evaluation, below which the program is tried
 
 
 def is_tried() -> bool:
-    """Whether what runs now is a program that shows a failure: of its own nothing more needs to be said."""
+    """Whether a reproducing program is running: its own failure needs no diagnosis."""
     return _trying.now
 
 
@@ -144,5 +144,7 @@ def _by_hand(clues: Clues, subject: Foreign, place: int) -> Clues:
     shape: tuple[int, ...] = np.shape(subject.inputs[subject.own].value) if subject.own < len(subject.inputs) else ()
     columns = shape[-1] if place < subject.own and len(shape) > 1 else 0
     times = subject.times.get(place, 0)
-    batch = 0 if place == subject.own else subject.batch  # its samples are those of the batch: it is no mean over them
+    batch = (
+        0 if place == subject.own else subject.batch
+    )  # its samples are those of the batch: it is not a mean over them
     return replace(clues, batch=batch, columns=columns, times=times, by_hand=True)

@@ -28,7 +28,7 @@ class Call:
 
     Attributes:
         node: its node in the graph.
-        operands: what it was given: copies of the arrays, and anything else as it is.
+        operands: its arguments: copies of the arrays, and anything else unchanged.
         outs: copies of its results.
         tracked: for each operand whether it was a tensor with a graph behind it.
         where: the line that made the call.
@@ -178,7 +178,7 @@ def argument_name(op: Any, index: int) -> str:
 
 
 def same(one: Any, other: Any, *, close: bool = False) -> bool:
-    """Whether two operands or results are the same numbers, or `close` to it; whatever is no number is alike."""
+    """Whether two operands or results are the same numbers, or `close` to it; anything but numbers counts as equal."""
     if isinstance(one, tuple | list) and isinstance(other, tuple | list):
         return len(one) == len(other) and all(same(a, b, close=close) for a, b in zip(one, other, strict=True))
     if isinstance(one, Cotangents) and isinstance(other, Cotangents):

@@ -64,7 +64,7 @@ def _together(slope: Slope, fits: Mapping[float, Fit], size: float) -> Slope:
     waves = (noise > _COARSE * size) & (errors > 0.1 * np.abs(values))
     errors = np.where(waves, np.inf, errors)
     still = np.stack([_still(fit) for fit in fits.values()])
-    # Where nothing moves there may be a change that is too small for the last digit, or for the noise near by.
+    # Where nothing moves there may be a change that is too small for the last digit, or for the noise nearby.
     grain = np.min([fit.grain for fit in fits.values()], axis=0)
     near = np.max([4 * np.nan_to_num(fit.noise) for length, fit in fits.items() if length <= _NEAR], axis=0)
     fine = np.where(grain < _COARSE * max(size, 1.0), grain, 0.0)
@@ -87,7 +87,7 @@ def _still(fit: Fit) -> Array:
 
 
 def _rounding(noises: Array, best: Array) -> Array:
-    """The noise around the best of some polynomials, if it is no misfit: that would be less for a shorter way."""
+    """The noise around the best of some polynomials, unless it is a misfit, which would shrink with a shorter way."""
     noises = np.where(np.isfinite(noises), noises, 0.0)
     noise = np.take_along_axis(noises, best, 0)[0]
     shorter = np.arange(len(noises)).reshape(-1, *[1] * noise.ndim) <= best

@@ -37,7 +37,7 @@ def batch_is_sum_of_samples(example: Example) -> Iterator[str | None]:
     rounding = functools.cache(lambda: example.rounding_with(lambda *at: _together(example, groups, alone(*at))))
     sizes = [np.sum(np.abs(p), axis=0) for p in zip(*parts, strict=True)]
     scales = [0.0 if i in example.batched else size for i, size in zip(example.checked, sizes, strict=True)]
-    # It is the batch that is accused: what it has stands first.
+    # The batch is at fault, so its value comes first.
     yield example.unlike(example.gradients, _together(example, groups, parts), scales, rounding=rounding)
     if not all(rows):
         return

@@ -211,7 +211,7 @@ def _allow_narrow(report: LawsReport, example: Example) -> None:
 
 
 def _not_finite(example: Example) -> list[str]:
-    """What is said of gradients that are not numbers, where all outputs are."""
+    """The problem of gradients that are not finite where all outputs are."""
     said = []
     for name, g in zip(example.names(), example.gradients, strict=True):
         if not np.isfinite(g).all():

@@ -137,7 +137,7 @@ def _arguments(
 
 
 def _call(kind: type[Module], arguments: list[tuple[inspect.Parameter, Any]] | None) -> Plan | None:
-    """A call of a class, by place what it demands and by name what it does not."""
+    """A call of a class: required arguments by position, others by name."""
     if arguments is None:
         return None
     by_place = [(p, v) for p, v in arguments if p.default is p.empty and p.kind is not p.KEYWORD_ONLY]

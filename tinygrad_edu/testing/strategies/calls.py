@@ -47,7 +47,7 @@ def tensor_groups(
     if len(domains) != n:
         raise ValueError(f"tensor_groups: {len(domains)} domains for {n} tensors: one for each")
     for one in domains:
-        tensors((), dtype, one, layout, requires_grad)  # what is wrong is to be told at once
+        tensors((), dtype, one, layout, requires_grad)  # raises errors at once
     made = lambda shape, numbers: like(shape, np.dtype(dtype), numbers, layout, requires_grad)
     return _groups(shapes(0, max_dims, min_side, max_side), domains, sized(dtype), made)
 
@@ -90,7 +90,7 @@ def matmul_pairs(
     >>> a.shape, b.shape
     ((1, 1), (1,))
     """
-    tensors((), dtype, domain, layout, requires_grad)  # what is wrong is to be told at once
+    tensors((), dtype, domain, layout, requires_grad)  # raises errors at once
     made = lambda shape, numbers: like(shape, np.dtype(dtype), numbers, layout, requires_grad)
     return _pairs(sides(min_side, max_side), sized(dtype) if domain == "wide" else st.just(domain), made)
 

@@ -67,7 +67,7 @@ def _parts(draw: st.DrawFn, shape: Shape, picks: int) -> list[Any]:
 
 
 def _mask(draw: st.DrawFn, shape: Shape, room: int, picks: int) -> Any:
-    """A mask that is true at exactly so many places: arrays of so many integers broadcast with it."""
+    """A mask with a given number of true elements, so that it broadcasts with arrays of as many integers."""
     mask = np.zeros(room, bool)
     if picks:
         chosen = st.lists(st.sampled_from(range(room)), min_size=picks, max_size=picks, unique=True)

@@ -130,7 +130,7 @@ def _sizes(dtype: np.dtype[Any]) -> list[Any]:
 
 
 def draw_array(draw: st.DrawFn, shape: Shape, domain: Numbers, layout: str = "C", dtype: Any = np.float64) -> Array:
-    """An array of a shape, of numbers of a domain, that lies in memory in a certain way."""
+    """An array of a shape, with numbers of a domain, in a given memory layout."""
     long = [axis for axis, side in enumerate(shape) if side > 1]
     drawn = shape
     if layout == "expanded" and long:
