@@ -1,4 +1,4 @@
-"""Dropout: silencing numbers, or whole channels, at random while training."""
+"""Dropout: setting elements, or whole channels, to zero at random in training."""
 
 from __future__ import annotations
 

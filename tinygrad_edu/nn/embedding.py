@@ -1,4 +1,4 @@
-"""Embedding: a learnt vector for each of a number of things; and one-hot encoding."""
+"""Embedding: a learnt vector for each index; and one-hot encoding."""
 
 from __future__ import annotations
 

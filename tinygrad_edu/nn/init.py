@@ -16,7 +16,7 @@ T = TypeVar("T", bound=Tensor)
 
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> T:
-    """Fill with numbers that are uniform from `a` to `b`.
+    """Fill with random numbers, uniform from `a` to `b`.
 
     Raises:
         DtypeError: if the tensor is not floating; it may have any shape.

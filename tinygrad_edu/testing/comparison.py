@@ -18,7 +18,7 @@ from .subject import Foreign, Input, Subject, floating_outputs, is_floating, nam
 
 _EPS = 2.0**-23
 _NUDGES = 4  # how often the inputs are moved by a rounding error
-_SLACK = 32.0  # how many times what that does a float32 result may be off
+_SLACK = 32.0  # by how many times its effect a float32 result may be off
 
 
 @dataclass

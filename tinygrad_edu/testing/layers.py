@@ -151,7 +151,7 @@ class _Layer:
         self._given = of_function(call_of(layer), given).inputs
         self._narrow = list(narrow_arrays(layer))
         arrays = [one.wide for one in self._given]
-        # Numbers that a forward overwrites are caches, and no parameters: put others in their places, and see.
+        # Numbers that a forward overwrites are caches, not parameters: replace them, and see.
         held = candidates(layer)
         nudged = {id(v): np.asarray(v * (1 + 1e-6), np.float64) for v in held.values() if is_floating(v)}
         lent = self._copied({at: value.copy() for at, value in nudged.items()})

@@ -14,8 +14,8 @@ _NARROW: dict[np.dtype[Any], float] = {
     np.dtype(np.float16): 2.0**-10,
     np.dtype(np.float32): 2.0**-23,
 }  # and their last digits
-_POINTS = (1.0, 1.0, 4.0, 0.25)  # at how many times the arguments to look for a cast inside: rounding in large numbers
-# leaves few digits at some of them only
+_POINTS = (1.0, 1.0, 4.0, 0.25)  # multiples of the arguments at which to look for a cast inside: rounding
+# in large numbers leaves few digits at some of them only
 _WAY_OUT = "let it keep the dtype of its inputs"
 SHARE: dict[np.dtype[Any], float] = {np.dtype(np.float16): 2e-2, np.dtype(np.float32): 2e-5}
 """By what share of the largest of them gradients may be off that are computed in a dtype."""

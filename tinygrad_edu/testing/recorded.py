@@ -125,7 +125,7 @@ def _differ(
         now = np.zeros(shape) if ours is None else np.asarray(ours, np.float64) / factor
         then = np.zeros(shape) if theirs is None else np.asarray(theirs, np.float64)
         if now.shape != then.shape or not np.isfinite(then).all():
-            continue  # of which the comparison will tell
+            continue  # which the comparison will report
         multiple = np.abs(then * factor)
         usual = (then == 0) | ((multiple > _FEWEST) & (multiple < _MOST))  # others overflow, or have few digits
         gap = np.where(usual, np.abs(now - then), 0.0)

@@ -168,7 +168,7 @@ class Report:
         return "wrong" if wrong else "inconclusive"
 
     def doubt(self, text: str) -> None:
-        """Note why nothing can be said."""
+        """Note why the check is inconclusive."""
         self.doubts.append(text)
         self.problems.append(text)
 

@@ -365,7 +365,7 @@ def test_a_file_that_was_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
     for size in range(len(content)):
         (tmp_path / "a").write_bytes(content[:size])
         with pytest.raises(
-            tg.FileFormatError, match=r"nothing was loaded: this is no safetensors file, or it was cut short"
+            tg.FileFormatError, match=r"nothing was loaded: this is not a safetensors file, or it was cut short"
         ):
             net.load_safetensors(tmp_path / "a")
     (tmp_path / "a").write_bytes(content + b"\0")
@@ -463,7 +463,7 @@ def test_a_damaged_file_is_not_taken_for_another_because_of_the_length_of_its_he
     length: int, tmp_path: Path
 ) -> None:
     (tmp_path / "a").write_bytes(length.to_bytes(8, "little") + b"{" + b" " * length)
-    with pytest.raises(tg.FileFormatError, match="this is no safetensors file, or it was cut short or altered"):
+    with pytest.raises(tg.FileFormatError, match="this is not a safetensors file, or it was cut short or altered"):
         nn.Linear(2, 3).load_safetensors(tmp_path / "a")
 
 

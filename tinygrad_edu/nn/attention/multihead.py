@@ -276,7 +276,7 @@ def _cut(parameter: Any, start: int, stop: int, size: int) -> Any:
 
 
 def require_heads(name: str, **sizes: int) -> int:
-    """The width of each head, of a width and a number of heads under the names that the user knows them by.
+    """The width of each head; keywords give the total width and the number of heads, as the user names them.
 
     Raises:
         ValueError: if the heads cannot share the width.

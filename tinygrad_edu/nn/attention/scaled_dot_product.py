@@ -38,7 +38,7 @@ def scaled_dot_product_attention(
     Args:
         query: floating tensor of shape (..., queries, width).
         key: tensor of shape (..., keys, width).
-        value: tensor of shape (..., keys, out). The axes in front broadcast.
+        value: tensor of shape (..., keys, out). The leading axes broadcast.
         attn_mask: booleans, True where a query may see a key; or numbers that are added to the scores, which may have a
             gradient. It broadcasts to (..., queries, keys). A query that may see no key gets zeros.
         dropout_p: the probability that a weight is dropped; the others are divided by 1 - dropout_p. There is no
@@ -160,7 +160,7 @@ def _fitting_mask(mask: Any, full: tuple[int, ...]) -> Any:
 
 
 def added(argument: str, mask: Any, dtype: Any, hidden: bool) -> Any:
-    """What a mask adds to the scores: -inf where a boolean is `hidden`; numbers as they are.
+    """What a mask adds to the scores: -inf where a boolean is `hidden`; numbers unchanged.
 
     Args:
         argument: what to call the mask.
@@ -181,7 +181,7 @@ def added(argument: str, mask: Any, dtype: Any, hidden: bool) -> Any:
 
 
 def hides_later(mask: Any) -> bool:
-    """Whether a mask is constant and hides from each position those that come later, and nothing else."""
+    """Whether a mask is constant and hides from each position exactly those that come later."""
     array = np.asarray(array_of(mask))
     if mask is None or getattr(mask, "requires_grad", False) or array.ndim != 2:
         return False

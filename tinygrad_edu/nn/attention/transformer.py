@@ -285,7 +285,7 @@ class Transformer(Module):
 
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: DType = None) -> Tensor:
-        """A mask that hides from each position those that come later: -inf there, and 0 elsewhere.
+        """A mask that hides later positions from each position: -inf there, and 0 elsewhere.
 
         Args:
             sz: the number of positions.

@@ -31,7 +31,7 @@ _MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def check_weight(name: str, weight: Any, bias: Any, groups: Any, axes: int, transposed: bool) -> None:
-    """Raise unless the weight and the bias of a function are such as it needs."""
+    """Raise unless the weight and the bias fit the function."""
     require_own(name, weight, bias)
     shape, kind = tuple(weight.shape), "(in_channels, out_channels" if transposed else "(out_channels, in_channels"
     if len(shape) != axes + 2:
@@ -44,11 +44,11 @@ def check_weight(name: str, weight: Any, bias: Any, groups: Any, axes: int, tran
 
 
 def batch_of(name: str, x: Any, channels: int, axes: int, because: str) -> Any:
-    """`x` with an axis of samples in front.
+    """`x` with a leading axis of samples.
 
     Raises:
-        ShapeError: unless it is (N, channels, *sizes) or (channels, *sizes), with no size 0; `because` says what wants
-            so many channels.
+        ShapeError: unless it is (N, channels, *sizes) or (channels, *sizes), with no size 0; `because` says what
+            requires that many channels.
     """
     require_own(name, x)
     ndim = len(x.shape)
@@ -114,7 +114,7 @@ placed: Final = lru_cache(maxsize=256)(place)  # of a layer's options, which are
 
 
 class Convolution(Layer):
-    """What all layers that convolve have in common: options, a weight, and a bias.
+    """What all convolution layers share: options, a weight, and a bias.
 
     Attributes:
         transposed: whether it is a transposed convolution.
@@ -170,7 +170,7 @@ class Convolution(Layer):
             init.uniform_(parameter, -bound, bound)
 
     def extra_repr(self) -> str:
-        """The sizes, and the options that are not the default ones."""
+        """The sizes, and the options that are not the defaults."""
         none, one = (0,) * self._axes, (1,) * self._axes
         shown = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"]
         usual = {"padding": none, "dilation": one, "output_padding": none, "groups": 1}

@@ -178,7 +178,7 @@ def conv_transpose3d(
 
 
 class TransposedConvolution(Convolution):
-    """What ConvTranspose1d, ConvTranspose2d and ConvTranspose3d are made with, and compute."""
+    """The options and the forward of ConvTranspose1d, ConvTranspose2d and ConvTranspose3d."""
 
     transposed = True
 

@@ -1,4 +1,4 @@
-"""Gaussian and Poisson likelihood: minus the logarithm of what a distribution gives the targets."""
+"""Gaussian and Poisson likelihood: the negative log-probability of the targets."""
 
 from __future__ import annotations
 

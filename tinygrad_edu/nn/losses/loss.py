@@ -1,4 +1,4 @@
-"""What the losses as modules share: a reduction, and weights."""
+"""What the loss modules share: a reduction, and weights."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Loss(OpModule):
 
 
 class WeightedLoss(Loss):
-    """A loss with weights, which are a buffer, so that they belong to the module's state."""
+    """A loss with weights, a buffer, so that they are part of the module's state."""
 
     weight: Tensor | None
 

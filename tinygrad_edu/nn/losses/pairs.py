@@ -1,4 +1,4 @@
-"""Pair losses: which of two should rank higher, and whether two are alike."""
+"""Pair losses: which of two should rank higher, and whether two are similar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Triplet losses: an anchor should be nearer to what is like it than to what is not."""
+"""Triplet losses: an anchor should be nearer to a similar vector than to a dissimilar one."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from .tree import ModuleTree
 
 
 def explain_call(error: Exception, module: ModuleTree[Any], args: tuple[Any, ...]) -> Exception | None:
-    """A clearer error for a call of `module` with what is not a tensor; None if `error` says enough."""
+    """A clearer error for a call of `module` with something that is not a tensor; None if `error` is clear enough."""
     if isinstance(error, TinygradError) or hasattr(error, "_place"):
         return None
     for value in args:
@@ -37,8 +37,8 @@ def _speaks_of(error: Exception, value: Any) -> bool:
 def locate(error: Exception, module: ModuleTree[Any]) -> None:
     """Add to `error`, on its way out of a call of `module`, where it arose.
 
-    A message that starts with the name of the module's class gets the path behind that name; another
-    error of this library gets it in front; any other error keeps its message and gets a note.
+    A message that starts with the name of the module's class gets the path after that name; another error of this
+    library gets it at the start; any other error keeps its message and gets a note.
     """
     place: _Place | None = getattr(error, "_place", None)
     if place is None:

@@ -1,7 +1,7 @@
 """What a module is made of: parameters, buffers and modules, registered by assigning them to attributes.
 
-They stand in the module's own `__dict__`, where reading them costs what reading any attribute costs;
-`_kinds` says which names are registered, and as what.
+They are in the module's own `__dict__`, where reading them costs the same as any attribute; `_kinds` says which names
+are registered, and as what.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ else:
 
 
 class ModuleTree(_Of[M]):
-    """The registration of parts, and the walks over them; the modules that are met are of the type M, `Module`."""
+    """The registration of parts, and the walks over them; modules have the type M, `Module`."""
 
     _kinds: dict[str, Kind]  # the registered names in order, and what each of them is
     _transient: set[str]  # the buffers that a state_dict leaves out

@@ -76,7 +76,7 @@ def batch_norm(
 
 
 class BatchNorm(ChannelNorm):
-    """What the layers for all numbers of axes are."""
+    """The base class of the layers for all numbers of axes."""
 
     _kind: ClassVar[str] = "BatchNorm"
 

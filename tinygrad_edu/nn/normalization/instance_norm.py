@@ -30,7 +30,7 @@ def instance_norm(
     """Shift and scale each channel of each sample to mean 0 and variance 1, then apply weight and bias.
 
     Args:
-        input: floating tensor of shape (N, C, *), with one axis or more behind the channels.
+        input: floating tensor of shape (N, C, *), with one axis or more after the channels.
         running_mean: the mean of each channel so far, of shape (C,), or None.
         running_var: the variance of each channel so far, of shape (C,), or None.
         weight: tensor of shape (C,) to multiply by, or None.
@@ -74,7 +74,7 @@ def instance_norm(
 
 
 class InstanceNorm(ChannelNorm):
-    """What the layers for all numbers of axes are."""
+    """The base class of the layers for all numbers of axes."""
 
     _kind: ClassVar[str] = "InstanceNorm"
 

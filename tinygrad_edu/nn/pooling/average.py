@@ -119,7 +119,7 @@ class _AvgPool(Module):
         return self._function(x, *windows, self.divisor_override)
 
     def extra_repr(self) -> str:
-        """Where the windows lie."""
+        """The options of the windows."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
@@ -154,7 +154,7 @@ class AvgPool1d(Module):
         return avg_pool1d(x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
     def extra_repr(self) -> str:
-        """Where the windows lie."""
+        """The options of the windows."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 

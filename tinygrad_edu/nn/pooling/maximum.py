@@ -1,4 +1,4 @@
-"""Max pooling: the largest number of each window, and the way back."""
+"""Max pooling: the maximum of each window, and the reverse."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class _MaxPool(Module):
         return self._function(x, *options)
 
     def extra_repr(self) -> str:
-        """The options, but for `return_indices`."""
+        """The options except `return_indices`."""
         names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
         return ", ".join(f"{name}={getattr(self, name)}" for name in names)
 
@@ -273,7 +273,7 @@ class _MaxUnpool(Module):
         self.padding: tuple[int, ...] = tuple([before for before, _ in windows.padding])
 
     def forward(self, x: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        """The numbers of x in their places."""
+        """The elements of x in their places."""
         return self._function(x, indices, self.kernel_size, self.stride, self.padding, output_size)
 
     def extra_repr(self) -> str:

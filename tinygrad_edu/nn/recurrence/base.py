@@ -1,4 +1,4 @@
-"""What RNN, LSTM and GRU share: all but the gates."""
+"""What RNN, LSTM and GRU share: everything but the gates."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def get_total_norm(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """The norm of all numbers in `tensors`, as if they were one vector.
+    """The norm of all numbers in `tensors`, as one vector.
 
     Args:
         tensors: a tensor, or several.

@@ -14,7 +14,7 @@ M = TypeVar("M", bound=Module)
 
 
 class ParametrizationList(Module):
-    """What a parameter is computed from, and by what."""
+    """What a parameter is computed from, and how."""
 
 
 class _WeightNorm(Module):

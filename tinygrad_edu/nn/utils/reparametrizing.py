@@ -24,7 +24,7 @@ class Computed(NamedTuple):
 
     Attributes:
         length: the path of its lengths in the module.
-        direction: the path of what is made that long.
+        direction: the path of the direction, which is scaled to that length.
         dim: the axis along which each slice has its own length; None or -1 for a single length.
     """
 
@@ -48,7 +48,7 @@ def _lengths(weight: Tensor, dim: int | None) -> Tensor:
 
 
 def made_of(module: Module, name: str, dim: int | None) -> tuple[Parameter, Parameter]:
-    """Lengths and direction, of which the parameter `name` of a module is to be made; the module is as before."""
+    """Lengths and direction that give the parameter `name` of a module; the module is unchanged."""
     kind = type(module).__name__
     if name in _computed(module):
         raise ValueError(f"weight_norm: {kind}.{name} is computed already: remove_weight_norm(module, {name!r}) first")

@@ -63,7 +63,7 @@ def explain(
         if drawn and not drawn.startswith(_NOT_FOUND):
             report.problems.insert(0, drawn)
             for finding in report.findings:
-                finding.wrong[...] = False  # numbers that are others each time say nothing of a gradient
+                finding.wrong[...] = False  # numbers that differ each time prove nothing about a gradient
     if any(f.wrong.any() for f in report.findings):
         for place, finding in zip(checked.checked, report.findings, strict=False):
             if (finding.wrong & ~finding.kinks).any():

@@ -21,7 +21,7 @@ _FIRST = (STEP / 256, STEP, 16 * STEP)
 _FURTHER = (STEP / 16, 64 * STEP, 128 * STEP)
 _FAR = 1024 * STEP  # how far to look for a change if there is none
 _NEAR = 16 * STEP  # what moves farther off may do so at a kink
-_KNOWN = 0.5  # the share of its error in a slope that is not 0 by all appearances
+_KNOWN = 0.5  # the share of its error in a slope that clearly is not 0
 _COARSE = 2.0**-30  # the share of rounding in a value beyond which it is as likely to be something else
 
 

@@ -92,7 +92,7 @@ class NearBy:
             t & ((g < least - slack) | (g > most + slack)) | (o & ~t) for t, o, g in zip(tied, off, ours, strict=True)
         ]
         sums = [self._sum(parts, tied) for parts in theirs]
-        shared = max(sums) - min(sums) <= slack  # whoever wins: else there are kinks that know nothing of each other
+        shared = max(sums) - min(sums) <= slack  # whoever wins: else the kinks are independent
         if shared and not min(sums) - slack <= self._sum(ours, tied) <= max(sums) + slack:
             far = [f | t for f, t in zip(far, tied, strict=True)]
         return Mixture(

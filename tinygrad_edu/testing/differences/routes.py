@@ -24,7 +24,7 @@ _SHORT = STEP / 16**3  # a first step where longer ones pass too many kinks
 _CONFIRMED = 16  # wrong elements of an input after which others that are far off need no second opinion
 _BLUR = 64  # how many standard deviations of its rounding a gradient may be off
 _TOGETHER = 64  # elements of outputs whose gradients are taken one by one where inputs are at a kink
-_SAMPLE = 48  # elements to look at one by one where projections say nothing
+_SAMPLE = 48  # elements to look at one by one where projections are inconclusive
 
 Masks = list[Array]  # for each input some of its elements
 

@@ -17,7 +17,7 @@ from .example import Example, NotApplicable, law
 
 _COUPLED = "the outputs of a batch are neither those of its samples nor their sum: samples are coupled, or averaged"
 _OTHERS = "the outputs are not those of the samples in another order"
-_FEW_DIGITS = 1e-12  # relative to a number, a change of which three digits or so are seen
+_FEW_DIGITS = 1e-12  # relative to a number, a change of which about three digits are visible
 _DENSE = 10**6  # the most numbers to write out of per-sample gradients
 
 
@@ -63,7 +63,7 @@ def _per_sample(example: Example, arrays: Sequence[Any], cotangents: Sequence[Ar
     try:
         with example.subject.resumed():
             losses.backward(per_sample=True)
-    except SampleCouplingError:  # it goes by the graph, and the graph may be more coupled than the numbers are
+    except SampleCouplingError:  # it follows the graph, which may be more coupled than the numbers are
         return none
     for k, place in enumerate(example.checked):
         leaf = leaves[place]
@@ -133,7 +133,7 @@ def permutation_equivariance(example: Example) -> Iterator[str | None]:
     swapped, moved = np.arange(count), np.empty(count, np.intp)
     swapped[cycle[:2]] = cycle[1::-1]
     moved[cycle] = np.roll(cycle, 1)
-    for order in (moved, swapped):  # all of them move, which a function that moves samples itself may not notice
+    for order in (moved, swapped):  # moving all of them may be hidden by a function that moves samples itself
         text = _in_order(example, order)
         if text and not _in_order_elsewhere(example, order):
             raise NotApplicable("numbers are tied: which of them has the gradient is a convention")

@@ -23,7 +23,7 @@ from . import passes as laws_of_passes
 from .example import LAWS, Example, NotApplicable
 
 _ROOMS = (laws_of_passes, laws_of_batches, laws_of_inputs)
-# Laws that say nothing of a backward in plain NumPy.
+# Laws that do not apply to a backward in plain NumPy.
 _OF_TENSORS = {
     "right_shape_and_dtype": "plain NumPy may give any dtype; the shape of every gradient is checked anyway",
     "broadcast_is_expand": "a backward in plain NumPy undoes the broadcasting that it was written for, and no other",

@@ -47,7 +47,7 @@ def broadcast_is_expand(example: Example) -> Iterator[str | None]:
 
         try:
             expected, sizes = (summed(example.arrays, example.cotangents, size) for size in (np.asarray, np.abs))
-        except Exception:  # a rule that is written for one shape says nothing of others
+        except Exception:  # a rule written for one shape proves nothing for others
             continue
         found = True
         rounding = functools.partial(example.rounding_with, summed)
@@ -284,7 +284,7 @@ def same_tensor_twice(example: Example) -> Iterator[str | None]:
         arrays[j] = arrays[i]
         try:
             values = example.subject.values(arrays)
-        except Exception:  # such a number is none that this input may have: a variance is not negative
+        except Exception:  # this input may not take such a number: a variance is not negative
             continue
         shapes = [v.shape for v in values]
         if shapes != [c.shape for c in example.cotangents] or not all(np.isfinite(v).all() for v in values):

@@ -20,7 +20,7 @@ from ..subject import Subject, gradients_of, is_array, or_zeros, tracked
 from .example import GENEROUS, Example, NotApplicable, law
 
 _FEWEST = 1e-280
-_FACTORS = {"-4u": -4.0, "2**20 u": 2.0**20, "2**-20 u": 2.0**-20}  # powers of 2: rounding is as many times as large
+_FACTORS = {"-4u": -4.0, "2**20 u": 2.0**20, "2**-20 u": 2.0**-20}  # powers of 2: rounding scales with them
 
 
 @law

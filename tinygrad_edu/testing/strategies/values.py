@@ -19,7 +19,7 @@ Layout: TypeAlias = Literal["C", "F", "strided", "reversed", "expanded", "any"]
 
 DOMAINS = ("wide", "smooth", "positive", "unit", "distinct", "hard")
 LAYOUTS = ("C", "F", "strided", "reversed", "expanded")
-_MANY = 128  # numbers that are drawn one by one; of more only where they start is
+_MANY = 128  # numbers that are drawn one by one; for more, only a seed is drawn
 _PLAIN, _OTHER = 50, 10  # ways to choose plain numbers, and others: enough that neither runs out of new examples
 
 
