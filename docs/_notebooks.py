@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import nbformat
@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 class _AnyDirective(Directive):
     """What a directive may look like, for reading its options whichever it is."""
 
-    option_spec = None
+    option_spec: ClassVar[dict[str, Any]] = {"any": str}  # an empty one would mean that there are none
     optional_arguments = 1
     final_argument_whitespace = True
     has_content = True
@@ -96,7 +96,7 @@ class Converter:
         for token in create_md_parser(config, _Renderer).parse(text + "\n"):
             if token.map is None:
                 continue
-            start, end = token.map
+            start, end = token.map[0], max(token.map[1], token.map[0] + 1)
             directive = re.match(r"\{([\w:-]+)\}\s*(.*)", token.info) if token.type.endswith("fence") else None
             if directive:
                 indent = re.match(r"[\s>]*", lines[start])[0]  # type: ignore[index]
@@ -229,8 +229,8 @@ def notebook(text: str, name: str, folder: Path, root: Path, links: Links | None
     title = next((m[1] for c in page.cells if (m := re.search(r"^# (.+)$", c.source, re.MULTILINE))), name)
     cells = [
         nbformat.v4.new_markdown_cell(
-            f"This is the page *{title}* of the documentation of tinygrad_edu {__version__}. To run its code, install the "
-            f"package and what the pages use, in a checkout of the repository:\n\n```sh\n{INSTALL}\n```"
+            f"This is the page *{title}* of the documentation of tinygrad_edu {__version__}. To run its code, install "
+            f"the package and what the pages use, in a checkout of the repository:\n\n```sh\n{INSTALL}\n```"
         )
     ]
     for cell in page.cells:
@@ -308,8 +308,8 @@ def write(app: Any, exception: Exception | None) -> None:
 
 
 def offer(app: Any, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Put the link below the title of a page."""
-    if name in app.notebook_pages and "body" in context:
+    """Put the link below the title of a page; the first page is a way in, and not one to be run."""
+    if name in app.notebook_pages and name != app.config.root_doc and "body" in context:
         address = context["pathto"](f"notebooks/{name}.ipynb", 1)
         link = f'<p class="notebook"><a href="{address}" download>Download this page as a notebook</a></p>'
         context["body"] = context["body"].replace("</h1>", f"</h1>\n{link}", 1)

@@ -86,7 +86,7 @@ def test_labels_and_comments_are_left_out() -> None:
 def test_boxes_become_quotations(fence: str) -> None:
     text = f"{fence}{{note}}\nRead {{doc}}`data`.\n\nTwice.\n{fence}\n\nafter"
     assert markdown(text) == "> **Note**\n>\n> Read data.\n>\n> Twice.\n\nafter"
-    assert markdown(f"{fence}{{admonition}} Why `x`\n:class: tip\nSo.\n{fence}") == "> **Why `x`**\n>\n> So."
+    assert markdown(f"{fence}{{admonition}} Why *x*\n:class: tip\nSo.\n{fence}") == "> **Why *x***\n>\n> So."
 
 
 def test_a_box_in_a_list_stays_in_the_list() -> None:
