@@ -160,9 +160,12 @@ def check(explanation: Explanation, parameter: tg.Tensor) -> None:
     total = sum(row.term for row in explanation.rows) + explanation.shared
     np.testing.assert_allclose(total, explanation.total, rtol=1e-11, atol=1e-13 * (1 + sum(sizes)))
     assert explanation.total == parameter.grad.array[at]  # type: ignore[union-attr]
-    if explanation.total:
-        shares = sum(row.share for row in explanation.rows if row.share is not None)
-        np.testing.assert_allclose(shares, 1 - explanation.shared / explanation.total, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(explanation.pull, sum(sizes), rtol=1e-12)
+    if explanation.pull:
+        shares = [row.share for row in explanation.rows if row.share is not None]
+        assert len(shares) == len(sizes)
+        np.testing.assert_allclose(sum(map(abs, shares)), 1, rtol=1e-12)
+        assert all(np.sign(row.share) == np.sign(row.term) for row in explanation.rows)  # type: ignore[call-overload]
     else:
         assert all(row.share is None for row in explanation.rows)
 
@@ -252,7 +255,7 @@ def test_only_products_where_nothing_else_is_known() -> None:
         losses.backward(per_sample=True, keep=keep)  # type: ignore[arg-type]
         explanation = parameter.sample_grads.explain((1, 2))
         assert all((row.x, row.delta, row.slots) == (None, None, 1) for row in explanation.rows)
-        assert re.search(r"^sample +product +share$", str(explanation), re.MULTILINE)
+        assert re.search(r"^sample +product +share of pull$", str(explanation), re.MULTILINE)
 
 
 def test_gradients_that_are_differentiable() -> None:
@@ -276,7 +279,7 @@ def test_clipping_gives_coefficients() -> None:
     assert {row.sample: row.product for row in after.rows} == {row.sample: row.product for row in before.rows}
     for row in after.rows:
         np.testing.assert_allclose(row.coefficient, min(1.0, limit / norms[row.sample]), rtol=1e-12)
-    assert re.search(r"^sample +x +δ +x·δ +coefficient +in \.grad +share$", str(after), re.MULTILINE)
+    assert re.search(r"^sample +x +δ +x·δ +coefficient +in \.grad +share of pull$", str(after), re.MULTILINE)
 
 
 def test_clipping_beside_a_penalty() -> None:
@@ -403,7 +406,7 @@ def test_the_table_of_a_large_batch_is_cut_and_still_adds_up() -> None:
     assert lines[:3] == [
         "w.grad[0, 0] is a sum over 256 samples",
         "",
-        "sample              x      δ        x·δ    share",
+        "sample              x      δ        x·δ  share of pull",
     ]
     assert len(lines) == 3 + 1 + 20 + 1 + 1 + 1
     shown = [float(line.split()[-2]) for line in lines[4:25]]
@@ -417,7 +420,7 @@ def test_the_table_of_a_large_batch_is_cut_and_still_adds_up() -> None:
 
 def test_a_cut_table_leaves_samples_that_add_nothing_to_the_last_line() -> None:
     lines = many(25).table(20).splitlines()
-    assert lines[-3].split() == ["…", "10", "more", "samples,", "together", "0", "0%"]
+    assert lines[-3].split() == ["…", "10", "more", "samples,", "together", "0", "0.00%"]
     assert len(lines) == 3 + 1 + 15 + 1 + 1 + 1
     assert many(20).table(20).count("…") == 0
 
@@ -435,7 +438,7 @@ def test_the_header_says_how_to_open_a_sum_over_slots() -> None:
     losses.backward(per_sample=True)
     text = str(w.sample_grads.explain((0, 0)))
     assert "see slots(sample)" in text
-    assert re.search(r"^sample +slots +x·δ +share$", text, re.MULTILINE)
+    assert re.search(r"^sample +slots +x·δ +share of pull$", text, re.MULTILINE)
     assert repr(w.sample_grads.explain((0, 0))) == text
 
 
@@ -452,7 +455,7 @@ def test_html_is_escaped_and_has_bars_of_both_signs() -> None:
     (w, _), losses = layer()
     losses.backward(per_sample=True)
     page = w.sample_grads.explain((1, 1))._repr_html_()
-    assert page.count("<tr>") == 1 + 5 + 1
+    assert page.count("<tr>") == 1 + 5 + 3  # the sums of both signs, and the total
     assert "rgba(31, 119, 180" in page
     assert "rgba(230, 115, 25" in page
     name = "<b>&w"
@@ -472,3 +475,67 @@ def test_a_large_parameter_is_explained_without_a_copy_for_each_sample(monkeypat
     (tg.ones(64, 400) @ w.T).sum(1).backward(per_sample=True)
     monkeypatch.setattr(Outer, "blocks", refuse)
     assert w.sample_grads.explain((299, 399)).total == 64.0
+
+
+def cancelling() -> Explanation:
+    w = leaf(1)
+    (tg.tensor([[3.0], [-2.0], [1.0], [0.0], [-1.875]], dtype=f64) @ w).backward(per_sample=True)
+    return w.sample_grads.explain(0, labels=["cat", "dog", "cat", "owl", "dog"])
+
+
+def test_shares_are_of_all_the_pull_however_much_of_it_cancels() -> None:
+    explanation = cancelling()
+    assert (explanation.total, explanation.pull) == (0.125, 7.875)
+    assert [row.share for row in explanation.rows] == [3 / 7.875, -2 / 7.875, -1.875 / 7.875, 1 / 7.875, 0.0]
+
+
+def test_the_last_lines_show_how_much_cancels_and_what_is_left() -> None:
+    lines = [line.split() for line in str(cancelling()).splitlines()]
+    assert lines[-3:] == [
+        ["pulled", "up", "4.000", "50.79%"],
+        ["pulled", "down", "-3.875", "-49.21%"],
+        ["total", "0.1250", "1.59%"],
+    ]
+
+
+def test_where_all_pull_one_way_there_is_only_the_total() -> None:
+    text = str(many(15))
+    assert "pulled" not in text
+    assert text.splitlines()[-1].split()[-1] == "100.00%"
+
+
+def test_beside_a_penalty_the_total_is_no_share_of_the_pull() -> None:
+    model = nn.Linear(1, 1, bias=False).double()
+    model(tg.tensor([[1.0], [-3.0]], dtype=f64)).squeeze(1).backward(per_sample=True)
+    (model.weight * 5).sum().backward()
+    lines = [line.split() for line in str(model.weight.sample_grads.explain((0, 0))).splitlines()]
+    assert lines[-2:] == [["beside", "the", "samples", "5.000"], ["total", "3.000"]]
+
+
+def test_labels_have_a_column_beside_their_samples() -> None:
+    explanation = cancelling()
+    assert {row.sample: row.label for row in explanation.rows} == dict(enumerate(["cat", "dog", "cat", "owl", "dog"]))
+    lines = str(explanation).splitlines()
+    assert lines[2].split()[:2] == ["sample", "label"]
+    assert lines[4].split()[:2] == ["0", "cat"]
+    page = explanation._repr_html_()
+    assert '<th>0</th><td class="text">cat</td>' in page
+    assert '<th colspan="4">total</th>' in page
+
+
+@pytest.mark.parametrize("labels", [tg.tensor([7, 1]), np.array([7, 1]), [7, 1], (label for label in "71")])
+def test_labels_may_be_any_sequence(labels: Any) -> None:
+    w = leaf(1)
+    (randn(2, 1) @ w).backward(per_sample=True)
+    rows = sorted(w.sample_grads.explain(0, labels).rows)
+    assert [row.label for row in rows] == ["7", "1"]
+
+
+def test_labels_that_are_not_one_for_each_sample() -> None:
+    w = leaf(1)
+    (randn(2, 1) @ w).backward(per_sample=True)
+    with pytest.raises(ValueError, match=r"explain\(\): 3 labels for 2 samples, there must be one for each"):
+        w.sample_grads.explain(0, labels=[1, 2, 3])
+    for wrong in (7, "ab", tg.tensor(1)):
+        with pytest.raises(TypeError, match=r"explain\(\): labels must be a sequence with one for each sample, got"):
+            w.sample_grads.explain(0, labels=wrong)

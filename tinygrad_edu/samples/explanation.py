@@ -34,11 +34,11 @@ class Row(NamedTuple):
         delta: its error term: the derivative of its loss with respect to the layer's output.
         product: x · delta, or the sum of that over several slots: the sample's gradient, ``sample_grads[m][index]``.
         coefficient: what that is multiplied with in `.grad`: 1 unless gradients were clipped.
-        share: its part of the total pull, term / Σ|term|: negative where it pulls down. Without their signs, the shares
-            of all samples add up to 1. None where the pull is 0 or not finite.
+        share: its share of the total pull, term / Σ|term|; negative if the term is. Without signs, the shares of all
+            samples add up to 1. None if the pull is 0 or not finite.
         slots: how many products it is the sum of, one for each time step or position. x and delta are None
             unless there is just one, and where only the product is known.
-        label: what `explain` was told that the sample is; None if it was not told.
+        label: the label of the sample that was given to `explain`; None without one.
 
     >>> import tinygrad_edu as tg
     >>> w = tg.zeros(1, requires_grad=True)
@@ -72,11 +72,11 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
-    """The gradient of one weight, laid open: what each sample adds to it, largest first, and the total.
+    """The gradient of one weight as a sum: what each sample adds to it, largest first, and the total.
 
-    Printed, it is a table, and so it is at the end of a notebook's cell. What its lines show adds up to the last. Where
-    samples pull both ways, the lines before that have the sums of each; the last line's share is what is left of the
-    pull.
+    Printed or shown in a notebook, it is a table whose lines add up to the last. Where samples pull in both
+    directions, two lines have the sum of each direction, and the share in the last line says how much of the pull is
+    left after these cancel.
 
     Attributes:
         index: the place of the weight in its parameter.
@@ -91,15 +91,15 @@ class Explanation:
     >>> layer.sample_grads()["weight"].explain((0, 1))
     weight.grad[0, 1] is a sum over 3 samples
     <BLANKLINE>
-    sample           x      δ     x·δ  share of pull
-    ------------------------------------------------
-    1            4.000  1.000   4.000         57.14%
-    0            2.000  1.000   2.000         28.57%
-    2           -1.000  1.000  -1.000        -14.29%
-    ------------------------------------------------
-    pulled up                   6.000         85.71%
-    pulled down                -1.000        -14.29%
-    total                       5.000         71.43%
+    sample       x      δ     x·δ  share of pull
+    --------------------------------------------
+    1        4.000  1.000   4.000         57.14%
+    0        2.000  1.000   2.000         28.57%
+    2       -1.000  1.000  -1.000        -14.29%
+    --------------------------------------------
+    pulled up               6.000         85.71%
+    pulled down            -1.000        -14.29%
+    total                   5.000         71.43%
     """
 
     index: tuple[int, ...]
@@ -111,7 +111,7 @@ class Explanation:
 
     @property
     def pull(self) -> float:
-        """Σ|term|: how hard the samples pull at the weight, up and down together.
+        """Σ|term|: how hard the samples pull at the weight, in both directions together.
 
         >>> import tinygrad_edu as tg
         >>> w = tg.zeros(1, requires_grad=True)

@@ -22,23 +22,23 @@ def loss_curve(
     unit: str = "epoch",
     ax: Any = None,
 ) -> Any:
-    """Draw a loss, or several, against the epochs or steps of training.
+    """Plot the loss, or several losses, over the epochs or steps of training.
 
     Args:
-        losses: a number for each epoch or step, or a dictionary of labels and such sequences.
+        losses: the loss after each epoch or step. For several curves, a dictionary with a sequence for each label.
         every: how many epochs or steps lie between one number and the next.
-        smooth: how many numbers, ending with the present one, to average for a smoother curve; the numbers themselves
-            are drawn faintly behind it.
-        label: the name of the curve in the legend, where `losses` is no dictionary.
-        unit: what the horizontal axis counts: "epoch", "step" or the like.
-        ax: the matplotlib axes to draw on; a new figure without them.
+        smooth: average each number with the ones before it, this many together. The numbers themselves are drawn
+            faintly behind the smooth curve.
+        label: the name of a single curve in the legend.
+        unit: what the horizontal axis counts, such as "epoch" or "step".
+        ax: the matplotlib axes to draw on; by default those of a new figure.
 
     Returns:
         The axes.
 
     Raises:
         ImportError: if matplotlib is not installed.
-        ValueError: if there are no numbers, or they are no sequence.
+        ValueError: if `losses` is empty or is not a sequence of numbers.
 
     >>> import tinygrad_edu as tg
     >>> from matplotlib.figure import Figure
@@ -73,7 +73,9 @@ def loss_curve(
     )
     lowest = min([float(np.nanmin(values)) for values in curves.values() if np.isfinite(values).any()], default=0.0)
     if lowest >= 0:
-        ax.set_ylim(bottom=0)
+        ax.update_datalim([(every, 0.0)])  # no fixed limit: the scale may still become a logarithmic one
+        ax.lines[-1].sticky_edges.y.append(0.0)
+        ax.autoscale_view()
     if any(curves):
         ax.legend(frameon=False)
     return ax
@@ -88,7 +90,9 @@ def _numbers(name: str, values: Any) -> Any:
             f"loss_curve(): the losses{of} must be a sequence of numbers, one for each epoch or step: loss.item()"
         ) from None
     if found.ndim != 1 or not found.size:
-        raise ValueError(f"loss_curve(): the losses{of} have the shape {found.shape}, it must be a row of numbers")
+        raise ValueError(
+            f"loss_curve(): the losses{of} have the shape {found.shape}: expected one number for each epoch or step"
+        )
     return found
 
 

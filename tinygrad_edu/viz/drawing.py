@@ -25,9 +25,9 @@ LayoutName: TypeAlias = Literal["auto", "dot", "layers"]
 
 
 class GraphDrawing:
-    """The drawing of a graph, as `draw_graph` returns it.
+    """A drawing of a computation graph, returned by `draw_graph`.
 
-    At the end of a notebook's cell it is a picture, and printed it is a list of the ops and leaves.
+    In a notebook it shows itself as a picture. `print` shows the same graph as text, one line for each op and leaf.
 
     >>> import tinygrad_edu as tg
     >>> a = tg.tensor(3.0, requires_grad=True)
@@ -42,7 +42,7 @@ class GraphDrawing:
 
     @cached_property
     def svg(self) -> str:
-        """The picture: an SVG element, whose lines and texts have the text colour of the page around it."""
+        """The picture as an SVG element. Its lines and letters take the text colour of the page around it."""
         boxes, edges = self._network.boxes, self._network.edges
         sizes = [size_of(box) for box in boxes]
         lines = {edge: count if count <= 3 else 1 for edge, count in edges.items()}
@@ -52,22 +52,23 @@ class GraphDrawing:
 
     @property
     def text(self) -> str:
-        """The list of ops and leaves that `print` shows."""
+        """The graph as text: one line for each op and leaf."""
         return words.as_text(self._network)
 
     @property
     def dot(self) -> str:
-        """The graph in the language of Graphviz, for ``graphviz.Source(drawing.dot)`` and the like."""
+        """The graph in Graphviz's DOT language, for use as in ``graphviz.Source(drawing.dot)``."""
         return graphviz.in_dot(self._network)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the drawing into a file.
+        """Write the drawing to a file.
 
         Args:
-            path: its name ends in .svg for the picture, .txt for the list, .dot or .gv for Graphviz.
+            path: the file. The end of its name selects the format: .svg for the picture, .txt for the text, .dot or .gv
+                for Graphviz.
 
         Raises:
-            ValueError: if it ends in anything else.
+            ValueError: if the name ends in anything else.
 
         >>> import os, tempfile
         >>> import tinygrad_edu as tg
@@ -81,7 +82,7 @@ class GraphDrawing:
         forms: dict[str, Callable[[], str]] = {"svg": lambda: _for_file(self.svg), "txt": lambda: self.text}
         forms |= dict.fromkeys(["dot", "gv"], lambda: self.dot)
         if kind not in forms:
-            raise ValueError(f"save(): what is {fspath(path)!r} to hold? Its name must end in .svg, .txt, .dot or .gv")
+            raise ValueError(f"save(): the name {fspath(path)!r} must end in .svg, .txt, .dot or .gv")
         with writing(path) as file:
             file.write(f"{forms[kind]()}\n".encode())
 
@@ -92,8 +93,8 @@ class GraphDrawing:
         return self.svg
 
     def _repr_html_(self) -> str:
-        """The picture as a part of the page, so that it has the page's colours; a wide one is scrolled, not shrunk."""
-        return f'<div class="tinygrad-edu-graph" style="overflow-x: auto" tabindex="0">\n{self.svg}\n</div>'
+        """The picture as part of the page, so that it takes the page's colours. A wide one scrolls."""
+        return f'<div class="tinygrad-edu-graph" style="overflow-x: auto">\n{self.svg}\n</div>'
 
 
 def draw_graph(
@@ -106,26 +107,28 @@ def draw_graph(
     limit: int = LIMIT,
     layout: LayoutName = "auto",
 ) -> GraphDrawing:
-    """Draw the graph that `backward()` walks: how tensors were computed, results on top.
+    """Draw the computation graph that backpropagation follows, with the results on top.
 
-    Ops are boxes, leaves (the tensors with ``requires_grad=True``) are rounded ones. An arrow leads from a result to
-    each tensor that it was computed from, two arrows where that was used twice. Constants are not part of the graph.
-    Works before `backward()` and after it, and for the graph of a gradient that was made with ``create_graph=True``.
+    Ops are boxes. Leaves, the tensors with ``requires_grad=True``, are rounded boxes. An arrow leads from each result
+    to each tensor that it was computed from; two arrows mean that the tensor was used twice. Constants are not part
+    of the graph. You can draw a graph before `backward()` and after it, and also the graph of a gradient that was
+    computed with ``create_graph=True``.
 
     Args:
-        tensors: the result, or several.
-        names: what to call tensors: ``{"x": x, "loss": loss}``, or a model's ``named_parameters()``. Names of tensors
-            that are not in the graph are ignored.
-        notes: a line of text for some tensors, each given by its name or as the tensor itself.
-        marked: tensors that stand out, or for each a mark: "active" or "done".
-        values: write the value, and the gradient if it is known, of each named tensor with one element.
-        limit: how many ops, and leaves, get a box; one box stands for all the others, those farthest from the result.
-        layout: "dot" for Graphviz's layout, "layers" for a simpler one that needs no other program; "auto" takes the
-            first if the program `dot` is there.
+        tensors: the result whose graph to draw, or several results.
+        names: names for tensors, such as ``{"x": x, "loss": loss}`` or ``model.named_parameters()``. Tensors that are
+            not in the graph are ignored.
+        notes: a line of text for some of the tensors. Each is given by its name, or as the tensor itself.
+        marked: tensors to highlight; or a dictionary that marks each as "active" or "done".
+        values: whether to show the value, and the gradient if there is one, of each named tensor that has one element.
+        limit: how many ops to draw at most, and how many leaves. One box stands for all the others, which are the
+            farthest from the result.
+        layout: "dot" to use Graphviz, "layers" for a simpler layout that needs no other program. "auto" uses Graphviz
+            if its program `dot` is installed.
 
     Raises:
         GraphError: if a tensor has no graph.
-        RuntimeError: if ``layout="dot"`` and there is no such program.
+        RuntimeError: if ``layout="dot"`` and Graphviz is not installed.
 
     >>> import tinygrad_edu as tg
     >>> a = tg.tensor(3.0, requires_grad=True)
@@ -144,7 +147,7 @@ def draw_graph(
         raise ValueError(f'draw_graph(): layout={layout!r}, it must be "auto", "dot" or "layers"')
     if layout == "dot" and graphviz.program() is None:
         raise RuntimeError(
-            "draw_graph(): layout=\"dot\" needs the program 'dot' of Graphviz, which is not found: install it from "
+            "draw_graph(): layout=\"dot\" needs Graphviz, whose program 'dot' was not found: install it from "
             "graphviz.org, or leave layout= out"
         )
     known = _named(names)
@@ -167,18 +170,18 @@ def _roots(tensors: Any) -> list[Tensor]:
     try:
         roots = list(found)
     except TypeError:
-        raise TypeError(f"draw_graph(): {type_name(tensors)} is no tensor, and no sequence of tensors") from None
+        raise TypeError(f"draw_graph(): expected a tensor or a sequence of tensors, got {type_name(tensors)}") from None
     if not roots:
-        raise ValueError("draw_graph(): there is no tensor to draw the graph of")
+        raise ValueError("draw_graph(): the sequence of tensors is empty")
     for i, root in enumerate(roots):
         which = "the tensor" if found is not tensors else f"tensor {i}"
         if not isinstance(root, Tensor):
-            raise TypeError(f"draw_graph(): {which} is no Tensor but {type_name(root)}")
+            raise TypeError(f"draw_graph(): {which} must be a Tensor, got {type_name(root)}")
         if root.source is None:
             raise GraphError(
-                f"draw_graph(): no graph: {which}, of shape {root.shape}, was not computed from any tensor with "
-                "requires_grad=True, or under no_grad(). Set requires_grad=True on a tensor that it depends on, and "
-                "compute it again"
+                f"draw_graph(): no graph: {which}, of shape {root.shape}, was not computed from a tensor with "
+                "requires_grad=True, or was computed under no_grad(). Set requires_grad=True on a tensor that it "
+                "depends on, and compute it again"
             )
     return roots
 

@@ -7,13 +7,14 @@ crossings by sorting each layer by its neighbours, and then places as near to th
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Point = tuple[float, float]
 
 GAP, LEVEL = 22.0, 34.0  # between boxes side by side, and between layers
-SWEEPS = 12
+SWEEPS, MANY = 12, 3000  # times that the layers are sorted, but for so many edges that nobody could follow them
 
 
 @dataclass
@@ -94,7 +95,8 @@ def _link(layers: _Layers, start: int, end: int) -> None:
 def _untangle(layers: _Layers) -> None:
     """Sort the layers so that few edges cross: the best order that was met while sorting each by its neighbours."""
     best, fewest = [list(row) for row in layers.rows], _crossings(layers)
-    for sweep in range(SWEEPS):
+    edges = sum(map(len, layers.below.values()))
+    for sweep in range(SWEEPS if edges < MANY else 2):
         if not fewest:
             break
         down = sweep % 2 == 0
@@ -119,8 +121,12 @@ def _crossings(layers: _Layers) -> int:
     total = 0
     for upper, lower in zip(layers.rows, layers.rows[1:], strict=False):
         rank = {i: k for k, i in enumerate(lower)}
-        ends = [rank[j] for i in upper for j in sorted(layers.below.get(i, []), key=rank.__getitem__)]
-        total += sum([a > b for k, a in enumerate(ends) for b in ends[k + 1 :]])
+        ended: list[int] = []  # sorted: where the edges from boxes further left lead
+        for i in upper:
+            ends = sorted([rank[j] for j in layers.below.get(i, [])])
+            total += sum([len(ended) - bisect_right(ended, end) for end in ends])
+            for end in ends:
+                insort(ended, end)
     return total
 
 

@@ -40,25 +40,25 @@ def sum_bars(
     limit: int = 12,
     ax: Any = None,
 ) -> Any:
-    """Draw the gradient of one weight as the sum that it is: a bar for each sample, and the total below.
+    """Draw the gradient of one weight as a sum: one bar for each sample, and the total below.
 
-    A bar to the right, blue, is a sample that makes the number in `.grad` larger; one to the left, orange, makes it
-    smaller. Each bar has its number, and the last row is what `.grad` holds.
+    A blue bar to the right shows a sample that makes the number in `.grad` larger. An orange bar to the left shows
+    one that makes it smaller. Each bar is labelled with its number, and the last row is the number in `.grad`.
 
     Args:
-        explanation: what ``sample_grads.explain(index)`` returns.
-        images: a picture of each sample of the batch, by its number: of shape (N, H, W), (N, C, H, W) with 1 or 3
-            channels, or (N, H·W) if they are square.
-        labels: what to write beside each sample, by its number; those given to `explain` if None.
-        limit: how many samples have a bar of their own, those that add most; the others share one.
-        ax: the matplotlib axes to draw on; a new figure without them.
+        explanation: the result of ``sample_grads.explain(index)``.
+        images: an image for each sample, in the order of the batch: an array of shape (N, H, W), (N, C, H, W) with 1
+            or 3 channels, or (N, H·W) for square images.
+        labels: a label for each sample, in the order of the batch; by default those given to `explain`.
+        limit: how many samples get a bar of their own. These are the ones that add most; the others share a bar.
+        ax: the matplotlib axes to draw on; by default those of a new figure.
 
     Returns:
         The axes.
 
     Raises:
         ImportError: if matplotlib is not installed.
-        ValueError: if there is no sample, or images or labels are not one for each sample.
+        ValueError: if the batch is empty, or there is not one image or label for each sample.
 
     >>> import tinygrad_edu as tg
     >>> from matplotlib.figure import Figure
@@ -70,7 +70,7 @@ def sum_bars(
     """
     if not isinstance(explanation, Explanation):
         raise TypeError(
-            f"sum_bars(): expected what w.sample_grads.explain(index) returns, got {type_name(explanation)}"
+            f"sum_bars(): expected the result of w.sample_grads.explain(index), got {type_name(explanation)}"
         )
     if limit < 1:
         raise ValueError(f"sum_bars(): limit={limit}, it must be at least 1")
@@ -111,8 +111,8 @@ def _bars(explanation: Explanation, images: Any, labels: Sequence[Any] | None, l
 def _pictures(images: Any, count: int) -> Any:
     """The images as an array of shape (N, H, W), or (N, H, W, 3) with colours between 0 and 1."""
     found = np.asarray(array_of(images))
-    if len(found) != count:
-        raise ValueError(f"sum_bars(): {len(found)} images for {count} samples: one for each is needed, in their order")
+    if found.ndim and len(found) != count:
+        raise ValueError(f"sum_bars(): {len(found)} images for {count} samples, there must be one for each")
     side = math.isqrt(found.shape[1]) if found.ndim == 2 else 0
     if found.ndim == 2 and side * side == found.shape[1]:
         found = found.reshape(count, side, side)
@@ -124,8 +124,8 @@ def _pictures(images: Any, count: int) -> Any:
         return (found - low) / ((high - low) or 1.0)
     if found.ndim != 3:
         raise ValueError(
-            f"sum_bars(): images of shape {found.shape}: they must be of shape (N, H, W), (N, 1, H, W) or "
-            "(N, 3, H, W), or (N, H·W) if they are square"
+            f"sum_bars(): images have the shape {found.shape}, it must be (N, H, W), (N, 1, H, W), (N, 3, H, W), "
+            "or (N, H·W) for square images"
         )
     return found
 

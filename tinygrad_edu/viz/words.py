@@ -25,7 +25,8 @@ def as_text(network: Network) -> str:
 
 def summary(network: Network) -> str:
     """What the drawing is of, and how large that is."""
-    names = [network.boxes[i].reference for i in network.roots if not network.boxes[i].reference.isdigit()]
+    references = [network.boxes[i].reference for i in network.roots]
+    names = [name for name in references if not name.removeprefix("leaf ").isdigit()]
     of = f" of {', '.join(names)}" if 0 < len(names) == len(network.roots) <= 4 else ""
     return f"Graph{of} with {counted(network.ops, 'op')} and {counted(network.leaves, 'leaf')}"
 
