@@ -104,8 +104,10 @@ def _title(home: str) -> str:
 
 
 def _overview(files: Files) -> list[str]:
-    """A table of the names on a page, with a line on each."""
+    """A table of the names on a page, with a line on each; nothing for a single name."""
     lines: list[str] = []
+    if sum(map(len, files.values())) == 1:
+        return lines
     for home, entries in files.items():
         rows = [(f"{{py:obj}}`{name} <{package}.{name}>`", _summary(package, name)) for package, name in entries]
         heading = f"**{_title(home)}**" if len(files) > 1 else "Name"
