@@ -60,7 +60,7 @@ def test_ops_that_users_never_call_by_their_names_are_called_what_they_write() -
     overwritten[:] = h[0]
     for result, text in [
         (h / h.sum(0), "coupled by 'sum': it uses the result of 'x[index]', of"),
-        (overwritten + h, "coupled by 'x[index] = value': it takes"),
+        (overwritten + h, "coupled by 'x[index] = value': it uses"),
     ]:
         with pytest.raises(tg.SampleCouplingError) as caught:
             rows(result).backward(per_sample=True)
