@@ -308,8 +308,8 @@ def write(app: Any, exception: Exception | None) -> None:
 
 
 def offer(app: Any, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Put the link below the title of a page."""
-    if name in app.notebook_pages and "body" in context:
+    """Put the link below the title of a page; the first page is a way in, and not one to be run."""
+    if name in app.notebook_pages and name != app.config.root_doc and "body" in context:
         address = context["pathto"](f"notebooks/{name}.ipynb", 1)
         link = f'<p class="notebook"><a href="{address}" download>Download this page as a notebook</a></p>'
         context["body"] = context["body"].replace("</h1>", f"</h1>\n{link}", 1)

@@ -23,7 +23,7 @@ if not PAGES:
 
 LOOKS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
 FONT = "Latin Modern Math"
-SMALLEST = 8  # pixels: the height of a line of text in a figure, on a phone
+SMALLEST = 7.5  # pixels: the least size of text in a figure, on a phone
 
 # How many pixels of a page are to the right of the window.
 BEYOND = """() => Math.max(...['html', 'body', '.content'].map(name => document.querySelector(name))
@@ -159,3 +159,16 @@ def test_texts_of_figures_can_be_read(seen: Any) -> None:
 def test_ids_are_there_once(seen: Any) -> None:
     ids = seen.page.evaluate("() => [...document.querySelectorAll('article [id]')].map(element => element.id)")
     assert sorted({name for name in ids if ids.count(name) > 1}) == []
+
+
+def test_the_home_page_shows_a_sum_and_three_ways_in(browser: Any) -> None:
+    page = browser.new_page()
+    page.goto((BUILT / "index.html").as_uri())
+    assert page.locator("article svg.figure").first.bounding_box()["y"] < page.locator(".ways").bounding_box()["y"]
+    found = []
+    for number in range(page.locator(".way").count()):
+        page.locator(".way").nth(number).click(position={"x": 20, "y": 60})  # anywhere on the card
+        found.append(Path(page.url).name)
+        page.go_back()
+    page.close()
+    assert found == ["getting-started.html", "property-test-your-gradients.html", "which-batch-size.html"]

@@ -94,7 +94,7 @@ class GraphDrawing:
 
     def _repr_html_(self) -> str:
         """The picture as part of the page, so that it takes the page's colours. A wide one scrolls."""
-        return f'<div class="tinygrad-edu-graph" style="overflow-x: auto" tabindex="0">\n{self.svg}\n</div>'
+        return f'<div class="tinygrad-edu-graph" style="overflow-x: auto">\n{self.svg}\n</div>'
 
 
 def draw_graph(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 Point = tuple[float, float]
 
 GAP, LEVEL = 22.0, 34.0  # between boxes side by side, and between layers
-SWEEPS = 12
+SWEEPS, MANY = 12, 3000  # times that the layers are sorted, but for so many edges that nobody could follow them
 
 
 @dataclass
@@ -95,7 +95,8 @@ def _link(layers: _Layers, start: int, end: int) -> None:
 def _untangle(layers: _Layers) -> None:
     """Sort the layers so that few edges cross: the best order that was met while sorting each by its neighbours."""
     best, fewest = [list(row) for row in layers.rows], _crossings(layers)
-    for sweep in range(SWEEPS):
+    edges = sum(map(len, layers.below.values()))
+    for sweep in range(SWEEPS if edges < MANY else 2):
         if not fewest:
             break
         down = sweep % 2 == 0
