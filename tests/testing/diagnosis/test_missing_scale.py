@@ -52,8 +52,8 @@ def test_a_fraction_is_the_number(k):
     [
         (-1, 0, "the sign is wrong"),
         (2, 0, "it is 2 times the numeric derivative"),
-        (1 / 2, 2, "used 2 times, and does only one of them count?"),
-        (3, 3, "used 3 times, and is each of them counted 3 times?"),
+        (1 / 2, 2, "used 2 times, but counted once?"),
+        (3, 3, "used 3 times, and each use counted 3 times?"),
         (
             1 / 8,
             0,

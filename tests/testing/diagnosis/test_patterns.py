@@ -131,7 +131,7 @@ def test_a_term_that_was_forgotten():
 def test_sizes_and_uses():
     clues = Clues(sizes=[("the size of axis 0 of the result", 7)], uses=3)
     assert "a division by 7, the size of axis 0 of the result, too many" in said(N / 7, N, clues=clues)
-    assert "used 3 times, and does only one of them count?" in said(N / 3, N, clues=clues)
+    assert "used 3 times, but counted once?" in said(N / 3, N, clues=clues)
 
 
 def column(ours, theirs):

@@ -83,9 +83,9 @@ def factor_in_words(
     sign = " and the sign is wrong" if k < 0 else ""
     size = abs(k)
     if uses > 1 and _near(size, 1 / uses):
-        return f"{start}: it is used {uses} times: does only one use count?{sign}"
+        return f"{start}: it is used {uses} times, but counted once?{sign}"
     if uses > 1 and _near(size, uses):
-        return f"{start}: it is used {uses} times: is each use counted {uses} times?{sign}"
+        return f"{start}: it is used {uses} times, and each use counted {uses} times?{sign}"
     if times > 1 and columns > 1 and _near(k, times / columns):
         return f"{start}: batch_mean multiplied it by {times}: if its samples are columns, give batch_mean={columns}"
     if not times and batch > 2 and _near(k, 1 / batch):

@@ -33,7 +33,7 @@ def hint(finding: Finding, clues: Clues | None = None) -> str:
     ...     gradcheck_vjp(lambda x: x.mean(0), lambda g, x: np.broadcast_to(g, x.shape), np.eye(4) + 1)
     ... except GradcheckError as error:
     ...     error.report.findings[0].hint
-    'it is 4 times the numeric derivative: a division by 4, the size of axis 0, is missing (a sum where a mean...
+    'it is 4 times the numeric derivative: a missing division by 4, the size of axis 0 (a sum in place of...
     """
     case = Case(finding, clues or Clues())
     if not case.wrong.any():
