@@ -88,7 +88,7 @@ def test_a_mean_over_the_batch():
 
 def test_samples_in_columns():
     says = factor_in_words(1 / 5, SIZES, 0, several=False, batch=8, columns=5)
-    assert says.endswith("(a mean where a sum belongs)? Or, if its samples are columns, batch_mean=5 accepts it")
+    assert says.endswith("(a mean in place of a sum)? Or, if its samples are columns, batch_mean=5 accepts it")
     assert "batch_mean" not in factor_in_words(-1 / 5, SIZES, 0, several=False, columns=5)
     assert factor_in_words(8 / 5, SIZES, 0, several=False, columns=5, times=8) == (
         "it is 8/5 of the numeric derivative: batch_mean multiplied it by 8: if its samples are columns, give "

@@ -130,7 +130,7 @@ def test_a_term_that_was_forgotten():
 
 def test_sizes_and_uses():
     clues = Clues(sizes=[("the size of axis 0 of the result", 7)], uses=3)
-    assert "a division by 7, the size of axis 0 of the result, too many" in said(N / 7, N, clues=clues)
+    assert "an extra division by 7, the size of axis 0 of the result (" in said(N / 7, N, clues=clues)
     assert "used 3 times, but counted once?" in said(N / 3, N, clues=clues)
 
 
@@ -179,7 +179,7 @@ def test_gradients_of_several_passes():
     assert said(analytic, N, clues=passes(1, 1, 1, 1)) == ""
     assert said(analytic, N, clues=passes(1, 2, 1, 1)).startswith("not linear in the incoming gradient")
     assert said(analytic, N, clues=passes(1, 1, 1, 1.1)).startswith("not linear in the incoming gradient")
-    assert said(analytic, N, clues=passes(1.001, 1, 1, 1)).startswith("another gradient in each pass")
+    assert said(analytic, N, clues=passes(1.001, 1, 1, 1)).startswith("a different gradient in each pass")
 
 
 def test_wrong_for_other_incoming_gradients_only():
