@@ -807,9 +807,7 @@ class TestRefused:
             def backward(self) -> None:
                 pass
 
-        with pytest.raises(
-            TypeError, match=r"got Classifier: one whose loss\(X, y\) returns the loss and its gradients"
-        ):
+        with pytest.raises(TypeError, match=r"got Classifier: give it a forward\(X, y\) that calls its loss\(X, y\)"):
             gradcheck_layer(Classifier(), (X, LABELS))
         report = failed(Wrapped(), (X, LABELS))
         assert [f.hint for f in report.findings] == ["it is 1/2 of the numeric derivative"]
