@@ -8,7 +8,7 @@ timed, weights after a step and norms are compared. Norms come with the gradient
 ghost norms.
 
 What is not installed is left out: `pip install --group peers` (pip 25.1 or newer) brings it. micrograd works on one
-number at a time, and one of its steps takes about a minute: it is run once, sample by sample.
+number at a time, and has a graph for each sample: it is run once, with two samples, and its time is multiplied by 16.
 """
 
 from __future__ import annotations
@@ -33,20 +33,21 @@ from tinygrad_edu.bench.timing import Clock, Step, ratio, side_by_side
 LR = 1e-5
 SIZES = (784, 256, 10)
 BATCH = 32
+FEW = 2  # samples for micrograd
 US = "tinygrad_edu"
 
 
 class Task:
     """Weights as (outputs, inputs) and biases, layer by layer, and a batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, batch: int = BATCH) -> None:
         rng = np.random.default_rng(0)
         self.start: list[np.ndarray] = []
         for n_in, n_out in itertools.pairwise(SIZES):
             self.start.append((rng.normal(size=(n_out, n_in)) / np.sqrt(n_in)).astype(np.float32))
             self.start.append(np.zeros(n_out, np.float32))
-        self.x = rng.normal(size=(BATCH, SIZES[0])).astype(np.float32)
-        self.t = np.eye(SIZES[-1], dtype=np.float32)[rng.integers(0, SIZES[-1], BATCH)]
+        self.x = rng.normal(size=(BATCH, SIZES[0])).astype(np.float32)[:batch]
+        self.t = np.eye(SIZES[-1], dtype=np.float32)[rng.integers(0, SIZES[-1], BATCH)][:batch]
 
 
 # A contender makes two calls: one takes a step and returns the weights after it, the other returns the norms.
@@ -216,10 +217,15 @@ def check(name: str, calls: Calls, ours: tuple[Any, Any]) -> None:
     np.testing.assert_allclose(calls[1](), ours[1], rtol=1e-4, err_msg=name)
 
 
+def results_of(calls: Calls) -> tuple[Any, Any]:
+    """The weights after the first step, and the norms before it."""
+    norms = calls[1]()
+    return [w.copy() for w in calls[0]()], norms
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=31)
-    parser.add_argument("--without-micrograd", action="store_true", help="it takes some minutes")
     options = parser.parse_args()
     # Opacus' hooks meet a model whose inputs want no gradient; PyTorch says so at every step.
     warnings.filterwarnings("ignore", message="Full backward hook is firing")
@@ -228,13 +234,9 @@ def main() -> None:
     skipped = {name for name, (module, _) in CONTENDERS.items() if importlib.util.find_spec(module) is None}
     for name in sorted(skipped):
         print(f"{name} is not installed, so it is left out: pip install --group peers")
-    if options.without_micrograd:
-        skipped.add(ONCE)
     task = Task()
     made = {name: make(task) for name, (_, make) in CONTENDERS.items() if name not in skipped | {ONCE}}
-    # The norms first: a step moves the weights.
-    norms = made[US][1]()
-    ours = [w.copy() for w in made[US][0]()], norms
+    ours = results_of(made[US])
     for name, calls in made.items():
         if name != US:
             check(name, calls, ours)
@@ -242,7 +244,7 @@ def main() -> None:
     print(f"{'':30} {'a step':>10} {'theirs / ours':>14} {'norms':>12} {'theirs / ours':>14}")
     medians = report(made, options.rounds)
     if ONCE not in skipped:
-        once(task, ours, medians)
+        once(medians)
 
 
 def report(made: dict[str, Calls], rounds: int) -> list[float]:
@@ -260,16 +262,17 @@ def report(made: dict[str, Calls], rounds: int) -> list[float]:
     return [found[US].median for found in timings]
 
 
-def once(task: Task, ours: tuple[Any, Any], medians: list[float]) -> None:
+def once(medians: list[float]) -> None:
+    """micrograd's line: of a few samples, checked, and taken as often as the batch has them."""
     clock = Clock.for_threads(1)
-    calls = in_micrograd(task)
+    task = Task(FEW)
     cells, results = [], []
-    for call, median in zip(calls, medians, strict=True):
+    for call, median in zip(in_micrograd(task), medians, strict=True):
         begin = clock.busy()
         results.append(call())
-        seconds = clock.busy() - begin
+        seconds = (clock.busy() - begin) * BATCH / FEW
         cells.append(f"{seconds:10.1f} s {seconds / median:14,.0f}")
-    check(ONCE, (lambda: results[0], lambda: results[1]), ours)
+    check(ONCE, (lambda: results[0], lambda: results[1]), results_of(in_tinygrad(task)))
     print(f"{ONCE:30} {' '.join(cells)}")
 
 

@@ -326,7 +326,7 @@ class TestStates:
 
     def test_of_an_optimizer(self, run: Run) -> None:
         other = optim.Adam(run.model.net.parameters(), lr=0.5)
-        with run.refuses(ValueError, "[5] parameters, those in the state [4]", "same groups before loading"):
+        with run.refuses(ValueError, "[5] parameters, those of the state [4]", "same groups before loading"):
             run.optimizer.load_state_dict(other.state_dict())
         state = run.optimizer.state_dict()
         state["state"][1]["exp_avg"] = tg.zeros(7)

@@ -51,6 +51,7 @@ def test_the_picture_is_there_in_both_themes_and_is_described() -> None:
     assert sorted(Path(picture).name for picture in pictures) == ["opened-sum-dark.svg", "opened-sum-light.svg"]
     for picture in pictures:
         svg = (README.parent / picture).read_text(encoding="utf-8")
-        assert svg.startswith("<?xml") and svg.rstrip().endswith("</svg>")
+        assert svg.startswith("<?xml")
+        assert svg.rstrip().endswith("</svg>")
     (alt,) = re.findall(r'<img [^>]*alt="([^"]+)"', TEXT)
     assert len(alt.split()) > 15

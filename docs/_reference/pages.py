@@ -216,7 +216,7 @@ PAGES = {
         "nn optim data",
     ),
     "viz": Page(
-        "Pictures",
+        "Visualization",
         "`tinygrad_edu.viz`: the graph of a computation, the loss curve of a training run, and the terms of an opened "
         "sum.",
         (("tinygrad_edu.viz", "viz.drawing viz.curves viz.sums"),),

@@ -6,6 +6,7 @@ import functools
 import importlib
 import inspect
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,14 @@ def _files(page: Page, taken: set[tuple[str, str]]) -> Files:
                 taken.add((package, name))
                 files.setdefault(home, []).append((package, name))
                 rank.setdefault(home, (i, fitting[0]))
-    return {home: files[home] for home in sorted(files, key=lambda home: (rank[home], home))}
+    ordered = sorted(files, key=lambda home: (rank[home], home))
+    return {home: sorted(files[home], key=_place) for home in ordered}
+
+
+def _place(entry: tuple[str, str]) -> tuple[int, str]:
+    """Classes as they stand in their file, the base class first; functions by their names."""
+    value = getattr(importlib.import_module(entry[0]), entry[1])
+    return inspect.getsourcelines(value)[1] if inspect.isclass(value) else sys.maxsize, entry[1].lower()
 
 
 def _title(home: str) -> str:
@@ -96,8 +104,10 @@ def _title(home: str) -> str:
 
 
 def _overview(files: Files) -> list[str]:
-    """A table of the names on a page, with a line on each."""
+    """A table of the names on a page, with a line on each; nothing for a single name."""
     lines: list[str] = []
+    if sum(map(len, files.values())) == 1:
+        return lines
     for home, entries in files.items():
         rows = [(f"{{py:obj}}`{name} <{package}.{name}>`", _summary(package, name)) for package, name in entries]
         heading = f"**{_title(home)}**" if len(files) > 1 else "Name"
@@ -162,7 +172,7 @@ def _members_table(package: str, name: str) -> list[str]:
         (f"{{py:obj}}`{member} <{package}.{name}.{member}>`", names.summary(inspect.getattr_static(kind, member)))
         for member in members
     ]
-    return [*_table(f"`{name}` has", rows), ""]
+    return [*_table(f"Members of `{name}`", rows), ""]
 
 
 def _class(package: str, name: str, members: list[str]) -> str:

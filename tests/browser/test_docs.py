@@ -23,7 +23,7 @@ if not PAGES:
 
 LOOKS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
 FONT = "Latin Modern Math"
-SMALLEST = 8  # pixels: the height of a line of text in a figure, on a phone
+SMALLEST = 7.5  # pixels: the least size of text in a figure, on a phone
 
 # How many pixels of a page are to the right of the window.
 BEYOND = """() => Math.max(...['html', 'body', '.content'].map(name => document.querySelector(name))

@@ -89,7 +89,7 @@ def test_a_gradient_of_zeros_is_explained(capsys: pytest.CaptureFixture[str]) ->
 
 def test_the_largest_term_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     show.Screen().open(example())
-    assert "The image of an 8 alone makes 80% of all the pulling." in " ".join(capsys.readouterr().out.split())
+    assert "The image of an 8 alone is 80% of the total pull." in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_a_batch_of_data_couples_its_samples_too() -> None:
     def losses() -> Any:
         return normalize_batch(x, weight, bias, 0.1)[0].sin().sum(1)
 
-    with pytest.raises(tg.SampleCouplingError, match=r"(?s)'batch_norm': it takes data, of shape \(4, 2\).*eval\(\)"):
+    with pytest.raises(tg.SampleCouplingError, match=r"(?s)'batch_norm': it uses data, of shape \(4, 2\).*eval\(\)"):
         losses().backward(per_sample=True)
     assert weight.grad is None
     check_open_sum(losses, [weight, bias], coupled=True)

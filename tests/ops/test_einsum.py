@@ -105,7 +105,7 @@ def test_float32_stays_and_a_view_is_not_given_out():
         ("ij,j", [(2, 3)], ValueError, "letters for 2 operands, but 1 given"),
         ("ij->ik", [(2, 3)], ValueError, "letter k is in the output but in no operand"),
         ("ij->ii", [(2, 3)], ValueError, "letter i is twice in the output"),
-        ("i1->i", [(2, 3)], ValueError, "'1' is no axis"),
+        ("i1->i", [(2, 3)], ValueError, "'1' is not an axis"),
         ("...i->i", [(2, 3)], ValueError, r"the output must have '\.\.\.' as well"),
     ],
 )

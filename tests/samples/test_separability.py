@@ -34,7 +34,7 @@ def advice_is_true(advice: str, model: Any) -> None:
             losses.backward(per_sample=True)
         losses.backward(per_sample=True, coupled=True)
     else:
-        assert "raises no\nerror" in advice
+        assert "raises no error" in advice.replace("\n", " ")
         assert "as it stands" in advice
         losses.backward(per_sample=True)
     assert_close(layer.weight.sample_grads.materialize(), expected, "sample_grads")
@@ -434,5 +434,5 @@ def test_the_result_is_frozen() -> None:
 def test_outputs_without_samples_along_axis_0_are_an_error() -> None:
     with pytest.raises(tg.ShapeError, match=r"one row for each of 6 samples, and returned a tensor of shape \(\)"):
         tg.samples.check(lambda x, y: F.cross_entropy(x, y % 3, reduction="mean"), (X, LABELS))
-    with pytest.raises(tg.ShapeError, match="1 samples along axis 0: whether samples depend on one another"):
+    with pytest.raises(tg.ShapeError, match="1 samples along axis 0: at least two are needed"):
         tg.samples.check(net(Centre()), X[:1])

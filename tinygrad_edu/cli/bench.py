@@ -39,9 +39,10 @@ def add_bench(commands: Any) -> None:
     parser = commands.add_parser(
         "bench",
         help="which batch size to use for a model, and why",
-        description="Which batch size to use, and why. Without a second word it is `advise`, on the built-in model and "
-        "data unless others are named. The exit status is 0 with an answer, 1 after an error or a regression, 2 for "
-        "words that make no sense, 3 without an answer, 130 if interrupted: what is known is printed and saved then.",
+        description="Finds which batch size to use, and says why. Without a second word, this is `advise`. Model and "
+        "data are built-in ones unless you name others. The exit status is 0 with an answer, 1 after an error or a "
+        "regression, 2 for a wrong command line, 3 without an answer, and 130 if interrupted. What is known by then is "
+        "printed and saved.",
     )
     words = parser.add_subparsers(dest="word", metavar="WORD", title="words", required=True)
     advise = _word(words, "advise", "the batch size and the learning rate with which a loss is reached soonest")
@@ -55,24 +56,33 @@ def add_bench(commands: Any) -> None:
     _shared(train, budget=None)
     add = train.add_argument
     add("--target-loss", type=float, metavar="X", help="the mean training loss to reach")
-    add("--seeds", type=_count, default=3, metavar="N", help="trainings for each batch size (default %(default)s)")
-    add("--max-epochs", type=_count, default=50, metavar="N", help="where a training ends (default %(default)s)")
+    add("--seeds", type=_count, default=3, metavar="N", help="training runs for each batch size (default %(default)s)")
+    add(
+        "--max-epochs",
+        type=_count,
+        default=50,
+        metavar="N",
+        help="the most epochs of a training run (default %(default)s)",
+    )
     add(
         "--lr-rule",
         choices=["tune", "constant", "sqrt", "linear"],
         default="tune",
-        help="a rate tuned for each batch size, or one that is scaled (default %(default)s)",
+        help="a learning rate tuned for each batch size, or scaled from one (default %(default)s)",
     )
 
     report = _word(words, "report", "tables, pictures and a page of what was measured")
     report.add_argument("folder", metavar="FOLDER", type=Path, help="where `-o` saved results")
     report.add_argument(
-        "--format", default="table", metavar="table,svg,html", help="what to make, with commas (default %(default)s)"
+        "--format",
+        default="table",
+        metavar="table,svg,html",
+        help="what to write, separated by commas (default %(default)s)",
     )
 
     compare = _word(words, "compare", "whether steps have become slower between two results")
-    compare.add_argument("old", metavar="OLD.json", type=Path, help="what it was")
-    compare.add_argument("new", metavar="NEW.json", type=Path, help="what it is now")
+    compare.add_argument("old", metavar="OLD.json", type=Path, help="the earlier result")
+    compare.add_argument("new", metavar="NEW.json", type=Path, help="the later result")
 
 
 def _word(words: Any, name: str, text: str) -> argparse.ArgumentParser:
@@ -95,20 +105,28 @@ def _shared(parser: argparse.ArgumentParser, budget: float | None) -> None:
         metavar="NAME",
         help=f"{', '.join(DATA)}, a .npz file with x and y, or path.py:name (default %(default)s)",
     )
-    add("--test-data", metavar="NAME", help="held-out data, named alike (default: a fifth of the data)")
+    add("--test-data", metavar="NAME", help="held-out data, named in the same way (default: a fifth of the data)")
     add(
         "--optimizer",
         default="sgd",
         metavar="NAME",
         help=f"{', '.join(OPTIMIZERS)}, or path.py:name (default %(default)s)",
     )
-    add("--batch-sizes", type=_sizes, metavar="LIST", help="32,64,128 or 1:4096:x2 (default: chosen as it goes)")
-    add("--threads", type=_count, metavar="N", help="threads of the BLAS library (default: as they are)")
-    add("--seed", type=int, default=0, metavar="N", help="what decides all that is random (default %(default)s)")
+    add("--batch-sizes", type=_sizes, metavar="LIST", help="32,64,128 or 1:4096:x2 (default: chosen while measuring)")
+    add("--threads", type=_count, metavar="N", help="threads of the BLAS library (default: unchanged)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of all random numbers (default %(default)s)")
     limit = "no limit" if budget is None else f"{budget:g}"
-    add("--budget", type=_seconds, default=budget, metavar="SECONDS", help=f"how long it may take (default {limit})")
+    add(
+        "--budget",
+        type=_seconds,
+        default=budget,
+        metavar="SECONDS",
+        help=f"how many seconds it may take (default {limit})",
+    )
     add("--mem-limit", type=_bytes, metavar="SIZE", help="memory that a step may use, such as 500MB or 2GB")
-    add("-o", "--output", type=Path, metavar="FOLDER", help="save the result there, for `report` and `compare`")
+    add(
+        "-o", "--output", type=Path, metavar="FOLDER", help="save the result in this folder, for `report` and `compare`"
+    )
     add("--json", action="store_true", help="print the result as JSON, and nothing else")
     add("--dry-run", action="store_true", help="say what would run, and about how long it would take")
 

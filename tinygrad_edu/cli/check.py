@@ -44,13 +44,14 @@ def add_check(commands: Any) -> None:
     add(
         "target", nargs="?", metavar="PATH.py:NAME", help="the file, and the function, module or class of modules in it"
     )
-    add("--seed", type=int, default=0, metavar="N", help="what decides all that is random (default 0)")
-    add("--mode", choices=["auto", "full", "project"], default="auto", help="how closely to look (default auto)")
-    add("--rtol", type=_tolerance, default=None, metavar="X", help="how far off a gradient may be (default 1e-8)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of all random numbers (default 0)")
+    add("--mode", choices=["auto", "full", "project"], default="auto", help="how thorough the check is (default auto)")
+    add("--rtol", type=_tolerance, default=None, metavar="X", help="the largest relative error allowed (default 1e-8)")
     add(
         "--vjp",
         metavar="[PATH.py:]NAME",
-        help="the backward of a function of arrays, vjp(g, *inputs), written by hand; in the same file by itself",
+        help="the backward of a function of arrays, vjp(g, *inputs), written by hand; a name alone is looked for "
+        "in the same file",
     )
     add(
         "--jac",

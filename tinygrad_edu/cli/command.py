@@ -124,7 +124,7 @@ def _demo(settings: Settings) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tinygrad-edu",
-        description="Deep learning on NumPy, where a batch gradient is a sum that you can open.",
+        description="Deep learning on NumPy: see what each sample of a batch contributes to the gradient.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
@@ -137,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     rates = ", ".join(f"{name} {lr:g}" for name, lr in LEARNING_RATES.items())
     add = demo.add_argument
-    add("--seed", type=_whole(0), default=0, metavar="N", help="what decides all that is random (default 0)")
+    add("--seed", type=_whole(0), default=0, metavar="N", help="seed of all random numbers (default 0)")
     add(
         "--batch-size",
         type=_whole(1),
@@ -152,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="passes over the data (default %(default)s)",
     )
-    add("--optimizer", choices=list(LEARNING_RATES), default="adam", help="how to step (default %(default)s)")
+    add("--optimizer", choices=list(LEARNING_RATES), default="adam", help="the optimizer (default %(default)s)")
     add("--lr", type=_rate, default=None, metavar="X", help=f"the learning rate (default: {rates})")
     add_check(commands)
     add_bench(commands)

@@ -29,9 +29,8 @@ TEXT_WIDTH = 96  # longer lines are hard to read
 
 # Paragraphs; their line ends are spaces.
 TASK = """
-{train} images of {side} × {side} pixels to learn from, {test} others to test with. Layers of {inputs},
-{hidden} and {classes} units: {weights} weights. Optimizer {optimizer}, lr {rate:g}, batches of
-{batch_size}, seed {seed}.
+{train} images of {side} × {side} pixels for training, {test} others for testing. Layers of {inputs}, {hidden} and
+{classes} units: {weights} weights. Optimizer {optimizer}, learning rate {rate:g}, batch size {batch_size}, seed {seed}.
 """
 TOO_FEW = """
 The default settings reach {goal:.0%}. More epochs may help, or another --lr (for {optimizer} the default is
@@ -51,23 +50,23 @@ Each step used all {samples} images at once: the cost is the sum over them, and
 optimizer.step(samples={samples}) divided its gradient by {samples}.
 """
 WHICH_WEIGHT = """
-A batch of ten test images: of each digit the one that the model finds hardest. Of all weights of the last
-layer, these images pull hardest at the one from hidden unit {unit} to the output for {output}. Its gradient
-is a sum with one term per image:
+The batch has ten test images: for each digit, the one that the model finds hardest. The weight is the one of the
+last layer at which they pull hardest: from hidden unit {unit} to the output for {output}. Its gradient is a sum with
+one term for each image:
 """
 WHERE_FROM = """
-x is what unit {unit} sends out for an image. δ is the derivative of that image's own cost with respect to the
-layer's output. backward(per_sample=True) kept both; weight.sample_grads.explain(({output}, {unit})) reads them off.
-For cross-entropy δ is p({output}), the probability that the model gives to {output}, minus 1 where the image does
-show {article} {output}.
+x is the output of unit {unit} for an image. δ is the derivative of that image's own cost with respect to the layer's
+output. backward(per_sample=True) keeps both; weight.sample_grads.explain(({output}, {unit})) shows them. For
+cross-entropy, δ is p({output}), the probability that the model gives to {output}, minus 1 if the image shows
+{article} {output}.
 """
 ALL_ZERO = """
-Every term is zero: no unit of the hidden layer answers to these images any more. Steps that are too large do
-that, and nothing more is learned then. Try a smaller --lr.
+Every term is zero: no unit of the hidden layer is active for these images any more. Steps that are too large cause
+this, and then nothing more is learned. Try a smaller --lr.
 """
 WHICH_IMAGE = """
-A plus asks for a smaller weight, a minus for a larger one. The image of {article} {digit} alone makes
-{share:.0%} of all the pulling. The sum would not tell.
+A positive term asks for a smaller weight, a negative one for a larger weight. The image of {article} {digit} alone
+is {share:.0%} of the total pull. The sum does not show that.
 """
 
 
@@ -173,7 +172,7 @@ class Screen:
         program = program_name()
         suggestions = {
             f"{program} demo --batch-size {batch_size}": "other batches, other steps",
-            f"{program} demo --optimizer {optimizer}": "another way to step",
+            f"{program} demo --optimizer {optimizer}": "another optimizer",
             f"{program} demo --seed {settings.seed + 1}": "other images to test with",
             "README.md": "a model of your own, in 15 lines",
             "docs/gradient-of-a-batch.md": "the whole story, in running code",

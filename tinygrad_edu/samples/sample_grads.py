@@ -271,7 +271,9 @@ class SampleGrads(Kept):
         counts = [part.run.count for part in self._parts if part.factors is None]
         for part in self._parts:
             if any(not factor.placement.isometric for factor in part.factors or ()):
-                seeded.append("a small backward pass for each sample, where the parameter is first transformed")
+                seeded.append(
+                    "a small backward pass for each sample, through what is computed from the parameter alone"
+                )
             seeded += [
                 f"{name!r} has no sample rule: a backward pass for each sample below it" for name in part.run.unruled
             ]

@@ -126,7 +126,7 @@ def test_samples_are_coupled_in_training_and_apart_in_evaluation() -> None:
 def test_samples_are_coupled_where_only_the_layer_itself_is_trained(trained: str) -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU()).requires_grad_(False)
     getattr(model[1], trained).requires_grad_()
-    with pytest.raises(tg.SampleCouplingError, match="coupled by 'batch_norm': it takes data"):
+    with pytest.raises(tg.SampleCouplingError, match="coupled by 'batch_norm': it uses data"):
         model(tg.rand(4, 2)).sum(1).backward(per_sample=True)
 
 
@@ -194,6 +194,6 @@ def test_options_are_checked() -> None:
 
 def test_a_batch_of_data_is_found_by_the_pass_and_by_the_check() -> None:
     model, x = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2)), tg.rand(5, 3)
-    with pytest.raises(tg.SampleCouplingError, match=r"'batch_norm': it takes data, of shape \(5, 3\)"):
+    with pytest.raises(tg.SampleCouplingError, match=r"'batch_norm': it uses data, of shape \(5, 3\)"):
         model(x).square().sum(1).backward(per_sample=True)
     assert not tg.samples.check(model, x)

@@ -221,7 +221,7 @@ def test_samples_that_meet_in_rows_are_accused_with_the_line(name: str) -> None:
     check_open_sum(lambda: losses_of(function(make())), [w], coupled=True)
 
 
-# What the documentation says, sentence by sentence (docs/open-the-sum.md, design note 0010)
+# What the documentation says, sentence by sentence (docs/per-sample-gradients-in-research.md, design note 0010)
 
 
 def two_runs(make: Callable[[], Any]) -> Any:

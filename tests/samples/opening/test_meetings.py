@@ -36,8 +36,9 @@ def test_the_message_says_what_meets_where() -> None:
         rows(h @ h.T).backward(per_sample=True)
     first, second, *rest = str(caught.value).split("\n")
     assert first == (
-        "the samples are coupled by 'matmul': it takes the result of 'tanh', of shape (5, 4), across samples, and "
-        "sample by sample in 'matmul'. So one sample's loss depends on the others, and no gradient is its own."
+        "the samples are coupled by 'matmul': it uses the result of 'tanh', of shape (5, 4), across samples, "
+        "while 'matmul' uses it sample by sample. So the loss of one sample depends on the others, and has no gradient "
+        "of its own."
     )
     assert second.startswith("  called at ")
     assert second.endswith(f"test_meetings.py:{_line_of('rows(h @ h.T)')}: rows(h @ h.T).backward(per_sample=True)")
@@ -58,8 +59,8 @@ def test_ops_that_users_never_call_by_their_names_are_called_what_they_write() -
     overwritten = h * 0.8
     overwritten[:] = h[0]
     for result, text in [
-        (h / h.sum(0), "coupled by 'sum': it takes the result of 'x[index]', of"),
-        (overwritten + h, "coupled by 'x[index] = value': it takes"),
+        (h / h.sum(0), "coupled by 'sum': it uses the result of 'x[index]', of"),
+        (overwritten + h, "coupled by 'x[index] = value': it uses"),
     ]:
         with pytest.raises(tg.SampleCouplingError) as caught:
             rows(result).backward(per_sample=True)
@@ -72,7 +73,7 @@ def test_what_is_not_known_is_left_out_of_the_message() -> None:
     assert str(known) == "matmul, file.py:3: h @ h.T"
     error = known.error()
     assert (error.op, error.where) == ("matmul", "file.py:3: h @ h.T")
-    assert "across samples, and sample by sample in 'mul'. So" in str(error)
+    assert "across samples, while 'mul' uses it sample by sample. So" in str(error)
     assert "\n  called at file.py:3: h @ h.T\n" in str(error)
     assert "\n  after file.py:3: h @ h.T\n" in str(Coupling("sub", known.line, False, "tanh", (5, 4), "").error())
     little = str(Coupling("matmul", "", False, "tanh", (5, 4), "").error())

@@ -416,7 +416,7 @@ def test_a_gradient_that_was_set_is_beside_the_samples() -> None:
 def test_a_single_number_is_refused() -> None:
     w = parameter(3)
     total = (X @ w).sum()
-    with pytest.raises(tg.ShapeError, match=r"one loss for each sample, shape \(B,\), and got .* reduction=\"none\""):
+    with pytest.raises(tg.ShapeError, match=r"one loss for each sample, shape \(B,\), but got .* reduction=\"none\""):
         total.backward(per_sample=True)
     assert w.grad is None
     total.backward()

@@ -100,7 +100,7 @@ def _moved(g: Any, ids: SampleIds, rows: Any, shape: tuple[int, ...], axes: int)
 
 
 def _written(described: WrittenOut, shape: tuple[int, ...]) -> Factor:
-    """Of gradients written out, one for each number in `ids`."""
+    """The factor of full gradients, one for each number in `ids`."""
     values = described.values
     rows = values.reshape((len(values), math.prod(values.shape[1:])))
     factor = Dense(Placement.of(shape, described.axes), described.ids, rows)

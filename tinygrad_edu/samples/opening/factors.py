@@ -1,4 +1,4 @@
-"""Factors: the gradient of every sample, kept as what it is the product of.
+"""Factors: the gradient of every sample, kept as the factors of a product.
 
 The gradient of sample m with respect to a parameter is a sum over its slots (rows, time steps, positions).
 Each kind of factor keeps the slots of one or several uses of the parameter, with `owner`, the sample of each:
@@ -126,7 +126,7 @@ class Factor:
 
 
 class Dense(Factor):
-    """Contributions written out, one row a slot.
+    """Full contributions, one row for each slot.
 
     Attributes:
         by_op: whether an op has written them out, in place of its rule.
@@ -326,7 +326,7 @@ def _squares_by_products(products: Products, left: Any, right: Any) -> Any:
 
 
 def _squares_by_blocks(left: Any, right: Any) -> Any:
-    """The same from the sums themselves, written out."""
+    """The same from the full sums."""
     blocks = np.moveaxis(left.mT @ right, 0, 1)
     found = row_squares(blocks.reshape((blocks.shape[0], math.prod(blocks.shape[1:]))))
     if left.dtype == np.float64:
@@ -337,7 +337,7 @@ def _squares_by_blocks(left: Any, right: Any) -> Any:
 
 
 def _again(found: Any, doubtful: Any, written_out: Callable[[int], Any]) -> Any:
-    """Squared lengths, of which the doubtful ones are taken again from gradients written out in float64."""
+    """Squared lengths, of which the doubtful ones are computed again from full gradients in float64."""
     wrong = np.flatnonzero(doubtful).tolist()
     if wrong:
         found = found.copy()

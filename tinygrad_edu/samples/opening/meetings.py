@@ -17,7 +17,7 @@ from .uses import Crossing, ids_in, is_shared, rule_of
 
 _SAMPLE_BY_SAMPLE = (
     "Compute it sample by sample (layer_norm instead of a mean over the batch, statistics kept from training), "
-    "detach() what is taken across samples"
+    "detach() what is used across samples"
 )
 
 
@@ -26,13 +26,13 @@ class Coupling:
     """How samples are coupled.
 
     Attributes:
-        op: the name of the op in which they meet.
-        line: the line that called it, or one that is known of what comes before; empty if none is.
+        op: the name of the op that couples them.
+        line: the line that called it, or the nearest known line before it; empty if there is none.
         called: whether it is the line of the op itself.
-        tensor: the op whose result is taken across samples; empty if that is data.
-        shape: that of the result.
-        by_samples: the op that takes it sample by sample; empty if none does.
-        instead: what to compute in place of it.
+        tensor: the op whose result is used across samples; empty for data.
+        shape: the shape of that result.
+        by_samples: the op that uses it sample by sample; empty if none does.
+        instead: what to compute instead.
     """
 
     op: str
@@ -47,14 +47,14 @@ class Coupling:
         return f"{spoken(self.op)}, {self.line}"
 
     def error(self) -> SampleCouplingError:
-        """What to raise where samples may not be coupled."""
-        other = f", and sample by sample in {spoken(self.by_samples)!r}" if self.by_samples else ""
+        """The error to raise where samples must not be coupled."""
+        other = f", while {spoken(self.by_samples)!r} uses it sample by sample" if self.by_samples else ""
         taken = f"the result of {spoken(self.tensor)!r}" if self.tensor else "data"
         line = f"\n  {'called at' if self.called else 'after'} {self.line}" if self.line else ""
         return SampleCouplingError(
-            f"the samples are coupled by {spoken(self.op)!r}: it takes {taken}, "
-            f"of shape {self.shape}, across samples{other}. So one sample's loss depends on the others, and no "
-            f"gradient is its own.{line}\n"
+            f"the samples are coupled by {spoken(self.op)!r}: it uses {taken}, "
+            f"of shape {self.shape}, across samples{other}. So the loss of one sample depends on the others, and has "
+            f"no gradient of its own.{line}\n"
             f"  {self.instead or _SAMPLE_BY_SAMPLE}, or pass coupled=True for the derivatives of each loss with the "
             "batch as it stands",
             self.op,

@@ -2,7 +2,7 @@
 
 Uses of one kind and placement are joined, so that the terms between two uses (an RNN's steps, a layer called
 twice) come by themselves. Kinds that cannot be joined, and gradients that lead through ops shared by all
-samples, are written out a block of samples at a time.
+samples, are computed in full, a block of samples at a time.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class OpenSum:
 
     @property
     def route(self) -> str:
-        """How inner products are computed: "factors", or "blocks" of written-out gradients."""
+        """How inner products are computed: "factors", or "blocks" of full gradients."""
         return "factors" if self.alone or not self.factors or self.pair is not None else "blocks"
 
     def squares(self, products: Products | None = None) -> Any:

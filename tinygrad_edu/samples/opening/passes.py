@@ -1,4 +1,4 @@
-"""The backward pass that keeps the sum open: an ordinary one that is watched where samples meet what they share."""
+"""The backward pass that keeps the sum open: an ordinary one, watched where samples use what they share."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Pass:
     Attributes:
         number: passes are numbered in the order in which they were run.
         count: how many samples it had.
-        weights: what their losses were multiplied with.
-        coefficients: what the samples' gradients are multiplied with in `.grad`: ones unless they were clipped.
+        weights: the weights of their losses.
+        coefficients: the factors of the samples' gradients in `.grad`: ones unless they were clipped.
         keep: what was kept of them.
         unruled: the ops without a sample rule that the samples went through.
         coupled: what couples the samples, where that was allowed.
@@ -79,7 +79,7 @@ class Part:
 
     @staticmethod
     def nothing(run: Pass) -> Part:
-        """Of a parameter on which no loss of the pass depended."""
+        """What is kept of a parameter that does not affect the losses of the pass: nothing."""
         return Part(run, 0, None, np.zeros(run.count)) if run.keep == "norms" else Part(run, 0, [])
 
     def overwritten(self) -> bool:
@@ -159,13 +159,13 @@ def _check_losses(losses: Tensor) -> Link:
         return source
     if not shape:
         raise ShapeError(
-            "backward(per_sample=True) needs one loss for each sample, shape (B,), and got a single number, as their "
-            "sum or mean is. Leave the sum to it: "
+            "backward(per_sample=True) needs one loss for each sample, shape (B,), but got a single number, as their "
+            "sum or mean is. Pass the losses before they are summed: "
             'F.cross_entropy(model(x), y, reduction="none").backward(per_sample=True)'
         )
     axes = ", ".join(str(axis) for axis in range(1, len(shape)))
     raise ShapeError(
-        f"backward(per_sample=True) needs one loss for each sample, shape (B,), and got shape {shape}: sum over what "
+        f"backward(per_sample=True) needs one loss for each sample, shape (B,), but got shape {shape}: sum over what "
         f"belongs to one sample, losses.sum(({axes})), or make every element a sample of its own, losses.reshape(-1)"
     )
 
@@ -216,7 +216,7 @@ class _Opening:
     def _take(self, here: Link, _: Any, g: Any) -> Known:
         """The factors of the edges that cross at `here`, of the gradient that its hooks have left.
 
-        Gradients that are written out are added up, which is less work than the rule of the argument.
+        Full gradients are added up, which is less work than the rule of the argument.
         """
         known = {}
         for link, crossing in self._here[here]:
