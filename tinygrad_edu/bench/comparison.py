@@ -24,9 +24,7 @@ IGNORED = 0.015  # of the time: how much the memory layout alone changes it from
 # The level of a control's interval, one standard error. With 95 %, of steps that became slower by 5 % and whose 101
 # rounds vary by 3 %, fewer than 95 of 100 would be found.
 SURE = 0.68
-UNSTEADY = (
-    0.2  # interquartile range over the median: beyond this, times fall into two groups, as with fresh and reused memory
-)
+UNSTEADY = 0.2  # IQR over median; beyond it times fall into two groups, as with fresh and with reused memory
 SECOND = " again"  # ends the name of a control: the same work, timed a second time in the run
 
 

@@ -103,8 +103,8 @@ def _advise(cost: StepCost, count: int, allowed: list[int], budget: float) -> li
     training = STEPS * cost.at(min(32, count))
     seconds = 2 + training * (3 + 3 * TRIALS * (len(sizes) + 1))
     return [
-        f"advise would time steps, search for a learning rate, train a copy for at most {STEPS} steps, race batches of "
-        f"{', '.join(map(str, sizes))} or similar sizes to the same loss, and search for the learning rate of the answer: "
+        f"advise would time steps, search for a learning rate, train a copy for at most {STEPS} steps, race batches "
+        f"of {', '.join(map(str, sizes))} or similar sizes to the same loss, and search for the rate of the answer: "
         + _about(seconds, budget)
     ]
 
@@ -117,9 +117,9 @@ def _speed(cost: StepCost, sizes: list[int], budget: float) -> list[str]:
 def _train(cost: StepCost, sizes: list[int], count: int, seeds: int, epochs: float, budget: float) -> list[str]:
     longest = sum(cost.at(size) * epochs * count / size for size in sizes)
     return [
-        f"train would run batches of {', '.join(map(str, sizes))}: {seeds} training runs of each, after a search for the "
-        f"learning rate, none longer than {epochs:g} epochs: {_about(longest * (seeds + TRIALS), budget)}, less where the "
-        "target is reached sooner"
+        f"train would run batches of {', '.join(map(str, sizes))}: {seeds} training runs of each, after a search "
+        f"for the learning rate, none longer than {epochs:g} epochs: {_about(longest * (seeds + TRIALS), budget)}, "
+        "less if the target is reached sooner"
     ]
 
 
