@@ -164,8 +164,8 @@ def _check_classes(output: Any, y: Any, losses: SampleLosses, samples: Samples) 
     if y.dtype.kind not in "iu":
         if y.ndim < output.ndim:
             raise BenchError(
-                f"{losses.name} needs integer classes as targets, but y is {y.dtype}: convert them, y.astype(np.int64), or "
-                "use mse_loss for numbers"
+                f"{losses.name} needs integer classes as targets, but y is {y.dtype}: convert them, "
+                "y.astype(np.int64), or use mse_loss for numbers"
             )
         return
     if y.ndim == output.ndim:

@@ -38,8 +38,8 @@ def _knee(result: SpeedResult) -> str:
     return (
         f"A step costs {seconds(steps.overhead)} and {seconds(steps.per_sample)} more for each sample: overhead and "
         f"arithmetic are equal at {batch(steps.knee)}. With that batch size, half of the highest throughput is "
-        f"reached, {about(0.5 / steps.per_sample)} samples a second; above it there is less and less to gain. Which batch size "
-        "trains fastest also depends on the noise of the gradients: the command tinygrad-edu bench finds it."
+        f"reached, {about(0.5 / steps.per_sample)} samples a second; above it there is less and less to gain. Which "
+        "batch size trains fastest also depends on the noise of the gradients: the command tinygrad-edu bench finds it."
     )
 
 
