@@ -21,9 +21,11 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
+    "_backlinks",  # from source code to the reference
     "_figures",  # one style, colours of the theme, and no figure without an alternative text
     "_math",  # formulas without a script
     "_notebooks",  # pages to be downloaded
+    "_outputs",  # printed tables are not wrapped
     "_reference",  # writes api/generated
 ]
 exclude_patterns = ["_build", "jupyter_execute"]

@@ -10,6 +10,8 @@ from . import names
 
 def escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Let docstrings be plain text: outside of code and examples, |x|, *args and p_ are just that."""
+    if what == "property" and lines:
+        lines[0] = lines[0].replace(": ", " \N{EN DASH} ", 1)  # napoleon takes what is before a colon for a type
     code = False  # in an indented block behind a colon and an empty line
     for i, line in enumerate(lines):
         code = (code and not line.strip()) or _begins_code(lines, i) or (code and line.startswith("    "))

@@ -107,7 +107,7 @@ def plot(grads: Mapping[str, SampleGrads], count: int, ax: Any = None) -> Any:
 def _new_axes(rows: int, columns: int) -> Any:
     """The axes of a new figure with room for so many rows and columns."""
     pyplot = installed("matplotlib.pyplot", "plot()", "plots")
-    size = (float(np.clip(4.5 + 0.03 * columns, 6.0, 11.0)), float(np.clip(1.3 + 0.2 * rows, 2.6, 16.0)))
+    size = (float(np.clip(3.6 + 0.03 * columns, 4.8, 11.0)), float(np.clip(1.3 + 0.2 * rows, 2.6, 16.0)))
     _, ax = pyplot.subplots(figsize=size, layout="constrained")
     return ax
 
