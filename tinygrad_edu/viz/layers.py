@@ -15,7 +15,7 @@ from itertools import accumulate
 Point = tuple[float, float]
 
 GAP, LEVEL = 22.0, 34.0  # between boxes side by side, and between layers
-SWEEPS, MANY = 12, 3000  # times that the layers are sorted, but for so many edges that nobody could follow them
+SWEEPS, MANY = 12, 3000  # times that the layers are gone through, but 2 for so many edges that nobody could follow them
 
 
 @dataclass
@@ -101,8 +101,7 @@ def _link(layers: _Layers, start: int, end: int) -> None:
 def _untangle(layers: _Layers) -> None:
     """Sort the layers so that few edges cross: the best order that was met while sorting each by its neighbours."""
     best, fewest = [list(row) for row in layers.rows], _crossings(layers)
-    edges = sum(map(len, layers.below.values()))
-    for sweep in range(SWEEPS if edges < MANY else 2):
+    for sweep in range(_sweeps(layers)):
         if not fewest:
             break
         down = sweep % 2 == 0
@@ -117,6 +116,10 @@ def _untangle(layers: _Layers) -> None:
         if (count := _crossings(layers)) < fewest:
             best, fewest = [list(row) for row in layers.rows], count
     layers.rows[:] = best
+
+
+def _sweeps(layers: _Layers) -> int:
+    return SWEEPS if sum(map(len, layers.below.values())) < MANY else 2
 
 
 def _mean(values: Sequence[float], default: float) -> float:
@@ -141,7 +144,7 @@ def _places(layers: _Layers) -> list[float]:
     xs = [0.0] * len(layers.widths)
     for row in layers.rows:
         _put(row, [0.0] * len(row), layers.widths, xs)
-    for sweep in range(SWEEPS):
+    for sweep in range(_sweeps(layers)):
         for row in layers.rows if sweep % 2 == 0 else layers.rows[::-1]:
             sides = [[*layers.above.get(i, ()), *layers.below.get(i, ())] for i in row]
             _put(
