@@ -84,8 +84,8 @@ def steps_of(shape: Shape, rng: np.random.Generator) -> dict[str, tuple[Step, St
 
     return {
         "forward": (lambda: convolve(x, w, b, windows, groups), their_forward),
-        "by weight": (lambda: correlate(x, g, windows, groups), lambda: theirs(False, True)),
-        "by input": (
+        "weight gradient": (lambda: correlate(x, g, windows, groups), lambda: theirs(False, True)),
+        "input gradient": (
             lambda: convolve_transposed(g, w, None, windows, shape.sizes, groups),
             lambda: theirs(True, False),
         ),
