@@ -85,6 +85,15 @@ SIZES = """() => [...document.querySelectorAll('article svg.figure')].flatMap(fi
 })"""
 
 
+# Pairs of texts of one figure that lie over each other.
+COLLIDING = """() => [...document.querySelectorAll('article svg.figure')].flatMap(figure => {
+    const texts = [...figure.querySelectorAll('text, g[id*="-text_"]')]
+        .map(text => [text.id || text.textContent, text.getBoundingClientRect()]).filter(([, box]) => box.width);
+    return texts.flatMap(([a, one], i) => texts.slice(i + 1).filter(([, other]) =>
+        one.left < other.right - 1 && other.left < one.right - 1 &&
+        one.top < other.bottom - 2 && other.top < one.bottom - 2).map(([b]) => `${a} over ${b}`));
+})"""
+
 # Ids that several elements of a page have.
 TWICE = """() => {
     const ids = [...document.querySelectorAll('article [id]')].map(element => element.id);
@@ -132,6 +141,7 @@ def faults(page: Any) -> dict[str, Any]:
         "what does not stand out": [
             (kind, ink) for kind, ink, paper in page.evaluate(COLOURS) if contrast(ink[:3], paper[:3]) < least[kind]
         ],
+        "texts of figures over each other": page.evaluate(COLLIDING),
         "sizes of text too small to read": [size for size in page.evaluate(SIZES) if size < SMALLEST],
     }
     return {fault: seen for fault, seen in found.items() if seen}
