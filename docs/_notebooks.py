@@ -235,8 +235,7 @@ def notebook(text: str, name: str, folder: Path, root: Path, links: Links | None
     ]
     for cell in page.cells:
         if cell.cell_type == "code":
-            tags = cell.metadata.get("tags", [])
-            tags = [tags] if isinstance(tags, str) else list(tags)
+            tags = _tags(cell)
             cells.append(nbformat.v4.new_code_cell(cell.source, metadata={"tags": tags} if tags else {}))
             continue
         converter = Converter(folder, root, links or Links())
@@ -256,9 +255,20 @@ def has_notebook(text: str) -> bool:
     """Whether a page has code that runs, all of which is shown."""
     if not is_myst_markdown_notebook(text):
         return False
-    cells = read_myst_markdown_notebook(text, MdParserConfig(enable_extensions=EXTENSIONS)).cells
-    code = [cell for cell in cells if cell.cell_type == "code"]
-    return bool(code) and not any(HIDDEN & set(cell.metadata.get("tags", [])) for cell in code)
+    page = read_myst_markdown_notebook(text, MdParserConfig(enable_extensions=EXTENSIONS))
+    code = [cell for cell in page.cells if cell.cell_type == "code"]
+    return bool(code) and not any(_is_hidden(cell, page.metadata) for cell in code)
+
+
+def _is_hidden(cell: nbformat.NotebookNode, page: nbformat.NotebookNode) -> bool:
+    tags = {tag.replace("_", "-") for tag in _tags(cell)}
+    off = [options["mystnb"].get("remove_code_source") for options in (page, cell.metadata) if "mystnb" in options]
+    return bool(HIDDEN & tags) or any(off)
+
+
+def _tags(cell: nbformat.NotebookNode) -> list[str]:
+    tags = cell.metadata.get("tags", [])
+    return [tags] if isinstance(tags, str) else list(tags)
 
 
 def page_links(app: Any, docname: str) -> Links:

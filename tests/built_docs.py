@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 HTML = DOCS / "_build" / "html"
+HIDING = {"remove-cell", "remove-input"}
 
 sys.path.insert(0, str(DOCS))  # the extensions of Sphinx that stand there
 
@@ -24,7 +25,8 @@ class Cell:
 
     code: str
     line: int  # of the page, where it begins
-    tags: tuple[str, ...]
+    tags: tuple[str, ...]  # with hyphens; MyST-NB knows most with underscores as well
+    hidden: bool  # whether no reader sees it
 
 
 @cache
@@ -43,20 +45,22 @@ def cells(page: str) -> tuple[Cell, ...]:
     if not is_myst_markdown_notebook(text):
         return ()
     read = read_myst_markdown_notebook(text, add_source_map=True)
+    off = bool(read.metadata.get("mystnb", {}).get("remove_code_source"))
     return tuple(
-        _cell(cell, start, text)
+        _cell(cell, start, text, off)
         for cell, start in zip(read.cells, read.metadata["source_map"], strict=True)
         if cell.cell_type == "code"
     )
 
 
-def _cell(cell: Any, start: int, text: str) -> Cell:
+def _cell(cell: Any, start: int, text: str, off: bool) -> Cell:
     tags = cell.metadata.get("tags", [])
-    tags = (tags,) if isinstance(tags, str) else tuple(tags)
+    tags = tuple(tag.replace("_", "-") for tag in ([tags] if isinstance(tags, str) else tags))
+    off = bool(cell.metadata.get("mystnb", {}).get("remove_code_source", off))
     lines = text.splitlines()
     first = cell.source.split("\n")[0]
     line = next((i for i in range(start, len(lines)) if lines[i] == first), start)  # behind the options
-    return Cell(cell.source, line + 1, tags)
+    return Cell(cell.source, line + 1, tags, off or bool(HIDING & set(tags)))
 
 
 def prose(page: str) -> str:

@@ -21,6 +21,9 @@ FILES = [
 ]
 
 
+FOLLOWED = {"index", "next", "prev", "search", "author", "license", "canonical"}  # relations of links to be clicked
+
+
 class Page(HTMLParser):
     """What can be linked to on a page, what it links to, and what it loads."""
 
@@ -34,12 +37,23 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         self.anchors |= {given[name] for name in ("id", "name") if name in given}
-        if "src" in given:
-            self.loaded.append(given["src"])
+        self.loaded += [given[name] for name in ("src", "poster") if name in given]
+        self.loaded += [part.split()[0] for part in given.get("srcset", "").split(",") if part.strip()]
+        self.loaded += addresses(given.get("style", ""))
         if tag == "object" and "data" in given:
             self.loaded.append(given["data"])
         if "href" in given:
-            (self.loaded if tag == "link" and given.get("rel") == "stylesheet" else self.links).append(given["href"])
+            followed = tag == "a" or (tag == "link" and set(given.get("rel", "").split()) <= FOLLOWED)
+            (self.links if followed else self.loaded).append(given["href"])
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "style":
+            self.loaded += addresses(data)
+
+
+def addresses(css: str) -> list[str]:
+    """What a style sheet loads."""
+    return re.findall(r"(?:url\(|@import)\s*[\"']?([^\"')\s]+)", css)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +82,34 @@ def test_pages_load_nothing_from_elsewhere(built: dict[Path, Page]) -> None:
     for path, page in built.items():
         outside = [link for link in page.loaded if urlsplit(link).netloc]
         assert not outside, f"{path.relative_to(HTML)} loads {outside}"
+    for path in HTML.rglob("*.css"):
+        outside = [link for link in addresses(path.read_text(encoding="utf-8")) if urlsplit(link).netloc]
+        assert not outside, f"{path.relative_to(HTML)} loads {outside}"
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        '<link rel="stylesheet" href="{}">',
+        '<link rel="preload icon" href="{}">',
+        '<script src="{}"></script>',
+        '<img srcset="a.png 1x, {} 2x">',
+        '<p style="background: url({})">',
+        "<style>@import '{}'; p {{ color: red }}</style>",
+        '<style>@font-face {{ src: url("{}") }}</style>',
+        '<object data="{}"></object>',
+        '<svg><image href="{}"/></svg>',
+    ],
+)
+def test_what_a_page_loads_is_found(planted: str, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(planted.format("https://x.org/y"), encoding="utf-8")
+    assert "https://x.org/y" in Page(tmp_path / "page.html").loaded
+
+
+def test_what_a_page_links_to_is_not_loaded(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text('<a href="https://x.org"><link rel="next" href="b.html">', encoding="utf-8")
+    page = Page(tmp_path / "page.html")
+    assert (page.links, page.loaded) == (["https://x.org", "b.html"], [])
 
 
 def slugs(text: str) -> set[str]:

@@ -16,16 +16,24 @@ import pytest
 pytest.importorskip("myst_nb")
 pytest.importorskip("nbclient")
 
+import built_docs  # puts the extensions on the path
 import nbformat
+from _notebooks import has_notebook
 from built_docs import DOCS, HTML, ROOT, cells, needs_the_build, pages, prose
 
 PYTHON = os.environ.get("PAGES_PYTHON", "")  # that of the clean environment; the Makefile makes it
 WITH_CODE = [page for page in pages() if cells(page)]
-HIDING = {"remove-cell", "remove-input"}
 MADE_TABLES = {"api/primitives"}  # pages that are the output of code which nobody is to copy
 # Packages that a page may speak of and the clean environment does not have, and pages whose blocks tests/oracle runs.
 OTHER_LIBRARIES = re.compile(r"\b(torch|jax|autograd|opacus)\b")
 RUN_ELSEWHERE = {"weights-and-pytorch"}
+
+# A block of Python in any of the forms in which one can be written.
+NOT_RUN = re.compile(
+    r"^[ >]*(`{3,}|~{3,}|:{3,})(?:\{(?:code-block|code|sourcecode)\} *)?(?:python3?|py|ipython3?|pycon)\s*\n"
+    r"(.*?)^[ >]*\1$",
+    re.MULTILINE | re.DOTALL,
+)
 
 # What the page of questions answers: words that one of its headings has.
 QUESTIONS = {
@@ -54,16 +62,37 @@ QUESTIONS = {
 
 @pytest.mark.parametrize("page", sorted(set(WITH_CODE) - MADE_TABLES))
 def test_no_code_is_hidden(page: str) -> None:
-    hidden = [cell.line for cell in cells(page) if HIDING & set(cell.tags)]
+    hidden = [cell.line for cell in cells(page) if cell.hidden]
     assert not hidden, f"docs/{page}.md hides the code in lines {hidden}"
+
+
+@pytest.mark.parametrize(
+    ("front", "cell"),
+    [
+        ("", ":tags: [remove-cell]"),
+        ("", ":tags: [remove_input, hide-output]"),
+        ("", "---\nmystnb:\n  remove_code_source: true\n---"),
+        ("mystnb:\n  remove_code_source: true\n", ""),
+    ],
+)
+def test_code_may_be_hidden_in_many_ways(front: str, cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = f"---\nfile_format: mystnb\nkernelspec:\n  name: python3\n{front}---\n\n# T\n\n"
+    text = f"{head}```{{code-cell}} ipython3\n{cell}\n\n1\n```\n"
+    monkeypatch.setattr(built_docs, "pages", lambda: {"planted": text})
+    assert [cell.hidden for cell in cells("planted")] == [True]
+    assert not has_notebook(text)
+
+
+def test_no_setting_hides_code() -> None:
+    assert "remove_code_source" not in (DOCS / "conf.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", WITH_CODE)
 def test_no_code_imports_a_helper_of_the_documentation(page: str) -> None:
     helpers = {path.stem for path in DOCS.glob("*.py")} | {p.parent.name for p in DOCS.glob("*/__init__.py")}
     for cell in cells(page):
-        imported = re.findall(r"^\s*(?:from|import)\s+(\w+)", cell.code, re.MULTILINE)
-        assert not helpers & set(imported), f"docs/{page}.md, line {cell.line}"
+        imported = re.findall(r"^\s*(?:from|import)\s+(.+)", cell.code, re.MULTILINE)
+        assert not helpers & set(re.findall(r"\w+", " ".join(imported))), f"docs/{page}.md, line {cell.line}"
 
 
 @pytest.mark.parametrize("page", pages())
@@ -71,8 +100,17 @@ def test_code_that_is_not_run_is_for_other_libraries(page: str) -> None:
     """A block of Python that the build does not run, no test would miss if it were wrong."""
     if page.startswith("design/") or page in RUN_ELSEWHERE:
         return
-    for block in re.findall(r"^```(?:python|py|ipython3?)\n(.*?)^```$", pages()[page], re.MULTILINE | re.DOTALL):
+    for _, block in NOT_RUN.findall(pages()[page]):
         assert OTHER_LIBRARIES.search(block), f"docs/{page}.md: make this a code-cell:\n{block}"
+
+
+@pytest.mark.parametrize(
+    "planted",
+    ["```python\nx\n```", "~~~py\nx\n~~~", "> ```ipython3\n> x\n> ```", "  ````{code-block} python\n  x\n  ````"],
+)
+def test_code_that_is_not_run_is_found_in_every_form(planted: str) -> None:
+    ((_, block),) = NOT_RUN.findall(f"before\n\n{planted}\n\nafter\n")
+    assert block.strip("> \n") == "x"
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -82,6 +120,15 @@ def test_questions_have_an_answer(question: str) -> None:
     assert answers, f"no heading of docs/questions.md asks: {question}"
     assert any("```{code-cell}" in answer for answer in answers), "the answer has no code"
     assert any(re.search(r"\]\([\w/.#-]+\)|\{(doc|ref)\}`", answer) for answer in answers), "the answer links nowhere"
+
+
+def test_every_question_has_code_and_leads_on() -> None:
+    questions = re.split(r"^(?=#{2,3} )", pages()["questions"], flags=re.MULTILINE)[1:]
+    asked = {part.split("\n")[0]: part for part in questions if part.startswith("### ")}
+    assert len(asked) >= len(QUESTIONS)
+    assert [heading for heading in asked if not heading.endswith("?")] == []
+    assert [heading for heading, part in asked.items() if "```{code-cell}" not in part] == []
+    assert [heading for heading, part in asked.items() if not re.search(r"\]\([\w/.#-]+\)|\{(doc|ref)\}`", part)] == []
 
 
 def test_pages_are_in_the_menu() -> None:

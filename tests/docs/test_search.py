@@ -117,6 +117,13 @@ def terms() -> list[str]:
     return [line for line in listed[1].splitlines() if line and not line.startswith(" ")]
 
 
+def test_the_glossary_has_the_words_of_the_field_and_the_symbols() -> None:
+    words = "backpropagation, gradient descent, chain rule, hidden layer, activation, loss function, learning rate, "
+    words += "epoch, batch size, mini-batch, error term"
+    assert not set(words.split(", ")) - {term.lower() for term in terms()}
+    assert not [sign for sign in ("$J$", "$z$", "$a$", "$x$") if sign not in pages()["glossary"]]
+
+
 def test_the_index_has_the_words() -> None:
     html = (HTML / "genindex.html").read_text(encoding="utf-8")
     entries = {re.sub(r"<[^>]+>", "", entry).strip().lower() for entry in re.findall(r"<li>(.*?)(?:</a>|<ul>)", html)}
