@@ -1,15 +1,15 @@
-# Everything runs in a virtual environment of the project's own. Needed beforehand: Python >= 3.11, pip and make.
+# Everything runs in the project's own virtual environment. Requirements: Python >= 3.11, pip and make.
 #
 #   make demo PYTHON=python3.13 VENV=.venv-3.13     another Python, in an environment of its own
 #   make demo ARGS="--epochs 5 --seed 1"            options for the program behind a target
 #
-# Each target installs only what it needs. A stamp file in the environment says that this is done; a change
-# of pyproject.toml makes it be done again.
+# Each target installs only what it needs. A stamp file in the environment records that this is done; it is
+# repeated after a change of pyproject.toml.
 
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
-# Test processes. Each keeps to one BLAS thread, so that they do not fight for the cores.
+# Test processes. Each uses one BLAS thread, so that they do not compete for the cores.
 JOBS   ?= 2
 
 BIN := $(VENV)/bin
@@ -31,7 +31,7 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Train a model on handwritten digits and open one of its gradients
 	@$(BIN)/tinygrad-edu demo $(ARGS)
 
-# File by file: what the tests of a file share is then made once, not in each process.
+# File by file, so that fixtures of a file are made once, not in each process.
 test: $(VENV)/.test ## Run the tests and the examples in the docstrings
 	$(ONE_THREAD) $(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/oracle --ignore=tests/browser --ignore=tests/docs $(ARGS)
 
@@ -49,8 +49,8 @@ format: $(VENV)/.check ## Format the code and fix what lint can fix
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-# pytest ends with 5 where it collected no test: all well without PyTorch (every module is skipped), an error with it.
-oracle: $(VENV)/.test oracle-setup ## Compare with PyTorch (skipped where it cannot be installed)
+# pytest exits with 5 if it collected no test: fine without PyTorch (every module is skipped), an error with it.
+oracle: $(VENV)/.test oracle-setup ## Compare with PyTorch (skipped if it cannot be installed)
 	@echo "$(BIN)/pytest tests/oracle $(ARGS)"; \
 	status=0; $(ONE_THREAD) $(BIN)/pytest tests/oracle $(ARGS) || status=$$?; \
 	if [ $$status -eq 5 ] && ! $(PY) -c "import torch" 2>/dev/null; then \
@@ -58,19 +58,19 @@ oracle: $(VENV)/.test oracle-setup ## Compare with PyTorch (skipped where it can
 	fi; \
 	exit $$status
 
-browser: $(VENV)/.browser chromium-setup ## Look at reports and the built pages in Chromium (skipped where there is none)
+browser: $(VENV)/.browser chromium-setup ## Test reports and the built pages in Chromium (skipped if there is none)
 	@if command -v chromium >/dev/null; then \
 		echo "$(BIN)/pytest tests/browser $(ARGS)"; $(ONE_THREAD) $(BIN)/pytest tests/browser $(ARGS); \
 	else \
-		echo "There is no chromium on the PATH: the tests in a browser were skipped."; \
+		echo "There is no chromium on the PATH: the browser tests were skipped."; \
 	fi
 
-# -E reads, and so runs, every page: the library may have changed where the page has not.
+# -E reads, and so runs, every page: the library may have changed even if the page has not.
 docs: $(VENV)/.docs ## Build the documentation into docs/_build/html, running its code
 	$(BIN)/sphinx-build -E -W --keep-going -b html docs docs/_build/html $(ARGS)
 
-# The code of the pages runs as it does for who copies it: in an environment of its own, into which the package was
-# installed like any other. The pages are built only if something has changed since they were.
+# The code of the pages runs as for a reader who copies it: in a separate environment in which the package is
+# installed like any other. The pages are only built if something has changed.
 pages: $(VENV)/.pages $(VENV)-pages/.ready docs/_build/html/searchindex.js chromium-setup ## Try the built pages: code as copied, links, search
 	@$(VENV)-pages/bin/python -m pip --disable-pip-version-check install --quiet --force-reinstall --no-deps .
 	$(ONE_THREAD) PAGES_PYTHON=$(abspath $(VENV)-pages/bin/python) \
@@ -80,8 +80,8 @@ docs/_build/html/searchindex.js: $(VENV)/.docs README.md $(shell find docs tinyg
 		! -path "docs/_build/*" ! -path "docs/api/generated/*" ! -path "*/__pycache__/*")
 	@$(MAKE) --no-print-directory docs ARGS=
 
-# Each file is a program of its own; those whose names start with an underscore are helpers.
-bench: $(VENV)/.bench oracle-setup ## Run the benchmarks, side by side with PyTorch where it is installed
+# Each file is a program; those whose names start with an underscore are helpers.
+bench: $(VENV)/.bench oracle-setup ## Run the benchmarks, side by side with PyTorch if it is installed
 	@status=0; \
 	for file in benchmarks/[!_]*.py; do \
 		echo "== $$file"; $(ONE_THREAD) $(PY) "$$file" $(ARGS) || status=1; \
@@ -103,7 +103,7 @@ clean: ## Remove everything that these targets made, environments included
 
 # ---- set-up -----------------------------------------------------------------------------------------------------
 
-# Dependency groups need a newer pip than many a Python brings.
+# Dependency groups need a newer pip than the one that comes with many a Python.
 $(VENV)/.base:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.13"; exit 1; }
@@ -160,7 +160,7 @@ $(VENV)/.mutants: $(VENV)/.base pyproject.toml
 	@$(PIP) -e ".[all]" --group mutants
 	@touch $@
 
-# Where there is no Chromium, it is installed if that may be done without asking anybody: by root, from Debian's packages.
+# A missing Chromium is installed if that needs no permission: by root, from Debian's packages.
 .PHONY: chromium-setup
 chromium-setup:
 	@if ! command -v chromium >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -168,12 +168,12 @@ chromium-setup:
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || true; \
 	fi
 
-# PyTorch is large and not to be had everywhere: where it cannot be installed, the work goes on without it,
+# PyTorch is large and not available everywhere: if it cannot be installed, the work continues without it,
 # and the next run tries again.
 .PHONY: oracle-setup
 oracle-setup: $(VENV)/.base
 	@if [ ! -f $(VENV)/.oracle ] || [ pyproject.toml -nt $(VENV)/.oracle ]; then \
 		echo "Installing PyTorch (only once)"; \
 		if $(PIP) --group oracle; then touch $(VENV)/.oracle; \
-		else echo "PyTorch could not be installed: going on without it."; fi; \
+		else echo "PyTorch could not be installed: continuing without it."; fi; \
 	fi

@@ -1,9 +1,9 @@
-"""The pytest plugin: the option --gradcheck-profile, the fixture `gradcheck`, a closing table of what was checked,
-and NumPy's warnings told of the test's line.
+"""The pytest plugin: the option --gradcheck-profile, the fixture `gradcheck`, a table of the checks at the end,
+and NumPy's warnings with the line of the test.
 
-pytest loads a plugin in every run, also where no gradient is tested. So it stands outside of the package, whose import
-takes NumPy with it, and imports the package only when a test asks for the fixture. `tinygrad_edu.testing`, when it
-is imported itself, finds here the list of those who listen to its checks.
+pytest loads a plugin in every run, even if no gradient is tested. So it is outside of the package, which imports NumPy,
+and imports the package only when a test uses the fixture. `tinygrad_edu.testing`, when it is imported, finds the list
+of listeners to its checks here.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import pytest
 
 PROFILES = ("quick", "ci", "deep")
 
-# Whichever of the two is imported first makes the list, and the other one takes it.
+# Whichever of the two is imported first creates the list, and the other one uses it.
 listeners: list[Callable[[Any, float], None]] = getattr(sys.modules.get("tinygrad_edu.testing.report"), "listeners", [])
 
 profile: str | None = None
-"""The profile that the run which is going on was told to take."""
+"""The profile of the current run."""
 
 _FEW = 30  # lines of the table that are shown without -v
 
 
 class Tally:
-    """What has been checked in a run, function by function."""
+    """The checks of a run, function by function."""
 
     def __init__(self, before: str | None) -> None:
         self.rows: dict[str, list[Any]] = {}
@@ -47,7 +47,7 @@ class Tally:
         ]
 
     def merge(self, rows: Mapping[str, Sequence[Any]]) -> None:
-        """Add what another process has counted."""
+        """Add the counts of another process."""
         for name, row in rows.items():
             self.add(name, row)
 
@@ -91,7 +91,7 @@ def pytest_runtest_call() -> None:
 
 
 def _tell_numpys_warnings_of_the_tests_line() -> None:
-    """pytest makes filters for each test, which shadow the one that the package made when it was imported."""
+    """Install the package's warning filter again, as pytest's filters for each test shadow it."""
     module = sys.modules.get("tinygrad_edu.tensors.numpy_warnings")
     if module is not None:
         module.install()
@@ -127,7 +127,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """A worker has ended: its rows come to the process that writes the table."""
+    """Merge the rows of a worker that has ended."""
     node.config.stash[_TALLY].merge(getattr(node, "workeroutput", {}).get("tinygrad_edu", {}))
 
 
@@ -149,7 +149,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def _table(rows: Mapping[str, Sequence[Any]], limit: int | None) -> list[str]:
-    """The lines of the table: by name, or, if they are too many, the slowest ones."""
+    """The lines of the table: by name, or the slowest ones if there are too many."""
     shown = sorted(rows.items())
     if limit is not None and len(rows) > limit:
         shown = sorted(rows.items(), key=lambda row: -float(row[1][3]))[:limit]

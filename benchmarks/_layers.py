@@ -1,4 +1,4 @@
-"""For benchmarks of layers: one layer here and in PyTorch, forward alone and forward and backward, as a table."""
+"""For benchmarks of layers: a table of one layer here and in PyTorch, forward only, and forward and backward."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import tinygrad_edu as tg
 from tinygrad_edu.bench.timing import Clock, Step, ratio, side_by_side
 
 Layer = Callable[[Any, Any], Any]
-"""Of the functions of a library, and of an input."""
+"""Made from the functions of a library, and from an input."""
 
 
 def contender(library: Any, tensor: Callable[[Any], Any], shape: tuple[int, ...], layer: Layer) -> dict[str, Step]:
-    """Both kinds of steps, in one library."""
+    """The two kinds of steps in one library."""
     functional, x = library.nn.functional, tensor(np.random.default_rng(0).normal(size=shape).astype(np.float32))
     seed = tensor(np.random.default_rng(1).normal(size=tuple(layer(functional, x).shape)).astype(np.float32))
     leaf = tensor(x.numpy()).requires_grad_()
@@ -34,7 +34,7 @@ def contender(library: Any, tensor: Callable[[Any], Any], shape: tuple[int, ...]
 
 
 def table(layers: dict[str, tuple[tuple[int, ...], Layer]]) -> None:
-    """Compare what the layers give, then print what they take, by name: the shape of the input, and the layer."""
+    """Compare the results of the layers, then print their times; `layers` has input shape and layer by name."""
     torch.set_num_threads(1)
     print(f"{'layer':38} {'step':21} {'tinygrad_edu':>13} {'torch':>9}   ratio (goal)")
     for name, (shape, layer) in layers.items():

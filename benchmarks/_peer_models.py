@@ -81,7 +81,7 @@ class TorchAutoencoder(nn.Module):
         self.writer = nn.Sequential(nn.Linear(code, width), nn.ReLU(), nn.Linear(width, side * side))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """What the images cost, summed over them."""
+        """The cost of the images, summed over them."""
         hidden = self.reader(images)
         mean, log_variance = self.mean(hidden), self.log_variance(hidden)
         codes = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)

@@ -1,4 +1,4 @@
-"""Datasets for `loader_workers.py`, in a module of their own: worker processes import it, and nothing else."""
+"""Datasets for `loader_workers.py`, in a separate module, as worker processes import only this one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Rows:
-    """Samples that cost nothing: rows of 784 float32 numbers."""
+    """Samples that take no time: rows of 784 float32 numbers."""
 
     def __init__(self, size: int) -> None:
         self.rows = np.random.default_rng(0).standard_normal((size, 784), dtype=np.float32)
@@ -19,7 +19,7 @@ class Rows:
 
 
 class Words:
-    """Samples that cost Python's time: the words of a text, counted by a dict and put into 512 places by a sum."""
+    """Samples that take time in Python: the words of a text, counted in a dict and hashed into 512 features."""
 
     def __init__(self, size: int) -> None:
         rng = np.random.default_rng(0)

@@ -1,11 +1,11 @@
-"""Attention against PyTorch: the function, a layer of an encoder, what is held, and the norms of all samples.
+"""Attention against PyTorch: the function, an encoder layer, memory held, and per-sample norms.
 
     python benchmarks/attention.py
 
-Everything in float32, forward and backward, equal results first. PyTorch's function is, on the CPU too, a kernel that
-computes the weights again. Goals: the function and the layer at most 1.2 times PyTorch's time; held after the forward
-pass, of 256 positions and more, at most a tenth of what the composition of ops holds; norms of all samples at most 1.15
-of a plain step.
+Everything is float32, forward and backward; equal results are checked first. PyTorch's function is, also on the CPU, a
+kernel that recomputes the weights in the backward pass. Goals: the function and the layer take at most 1.2 times
+PyTorch's time; with 256 positions or more, the memory held after the forward pass is at most a tenth of that of the
+same computation in single ops; a step with per-sample norms takes at most 1.15 times a plain step.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROUNDS = 21
 
 
 def composition(q: Any, k: Any, v: Any, is_causal: bool = False) -> Any:
-    """What a user writes without the function."""
+    """What users would write without the function."""
     scores = (q @ k.mT) / math.sqrt(q.shape[-1])
     if is_causal:
         scores = scores + tg.nn.Transformer.generate_square_subsequent_mask(q.shape[-2])
@@ -126,7 +126,7 @@ def layers() -> None:
 
 
 def held(function: Any, length: int) -> float:
-    """MiB that stay in use after a forward pass."""
+    """MiB in use after a forward pass."""
     arrays = [np.random.default_rng(0).normal(size=(8, 4, length, 16)).astype(np.float32) for _ in range(3)]
     leaves = [tg.tensor(x, requires_grad=True) for x in arrays]
     function(*leaves)

@@ -1,12 +1,12 @@
-"""How good the advice on batch sizes is: against tuned sweeps of batch sizes, on problems of many kinds.
+"""The quality of the advice on batch sizes, compared with tuned sweeps, on problems of many kinds.
 
     python benchmarks/batch_size_advice.py [--problems NAME …] [--budget 60] [--seed 0]
 
-For each problem `bench.advise` gives a batch size and a rate within its budget. Then `bench.train` runs every power of
-two from 8 to 1024 to the same loss, with a rate tuned for each, over five seeds that had no part in the tuning. A
-regret is the time to the target with what was advised, as a multiple of the best of the sweep: for the batch size at
-its own best rate, and with the rate that came with it. Goals: geometric means of at most 1.10 and 1.20, and at worst
-1.4 and 1.6. The best of several noisy times is a lucky one, so that even a perfect advice would show some regret.
+For each problem, `bench.advise` gives a batch size and a learning rate within its budget. Then `bench.train` runs every
+power of two from 8 to 1024 to the same loss, with a rate tuned for each, over five seeds that were not used in tuning.
+The regret is the time to the target with the advice, divided by the best time of the sweep: once for the batch size
+with its own best rate, and once with the advised rate. Goals: geometric means of at most 1.10 and 1.20, and at worst
+1.4 and 1.6. The best of several noisy times is a lucky one, so even perfect advice would show some regret.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def problems() -> dict[str, tuple[Any, Any, Any]]:
 
 
 def regrets(name: str, model: Any, data: Any, optimizer: Any, options: argparse.Namespace) -> tuple[float, float]:
-    """Of the batch size, and of it with its rate; prints a line."""
+    """The regret of the batch size, without and with the advised rate; prints a line."""
     begin = time.perf_counter()
     advice = bench.advise(model, None, data, optimizer=optimizer, budget=options.budget, seed=options.seed)
     took = time.perf_counter() - begin
@@ -99,7 +99,7 @@ def regrets(name: str, model: Any, data: Any, optimizer: Any, options: argparse.
         batch_sizes=sizes,
         seeds=SEEDS,
         max_epochs=1000,
-        seed=options.seed,  # which decides what is held out, and over what the loss is taken
+        seed=options.seed,  # selects the held-out samples, and those over which the loss is taken
     )
     times = {row.batch_size: row.seconds for row in sweep.sizes if math.isfinite(row.seconds)}
     latency = next(row.latency for row in sweep.sizes if row.batch_size == advice.batch_size)
@@ -117,7 +117,7 @@ def regrets(name: str, model: Any, data: Any, optimizer: Any, options: argparse.
 
 
 def steps_with(problem: Problem, advice: bench.Advice, seed: int) -> float:
-    """The median number of steps to the target, over five seeds, with the batch size and the rate of the advice."""
+    """The median number of steps to the target, over five seeds, with the advised batch size and rate."""
     expected = min((steps for steps in advice.rates.values() if math.isfinite(steps)), default=1000.0)
     found = []
     for offset in range(SEEDS):

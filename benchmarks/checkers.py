@@ -1,15 +1,15 @@
-"""Which wrong gradients do checkers of gradients catch? The faults of tests/testing/faults.py, put to each of them.
+"""Which wrong gradients do gradient checkers catch? Each checker gets the faults of tests/testing/faults.py.
 
     python benchmarks/checkers.py
     python benchmarks/checkers.py --family "second order only" --verbose
     python benchmarks/checkers.py --family "habits of hand-written gradients"
 
-Each peer gets the same function, with the same fault, as a custom function of its own whose forward and backward call
-ours in NumPy, and the same arguments (two draws). A fault is caught if the peer rejects it and accepts the function
-without it. Second-order faults are shown to it as the function that computes the gradients, which is what a check of
-second derivatives is. Then come the wrong habits of gradients that are written by hand in plain NumPy
-(tests/testing/habits.py and the files beside it), and the right gradients of functions in which rounding is large
-(tests/testing/noisy.py, noisy_arrays.py), which no checker should reject. Peers that are not installed are left out:
+Each peer gets the same function, with the same fault, as a custom function whose forward and backward call ours in
+NumPy, and the same arguments (two draws). A fault is caught if the peer rejects it and accepts the function without it.
+For a second-order fault, the peer checks the function that computes the gradients. Then come the wrong habits of
+gradients written by hand in plain NumPy (tests/testing/habits.py and the files beside it), and right gradients of
+functions with large rounding errors (tests/testing/noisy.py, noisy_arrays.py), which no checker should reject. Peers
+that are not installed are left out:
 `pip install --group peers` (pip >= 25.1).
 """
 
@@ -51,22 +51,22 @@ SEEDS = (0, 1)
 BY_HAND = "habits of hand-written gradients"
 OURS = ("gradcheck", "all checks")
 TOO_MANY = 10**7  # entries of a Jacobian that is written out
-# What a peer cannot be asked: it has no such thing, takes float64 only, or does not get to see the memory in question.
+# What a peer cannot check: it has no such concept, takes float64 only, or cannot see the memory in question.
 NOT_SHOWN = {
     "": {"wrong sample rule", "float32 becomes float64", "float32 overflow", "aliased gradient", "result mutated"},
     "JAX": {"input mutated", "cotangent mutated"},  # its arrays cannot be written to
 }
 
-# What a checker says of a function: nothing, or why not. It raises Unable where it cannot say anything.
+# The answer of a checker: nothing, or why it rejects a function. It raises Unable if it cannot tell.
 Checker = Callable[[Any], None]
 
 
 class Unable(Exception):
-    """Says why a checker cannot be asked."""
+    """Why a checker cannot be used."""
 
 
 class Numpy:
-    """A function of ours as one of arrays, with its backward: all outputs in one flat array."""
+    """One of our functions as a function of arrays, with its backward: all outputs in one flat array."""
 
     def __init__(self, use: Use, seed: int, second: bool) -> None:
         subject = use.subject(seed)
@@ -99,7 +99,7 @@ class Numpy:
         return [np.zeros(a.shape) if f is None else f.array for f, a in zip(found, arrays, strict=True)]
 
     def _filled(self, arrays: Sequence[Any], leaves: bool) -> list[Any]:
-        """All arguments as tensors: the arrays themselves, so that a rule which writes to them does."""
+        """All arguments as tensors that share the arrays, so that a rule which writes to them really does."""
         given = [make_tensor(a, None) if is_array(a) else a for a in self.all]
         for i, a in zip(self.subject.checked, arrays, strict=True):
             given[i] = make_tensor(a, Leaf(a.shape, a.dtype) if leaves else None)
@@ -107,7 +107,7 @@ class Numpy:
 
 
 class Written:
-    """A function with a gradient written by hand, as a `Numpy` is one of ours."""
+    """A function with a gradient written by hand, in the same form as `Numpy`."""
 
     def __init__(self, case: Case | Habit, seed: int) -> None:
         self.case, self.seed = case, seed
@@ -139,7 +139,7 @@ def ours_gradcheck(function: Numpy | Written) -> None:
 
 
 def by_hand_only(function: Written) -> None:
-    """All checks that draw no other arguments."""
+    """All checks that do not draw other arguments."""
     for check in (by_vjp, by_laws):
         check(function.case, function.seed)
 
@@ -238,7 +238,7 @@ def peers() -> Iterator[dict[str, Checker]]:
 
 
 def verdict(check: Checker, make: Callable[[], Numpy | Written]) -> str:
-    """What a checker says: "accepts", "rejects", or "unable": it cannot say, or says that it cannot."""
+    """The answer of a checker: "accepts", "rejects", or "unable" if it cannot tell."""
     try:
         with unexplained():
             check(make())
@@ -250,7 +250,7 @@ def verdict(check: Checker, make: Callable[[], Numpy | Written]) -> str:
 
 
 class Table:
-    """What each checker says of each fault."""
+    """The answer of each checker for each fault."""
 
     def __init__(self, checkers: dict[str, Checker]) -> None:
         self.checkers = checkers
@@ -286,7 +286,7 @@ class Table:
         return False if able else None
 
     def add_by_hand(self, habit: Habit, verbose: bool) -> None:
-        """What each checker says of a wrong habit, beside the right one."""
+        """The answer of each checker for a wrong habit and its right counterpart."""
         for name, check in self.checkers.items():
             begin = time.perf_counter()
             self.caught.setdefault((BY_HAND, name), []).append(self._caught_by_hand(name, check, habit))
@@ -308,7 +308,7 @@ class Table:
         return False if able else None
 
     def add_noisy(self, case: Case, verbose: bool) -> None:
-        """What each checker says of a right gradient of a function in which rounding is large."""
+        """The answer of each checker for a right gradient of a function with large rounding errors."""
         for name, check in self.checkers.items():
             check = by_hand_only if name == "all checks" else check
             says = [verdict(check, functools.partial(Written, case, seed)) for seed in SEEDS]
@@ -341,8 +341,8 @@ class Table:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--family", default="", help="the faults of one family only")
-    parser.add_argument("--verbose", action="store_true", help="tell of each fault")
+    parser.add_argument("--family", default="", help="only the faults of one family")
+    parser.add_argument("--verbose", action="store_true", help="report each fault")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")

@@ -1,9 +1,9 @@
-"""What convolution costs beside PyTorch: forward, by the weight, by the input, and a layer's forward and backward.
+"""Convolution against PyTorch: forward, gradient of weight and of input, a layer's forward and backward.
 
     python benchmarks/convolution.py
     python benchmarks/convolution.py --only 3x3 --rounds 51
 
-One thread, float32. Goal: at most 1.1 of PyTorch's time. The results are compared before anything is timed.
+One thread, float32. Goal: at most 1.1 times PyTorch's time. The results are compared before anything is timed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GOAL = 1.1
 
 
 class Shape(NamedTuple):
-    """A convolution: the batch, the channels, the size of images and kernel along each axis, and what can be set."""
+    """A convolution: the batch, the channels, the size of images and kernel along each axis, and options."""
 
     n: int
     c: int
@@ -58,7 +58,7 @@ SHAPES = {
 
 
 def steps_of(shape: Shape, rng: np.random.Generator) -> dict[str, tuple[Step, Step]]:
-    """For each question our step and PyTorch's; each returns an array, or several."""
+    """For each measurement, our step and PyTorch's; each returns one or several arrays."""
     axes = len(shape.sizes)
     windows = Windows((shape.kernel,) * axes, (shape.stride,) * axes, ((shape.padding,) * 2,) * axes, (1,) * axes)
     counts, groups = windows.counts(shape.sizes), shape.groups
@@ -84,8 +84,8 @@ def steps_of(shape: Shape, rng: np.random.Generator) -> dict[str, tuple[Step, St
 
     return {
         "forward": (lambda: convolve(x, w, b, windows, groups), their_forward),
-        "by weight": (lambda: correlate(x, g, windows, groups), lambda: theirs(False, True)),
-        "by input": (
+        "weight gradient": (lambda: correlate(x, g, windows, groups), lambda: theirs(False, True)),
+        "input gradient": (
             lambda: convolve_transposed(g, w, None, windows, shape.sizes, groups),
             lambda: theirs(True, False),
         ),
@@ -94,7 +94,7 @@ def steps_of(shape: Shape, rng: np.random.Generator) -> dict[str, tuple[Step, St
 
 
 def whole(shape: Shape, arrays: list[Any]) -> tuple[Step, Step]:
-    """Forward and backward of a function of tensors, by input, weight and bias."""
+    """Forward and backward of a function of tensors, with respect to input, weight and bias."""
     name = f"conv{len(shape.sizes)}d"
     options = {"stride": shape.stride, "padding": shape.padding, "groups": shape.groups}
 
@@ -116,7 +116,7 @@ def whole(shape: Shape, arrays: list[Any]) -> tuple[Step, Step]:
 
 
 def check_equal(ours: Any, theirs: Any) -> None:
-    """Equal up to what float32 rounds, relative to the largest number."""
+    """Check that arrays are equal up to rounding in float32, relative to the largest number."""
     mine, other = (found if isinstance(found, list) else [found] for found in (ours, theirs))
     for a, b in zip(mine, other, strict=True):
         a, b = np.asarray(getattr(a, "array", a)), b.numpy()
@@ -125,7 +125,7 @@ def check_equal(ours: Any, theirs: Any) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="shapes whose name has this in it")
+    parser.add_argument("--only", default="", help="only shapes whose name contains this")
     parser.add_argument("--rounds", type=int, default=21)
     options = parser.parse_args()
     torch.set_num_threads(1)

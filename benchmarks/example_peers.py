@@ -1,10 +1,10 @@
-"""The programs of `examples/`, and the same in PyTorch: what they reach, and how long they take.
+"""The programs of `examples/` and the same programs in PyTorch: their results and times.
 
     python benchmarks/example_peers.py small_gpt
     OPENBLAS_NUM_THREADS=2 OMP_NUM_THREADS=2 python benchmarks/example_peers.py small_gpt
 
-Both begin with the same weights and see the same batches, in float32. PyTorch's program is written as one would write
-it there: means over the batch in place of sums. What differs in the end is rounding, which grows with the steps.
+Both start with the same weights and get the same batches, in float32. PyTorch's program is written in the usual way
+there: with means over the batch instead of sums. Only rounding differs, and it grows with the steps.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ import tinygrad_edu as tg
 
 @dataclass
 class Side:
-    """One of the two programs: a step on a batch, which returns its mean loss, and what it reaches."""
+    """One of the two programs: a step on a batch, which returns its mean loss, and the final score."""
 
     step: Callable[[Any, Any], float]
     held_out: Callable[[], float]
@@ -47,7 +47,7 @@ class Side:
 
 @dataclass
 class Pair:
-    """A program here and its peer, and the batches for both."""
+    """A program here, its peer, and the batches for both."""
 
     loader: tg.data.DataLoader
     ours: Side
@@ -63,7 +63,7 @@ def lstm_pair(steps: int) -> Pair:
 
 
 def gpt_pair(steps: int) -> Pair:
-    """The GPT, its gradient clipped."""
+    """The GPT, with gradient clipping."""
     example = small_gpt
     alphabet = Alphabet(documentation())
     ours = example.SmallGPT(len(alphabet))
@@ -74,7 +74,7 @@ def gpt_pair(steps: int) -> Pair:
 def language_pair(
     example: Any, ours: Any, our_scores: Any, theirs: Any, stretch: int, steps: int, clip: float | None = None
 ) -> Pair:
-    """Both programs for text; they differ in the model, in clipping and in how they are tested."""
+    """Both programs for text; they differ in the model, in clipping and in the test."""
     text = documentation()
     learnt, held_out = (Alphabet(text).encode(part) for part in split(text))
     alike(ours, theirs)
@@ -99,7 +99,7 @@ def language_pair(
 
 
 def cnn_pair(steps: int) -> Pair:
-    """The convolutional network; its score is the share of images that are misread."""
+    """The convolutional network; its score is the share of misread images."""
     learnt, held_out = load()
     side = learnt.images.shape[-1]
     ours, theirs = alike(digits_cnn.network(side), torch_network(side))
@@ -122,7 +122,7 @@ def cnn_pair(steps: int) -> Pair:
 
 
 def vae_pair(steps: int) -> Pair:
-    """The autoencoder; its score is the cost of a held-out image. Each draws noise of its own."""
+    """The autoencoder; its score is the cost per held-out image. Each side draws its own noise."""
     learnt, held_out = load()
     side = learnt.images.shape[-1]
     peer = TorchAutoencoder(side, digits_vae.WIDTH, digits_vae.CODE)
@@ -146,13 +146,13 @@ def vae_pair(steps: int) -> Pair:
 
 
 def alike(ours: tg.nn.Module, theirs: torch.nn.Module) -> tuple[tg.nn.Module, torch.nn.Module]:
-    """Both, with the weights of ours."""
+    """Both models, with our weights."""
     theirs.load_state_dict({name: torch.tensor(value.numpy()) for name, value in ours.state_dict().items()})
     return ours, theirs
 
 
 def batches(dataset: Any, size: int, steps: int, **options: Any) -> tg.data.DataLoader:
-    """As many batches as there are steps, over as many passes as that takes."""
+    """As many batches as steps, over as many epochs as needed."""
     order = tg.data.RandomSampler(dataset, num_samples=steps * size)
     return tg.data.DataLoader(dataset, size, sampler=order, **options)
 
@@ -160,7 +160,7 @@ def batches(dataset: Any, size: int, steps: int, **options: Any) -> tg.data.Data
 def stepper(
     library: Any, model: Any, cost: Any, rate: float, steps: int, count: Any, clip: float | None = None, **schedule: Any
 ) -> Callable[[Any, Any], float]:
-    """A step of one of the libraries. The cost is a sum over what `count` counts here, and its mean there."""
+    """A step in one of the libraries. The cost is a sum over `count` items here, and their mean there."""
     parameters = list(model.parameters())
     optimizer = library.optim.Adam(parameters)
     scheduler = library.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, **schedule)
@@ -185,14 +185,14 @@ PAIRS = {"character_lstm": lstm_pair, "small_gpt": gpt_pair, "digits_cnn": cnn_p
 
 
 def own_steps(name: str) -> int:
-    """How many steps the program takes if it is not told."""
+    """The default number of steps of the program."""
     program = sys.modules[name]
     options = program.parse([])
     return options.steps if "steps" in options else options.epochs * -(-len(load()[0].labels) // program.BATCH_SIZE)
 
 
 def trained(side: Side, batches: list[Any]) -> tuple[float, list[float]]:
-    """How long a side took for these batches, and their losses."""
+    """The time of one side for these batches, and their losses."""
     losses = []
     begin = time.perf_counter()
     for x, y in batches:
@@ -201,7 +201,7 @@ def trained(side: Side, batches: list[Any]) -> tuple[float, list[float]]:
 
 
 def compare(name: str, steps: int, seed: int) -> None:
-    """Train both sides of one program, a tenth of the steps each in turn, and print a line for each tenth."""
+    """Train both sides of one program in turn, a tenth of the steps at a time, and print a line for each tenth."""
     tg.manual_seed(seed)
     torch.manual_seed(seed)
     pair = PAIRS[name](steps)

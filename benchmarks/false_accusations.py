@@ -1,13 +1,13 @@
-"""Which right gradients are called wrong, and which wrong habits are caught? Over many seeds, check by check.
+"""Which right gradients are rejected, and which wrong habits are caught? Over many seeds, check by check.
 
     python benchmarks/false_accusations.py
     python benchmarks/false_accusations.py --seeds 20 --only "softmax" --verbose
 
-The right ones are of functions in which rounding is large (tests/testing/noisy.py, noisy_arrays.py), with gradients
-written by hand, and made of the library's ops where they can be. The wrong ones are habits of gradients that are
-written by hand (tests/testing/habits.py and the files beside it), with the right one beside each. A habit is caught
-if it is called wrong at every one of its seeds. Last, properties of right functions with the numbers that strategies
-give by themselves: none should fail.
+The right gradients are those of functions with large rounding errors (tests/testing/noisy.py, noisy_arrays.py), written
+by hand, and also computed by the library's ops where possible. The wrong ones are wrong habits in gradients written by
+hand (tests/testing/habits.py and the files beside it), each with its right counterpart. A habit is caught if it is
+rejected with each of its seeds. Last come properties of right functions with the default numbers of strategies: none
+should fail.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SAYS = ("right", "inconclusive", "wrong")
 
 
 def count(check: Callable[..., None], case: Case, seeds: int, verbose: bool) -> Counter[str]:
-    """How often a check says what."""
+    """How often a check gives each answer."""
     found: Counter[str] = Counter()
     for seed in range(seeds):
         says, words = verdict(check, case, seed)
@@ -47,7 +47,7 @@ def count(check: Callable[..., None], case: Case, seeds: int, verbose: bool) -> 
 
 
 def right_ones(title: str, check: Callable[..., None], cases: Sequence[Case], seeds: int, verbose: bool) -> None:
-    """A table of right gradients, of which none is to be called wrong."""
+    """A table of right gradients, none of which should be rejected."""
     print(
         f"\n{title}, {seeds} seeds each\n\n| function | accepted | inconclusive | accused |\n| --- | --- | --- | --- |"
     )
@@ -63,7 +63,7 @@ def right_ones(title: str, check: Callable[..., None], cases: Sequence[Case], se
 
 
 def habits(seeds: int, only: str, verbose: bool) -> None:
-    """How many wrong habits each check catches, and how many right ones beside them it accuses."""
+    """How many wrong habits each check catches, and how many right counterparts it rejects."""
     chosen = [habit for habit in HABITS.values() if only in habit.name]
     rights = list({habit.right.name: habit.right for habit in chosen}.values())
     caught = {name: {h.name for h in chosen if all_wrong(check, h, seeds)} for name, check in CHECKS.items()}
@@ -85,7 +85,7 @@ def habits(seeds: int, only: str, verbose: bool) -> None:
 
 
 def properties(seeds: int, only: str, verbose: bool) -> None:
-    """How often a property of a right function fails, with the numbers that strategies give by themselves."""
+    """How often a property of a right function fails, with the default numbers of strategies."""
     begin, accused, count = time.perf_counter(), 0, 0
     print(f"\nProperties of right functions, {seeds} seeds each\n\n| function | failed | of these for the laws |")
     print("| --- | --- | --- |")
@@ -108,7 +108,7 @@ def properties(seeds: int, only: str, verbose: bool) -> None:
 
 
 def all_wrong(check: Callable[..., None], case: object, seeds: int) -> bool:
-    """Whether a check calls it wrong at all seeds."""
+    """Whether a check rejects it with all seeds."""
     return all(verdict(check, case, seed)[0] == "wrong" for seed in range(seeds))  # type: ignore[arg-type]
 
 
@@ -116,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=100, help="for each right function; 0 for none of them")
     parser.add_argument("--habit-seeds", type=int, default=5, help="for each wrong habit; 0 for none of them")
-    parser.add_argument("--only", default="", help="those with this in their names")
+    parser.add_argument("--only", default="", help="only those whose names contain this")
     parser.add_argument("--verbose", action="store_true", help="print the first accusation of each")
     parser.add_argument("--property-seeds", type=int, default=20, help="for each property; 0 for none of them")
     options = parser.parse_args()

@@ -1,8 +1,8 @@
-"""What `import tinygrad_edu` takes beyond `import numpy`, in new processes one after another.
+"""The time of `import tinygrad_edu` beyond `import numpy`, in new processes one after another.
 
     python benchmarks/import_time.py
 
-The bytecode is written beforehand, into a folder of its own.
+The bytecode is written beforehand, into a separate folder.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         _, modules = measured(cache)
         times = [measured(cache)[0] for _ in range(runs)]
-    # Other programs can only make it slower: the fastest run is nearest to what the import itself takes.
+    # Other programs can only make it slower: the fastest run is the closest to the true time.
     fastest = f"fastest of {runs} runs {against(min(times), GOAL)} ms"
     print(f"{modules} modules; {fastest}, median {statistics.median(times):.2f} ms")
 

@@ -1,13 +1,13 @@
-"""What workers of a loader bring, and what they cost, against PyTorch's worker processes.
+"""The benefit and the cost of DataLoader workers, against PyTorch's worker processes.
 
     python benchmarks/loader_workers.py
 
-Batches of 64 samples, two workers, no training in between: so much can be read at most. Of samples that cost nothing,
-the transport is seen; of samples that cost Python's time, what a second processor brings. Then, from making the
-loader's iterator to its first batch: what it takes to start workers for the first time, and each time after.
+Batches of 64 samples, two workers, no training in between: this is the highest throughput. Samples that take no time
+show the cost of transport; samples that take time in Python show the gain from a second core. The start of workers is
+timed from creating the loader's iterator to its first batch: for the first time, and for each later time.
 
-The workers of a contender idle while another has its turn. Time is that of the wall clock, as many processes share the
-work: other programs on the machine can only make it longer, so each figure is the fastest epoch of its contender.
+The workers of a contender idle during the turns of the others. Times are wall-clock times, as several processes share
+the work. Other programs on the machine can only make them longer, so each number is that of the fastest epoch.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WORKERS = 2
 
 
 def loaders(dataset: Any, *, persistent: bool = True) -> dict[str, Callable[[], Iterable[Any]]]:
-    """What makes each contender's loader."""
+    """Functions that make the loader of each contender."""
     ours = {"batch_size": BATCH}
     many = {"batch_size": BATCH, "num_workers": WORKERS, "persistent_workers": persistent}
     return {
@@ -45,7 +45,7 @@ def loaders(dataset: Any, *, persistent: bool = True) -> dict[str, Callable[[], 
 
 
 def throughput(dataset: Any, rounds: int) -> dict[str, float]:
-    """Microseconds a batch of the fastest epoch."""
+    """Microseconds per batch of the fastest epoch."""
     contenders = {name: make() for name, make in loaders(dataset).items()}
     first = {name: [np.asarray(batch) for batch in loader] for name, loader in contenders.items()}  # starts workers
     for batches in first.values():
@@ -61,7 +61,7 @@ def throughput(dataset: Any, rounds: int) -> dict[str, float]:
 
 
 def starts(dataset: Any, rounds: int = 4) -> dict[str, tuple[float, float]]:
-    """Milliseconds to the first batch: the first time in this program, and the fastest time after."""
+    """Milliseconds to the first batch: the first time in this program, and the fastest later time."""
     times: dict[str, list[float]] = {}
     for name, make in loaders(dataset, persistent=False).items():
         for _ in range(rounds):

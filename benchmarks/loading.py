@@ -1,10 +1,10 @@
-"""What drawing a batch costs: a pass of a DataLoader over 2,048 samples, in this process, against PyTorch.
+"""The time to draw a batch: an epoch of a DataLoader over 2,048 samples, in this process, against PyTorch.
 
     python benchmarks/loading.py
 
 A sample is an image, float32 of shape (784,), and its label. A plain dataset computes `x[i], y[i]`: from tensors, from
 NumPy arrays, or from an array with the label as a Python integer. `TensorDataset` holds the tensors themselves. Nothing
-is shuffled, so that both give the same batches. The goal is at most PyTorch's time.
+is shuffled, so both give the same batches. The goal is at most PyTorch's time.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def table(library: Any, tensor: Callable[[Any], Any]) -> Any:
     return library.TensorDataset(tensor(IMAGES), tensor(LABELS))
 
 
-# By name: the dataset of a library, whose function `tensor` makes a tensor of an array.
+# By name: the dataset of a library, whose function `tensor` converts an array.
 DATASETS: dict[str, Callable[[Any, Callable[[Any], Any]], Any]] = {
     "plain: tensors": lambda library, tensor: Pairs(tensor(IMAGES), tensor(LABELS), as_they_are),
     "plain: arrays": lambda library, tensor: Pairs(IMAGES, LABELS, as_they_are),
@@ -66,12 +66,12 @@ DATASETS: dict[str, Callable[[Any, Callable[[Any], Any]], Any]] = {
 
 
 def a_pass(loader: Any) -> Step:
-    """All batches, one after another, none of which is kept."""
+    """Draw all batches, one after another, and keep none."""
     return lambda: deque(loader, maxlen=0)
 
 
 def require_equal(ours: Any, theirs: Any) -> None:
-    """Raise unless two loaders give the same batches."""
+    """Raise an error unless two loaders give the same batches."""
     assert len(ours) == len(theirs)
     for mine, other in zip(ours, theirs, strict=True):
         for a, b in zip(mine, other, strict=True):

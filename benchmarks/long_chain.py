@@ -2,8 +2,8 @@
 
     python benchmarks/long_chain.py
 
-The time per node should stay the same. Where it grows, that is Python's garbage collector looking through
-the ever larger graph: the last column is the same with the collector switched off.
+The time per node should stay the same. If it grows, the cause is Python's garbage collector, which scans the
+growing graph: the last column is measured with the collector switched off.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tinygrad_edu as tg
 
 
 def seconds(length: int) -> tuple[float, float, float]:
-    """How long a chain takes to compute, to walk, and to be dropped without a walk."""
+    """The time to compute a chain, to walk it backwards, and to drop it without that."""
     x = tg.tensor(1.0, requires_grad=True)
     begin = time.perf_counter()
     h = x

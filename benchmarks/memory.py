@@ -2,9 +2,8 @@
 
     python benchmarks/memory.py
 
-Each contender runs in a process of its own. Measured is how far its resident memory rises, at its highest,
-above what it was once the libraries, the data and the parameters were there: the peak that the kernel keeps
-is reset just before the steps, and read after them. Linux only.
+Each contender runs in its own process. The result is the peak of its resident memory above the level after loading
+libraries, data and parameters: the kernel's peak is reset just before the steps, and read after them. Linux only.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ STEPS = 5
 
 
 def peak_in_a_process(name: str, batch: int) -> float:
-    """MiB that the steps of one contender take beyond what stood before them."""
+    """Peak MiB of the steps of one contender, beyond the memory in use before."""
     command = [sys.executable, __file__, "--contender", name, "--batch-size", str(batch)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
@@ -38,7 +37,7 @@ def measure(name: str, batch: int) -> float:
     y = rng.integers(0, 10, batch)
     start = initial(rng)
     tiny, _ = makers[name](start, x[:2], y[:2])
-    tiny()  # what the libraries load and allocate at their first step is not the step's
+    tiny()  # what libraries load and allocate at their first step does not count
     step, _ = makers[name](start, x, y)
     gc.collect()
     before = _status("VmRSS")
@@ -49,7 +48,7 @@ def measure(name: str, batch: int) -> float:
 
 
 def _status(key: str) -> int:
-    """A figure of this process in KiB."""
+    """A memory value of this process in KiB."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(key + ":"):
             return int(line.split()[1])

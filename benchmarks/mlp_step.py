@@ -2,8 +2,8 @@
 
     python benchmarks/mlp_step.py
 
-A step is forward, cross-entropy (summed), backward and SGD. "By hand" is the same step written in NumPy
-with every array allocated beforehand. Goals: at most 0.8 of PyTorch's time, 1.15 of the hand-written.
+A step is forward, cross-entropy (summed), backward and SGD. "By hand" is the same step written in NumPy with every
+array allocated beforehand. Goals: at most 0.8 times PyTorch's time, and 1.15 times that by hand.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SIZES = (784, 256, 10)
 
 
 def initial(rng: np.random.Generator) -> list[np.ndarray]:
-    """Weight and bias of the two layers, PyTorch's layout."""
+    """Weight and bias of the two layers, in PyTorch's layout."""
     arrays = []
     for n_in, n_out in itertools.pairwise(SIZES):
         arrays.append((rng.normal(size=(n_out, n_in)) / np.sqrt(n_in)).astype(np.float32))

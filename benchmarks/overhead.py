@@ -1,9 +1,9 @@
-"""What one small op costs: a chain of 40 multiply/add on 4 numbers, forward and backward, against PyTorch.
+"""The time of one small op: a chain of 40 multiply/add on 4 numbers, forward and backward, against PyTorch.
 
     python benchmarks/overhead.py
 
-Three kinds of operand: Python numbers, constant tensors, tensors that want a gradient themselves.
-The goal is at most half of PyTorch's time per op.
+Three kinds of operand: Python numbers, constant tensors, tensors that require a gradient themselves. The goal is at
+most half of PyTorch's time per op.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""What the gradient norms of all samples cost: against a plain step, and against PyTorch's ways to get them.
+"""The cost of per-sample gradient norms: against a plain step, and against PyTorch's libraries for them.
 
     python benchmarks/per_sample.py
     python benchmarks/per_sample.py --batch-sizes 32 --rounds 11
 
-Every step is forward, backward and what is asked of it, with the gradients cleared before; a plain step is
-`losses.backward()`. Goals: at most 1.15 of a plain step with the norms, 1.3 with all inner products (`gram`)
+Every step clears the gradients, and then runs forward, backward and the requested norms or products; a plain step is
+`losses.backward()`. Goals: at most 1.15 times a plain step with the norms, 1.3 times with all inner products (`gram`)
 at batch 256; faster than Opacus and BackPACK; 40 times as fast as `torch.func.vmap(grad)` at batch 256.
 
 Opacus and BackPACK are left out where they are not installed: `pip install --group peers` (pip >= 25.1).
@@ -27,11 +27,11 @@ from _goals import against
 import tinygrad_edu as tg
 from tinygrad_edu.bench.timing import Clock, Step, ratio, side_by_side
 
-RTOL = 1e-4  # float32, summed in another order
-SLOW_ROUNDS = 7  # for the peers that write all gradients out
+RTOL = 1e-4  # float32, summed in a different order
+SLOW_ROUNDS = 7  # for peers that store all per-sample gradients
 
 
-# ---- the models: the same lines make them in both libraries
+# ---- the models: the same code makes them in both libraries
 
 
 def mlp(library: Any) -> Any:
@@ -40,7 +40,7 @@ def mlp(library: Any) -> Any:
 
 
 def transformer_block(library: Any, approximate: str = "none", width: int = 128, heads: int = 4) -> Any:
-    """Attention and MLP with residuals, LayerNorm before each; the mean over the positions goes to 10 classes."""
+    """Attention and MLP with residuals, each after a LayerNorm; the mean over the positions goes to 10 classes."""
     nn = library.nn
 
     class Block(nn.Module):  # type: ignore[name-defined,misc]
@@ -68,7 +68,7 @@ def transformer_block(library: Any, approximate: str = "none", width: int = 128,
 
 
 def small_cnn(library: Any) -> Any:
-    """Two convolutions over digits of 28 x 28, with pooling; smooth, so that rounding decides about no kink."""
+    """Two convolutions over 28 x 28 digits, with pooling; smooth, so that rounding cannot cross a kink."""
     nn = library.nn
     return nn.Sequential(
         *(nn.Conv2d(1, 16, 3), nn.Tanh(), nn.AvgPool2d(2)),
@@ -82,7 +82,7 @@ def tanh_block(library: Any) -> Any:
 
 
 def away_from_kinks(model: Any, x: np.ndarray) -> None:
-    """Replace samples with a hidden unit so near 0 that rounding, which differs, decides whether ReLU lets it pass."""
+    """Replace samples with a hidden unit so near 0 that the rounding of a library decides whether ReLU passes it."""
     near = np.abs(model[0](tg.from_numpy(x)).array).min(axis=1) < 1e-5
     x[near] = x[~near][: near.sum()]
 
@@ -114,7 +114,7 @@ def losses_of(task: Task) -> tg.Tensor:
 
 
 def ours(task: Task) -> dict[str, Step]:
-    """A plain step, and what can be had with it."""
+    """A plain step, and steps with more results."""
 
     def plain() -> object:
         return losses_of(task).backward()
@@ -134,7 +134,7 @@ def ours(task: Task) -> dict[str, Step]:
 
 
 def all_gradients(task: Task) -> Any:
-    """A function that gives every sample's gradient, written out, by `torch.func`."""
+    """A function that returns all per-sample gradients, with `torch.func`."""
     model = task.other
     parameters = {name: p.detach() for name, p in model.named_parameters()}
 
@@ -152,7 +152,7 @@ def with_vmap(task: Task) -> Step:
 
 
 def together(norms: list[Any]) -> Any:
-    """The norms of the whole gradients from those of the parameters'."""
+    """The norms of the whole gradients, from those for each parameter."""
     return torch.stack(norms).norm(dim=0)
 
 
@@ -205,7 +205,7 @@ def with_backpack(task: Task) -> Step:
 
 
 def check_against_vmap(task: Task) -> float:
-    """Compare norms, inner products and sums with gradients written out; the largest relative error of a norm."""
+    """Compare norms, inner products and sums with explicit per-sample gradients; return the worst relative error."""
     steps = ours(task)
     rows = {name: g.flatten(1).double().numpy() for name, g in all_gradients(task)().items()}
     flat = np.concatenate(list(rows.values()), axis=1)
@@ -258,7 +258,7 @@ WRITING_OUT = ("Opacus", VMAP)
 
 
 def against_peers(sizes: list[int], rounds: int) -> None:
-    print("Against PyTorch's ways, 784-256-10: forward, backward, norms")
+    print("Against PyTorch's libraries, 784-256-10: forward, backward, norms")
     print(f"{'batch':>5} {'':22} {'theirs':>11} {'ours':>10}   theirs / ours (goal)   spread   norms differ by")
     missing = [module for module, _ in PEERS.values() if importlib.util.find_spec(module) is None]
     for module in dict.fromkeys(missing):

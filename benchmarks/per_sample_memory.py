@@ -1,10 +1,10 @@
-"""Peak memory of norms and clipping, sample by sample, of a wide network: against a plain step.
+"""Peak memory of per-sample norms and clipping in a wide network, against a plain step.
 
     python benchmarks/per_sample_memory.py
 
-The network is 5120-2560-1280 at batch 32 in float32, with cross-entropy over 1280 classes. Measured, by
-tracemalloc, which NumPy reports its arrays to, is the highest that a step (forward, backward and what follows)
-rises above parameters and data, with no gradients there before. The goal is at most 1.1 of a plain step.
+The network is 5120-2560-1280 at batch 32 in float32, with cross-entropy over 1280 classes. tracemalloc, to which NumPy
+reports its arrays, measures the peak of a step (forward, backward and what follows) above parameters and data, without
+gradients at the start. The goal is at most 1.1 times a plain step.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Steps:
 
 
 def check(steps: Steps) -> None:
-    """The norms are those of one backward pass a sample, and clipping is the pass with the losses weighted."""
+    """Check the norms against one backward pass per sample, and clipping against a pass with weighted losses."""
     norms = steps.clipped().array
     clipped = steps.gradients()
     for m in (0, len(norms) - 1):
@@ -72,7 +72,7 @@ def check(steps: Steps) -> None:
 
 
 def peak(step: Step, steps: Steps) -> float:
-    """MiB above what is there before the step."""
+    """Peak MiB above the memory in use before the step."""
     steps.model.zero_grad()
     gc.collect()
     before, _ = tracemalloc.get_traced_memory()
@@ -91,7 +91,7 @@ def main() -> None:
     check(steps)
     tracemalloc.start()
     for step in (steps.plain, steps.norms, steps.clipped):
-        peak(step, steps)  # what a first step allocates and keeps is not the step's
+        peak(step, steps)  # what a first step allocates and keeps does not count
     written_out = batch * sum(p.array.nbytes for p in steps.model.parameters()) / 2**20
     print(f"Peak memory of a step of {'-'.join(map(str, SIZES))}, batch {batch}, float32\n")
     plain = peak(steps.plain, steps)

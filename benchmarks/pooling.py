@@ -1,4 +1,4 @@
-"""What pooling and resampling cost: one layer, forward alone and forward and backward, against PyTorch.
+"""Pooling and resampling against PyTorch: one layer, forward only, and forward and backward.
 
     python benchmarks/pooling.py
 

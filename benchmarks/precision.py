@@ -1,12 +1,12 @@
-"""How precise are float16 and float32? Every function's result and gradient against float64, beside PyTorch's.
+"""How precise are float16 and float32? Results and gradients of all functions against float64, beside PyTorch's.
 
-Each function gets numbers of ordinary size and, where it makes sense, numbers of all sizes that the dtype has.
-The same numbers go through it in float64, and what comes out differently is counted in ulps, the distance of two
-neighbours of the dtype. An ulp of what? Where a function is computed number by number, of the exact result. Where
-many numbers enter a result no algorithm can be judged by that: terms that cancel leave the rounding errors of what
-was added. There it is an ulp of the sum of the sizes of the terms (`ADDED`), of the largest result in the same row
-(`ROW`), or of the largest of all (`ALL`, for matrices that were inverted or decomposed). Of probabilities the gradient
-is p times a difference that may all but vanish: there it is an ulp of the largest p of the row (`PROBABILITY`).
+Each function gets numbers of ordinary size and, where sensible, numbers of all magnitudes of the dtype. It is also
+computed in float64, and the difference is counted in ulps: the distance of two neighbouring numbers of the dtype. For
+elementwise functions, this is an ulp of the exact result. If many numbers enter a result, this would be unfair: when
+terms cancel, the rounding errors of the terms remain. Then it is an ulp of the sum of the magnitudes of the terms
+(`ADDED`), of the largest result in the same row (`ROW`), or of the largest result (`ALL`, for inverted or decomposed
+matrices). The gradient of a probability is p times a difference that may nearly vanish: then it is an ulp of the
+largest p of the row (`PROBABILITY`).
 
 Rounding the exact result costs 0.5. The goal is: never more than 4 times PyTorch's error, or than 4 times 0.5.
 
@@ -49,12 +49,12 @@ Numbers = Callable[[np.random.Generator, Any], Any]
 
 
 def between(low: float, high: float, shape: tuple[int, ...] = SHAPE) -> Numbers:
-    """Numbers spread evenly over an interval."""
+    """Numbers evenly spread over an interval."""
     return lambda rng, dtype: rng.uniform(low, high, shape)
 
 
 def sizes(low: float = 0.0, high: float = 1.0, signs: bool = True) -> Numbers:
-    """Numbers of all sizes: from the `low` to the `high` share of the exponents that the dtype has."""
+    """Numbers of all magnitudes: from the `low` to the `high` share of the exponents of the dtype."""
 
     def numbers(rng: np.random.Generator, dtype: Any) -> Any:
         least, most = np.log2(np.finfo(dtype).tiny), np.log2(np.finfo(dtype).max)
@@ -65,7 +65,7 @@ def sizes(low: float = 0.0, high: float = 1.0, signs: bool = True) -> Numbers:
 
 
 def rows(low: float = 0.15, high: float = 0.9) -> Numbers:
-    """Rows of normal numbers, each row of another size; within a row the sizes are alike."""
+    """Rows of normal numbers, each row with its own scale."""
 
     def numbers(rng: np.random.Generator, dtype: Any) -> Any:
         least, most = np.log2(np.finfo(dtype).tiny), np.log2(np.finfo(dtype).max)
@@ -92,7 +92,7 @@ def matrix(n: int, symmetric: bool = False) -> Numbers:
 
 @dataclass
 class Case:
-    """A function of both libraries, `call(library, *tensors)`, and numbers to call it with."""
+    """A function in both libraries, `call(library, *tensors)`, and its arguments."""
 
     name: str
     call: Callable[..., Any]
@@ -308,14 +308,14 @@ def cases() -> list[Case]:
 
 @dataclass
 class Numbered:
-    """What one run gave: the value, and the gradient of each floating argument."""
+    """The result of one run: the value, and the gradient of each floating argument."""
 
     value: Any
     gradients: list[Any]
 
 
 def run(library: Any, call: Callable[..., Any], arrays: list[Any]) -> Numbered:
-    """Value and gradients of `call` on `arrays`, in the dtype that the floating ones have."""
+    """Value and gradients of `call` on `arrays`, in the dtype of the floating ones."""
     tensors = [library.tensor(a) for a in arrays]
     wanted = [t for t, a in zip(tensors, arrays) if a.dtype.kind == "f"]
     for tensor in wanted:
@@ -330,12 +330,12 @@ def run(library: Any, call: Callable[..., Any], arrays: list[Any]) -> Numbered:
 
 
 def _cotangent(shape: tuple[int, ...]) -> Any:
-    """What comes back from what follows: numbers near 1 that float16 has exactly."""
+    """The incoming gradient: numbers near 1 that are exact in float16."""
     return 0.75 + (np.arange(int(np.prod(shape))) % 5).reshape(shape) / 8
 
 
 def errors(case: Case, dtype: Any, library: Any) -> tuple[float, float] | None:
-    """The worst error of the value and of the gradients, in ulps; None where the library has no such thing."""
+    """The worst error of the value and of the gradients, in ulps; None if the library has no such function."""
     found = [_errors_once(case, dtype, library, draw) for draw in range(DRAWS)]
     some = [pair for pair in found if pair is not None]
     return (max(value for value, _ in some), max(slope for _, slope in some)) if some else None
@@ -368,7 +368,7 @@ def _errors_once(case: Case, dtype: Any, library: Any, draw: int) -> tuple[float
 
 
 def unit(size: Any, measure: str, dtype: Any) -> Any:
-    """One ulp of what an error is compared with."""
+    """One ulp of the number with which an error is compared."""
     size = np.minimum(np.abs(np.nan_to_num(size, nan=0.0)), np.float64(np.finfo(dtype).max))
     if measure in (ROW, PROBABILITY) and size.ndim:
         size = size.max(-1, keepdims=True)
@@ -378,7 +378,7 @@ def unit(size: Any, measure: str, dtype: Any) -> Any:
 
 
 def ulps(got: Any, exact: Any, one: Any, dtype: Any) -> float:
-    """The largest distance between the two; infinite where one overflows and the other does not."""
+    """The largest difference; infinite if one overflows and the other does not."""
     got = np.asarray(got, np.float64)
     rounded = exact.astype(dtype).astype(np.float64)
     same = (got == rounded) | np.isnan(rounded)
@@ -434,7 +434,7 @@ def own_errors(op: Primitive, dtype: Any) -> tuple[float, float] | tuple[None, N
             one = Case(op.name, call, tuple(lambda rng, dtype, a=case[i]: a for i in places), ALL)
             try:
                 found = errors(one, dtype, tg)
-            except StopIteration:  # it gives no real numbers
+            except StopIteration:  # it returns no real numbers
                 return worst
             if found is None:
                 return None, None
@@ -446,21 +446,21 @@ def own_errors(op: Primitive, dtype: Any) -> tuple[float, float] | tuple[None, N
 
 
 def shown(error: float | None) -> str:
-    """Two digits of an error."""
+    """An error with two digits."""
     if error is None:
         return "n/a"
     return f"{error:.1f}" if error < 100 else f"{error:.0e}" if np.isfinite(error) else "inf"
 
 
 def too_large(ours: tuple[float, float] | None, theirs: tuple[float, float] | None) -> bool:
-    """Whether an error of ours is more than 4 times PyTorch's, or PyTorch alone has such a function."""
+    """Whether our error is more than 4 times PyTorch's, or only PyTorch has the function."""
     if ours is None or theirs is None:
         return ours is not theirs and ours is None
     return any(a > GOAL * max(b, 0.5) for a, b in zip(ours, theirs))
 
 
 def main(wanted: str = "") -> None:
-    """Print the table, and below it what misses the goal."""
+    """Print the table, and below it the functions that miss the goal."""
     chosen = [case for case in cases() if wanted in case.name]
     print("| function | sizes | float16 value | float16 gradient | float32 value | float32 gradient |")
     print("| --- | --- | --- | --- | --- | --- |")
@@ -480,7 +480,7 @@ def main(wanted: str = "") -> None:
 
 
 def registry() -> None:
-    """Print the ops that no function of the table above passed through: nearly all of them just move numbers."""
+    """Print the ops that the table above does not cover: nearly all of them just move numbers."""
     names = reached(cases())
     rest = [op for name, op in PRIMITIVES.items() if name not in names and op.differentiable]
     print("\n| other op | float16 value | float16 gradient | float32 value | float32 gradient |")

@@ -2,9 +2,9 @@
 
     python benchmarks/products.py
 
-For layers and batch sizes of all kinds, in float32 and float64, with the result in an array that is there. Prints
-geometric means and the worst; --all prints every product. Goals: at most PyTorch's time in the geometric mean, and
-nowhere above 1.15 of np.dot's where that is 8 µs or more: below, the call is what counts, and not the product.
+For layers and batch sizes of all kinds, in float32 and float64, with the result written to an existing array. Prints
+geometric means and the worst product; --all prints every product. Goals: at most PyTorch's time in the geometric mean,
+and never above 1.15 times np.dot's time if that is 8 µs or more: below, the call dominates, not the product.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ LAYERS = [
     (256, 1024), (2048, 300), (4096, 64), (500, 300), (768, 3072), (401, 211), (200, 1000),
 ]  # fmt: skip
 BATCHES = [1, 2, 4, 8, 13, 16, 32, 64, 128, 256]
-LONG = 8e-6  # seconds of np.dot, from which on a product is more than its call
+LONG = 8e-6  # seconds of np.dot: from here on, the product dominates its call
 
 
 def operands(batch: int, n_in: int, n_out: int, dtype: type) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """The names and the two operands of the products."""
+    """The names and the operands of the products."""
     rng = np.random.default_rng([batch, n_in, n_out])
     x, w, g = (rng.normal(size=shape).astype(dtype) for shape in ((batch, n_in), (n_out, n_in), (batch, n_out)))
     yield "y", x, w.T
@@ -68,7 +68,7 @@ def measured(a: np.ndarray, b: np.ndarray, clock: Clock, rounds: int) -> tuple[f
 
 
 def mean(values: list[float]) -> float:
-    """The geometric one."""
+    """The geometric mean."""
     return float(np.exp(np.mean(np.log(values))))
 
 
@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def report(dtype: str, found: dict[str, list], *, everything: bool) -> None:
-    """Geometric means over all, and by batch size; the worst of the long ones."""
+    """Geometric means over all products and by batch size, and the worst of the long ones."""
     for name, rows in found.items():
         long = [row for row in rows if row[2] >= LONG]
         print(f"{dtype} {name}")

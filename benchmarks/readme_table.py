@@ -95,7 +95,7 @@ def _torch_cost(model: Any, x: Any, t: Any) -> Any:
 
 
 def in_torch(task: Task, ghost: bool = False) -> Calls:
-    """PyTorch; the norms by Opacus, from gradients that it writes out for each sample, or as ghost norms."""
+    """PyTorch; the norms by Opacus, from per-sample gradients or as ghost norms."""
     import torch
     from opacus.grad_sample import GradSampleModule, GradSampleModuleFastGradientClipping
 
@@ -162,7 +162,7 @@ def in_micrograd(task: Task) -> Calls:
     from micrograd.nn import MLP
 
     model = MLP(SIZES[0], list(SIZES[1:]))
-    sys.setrecursionlimit(10_000)  # it walks a sum of 784 products by recursion
+    sys.setrecursionlimit(10_000)  # it traverses a sum of 784 products by recursion
 
     def load() -> None:
         for layer, (w, b) in zip(model.layers, zip(task.start[::2], task.start[1::2], strict=True), strict=True):
@@ -211,7 +211,7 @@ ONCE = "micrograd"
 
 
 def check(name: str, calls: Calls, ours: tuple[Any, Any]) -> None:
-    """That a first step and the norms are what this library finds."""
+    """Check that a first step and the norms agree with this library."""
     for found, expected in zip(calls[0](), ours[0], strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6, err_msg=name)
     np.testing.assert_allclose(calls[1](), ours[1], rtol=1e-4, err_msg=name)
@@ -229,7 +229,7 @@ def main() -> None:
     options = parser.parse_args()
     # Opacus' hooks meet a model whose inputs want no gradient; PyTorch says so at every step.
     warnings.filterwarnings("ignore", message="Full backward hook is firing")
-    if hasattr(os, "sched_setaffinity"):  # JAX has no other way to keep to one thread
+    if hasattr(os, "sched_setaffinity"):  # JAX has no other way to use one thread only
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     skipped = {name for name, (module, _) in CONTENDERS.items() if importlib.util.find_spec(module) is None}
     for name in sorted(skipped):
@@ -263,7 +263,7 @@ def report(made: dict[str, Calls], rounds: int) -> list[float]:
 
 
 def once(medians: list[float]) -> None:
-    """micrograd's line: of a few samples, checked, and taken as often as the batch has them."""
+    """The row of micrograd: a few samples, checked, with the time scaled to the batch."""
     clock = Clock.for_threads(1)
     task = Task(FEW)
     cells, results = [], []

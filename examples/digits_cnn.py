@@ -1,11 +1,11 @@
 """A convolutional network learns to read handwritten digits.
 
-    python examples/digits_cnn.py             learn, score, draw
-    python examples/digits_cnn.py --resume    go on where Ctrl-C stopped
+    python examples/digits_cnn.py             train, score, draw
+    python examples/digits_cnn.py --resume    continue where Ctrl-C stopped
 
-It learns from 4,000 images of MNIST, each moved by up to two pixels, and is asked about 1,000 that it has never seen.
-Its cost is the sum of -log p(the right digit) over the images of a batch: log(10), about 2.3, for each before any
-learning. The picture shows the images that it misreads, and those of the 4,000 that still pull hardest at its filters.
+It trains on 4,000 images of MNIST, each moved by up to two pixels, and is tested on 1,000 that it has never seen. The
+cost is the sum of -log p(the right digit) over the images of a batch: log(10), about 2.3, for each image before
+training. The picture shows the images that it misreads, and the training images that still pull hardest at its filters.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from tinygrad_edu import data, nn, optim
 from tinygrad_edu.nn import functional as F
 
 BATCH_SIZE = 64
-RATE = 0.01  # the highest; Adam begins with less, and ends with nearly nothing
+RATE = 0.01  # the highest learning rate; training begins with less, and ends with almost 0
 
 
 def network(side: int) -> nn.Sequential:
     """From images of side × side pixels to scores for the ten digits, higher for what is more likely."""
     return nn.Sequential(
-        nn.Conv2d(1, 16, kernel_size=3, padding=1),  # sixteen filters look at every 3 × 3 pixels
+        nn.Conv2d(1, 16, kernel_size=3, padding=1),  # sixteen filters of 3 × 3 pixels
         nn.ReLU(),
         nn.MaxPool2d(2),  # half as high, and half as wide
         nn.Conv2d(16, 32, kernel_size=3, padding=1),
@@ -40,10 +40,10 @@ def network(side: int) -> nn.Sequential:
 
 
 def moved(samples: list[tuple[tg.Tensor, tg.Tensor]]) -> tuple[tg.Tensor, tg.Tensor]:
-    """A batch of samples, each image moved at random: a digit stays what it is wherever it stands.
+    """Make a batch of samples, with each image moved at random: a digit stays the same wherever it is.
 
-    The loader calls this for every batch, with random numbers that belong to the batch: they are the same ones again
-    for the same seed, and in a run that was interrupted.
+    The loader calls this for every batch, with random numbers that belong to the batch: they are the same for the same
+    seed, also in a run that was interrupted.
     """
     images, labels = data.default_collate(samples)
     n, _, side, _ = images.shape
@@ -55,7 +55,7 @@ def moved(samples: list[tuple[tg.Tensor, tg.Tensor]]) -> tuple[tg.Tensor, tg.Ten
 
 
 def main(argv: Sequence[str] | None = None) -> float:
-    """Train the model, print the score, draw; returns the share of the held-out images that are read right."""
+    """Train the model, print the score, draw; returns the accuracy on the held-out images."""
     options = parse(argv)
     tg.manual_seed(options.seed)
 
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> float:
         cost = F.cross_entropy(model(images), labels)  # a sum over the images of the batch
         optimizer.zero_grad()
         cost.backward()
-        optimizer.step(samples=len(images))  # a mean only here: over so many images
+        optimizer.step(samples=len(images))  # the mean is taken only here, over so many images
         scheduler.step()
         session.show(nats=cost.item() / len(images))
 
@@ -83,12 +83,12 @@ def main(argv: Sequence[str] | None = None) -> float:
     score = right.sum().item() / len(right)
     print(f"\nheld out: {score:.1%} of {len(right)} images are read right, after {session.seconds:.0f} s")
     picture(options.output, held_out, guesses, learnt, pulls(model, train))
-    print(f"What is wrong, and who pulls hardest: {options.output}")
+    print(f"Misread images, and those that pull hardest: {options.output}")
     return score
 
 
 def pulls(model: nn.Sequential, dataset: data.TensorDataset) -> tg.Tensor:
-    """How hard each sample pulls at the filters of the first layer: the length of its own term of the gradient."""
+    """How hard each sample pulls at the filters of the first layer: the norm of its own term of the gradient."""
     lengths = []
     for images, labels in data.DataLoader(dataset, batch_size=500):
         model.zero_grad()
@@ -98,9 +98,9 @@ def pulls(model: nn.Sequential, dataset: data.TensorDataset) -> tg.Tensor:
 
 
 def picture(path: Path, held_out: Digits, guesses: tg.Tensor, learnt: Digits, pulls: tg.Tensor) -> None:
-    """Draw the held-out images that are misread, and the ten that pull hardest of those that were learnt from."""
+    """Draw the held-out images that are misread, and the ten training images that pull hardest."""
     wrong = tg.nonzero(guesses != held_out.labels)[:, 0]
-    shown = wrong[:50]  # a picture has to end somewhere
+    shown = wrong[:50]  # the picture must not become too long
     hardest = pulls.argsort(descending=True)[:10]
     median = pulls.median().item()
     draw(
@@ -121,7 +121,7 @@ def picture(path: Path, held_out: Digits, guesses: tg.Tensor, learnt: Digits, pu
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options."""
     parser = arguments(__doc__, checkpoint="digits_cnn.ckpt")
-    parser.add_argument("--epochs", type=count, default=15, help="passes over the images (default: %(default)s)")
+    parser.add_argument("--epochs", type=count, default=15, help="epochs (default: %(default)s)")
     parser.add_argument(
         "--output", type=picture_file, default="digits_cnn.png", help="the picture (default: %(default)s)"
     )

@@ -1,12 +1,11 @@
 """A variational autoencoder learns to write digits.
 
-    python examples/digits_vae.py             learn, score, draw
-    python examples/digits_vae.py --resume    go on where Ctrl-C stopped
+    python examples/digits_vae.py             train, score, draw
+    python examples/digits_vae.py --resume    continue where Ctrl-C stopped
 
-It squeezes an image into a code of 20 numbers, adds noise, and makes the image of it again. A code that does not look
-like a draw from the standard normal distribution costs extra: so whatever is drawn from that becomes an image, too.
-Both costs are sums over the images of a batch, and together a bound on -log p(image). The picture shows images made
-again, and new ones.
+It encodes an image as 20 numbers, the code, adds noise, and decodes the image again. Codes that do not look like draws
+from the standard normal distribution cost extra: so draws from it can be decoded into new images. Both costs are sums
+over the images of a batch; together they are a bound on -log p(image). The picture shows reconstructed and new images.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ import tinygrad_edu as tg
 from tinygrad_edu import data, nn, optim
 from tinygrad_edu.nn import functional as F
 
-CODE = 20  # numbers that an image is squeezed into
-WIDTH = 400  # of the layers between
+CODE = 20  # numbers in a code
+WIDTH = 400  # units of the hidden layers
 BATCH_SIZE = 64
-RATE = 0.003  # the highest; Adam begins with less, and ends with nearly nothing
+RATE = 0.003  # the highest learning rate; training begins with less, and ends with almost 0
 
 
 class Autoencoder(nn.Module):
@@ -45,20 +44,20 @@ class Autoencoder(nn.Module):
         return self.mean(hidden), self.log_variance(hidden)
 
     def decode(self, codes: tg.Tensor) -> tg.Tensor:
-        """Images (N, 1, side, side) of codes (N, 20): for each pixel the logit of how likely it is black."""
+        """Images (N, 1, side, side) from codes (N, 20): for each pixel the logit of being black."""
         return self.writer(codes).unflatten(1, (1, self.side, self.side))
 
     def forward(self, images: tg.Tensor) -> tg.Tensor:
-        """What the images cost, summed over them."""
+        """The cost of the images, summed over them."""
         mean, log_variance = self.encode(images)
-        codes = mean + tg.exp(log_variance / 2) * tg.randn_like(mean)  # a draw that gradients can pass
+        codes = mean + tg.exp(log_variance / 2) * tg.randn_like(mean)  # a draw through which gradients can pass
         lost = F.binary_cross_entropy_with_logits(self.decode(codes), images)
         strange = (mean**2 + tg.exp(log_variance) - 1 - log_variance).sum() / 2  # KL divergence from the normal
         return lost + strange
 
 
 def main(argv: Sequence[str] | None = None) -> float:
-    """Train the model, print the score, draw; returns the cost of a held-out image in nats."""
+    """Train the model, print the score, draw; returns the cost per held-out image in nats."""
     options = parse(argv)
     tg.manual_seed(options.seed)
 
@@ -75,13 +74,13 @@ def main(argv: Sequence[str] | None = None) -> float:
         cost = model(images)
         optimizer.zero_grad()
         cost.backward()
-        optimizer.step(samples=len(images))  # a mean only here: over so many images
+        optimizer.step(samples=len(images))  # the mean is taken only here, over so many images
         scheduler.step()
         session.show(nats=cost.item() / len(images))
 
     with tg.no_grad():
         score = model(held_out.images).item() / len(held_out.images)
-    print(f"\nheld out: {score:.1f} nats an image, after {session.seconds:.0f} s")
+    print(f"\nheld out: {score:.1f} nats per image, after {session.seconds:.0f} s")
     picture(options.output, model, held_out)
     print(f"Reconstructed images, and new ones: {options.output}")
     return score
@@ -106,7 +105,7 @@ def picture(path: Path, model: Autoencoder, held_out: Digits) -> None:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options."""
     parser = arguments(__doc__, checkpoint="digits_vae.ckpt")
-    parser.add_argument("--epochs", type=count, default=40, help="passes over the images (default: %(default)s)")
+    parser.add_argument("--epochs", type=count, default=40, help="epochs (default: %(default)s)")
     parser.add_argument(
         "--output", type=picture_file, default="digits_vae.png", help="the picture (default: %(default)s)"
     )

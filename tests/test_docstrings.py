@@ -7,7 +7,10 @@ import importlib
 import inspect
 import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,3 +103,14 @@ def explained(value: Any) -> set[str]:
 @pytest.mark.parametrize("name", [name for name, value in PUBLIC.items() if explained(value)])
 def test_where_arguments_are_listed_the_list_is_that_of_the_signature(name: str) -> None:
     assert explained(PUBLIC[name]) == inspect.signature(PUBLIC[name]).parameters.keys()
+
+
+def test_files_named_by_their_paths_are_the_modules_that_the_package_has_imported() -> None:
+    """pytest would import the first one a second time, and what checks for its classes would not know them."""
+    paths = ["tinygrad_edu/samples/explanation.py", "tinygrad_edu/viz/sums.py"]
+    root = Path(tg.__file__).parent.parent
+    if not (root / "conftest.py").exists():
+        pytest.skip("the package is tried as it is installed")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "sum_bars", *paths]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout

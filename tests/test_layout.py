@@ -1,4 +1,4 @@
-"""The table of rooms in ARCHITECTURE.md is complete, imports go the way it says, and none goes round."""
+"""The table of packages in ARCHITECTURE.md is complete, imports go the way it says, and none goes round."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DECLARED = "engine.typing"  # whose imports for types may go down
 def rows() -> list[list[str]]:
     """The names in each line of the table, without `.py` and `/`."""
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    table = text.split("| room | what is there |")[1].split("\n\n")[0]
+    table = text.split("| package or file | what it contains |")[1].split("\n\n")[0]
     return [re.findall(r"`(\w+)(?:\.py|/)`", line.split("|")[1]) for line in table.splitlines()[2:]]
 
 

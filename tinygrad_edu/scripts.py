@@ -1,4 +1,4 @@
-"""A user's Python file: found by ``path.py:name``, and loaded as if it were run, with no effect on other imports."""
+"""A user's Python file: found by ``path.py:name``, and loaded as if it were run, without affecting other imports."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .errors import TinygradError
 
 
 class ScriptError(TinygradError):
-    """A file, or a name in it, that is not there or cannot be used; in one line."""
+    """A file, or a name in it, that does not exist or cannot be used; in one line."""
 
 
 def split(target: str) -> tuple[Path, str]:
-    """The file and the name in ``path.py:name``.
+    """Split ``path.py:name`` into the file and the name.
 
     Raises:
-        ScriptError: if it is not of that form, or there is no such file.
+        ScriptError: if it does not have that form, or there is no such file.
     """
     path, colon, name = target.rpartition(":")
     if not colon or not name or not path:
@@ -33,10 +33,10 @@ def split(target: str) -> tuple[Path, str]:
 
 @contextmanager
 def loaded(path: Path) -> Iterator[ModuleType]:
-    """The file as a module, which may import its neighbours as if it were run itself; afterwards imports are as before.
+    """Load the file as a module, which may import its neighbours; at the end, imports are as before.
 
     Raises:
-        ScriptError: if it cannot be imported; names its line.
+        ScriptError: if it cannot be imported; names the line.
     """
     name = path.stem if path.stem not in sys.modules else f"{path.stem}_"
     spec = importlib.util.spec_from_file_location(name, path.resolve())
@@ -50,7 +50,7 @@ def loaded(path: Path) -> Iterator[ModuleType]:
         try:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
-            if isinstance(error, SystemExit) and error.code == 143:  # somebody asked this program to end
+            if isinstance(error, SystemExit) and error.code == 143:  # from SIGTERM
                 raise
             raise ScriptError(f"{path} cannot be imported: {one_line(error, path)}") from error
         yield module
@@ -60,28 +60,28 @@ def loaded(path: Path) -> Iterator[ModuleType]:
 
 
 def named(module: ModuleType, path: Path, name: str, own: list[str]) -> object:
-    """What a module has by a dotted name.
+    """Return what a module has under a dotted name.
 
     Args:
-        module: as `loaded` gives it.
+        module: the module from `loaded`.
         path: its file.
         name: such as ``Net`` or ``Nets.small``.
-        own: what to suggest where there is no such name.
+        own: what to suggest if there is no such name.
 
     Raises:
-        ScriptError: if there is none.
+        ScriptError: if there is no such name.
     """
     found: object = module
     for part in name.split("."):
         if not hasattr(found, part):
-            say = f"it has {', '.join(own)}" if own else "it has no function or module of its own"
+            say = f"it has {', '.join(own)}" if own else "it defines no function or module"
             raise ScriptError(f"{path} has no {name!r}: {say}")
         found = getattr(found, part)
     return found
 
 
 def one_line(error: BaseException, path: Path) -> str:
-    """An exception in one line, and the last line of the file that it came through."""
+    """An exception in one line, with the last line of the file in its traceback."""
     text = " ".join(str(error).split())
     line, trace = 0, error.__traceback__
     while trace is not None:

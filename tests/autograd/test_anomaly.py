@@ -73,7 +73,7 @@ def test_gradient_that_comes_in():
     x = leaf(1.0)
     with (
         tg.detect_anomaly(),
-        pytest.raises(tg.AnomalyError, match=r"backward of exp.*nan is in the gradient that comes in"),
+        pytest.raises(tg.AnomalyError, match=r"backward of exp.*nan is in the incoming gradient"),
     ):
         tg.exp(x).backward(tg.tensor([np.nan]))
 

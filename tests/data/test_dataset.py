@@ -300,7 +300,7 @@ def test_a_stream_has_no_samples_by_number():
 def test_what_cannot_be_chained():
     with pytest.raises(ValueError, match="there is no dataset"):
         ChainDataset([])
-    with pytest.raises(TypeError, match=r"a Squares is no stream: .*ConcatDataset"):
+    with pytest.raises(TypeError, match=r"a Squares is not a stream: .*ConcatDataset"):
         Lines("ab") + Squares(2)
-    with pytest.raises(TypeError, match="a generator can be read once only: make an IterableDataset"):
+    with pytest.raises(TypeError, match="a generator can be read only once: make it an IterableDataset"):
         ChainDataset([Lines("ab"), (c for c in "cd")])

@@ -73,7 +73,7 @@ def test_a_context_is_judged_by_its_way_to_start():
     ],
 )
 def test_a_stream_has_an_order_of_its_own(options, named):
-    with pytest.raises(ValueError, match=f"the order of an IterableDataset is its own: drop {named}, and let"):
+    with pytest.raises(ValueError, match=f"an IterableDataset has its own order: drop {named}, and let"):
         DataLoader(NoisyStream(3), **options)
     DataLoader(NoisyStream(3), shuffle=False)
 

@@ -261,7 +261,7 @@ def test_a_damaged_state_is_refused_and_nothing_changes(damage, said):
     damage(state)
     loader = shuffled(generator=tg.Generator().manual_seed(8))
     before = loader.state_dict()
-    with pytest.raises(ValueError, match=f"DataLoader.load_state_dict: the state cannot be taken up: .*{said}"):
+    with pytest.raises(ValueError, match=f"DataLoader.load_state_dict: the state cannot be restored: .*{said}"):
         loader.load_state_dict(state)
     assert loader.state_dict() == before
 

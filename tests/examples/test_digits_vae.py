@@ -32,7 +32,7 @@ def test_it_learns_more_than_how_dark_each_pixel_is(small, tmp_path, capsys):
     unread = tg.nn.functional.binary_cross_entropy(odds.expand_as(held_out.images), held_out.images).item() / 360
     score = digits_vae.main(["--epochs", "15", *files(tmp_path)])
     assert score < unread - 1
-    assert f"{score:.1f} nats an image" in capsys.readouterr().out
+    assert f"{score:.1f} nats per image" in capsys.readouterr().out
     check_picture(tmp_path)
 
 

@@ -84,7 +84,7 @@ def test_ctrl_c_lets_the_step_end_and_says_how_to_go_on(options, capsys, monkeyp
     interrupted(run, 4)
     assert len(run.seen) == run.session.step == 5
     said = capsys.readouterr().out.splitlines()[-1]
-    assert said == "Stopped after step 5 of 9. To go on, type: python program.py --seed 3 --resume"
+    assert said == "Stopped after step 5 of 9. To continue, type: python program.py --seed 3 --resume"
 
 
 def test_ctrl_c_between_two_epochs_counts_for_the_next_step(options):

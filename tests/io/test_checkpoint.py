@@ -315,7 +315,7 @@ def test_the_file_and_what_is_missing_in_it_are_named(tmp_path):
         (set_in("checkpoint", to=2), "the checkpoint is of version 2, this library reads 1"),
         (set_in("states", to=[]), "the checkpoint was altered: there is no 'states' in it"),
         (lambda contents: contents.pop("gradients"), "there is no 'gradients' in it"),
-        (lambda contents: contents.pop("checkpoint"), r"no checkpoint, but something else .* use tg\.load\(\)"),
+        (lambda contents: contents.pop("checkpoint"), r"not a checkpoint, but another file .* use tg\.load\(\)"),
     ],
 )
 def test_files_of_another_kind(change, message):
@@ -326,7 +326,7 @@ def test_a_file_that_was_saved_by_save_is_named():
     file = io.BytesIO()
     tg.save(tg.zeros(3), file)
     file.seek(0)
-    refused(file, trained(), r"no checkpoint, but something else that tg\.save\(\) wrote", tg.FileFormatError)
+    refused(file, trained(), r"not a checkpoint, but another file written by tg\.save\(\)", tg.FileFormatError)
 
 
 FILE = saved(**trained(steps=3), note="whole").getvalue()

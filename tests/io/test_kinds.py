@@ -34,7 +34,7 @@ CONVERTED = r"It is a pickle, as torch\.save writes it, .*load_safetensors\('.*\
 @pytest.mark.parametrize(
     ("write", "said"),
     [
-        (lambda file: None, r"It is empty: what wrote it did not get to its end"),
+        (lambda file: None, r"It is empty: writing it was not finished"),
         (lambda file: np.save(file, np.ones(3)), r"It is a \.npy file: read it with np\.load\(path\)"),
         (lambda file: np.savez(file, a=np.ones(3)), r"It is a \.npz file: read it with np\.load\(path\)"),
         (lambda file: np.savez_compressed(file, a=np.ones(3)), r"It is a \.npz file"),
@@ -44,7 +44,7 @@ CONVERTED = r"It is a pickle, as torch\.save writes it, .*load_safetensors\('.*\
         (lambda file: other_zip(file, "run/data.pkl", "run/data/0"), CONVERTED),
         (lambda file: other_zip(file, "a.txt"), "It is a zip archive of something else"),
         (lambda file: other_zip(file), "It is an empty zip archive"),
-        (lambda file: file.write(b"hello"), "It begins like none that is known here"),
+        (lambda file: file.write(b"hello"), "Its type is not known"),
         *(
             (lambda file, p=protocol: pickle.dump({"a": 1}, file, p), CONVERTED)
             for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)

@@ -67,9 +67,9 @@ def test_the_order_of_the_arguments_is_pytorchs() -> None:
 @pytest.mark.parametrize("option", [{"max_norm": 1.0}, {"scale_grad_by_freq": True}])
 def test_what_is_not_offered(option: dict[str, Any]) -> None:
     (name,) = option
-    with pytest.raises(NotImplementedError, match=f"^Embedding: {name}.* is not offered"):
+    with pytest.raises(NotImplementedError, match=f"^Embedding: {name}.* is not supported"):
         nn.Embedding(3, 2, **option)
-    with pytest.raises(NotImplementedError, match=f"^embedding: {name}.* is not offered"):
+    with pytest.raises(NotImplementedError, match=f"^embedding: {name}.* is not supported"):
         nn.functional.embedding(tg.tensor([1]), tg.zeros(3, 2), **option)
 
 

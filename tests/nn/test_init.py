@@ -122,9 +122,9 @@ def test_sparse_has_its_share_of_zeros_in_each_column() -> None:
     ("call", "kind", "message"),
     [
         (lambda: nn.init.dirac_(tg.ones(2, 2)), tg.ShapeError, r"three to five axes; got shape \(2, 2\)"),
-        (lambda: nn.init.dirac_(tg.ones(3, 2, 1), 2), tg.ShapeError, r"no multiple of groups=2"),
+        (lambda: nn.init.dirac_(tg.ones(3, 2, 1), 2), tg.ShapeError, r"not a multiple of groups=2"),
         (lambda: nn.init.sparse_(tg.ones(2), 0.5), tg.ShapeError, r"sparse_ fills a matrix"),
-        (lambda: nn.init.sparse_(tg.ones(2, 2), 1.5), ValueError, "sparsity=1.5 is no share"),
+        (lambda: nn.init.sparse_(tg.ones(2, 2), 1.5), ValueError, "sparsity=1.5 is not a fraction"),
     ],
 )
 def test_dirac_and_sparse_refuse(call: Any, kind: type[Exception], message: str) -> None:

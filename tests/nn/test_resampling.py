@@ -65,12 +65,12 @@ def test_a_size_that_stays_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("shape", "options", "kind", "said"),
     [
-        ((1, 1, 4), {}, ValueError, r"how large\? Pass size, or scale_factor"),
+        ((1, 1, 4), {}, ValueError, r"pass size or scale_factor, got neither"),
         ((1, 1, 4), {"size": 2, "scale_factor": 2}, ValueError, "size=2 and scale_factor=2.* are two sizes: pass one"),
         ((1, 1, 4), {"size": 2, "mode": "cubic"}, ValueError, "unknown mode 'cubic': use 'nearest', 'nearest-exact'"),
         ((1, 1, 4), {"size": 2, "align_corners": False}, ValueError, "is for the linear modes, not for 'nearest'"),
         ((1, 1, 4, 4), {"size": 2, "mode": "linear"}, tg.ShapeError, r"mode='linear' takes N, C and 1 more axes, got"),
-        ((4, 4), {"size": 2}, tg.ShapeError, r"takes \(N, C, L\), .*, got \(4, 4\)\. x\[None\] puts an axis in front"),
+        ((4, 4), {"size": 2}, tg.ShapeError, r"takes \(N, C, L\), .*, got \(4, 4\)\. x\[None\] adds a leading axis"),
         ((1, 1, 4), {"size": (2, 2)}, ValueError, r"size=\(2, 2\) has 2 numbers for 1 axes"),
         ((1, 1, 4, 4), {"scale_factor": (2,)}, ValueError, r"scale_factor=\(2,\) has 1 numbers for 2 axes"),
         ((1, 1, 4), {"size": 0}, ValueError, "size must be at least 1, got 0"),

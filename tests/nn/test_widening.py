@@ -60,7 +60,7 @@ def test_what_it_says():
     assert str(warning.message) == (
         "Linear: its parameters are float32, but the input is float64, as NumPy makes its arrays unless told "
         "otherwise. So everything from here on is computed in float64, in twice the memory and up to three times "
-        "the time. Convert the input, x.float(), or the model, model.double(), if you want these digits"
+        "the time. Convert the input, x.float(), or the model, model.double(), if you want this precision"
     )
 
 

@@ -531,11 +531,20 @@ def test_labels_may_be_any_sequence(labels: Any) -> None:
     assert [row.label for row in rows] == ["7", "1"]
 
 
+def test_a_label_is_one_line_of_the_table() -> None:
+    w = leaf(1)
+    (randn(2, 1) @ w).backward(per_sample=True)
+    explanation = w.sample_grads.explain(0, ["two\nlines", '<b>&\x1c"'])
+    assert len(explanation.table().splitlines()) == 2 + len(w.sample_grads.explain(0).table().splitlines()) - 2
+    assert {row.label for row in explanation.rows} == {"two lines", '<b>& "'}
+    assert "<b>" not in explanation._repr_html_()
+
+
 def test_labels_that_are_not_one_for_each_sample() -> None:
     w = leaf(1)
     (randn(2, 1) @ w).backward(per_sample=True)
     with pytest.raises(ValueError, match=r"explain\(\): 3 labels for 2 samples, there must be one for each"):
         w.sample_grads.explain(0, labels=[1, 2, 3])
-    for wrong in (7, "ab", tg.tensor(1)):
+    for wrong in (7, "ab", b"ab", {0: "a", 1: "b"}, {"a", "b"}, tg.tensor(1)):
         with pytest.raises(TypeError, match=r"explain\(\): labels must be a sequence with one for each sample, got"):
             w.sample_grads.explain(0, labels=wrong)

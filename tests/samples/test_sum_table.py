@@ -58,4 +58,10 @@ def test_what_is_not_finite_has_no_bar() -> None:
 
 def test_numbers_and_shares() -> None:
     assert [number(value) for value in (None, 0.0, 1 / 3, 1234.0, 1e-9)] == ["", "0", "0.3333", "1234", "1.000e-09"]
-    assert [percent(value) for value in (None, 0.0, -1 / 3, 1.0)] == ["", "0.00%", "-33.33%", "100.00%"]
+    assert [percent(value) for value in (None, 0.0, -1e-17, -1 / 3, 1.0)] == [
+        "",
+        "0.00%",
+        "0.00%",
+        "-33.33%",
+        "100.00%",
+    ]

@@ -439,18 +439,18 @@ add(
     _MODULES["LayerNorm"],
     hint="no gradient arrives",
 )
-rule("unused gets a gradient", "where", lambda: lambda right, g, *args: g + 0, index=1, hint="where there is none")
-rule("unused gets a gradient", "where", lambda: lambda right, g, *args: g + 0, index=2, hint="where there is none")
-rule("unused gets a gradient", "masked_fill", lambda: lambda right, g, *args: g + 0, hint="where there is none")
-rule("unused gets a gradient", "relu", lambda: lambda right, g, *args: g + 0, hint="where there is none")
-rule("unused gets a gradient", "clip", lambda: lambda right, g, *args: g + 0, hint="where there is none")
+rule("unused gets a gradient", "where", lambda: lambda right, g, *args: g + 0, index=1, hint="it should be zero")
+rule("unused gets a gradient", "where", lambda: lambda right, g, *args: g + 0, index=2, hint="it should be zero")
+rule("unused gets a gradient", "masked_fill", lambda: lambda right, g, *args: g + 0, hint="it should be zero")
+rule("unused gets a gradient", "relu", lambda: lambda right, g, *args: g + 0, hint="it should be zero")
+rule("unused gets a gradient", "clip", lambda: lambda right, g, *args: g + 0, hint="it should be zero")
 for _name in ("getitem", "topk", "max", "diagonal", "tril"):
     rule(
         "unused gets a gradient",
         _name,
         lambda: lambda right, *args: np.where(right() == 0, 1e-3, right()),
         "take_along" if _name == "max" else _name,
-        hint="where there is none",
+        hint="it should be zero",
     )
 
 # Precision ----------------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ from tinygrad_edu.testing import GradcheckError, gradcheck
             lambda x: np.where(np.abs(x) < 1e-300, 0.0, np.sin(1 / x)),
             lambda g, x: -g * np.cos(1 / x) / x**2,
             [1e-9],
-            "the function is too rough there for differences, or not defined near by",
+            "the function is too rough there for differences, or not defined nearby",
         ),
     ],
 )

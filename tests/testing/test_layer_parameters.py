@@ -41,7 +41,7 @@ def test_paths_are_written_as_they_are_read(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["W 1", "layers[", "layers[x]", "a..b", "3", "params[W]"])
 def test_what_is_no_path(text: str) -> None:
-    with pytest.raises(ValueError, match="is no path: write W, layers"):
+    with pytest.raises(ValueError, match="is not a path: write W, layers"):
         Path.parse(text)
 
 

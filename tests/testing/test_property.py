@@ -172,8 +172,8 @@ class TestIdle:
     def test_zero_gradients_everywhere(self) -> None:
         error = failure(lambda x: x * 0, tensors(shapes(1, 2)))
         assert re.fullmatch(
-            r"\S+<lambda>: (\d+) of \1 examples have shown nothing \(\1 times: the gradients are zero everywhere\)\. "
-            r"Let `given` give other arguments",
+            r"\S+<lambda>: (\d+) of \1 examples proved nothing \(\1 times: the gradients are zero everywhere\)\. "
+            r"Let `given` draw other arguments",
             str(error),
         )
         gradient_property(given=tensors(), allow_zero=True, max_examples=5)(lambda x: x * 0)()
@@ -189,7 +189,7 @@ class TestIdle:
     )
     def test_reasons(self, function: Any, given: Any, reason: str) -> None:
         text = str(failure(function, given))
-        assert "examples have shown nothing" in text
+        assert "examples proved nothing" in text
         assert reason in text
 
     def test_a_law_is_asked_where_differences_show_nothing(self) -> None:

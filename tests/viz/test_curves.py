@@ -59,6 +59,40 @@ def test_a_smooth_curve_is_the_mean_of_the_last_numbers_over_the_faint_one() -> 
     np.testing.assert_allclose(smooth.get_ydata(), [4.0, 3.0, 1.0, 2.0])
 
 
+def test_a_loss_that_is_no_number_or_huge_is_smoothed_away_once_it_is_past() -> None:
+    for odd in (float("nan"), float("inf"), 1e20):
+        smooth = loss_curve([1.0, odd, 2.0, 4.0], smooth=2, ax=axes()).lines[1].get_ydata()
+        assert smooth[[0, 3]].tolist() == [1.0, 3.0]
+    few = loss_curve([1.0, 3.0], smooth=100, ax=axes()).lines[1]
+    assert few.get_ydata().tolist() == [1.0, 2.0]
+
+
+def test_names_of_curves_may_be_numbers() -> None:
+    ax = loss_curve({0.1: [2.0], 0: [3.0]}, ax=axes())  # type: ignore[dict-item]  # a dictionary by learning rate
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0.1", "0"]
+
+
+@pytest.mark.parametrize("smooth", [None, 2])
+def test_a_curve_beside_others_differs_from_them(smooth: int | None) -> None:
+    ax = axes()
+    for label in "abc":
+        loss_curve([2.0, 1.0, 0.5], label=label, smooth=smooth, ax=ax)
+    assert len({line.get_color() for line in ax.lines}) == 3
+    assert len({line.get_linestyle() for line in ax.lines if line.get_alpha() is None}) == 3
+
+
+@pytest.mark.parametrize("losses", ["123", ["1", "2"], [1j], [b"1"]])
+def test_texts_are_no_losses(losses: Any) -> None:
+    with pytest.raises(ValueError, match="must be a sequence of numbers"):
+        loss_curve(losses, ax=axes())
+
+
+@pytest.mark.parametrize("options", [{"smooth": 2.5}, {"every": "2"}])
+def test_counts_are_integers(options: Any) -> None:
+    with pytest.raises(TypeError, match="integer"):
+        loss_curve([1.0, 2.0, 3.0], ax=axes(), **options)
+
+
 def test_tensors_arrays_and_losses_that_are_not_finite() -> None:
     for losses in ([tg.tensor(1.0), tg.tensor(2.0)], np.array([1.0, 2.0]), tg.tensor([1.0, 2.0])):
         assert loss_curve(losses, ax=axes()).lines[0].get_ydata().tolist() == [1.0, 2.0]

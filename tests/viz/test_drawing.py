@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import weakref
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -165,3 +168,62 @@ def test_a_drawing_keeps_no_graph_alive() -> None:
     gc.collect()
     assert saved() is None
     assert "exp" in drawing.text
+
+
+@pytest.mark.parametrize("layout", ["layers", "auto"])
+def test_names_and_notes_of_all_kinds_are_a_whole_picture(layout: Any) -> None:
+    a = tg.tensor(3.0, requires_grad=True)
+    odd = (
+        "<script>alert('1')</script> \"&amp;\" \x00\x1b[31m \ud800 \ufffe \N{NO-BREAK SPACE}重み 🎉 \n$x$ " + "n" * 5000
+    )
+    drawing = draw_graph(a * a, names={odd: a}, notes={a: odd}, layout=layout)
+    texts = [element.text or "" for element in ElementTree.fromstring(drawing.svg).iter() if element.tag[-4:] == "text"]
+    assert any("<script>alert('1')</script> \"&amp;\"" in text for text in texts)
+    assert "<script" not in drawing._repr_html_()
+    assert len(drawing.text.splitlines()) == 3
+    assert drawing.text.encode()
+
+
+def test_a_note_may_be_anything_that_can_be_written_and_have_several_lines() -> None:
+    a, b, c = expression()
+    drawing = draw_graph(c, notes={a: 0, b: "one\ntwo", c: None})  # type: ignore[dict-item]
+    assert drawing.text.splitlines()[1:] == [
+        "1 = mul  from 2, 2",
+        "2 = add  from leaf 1, leaf 1  [one]  [two]",
+        "leaf 1  [0]",
+    ]
+    assert drawing.svg.count("<text") == 6
+
+
+def test_a_note_is_not_taken_for_a_shape() -> None:
+    a, _, c = expression()
+    assert draw_graph(c, notes={a: "(first)"}).text.splitlines()[-1] == "leaf 1  [(first)]"
+
+
+def test_odd_names_are_names() -> None:
+    a, b, c = expression()
+    assert draw_graph(c, names={"7": c}).text.startswith("Graph of 7 with")
+    assert draw_graph(c, names={"": a, " ": b}).text == draw_graph(c).text
+    assert "from a b, a b" in draw_graph(c, names={"a\nb": a}).text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"notes": ["a"]}, "notes=list, it must be like"),
+        ({"notes": 3}, "notes=int, it must be like"),
+        ({"marked": 5}, "marked=int, it must be a sequence"),
+        ({"marked": [["a"]]}, "marked=list, it must be a sequence"),
+        ({"limit": 2.5}, "integer"),
+        ({"limit": "3"}, "integer"),
+    ],
+)
+def test_options_of_other_types(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        draw_graph(expression()[2], **options)
+
+
+def test_a_drawing_can_be_copied_and_sent() -> None:
+    drawing = draw_graph(expression()[2], layout="layers")
+    for other in (copy.deepcopy(drawing), pickle.loads(pickle.dumps(drawing))):
+        assert (other.text, other.svg) == (drawing.text, drawing.svg)

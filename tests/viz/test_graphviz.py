@@ -41,10 +41,31 @@ def test_places_are_in_points_and_counted_from_the_top(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    "error", [OSError("gone"), subprocess.TimeoutExpired("dot", 20), subprocess.CalledProcessError(1, "dot")]
+    "error",
+    [
+        OSError("gone"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"),
+        subprocess.TimeoutExpired("dot", 20),
+        subprocess.CalledProcessError(1, "dot"),
+    ],
 )
 def test_a_program_that_fails_is_no_error(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", answering(error))
+    assert graphviz.by_dot(SIZES, {(0, 1): 2}, "dot") is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "usage: dot FILE\n",
+        "graph 1 2 3\n\nnode 0 1 2.5 1 0.5\nstop\n",
+        "graph 1 2 3\nnode 0 1 2.5\nnode 1 x y\n",
+        "graph 1\nstop",
+    ],
+)
+def test_another_program_of_that_name_is_no_error(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "run", answering(answer))
     assert graphviz.by_dot(SIZES, {(0, 1): 2}, "dot") is None
 
 
@@ -74,6 +95,7 @@ def test_the_language_of_graphviz() -> None:
     assert '0 [shape=box penwidth=3 label="▶ b = mul\\n(2,)"]' in dot
     assert '1 [shape=box style=rounded label="a \\"quoted\\" \\\\\\n(2,)"]' in dot
     assert dot.count("0 -> 1") == 2
+    assert "a &amp;lt; b" in tg.viz.draw_graph(b, names={"a &lt; b": b}).dot
 
 
 @pytest.mark.skipif(graphviz.program() is None, reason="Graphviz is not installed")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinygrad_edu.viz import layers
 from tinygrad_edu.viz.layers import Layout, in_layers, levels
 
 Edges = dict[tuple[int, int], int]
@@ -98,3 +104,31 @@ def test_a_long_chain_beside_a_leaf_that_all_use() -> None:
     found = in_layers([(40, 20)] * (n + 1), {(i, i + 1): 1 for i in range(n)} | {(i, n): 1 for i in range(n - 1)})
     assert len(found.middles) == n + 1
     assert found.width < 400
+
+
+@contextmanager
+def counted_lines() -> Iterator[list[int]]:
+    """How many lines of the layout run: the same on every machine, as seconds are not."""
+    count, before = [0], sys.gettrace()
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename != layers.__file__:
+            return None
+        count[0] += event == "line"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        yield count
+    finally:
+        sys.settrace(before)
+
+
+def test_twice_the_chain_is_twice_the_work() -> None:
+    work = []
+    for n in (100, 200):
+        edges = {(i, i + 1): 1 for i in range(n)} | {(i, n): 1 for i in range(n - 1)}
+        with counted_lines() as count:
+            in_layers([(40, 20)] * (n + 1), edges)
+        work.append(count[0])
+    assert work[1] < 2.2 * work[0]

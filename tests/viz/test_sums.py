@@ -124,6 +124,40 @@ def test_sums_of_nothing_and_of_what_is_not_finite_are_drawn() -> None:
         sum_bars(explained(*terms)).figure.canvas.draw()
 
 
+@pytest.mark.parametrize("label", ["$5 or $6", "$", "$\\foo$", "a\nb", ""])
+def test_labels_are_drawn_as_they_are(label: str) -> None:
+    explanation = explained(1.0, -3.0)
+    object.__setattr__(explanation, "name", label)
+    ax = sum_bars(explanation, labels=[label, "x"])
+    ax.figure.canvas.draw()  # where matplotlib would set a formula, or fail to
+    assert names(ax) == ["x", " ".join(label.split()), "sum"]
+    assert not any(text.get_parse_math() for text in [*ax.get_yticklabels(), ax.texts[-1]])
+
+
+def test_a_pixel_that_is_not_finite_leaves_the_other_pixels_as_they_are() -> None:
+    for odd in (np.nan, np.inf):
+        images = np.ones((2, 3, 2, 2))
+        images[0, 0, 0, 0] = odd
+        first = pictures(sum_bars(explained(3.0, 1.0), images=images, ax=axes()))[0]
+        assert first[0, 0].tolist() == [0.0, 1.0, 1.0]
+        assert (first[1] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("images", "error", "message"),
+    [
+        ([np.ones((2, 2)), np.ones((3, 3))], ValueError, "the images must all have the same shape"),
+        (np.ones((2, 4, 4), complex), TypeError, "images must be numbers, got dtype complex128"),
+        (np.full((2, 4, 4), "a"), TypeError, "images must be numbers"),
+        (np.ones((2, 0, 0)), ValueError, r"images have the shape \(2, 0, 0\)"),
+        (np.ones((2, 3, 0, 0)), ValueError, r"images have the shape \(2, 3, 0, 0\)"),
+    ],
+)
+def test_what_is_no_image(images: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=rf"sum_bars\(\): {message}"):
+        sum_bars(explained(1.0, -3.0), images=images, ax=axes())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -151,6 +185,7 @@ def test_what_is_no_explanation() -> None:
 def test_numbers_have_the_digits_that_matter_beside_the_largest() -> None:
     assert signed([1234.5, -2.0]) == ["+1234", "−2"]
     assert signed([0.0123, -1e-9, 0.0]) == ["+0.0123", "≈ 0", "0"]
+    assert signed([float("nan"), 1.0]) == ["NaN", "+1.00"]
     assert signed([1e-5, -1e9]) == ["+1.00e−05", "−1.00e+09"]
 
 

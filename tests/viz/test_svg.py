@@ -75,7 +75,7 @@ def test_many_uses_are_one_line_with_a_number() -> None:
 def test_boxes_have_room_for_their_lines_and_wide_letters() -> None:
     short, long, wide = (size_of(Box("op", text, "1")) for text in ("abc", "abcabc", "日本語"))
     assert short[0] < long[0] == wide[0]
-    assert size_of(Box("op", "abc", "1", ["(2,)"]))[1] > short[1]
+    assert size_of(Box("op", "abc", "1", "(2,)"))[1] > short[1]
 
 
 def test_a_file_has_the_readers_colours() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tinygrad_edu as tg
 from tinygrad_edu.viz.network import Labels, Network, collect
 from tinygrad_edu.viz.words import as_text, description, summary
@@ -47,3 +49,20 @@ def test_a_description_of_a_large_graph_says_how_large_it_is() -> None:
         y = y + x
     said = description(collect([y.source], Labels({}, {}, {}, {}), 100))  # type: ignore[list-item]
     assert said == "Graph with 30 ops and 1 leaf. Printed, it is a list of them."
+
+
+def test_the_edges_are_gone_through_once_however_many_boxes_there_are() -> None:
+    class Counting(dict[tuple[int, int], int]):
+        times = 0
+
+        def items(self) -> Any:
+            self.times += 1
+            return super().items()
+
+    x = y = tg.tensor(1.0, requires_grad=True)
+    for _ in range(30):
+        y = y + x
+    network = collect([y.source], Labels({}, {}, {}, {}), 100)  # type: ignore[list-item]
+    network.edges = Counting(network.edges)
+    assert len(as_text(network).splitlines()) == 32
+    assert network.edges.times == 1

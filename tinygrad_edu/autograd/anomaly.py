@@ -87,7 +87,7 @@ class _Watched:
         op = self._op
         for part in g.parts if isinstance(g, Cotangents) else (g,):
             if part is not None and _problem(part):
-                raise self._error("the gradient that comes in", part)
+                raise self._error("the incoming gradient", part)
         parts = by_rules(op, needs, g, out, *args)
         for index, part in enumerate(parts):
             if needs[index] is not None and part is not None and _problem(part):

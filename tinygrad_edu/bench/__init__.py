@@ -1,4 +1,4 @@
-"""Benchmarks of a user's own training: which batch size to use, and why."""
+"""Benchmarks of your own training: which batch size to use, and why."""
 
 from .. import absent as _absent
 from . import report

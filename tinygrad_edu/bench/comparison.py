@@ -1,4 +1,4 @@
-"""Comparing results: two of one benchmark on one machine; what became slower?"""
+"""Compare two results of one benchmark on one machine: what has become slower?"""
 
 from __future__ import annotations
 
@@ -20,27 +20,25 @@ SAME = {
     "threads": "number of threads",
     "clock": "clock",
 }
-IGNORED = 0.015  # of the time: what another place in memory makes, from one process to the next
+IGNORED = 0.015  # of the time: how much the memory layout alone changes it from one process to the next
 # The level of a control's interval, one standard error. With 95 %, of steps that became slower by 5 % and whose 101
 # rounds vary by 3 %, fewer than 95 of 100 would be found.
 SURE = 0.68
-UNSTEADY = (
-    0.2  # of the median, as interquartile range: then times come in two kinds, as with fresh and with used memory
-)
-SECOND = " again"  # ends the name of a control: the same work timed twice in a run
+UNSTEADY = 0.2  # IQR over median; beyond it times fall into two groups, as with fresh and with reused memory
+SECOND = " again"  # ends the name of a control: the same work, timed a second time in the run
 
 
 @dataclasses.dataclass
 class Change:
-    """What became of one row.
+    """How one row has changed.
 
     Attributes:
-        name: which, such as ``"step 32"``.
-        ratio: the new time as a multiple of the old, both in units of the reference, with its interval.
+        name: of the row, such as ``"step 32"``.
+        ratio: the new time divided by the old one, both in units of the reference, with its interval.
         old: median seconds in the old result.
-        new: median seconds in the new one, when the machine may have been faster or slower.
-        spread: the larger of the interquartile ranges of both in units of the reference, as a share of the median.
-        off: how far the control of either run may be off 1.
+        new: median seconds in the new result; the machine may have been faster or slower then.
+        spread: the larger interquartile range of the two, in units of the reference, as a share of the median.
+        off: how far the control of either run may differ from 1.
     """
 
     name: str
@@ -52,7 +50,7 @@ class Change:
 
     @property
     def verdict(self) -> str:
-        """What is said of it: "slower", "faster", "no difference", or "cannot tell", with the reason."""
+        """The verdict: "slower", "faster", "no difference", or "cannot tell" with the reason."""
         if math.isnan(self.ratio.low):
             return "cannot tell: too few rounds"
         if self.spread > UNSTEADY:
@@ -70,7 +68,7 @@ class Comparison:
     """What changed between two results.
 
     Attributes:
-        changes: one for each row that both have.
+        changes: one for each row that both results have.
         notes: what else differs.
     """
 
@@ -84,7 +82,7 @@ class Comparison:
 
     @property
     def undecided(self) -> bool:
-        """Whether there are rows of which nothing can be told."""
+        """Whether there are rows that cannot be judged."""
         return any(change.verdict.startswith("cannot tell") for change in self.changes)
 
     def __repr__(self) -> str:
@@ -103,21 +101,21 @@ class Comparison:
 
 
 def compare(old: Result, new: Result) -> Comparison:
-    """Compare two results that hold rounds with the reference, such as those of `speed`.
+    """Compare two results whose rounds include the reference, such as those of `speed`.
 
-    Times are taken as multiples of the reference in the same round, so that a machine that is slower today does not
-    count. The intervals are wide enough that two runs of the same code differ anywhere in fewer than 5 of 100 pairs
-    (Bonferroni). What no interval over the rounds of one run can know is how far two processes differ that run the same
-    code: so it must lie beyond 1 by more than 1.5 %, and by more than the controls may be off, the same training
-    timed twice in a run; and rows whose rounds vary by more than 20 % are not judged.
+    Each time is divided by that of the reference in the same round, so that a machine that is slower today does not
+    matter. The intervals are wide enough that two runs of the same code show a difference in fewer than 5 of 100 pairs
+    (Bonferroni). Two processes that run the same code also differ from each other, which the rounds of one run cannot
+    show. So a difference counts only if the interval lies beyond 1 by more than 1.5 %, and by more than the controls
+    may be off (the same training timed twice in a run). Rows whose rounds vary by more than 20 % are not judged.
 
     Args:
         old: the result to compare with.
-        new: the result that is judged.
+        new: the result to judge.
 
     Raises:
-        BenchError: if they are of different kinds, of another processor, BLAS, number of threads, clock or dtype, or
-            have no rows in common.
+        BenchError: if they differ in kind, processor, BLAS, number of threads, clock or dtype, or have no rows in
+            common.
 
     >>> from tinygrad_edu import bench
     >>> old, new = bench.load("old/speed.json"), bench.load("new/speed.json")  # doctest: +SKIP
@@ -145,14 +143,14 @@ def _check_same(old: Result, new: Result) -> None:
     for which, result in (("old", old), ("new", new)):
         if not _rounds(result):
             raise BenchError(
-                f"the {which} result, of {result.kind!r}, holds no timed rounds: give two results of `bench speed` "
+                f"the {which} result, of {result.kind!r}, has no timed rounds: give two results of `bench speed` "
                 "that were not interrupted at the start"
             )
     if old.kind != new.kind:
         raise BenchError(f"results of {old.kind!r} and {new.kind!r} cannot be compared: give two of the same kind")
     facts = [(spoken, old.environment.get(key), new.environment.get(key)) for key, spoken in SAME.items()]
     facts.append(("dtype", old.problem.get("dtype"), new.problem.get("dtype")))
-    # What is not known is no difference: the core type is not where threadpoolctl is missing.
+    # What is unknown is no difference: without threadpoolctl, the core type is.
     found = [f"{spoken} {a} and {b}" for spoken, a, b in facts if a is not None and b is not None and a != b]
     if found:
         raise BenchError(
@@ -162,7 +160,7 @@ def _check_same(old: Result, new: Result) -> None:
 
 
 def _rounds(result: Result) -> dict[str, list[float]]:
-    """Raw seconds by name; empty for a result that has none."""
+    """Raw seconds by name; empty if the result has none."""
     rounds: dict[str, list[float]] = getattr(result, "rounds", {})
     return rounds
 
@@ -172,7 +170,7 @@ def _relative(result: Result, which: str) -> dict[str, list[float]]:
     rounds = dict(_rounds(result))
     reference = rounds.pop(REFERENCE, None)
     if not reference or any(len(seconds) != len(reference) for seconds in rounds.values()):
-        raise BenchError(f"the {which} result holds no reference timed in the same rounds: run it again")
+        raise BenchError(f"the {which} result has no reference timed in the same rounds: run it again")
     return {name: [s / r for s, r in zip(seconds, reference, strict=True)] for name, seconds in rounds.items()}
 
 
@@ -181,7 +179,7 @@ def _median(result: Result, name: str) -> float:
 
 
 def _off(result: Result) -> float:
-    """How far the control may be off 1, as far as its rounds tell; 0 where there is none."""
+    """How far the control may differ from 1, according to its rounds; 0 without a control."""
     rounds = _rounds(result)
     pairs = [(name, name.removesuffix(SECOND)) for name in rounds if name.endswith(SECOND)]
     found = [
@@ -194,7 +192,7 @@ def _off(result: Result) -> float:
 
 
 def _differences(old: Result, new: Result, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """What need not be the same, and is not."""
+    """What differs without preventing the comparison."""
     found = []
     for a, b in ((old.problem, new.problem), (old.environment, new.environment)):
         found += [

@@ -1,4 +1,4 @@
-"""What a benchmark would run, and about how long that would take: for `--dry-run`."""
+"""What a benchmark would run, and roughly how long it would take: for `--dry-run`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .timing.line import StepCost
 from .training.plan import Plan
 from .units import seconds
 
-LOOK = 2.0  # seconds that this may take itself
-TRIALS = 8  # rates that a search tries, about
-STEPS = 1000  # of a training to the target, if nothing else is known
+LOOK = 2.0  # seconds that this itself may take
+TRIALS = 8  # rates that a search tries, roughly
+STEPS = 1000  # in a training run to the target, if nothing else is known
 
 
 def dry_run(
@@ -37,16 +37,16 @@ def dry_run(
     lr_rule: str = "tune",
     **more: Any,
 ) -> str:
-    """Say what `advise`, `speed` or `train` would do with these arguments, after a few steps to see what they cost.
+    """Say what `advise`, `speed` or `train` would do with these arguments; a few steps are timed for that.
 
     Args:
         word: "advise", "speed" or "train".
         model, loss_fn, data, more: as for `session`.
         batch_sizes, seeds, max_epochs: as for `train`.
-        target_loss, lr_rule: not looked at: what they change is not known before.
+        target_loss, lr_rule: ignored: what they change is not known beforehand.
 
     Raises:
-        BenchError: if what was given does not fit together.
+        BenchError: if the arguments do not fit together.
     """
     with session(model, loss_fn, data, **more) as now:
         count = len(now.problem.train)
@@ -63,14 +63,14 @@ def dry_run(
 
 
 def _usual_sizes(word: str, count: int, largest: int) -> list[int]:
-    """The batch sizes that are taken where none are named."""
+    """The default batch sizes."""
     if word == "train":
         return list(Plan.of(None, count, largest).batch_sizes)
     return powers_of_two(min(largest, {"advise": LARGEST_TIMED, "speed": LARGEST_OF_SPEED}[word]))
 
 
 def _glance(now: Session, sizes: list[int]) -> StepCost:
-    """What steps cost, roughly."""
+    """The approximate cost of steps."""
     lab = Lab(
         functools.partial(Run, now.problem),
         len(now.problem.train),
@@ -103,8 +103,8 @@ def _advise(cost: StepCost, count: int, allowed: list[int], budget: float) -> li
     training = STEPS * cost.at(min(32, count))
     seconds = 2 + training * (3 + 3 * TRIALS * (len(sizes) + 1))
     return [
-        f"advise would time steps, look for a rate, train a copy for {STEPS} steps at the most, race batches of "
-        f"{', '.join(map(str, sizes))} or near them to the same loss, and look for the rate of the answer: "
+        f"advise would time steps, search for a learning rate, train a copy for at most {STEPS} steps, race batches "
+        f"of {', '.join(map(str, sizes))} or similar sizes to the same loss, and search for the rate of the answer: "
         + _about(seconds, budget)
     ]
 
@@ -117,9 +117,9 @@ def _speed(cost: StepCost, sizes: list[int], budget: float) -> list[str]:
 def _train(cost: StepCost, sizes: list[int], count: int, seeds: int, epochs: float, budget: float) -> list[str]:
     longest = sum(cost.at(size) * epochs * count / size for size in sizes)
     return [
-        f"train would run batches of {', '.join(map(str, sizes))}: {seeds} trainings of each, after a search for the "
-        f"rate, none longer than {epochs:g} epochs: {_about(longest * (seeds + TRIALS), budget)}, less where the "
-        "target is reached sooner"
+        f"train would run batches of {', '.join(map(str, sizes))}: {seeds} training runs of each, after a search "
+        f"for the learning rate, none longer than {epochs:g} epochs: {_about(longest * (seeds + TRIALS), budget)}, "
+        "less if the target is reached sooner"
     ]
 
 
@@ -127,4 +127,4 @@ def _about(seconds: float, budget: float) -> str:
     text = f"about {seconds / 60:.0f} minutes" if seconds >= 120 else f"about {max(seconds, 1):.0f} seconds"
     if seconds <= budget:
         return text
-    return f"{text} without a limit, but {budget:.3g} seconds, the budget, at the most"
+    return f"{text} without a limit, but at most {budget:.3g} seconds, the budget"

@@ -1,4 +1,4 @@
-"""Errors: what cannot be benchmarked, and libraries that are not installed."""
+"""Errors: for what cannot be benchmarked, and for libraries that are not installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class BenchError(TinygradError, ValueError):
 
 
 def needed(module: str, purpose: str, extra: str = "bench") -> ModuleType:
-    """A module that does not come with this package.
+    """Import a module that does not come with this package.
 
     Args:
         module: its name, such as ``"scipy.stats"``.

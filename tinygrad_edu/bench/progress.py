@@ -1,4 +1,4 @@
-"""How far a benchmark is, and how long it still takes: on a terminal, and nowhere else."""
+"""The progress of a benchmark and the time left: shown on a terminal only."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TextIO
 
-Tell = Callable[[str, float], None]  # what is being done, and the share of the budget that is spent
+Tell = Callable[[str, float], None]  # the current stage, and the share of the budget spent
 
 
 @contextmanager
 def progress(seconds: float | None = None, file: TextIO | None = None) -> Iterator[Tell]:
-    """A line with what is being done, a bar and the time left; it goes away at the end.
+    """Show a line with the current stage, a bar and the time left, until the end.
 
-    Nothing is shown where the stream is no terminal, or rich is not installed.
+    Nothing is shown if the stream is not a terminal, or rich is not installed.
 
     Args:
-        seconds: the budget; None shows the time that has passed instead.
-        file: where to; default, standard error.
+        seconds: the budget; None shows the elapsed time instead.
+        file: where to write; by default standard error.
 
     Yields:
-        A function to call with what is being done and the share of the budget that is spent, from 0 to 1.
+        A function to call with the current stage and the share of the budget spent, from 0 to 1.
 
     >>> import io
     >>> with progress(60.0, io.StringIO()) as tell:
@@ -52,7 +52,7 @@ def progress(seconds: float | None = None, file: TextIO | None = None) -> Iterat
 
 
 def silent(text: str, spent: float) -> None:
-    """Tells nobody."""
+    """Do nothing."""
 
 
 def _left(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Results as JSON: written, read back, and refused where they are of another make."""
+"""Results as JSON: written, read back, and refused if the format is another one."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _KINDS: dict[str, type[Result]] = {}
 
 @dataclasses.dataclass
 class Result:
-    """What all results of a benchmark have.
+    """The common part of all benchmark results.
 
     Attributes:
-        kind: the name of the benchmark; files are called after it.
+        kind: the name of the benchmark, which is also that of its files.
         problem: what was benchmarked: "model", "loss", "optimizer", "data", "dtype", "samples", "parameters".
         settings: the options: "seed", "budget", "batch_sizes" and the like.
-        environment: the machine: processor, BLAS, threads, versions, and the clock that steps were timed in.
-        notes: what was decided for the user, and warnings.
-        complete: whether all was done that was to be.
+        environment: the machine: processor, BLAS, threads, versions, and the clock that timed the steps.
+        notes: choices made for the user, and warnings.
+        complete: whether everything was done.
         stopped: what ended it early: "interrupt" or "budget"; empty if nothing did.
     """
 
     kind: ClassVar[str] = ""
-    in_notebooks: ClassVar[Callable[[Any], str]]  # its HTML; `report`, which knows all kinds, puts it here
+    in_notebooks: ClassVar[Callable[[Any], str]]  # its HTML; set by `report`, which knows all kinds
 
     problem: dict[str, Any]
     settings: dict[str, Any]
@@ -51,34 +51,34 @@ class Result:
 
     @property
     def answered(self) -> bool:
-        """Whether it has what was asked for."""
+        """Whether there is an answer."""
         return True
 
     @property
     def interrupted(self) -> bool:
-        """Whether somebody ended it early."""
+        """Whether the user ended it early."""
         return self.stopped == "interrupt"
 
     def to_json(self) -> str:
         """The result as JSON text; numbers that are not finite become null."""
         content = {"schema": SCHEMA, "kind": self.kind, **_plain(dataclasses.asdict(self))}
         text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
-        # Names of files may hold half characters, which UTF-8 has not; JSON has, by their numbers.
+        # File names may contain lone surrogates, which UTF-8 cannot encode; JSON can escape them.
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
     @classmethod
     def from_json(cls: type[R], text: str) -> R:
-        """The result that `to_json` wrote; NaN where it has null for a number.
+        """Read what `to_json` wrote; a null in place of a number becomes NaN.
 
         Raises:
-            BenchError: if it is of another schema or kind, or no such JSON at all.
+            BenchError: if the schema or the kind is another one, or the text is not such JSON.
         """
         try:
             content = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise BenchError(f"not JSON: {error}") from error
         if not isinstance(content, dict) or "schema" not in content or not isinstance(content.get("kind"), str):
-            raise BenchError("no result of tinygrad-edu bench: it has no schema and kind of one")
+            raise BenchError("not a result of tinygrad-edu bench: it has no schema and kind")
         if content["schema"] != SCHEMA or isinstance(content["schema"], bool):
             raise BenchError(
                 f"a result of schema {content['schema']!r}; this version reads {SCHEMA}. Run the benchmark again, or "
@@ -94,14 +94,14 @@ class Result:
             raise BenchError(f"a damaged result of {found.kind!r}: {error}") from error
 
     def _repr_html_(self) -> str:
-        """The answer and its first picture, for a notebook."""
+        """The answer and its first figure, for a notebook."""
         return self.in_notebooks()
 
     def save(self, folder: str | Path) -> Path:
-        """Write it into a folder, which is made if need be, as ``KIND.json``; returns the file.
+        """Write it as ``KIND.json`` into a folder, which is created if needed, and return the path.
 
         Raises:
-            BenchError: if it cannot be written; an older file is as it was.
+            BenchError: if it cannot be written; an older file stays as it was.
         """
         path = Path(folder) / f"{self.kind}.json"
         text = self.to_json()
@@ -122,7 +122,7 @@ def _class_of(kind: str) -> type[Result]:
 
 
 def _plain(value: Any) -> Any:
-    """Dicts, lists, strings, finite numbers, None; anything else as text: a result must not be lost for it."""
+    """Dicts, lists, strings, finite numbers, None; anything else as text, so that no result is lost."""
     if isinstance(value, dict):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, np.ndarray | np.generic):
@@ -135,7 +135,7 @@ def _plain(value: Any) -> Any:
 
 
 def _built(kind: Any, value: Any) -> Any:
-    """A value as its annotation says: dataclasses, and lists and dicts of them, put together again."""
+    """Rebuild a value from its annotation: dataclasses, and lists and dicts of them."""
     if kind is Any:
         return value
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
@@ -163,7 +163,7 @@ def _built(kind: Any, value: Any) -> Any:
 
 
 def _object(kind: type, value: Any) -> Any:
-    """A dataclass of its fields, all of them and no others."""
+    """Rebuild a dataclass from exactly its fields."""
     hints = typing.get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind)]
     odd = set(names) ^ set(_checked(isinstance(value, dict), kind, value))
@@ -173,7 +173,7 @@ def _object(kind: type, value: Any) -> Any:
 
 
 def _one_of(kinds: tuple[Any, ...], value: Any) -> Any:
-    """A value as the first of these that it can be."""
+    """Rebuild a value as the first of these types that fits."""
     if value is None and type(None) in kinds:
         return None
     for kind in kinds[:-1]:
@@ -187,5 +187,7 @@ def _one_of(kinds: tuple[Any, ...], value: Any) -> Any:
 def _checked(right: bool, kind: Any, value: Any) -> Any:
     if not right:
         text = repr(value)
-        raise ValueError(f"{text if len(text) < 40 else text[:37] + '…'} is no {getattr(kind, '__name__', kind)}")
+        raise ValueError(
+            f"{text if len(text) < 40 else text[:37] + '…'} is not of type {getattr(kind, '__name__', kind)}"
+        )
     return value

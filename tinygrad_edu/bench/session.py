@@ -1,4 +1,4 @@
-"""What every benchmark begins with: the problem read, threads limited, a clock chosen, the budget running."""
+"""The start of every benchmark: read the problem, limit threads, choose a clock, start the budget."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Session:
 
     Attributes:
         problem: what is benchmarked.
-        clock: in which seconds steps are timed: CPU time with one thread, wall time with more.
-        budget: runs since before the data were read.
+        clock: times the steps: in CPU time with one thread, in wall time with more.
+        budget: already running when the data are read.
         environment: the machine, for the result.
-        largest: the largest batch: all samples, or what is predicted to fit into the memory allowed.
-        notes: what was decided for the user.
+        largest: the largest batch: all samples, or as many as are predicted to fit into the memory allowed.
+        notes: choices made for the user.
     """
 
     problem: Problem
@@ -42,10 +42,10 @@ class Session:
     notes: list[str]
 
     def sizes(self, batch_sizes: Sequence[int] | None) -> list[int]:
-        """The batch sizes that were named, without those that are too large for the memory; empty for None.
+        """The batch sizes given, without those too large for the memory; empty for None.
 
         Raises:
-            BenchError: if they are no batch sizes of these data, or none of them fits.
+            BenchError: if they are not valid batch sizes for these data, or none of them fits.
         """
         if batch_sizes is None:
             return []
@@ -71,16 +71,16 @@ def session(
     seed: int = 0,
     **more: Any,
 ) -> Iterator[Session]:
-    """Read what the user gave; afterwards generators and thread limits are as they were.
+    """Read the user's arguments; at the end, restore random generators and thread limits.
 
     Args:
         model, loss_fn, data, seed, more: as for `Problem.of`.
-        budget: seconds; None for as many as it takes.
-        threads: of the BLAS library; None keeps what is set.
-        memory_limit: bytes that a training may take; None for as much as it takes.
+        budget: seconds; None for no limit.
+        threads: threads of the BLAS library; None keeps the current setting.
+        memory_limit: bytes that training may use; None for no limit.
 
     Raises:
-        BenchError: if something does not fit.
+        BenchError: if the arguments do not fit together.
     """
     try:
         seed = operator.index(seed)
@@ -96,14 +96,14 @@ def session(
         count = threads_in_use()
         clock = Clock.for_threads(count if not problem.train.workers else count + problem.train.workers)
         largest, notes = _fitting(problem, memory_limit, running, seed)
-        if largest < len(problem.judged[1]):  # a look at the loss shall fit into memory as well
+        if largest < len(problem.judged[1]):  # computing the loss must fit into memory as well
             problem = problem.lighter(largest)
-            notes.append(f"losses are compared over {largest} samples, and noise is measured on as many")
+            notes.append(f"losses are compared over {largest} samples, and the noise scale is measured on as many")
         yield Session(problem, clock, running, environment(clock, count), largest, [*problem.notes, *notes])
 
 
 def _fitting(problem: Problem, memory_limit: int | None, budget: Budget, seed: int) -> tuple[int, list[str]]:
-    """The largest batch that may be tried, and what is to be said of it."""
+    """The largest batch that may be tried, and notes on it."""
     count = len(problem.train)
     if memory_limit is None:
         return count, []

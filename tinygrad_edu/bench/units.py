@@ -1,10 +1,10 @@
-"""How numbers are written: with units that people read, and in no more digits than mean something."""
+"""How numbers are written: with readable units, and with no more digits than are meaningful."""
 
 from __future__ import annotations
 
 import math
 
-NOTHING = "–"  # for a number that is not there
+NOTHING = "–"  # for a missing number
 
 SECONDS = ((1e-9, "ns"), (1e-6, "µs"), (1e-3, "ms"), (1.0, "s"), (60.0, "min"), (3600.0, "h"))
 BYTES = ((1, "B"), (2**10, "KiB"), (2**20, "MiB"), (2**30, "GiB"), (2**40, "TiB"))
@@ -12,7 +12,7 @@ LARGE = ((1e6, "M"), (1e9, "G"), (1e12, "T"))
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number in so many significant digits; whole digits are never dropped.
+    """A number with that many significant digits; digits before the point are never dropped.
 
     >>> number(0.123456), number(12345.6), number(3.0), number(float("nan"))
     ('0.123', '12,346', '3', '–')
@@ -29,7 +29,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def amount(value: float | None) -> str:
-    """A large number in few places.
+    """A large number in short form.
 
     >>> amount(950.0), amount(45678.0), amount(1.5e6)
     ('950', '45,678', '1.5 M')
@@ -40,7 +40,7 @@ def amount(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A time with the unit that suits it.
+    """A time in a suitable unit.
 
     >>> seconds(4.3e-7), seconds(1.05e-4), seconds(0.0123), seconds(0.0), seconds(75.0), seconds(600.0)
     ('0.43 µs', '105 µs', '12.3 ms', '0 s', '75 s', '10 min')
@@ -57,7 +57,7 @@ def seconds(value: float | None) -> str:
 
 
 def about(value: float | None) -> str:
-    """A large number in three digits, as sentences have it.
+    """A large number with three digits, for use in sentences.
 
     >>> about(841622.0), about(21199077), about(12.0)
     ('842,000', '21.2 M', '12')
@@ -66,7 +66,7 @@ def about(value: float | None) -> str:
 
 
 def short(value: float) -> str:
-    """A count where there is little room, as on an axis.
+    """A count in little space, as on an axis.
 
     >>> short(1024.0), short(16384.0), short(300000.0), short(2.5e6), short(0.5)
     ('1024', '16.4k', '300k', '2.5M', '0.5')
@@ -78,7 +78,7 @@ def short(value: float) -> str:
 
 
 def batch(value: float | None) -> str:
-    """A batch size, or a noise scale: whole from 10 on, and without a comma as long as it has four digits.
+    """A batch size, or a noise scale: rounded from 10 on, with a comma from five digits on.
 
     >>> batch(1024), batch(135.3), batch(60.3), batch(7.25), batch(16384), batch(None)
     ('1024', '135', '60', '7.2', '16,384', '–')
@@ -123,7 +123,7 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
     Args:
         low: greater than 0.
         high: greater than `low`.
-        most: how many, about.
+        most: about how many.
 
     >>> log_ticks(0.8, 120.0), log_ticks(1.2, 3.4)
     ([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0], [1.5, 2.0, 2.5, 3.0])
@@ -140,7 +140,7 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def powers_of_two(low: float, high: float, most: int = 6) -> list[float]:
-    """Powers of two from `low` to `high`; of 4, 16 or 1024 where there are more than `most`.
+    """Powers of two from `low` to `high`; powers of 4, 16 or 1024 if there are more than `most`.
 
     These are round in KiB, MiB and GiB too.
 
@@ -157,7 +157,7 @@ def powers_of_two(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def _even(low: float, high: float, most: int) -> list[float]:
-    """Round numbers at even distances."""
+    """Round numbers, evenly spaced."""
     unit = math.floor(math.log10((high - low) / most))
     for factor in (1, 2, 5, 10, 20):
         first, last = math.ceil(low / factor / 10.0**unit), math.floor(high / factor / 10.0**unit)
@@ -168,9 +168,9 @@ def _even(low: float, high: float, most: int) -> list[float]:
 
 
 def _scaled(value: float, units: tuple[tuple[float, str], ...]) -> str:
-    """The value in the largest unit that it has at least one of."""
+    """The value in the largest unit that it contains at least once."""
     size, unit = units[0]
     for larger, name in units[1:]:
-        if abs(value) >= larger * 0.9995:  # what would be written as 1,000 of the smaller one
+        if abs(value) >= larger * 0.9995:  # what would otherwise be written as 1,000 of the smaller unit
             size, unit = larger, name
     return f"{number(value / size)} {unit}"

@@ -1,4 +1,4 @@
-"""The command `tinygrad-edu bench`: the words it takes, and what it prints, saves and returns."""
+"""The command `tinygrad-edu bench`: its subcommands and options, and what it prints, saves and returns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .numbers import number
 WORDS = ("advise", "speed", "train", "report", "compare")
 
 WIDEST = 100  # characters: longer lines are hard to read
-LEAST = 0.1  # of the budget that is left to a benchmark, however long the data took
+LEAST = 0.1  # of the budget that a benchmark always gets, however long reading the data took
 ANSWER, REGRESSION, USAGE, NO_ANSWER, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -35,7 +35,7 @@ _seconds = number(float, lambda value: 0 < value < math.inf, "a number of second
 
 
 def add_bench(commands: Any) -> None:
-    """Add the words of the command to the parser of `tinygrad-edu`."""
+    """Add the subcommands to the parser of `tinygrad-edu`."""
     parser = commands.add_parser(
         "bench",
         help="which batch size to use for a model, and why",
@@ -91,7 +91,7 @@ def _word(words: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 
 def _shared(parser: argparse.ArgumentParser, budget: float | None) -> None:
-    """What advise, speed and train have in common."""
+    """The options that advise, speed and train have in common."""
     add = parser.add_argument
     add("--model", default="mlp", metavar="NAME", help=f"{', '.join(MODELS)}, or path.py:name (default %(default)s)")
     add(
@@ -132,7 +132,7 @@ def _shared(parser: argparse.ArgumentParser, budget: float | None) -> None:
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Do what the words say; returns the exit status."""
+    """Run the command, and return the exit status."""
     try:
         if options.word == "report":
             return _report(options.folder, options.format)
@@ -141,7 +141,7 @@ def bench(options: argparse.Namespace) -> int:
         if options.output is not None and not options.dry_run:
             _check_folder(options.output)
         printed = redirect_stdout(sys.stderr) if options.json else nullcontext()
-        with printed, Chosen() as chosen:  # what the user's own files print is no JSON
+        with printed, Chosen() as chosen:  # what the user's own files print is not JSON
             found = _measured(options, chosen)
         return _told(found, options)
     except BenchError as error:
@@ -165,13 +165,13 @@ def _measured(options: argparse.Namespace, chosen: Chosen) -> Result | str:
 
     functions: dict[str, Callable[..., Result]] = {"advise": advise, "speed": speed, "train": train}
     if options.word == "train":
-        given["save"] = options.output  # after each training, and taken up from there
+        given["save"] = options.output  # after each training run, and resumed from there
     with progress(given["budget"]) as tell:
         return functions[options.word](model, loss, data, tell=tell, **given)
 
 
 def _told(result: Result | str, options: argparse.Namespace) -> int:
-    """Print and save it; returns the exit status."""
+    """Print and save the result, and return the exit status."""
     if isinstance(result, str):
         print(json.dumps({"plan": result.splitlines()}, ensure_ascii=False) if options.json else result)
         return ANSWER
@@ -180,20 +180,20 @@ def _told(result: Result | str, options: argparse.Namespace) -> int:
         print(f"Saved in {path}; pictures: tinygrad-edu bench report {options.output} --format html", file=sys.stderr)
     print(result.to_json() if options.json else _wrapped(str(result)))
     if result.interrupted:
-        again = "; the same command goes on from there" if options.word == "train" and options.output else ""
-        print(f"Stopped: this is what was known by then{again}.", file=sys.stderr)
+        again = "; the same command continues from there" if options.word == "train" and options.output else ""
+        print(f"Stopped: these are the results so far{again}.", file=sys.stderr)
         return INTERRUPTED
     return ANSWER if result.answered else NO_ANSWER
 
 
 def _wrapped(text: str) -> str:
-    """Sentences in lines that fit the terminal; tables, whose cells are two spaces apart, as they are."""
+    """Wrap sentences to the terminal; leave tables, whose cells are two spaces apart, as they are."""
     width = min(shutil.get_terminal_size().columns, WIDEST) if sys.stdout.isatty() else WIDEST
     return "\n".join(line if "  " in line.strip() else textwrap.fill(line, width) for line in text.splitlines())
 
 
 def _given(options: argparse.Namespace, chosen: Chosen) -> dict[str, Any]:
-    """The arguments of the function that does it."""
+    """The arguments of the function to call."""
     data = chosen.data(options.data)
     given = {
         "model": chosen.model(options.model, data),
@@ -233,13 +233,13 @@ def _compare(old: Path, new: Path) -> int:
 
 
 def _check_folder(folder: Path) -> None:
-    """Say now, and not after an hour, that results cannot be saved there."""
+    """Raise an error now, not after an hour, if results cannot be saved there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise BenchError(f"-o {folder}: nothing can be saved there: {error.strerror or error}") from error
+        raise BenchError(f"-o {folder}: cannot save there: {error.strerror or error}") from error
 
 
 def _sizes(text: str) -> list[int]:

@@ -24,11 +24,11 @@ from ..testing.report import GradcheckError
 
 
 class CannotCheckError(ScriptError):
-    """What is in the way of a check, in one line."""
+    """Why a check is not possible, in one line."""
 
 
 def add_check(commands: Any) -> None:
-    """Add the words of the command to the parser of `tinygrad-edu`."""
+    """Add the command to the parser of `tinygrad-edu`."""
     parser = commands.add_parser(
         "check",
         help="check the gradients of a function or module in a file",
@@ -109,9 +109,9 @@ def check(
     """Check what the command line names, and print the report.
 
     Args:
-        target: ``path.py:name``; None if the command line has it behind ``--jac``, which may have no name of its own.
-        shapes: the shape of each argument; None if they are to be found out.
-        seed: where random numbers start.
+        target: ``path.py:name``; None if it follows ``--jac`` on the command line, which takes an optional name.
+        shapes: the shape of each argument; None to find them out.
+        seed: the seed of all random numbers.
         mode: as for `gradcheck`.
         order: as for `gradcheck`.
         rtol: as for `gradcheck`.
@@ -177,33 +177,33 @@ def _report(call: Any, inputs: Sequence[Any], by_hand: Mapping[str, Any], option
         raise CannotCheckError("--vjp and --jac are two ways to give the gradient: give one of them")
     if given and options["order"] > 1:
         raise CannotCheckError(
-            "--order 2 is for functions of tensors and modules: of a gradient written by hand, check the first order, "
-            "and give its own derivative as another --jac"
+            "--order 2 is for functions of tensors and modules: for a gradient written by hand, check the first order, "
+            "and then its own derivative with another --jac"
         )
     if not isinstance(call, Module):
         return gradcheck(call, tuple(inputs), **given, **options)
     for word in given:
-        raise CannotCheckError(f"--{word} is for a function of arrays: a module has gradients of its own")
+        raise CannotCheckError(f"--{word} is for a function of arrays: a module computes its own gradients")
     return check_module(call, *inputs, **options)
 
 
 def _found(module: ModuleType, path: Path, name: str) -> Any:
-    """The function or module of that name; of a class of modules, one that is made now."""
+    """The function or module of that name; a class of modules is instantiated."""
     own = [n for n, value in vars(module).items() if _checkable(value) and value.__module__ == module.__name__]
     found: Any = named(module, path, name, own)
     if callable(getattr(found, "backward", None)) and not _has_graph(found):
         raise CannotCheckError(
-            f"{name} is a layer written by hand, with a backward of its own: check it from Python, by gradcheck_layer"
+            f"{name} is a layer written by hand, with its own backward: check it from Python, with gradcheck_layer"
         )
     if inspect.isclass(found):
         if not issubclass(found, Module):
-            raise CannotCheckError(f"{name} is a class, but not of modules: name a function or a module")
+            raise CannotCheckError(f"{name} is a class, but not a subclass of Module: name a function or a module")
         try:
             return found()
         except Exception as error:
             raise CannotCheckError(
-                f"{name}() raised {one_line(error, path)}: a class must be made without arguments; else put an "
-                "instance into the file, and name that"
+                f"{name}() raised {one_line(error, path)}: a class must need no arguments; else create an "
+                "instance in the file, and name that"
             ) from error
     if not callable(found):
         raise CannotCheckError(f"{name} is of type {type(found).__name__}: name a function or a module")
@@ -211,7 +211,7 @@ def _found(module: ModuleType, path: Path, name: str) -> Any:
 
 
 def _has_graph(found: Any) -> bool:
-    """Whether it is a module, a tensor, an op, or a class of those: what has a backward, but is no layer by hand."""
+    """Whether it is a module, a tensor, an op, or a class of these: it has a backward, but is not a layer by hand."""
     kinds = (Module, TensorBase, Function)
     return isinstance(found, kinds) or (inspect.isclass(found) and issubclass(found, kinds))
 
@@ -228,7 +228,7 @@ def _inputs(
     shapes: Sequence[tuple[int, ...]] | None,
     rng: np.random.Generator,
 ) -> list[Any]:
-    """The arguments: of the shapes given, or from the file, or from what the parameters say."""
+    """The arguments: random with the shapes given, or from the file, or from the parameters."""
     if shapes is not None:
         parameters = _parameters(call, name)
         needed = sum([p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in parameters])
@@ -257,12 +257,12 @@ def _parameters(call: Any, name: str) -> list[inspect.Parameter]:
 
 
 def _from_parameters(call: Any, name: str, rng: np.random.Generator) -> list[Any]:
-    """What the parameters themselves say."""
+    """Inputs from defaults and annotations of the parameters."""
     parameters = _parameters(call, name)
     function: Callable[..., Any] = call.forward if isinstance(call, Module) else call
     try:
         hints = get_type_hints(function, include_extras=True)
-    except Exception:  # annotations may name what is there for type checkers only
+    except Exception:  # annotations may use names that exist for type checkers only
         hints = {}
     values: list[Any] = []
     for parameter in parameters:

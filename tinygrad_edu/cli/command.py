@@ -22,21 +22,21 @@ from .numbers import number
 DEMO_NEEDS = ("rich", "sklearn")
 
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
-TERMINATED = 143  # and for one that was asked to end (SIGTERM)
+TERMINATED = 143  # and for one that SIGTERM ended
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        argv: the words after the program's name; None for those this process was started with.
+        argv: the arguments after the program's name; None for those of this process.
 
     Returns:
         The exit status: 0 if all went well, 1 if not, 2 if there was nothing to check or to benchmark, 3 if a benchmark
-        has no answer, 130 if interrupted, 143 if asked to end.
+        has no answer, 130 if interrupted, 143 after SIGTERM.
 
     Raises:
-        SystemExit: after `--help` and `--version`, and with status 2 if the words make no sense.
+        SystemExit: after `--help` and `--version`, and with status 2 if the command line is wrong.
 
     >>> from tinygrad_edu.cli import main
     >>> main([])  # doctest: +ELLIPSIS
@@ -50,14 +50,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without Greek letters is no reason to stop
+            stream.reconfigure(errors="replace")  # also print in a terminal without Greek letters
     try:
         with _ending_on_request():
             return _run(options)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output (head, less) has gone
+    except BrokenPipeError:  # the reader of our output (head, less) has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # such as a full disk
@@ -74,7 +74,7 @@ def _with_word(argv: Sequence[str]) -> Sequence[str]:
 
 @contextmanager
 def _ending_on_request() -> Iterator[None]:
-    """Let SIGTERM end the program like an exit, so that the terminal gets its cursor back."""
+    """Let SIGTERM end the program normally, so that the terminal gets its cursor back."""
 
     def end(number: int, frame: object) -> None:
         raise SystemExit(TERMINATED)

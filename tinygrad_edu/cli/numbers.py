@@ -8,7 +8,7 @@ from typing import Any
 
 
 def number(kind: Callable[[str], Any], fits: Callable[[Any], bool], otherwise: str) -> Callable[[str], Any]:
-    """A reader of numbers that fit; of anything else it says that it "is not" what `otherwise` says."""
+    """Return a function that reads numbers that fit; its error says that other text "is not" `otherwise`."""
 
     def read(text: str) -> Any:
         try:

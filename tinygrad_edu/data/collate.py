@@ -1,4 +1,4 @@
-"""Collating: samples of the same make put together into one batch."""
+"""Collating: samples of the same structure combined into one batch."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ REAL = "fiub"  # the kinds of dtypes that a tensor has
 
 
 def default_collate(samples: Sequence[Any]) -> Any:
-    """Make one batch of samples of the same make.
+    """Make one batch of samples of the same structure.
 
     Args:
         samples: tensors, arrays, numbers, strings, or dicts, tuples, named tuples or lists of such.
 
     Returns:
-        Tensors and arrays of shape s are stacked to (B, *s) and numbers to (B,); Python floats take the
-        default dtype, integers int64. Strings come as a list. Dicts and named tuples keep their kind, with
-        a batch in each place; tuples and lists become lists of batches.
+        Tensors and arrays of shape s are stacked to (B, *s) and numbers to (B,); Python floats take the default dtype,
+        integers int64. Strings become a list. Dicts and named tuples keep their type, with a batch in each place;
+        tuples and lists become lists of batches.
 
     Raises:
         ShapeError: if shapes, or the lengths of tuples, differ.
-        TypeError: for anything else, and for a mixture.
-        DtypeError: for integers that no dtype holds.
+        TypeError: for anything else, and for mixed types.
+        DtypeError: for integers that fit no dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.data.default_collate([{"x": 0.5, "name": "a"}, {"x": 1.5, "name": "b"}])
@@ -120,14 +120,14 @@ def _stacked(arrays: list[Array]) -> Array:
         odd = next(i for i, a in enumerate(arrays) if a.shape != arrays[0].shape)
         raise ShapeError(
             f"default_collate: sample 0 has shape {arrays[0].shape}, sample {odd} of the batch has "
-            f"{arrays[odd].shape}. Make them equally large, or pass collate_fn= to pad them"
+            f"{arrays[odd].shape}. Make them the same size, or pass collate_fn= to pad them"
         )
     stacked = np.array(arrays)  # as np.stack, in half the time
     if stacked.dtype.kind not in REAL:
         odd = next(i for i, a in enumerate(arrays) if a.dtype.kind not in REAL)
         raise TypeError(
             f"default_collate: sample 0 has dtype {arrays[0].dtype}, sample {odd} of the batch {arrays[odd].dtype}: "
-            "they make no batch together"
+            "they cannot be in one batch"
         )
     return stacked
 
@@ -139,7 +139,7 @@ def _require_kind(samples: Sequence[Any], kind: Any, first: str) -> None:
     odd = next(i for i, sample in enumerate(samples) if not isinstance(sample, kind))
     raise TypeError(
         f"default_collate: sample 0 is {first}, sample {odd} of the batch is a {type(samples[odd]).__name__}: "
-        "they make no batch together"
+        "they cannot be in one batch"
     )
 
 

@@ -23,11 +23,11 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Dataset(Generic[T_co]):
-    """Base class of the datasets: `dataset[i]` is sample i, and `len(dataset)` says how many there are.
+    """Base class of datasets: `dataset[i]` is sample i, and `len(dataset)` says how many there are.
 
-    A subclass writes `__getitem__` and `__len__`; `a + b` is the samples of a, then those of b. Where many samples
-    are read faster than one by one, it also writes `__getitems__(numbers)`, which returns a list of them: a loader
-    calls it once for each batch.
+    A subclass defines `__getitem__` and `__len__`; `a + b` is the samples of a, then those of b. If reading many
+    samples at once is faster, it also defines `__getitems__(numbers)`, which returns a list of them: a loader calls it
+    once per batch.
 
     >>> import tinygrad_edu as tg
     >>> class Squares(tg.data.Dataset):
@@ -51,10 +51,10 @@ class Dataset(Generic[T_co]):
 
 
 class IterableDataset(Dataset[T_co]):
-    """Base class of the streams: datasets whose samples come one after another, and have no numbers.
+    """Base class of streams: datasets whose samples come one after another, without numbers.
 
-    A subclass writes `__iter__`, which starts from the beginning each time; and `__len__`, if it is known. `a + b` is
-    the samples of a, then those of b. A loader takes them in the order in which they come.
+    A subclass defines `__iter__`, which starts from the beginning each time; and `__len__`, if it is known. `a + b` is
+    the samples of a, then those of b. A loader reads them in that order.
 
     >>> import tinygrad_edu as tg
     >>> class Halving(tg.data.IterableDataset):
@@ -78,15 +78,15 @@ class IterableDataset(Dataset[T_co]):
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):
-    """Samples cut out of tensors along their first axis.
+    """Samples along the first axis of tensors.
 
-    No dataset is faster: a loader reads a whole batch of it with one indexing per tensor.
+    No dataset is faster: a loader reads a whole batch by indexing each tensor once.
 
     Args:
         tensors: tensors or arrays of shapes (N, ...), of any dtypes; they are not copied.
 
     Raises:
-        ShapeError: if they do not have the same first size, or one has no axis.
+        ShapeError: if their first sizes differ, or one has no axis.
 
     >>> import numpy as np, tinygrad_edu as tg
     >>> dataset = tg.data.TensorDataset(np.eye(3, dtype="float32"), np.array([5, 6, 7]))
@@ -136,13 +136,13 @@ class Subset(Dataset[T_co]):
     """Some samples of a dataset, in a given order.
 
     Args:
-        dataset: where the samples are.
+        dataset: the dataset with all samples.
         indices: their numbers.
 
     Raises:
-        TypeError: if `indices` are no integers, or the dataset is a stream.
-        IndexError: if the dataset has no sample of one of these numbers.
-        ShapeError: if `indices` are no flat list.
+        TypeError: if `indices` are not integers, or the dataset is a stream.
+        IndexError: if the dataset has no sample with one of these numbers.
+        ShapeError: if `indices` are not one-dimensional.
 
     >>> import tinygrad_edu as tg
     >>> list(tg.data.Subset("abcd", [3, 1]))
@@ -150,7 +150,7 @@ class Subset(Dataset[T_co]):
     """
 
     def __init__(self, dataset: Dataset[T_co], indices: Sequence[int]) -> None:
-        _refuse_streams("Subset", [dataset], "write another IterableDataset, which passes some of its samples on")
+        _refuse_streams("Subset", [dataset], "write another IterableDataset that passes some of its samples on")
         ends = [indices[0], indices[-1]] if isinstance(indices, range) and indices else indices
         numbers = sample_numbers("Subset", ends)
         if numbers.ndim != 1:
@@ -230,11 +230,11 @@ class ConcatDataset(Dataset[T_co]):
 
 
 class StackDataset(Dataset[Any]):
-    """Samples put together from those of several datasets that have the same number.
+    """Samples that combine those with the same number from several datasets.
 
     Args:
-        datasets: datasets of one length; a sample is a tuple.
-        named: the same by name; a sample is a dict.
+        datasets: datasets of the same length; a sample is a tuple.
+        named: the same, by name; a sample is a dict.
 
     Raises:
         ValueError: if the lengths differ, if there are no datasets, or if only some have names.
@@ -277,11 +277,11 @@ class ChainDataset(IterableDataset[T_co]):
     """The samples of several streams, one stream after the other.
 
     Args:
-        datasets: one or more streams, or anything else that can be looped over again and again.
+        datasets: one or more streams, or anything else that can be iterated over repeatedly.
 
     Raises:
         ValueError: if there are none.
-        TypeError: if one of them cannot be looped over, or only once.
+        TypeError: if one of them cannot be iterated over, or only once.
 
     >>> import tinygrad_edu as tg
     >>> list(tg.data.ChainDataset(["ab", "cde"]))
@@ -295,9 +295,9 @@ class ChainDataset(IterableDataset[T_co]):
         for dataset in self.datasets:
             kind = type(dataset).__name__
             if not isinstance(dataset, Iterable):
-                raise TypeError(f"ChainDataset: a {kind} is no stream: for samples by number there is ConcatDataset")
+                raise TypeError(f"ChainDataset: a {kind} is not a stream: for samples by number there is ConcatDataset")
             if isinstance(dataset, Iterator):
-                raise TypeError(f"ChainDataset: a {kind} can be read once only: make an IterableDataset of it")
+                raise TypeError(f"ChainDataset: a {kind} can be read only once: make it an IterableDataset")
 
     def __iter__(self) -> Iterator[T_co]:
         return itertools.chain.from_iterable(self.datasets)
@@ -307,7 +307,7 @@ class ChainDataset(IterableDataset[T_co]):
 
 
 def samples_of(dataset: Any, numbers: Sequence[int]) -> list[Any]:
-    """The samples of these numbers, in their order: read in one call, if the dataset has a way for that.
+    """The samples with these numbers, in order: read in one call, if the dataset supports that.
 
     Raises:
         ValueError: if its way gives another number of samples.
@@ -325,9 +325,9 @@ def samples_of(dataset: Any, numbers: Sequence[int]) -> list[Any]:
 
 
 def reads_many(dataset: Any) -> bool:
-    """Whether `__getitems__` is how a dataset wants to be read.
+    """Whether a dataset should be read by `__getitems__`.
 
-    It is not, if a subclass has changed what a sample is by a `__getitem__` of its own, and left `__getitems__` alone.
+    It should not if a subclass has redefined `__getitem__` but not `__getitems__`.
     """
     for kind in type(dataset).__mro__:
         if "__getitems__" in vars(kind):
@@ -338,7 +338,7 @@ def reads_many(dataset: Any) -> bool:
 
 
 def _rows(tensor: Tensor, index: Any) -> Tensor:
-    """`tensor[index]`; where nothing is to be recorded, straight from the array."""
+    """`tensor[index]`; straight from the array if nothing is recorded."""
     return make_tensor(tensor.array[index], None) if tensor.source is None else tensor[index]
 
 

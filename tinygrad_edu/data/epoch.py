@@ -1,4 +1,4 @@
-"""An epoch of a loader: the tasks in their order, and the batches that come of them."""
+"""An epoch of a loader: the tasks in order, and the batches they produce."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .workers.team import Reading
 class Order:
     """The tasks of an epoch, one for each item that a sampler gives.
 
-    A sampler that draws from the default generator draws from one of its own here. So its numbers do not depend on
-    what the model draws in between, nor the model's on how far ahead they are asked for.
+    A sampler that draws from the default generator gets a separate one here. So its numbers do not depend on what the
+    model draws in between, nor the model's on how far ahead batches are read.
 
     Args:
         sampler: gives the numbers of samples.
@@ -40,7 +40,7 @@ class Order:
         return self
 
     def __next__(self) -> Task:
-        if self._exhausted:  # it is not asked twice, as it may draw before it says that there are no more
+        if self._exhausted:  # not asked twice: it may draw numbers before it stops
             raise StopIteration
         task = self.drawn
         self.drawn += 1
@@ -63,8 +63,8 @@ class Order:
 class Epoch:
     """One pass over a loader: an iterator over batches that knows how far it is.
 
-    It is over when it has said that there are no more, when an error came out of it, or when it was closed. A loop
-    that is left lets go of it, and that closes it.
+    It is over when there are no more batches, after an error, or when it is closed. Leaving a loop releases the epoch,
+    which closes it.
 
     Args:
         place: where it begins.
@@ -105,7 +105,7 @@ class Epoch:
         return batch
 
     def close(self) -> None:
-        """End it before its time. What has been read ahead is lost."""
+        """End it early. What has been read ahead is lost."""
         self._end(healthy=True)
 
     def __del__(self) -> None:

@@ -1,4 +1,4 @@
-"""Sample numbers: what counts as one, and what is said of one that does not."""
+"""Sample numbers: which are valid, and the errors for those that are not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sample_number(owner: str, index: Any, size: int) -> int:
     """The sample number `index`, which may be counted from the end, as one from 0 to `size` - 1.
 
     Raises:
-        TypeError: if it is no integer.
+        TypeError: if it is not an integer.
         IndexError: if there is no such sample.
     """
     if type(index) is not int:
@@ -33,7 +33,7 @@ def sample_numbers(owner: str, indices: Any) -> Array:
     """Many sample numbers as an array.
 
     Raises:
-        TypeError: if they are no integers.
+        TypeError: if they are not integers.
     """
     numbers = np.asarray(array_of(indices))
     if numbers.size and numbers.dtype.kind == "b":

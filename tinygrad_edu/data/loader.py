@@ -24,39 +24,39 @@ __all__ = ["DataLoader"]
 
 
 class DataLoader:
-    """Batches of samples, anew in each loop over it.
+    """Batches of samples; each loop over it is one epoch.
 
-    The last batch holds what is left over, so it may be smaller. Its gradient is the sum over its samples
-    like any other: give `optimizer.step(samples=len(batch))`, and nothing needs to be reweighted.
+    The last batch may be smaller. Its gradient is the sum over its samples, like any other: pass
+    `optimizer.step(samples=len(batch))`, and nothing needs to be reweighted.
 
-    The same seed gives the same batches, whoever reads them: what a dataset or `collate_fn` draws from the default
-    generator (`tg.rand`, a dropout) follows from a seed that the loader draws once in each loop, and from the number
-    of the batch. What the model draws in between changes nothing.
+    The same seed gives the same batches, with or without workers: random numbers that a dataset or `collate_fn` draws
+    from the default generator (`tg.rand`, a dropout) depend only on a seed, which the loader draws once per loop, and
+    on the number of the batch. What the model draws in between changes nothing.
 
     Args:
-        dataset: anything with `dataset[i]` and `len(dataset)`; or an `IterableDataset`, whose order is its own.
-        batch_size: samples per batch; None for the samples one by one, as the dataset gives them.
-        shuffle: read in a random order, another one in each loop.
+        dataset: anything with `dataset[i]` and `len(dataset)`; or an `IterableDataset`, which decides its own order.
+        batch_size: samples per batch; None for single samples, as the dataset returns them.
+        shuffle: read in a new random order in each loop.
         sampler: gives the sample numbers instead; any iterable will do.
         batch_sampler: gives lists of sample numbers, one per batch, instead.
-        num_workers: 0 reads each batch when it is asked for. With n > 0, n workers read ahead, and the batches come
-            in the same order. Each worker iterates over an `IterableDataset` for itself: `get_worker_info` tells it
-            which share is its own.
-        collate_fn: makes a batch of a list of samples; default, `default_collate`.
-        pin_memory: accepted for PyTorch's sake; there is just one kind of memory here.
-        drop_last: leave out a last batch that is smaller; of a stream, the last one of each worker.
-        timeout: for how many seconds to wait for a worker's batch; 0 for as long as it takes.
-        worker_init_fn: called in each worker with its number, before it reads anything.
+        num_workers: 0 reads each batch when it is needed. With n > 0, n workers read ahead, and the batches come in the
+            same order. Each worker iterates over an `IterableDataset` by itself: `get_worker_info` tells it which share
+            to read.
+        collate_fn: makes a batch from a list of samples; default, `default_collate`.
+        pin_memory: accepted for compatibility with PyTorch; there is only one kind of memory here.
+        drop_last: leave out a last batch that is smaller; for a stream, that of each worker.
+        timeout: how many seconds to wait for a worker's batch; 0 for no limit.
+        worker_init_fn: called in each worker with its number before it reads anything.
         multiprocessing_context: how processes are started: "forkserver" or "spawn".
-        generator: what decides the random order and the seeds; None for the global one that `manual_seed` seeds.
+        generator: where the random order and the seeds come from; None for the global one that `manual_seed` seeds.
         prefetch_factor: how many batches each worker reads ahead; default, 2.
         persistent_workers: keep the workers for the next loop.
-        pin_memory_device: accepted as well.
+        pin_memory_device: likewise.
         worker_type: "thread", which shares all memory and suits a dataset that waits for files or spends its time in
-            NumPy; or "process", for one that spends it in Python. What processes read has to be picklable.
+            NumPy; or "process", for one that spends it in Python. A dataset for processes must be picklable.
 
     Raises:
-        ValueError: for a batch size that is not positive, or options that exclude each other.
+        ValueError: for a batch size that is not positive, or options that contradict each other.
         TypeError: if `dataset` has no samples to index, or `generator` is not a generator.
 
     >>> import tinygrad_edu as tg
@@ -157,7 +157,7 @@ class DataLoader:
 
     @property
     def _goes_on(self) -> bool:
-        """Whether the dataset is a stream that goes on by itself from the state that it is given."""
+        """Whether the dataset is a stream that continues by itself from a given state."""
         return self._order is None and not self.num_workers and bool(self._sources.stateful)
 
     def __len__(self) -> int:
@@ -167,14 +167,14 @@ class DataLoader:
         return full + bool(rest and not self.drop_last)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a loader of the same make needs to go on from here: numbers, strings, lists and dicts.
+        """What a loader with the same options needs to continue from here: numbers, strings, lists and dicts.
 
-        Inside a loop over the loader, that is the position in it: after the batch that was handed out last. Outside
-        of one, it is a place between two epochs; also after a loop that was left, by a `break` or an error.
+        Inside a loop over the loader, that is the position after the last batch it returned. Outside, it is a position
+        between two epochs, also after a loop that was left by a `break` or an error.
 
-        Save the state of the default generator with it (`get_rng_state`), as `save_checkpoint` does. Samplers and
-        streams that have `state_dict` and `load_state_dict` are asked for theirs: a sampler where its next pass
-        begins, a stream which sample is its next one; at its end, that is the first of the next pass.
+        Save the state of the default generator with it (`get_rng_state`), as `save_checkpoint` does. It includes the
+        states of samplers and streams that have `state_dict` and `load_state_dict`: for a sampler, where its next pass
+        begins; for a stream, which sample comes next (at its end, the first of the next pass).
 
         >>> import tinygrad_edu as tg
         >>> loader = tg.data.DataLoader(range(6), batch_size=2, shuffle=True)
@@ -191,14 +191,14 @@ class DataLoader:
         return {"loader": VERSION, "make": self._make(), "now": now, "epoch": epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state that `state_dict` gave.
+        """Continue from a state that `state_dict` returned.
 
-        The next loop gives the batches that were left of the epoch, and reads no others, but for a stream that has no
-        `load_state_dict`, which is read from its start. The epochs after it are what they would have been.
+        The next loop gives the remaining batches of the epoch, and reads no others, except that a stream without
+        `load_state_dict` is read from its start. The epochs after it are the same as without the interruption.
 
         Raises:
-            ValueError: if it is no such state, is damaged, or was saved by a loader over another number of samples or
-                with another batch size or order. The loader is left as it was.
+            ValueError: if it is not such a state, is damaged, or was saved by a loader with a different number of
+                samples, batch size or order. The loader is then unchanged.
         """
         try:
             check_state(state, self._make(), None if self._order is None else length(self._order))
@@ -208,7 +208,7 @@ class DataLoader:
             for moment in (state["now"],) if place is None else (state["now"], place.start):
                 self._sources.check(moment)
         except ValueError as error:
-            raise ValueError(f"DataLoader.load_state_dict: the state cannot be taken up: {error}") from error
+            raise ValueError(f"DataLoader.load_state_dict: the state cannot be restored: {error}") from error
         # Samplers begin the epoch again, and so do streams in workers.
         moment = state["now"] if place is None or self._goes_on else place.start
         self._sources.load_stateful(moment["stateful"])
@@ -218,7 +218,7 @@ class DataLoader:
         self._running = []
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_running": []}  # a copy has loops of its own
+        return {**vars(self), "_running": []}  # a copy has its own loops
 
     def _place(self) -> Place | None:
         """Where the loop over this loader is; None between two of them."""
@@ -235,7 +235,7 @@ class DataLoader:
         return running[-1].place if running else None
 
     def _make(self) -> dict[str, Any]:
-        """What has to be the same in a loader that takes up a state of this one."""
+        """What must be the same in a loader that loads a state of this one."""
         order = " of ".join(type(sampler).__name__ for sampler in chain(self._order))
         make: dict[str, Any] = {"samples": length(self.dataset), "order": order}
         for name in ("batch_size", "drop_last"):

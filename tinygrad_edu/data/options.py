@@ -1,4 +1,4 @@
-"""The options of a loader: which of them go together."""
+"""The options of a loader: which of them are compatible."""
 
 from __future__ import annotations
 
@@ -35,8 +35,7 @@ def check_order(dataset: Any, batch_size: Any, shuffle: Any, sampler: Any, batch
     orders = [name for name, value in given.items() if value is not None and value is not False]
     if isinstance(dataset, IterableDataset) and orders:
         raise ValueError(
-            f"DataLoader: the order of an IterableDataset is its own: drop {', '.join(orders)}, and let the dataset "
-            "shuffle"
+            f"DataLoader: an IterableDataset has its own order: drop {', '.join(orders)}, and let the dataset shuffle"
         )
     if sampler is not None and shuffle:
         raise ValueError("DataLoader: shuffle=True with a sampler, which decides the order itself: drop one")

@@ -1,7 +1,7 @@
-"""The position of a loader: what there is to save, so that another one goes on from the same place.
+"""The position of a loader: what to save so that another one continues from the same place.
 
-A position is few numbers. The order of an epoch follows from its base seed and from what the generators were at its
-start; so it is drawn again, as far as it had been drawn, and what was handed out is skipped unread.
+A position is a few numbers. The order of an epoch follows from its base seed and from what the generators were at its
+start; so it is drawn again, as far as it had been drawn, and batches already returned are skipped unread.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Sources:
         dataset: what it reads.
 
     Attributes:
-        generators: all generators but the default one, which is nobody's own.
+        generators: all generators but the default one, which is shared.
         stateful: the samplers, or the stream, that have `state_dict` and `load_state_dict`.
     """
 
@@ -75,7 +75,7 @@ class Sources:
             if len(moment[name]) != len(here):
                 what = "generators of its own" if name == "generators" else "samplers or datasets with a state_dict"
                 raise ValueError(
-                    f"it was saved with {len(moment[name])} {what}, this loader has {len(here)}: make both alike"
+                    f"it was saved with {len(moment[name])} {what}, this loader has {len(here)}: make both the same"
                 )
         for generator, state in zip(self.generators, moment["generators"]):
             try:
@@ -84,7 +84,7 @@ class Sources:
                 raise ValueError(f"the state of a generator in it is damaged, or of another kind: {error}") from error
 
     def set_generators(self, moment: Mapping[str, Any]) -> None:
-        """Let the generators go on from these states."""
+        """Set the generators to these states."""
         for generator, state in zip(self.generators, moment["generators"]):
             _set_state(generator, state)
 
@@ -111,11 +111,11 @@ class Sources:
 
 
 def check_state(state: Any, own: Mapping[str, Any], batches: int | None) -> None:
-    """Raise ValueError unless it is what `state_dict` of a loader of the same make returned.
+    """Raise ValueError unless it is what `state_dict` of a loader with the same options returned.
 
     Args:
         state: what was given.
-        own: what has to be equal, as it is in this loader.
+        own: what must be equal, with its values in this loader.
         batches: how many there are in an epoch of it, if that is known.
     """
     if not isinstance(state, Mapping) or state.get("loader") != VERSION:

@@ -24,9 +24,9 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Sampler(Generic[T_co]):
-    """Base class of the samplers: iterating over one gives sample numbers, anew for each epoch.
+    """Base class of samplers: iterating over one gives sample numbers, anew for each epoch.
 
-    A subclass writes `__iter__`, and `__len__` if it is known.
+    A subclass defines `__iter__`, and `__len__` if it is known.
 
     >>> import tinygrad_edu as tg
     >>> class Backwards(tg.data.Sampler):
@@ -62,14 +62,14 @@ class SequentialSampler(Sampler[int]):
 
 
 class RandomSampler(Sampler[int]):
-    """The samples in a random order, another one each time.
+    """The samples in a new random order each time.
 
     Args:
         data_source: the dataset, of which only the length matters.
         replacement: draw each number anew, so that samples may repeat.
-        num_samples: how many to draw; default, as many as there are. More than that, without replacement,
-            are one random order after another.
-        generator: what decides; None for one whose seed each pass draws from the global one, which
+        num_samples: how many to draw; default, as many as there are. If there are more, without replacement, one random
+            order follows another.
+        generator: where the order comes from; None for one whose seed each pass draws from the global one, which
             `manual_seed` seeds.
 
     Raises:
@@ -120,7 +120,7 @@ class SubsetRandomSampler(Sampler[int]):
 
     Args:
         indices: the sample numbers.
-        generator: what decides; None as for `RandomSampler`.
+        generator: where the order comes from; None as for `RandomSampler`.
 
     >>> import tinygrad_edu as tg
     >>> sorted(tg.data.SubsetRandomSampler([7, 3, 5]))
@@ -139,13 +139,13 @@ class SubsetRandomSampler(Sampler[int]):
 
 
 class WeightedRandomSampler(Sampler[int]):
-    """Sample numbers drawn with given odds, to see rare classes more often.
+    """Sample numbers drawn with given weights, such as to see rare classes more often.
 
     Args:
-        weights: for each sample a number >= 0, in proportion to which it is drawn.
+        weights: for each sample a number >= 0, proportional to its probability of being drawn.
         num_samples: how many to draw.
         replacement: whether a sample may be drawn more than once.
-        generator: what decides; None as for `RandomSampler`.
+        generator: where the order comes from; None as for `RandomSampler`.
 
     Raises:
         ValueError: if a weight is negative or not finite, all are zero, or fewer than `num_samples` are
@@ -239,7 +239,7 @@ def checked(generator: AnyGenerator | None) -> AnyGenerator | None:
 
 
 def one_pass(generator: AnyGenerator | None) -> AnyGenerator:
-    """What decides one pass: `generator`; for None, a new one with a seed that the default generator gives.
+    """The generator of one pass: `generator`; for None, a new one with a seed from the default generator.
 
     A pass takes that one number only from the default generator, however long it is and whatever the model
     draws in between. So the state of the default generator at the start of a pass says how all of it goes.

@@ -1,4 +1,4 @@
-"""Splitting: the samples of a dataset shared out at random."""
+"""Splitting: the samples of a dataset split at random."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ T_co = TypeVar("T_co", covariant=True)
 def random_split(
     dataset: Dataset[T_co], lengths: Sequence[int | float], generator: AnyGenerator | None = None
 ) -> list[Subset[T_co]]:
-    """Share the samples out at random.
+    """Split the samples at random.
 
     Args:
         dataset: the dataset.
-        lengths: how many samples each part gets; or fractions that add up to 1, which are rounded down and
-            what is left over given to the first parts, one sample each.
-        generator: what decides; None for the global one that `manual_seed` seeds.
+        lengths: how many samples each part gets; or fractions that add up to 1, which are rounded down; the first parts
+            get one extra sample each until none is left.
+        generator: where the random numbers come from; None for the global one that `manual_seed` seeds.
 
     Returns:
         One Subset per length; every sample is in exactly one.

@@ -14,7 +14,7 @@ class Diverged(Exception):
 
 
 def run(settings: Settings) -> None:
-    """Train, show how it went, and open the gradient of one weight; prints to the terminal.
+    """Train, show the progress, and open the gradient of one weight; prints to the terminal.
 
     Raises:
         Diverged: if the cost becomes infinite or NaN.

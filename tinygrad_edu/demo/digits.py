@@ -23,12 +23,12 @@ SIDE = 8  # an image has 8 x 8 pixels
 CLASSES = 10
 HIDDEN = 256
 TEST_SAMPLES = 360  # every fifth
-NUDGED = 0.3  # the share of the images that are moved by a pixel while learning
+NUDGED = 0.3  # the share of the images that are moved by a pixel in training
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """How one pass over the data went: the cost per sample, and how many test samples are right after it."""
+    """The result of one epoch: the cost per sample, and how many test samples are right after it."""
 
     number: int
     cost: float
@@ -68,9 +68,9 @@ class Training:
         self.optimizer = OPTIMIZERS[settings.optimizer](self.model.parameters(), lr=settings.rate)
 
     def epochs(self) -> Iterator[Epoch]:
-        """Train, and say after each epoch how it went."""
+        """Train, and yield the result of each epoch."""
         for number in range(1, self.settings.epochs + 1):
-            # A cost that grows beyond all bounds is found by looking at it: no warnings on the way.
+            # A cost that diverges is found by looking at it, so NumPy's warnings are off.
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 cost = self.learn()
                 right = int((self.answers(self.test_images) == self.test_digits.array).sum())
@@ -84,24 +84,24 @@ class Training:
             cost = cross_entropy(self.model(nudge(images, self.random)), digits)  # the sum over the batch
             self.optimizer.zero_grad()
             cost.backward()
-            self.optimizer.step(samples=len(digits))  # a mean only here, over as many samples as there are
+            self.optimizer.step(samples=len(digits))  # the mean is taken only here, over the actual number of samples
             total += cost.item()
         return total
 
     def logits(self, images: Tensor) -> Array:
-        """What the model makes of the images, as numbers that record nothing."""
+        """The output of the model for the images, without a graph."""
         self.model.eval()
         with no_grad():
             output: Tensor = self.model(images)
             return output.numpy()
 
     def answers(self, images: Tensor) -> Array:
-        """The digits that the model takes the images for."""
+        """The digits that the model predicts for the images."""
         digits: Array = self.logits(images).argmax(axis=1)
         return digits
 
     def hard_samples(self) -> tuple[Tensor, Tensor]:
-        """Ten test images and what they show: for each digit the one that the model finds hardest."""
+        """Ten test images and their digits: for each digit, the image that the model finds hardest."""
         digits = self.test_digits.array
         with no_grad():
             costs = cross_entropy(from_numpy(self.logits(self.test_images)), self.test_digits, reduction="none")
@@ -114,7 +114,7 @@ def nudge(images: Tensor, random: np.random.Generator) -> Tensor:
 
     Args:
         images: of shape (B, 64), -1 where there is no ink.
-        random: decides which images are moved, and where to.
+        random: selects the images to move, and the direction.
     """
     count = len(images)
     padded = np.full((count, SIDE + 2, SIDE + 2), -1.0, dtype=images.dtype)

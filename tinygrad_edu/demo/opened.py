@@ -1,4 +1,4 @@
-"""The gradient of one weight, taken apart into what each sample contributes."""
+"""The gradient of one weight, split into what each sample contributes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class OpenedGradient:
     Attributes:
         output, unit: the weight leads from this unit of the layer below to this output.
         digits: what the samples show.
-        probabilities: how likely the model takes each sample for the digit of that output.
+        probabilities: the probability that the model gives to the digit of that output, for each sample.
         x: what each sample sends into the weight.
         delta: the derivative of each sample's cost with respect to that output.
         gradient: what backward() left in the weight's `.grad`.
@@ -45,7 +45,7 @@ class OpenedGradient:
 
 
 def open_gradient(model: Module, images: Tensor, digits: Tensor) -> OpenedGradient:
-    """Take apart the gradient of that weight of the last layer at which the samples pull hardest.
+    """Split the gradient of the weight of the last layer at which the samples pull hardest.
 
     Works in float64, so that the sum and the gradient agree to far more digits than are shown. The model
     stays in float64, in evaluation mode, with the gradients of this batch.
@@ -53,7 +53,7 @@ def open_gradient(model: Module, images: Tensor, digits: Tensor) -> OpenedGradie
     Args:
         model: its last layer is a Linear.
         images: a batch of shape (B, inputs).
-        digits: what they show, integers of shape (B,).
+        digits: the digits that they show, integers of shape (B,).
 
     Raises:
         AssertionError: if the parts do not add up to the gradient.

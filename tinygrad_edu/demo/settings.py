@@ -1,4 +1,4 @@
-"""What the demo may be told, and what it does when told nothing."""
+"""The options of the demo, and their defaults."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 BATCH_SIZE = 64
 EPOCHS = 50
 
-# For each optimizer the learning rate that serves it well here.
+# For each optimizer, a learning rate that works well here.
 LEARNING_RATES = {
     "sgd": 0.4,
     "momentum": 0.05,
@@ -20,7 +20,7 @@ LEARNING_RATES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """The options of one run; `lr` None means the one that suits the optimizer."""
+    """The options of one run; None for `lr` means the default of the optimizer."""
 
     seed: int = 0
     batch_size: int = BATCH_SIZE
@@ -30,7 +30,7 @@ class Settings:
 
     @property
     def usual_rate(self) -> float:
-        """The learning rate that suits the optimizer."""
+        """The default learning rate of the optimizer."""
         return LEARNING_RATES[self.optimizer]
 
     @property

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 GOAL = 0.97  # the test accuracy that the default settings reach
 LINES = 5  # about how many epochs get a line
-FILE_WIDTH = 80  # a file has no width of its own
+FILE_WIDTH = 80  # the width when printing to a file
 WIDE = 80  # what the whole table may need
 TEXT_WIDTH = 96  # longer lines are hard to read
 
@@ -91,11 +91,11 @@ class Screen:
         self.console.print(text, markup=False, soft_wrap=True)
 
     def paragraph(self, text: str, **fields: Any) -> None:
-        """Print a text with its fields filled in, in lines that are easy to read."""
+        """Print a text with its fields filled in, wrapped to a readable width."""
         self.line(textwrap.fill(text.format(**fields).strip(), min(self.console.width, TEXT_WIDTH)))
 
     def introduce(self, training: Training) -> None:
-        """Say what is about to be done."""
+        """Say what comes next."""
         settings = training.settings
         self.title("Learning to read handwritten digits")
         self.paragraph(
@@ -116,7 +116,7 @@ class Screen:
 
     @contextmanager
     def progress(self, epochs: int) -> Iterator[Callable[[Epoch], None]]:
-        """Show a bar while epochs pass, and a line for some; gives the function to report them to."""
+        """Show a progress bar, and a line for some epochs; yields the function to call after each epoch."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         every = -(-epochs // LINES)
@@ -136,7 +136,7 @@ class Screen:
             yield report
 
     def conclude(self, training: Training, epoch: Epoch) -> None:
-        """Say how good the model has become, and what became of the last batch."""
+        """Say how good the model is, and what happened to the last batch."""
         settings = training.settings
         good = epoch.accuracy >= GOAL
         self.line()
@@ -186,7 +186,7 @@ class Screen:
 def gradient_table(opened: OpenedGradient, width: int = WIDE) -> Table:
     """A table with a row per sample; below them, the sum of their terms and the gradient from backward().
 
-    Where there is little room it has fewer columns, so that no number is cut off.
+    In a narrow terminal it has fewer columns, so that no number is cut off.
     """
     from rich import box
     from rich.table import Table
@@ -222,7 +222,7 @@ def last_batch(samples: int, batch_size: int) -> str:
 
 
 def program_name() -> str:
-    """What to type to start this program: its name if the shell finds it, else the path it was started by."""
+    """The command that starts this program: its name if the shell finds it, else the path it was started with."""
     name = "tinygrad-edu"
     if shutil.which(name):
         return name
@@ -230,7 +230,7 @@ def program_name() -> str:
 
 
 def _number(value: float, sign: str = "+") -> str:
-    """A number in at most eleven places."""
+    """A number in at most eleven characters."""
     value = round(float(value), 4) + 0.0  # no negative zero
     return f"{value:{sign}.4f}" if abs(value) < 1e5 else f"{value:{sign}.4e}"
 

@@ -11,30 +11,29 @@ __all__ = ["load", "save"]
 
 
 def save(obj: Any, f: str | PathLike[str] | IO[bytes]) -> None:
-    """Write an object into a file, from which `load` makes the same again.
+    """Write an object to a file, from which `load` restores it.
 
-    It may be made of dicts (whose keys are strings and integers), OrderedDicts, lists and tuples, one in another; of
-    tensors and parameters, NumPy's arrays and scalars of all dtypes without objects; of numbers, strings, booleans
-    and None. A `state_dict()` is, and a dict of several with whatever else a run needs.
+    It may consist of nested dicts (whose keys are strings and integers), OrderedDicts, lists and tuples; tensors and
+    parameters; NumPy arrays and scalars of all dtypes without objects; numbers, strings, booleans and None. A
+    `state_dict()` does, and so does a dict of several with whatever else a run needs.
 
-    The file is there whole or not at all: a program that is killed while it saves leaves the former one. It is a zip
+    The file is written completely or not at all: a program that is killed while saving leaves the old file. It is a zip
     archive of one part in JSON, and a `.npy` file for each array, which `np.load` reads as well.
 
-    - Arrays and tensors that are the same memory are written once, and are one again when they are loaded. Those
-      that overlap otherwise, as a view and its base do, are written each by itself, and come back as copies.
-    - Of a tensor, its numbers and `requires_grad` are saved; its graph, gradient and hooks are not. What was
-      computed comes back as a leaf.
+    - Arrays and tensors that share the same memory are written once, and share memory again when they are loaded. Those
+      that overlap in another way, such as a view and its base, are written separately, and come back as copies.
+    - For a tensor, its numbers and `requires_grad` are saved; its graph, gradient and hooks are not. A computed tensor
+      comes back as a leaf.
     - Arrays come back contiguous, in C or Fortran order, and can be written to.
 
     Args:
         obj: the object.
-        f: the path of the file, which is replaced if it exists; or a file that is open for writing in binary, which is
-            written into as it is.
+        f: the path of the file, which is replaced if it exists; or a file that is open for writing in binary mode.
 
     Raises:
-        TypeError: if there is anything else in it, a subclass of these types included: the message says where.
-        ValueError: if a container contains itself, or more than 100 contain one another.
-        OSError: if the file cannot be written. In all of these cases the former one is as it was.
+        TypeError: if it contains anything else, including subclasses of these types: the message says where.
+        ValueError: if a container contains itself, or more than 100 are nested.
+        OSError: if the file cannot be written. In all of these cases an existing file is unchanged.
 
     >>> import tempfile, tinygrad_edu as tg
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -48,22 +47,22 @@ def save(obj: Any, f: str | PathLike[str] | IO[bytes]) -> None:
 
 
 def load(f: str | PathLike[str] | IO[bytes], map_location: Any = None, *, weights_only: bool | None = None) -> Any:
-    """Read what `save` has written.
+    """Read a file that `save` has written.
 
-    Nothing in a file can run, whoever wrote it, and a file that is not as it was written is an error.
+    No file can execute code, whoever wrote it, and a file that was altered is an error.
 
     Args:
-        f: the path of the file; or one that is open for reading in binary, and begins here.
-        map_location: for programs written for PyTorch: None, ``"cpu"`` or a function, which is not called. There is but
-            one device.
-        weights_only: for the same: it makes no difference, since no pickle is ever opened.
+        f: the path of the file; or a file that is open for reading in binary mode, at its current position.
+        map_location: accepted for compatibility with PyTorch: None, ``"cpu"`` or a function, which is not called. There
+            is only one device.
+        weights_only: likewise: it makes no difference, since no pickle is ever opened.
 
     Returns:
-        The object. Arrays that were one are one.
+        The object. Arrays that shared memory share it again.
 
     Raises:
-        FileFormatError: if it is cut off, altered, of another kind, or of a later version.
-        ValueError: if it is a pipe, or an open file that cannot go back.
+        FileFormatError: if it is truncated, altered, of another type, or of a later version.
+        ValueError: if it is a pipe, or an open file that cannot seek.
         OSError: if it cannot be read.
 
     >>> import io, tinygrad_edu as tg

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training run needs to go on, in one file; loaded altogether or not at all."""
+"""Checkpoints: all that a training run needs to resume, in one file; loaded completely or not at all."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ def save_checkpoint(
     loader: Any = None,
     **extra: Any,
 ) -> None:
-    """Write all that a training run needs to go on into one file, which `load_checkpoint` reads.
+    """Write all that a training run needs to resume to one file, which `load_checkpoint` reads.
 
     That is the `state_dict()` of each part, the state of the default generator, which `manual_seed` seeds, and the
-    gradients that the optimizer's next step would add to: those of backward passes since its last one. A run that goes
-    on from there equals one that was never interrupted, bit for bit, on the same machine with the same versions and
-    number of threads. Killed at any moment, it leaves the former file at `path` or the new one, whole.
+    gradients accumulated since the optimizer's last step. A resumed run equals one that was never interrupted, bit for
+    bit, on the same machine with the same versions and number of threads. If the program is killed at any moment,
+    `path` holds the old file or the new one, complete.
 
-    Save inside the loop over a `DataLoader` to go on in the middle of an epoch: there the loader's state has the
-    place in it.
+    Save inside the loop over a `DataLoader` to resume in the middle of an epoch: the loader's state includes the
+    position.
 
     Args:
-        path: where to; a file that is there is replaced. Or an open binary file.
-        model: the model, or anything else with `state_dict()` and `load_state_dict(state)`; or a list or dict of such.
+        path: the file, which is replaced if it exists; or an open binary file.
+        model: the model, or anything else with `state_dict()` and `load_state_dict(state)`; or a list or dict of these.
         optimizer: the optimizer; or a list or dict of several.
-        scheduler: the schedule of learning rates; or a list or dict of several.
+        scheduler: the learning-rate schedule; or a list or dict of several.
         loader: the loader of the training samples; or a list or dict of several.
-        extra: what else is to be kept, by name, such as ``epoch=3``: anything that `save` takes.
+        extra: anything else to keep, by name, such as ``epoch=3``: whatever `save` takes.
 
     Raises:
-        TypeError: if a part has no state, or there is something in a state, or among the extra, that `save` does not
-            take. No file is touched then.
+        TypeError: if a part has no state, or a state or an extra contains something that `save` does not take. Then no
+            file is touched.
         ShapeError: if a lazy module has not been called yet.
         OSError: if the file cannot be written.
 
-    No part of it are the mode of modules, which parameters are frozen, per-sample gradients, generators of your own,
-    and those of NumPy and Python: keep what you need of them as `extra`.
+    Not included are the mode of modules, which parameters are frozen, per-sample gradients, your own generators, and
+    those of NumPy and Python: keep what you need of them as `extra`.
 
     >>> import tempfile
     >>> import tinygrad_edu as tg
@@ -96,30 +96,30 @@ def load_checkpoint(
     scheduler: Any = None,
     loader: Any = None,
 ) -> dict[str, Any]:
-    """Take over what `save_checkpoint` has written, all of it or (after an error) nothing.
+    """Restore what `save_checkpoint` has written, all of it or (after an error) nothing.
 
-    The parts are made first, as they were for the run that was saved. Those that are not given here are left out of
-    account: the model alone can be loaded to be evaluated.
+    Make the parts first, as in the run that was saved. Parts that are not passed here are ignored: to evaluate a model,
+    load it alone.
 
-    Training goes on if an optimizer, a schedule or a loader is loaded. Then the default generator goes on where it
-    stood, and the parameters of each optimizer have the gradients that no step had used yet, or none. With a model
+    If an optimizer, a schedule or a loader is loaded, training resumes: the default generator continues from its saved
+    state, and the parameters of each optimizer get the gradients that no step had used yet, or none. With a model
     alone, both stay as they are.
 
     Args:
         path: the file; or an open binary file.
-        model: what takes over the model's state; a list or dict if it was saved as one, of which a dict may leave
-            some out.
+        model: the model that gets the saved state; a list or dict if it was saved as one, where a dict may leave some
+            out.
         optimizer: the same for the optimizer,
-        scheduler: for the schedule of learning rates,
-        loader: and for the loader. The next loop over it goes through what is left of the epoch.
+        scheduler: for the learning-rate schedule,
+        loader: and for the loader. The next loop over it gives the rest of the epoch.
 
     Returns:
         What was saved as `extra`.
 
     Raises:
-        FileFormatError: if the file is no checkpoint, cut off, altered, or of a later version.
-        StateError: if it lacks a part, or one does not fit. In all cases nothing has changed: all parts, gradients and
-            generators are as they were.
+        FileFormatError: if the file is not a checkpoint, is truncated or altered, or has a later version.
+        StateError: if a part is missing or does not fit. In all cases nothing has changed: all parts, gradients and
+            generators are as before.
         OSError: if it cannot be read.
 
     >>> import tempfile
@@ -201,7 +201,9 @@ def _contents(path: Any) -> dict[str, Any]:
     contents = read(path, "load_checkpoint")
     where = f"load_checkpoint({_shown(path)})"
     if not isinstance(contents, dict) or "checkpoint" not in contents:
-        raise FileFormatError(f"{where}: that is no checkpoint, but something else that tg.save() wrote: use tg.load()")
+        raise FileFormatError(
+            f"{where}: that is not a checkpoint, but another file written by tg.save(): use tg.load()"
+        )
     if contents["checkpoint"] != _VERSION:
         raise FileFormatError(
             f"{where}: the checkpoint is of version {contents['checkpoint']!r}, this library reads {_VERSION}: use the "

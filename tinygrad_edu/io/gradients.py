@@ -1,4 +1,4 @@
-"""Gradients that wait for an optimizer's step, as what a file can hold, and back."""
+"""Gradients that wait for an optimizer's step, in a form that a file can hold, and back."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ..tensors.tensor import Tensor
 def waiting(optimizer: Optimizer) -> dict[int, tuple[Array, list[int]]]:
     """The gradients that no step has used yet, by number of the parameter.
 
-    After a step there are none: what is left in `.grad` then is only there to be forgotten. When that was, an optimizer
-    with a `step` of its own does not say; then a gradient counts as used if it is older than its parameter.
+    After a step there are none: what is then left in `.grad` has been used. An optimizer that overrides `step` does not
+    record when that was; then a gradient counts as used if it is older than its parameter.
 
     Args:
         optimizer: whose parameters.
 
     Returns:
-        Of each the numbers, and which axes of the gradient theirs are. They are in the order in which they lie in
-        memory: sums, such as those of clipping, are rounded according to it.
+        For each, its numbers and which axes of the gradient their axes are. They keep their order in memory, because
+        the rounding of sums, such as those of clipping, depends on it.
 
     >>> import tinygrad_edu as tg
     >>> w = tg.tensor([1.0], requires_grad=True)

@@ -1,4 +1,4 @@
-"""What a file is that is none of ours, known by how it begins, and what to do with it."""
+"""Recognizing other kinds of files by their first bytes, and what to do with them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BEGINNINGS = {
 def by_beginning(beginning: bytes, name: str) -> str:
     """A sentence on the file of that name that begins so; empty for what is a zip archive."""
     if not beginning:
-        return "It is empty: what wrote it did not get to its end"
+        return "It is empty: writing it was not finished"
     if beginning.startswith(b"PK\x03\x04"):
         return ""
     if beginning.startswith(b"PK\x05\x06"):
@@ -28,7 +28,7 @@ def by_beginning(beginning: bytes, name: str) -> str:
         return f"It is {pickled(name)}"
     if beginning[8:10] == b'{"':  # after the length of this header
         return "It is a safetensors file: read it with model.load_safetensors(path)"
-    return "It begins like none that is known here"
+    return "Its type is not known"
 
 
 def by_parts(parts: Collection[str], name: str) -> str:

@@ -1,7 +1,7 @@
 """The parts of a file: a zip archive that holds them one after the other, as they are.
 
-Nothing is taken on trust. Where each part lies and how long it is has to fit to the file that is there, so that no
-more memory is asked for than there are bytes to read.
+Nothing is taken on trust. The position and length of each part must fit the actual file, so that no more memory is
+allocated than there are bytes to read.
 """
 
 from __future__ import annotations

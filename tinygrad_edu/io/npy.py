@@ -88,7 +88,7 @@ def raw(array: Any) -> Any:
 
 
 def is_text(array: Any) -> bool:
-    """Whether all text in an array is made of letters that there are: Python would fail on others later."""
+    """Whether all text in an array is valid Unicode: Python would fail on other text later."""
     if array.dtype.names is not None:
         return all(is_text(array[name]) for name in array.dtype.names)
     if array.dtype.kind != "U" or not array.nbytes:
@@ -122,7 +122,7 @@ def _is_plain(dtype: np.dtype[Any]) -> bool:
         return _is_plain(dtype.subdtype[0])
     if dtype.names is not None:
         return not dtype.metadata and all(_is_plain(dtype[name]) for name in dtype.names)
-    return not dtype.metadata and dtype.kind in _KINDS and dtype.num < 256  # from there on they are of other packages
+    return not dtype.metadata and dtype.kind in _KINDS and dtype.num < 256  # the higher ones belong to other packages
 
 
 def _dtype_of(stated: Any) -> np.dtype[Any]:

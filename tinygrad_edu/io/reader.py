@@ -1,4 +1,4 @@
-"""Reading a file: what it says of itself is checked against the bytes that are there, and only then believed."""
+"""Reading a file: its description is checked against its bytes before it is used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read(path: Any, caller: str) -> Any:
     if not hasattr(path, "read"):
         if not isinstance(path, str | bytes | os.PathLike):
             raise TypeError(f"{caller}: {describe(path)} is neither a path nor a file open for reading")
-        if Path(os.fsdecode(path)).is_fifo():  # to open one would wait for somebody who writes into it
+        if Path(os.fsdecode(path)).is_fifo():  # opening one would wait for a writer
             raise ValueError(f"{caller}: {os.fsdecode(path)} is a pipe, {_NO_WAY_BACK}")
         with open(path, "rb") as file:
             return _read(file, os.fsdecode(path), caller)
@@ -49,13 +49,13 @@ def _read(file: IO[bytes], name: str, caller: str) -> Any:
         if contents["version"] > VERSION:
             raise FileFormatError(
                 f"{caller}: {name} has version {contents['version']} of the format, and tinygrad_edu {__version__} "
-                f"knows no later one than {VERSION}: update it, or save the file with this one"
+                f"supports none later than {VERSION}: update it, or save the file with this one"
             )
         return _object(file, members, contents)
     except FileFormatError:
         raise
     except NONSENSE as error:
-        reason = str(error) if type(error) is ValueError else f"what it says of itself makes no sense ({error!r})"
+        reason = str(error) if type(error) is ValueError else f"its description makes no sense ({error!r})"
         raise FileFormatError(
             f"{caller}: {name} is damaged: {reason}. Nothing was loaded: take another copy of the file"
         ) from error
@@ -77,7 +77,7 @@ def _object(file: IO[bytes], members: dict[str, Member], contents: Any) -> Any:
     layouts = [Layout.from_stated(stated) for stated in contents["arrays"]]
     names = [f"{number}.npy" for number in range(len(layouts))]
     if list(members) != [CONTENTS, *names]:
-        raise ValueError(f"{len(names)} arrays belong into it, but its parts are {describe(list(members))}")
+        raise ValueError(f"{len(names)} arrays belong in it, but its parts are {describe(list(members))}")
     for name, layout in zip(names, layouts):  # all of them before there is memory for any
         if members[name].size != len(layout.header) + layout.size:
             raise ValueError(f"its part {name!r} has {members[name].size} bytes, which is not the size of {layout}")
@@ -95,5 +95,5 @@ def _array(file: IO[bytes], member: Member, layout: Layout) -> Array:
     reading.into(raw(array))
     reading.finish()
     if not is_text(array):
-        raise ValueError(f"there are letters in its part {member.name!r} that do not exist")
+        raise ValueError(f"its part {member.name!r} has invalid characters")
     return array

@@ -1,4 +1,4 @@
-"""What is said of an object that cannot be saved: what it is, and what to save in its place."""
+"""The error for an object that cannot be saved: what it is, and what to save instead."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _substitute(value: Any) -> str:
     if isinstance(value, type):
         return "its name, and let the program know what that means"
     if hasattr(value, "state_dict"):
-        return "its state_dict(), which another one that the program makes can load"
+        return "its state_dict(), which a new one can load"
     if is_dataclass(value):
         return "dataclasses.asdict(…) of it"
     if type(value).__name__ in ("Namespace", "SimpleNamespace"):  # argparse's, and that of types
@@ -43,7 +43,7 @@ def _substitute(value: Any) -> str:
     if hasattr(value, "__fspath__"):
         return "str(…) of it"
     if callable(value):
-        return "what it computes from: in a file there is nothing that runs"
+        return "what it computes from: a file holds nothing that runs"
     if hasattr(value, "__iter__"):
         return "list(…) of it"
     return "what it is made of: dicts, lists, tuples, tensors, arrays, numbers, strings, booleans and None"

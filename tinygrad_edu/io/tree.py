@@ -1,4 +1,4 @@
-"""What a file says of nested containers, as JSON, and back. Arrays have numbers there, and parts of their own.
+"""Nested containers as JSON, and back. Arrays have numbers there, and parts of their own.
 
 None, a boolean, a string, a list              as JSON has them
 an integer, a float                            the same, if JSON can have them
@@ -86,9 +86,9 @@ class Encoder:
 
     def _container(self, value: Any, kind: str) -> Any:
         if id(value) in self._inside:
-            raise ValueError(self._message("contains itself, so that it has no end"))
+            raise ValueError(self._message("contains itself"))
         if len(self._inside) == DEEPEST:
-            raise ValueError(self._message(f"is inside of {DEEPEST} containers, which is the most there may be"))
+            raise ValueError(self._message(f"is inside {DEEPEST} containers, which is the most allowed"))
         self._inside.append(id(value))
         pairs = isinstance(value, dict)
         parts = []
@@ -128,7 +128,7 @@ class Encoder:
         if not is_numpys:  # but of a class derived from one of these
             raise TypeError(self._message(instead(scalar)))
         if isinstance(scalar, str | bytes) and len(again) != len(scalar):
-            raise TypeError(self._message("ends in NUL, which NumPy's arrays drop: save a string of Python's"))
+            raise TypeError(self._message("ends in NUL, which NumPy's arrays drop: save a Python string"))
         return self._add(array)
 
     def _add(self, array: Array) -> int:
@@ -197,12 +197,12 @@ class Decoder:
 def _index(number: Any) -> int:
     """The number of an array or tensor: a negative one would count from the end."""
     if type(number) is not int or number < 0:
-        raise ValueError(f"{number!r} is no number of an array or tensor")
+        raise ValueError(f"{number!r} is not the number of an array or tensor")
     return number
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether there are no halves of surrogate pairs in it: two of them JSON would make one letter of."""
+    """Whether it has no halves of surrogate pairs: JSON would merge two of them into one character."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Writing a file: first all is looked through, and then it is written at once."""
+"""Writing a file: everything is checked first, then written in one go."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Modules: parts of models in PyTorch's terms, their starting values, and losses that sum by default.
 
-A file holds a subject, the functions and the modules; what it lists in `__all__` are the modules, which stand here. The
-functions stand in `functional`.
+Each file covers one subject, with its functions and modules. The modules, listed in its `__all__`, are exported here;
+the functions are in `functional`.
 """
 
 from .. import absent as _absent

@@ -1,4 +1,4 @@
-"""Checks of what modules are made with."""
+"""Checks of the arguments of modules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..tensors.tensor import Tensor
 
 
 def count(module: str, name: str, value: Any, least: int = 0) -> int:
-    """`value` as a Python integer, if it is one and at least `least`."""
+    """`value` as a Python integer, if it is an integer and at least `least`."""
     try:
         number = value.__index__()
     except AttributeError:
@@ -31,7 +31,7 @@ def probability(name: str, p: Any, argument: str = "p") -> float:
 
 
 def axes_in_words(number: int) -> str:
-    """So many axes, in words."""
+    """A number of axes, in words."""
     return "1 axis" if number == 1 else f"{number} axes"
 
 
@@ -50,7 +50,7 @@ def several(name: str, tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
     require_own(name, *many)
     for i, tensor in enumerate(many):
         if not isinstance(tensor, Tensor):
-            raise TypeError(f"{name}: number {i} is a {type_name(tensor)}, which is no tensor: wrap it in tg.tensor(…)")
+            raise TypeError(f"{name}: number {i} is a {type_name(tensor)}, not a tensor: wrap it in tg.tensor(…)")
     return many
 
 

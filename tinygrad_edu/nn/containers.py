@@ -100,7 +100,7 @@ class _Numbered(Module, Generic[T]):
         return self
 
     def pop(self, index: int = -1) -> T:
-        """Take the part at `index` out, and return it."""
+        """Remove the part at `index`, and return it."""
         part = self[index]
         del self[index]
         return part
@@ -110,7 +110,7 @@ class _Numbered(Module, Generic[T]):
 
 
 class Sequential(_Numbered[Module]):
-    """Modules in a row: each gets the output of the one before.
+    """Modules in sequence: each gets the output of the one before.
 
     Args:
         args: the modules, which get the names ``"0"``, ``"1"``, …; or one ordered dictionary with names.
@@ -150,7 +150,7 @@ class Sequential(_Numbered[Module]):
 
 
 class ModuleList(_Numbered[Module]):
-    """A list of modules whose parameters are found.
+    """A list of modules, registered so that their parameters are found.
 
     Args:
         modules: the modules.
@@ -207,7 +207,7 @@ class _OfParameters(Module):
 
 
 class ParameterList(_OfParameters, _Numbered[Parameter]):
-    """A list of parameters that are found; a plain tensor in it becomes a Parameter.
+    """A list of registered parameters; a plain tensor in it becomes a Parameter.
 
     Args:
         values: the parameters.
@@ -233,7 +233,7 @@ class _Named(Module, Generic[T]):
         raise NotImplementedError
 
     def update(self, parts: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
-        """Add the parts of a dictionary or of a list of pairs; those of the same name are replaced."""
+        """Add the parts of a dictionary or a list of pairs, replacing those with the same names."""
         for name, part in parts.items() if isinstance(parts, Mapping) else parts:
             self._add(name, part)
 
@@ -273,23 +273,23 @@ class _Named(Module, Generic[T]):
         return [(name, self.__dict__[name]) for name in self._kinds]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The part of that name, or `default`."""
+        """The part with that name, or `default`."""
         return self.__dict__[name] if name in self._kinds else default
 
     def pop(self, name: str) -> T:
-        """Take the part of that name out, and return it."""
+        """Remove the part with that name, and return it."""
         part = self[name]
         del self[name]
         return part
 
     def clear(self) -> None:
-        """Take all parts out."""
+        """Remove all parts."""
         for name in list(self._kinds):
             delattr(self, name)
 
 
 class ModuleDict(_Named[Module]):
-    """A dictionary of modules whose parameters are found.
+    """A dictionary of modules, registered so that their parameters are found.
 
     Args:
         modules: a mapping of names to modules, or pairs of both.
@@ -319,7 +319,7 @@ class ModuleDict(_Named[Module]):
 
 
 class ParameterDict(_OfParameters, _Named[Parameter]):
-    """A dictionary of parameters that are found; a plain tensor in it becomes a Parameter.
+    """A dictionary of registered parameters; a plain tensor in it becomes a Parameter.
 
     Args:
         parameters: a mapping of names to parameters, or pairs of both.

@@ -19,13 +19,13 @@ __all__ = ["CosineSimilarity", "PairwiseDistance"]
 
 
 def cosine_similarity(x1: Operand, x2: Operand, dim: int = 1, eps: float = 1e-8, *, axis: int | None = None) -> Tensor:
-    """The cosine of the angle between vectors along an axis; `eps` is the least length that is reckoned with.
+    """The cosine of the angle between vectors along an axis; lengths below `eps` count as `eps`.
 
     Args:
         x1: floating tensor.
         x2: tensor whose shape broadcasts with that of `x1`.
         dim: the axis along which the vectors lie.
-        eps: the least length, which keeps the cosine with the zero vector 0.
+        eps: the smallest length, which makes the cosine with the zero vector 0.
         axis: the same as `dim`.
 
     Returns:
@@ -57,7 +57,7 @@ def pairwise_distance(
     Args:
         x1: floating tensor of shape (*, D).
         x2: tensor whose shape broadcasts with that of `x1`.
-        p: which norm.
+        p: the order of the norm.
         eps: added to each difference; keeps the derivative finite where they are equal.
         keepdim: keep the last axis, with size 1.
         keepdims: the same as `keepdim`.
@@ -84,11 +84,11 @@ def _require_alike(op: str, x1: Any, x2: Any) -> None:
 
 
 def pdist(input: Operand, p: float = 2.0) -> Tensor:
-    """The p-norm of the difference of each two rows: of the first and the second, the first and the third, and so on.
+    """The p-norm of the difference of each pair of rows: the first and second, the first and third, and so on.
 
     Args:
         input: floating tensor of shape (N, D).
-        p: which norm.
+        p: the order of the norm.
 
     Returns:
         Tensor of shape (N (N - 1) / 2,). Where two rows are equal, the gradient is 0.
@@ -111,7 +111,7 @@ class CosineSimilarity(Module):
 
     Args:
         dim: the axis along which the vectors lie.
-        eps: the least length that is reckoned with.
+        eps: smaller lengths count as `eps`.
 
     Shape: two inputs whose shapes broadcast, to their broadcast shape without that axis.
 
@@ -134,7 +134,7 @@ class PairwiseDistance(Module):
     """The p-norm of the difference of vectors along the last axis.
 
     Args:
-        p: which norm.
+        p: the order of the norm.
         eps: added to each difference; keeps the derivative finite where they are equal.
         keepdim: keep the last axis, with size 1.
 

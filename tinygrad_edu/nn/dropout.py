@@ -1,4 +1,4 @@
-"""Dropout: silencing numbers, or whole channels, at random while training."""
+"""Dropout: setting elements, or whole channels, to zero at random in training."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def dropout(
     inplace: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Set each number to 0 with probability `p`, and divide the others by 1 - p, so that the mean stays.
+    """Set each element to 0 with probability `p`, and divide the others by 1 - p, so that the mean stays the same.
 
     Args:
         input: floating tensor of any shape.
-        p: the probability with which a number is dropped.
+        p: the probability that an element is dropped.
         training: if False, the result is the input.
-        inplace: accepted for PyTorch's sake; the result is always a new tensor.
+        inplace: accepted for compatibility with PyTorch; the result is always a new tensor.
         generator: where the random numbers come from; default, the default generator.
 
     Returns:
@@ -65,20 +65,20 @@ def dropout1d(
     inplace: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Set each channel, a row of numbers, to 0 with probability `p`, and divide the others by 1 - p.
+    """Set each channel, a row of elements, to 0 with probability `p`, and divide the others by 1 - p.
 
     Args:
         input: floating tensor of shape (N, C, L) or (C, L).
-        p: the probability with which a channel of a sample is dropped.
+        p: the probability that a channel of a sample is dropped.
         training: if False, the result is the input.
-        inplace: accepted for PyTorch's sake; the result is always a new tensor.
+        inplace: accepted for compatibility with PyTorch; the result is always a new tensor.
         generator: where the random numbers come from; default, the default generator.
 
     Returns:
         Tensor of the shape of `input`.
 
     Raises:
-        ShapeError: if `input` has another number of axes.
+        ShapeError: if `input` has a different number of axes.
         ValueError: if `p` is not between 0 and 1.
         DtypeError: if `input` is not floating.
 
@@ -101,7 +101,7 @@ def dropout2d(
 ) -> Tensor:
     """`dropout1d` for images, of shape (N, C, H, W); arguments and errors are the same.
 
-    As in PyTorch, three axes are read as (N, C, L), and not as a single image: there is a warning.
+    As in PyTorch, three axes are read as (N, C, L), not as a single image, with a warning.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.dropout2d(tg.ones(2, 3, 4, 4), training=False).shape
@@ -133,13 +133,13 @@ def alpha_dropout(
     inplace: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Set each number to what SELU saturates at with probability `p`; then restore mean 0 and variance 1.
+    """Set each element to SELU's saturation value with probability `p`; then restore mean 0 and variance 1.
 
     Args:
         input: floating tensor of any shape, of mean 0 and variance 1, as SELU gives.
-        p: the probability with which a number is dropped.
+        p: the probability that an element is dropped.
         training: if False, the result is the input.
-        inplace: accepted for PyTorch's sake; the result is always a new tensor.
+        inplace: accepted for compatibility with PyTorch; the result is always a new tensor.
         generator: where the random numbers come from; default, the default generator.
 
     Returns:
@@ -243,7 +243,7 @@ class _Dropout(Module):
         self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:
-        """x, in part silenced when in training."""
+        """x, with dropout in training mode."""
         return type(self)._function(x, self.p, self.training)
 
     def extra_repr(self) -> str:
@@ -252,13 +252,13 @@ class _Dropout(Module):
 
 
 class Dropout(_Dropout):
-    """In training, set each number to 0 with probability p and divide the others by 1 - p; else do nothing.
+    """In training, set each element to 0 with probability p and divide the others by 1 - p; else do nothing.
 
     The random numbers come from the default generator, which `manual_seed` sets.
 
     Args:
-        p: the probability with which a number is dropped.
-        inplace: accepted for PyTorch's sake; the result is always a new tensor.
+        p: the probability that an element is dropped.
+        inplace: accepted for compatibility with PyTorch; the result is always a new tensor.
 
     Raises:
         ValueError: if p is not between 0 and 1.
@@ -276,12 +276,12 @@ class Dropout(_Dropout):
 
 
 class Dropout1d(_Dropout):
-    """`Dropout` of whole channels of each sample: neighbours in a channel say much the same, and go together.
+    """`Dropout` of whole channels of each sample: neighbours in a channel are correlated, so they are dropped together.
 
     Arguments are those of `Dropout`.
 
     Raises:
-        ShapeError: when called, in training or not, with an input of another number of axes.
+        ShapeError: when called, in training or not, with an input that has a different number of axes.
 
     Shape: (N, C, L) or (C, L), unchanged; the dtype is floating.
 
@@ -323,11 +323,11 @@ class Dropout3d(_Dropout):
 
 
 class AlphaDropout(_Dropout):
-    """In training, set each number to what SELU saturates at with probability p; mean and variance stay 0 and 1.
+    """In training, set each element to SELU's saturation value with probability p; mean and variance stay 0 and 1.
 
     Args:
-        p: the probability with which a number is dropped.
-        inplace: accepted for PyTorch's sake; the result is always a new tensor.
+        p: the probability that an element is dropped.
+        inplace: accepted for compatibility with PyTorch; the result is always a new tensor.
 
     Raises:
         ValueError: if p is not between 0 and 1.

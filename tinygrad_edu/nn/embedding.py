@@ -1,4 +1,4 @@
-"""Embedding: a learnt vector for each of a number of things; and one_hot, the embedding of no weight."""
+"""Embedding: a learnt vector for each index; and one-hot encoding."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def embedding(
         input: integers of shape (*), each from 0 to num_embeddings - 1.
         weight: tensor of shape (num_embeddings, embedding_dim).
         padding_idx: an index whose row gets no gradient.
-        max_norm: not offered, since it changes the weight while it is read: None.
-        norm_type: accepted for PyTorch's sake, like `sparse`; without effect.
-        scale_grad_by_freq: not offered: False.
+        max_norm: not supported, since it would change the weight in the forward pass; None.
+        norm_type: accepted for compatibility with PyTorch, like `sparse`; without effect.
+        scale_grad_by_freq: not supported; False.
         sparse: see `norm_type`; gradients are dense.
 
     Returns:
@@ -48,7 +48,7 @@ def embedding(
     Raises:
         DtypeError: if the indices are not integers.
         IndexError: if one is out of range; the message says which, and where.
-        NotImplementedError: for what is not offered.
+        NotImplementedError: for an option that is not supported.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.embedding(tg.tensor([1, 1]), tg.tensor([[0.0, 1.0], [2.0, 3.0]]))
@@ -66,13 +66,15 @@ def embedding(
 
 
 def refuse_options(function: str, max_norm: Any, scale_grad_by_freq: bool) -> None:
-    """Raise NotImplementedError for the options of PyTorch's that are not offered."""
+    """Raise NotImplementedError for PyTorch options that are not supported."""
     if max_norm is not None:
         raise NotImplementedError(
-            f"{function}: max_norm, which changes the weight while it is read, is not offered: use None"
+            f"{function}: max_norm, which changes the weight while it is read, is not supported: use None"
         )
     if scale_grad_by_freq:
-        raise NotImplementedError(f"{function}: scale_grad_by_freq is not offered: a gradient is the sum over all uses")
+        raise NotImplementedError(
+            f"{function}: scale_grad_by_freq is not supported: a gradient is the sum over all uses"
+        )
 
 
 def checked_index(module: str, input: Operand, weight: Operand) -> Any:
@@ -92,7 +94,7 @@ def checked_index(module: str, input: Operand, weight: Operand) -> Any:
 
 
 def one_hot(tensor: Operand, num_classes: int = -1) -> Tensor:
-    """For each class index a vector of zeros with a one at that place.
+    """For each class index, a vector of zeros with a one at that index.
 
     Args:
         tensor: integers of shape (*), each 0 or more.
@@ -103,7 +105,7 @@ def one_hot(tensor: Operand, num_classes: int = -1) -> Tensor:
 
     Raises:
         DtypeError: if the indices are not integers.
-        ValueError: if one is out of range, or there is none to tell `num_classes` by.
+        ValueError: if one is out of range, or there are none to infer `num_classes` from.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.one_hot(tg.tensor([0, 2]), 3)
@@ -144,19 +146,19 @@ def padding_place(module: str, padding_idx: int | None, size: int) -> int | None
 class Embedding(Layer):
     """Row `i` of the weight for each index `i`.
 
-    The weight starts normally distributed with mean 0 and deviation 1, and 0 at `padding_idx`.
+    The weight starts normally distributed with mean 0 and standard deviation 1, and 0 at `padding_idx`.
 
     Args:
-        num_embeddings: how many things there are; indices go from 0 to one less.
+        num_embeddings: the number of embeddings; indices go from 0 to num_embeddings - 1.
         embedding_dim: size of each vector.
         padding_idx: an index whose vector gets no gradient, so that it stays 0.
-        max_norm: not offered, since it changes the weight while it is read: None.
-        norm_type: accepted for PyTorch's sake, like `sparse`; without effect.
-        scale_grad_by_freq: not offered: False.
+        max_norm: not supported, since it would change the weight in the forward pass; None.
+        norm_type: accepted for compatibility with PyTorch, like `sparse`; without effect.
+        scale_grad_by_freq: not supported; False.
         sparse: see `norm_type`; gradients are dense.
         _weight: floating tensor of shape (num_embeddings, embedding_dim) to begin with; its memory is shared.
-        _freeze: whether the weight is to stay as it is.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        _freeze: whether to freeze the weight.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the weight; default, the default dtype.
 
     Attributes:
@@ -168,7 +170,7 @@ class Embedding(Layer):
         IndexError: when called with an index that is out of range; the message says which, and where.
         DtypeError: when called with indices that are not integers.
         ShapeError: if `_weight` has another shape.
-        NotImplementedError: for what is not offered.
+        NotImplementedError: for an option that is not supported.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Embedding(10, 3)(tg.tensor([[1, 2], [4, 9]])).shape
@@ -221,7 +223,7 @@ class Embedding(Layer):
 
         Args:
             embeddings: floating tensor of shape (num_embeddings, embedding_dim); its memory is shared.
-            freeze: whether the weight is to stay as it is.
+            freeze: whether to freeze the weight.
             padding_idx: as in the constructor, like all that follow.
             max_norm: see there.
             norm_type: see there.

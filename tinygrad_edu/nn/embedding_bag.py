@@ -41,17 +41,18 @@ def embedding_bag(
     """The sum, mean or largest number of the rows of `weight` at the indices of each bag; zeros for an empty one.
 
     Args:
-        input: integers from 0 to num_embeddings - 1: of shape (B, L), a bag a row; or (T,), all bags in a line.
+        input: integers from 0 to num_embeddings - 1: of shape (B, L), one bag per row; or (T,), all bags in one line.
         weight: tensor of shape (num_embeddings, embedding_dim).
-        offsets: integers of shape (B,): where in the line each bag begins; the first one at 0. None for a bag a row.
-        max_norm: not offered, since it changes the weight while it is read: None.
-        norm_type: accepted for PyTorch's sake, like `sparse`; without effect.
-        scale_grad_by_freq: not offered: False.
-        mode: "sum", "mean" or "max"; the first of equal largest numbers gets the gradient.
+        offsets: integers of shape (B,): where in the line each bag begins; the first one at 0. None for one bag per
+            row.
+        max_norm: not supported, since it would change the weight in the forward pass; None.
+        norm_type: accepted for compatibility with PyTorch, like `sparse`; without effect.
+        scale_grad_by_freq: not supported; False.
+        mode: "sum", "mean" or "max"; among tied maxima, the first gets the gradient.
         sparse: see `norm_type`; gradients are dense.
-        per_sample_weights: with mode "sum", what each row is multiplied with: floating tensor of the shape of `input`.
-        include_last_offset: whether `offsets` has one number more, where the last bag ends.
-        padding_idx: an index that counts as not there.
+        per_sample_weights: with mode "sum", what each row is multiplied by: floating tensor of the shape of `input`.
+        include_last_offset: whether `offsets` has one more entry, the end of the last bag.
+        padding_idx: an index that is ignored.
 
     Returns:
         Tensor of shape (B, embedding_dim).
@@ -60,8 +61,8 @@ def embedding_bag(
         DtypeError: if indices or offsets are not integers.
         IndexError: if an index is out of range; the message says which, and where.
         ShapeError: if shapes do not fit, or offsets do not go from 0 up to the number of indices at most.
-        ValueError: for another mode, and for weights of samples with another mode than "sum".
-        NotImplementedError: for what is not offered.
+        ValueError: for another mode, and for `per_sample_weights` with a mode other than "sum".
+        NotImplementedError: for an option that is not supported.
 
     >>> import tinygrad_edu as tg
     >>> table = tg.tensor([[1.0, 0.0], [2.0, 5.0], [0.0, 3.0]])
@@ -159,33 +160,33 @@ def _bags(index: Any, offsets: Any, include_last_offset: bool) -> tuple[Any, Any
 class EmbeddingBag(Layer):
     """The sum, mean or largest number of the weight's rows at the indices of each bag; zeros for an empty one.
 
-    The weight starts normally distributed with mean 0 and deviation 1, and 0 at `padding_idx`.
+    The weight starts normally distributed with mean 0 and standard deviation 1, and 0 at `padding_idx`.
 
     Args:
-        num_embeddings: how many things there are; indices go from 0 to one less.
+        num_embeddings: the number of embeddings; indices go from 0 to num_embeddings - 1.
         embedding_dim: size of each vector.
-        max_norm: not offered, since it changes the weight while it is read: None.
-        norm_type: accepted for PyTorch's sake, like `sparse`; without effect.
-        scale_grad_by_freq: not offered: False.
-        mode: "sum", "mean" or "max"; the first of equal largest numbers gets the gradient.
+        max_norm: not supported, since it would change the weight in the forward pass; None.
+        norm_type: accepted for compatibility with PyTorch, like `sparse`; without effect.
+        scale_grad_by_freq: not supported; False.
+        mode: "sum", "mean" or "max"; among tied maxima, the first gets the gradient.
         sparse: see `norm_type`; gradients are dense.
-        include_last_offset: whether offsets have one number more, where the last bag ends.
-        padding_idx: an index that counts as not there, and whose vector stays 0.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        include_last_offset: whether offsets have one more entry, the end of the last bag.
+        padding_idx: an index that is ignored, and whose vector stays 0.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the weight; default, the default dtype.
-        _weight: what the weight starts as, of shape (num_embeddings, embedding_dim); its memory is shared.
+        _weight: the initial weight, of shape (num_embeddings, embedding_dim); its memory is shared.
 
     Attributes:
         weight: Parameter of shape (num_embeddings, embedding_dim).
 
-    Shape: integers (B, L), a bag a row, or (T,) with offsets (B,), to (B, embedding_dim).
+    Shape: integers (B, L), one bag per row, or (T,) with offsets (B,), to (B, embedding_dim).
 
     Raises:
         IndexError: when called with an index that is out of range; the message says which, and where.
         ShapeError: when called with shapes or offsets that do not fit.
         DtypeError: when called with indices or offsets that are not integers.
         ValueError: for another mode.
-        NotImplementedError: for what is not offered.
+        NotImplementedError: for an option that is not supported.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.EmbeddingBag(10, 3)(tg.tensor([1, 2, 4, 9]), tg.tensor([0, 3])).shape
@@ -241,7 +242,7 @@ class EmbeddingBag(Layer):
 
         Args:
             embeddings: floating tensor of shape (num_embeddings, embedding_dim); its memory is shared.
-            freeze: whether the weight is to stay as it is.
+            freeze: whether to freeze the weight.
             max_norm: as in the constructor, like all that follow.
             norm_type: see there.
             scale_grad_by_freq: see there.
@@ -275,7 +276,7 @@ class EmbeddingBag(Layer):
             self.weight.array[self.padding_idx] = 0
 
     def forward(self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None) -> Tensor:
-        """What is in each bag, taken together."""
+        """The sum, mean or maximum of each bag."""
         return embedding_bag(
             input,
             self.weight,

@@ -1,4 +1,4 @@
-"""The functions behind the modules, without parameters of their own: `import tinygrad_edu.nn.functional as F`."""
+"""The functions behind the modules, which hold no parameters: `import tinygrad_edu.nn.functional as F`."""
 
 from .. import absent as _absent
 from ..ops.activations import gelu, hardshrink, logsigmoid, sigmoid, softplus, softshrink, softsign, tanhshrink

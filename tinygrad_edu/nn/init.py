@@ -16,7 +16,7 @@ T = TypeVar("T", bound=Tensor)
 
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> T:
-    """Fill with numbers that are uniform from `a` to `b`.
+    """Fill with random numbers, uniform from `a` to `b`.
 
     Raises:
         DtypeError: if the tensor is not floating; it may have any shape.
@@ -59,10 +59,10 @@ def trunc_normal_(
 
     Args:
         tensor: floating tensor of any shape.
-        mean: of the distribution before it is cut.
-        std: its deviation.
-        a: the least number.
-        b: the greatest.
+        mean: the mean of the distribution before truncation.
+        std: its standard deviation.
+        a: the smallest value.
+        b: the largest value.
         generator: where the random numbers come from; default, the default generator.
 
     Raises:
@@ -114,7 +114,7 @@ def eye_(tensor: T) -> T:
     """Fill a matrix with the identity: 1 on the diagonal, 0 elsewhere.
 
     Raises:
-        ShapeError: if the tensor is no matrix.
+        ShapeError: if the tensor is not a matrix.
         DtypeError: if it is not floating.
 
     >>> import tinygrad_edu as tg
@@ -128,7 +128,7 @@ def eye_(tensor: T) -> T:
 
 
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
-    """Fill uniformly with the deviation gain * sqrt(2 / (fan_in + fan_out)).
+    """Fill uniformly with standard deviation gain * sqrt(2 / (fan_in + fan_out)).
 
     Args:
         tensor: floating tensor of two axes or more, (fan_out, fan_in, …).
@@ -150,9 +150,9 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator | None = 
 
 
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
-    """Fill normally with the deviation gain * sqrt(2 / (fan_in + fan_out)); see `xavier_uniform_`.
+    """Fill normally with standard deviation gain * sqrt(2 / (fan_in + fan_out)); see `xavier_uniform_`.
 
-    Arguments and errors are its own, too.
+    The arguments and errors are the same.
 
     Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010).
 
@@ -170,12 +170,13 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> T:
-    """Fill uniformly with the deviation gain / sqrt(fan).
+    """Fill uniformly with standard deviation gain / sqrt(fan).
 
     Args:
         tensor: tensor of two axes or more, (fan_out, fan_in, …).
         a: the negative slope of the leaky_relu that follows.
-        mode: "fan_in" keeps the size of what goes forward, "fan_out" that of the gradients.
+        mode: "fan_in" preserves the scale of activations in the forward pass, "fan_out" that of gradients in the
+            backward pass.
         nonlinearity: the function that follows; see `calculate_gain`.
         generator: where the random numbers come from; default, the default generator.
 
@@ -201,7 +202,7 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> T:
-    """Fill normally with the deviation gain / sqrt(fan); the arguments are those of `kaiming_uniform_`.
+    """Fill normally with standard deviation gain / sqrt(fan); the arguments are those of `kaiming_uniform_`.
 
     Source: He et al., "Delving Deep into Rectifiers" (2015).
 
@@ -215,7 +216,7 @@ def kaiming_normal_(
 def orthogonal_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
     """Fill with a random matrix whose rows (or columns, if they are fewer) are orthogonal and of length `gain`.
 
-    Axes after the first count as one.
+    Axes after the first are treated as one.
 
     Args:
         tensor: floating tensor of two axes or more.
@@ -246,14 +247,14 @@ def orthogonal_(tensor: T, gain: float = 1.0, generator: Generator | None = None
 
 
 def dirac_(tensor: T, groups: int = 1) -> T:
-    """Fill the weight of a convolution so that it hands on its input: 1 in the middle of channel i for channel i.
+    """Fill the weight of a convolution so that it passes on its input: 1 in the middle of channel i for channel i.
 
     Args:
         tensor: floating tensor of three to five axes, (out_channels, in_channels / groups, …).
-        groups: how many groups the channels of the convolution are in.
+        groups: the number of groups of the convolution.
 
     Raises:
-        ShapeError: if the tensor has another number of axes, or its first one is no multiple of `groups`.
+        ShapeError: if the tensor has a different number of axes, or its first one is not a multiple of `groups`.
         DtypeError: if it is not floating.
 
     Source: Zagoruyko and Komodakis, "DiracNets" (2017).
@@ -268,7 +269,7 @@ def dirac_(tensor: T, groups: int = 1) -> T:
     if len(tensor.shape) not in (3, 4, 5):
         raise ShapeError(f"dirac_ fills the weight of a convolution, of three to five axes; got shape {tensor.shape}")
     if groups < 1 or tensor.shape[0] % groups:
-        raise ShapeError(f"dirac_: axis 0 of shape {tensor.shape} is no multiple of groups={groups}")
+        raise ShapeError(f"dirac_: axis 0 of shape {tensor.shape} is not a multiple of groups={groups}")
     each = tensor.shape[0] // groups
     same = np.arange(min(each, tensor.shape[1]))
     values = np.zeros(tensor.shape)
@@ -280,16 +281,16 @@ def dirac_(tensor: T, groups: int = 1) -> T:
 
 
 def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> T:
-    """Fill a matrix normally, with a share of zeros at random in each column.
+    """Fill a matrix normally, with a fraction of zeros at random in each column.
 
     Args:
         tensor: floating tensor of two axes.
-        sparsity: the share of each column that is 0, rounded up.
-        std: the deviation of the rest.
+        sparsity: the fraction of zeros in each column, rounded up.
+        std: the standard deviation of the rest.
         generator: where the random numbers come from; default, the default generator.
 
     Raises:
-        ShapeError: if the tensor is no matrix.
+        ShapeError: if the tensor is not a matrix.
         DtypeError: if it is not floating.
         ValueError: if `sparsity` is not between 0 and 1.
 
@@ -302,7 +303,7 @@ def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator 
     if len(tensor.shape) != 2:
         raise ShapeError(f"sparse_ fills a matrix, got a tensor of shape {tensor.shape}")
     if not 0 <= sparsity <= 1:
-        raise ValueError(f"sparse_: sparsity={sparsity} is no share: it must be between 0 and 1")
+        raise ValueError(f"sparse_: sparsity={sparsity} is not a fraction: it must be between 0 and 1")
     values = draw(generator, "normal", 0.0, std, size=tensor.shape)
     order = draw(generator, "random", tensor.shape).argsort(0)
     values[order < math.ceil(sparsity * tensor.shape[0])] = 0
@@ -310,7 +311,7 @@ def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator 
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor by which weights make up for what a nonlinearity takes from the size of its input.
+    """The scale of weights that makes up for how much a nonlinearity shrinks its input.
 
     Args:
         nonlinearity: "linear", "sigmoid", "tanh", "relu", "leaky_relu" or "selu" (or "conv1d" and so on).

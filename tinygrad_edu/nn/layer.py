@@ -1,4 +1,4 @@
-"""What layers with parameters share: making these, and drawing their starting values."""
+"""What layers with parameters share: creating them, and drawing their starting values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .parameter import Parameter
 
 
 class Layer(Module):
-    """A module with parameters of its own."""
+    """A module with its own parameters."""
 
     def _make_parameters(self, device: Any, dtype: DType, **shapes: tuple[int, ...] | None) -> None:
         """Register a parameter of each of the shapes, None for a name without one, and draw their starting values."""

@@ -32,7 +32,7 @@ class Linear(Layer):
         in_features: size of the last axis of the input.
         out_features: size of the last axis of the output.
         bias: whether to add a bias.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
@@ -139,13 +139,13 @@ class Bilinear(Layer):
         in2_features: size of the last axis of the second input.
         out_features: size of the last axis of the output.
         bias: whether to add a bias.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Shape: (*, in1_features) and (*, in2_features) to (*, out_features).
 
     Raises:
-        ShapeError: when called with inputs whose last axes are others.
+        ShapeError: when called with inputs whose last axes have other sizes.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Bilinear(3, 4, 2)(tg.zeros(5, 3), tg.zeros(5, 4)).shape

@@ -1,4 +1,4 @@
-"""A function as a module, and in PyTorch's call form: one entry says both.
+"""A function as a module, and in PyTorch's call form: one entry defines both.
 
 An entry names the function and, as fields of a dataclass, the options that follow its input::
 
@@ -9,9 +9,9 @@ An entry names the function and, as fields of a dataclass, the options that foll
 
     leaky_relu: Final = function_of(LeakyReLU)
 
-The fields become the arguments of the module's constructor, its attributes and its text; and they are what the
-function is called with. `inplace` is PyTorch's: it is accepted where PyTorch has it, and the result is a new tensor all
-the same. An op without it has PyTorch's call form already, and needs no `function_of`.
+The fields become the arguments of the module's constructor, its attributes, its text, and the arguments of the
+function. `inplace` is accepted where PyTorch has it; the result is still a new tensor. An op without it has PyTorch's
+call form already, and needs no `function_of`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class OpModule(Module):
 def module_of(function: Callable[..., Tensor]) -> Callable[[K], K]:
     """A decorator: the constructor's arguments are the options of an `OpModule`, and `function` is what it computes.
 
-    A module with fields has its constructor made of them; where an argument is no plain attribute, it writes its own.
+    A module with fields has its constructor made of them; where an argument is not a plain attribute, it defines its
+    own.
     """
 
     def finish(kind: K) -> K:

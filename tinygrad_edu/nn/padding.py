@@ -1,4 +1,4 @@
-"""Padding: zeros, a constant, or the array's own numbers around the last axes."""
+"""Padding: zeros, a constant, or the array's own elements around the last axes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Pad(Module):
         self.padding: tuple[int, ...] = (padding,) * (2 * self._axes) if isinstance(padding, int) else tuple(padding)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x with numbers around."""
+        """x, padded."""
         return pad(x, self.padding, self._mode)
 
     def extra_repr(self) -> str:
@@ -57,20 +57,20 @@ class _ConstantPad(_Pad):
         self.value = value
 
     def forward(self, x: Tensor) -> Tensor:
-        """x with the constant around."""
+        """x, padded."""
         return pad(x, self.padding, "constant", self.value)
 
     def extra_repr(self) -> str:
-        """The widths and the number."""
+        """The widths and the value."""
         return f"padding={self.padding}, value={self.value}"
 
 
 class ConstantPad1d(_ConstantPad):
-    """One number put around the last axis; see `functional.pad`.
+    """Pad the last axis with a constant; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right). Negative numbers crop.
-        value: the number that is put there.
+        padding: how many elements to add at each end of an axis: one number, or (left, right). Negative numbers crop.
+        value: the number to pad with.
 
     Shape: (*, L) to (*, L').
 
@@ -83,12 +83,12 @@ class ConstantPad1d(_ConstantPad):
 
 
 class ConstantPad2d(_ConstantPad):
-    """One number put around the last two axes; see `functional.pad`.
+    """Pad the last two axes with a constant; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right, top, bottom). Negative
+        padding: how many elements to add at each end of an axis: one number, or (left, right, top, bottom). Negative
             numbers crop.
-        value: the number that is put there.
+        value: the number to pad with.
 
     Shape: (*, H, W) to (*, H', W').
 
@@ -101,12 +101,12 @@ class ConstantPad2d(_ConstantPad):
 
 
 class ConstantPad3d(_ConstantPad):
-    """One number put around the last three axes; see `functional.pad`.
+    """Pad the last three axes with a constant; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right, top, bottom, front, back).
-            Negative numbers crop.
-        value: the number that is put there.
+        padding: how many elements to add at each end of an axis: one number, or (left, right, top, bottom, front,
+            back). Negative numbers crop.
+        value: the number to pad with.
 
     Shape: (*, D, H, W) to (*, D', H', W').
 
@@ -119,10 +119,10 @@ class ConstantPad3d(_ConstantPad):
 
 
 class ZeroPad1d(ConstantPad1d):
-    """Zeros put around the last axis; see `functional.pad`.
+    """Pad the last axis with zeros; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right). Negative numbers crop.
+        padding: how many elements to add at each end of an axis: one number, or (left, right). Negative numbers crop.
 
     Shape: (*, L) to (*, L').
 
@@ -140,10 +140,10 @@ class ZeroPad1d(ConstantPad1d):
 
 
 class ZeroPad2d(ConstantPad2d):
-    """Zeros put around the last two axes; see `functional.pad`.
+    """Pad the last two axes with zeros; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right, top, bottom). Negative
+        padding: how many elements to add at each end of an axis: one number, or (left, right, top, bottom). Negative
             numbers crop.
 
     Shape: (*, H, W) to (*, H', W').
@@ -162,11 +162,11 @@ class ZeroPad2d(ConstantPad2d):
 
 
 class ZeroPad3d(ConstantPad3d):
-    """Zeros put around the last three axes; see `functional.pad`.
+    """Pad the last three axes with zeros; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right, top, bottom, front, back).
-            Negative numbers crop.
+        padding: how many elements to add at each end of an axis: one number, or (left, right, top, bottom, front,
+            back). Negative numbers crop.
 
     Shape: (*, D, H, W) to (*, D', H', W').
 
@@ -184,15 +184,16 @@ class ZeroPad3d(ConstantPad3d):
 
 
 class ReflectionPad1d(_Pad):
-    """The numbers beside the ends put around the last axis, mirrored at the ends; see `functional.pad`.
+    """Pad the last axis with its own elements, mirrored at the ends; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right). Negative numbers crop.
+        padding: how many elements to add at each end of an axis: one number, or (left, right). Negative numbers crop.
 
     Shape: (N, C, L) or (C, L) to (N, C, L') or (C, L').
 
     Raises:
-        ShapeError: when called with an input of other axes, or with an axis that is not longer than its padding.
+        ShapeError: when called with an input that has the wrong number of axes, or an axis that is not longer than its
+            padding.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.ReflectionPad1d((2, 0))(tg.tensor([[1.0, 2.0, 3.0]]))
@@ -204,16 +205,17 @@ class ReflectionPad1d(_Pad):
 
 
 class ReflectionPad2d(_Pad):
-    """The numbers beside the ends put around the last two axes, mirrored at the ends; see `functional.pad`.
+    """Pad the last two axes with their own elements, mirrored at the ends; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right, top, bottom). Negative
+        padding: how many elements to add at each end of an axis: one number, or (left, right, top, bottom). Negative
             numbers crop.
 
     Shape: (N, C, H, W) or (C, H, W) to (N, C, H', W') or (C, H', W').
 
     Raises:
-        ShapeError: when called with an input of other axes, or with an axis that is not longer than its padding.
+        ShapeError: when called with an input that has the wrong number of axes, or an axis that is not longer than its
+            padding.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.ReflectionPad2d(1)(tg.zeros(8, 3, 5, 5)).shape
@@ -225,16 +227,17 @@ class ReflectionPad2d(_Pad):
 
 
 class ReflectionPad3d(_Pad):
-    """The numbers beside the ends put around the last three axes, mirrored at the ends; see `functional.pad`.
+    """Pad the last three axes with their own elements, mirrored at the ends; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right, top, bottom, front, back).
-            Negative numbers crop.
+        padding: how many elements to add at each end of an axis: one number, or (left, right, top, bottom, front,
+            back). Negative numbers crop.
 
     Shape: (N, C, D, H, W) or (C, D, H, W) to (N, C, D', H', W') or (C, D', H', W').
 
     Raises:
-        ShapeError: when called with an input of other axes, or with an axis that is not longer than its padding.
+        ShapeError: when called with an input that has the wrong number of axes, or an axis that is not longer than its
+            padding.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.ReflectionPad3d(1)(tg.zeros(8, 3, 5, 5, 5)).shape
@@ -246,15 +249,15 @@ class ReflectionPad3d(_Pad):
 
 
 class ReplicationPad1d(_Pad):
-    """The number at each end, again and again, put around the last axis; see `functional.pad`.
+    """Pad the last axis by repeating the element at each end; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right). Negative numbers crop.
+        padding: how many elements to add at each end of an axis: one number, or (left, right). Negative numbers crop.
 
     Shape: (N, C, L) or (C, L) to (N, C, L') or (C, L').
 
     Raises:
-        ShapeError: when called with an input of other axes, or with an axis that is empty.
+        ShapeError: when called with an input that has the wrong number of axes, or an axis that is empty.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.ReplicationPad1d((2, 0))(tg.tensor([[1.0, 2.0, 3.0]]))
@@ -266,16 +269,16 @@ class ReplicationPad1d(_Pad):
 
 
 class ReplicationPad2d(_Pad):
-    """The number at each end, again and again, put around the last two axes; see `functional.pad`.
+    """Pad the last two axes by repeating the element at each end; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right, top, bottom). Negative
+        padding: how many elements to add at each end of an axis: one number, or (left, right, top, bottom). Negative
             numbers crop.
 
     Shape: (N, C, H, W) or (C, H, W) to (N, C, H', W') or (C, H', W').
 
     Raises:
-        ShapeError: when called with an input of other axes, or with an axis that is empty.
+        ShapeError: when called with an input that has the wrong number of axes, or an axis that is empty.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.ReplicationPad2d(1)(tg.zeros(8, 3, 5, 5)).shape
@@ -287,16 +290,16 @@ class ReplicationPad2d(_Pad):
 
 
 class ReplicationPad3d(_Pad):
-    """The number at each end, again and again, put around the last three axes; see `functional.pad`.
+    """Pad the last three axes by repeating the element at each end; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right, top, bottom, front, back).
-            Negative numbers crop.
+        padding: how many elements to add at each end of an axis: one number, or (left, right, top, bottom, front,
+            back). Negative numbers crop.
 
     Shape: (N, C, D, H, W) or (C, D, H, W) to (N, C, D', H', W') or (C, D', H', W').
 
     Raises:
-        ShapeError: when called with an input of other axes, or with an axis that is empty.
+        ShapeError: when called with an input that has the wrong number of axes, or an axis that is empty.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.ReplicationPad3d(1)(tg.zeros(8, 3, 5, 5, 5)).shape
@@ -308,15 +311,16 @@ class ReplicationPad3d(_Pad):
 
 
 class CircularPad1d(_Pad):
-    """The numbers from the other end put around the last axis; see `functional.pad`.
+    """Pad the last axis with elements from its other end; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right). Negative numbers crop.
+        padding: how many elements to add at each end of an axis: one number, or (left, right). Negative numbers crop.
 
     Shape: (N, C, L) or (C, L) to (N, C, L') or (C, L').
 
     Raises:
-        ShapeError: when called with an input of other axes, or with an axis that is shorter than its padding.
+        ShapeError: when called with an input that has the wrong number of axes, or an axis that is shorter than its
+            padding.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.CircularPad1d((2, 0))(tg.tensor([[1.0, 2.0, 3.0]]))
@@ -328,16 +332,17 @@ class CircularPad1d(_Pad):
 
 
 class CircularPad2d(_Pad):
-    """The numbers from the other end put around the last two axes; see `functional.pad`.
+    """Pad the last two axes with elements from their other ends; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right, top, bottom). Negative
+        padding: how many elements to add at each end of an axis: one number, or (left, right, top, bottom). Negative
             numbers crop.
 
     Shape: (N, C, H, W) or (C, H, W) to (N, C, H', W') or (C, H', W').
 
     Raises:
-        ShapeError: when called with an input of other axes, or with an axis that is shorter than its padding.
+        ShapeError: when called with an input that has the wrong number of axes, or an axis that is shorter than its
+            padding.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.CircularPad2d(1)(tg.zeros(8, 3, 5, 5)).shape
@@ -349,16 +354,17 @@ class CircularPad2d(_Pad):
 
 
 class CircularPad3d(_Pad):
-    """The numbers from the other end put around the last three axes; see `functional.pad`.
+    """Pad the last three axes with elements from their other ends; see `functional.pad`.
 
     Args:
-        padding: how many are put at each end of an axis: one number, or (left, right, top, bottom, front, back).
-            Negative numbers crop.
+        padding: how many elements to add at each end of an axis: one number, or (left, right, top, bottom, front,
+            back). Negative numbers crop.
 
     Shape: (N, C, D, H, W) or (C, D, H, W) to (N, C, D', H', W') or (C, D', H', W').
 
     Raises:
-        ShapeError: when called with an input of other axes, or with an axis that is shorter than its padding.
+        ShapeError: when called with an input that has the wrong number of axes, or an axis that is shorter than its
+            padding.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.CircularPad3d(1)(tg.zeros(8, 3, 5, 5, 5)).shape

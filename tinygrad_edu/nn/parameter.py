@@ -18,7 +18,7 @@ class Parameter(Tensor):
         requires_grad: whether `backward` keeps the gradient with respect to it in `.grad`.
 
     Raises:
-        DtypeError: if a gradient is wanted of a dtype that is not floating.
+        DtypeError: if a gradient is required for a dtype that is not floating.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Parameter(tg.zeros(2))

@@ -41,31 +41,31 @@ def interpolate(
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
 ) -> Tensor:
-    """With other sizes of all axes but the first two: nearest elements, or numbers between them.
+    """Resize all axes but the first two, with the nearest elements or by interpolation.
 
-    Elements are cells. A new element has its middle (with "nearest" its start) somewhere in an old one: how far apart
-    these places are is one over the scale, or, without it, the old size over the new one.
+    Elements are treated as cells. The centre of a new element (with "nearest", its start) lies somewhere in an old one;
+    the distance between these points is 1 / scale, or, without a scale, old size / new size.
 
     Args:
         input: floating tensor of shape (N, C, *), with one to three axes behind the first two.
         size: the new sizes, one number or one for each of these axes. Either this or `scale_factor`.
-        scale_factor: how many times as long each axis becomes, rounded down to whole elements.
-        mode: "nearest"; "nearest-exact", which begins in the middle of an element and is symmetric; "linear" for one
-            axis, "bilinear" for two, "trilinear" for three: weighted by the distance to the elements on both sides;
-            "area": the means of windows, as in `adaptive_avg_pool2d`.
+        scale_factor: the factor by which each axis grows, rounded down to whole elements.
+        mode: "nearest"; "nearest-exact", which uses the centres of elements and is symmetric; "linear" for one axis,
+            "bilinear" for two, "trilinear" for three: weighted by the distance to the elements on both sides; "area":
+            the means of windows, as in `adaptive_avg_pool2d`.
         align_corners: with the linear modes, whether elements are points, the first and last of which stay in place.
-        recompute_scale_factor: whether to reckon with the ratio of the sizes in place of `scale_factor`, from which it
-            differs where the size was rounded.
-        antialias: only False.
+        recompute_scale_factor: whether to use the ratio of the sizes in place of `scale_factor`, from which it differs
+            where the size was rounded.
+        antialias: not supported; False.
 
     Returns:
         Tensor of shape (N, C, *size).
 
     Raises:
-        ShapeError: if the input has other axes than the mode takes, or an axis but the first would be empty.
+        ShapeError: if the number of axes does not fit the mode, or an axis other than the first would be empty.
         ValueError: for an unknown mode, both or none of `size` and `scale_factor`, the wrong number of them, or
             an option that the mode does not have.
-        TypeError: if a size is no integer.
+        TypeError: if a size is not an integer.
         DtypeError: if `input` is not floating.
 
     >>> import tinygrad_edu as tg
@@ -82,7 +82,7 @@ def interpolate(
     spatial = len(shape) - 2
     if spatial not in ((axes,) if axes else (1, 2, 3)):
         needed = "(N, C, L), (N, C, H, W) or (N, C, D, H, W)" if not axes else f"N, C and {axes} more axes"
-        raise ShapeError(f"interpolate: mode={mode!r} takes {needed}, got {shape}. x[None] puts an axis in front")
+        raise ShapeError(f"interpolate: mode={mode!r} takes {needed}, got {shape}. x[None] adds a leading axis")
     require_floating("interpolate", input)
     sizes, scales = _sizes(shape[2:], size, scale_factor, recompute_scale_factor)
     if kind == "area":
@@ -106,7 +106,7 @@ def _sizes(
 ) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
     """The new sizes, and for each axis the scale to reckon with; None where the sizes give it."""
     if size is None and scale_factor is None:
-        raise ValueError("interpolate: how large? Pass size, or scale_factor")
+        raise ValueError("interpolate: pass size or scale_factor, got neither")
     if size is not None and scale_factor is not None:
         raise ValueError(f"interpolate: size={size} and scale_factor={scale_factor} are two sizes: pass one of them")
     axes, unknown = len(have), (None,) * len(have)
@@ -130,20 +130,20 @@ def _sizes(
 
 
 class Upsample(Module):
-    """With other sizes of all axes but the first two; see `functional.interpolate`.
+    """Resize all axes but the first two; see `functional.interpolate`.
 
     Args:
         size: the new sizes, one number or one for each of these axes. Either this or `scale_factor`.
-        scale_factor: how many times as long each axis becomes, rounded down to whole elements.
+        scale_factor: the factor by which each axis grows, rounded down to whole elements.
         mode: "nearest", "nearest-exact", "linear", "bilinear", "trilinear" or "area".
         align_corners: with the linear modes, whether elements are points, the first and last of which stay in place.
-        recompute_scale_factor: whether to reckon with the ratio of the sizes in place of `scale_factor`.
+        recompute_scale_factor: whether to use the ratio of the sizes in place of `scale_factor`.
 
     Shape: (N, C, *) to (N, C, *size).
 
     Raises:
-        ShapeError: when called with an input of other axes than the mode takes.
-        ValueError: when called, if the options do not go together.
+        ShapeError: when called with an input whose number of axes does not fit the mode.
+        ValueError: when called, if the options contradict each other.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Upsample(scale_factor=2, mode="bilinear")(tg.zeros(8, 3, 14, 14)).shape
@@ -185,7 +185,7 @@ class UpsamplingNearest2d(Upsample):
 
     Args:
         size: the new sizes, one number or one for each axis. Either this or `scale_factor`.
-        scale_factor: how many times as long each axis becomes.
+        scale_factor: the factor by which each axis grows.
 
     Shape: (N, C, H, W) to (N, C, *size).
 
@@ -204,7 +204,7 @@ class UpsamplingBilinear2d(Upsample):
 
     Args:
         size: the new sizes, one number or one for each axis. Either this or `scale_factor`.
-        scale_factor: how many times as long each axis becomes.
+        scale_factor: the factor by which each axis grows.
 
     Shape: (N, C, H, W) to (N, C, *size).
 
@@ -228,8 +228,8 @@ def pixel_shuffle(input: Operand, upscale_factor: int) -> Tensor:
         Tensor of shape (*, C, H r, W r).
 
     Raises:
-        ShapeError: if there are fewer than three axes, or the channels cannot be shared out.
-        TypeError: if the factor is no integer.
+        ShapeError: if there are fewer than three axes, or the channels are not a multiple of r².
+        TypeError: if the factor is not an integer.
         ValueError: if it is not positive.
 
     Source: Shi et al., "Real-Time Single Image and Video Super-Resolution …" (2016).
@@ -263,8 +263,8 @@ def pixel_unshuffle(input: Operand, downscale_factor: int) -> Tensor:
         Tensor of shape (*, C r², H, W).
 
     Raises:
-        ShapeError: if there are fewer than three axes, or the last two cannot be shared out.
-        TypeError: if the factor is no integer.
+        ShapeError: if there are fewer than three axes, or the last two are not multiples of r.
+        TypeError: if the factor is not an integer.
         ValueError: if it is not positive.
 
     >>> import tinygrad_edu as tg
@@ -296,7 +296,7 @@ class PixelShuffle(Module):
     """Channels laid out as pixels; see `functional.pixel_shuffle`.
 
     Args:
-        upscale_factor: how many pixels r² channels become along each axis: r.
+        upscale_factor: r: r² channels become r by r pixels.
 
     Shape: (*, C r², H, W) to (*, C, H r, W r).
 
@@ -322,7 +322,7 @@ class PixelUnshuffle(Module):
     """Pixels laid out as channels; see `functional.pixel_unshuffle`.
 
     Args:
-        downscale_factor: how many pixels along each axis become r² channels: r.
+        downscale_factor: r: r by r pixels become r² channels.
 
     Shape: (*, C, H r, W r) to (*, C r², H, W).
 

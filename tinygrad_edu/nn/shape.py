@@ -57,15 +57,14 @@ class Unflatten(Module):
 
 
 def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """With numbers put around, in PyTorch's call form: pairs from the last axis backwards.
+    """Pad a tensor, in PyTorch's call form: pairs from the last axis backwards.
 
     Args:
         input: tensor of any shape.
-        pad: how many before and after: (last axis before, after, axis before that before, after, …).
-            Negative numbers crop: after an axis was reflected or replicated, but before it is made circular or
-            constants are put around.
+        pad: how many elements to add: (last axis before, after, axis before that before, after, …). Negative numbers
+            crop: after an axis was reflected or replicated, but before it is made circular or constants are put around.
         mode: "constant", "reflect", "replicate" or "circular".
-        value: the number put there, for "constant"; default 0.
+        value: the number to pad with, for "constant"; default 0.
 
     Returns:
         Tensor, longer along each padded axis.

@@ -28,18 +28,18 @@ class LayerRow:
     """One call of a module.
 
     Attributes:
-        path: where the module is in the model, as `named_modules` says it; empty for the model itself.
+        path: where the module is in the model, as in `named_modules`; empty for the model itself.
         kind: the name of its class.
-        depth: in how many calls of other modules this one took place.
+        depth: how many calls of other modules this one is nested in.
         output_shape: the shape of what it returned; of several tensors a tuple, list or dict of shapes; None where it
             returned no tensor.
-        parameters: how many numbers its own parameters hold, those of modules inside left out; 0 for what is counted
-            in a row before.
+        parameters: how many numbers its own parameters hold, without those of modules inside; 0 if they were counted in
+            an earlier row.
         trainable: how many of these require a gradient.
         output_bytes: the size of what it returned.
         kept_bytes: what the graph keeps for the backward pass of the ops that are called in the module itself.
         again: whether the module was called before.
-        called: False for a module that has a row just for the sake of its parameters, which others use.
+        called: False for a module that is listed only for its parameters, which others use.
 
     >>> import tinygrad_edu as tg
     >>> tg.summary(tg.nn.Linear(3, 2), (5, 3)).rows[0].output_shape
@@ -60,7 +60,7 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """What `summary` has found; as text, a table.
+    """What `summary` found; printed as a table.
 
     Attributes:
         rows: the calls, each module before those that it calls; then modules with parameters that were not called.
@@ -68,8 +68,8 @@ class ModelSummary:
         trainable_params: how many of these require a gradient.
         parameter_bytes: the size of the parameters.
         buffer_bytes: the size of the buffers.
-        kept_bytes: what the graph keeps for the backward pass, each array once: neither parameters and buffers nor the
-            inputs, which are there anyway.
+        kept_bytes: what the graph keeps for the backward pass, each array once, without parameters, buffers and inputs,
+            which exist anyway.
 
     >>> import tinygrad_edu as tg
     >>> found = tg.summary(tg.nn.Linear(3, 2), (5, 3))
@@ -104,10 +104,10 @@ class ModelSummary:
         ]
 
     def show(self, file: TextIO | None = None) -> None:
-        """Print the table: with rich, where that is installed and `file` is a terminal; else in plain characters.
+        """Print the table: with rich, if it is installed and `file` is a terminal; else in plain characters.
 
         Args:
-            file: where to; default, standard output.
+            file: where to print; default, standard output.
 
         >>> import tinygrad_edu as tg
         >>> tg.summary(tg.nn.ReLU(), (2, 3)).show()
@@ -207,22 +207,22 @@ def _hooked(modules: Iterable[Module], watching: _Watching) -> Iterator[None]:
 
 
 def summary(model: Module, *inputs: Any, **named: Any) -> ModelSummary:
-    """Run a model once, and say what its layers return, hold, and keep for the backward pass.
+    """Run a model once, and report what its layers return, hold, and keep for the backward pass.
 
-    Neither the model changes by it, its mode, its buffers and its gradients included, nor the default generator.
+    This changes neither the model (its mode, buffers and gradients included) nor the default generator.
 
     Args:
         model: a module; it runs in the mode that it is in.
-        inputs: what it is called with: tensors, arrays, nested containers of them. A tuple of integers is a shape, and
-            stands for zeros of that shape, in the dtype of the model's parameters.
+        inputs: its arguments: tensors, arrays, nested containers of them. A tuple of integers stands for zeros of that
+            shape, in the dtype of the model's parameters.
         named: keyword arguments of the call.
 
     Returns:
         A `ModelSummary`, whose text is a table; `show()` prints it, on a terminal in colour if rich is installed.
 
     Raises:
-        TypeError: if `model` is no module.
-        ShapeError: if a lazy module in it was not called yet; and whatever the model raises.
+        TypeError: if `model` is not a module.
+        ShapeError: if a lazy module in it has not been called yet; and whatever the model raises.
 
     >>> import tinygrad_edu as tg
     >>> from tinygrad_edu import nn

@@ -22,9 +22,9 @@ _PLACE: Any = TensorBase.__dict__["array"]  # where a tensor has its array: here
 
 
 class Uninitialized(Tensor):
-    """A tensor without numbers: to ask for them, or for its shape, is an error that says when there will be some.
+    """A tensor without numbers yet: reading them, or its shape, is an error that says how to get them.
 
-    When it gets its shape, by `materialize`, it becomes a plain tensor, and whoever holds it holds that one.
+    When `materialize` gives it a shape, this same object becomes a plain tensor.
     """
 
     __slots__ = ()
@@ -51,7 +51,7 @@ class Uninitialized(Tensor):
 
     @property
     def data(self) -> Tensor:
-        """An empty tensor, as in PyTorch. It warns: what is written to it is lost."""
+        """An empty tensor, as in PyTorch, with a warning: what is written to it is lost."""
         warn(
             f"{type(self).__name__}: .data is empty before the module was called, and what is written to it is lost: "
             "call the model once with a batch first"
@@ -64,12 +64,12 @@ class Uninitialized(Tensor):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype that it will have."""
+        """The dtype it will have."""
         return _PLACE.__get__(self).dtype  # type: ignore[no-any-return]
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a gradient will be wanted."""
+        """Whether it will require a gradient."""
         return self.source is not None
 
     @requires_grad.setter
@@ -102,7 +102,7 @@ class Uninitialized(Tensor):
         return wait
 
     def detach(self) -> Tensor:
-        """Itself: there is nothing to be torn out of a graph."""
+        """Itself: there is no graph to detach it from."""
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
@@ -121,8 +121,8 @@ class UninitializedBuffer(Uninitialized):
 
     Args:
         requires_grad: whether it will require a gradient.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
-        dtype: that which it will have; default, the default dtype.
+        device: accepted for compatibility; there is only ``"cpu"``.
+        dtype: the dtype it will have; default, the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.LazyBatchNorm1d().running_mean
@@ -136,9 +136,9 @@ class UninitializedParameter(Uninitialized, Parameter):
     """A parameter of a lazy module, before the first call: it will be a `Parameter`, this same object.
 
     Args:
-        requires_grad: whether a gradient will be wanted.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
-        dtype: that which it will have; default, the default dtype.
+        requires_grad: whether it will require a gradient.
+        device: accepted for compatibility; there is only ``"cpu"``.
+        dtype: the dtype it will have; default, the default dtype.
 
     >>> import tinygrad_edu as tg
     >>> layer = tg.nn.LazyLinear(2)

@@ -1,4 +1,4 @@
-"""Saying that a float32 model computes in float64 because its input is float64, as most data of NumPy is."""
+"""Warning that a float32 model computes in float64 because its input is float64, as most NumPy data is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _told: WeakSet[Module] = WeakSet()  # layers, and the models that they were call
 def watched(layer: Module, weight: Tensor | None, out: Tensor, *inputs: Any) -> Tensor:
     """`out`, which a layer has computed from `inputs`; warns where they have made float64 of what its weight would not.
 
-    Done at every call: so all that is looked at is two dtypes. The first one decides for a model that is float32.
+    This runs at every call, so it looks only at two dtypes. The first one decides whether a model is float32.
     """
     if out.array.dtype is float64 and weight is not None and weight.array.dtype is float32 and layer not in _told:
         _tell(layer, inputs)
@@ -40,7 +40,7 @@ def _tell(layer: Module, inputs: tuple[Any, ...]) -> None:
         warn(
             f"{name}: its parameters are float32, but the input is float64, as NumPy makes its arrays unless told "
             "otherwise. So everything from here on is computed in float64, in twice the memory and up to three times "
-            "the time. Convert the input, x.float(), or the model, model.double(), if you want these digits"
+            "the time. Convert the input, x.float(), or the model, model.double(), if you want this precision"
         )
         _told.add(model)
     _told.add(layer)

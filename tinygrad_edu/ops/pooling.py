@@ -273,7 +273,7 @@ def spatial(op: str, x: Any, axes: int) -> tuple[int, ...]:
     shape = tuple(x.shape)
     if len(shape) not in (axes + 1, axes + 2):
         letters = ", ".join(NAMES[-axes:] if axes > 1 else "L")
-        way = "x[None] puts an axis in front" if len(shape) <= axes else "x.flatten(0, 1) makes one axis of two"
+        way = "x[None] adds a leading axis" if len(shape) <= axes else "x.flatten(0, 1) makes one axis of two"
         raise ShapeError(f"{op} expects (N, C, {letters}) or (C, {letters}), got {shape}: {way}")
     return shape[len(shape) - axes :]
 

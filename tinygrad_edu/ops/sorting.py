@@ -46,7 +46,7 @@ def argsort(
         x: tensor of at least one axis.
         dim: the axis.
         descending: the largest first.
-        stable: accepted for PyTorch's sake: equal elements always keep their order.
+        stable: accepted for compatibility with PyTorch; equal elements always keep their order.
         axis: the same as `dim`.
 
     Returns:
@@ -71,7 +71,7 @@ def sort(
         x: tensor of at least one axis.
         dim: the axis.
         descending: the largest first.
-        stable: accepted for PyTorch's sake: equal elements always keep their order.
+        stable: accepted for compatibility with PyTorch; equal elements always keep their order.
         axis: the same as `dim`.
 
     Returns:

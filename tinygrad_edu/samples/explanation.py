@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -270,13 +270,13 @@ def in_words(labels: Any, count: int, caller: str) -> list[str]:
         found = array_of(labels).tolist() if hasattr(array_of(labels), "tolist") else list(labels)
     except TypeError:
         found = None
-    if not isinstance(found, list) or isinstance(labels, str):
+    if not isinstance(found, list) or isinstance(labels, str | bytes | Mapping | Set):
         raise TypeError(f"{caller}: labels must be a sequence with one for each sample, got {labels!r}")
     if len(found) != count:
         raise ValueError(
             f"{caller}: {_counted(len(found), 'label')} for {_counted(count, 'sample')}, there must be one for each"
         )
-    return [str(label) for label in found]
+    return [" ".join(str(label).split()) for label in found]  # on one line, whatever is in it
 
 
 def _together(rows: Sequence[Row]) -> tuple[float, float | None]:

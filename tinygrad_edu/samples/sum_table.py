@@ -91,7 +91,8 @@ def number(value: float | None) -> str:
 
 def percent(value: float | None) -> str:
     """A share with two digits behind the point; nothing for None."""
-    return "" if value is None else f"{100 * value:.2f}%"
+    text = "" if value is None else f"{100 * value:.2f}%"
+    return text if text != "-0.00%" else "0.00%"
 
 
 # The colours are seen on a white page and on a black one; the text has the page's own.

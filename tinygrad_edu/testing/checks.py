@@ -71,8 +71,8 @@ def _compare(
 
 
 def _excuse_conventions(subject: Subject, report: Report, options: Options, arrays: Sequence[Any]) -> None:
-    """At a kink let each op have its own convention, though these together may make no slope of the whole: relu(x) -
-    0.3 abs(x) has the gradient 0 at 0, by two conventions that are right, where the slopes are 0.3 and 0.7.
+    """At a kink allow each op its own convention, though together these may give no slope of the whole function:
+    relu(x) - 0.3 abs(x) has the gradient 0 at 0, by two conventions that are right, where the slopes are 0.3 and 0.7.
     """
     wrong = [f for f in report.findings if f.wrong.any()]
     if not wrong or isinstance(subject, Foreign) or any((f.wrong & ~f.kinks).any() for f in wrong):
@@ -93,8 +93,8 @@ def _excuse_narrow(
     cotangents: Sequence[Array],
     gradients: Sequence[Array | None],
 ) -> float | None:
-    """Say that a narrower dtype is used where it is, and by what share gradients are then off. What that explains is
-    not called wrong of a function in plain NumPy; a rule of an op has to keep the dtype of what it is given.
+    """Report where a narrower dtype is used, and by what share gradients are then off. For a function in plain NumPy,
+    an error that this explains is not called wrong; a rule of an op must keep the dtype of its inputs.
     """
     if not isinstance(subject, Foreign) and any(f.wrong.any() for f in report.findings):
         return None
@@ -122,7 +122,7 @@ def _refuse_nothing(subject: Subject, report: Report, arrays: list[Any], centre:
 
 
 def _judge(report: Report, options: Options, gradients: list[Array | None]) -> None:
-    """Count, and refuse a check that has shown nothing."""
+    """Count, and refuse a check that proved nothing."""
     report.checked = sum([int(f.checked.sum()) for f in report.findings])
     report.inconclusive = sum([int(f.inconclusive.sum()) for f in report.findings])
     if report.problems or any(f.wrong.any() for f in report.findings):
@@ -167,56 +167,57 @@ def gradcheck(
 ) -> Report:
     """Compare the gradients of a function with its numeric derivatives.
 
-    The gradients are those of its graph; with `vjp` or `jac`, those that were written by hand in plain NumPy.
+    The gradients come from its graph or, with `vjp` or `jac`, from your own code in plain NumPy.
 
-    All is computed in float64. The gradient is that of the sum of the outputs, each number times one of a random
-    cotangent. Up to 256 pairs of an input's and an output's number, the whole Jacobian is compared; up to 600
-    numbers of inputs, each of them; beyond, the derivatives along random directions of signs, and where one
-    disagrees, it is halved until the wrong numbers are found. How far off a number may be follows from how exact
-    the numeric derivative says it is. Where that disagrees with the gradient, or is not known well enough, it is taken
-    again by other means, which know the rounding inside the function; a gradient is wrong if both say so. Where a
-    gradient is right, forward and backward are run again for the same, and the backward for multiples of the cotangent.
+    Everything is computed in float64. The gradient is that of a weighted sum of the outputs, with a random cotangent as
+    the weights. Up to 256 pairs of an input and an output element, the whole Jacobian is compared; up to 600 input
+    elements, each element; beyond that, derivatives along random directions of signs. A direction that disagrees is
+    halved until the wrong elements are found. The tolerance follows from the error estimate of the numeric derivative.
+    Where the two disagree, or the estimate is too large, the derivative is computed again by a method that measures the
+    rounding inside the function; a gradient is wrong only if both methods say so. Where a gradient is right, forward
+    and backward are run again and must give the same, and the backward must be linear in the cotangent.
 
-    A check that shows nothing fails; the `verdict` of its report is "inconclusive" and not "wrong". It shows nothing if
-    there is no floating input, outputs are empty or not finite, gradients are zero everywhere, numbers are converted to
-    less than float64, or at too many points a derivative cannot be told: kinks, too much rounding inside the function,
-    too rough a function. (Too many are more than a quarter of all, or half of those of one input.) A function that
-    changes its inputs, or gives something else when called again, is wrong.
+    A check that proves nothing fails; the `verdict` of its report is then "inconclusive", not "wrong". That is so if
+    there is no floating input, if outputs are empty or not finite, if gradients are zero everywhere, if numbers are
+    cast to less than float64, or if the derivative of too many elements is unknown: at kinks, with too much rounding
+    inside the function, or where it is too rough. (Too many means more than a quarter of all elements, or half of those
+    of one input.) A function that changes its inputs, or returns something else when called again, is wrong.
 
     Args:
         f: takes tensors, returns a tensor, or tuples, lists and dicts of them; with `vjp` or `jac` the same of arrays.
         inputs: its argument, or a tuple or list of its arguments: tensors, arrays, floats and nested lists of floats;
-            anything else is passed on as it is.
-        vjp: called as ``vjp(g, *inputs)`` with the gradient of the output, a copy of its own: an array for an array,
-            a tuple for a tuple. It returns the gradient of each input, None for one that has none.
+            anything else is passed on unchanged.
+        vjp: called as ``vjp(g, *inputs)`` with a copy of the gradient of the output: an array for an array, a tuple for
+            a tuple. It returns the gradient of each input, None for one that has none.
         jac: as in SciPy: called as ``jac(x, *args)``, it returns the Jacobian with respect to the first argument, of
-            shape ``f(x).shape + x.shape`` or of the sizes of both, dense or sparse; where the output is one number, the
-            gradient. True if `f` returns a pair, its value and its gradient. The other arguments are passed on, and a
-            list of numbers is an x.
-        cotangent: the gradient that enters, one for each output; default, random numbers from ±0.5 to ±1.5.
+            shape ``f(x).shape + x.shape`` or ``(f(x).size, x.size)``, dense or sparse; for a single output number, the
+            gradient. True if `f` returns a pair of its value and its gradient. The other arguments are passed on, and a
+            list of numbers is taken as x.
+        cotangent: the incoming gradient, one for each output; default, random numbers from ±0.5 to ±1.5.
         order: 2 for second derivatives; see `gradgradcheck`.
         method: "richardson" for extrapolated differences; "complex" for the complex step, which is exact, if `f` takes
             complex arrays and is analytic. "auto" is the former.
-        rtol: how far off a gradient may be, beside the error of the numeric derivative, relative to the largest
-            gradient of its input; for those that have an error of their own, such as that of a solver. Default, 1e-8
-            of the sum of the element itself and a hundredth of the largest.
-        wrt: the place or name of the argument to check, or several; None for all that are real numbers.
-        on_kink: what an element is where the slopes on both sides differ and the gradient lies between them, as it has
-            to: inconclusive with "skip" (too many are an error), an "error", or checked with "convention".
+        rtol: by how much a gradient may be off, in addition to the error of the numeric derivative, relative to the
+            largest gradient of its input; for inexact gradients, such as those of a solver. Default, 1e-8 of the sum of
+            the element itself and a hundredth of the largest.
+        wrt: the position or name of the argument to check, or several; None for all that are real numbers.
+        on_kink: how to treat an element where the slopes on both sides differ and the gradient lies between them, as it
+            must: "skip" counts it as inconclusive (too many are an error), "error" fails, "convention" counts it as
+            checked.
         mode: "full" for the Jacobian, "project" for directions, whatever the size.
-        seed: where random numbers start.
-        allow_zero: do not mind if all gradients are zero.
-        batch_mean: with `vjp`: True if gradients are means over a batch, whose samples are along axis 0 of the first
-            input, though the function adds them up; or the places or names of all inputs that have samples. Gradients
-            of the other inputs are compared times the size of the batch.
+        seed: the seed of the random numbers.
+        allow_zero: accept gradients that are all zero.
+        batch_mean: with `vjp`: True if gradients are means over a batch (axis 0 of the first input) although the
+            function sums over it; or the positions or names of all inputs that hold samples. Gradients of the other
+            inputs are multiplied by the batch size before they are compared.
 
     Returns:
         The report; its text says how much was checked.
 
     Raises:
-        GradcheckError: if a gradient is wrong, or nothing could be shown. Its `report` has the findings, and the
-            `verdict`, "wrong" or "inconclusive"; its text says what is wrong by how much and where, what the pattern
-            looks like, which op is to blame, and how to reproduce it.
+        GradcheckError: if a gradient is wrong, or the check is inconclusive. Its `report` has the findings and the
+            `verdict`, "wrong" or "inconclusive"; its text says what is wrong, where and by how much, what the pattern
+            suggests, which op is to blame, and how to reproduce it.
         TypeError: if `vjp` or `jac` cannot be called.
         ValueError: if an option is unknown, the cotangent does not fit, both `vjp` and `jac` are given, or `vjp`
             returns more or fewer gradients than there are inputs. (One of another shape is a GradcheckError.)
@@ -257,17 +258,17 @@ def gradcheck(
 def gradgradcheck(f: Callable[..., Any], inputs: Any, **options: Any) -> Report:
     """Compare the gradients of gradients with numeric derivatives of gradients.
 
-    What is checked is the function of the inputs and the cotangents that gives the gradients. For a function that is
-    linear its gradients do not depend on the inputs, but still on the cotangents. Whether the gradients themselves
-    are right is for `gradcheck` to say.
+    The function under test maps the inputs and the cotangents to the gradients. The gradients of a linear function do
+    not depend on its inputs, but still on the cotangents. Whether the first gradients are right is checked by
+    `gradcheck`.
 
     Args:
-        f: as for `gradcheck`; its backward pass is made of ops that can be differentiated.
+        f: as for `gradcheck`; its backward pass must be differentiable.
         inputs: as for `gradcheck`.
         options: those of `gradcheck`; `cotangent` is the point at which the gradients are taken.
 
     Returns:
-        The report. The findings for the cotangents come last, under the name "cotangent".
+        The report. The findings for the cotangents come last, named "cotangent".
 
     Raises:
         GradcheckError: as `gradcheck`.
@@ -284,7 +285,7 @@ def gradgradcheck(f: Callable[..., Any], inputs: Any, **options: Any) -> Report:
 def gradcheck_vjp(forward: Callable[..., Any], vjp: Callable[..., Any], inputs: Any, **options: Any) -> Report:
     """Compare a backward function in plain NumPy, written by hand, with numeric derivatives of its forward.
 
-    It is ``gradcheck(forward, inputs, vjp=vjp)`` in other words.
+    The same as ``gradcheck(forward, inputs, vjp=vjp)``.
 
     Args:
         forward: takes arrays, returns an array, or tuples, lists and dicts of them.
@@ -313,7 +314,7 @@ def finish(subject: Subject, options: Options, notes: Sequence[str] = ()) -> Rep
     """Check, and raise if anything is wrong."""
     report, checked = examine(subject, options, notes)
     if not report.ok:
-        told, listeners[:] = listeners[:], []  # explaining tries more checks, which nobody has asked for
+        told, listeners[:] = listeners[:], []  # explaining runs more checks, which are not reported
         try:
             explain(checked, report, options, subject, lambda other: check_again(other, options))
         finally:
@@ -323,7 +324,7 @@ def finish(subject: Subject, options: Options, notes: Sequence[str] = ()) -> Rep
 
 
 def examine(subject: Subject, options: Options, notes: Sequence[str] = ()) -> tuple[Report, Subject]:
-    """Check, and tell those who listen; the report, and the subject that was compared with differences."""
+    """Check, and notify listeners; the report, and the subject that was compared with differences."""
     started = time.perf_counter()
     report, checked = _check(subject, options)
     report.notes += notes
@@ -333,7 +334,7 @@ def examine(subject: Subject, options: Options, notes: Sequence[str] = ()) -> tu
 
 
 def check_again(subject: Subject, options: Options) -> Report:
-    """The same check once more, of a subject like the one before, without saying more of a failure."""
+    """The same check of a similar subject, without a diagnosis."""
     return _check(subject, replace(options, cotangent=None))[0]
 
 

@@ -1,4 +1,4 @@
-"""Comparing two implementations: float32 and float64, or ours and somebody else's."""
+"""Comparing two implementations: float32 and float64, or yours and a reference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .subject import Foreign, Input, Subject, floating_outputs, is_floating, nam
 
 _EPS = 2.0**-23
 _NUDGES = 4  # how often the inputs are moved by a rounding error
-_SLACK = 32.0  # how many times what that does a float32 result may be off
+_SLACK = 32.0  # by how many times its effect a float32 result may be off
 
 
 @dataclass
@@ -52,29 +52,28 @@ def check_float32(
 ) -> Report:
     """Compare values and gradients in float32 with those of the same function of the same numbers in float64.
 
-    Differences of float32 numbers are no measure of a gradient (`gradcheck` computes in float64). What float32
-    can get wrong is something else: constants in float64 that drag the rest along, overflow, sums that
-    lose what is added to them, subtraction of nearly equal numbers. The outputs and gradients must be float32,
-    finite, and no further off than
+    Numeric derivatives in float32 are too coarse to judge a gradient (`gradcheck` computes in float64). But float32 has
+    problems of another kind: float64 constants that turn everything into float64, overflow, sums that lose small terms,
+    subtraction of nearly equal numbers. The outputs and gradients must be float32, finite, and off by no more than
 
         32 · (eps · |reference| + spread) + rtol · max |reference|
 
-    where eps = 2⁻²³ and `spread` is how much the float64 result changes (root of the mean square, of four tries)
-    if all inputs and cotangents change by one rounding error of float32. So an ill-conditioned function may be as
-    inexact as it must be, and a well-conditioned one may not. Some functions round to narrower numbers themselves,
-    in float64 as well; if they come to float16, that is an error.
+    where eps = 2⁻²³ and `spread` is how much the float64 result changes (root of the mean square, of four tries) if all
+    inputs and cotangents change by one rounding error of float32. So an ill-conditioned function may be as inexact as
+    its condition demands, and a well-conditioned one may not. A function that casts to a narrower dtype does so in
+    float64 too; casting to float16 is an error.
 
     Args:
         f: a function of tensors, or a module, whose parameters are then inputs as well.
         inputs: its arguments; floating ones are rounded to float32.
         cotangent: as for `gradcheck`.
-        rtol: how far off an element may be, relative to the largest of its array; default, 1e-5 for outputs and
-            1e-4 for gradients, in which large numbers more often cancel.
+        rtol: by how much an element may be off, relative to the largest of its array; default, 1e-5 for outputs and
+            1e-4 for gradients, where large numbers cancel more often.
         wrt: as for `gradcheck`.
-        seed: where random numbers start.
+        seed: the seed of the random numbers.
 
     Raises:
-        GradcheckError: if float32 is not as good as it can be.
+        GradcheckError: if the float32 results are not accurate enough.
 
     >>> import numpy as np, tinygrad_edu as tg
     >>> from tinygrad_edu.testing import GradcheckError, check_float32
@@ -133,21 +132,21 @@ def compare(
 ) -> Report:
     """Compare values and gradients with those of another implementation, both in float64.
 
-    Two numbers a and b, of which b is the reference's, agree if |a - b| <= atol + rtol · |b|.
+    A number a agrees with b, that of the reference, if |a - b| <= atol + rtol · |b|.
 
     Args:
         f: a function of tensors, or a module.
-        reference: another function of tensors; a pair of functions of arrays (forward, vjp) as for
-            `gradcheck_vjp`; or a function of arrays, of which only the values are compared, with a note. For a
-            module it is another one, which is lent the parameters of `f` if it has those of the same names and
-            shapes, or a function of the inputs alone.
+        reference: another function of tensors; a pair of functions of arrays (forward, vjp) as for `gradcheck_vjp`; or
+            a function of arrays, for which only the values are compared, with a note. For a module, another module,
+            which gets the parameters of `f` if its own have the same names and shapes, or a function of the inputs
+            alone.
         inputs: the arguments of both.
-        rtol: by how much numbers may differ, relative to themselves.
-        atol: and absolutely; default, ``rtol / 100`` of the largest number in the array.
+        rtol: the relative tolerance.
+        atol: the absolute tolerance; default, ``rtol / 100`` of the largest number in the array.
         wrt: as for `gradcheck`.
         cotangent: as for `gradcheck`.
-        gradients: whether to compare gradients, too.
-        seed: where random numbers start.
+        gradients: whether to compare gradients too.
+        seed: the seed of the random numbers.
 
     Raises:
         GradcheckError: if the two differ, or there was nothing to compare.
@@ -258,7 +257,7 @@ def _differences(
     allowed: Sequence[Array],
     labels: tuple[str, str],
 ) -> list[Finding]:
-    """Findings for so many outputs, and then for the gradients of inputs."""
+    """Findings for the outputs, and then for the gradients of inputs."""
     outs = [Input(f"output {k}" if count > 1 else "output", a, False) for k, a in enumerate(ours[:count])]
     found: list[Finding] = []
     for k, (one, a, b, tolerance) in enumerate(zip([*outs, *inputs], ours, theirs, allowed, strict=False)):

@@ -1,4 +1,4 @@
-"""Why a check says neither that a gradient is right nor that it is wrong."""
+"""Why a check is inconclusive: neither right nor wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..dtypes import Array
 from .report import Finding
 
 _KINK = "the slopes on both sides differ, as at a kink or a tie"
-_ROUGH = "the function is too rough there for differences, or not defined near by"
+_ROUGH = "the function is too rough there for differences, or not defined nearby"
 
 
 def reasons(findings: Sequence[Finding]) -> str:

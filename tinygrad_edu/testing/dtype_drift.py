@@ -1,4 +1,4 @@
-"""Where float32 becomes something else: in the outputs, and on the way of the gradients."""
+"""Where float32 becomes another dtype: in the outputs, or along the path of the gradients."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def gradient_drift(
 
 
 def _culprit(links: Sequence[Link], came: dict[Link, Any]) -> str:
-    """The op that got a gradient of its own dtype and gave on one of a dtype that is not its argument's."""
+    """The op that got a gradient in its own dtype and passed on one in a dtype other than its argument's."""
     for link in links:
         if isinstance(link, Node) and came.get(link, link.dtype) == link.dtype:
             for source in link.inputs:

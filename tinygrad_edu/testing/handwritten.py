@@ -1,4 +1,4 @@
-"""Functions of arrays with gradients that were written by hand, as a vjp or a Jacobian, made into subjects."""
+"""Functions of arrays with gradients written by hand, as a vjp or a Jacobian, made into subjects."""
 
 from __future__ import annotations
 

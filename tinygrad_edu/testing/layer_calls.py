@@ -1,4 +1,4 @@
-"""How a layer that was written by hand is called, forward and backward."""
+"""How a layer written by hand is called, forward and backward."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _RATES = {"lr", "learning_rate", "rate", "eta", "alpha", "step_size"}
 
 
 def call_of(layer: Any) -> Callable[..., Any]:
-    """The forward of a layer. Where it returns None, its output is what it has left on the object.
+    """The forward of a layer. If it returns None, its output is what it stored on the object.
 
     Raises:
-        TypeError: if it is no object with a forward and a backward.
+        TypeError: if it is not an object with a forward and a backward.
     """
     forward = getattr(layer, "forward", layer)
     if isinstance(layer, type) or not callable(forward) or not callable(getattr(layer, "backward", None)):
@@ -31,8 +31,8 @@ def call_of(layer: Any) -> Callable[..., Any]:
             other = "make one"
         elif callable(getattr(layer, "loss", None)):
             other = (
-                "one whose loss(X, y) returns the loss and its gradients is given a forward(X, y), which calls it, "
-                "keeps the gradients as self.grads and returns the loss, and a backward(), which does nothing"
+                "give it a forward(X, y) that calls its loss(X, y), "
+                "keeps the gradients as self.grads and returns the loss, and a backward() that does nothing"
             )
         raise TypeError(f"gradcheck_layer() needs an object with forward(x) and backward(g), got {what}: {other}")
 
@@ -51,7 +51,7 @@ def takes_nothing(layer: Any, results: Any, passed: bool) -> bool:
 
     Raises:
         TypeError: if it needs more than one argument.
-        ValueError: if it has to be, though the output is no single number; and if there is no output.
+        ValueError: if it is, though the output is not a single number; and if there is no output.
     """
     outputs = floating_outputs(results)
     if not outputs:
@@ -134,7 +134,7 @@ def places(answer: Any, given: Sequence[Input]) -> list[int]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """NumPy's global random numbers started anew, as Dropout draws them."""
+    """NumPy's global random numbers, reseeded, since Dropout draws from them."""
     state = np.random.get_state()  # noqa: NPY002
     np.random.seed(seed % 2**32)  # noqa: NPY002
     try:

@@ -1,4 +1,4 @@
-"""The parameters of a layer that was written by hand, and where on the object their gradients are."""
+"""The parameters of a layer written by hand, and where on the object their gradients are."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ class Path:
 
     @classmethod
     def parse(cls, text: str) -> Path:
-        """A path as it is written behind the object.
+        """A path as written after the object.
 
         Raises:
-            ValueError: if it is none.
+            ValueError: if it is not a path.
         """
         steps: list[tuple[str, Any]] = []
         at = 0
         while at < len(text):
             match = _STEP.match(text, at)
             if match is None:
-                raise ValueError(f"gradcheck_layer: {text!r} is no path: write W, layers[0].W or params['W']")
+                raise ValueError(f"gradcheck_layer: {text!r} is not a path: write W, layers[0].W or params['W']")
             name, index, *keys = match.groups()
             key = next((k for k in keys if k is not None), None)
             steps.append((".", name) if name else ("[", key if index is None else int(index)))
@@ -189,7 +189,7 @@ def _is_layer(value: Any) -> bool:
 
 
 def attributes(value: Any) -> dict[str, Any]:
-    """The attributes that an object has of its own, those in `__slots__` included."""
+    """The instance attributes of an object, those in `__slots__` included."""
     slots = [name for kind in type(value).__mro__ for name in _slots(kind) if hasattr(value, name)]
     return {**{name: getattr(value, name) for name in slots}, **getattr(value, "__dict__", {})}
 

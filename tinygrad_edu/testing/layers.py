@@ -47,44 +47,44 @@ def gradcheck_layer(
 ) -> Report:
     """Compare the gradients of a layer that was written by hand with numeric derivatives: of parameters and inputs.
 
-    The layer is any object with ``forward(x)`` (or a call) and ``backward(g)``, which returns the gradient of the input
-    and leaves those of the parameters on the object: a layer, a loss, or a network of layers. Each evaluation is a
-    forward, then a backward, of a fresh deep copy in float64, with all gradients at 0, after a `zero_grad` if there is
-    one, and with NumPy's global random numbers started from `seed`. The object stays as it was.
+    The layer is any object with ``forward(x)`` (or ``__call__``) and ``backward(g)``, which returns the gradient of the
+    input and stores those of the parameters on the object: a layer, a loss, or a network of layers. Each evaluation is
+    a forward and a backward pass of a fresh deep copy in float64, with all gradients set to 0 (by `zero_grad` too, if
+    there is one) and NumPy's global random numbers seeded with `seed`. The object itself is not changed.
 
-    A `backward` without arguments is that of one number, such as a loss; so is one whose argument has a default, if the
-    output is one number. One that returns None may have left the gradient of the input on the object, as ``dx``,
-    ``dinputs`` or ``grad_input``; else only its parameters are checked. A `forward` that returns None has left its
-    output on the object, as ``output`` or ``out``.
+    A `backward` without arguments belongs to a single number, such as a loss; so does one whose argument has a default,
+    if the output is a single number. One that returns None may have stored the gradient of the input on the object, as
+    ``dx``, ``dinputs`` or ``grad_input``; else only its parameters are checked. A `forward` that returns None has
+    stored its output on the object, as ``output`` or ``out``.
 
     Args:
         layer: the object.
-        inputs: what `forward` is called with: an array, or a tuple of arguments.
-        grads: for each parameter where its gradient is after a backward, both as written behind the object:
+        inputs: the argument of `forward`, an array, or a tuple of its arguments.
+        grads: for each parameter, where its gradient is after a backward pass, both written as after ``layer.``:
             ``{"W": "dW", "layers[0].W": "layers[0].dW", "params['b']": "grads['b']"}``. Default: every floating
-            attribute P with a ``dP``, ``grad_P`` or ``P_grad`` beside it, of the object and of all objects in
-            it, in attributes, lists and dicts; the entries of ``params`` with those of ``grads``; and ``data`` with
-            ``grad``. An input is named as `forward` names it, ``{"x": "dinputs"}``; where only inputs are, parameters
-            are still found.
-        batch_mean: True if the gradients of parameters are means over the batch, the axis 0 of the first input,
-            though the outputs are not: they are compared times its size. The number of samples if they lie elsewhere,
-            as in columns.
+            attribute P with a ``dP``, ``grad_P`` or ``P_grad`` beside it, of the object and of all objects in it, in
+            attributes, lists and dicts; the entries of ``params`` with those of ``grads``; and ``data`` with ``grad``.
+            An input is named as in `forward`, ``{"x": "dinputs"}``; if only inputs are named, parameters are still
+            found.
+        batch_mean: True if the gradients of parameters are means over the batch (axis 0 of the first input) although
+            the outputs are not: they are multiplied by its size before they are compared. The number of samples if
+            these are on another axis, such as in columns.
         cotangent: as for `gradcheck`.
         method: as for `gradcheck`.
         rtol: as for `gradcheck`.
-        wrt: the names of what to check, such as ``["W", "x"]``; None for all.
+        wrt: the names of the parameters and inputs to check, such as ``["W", "x"]``; None for all.
         on_kink: as for `gradcheck`.
         mode: as for `gradcheck`.
-        seed: where random numbers start.
+        seed: the seed of the random numbers.
         allow_zero: as for `gradcheck`.
 
     Returns:
-        The report. Its notes say which gradient belongs to which parameter, and what was not checked; its blame, of a
-        network, which of its layers are wrong by themselves.
+        The report. Its notes say which gradient belongs to which parameter, and what was not checked; for a network,
+        its blame says which of the layers are wrong by themselves.
 
     Raises:
-        GradcheckError: as `gradcheck`; and if gradients add up though there is a `zero_grad`.
-        TypeError: if it is no such object, cannot be copied, or its `backward` needs more arguments.
+        GradcheckError: as `gradcheck`; and if gradients accumulate although there is a `zero_grad`.
+        TypeError: if the object is not a layer, cannot be copied, or its `backward` needs more arguments.
         ValueError: if no parameter has a gradient, a path leads nowhere, or `backward` returns more or fewer gradients
             than there are inputs.
 
@@ -151,7 +151,7 @@ class _Layer:
         self._given = of_function(call_of(layer), given).inputs
         self._narrow = list(narrow_arrays(layer))
         arrays = [one.wide for one in self._given]
-        # Numbers that a forward overwrites are caches, and no parameters: put others in their places, and see.
+        # Numbers that a forward overwrites are caches, not parameters: replace them, and see.
         held = candidates(layer)
         nudged = {id(v): np.asarray(v * (1 + 1e-6), np.float64) for v in held.values() if is_floating(v)}
         lent = self._copied({at: value.copy() for at, value in nudged.items()})
@@ -208,7 +208,7 @@ class _Layer:
         return int(shape[0]) if batch_mean is True else int(batch_mean)
 
     def _named_inputs(self, grads: Mapping[str, str], kept: Sequence[Path]) -> dict[str, str]:
-        """The gradients of inputs that the user has named; what a forward keeps of an input is no parameter."""
+        """The gradients of inputs that the user has named; what a forward keeps of an input is not a parameter."""
         parameters = {str(path) for path in kept}
         inputs = [one.name for one in self._given if one.checked]
         return {name: where for name, where in grads.items() if name in inputs and name not in parameters}
@@ -239,7 +239,7 @@ class _Layer:
         ]
 
     def addressed(self, report: Report) -> Report:
-        """The report, which says of each parameter where its gradient was."""
+        """The report, with the place of each parameter's gradient."""
         where = {str(pair.parameter): str(pair.gradient) for pair in self.pairs}
         for finding in report.findings:
             if finding.input.name in where:

@@ -39,34 +39,34 @@ def check_module(
 ) -> Report:
     """Compare the gradients of a module's parameters and inputs with numeric derivatives.
 
-    The module is taken as a function of its parameters and its inputs, and computed in float64 whatever the dtype of
-    its parameters. Before each evaluation the library's random numbers start again from `seed`, so that Dropout
-    silences the same numbers; generators that the module holds, and buffers, are as they are now. A backward pass
-    finds the module as its forward pass has left it, for rules and hooks that read its attributes. Afterwards the
-    module is as it was: parameters, their `.grad` and `sample_grads`, buffers, mode, hooks, plain attributes, and the
-    state of the random numbers. It is checked in the mode, of training or evaluation, that it is in.
+    The module is treated as a function of its parameters and its inputs, and computed in float64 whatever the dtype of
+    its parameters. Before each evaluation the library's random numbers are seeded with `seed`, so that Dropout drops
+    the same elements; the module's own generators and its buffers are reset to their present state. A backward pass
+    sees the module as its forward pass left it, for rules and hooks that read its attributes. Afterwards the module is
+    as before: parameters, their `.grad` and `sample_grads`, buffers, mode, hooks, plain attributes, and the state of
+    the random numbers. It is checked in its current mode, training or evaluation.
 
     Args:
         module: the module. It returns a tensor, or tuples, lists and dicts of tensors.
-        *inputs: what it is called with: tensors, arrays, numbers, and tuples, lists and dicts in which there are some;
-            anything else is passed on as it is.
-        cotangent: the gradient, one for each output, that enters the backward pass; default, by chance.
+        *inputs: its arguments: tensors, arrays, numbers, and tuples, lists and dicts of these; anything else is passed
+            on unchanged.
+        cotangent: the gradient that enters the backward pass, one for each output; default, random.
         order: 2 for second derivatives; see `gradgradcheck`.
         method: as for `gradcheck`.
         rtol: as for `gradcheck`.
-        wrt: the names (paths of parameters such as ``"0.weight"``, or arguments of `forward`, or parts of them such
-            as ``"hx[0]"``) of what to check; None for all parameters that require a gradient and all floating inputs.
+        wrt: the names of what to check: paths of parameters such as ``"0.weight"``, arguments of `forward`, or parts of
+            them such as ``"hx[0]"``; None for all parameters that require a gradient and all floating inputs.
         on_kink: as for `gradcheck`.
         mode: as for `gradcheck`.
-        seed: where all random numbers start.
+        seed: the seed of all random numbers.
         allow_zero: as for `gradcheck`.
 
     Returns:
         The report. It names a parameter by its path; one that is used in several places is checked once. Frozen
-        parameters are passed over, with a note; so is the row of an embedding that is for padding.
+        parameters are skipped, with a note; so is the padding row of an embedding.
 
     Raises:
-        GradcheckError: if a gradient is wrong, or nothing could be shown; the `verdict` of its `report` says which.
+        GradcheckError: if a gradient is wrong, or the check is inconclusive; the `verdict` of its `report` says which.
 
     >>> import numpy as np, tinygrad_edu as tg
     >>> from tinygrad_edu.testing import check_module
@@ -91,7 +91,7 @@ def of_module(module: Module, inputs: Sequence[Any], wrt: Any = None, seed: int 
 
     Args:
         module: the module.
-        inputs: what it is called with.
+        inputs: its arguments.
         wrt: as for `check_module`.
         seed: where the random numbers start at each evaluation.
 
@@ -170,7 +170,7 @@ def _padding(module: Module) -> Iterator[tuple[str, int]]:
 
 
 class _Loan:
-    """A module that computes with other tensors in the place of its parameters, and is as before in between.
+    """A module that computes with other tensors in place of its parameters, and is restored in between.
 
     A rule written by hand may read what `forward` has left in the module. So the state after the last evaluation that
     was recorded is kept, for the backward passes of its graph.
@@ -215,7 +215,7 @@ class _Loan:
 
 
 class _Resumed(AbstractContextManager[None]):
-    """A module in a state of before, as often as one likes; within another such context, as it is there."""
+    """A module restored to an earlier state, any number of times; nested in another such context, as it is there."""
 
     def __init__(self, module: Module, left: Callable[[], None], homes: list[Callable[[], None]]) -> None:
         self._module = module
@@ -262,7 +262,7 @@ def _keeper(part: Module) -> Callable[[], None]:
 
 
 def _generators(module: Module) -> list[Any]:
-    """The library's source of random numbers, and those that parts of the module have of their own."""
+    """The library's generator, and those that parts of the module hold."""
     values = [value for part in module.modules() for value in vars(part).values()]
     return [default_generator, *[v for v in values if isinstance(v, Generator | np.random.Generator)]]
 

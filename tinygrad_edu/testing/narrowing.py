@@ -1,4 +1,4 @@
-"""Where a function that is given float64 computes in a narrower dtype, too coarse for differences."""
+"""Where a function of float64 inputs computes in a narrower dtype, too coarse for differences."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _NARROW: dict[np.dtype[Any], float] = {
     np.dtype(np.float16): 2.0**-10,
     np.dtype(np.float32): 2.0**-23,
 }  # and their last digits
-_POINTS = (1.0, 1.0, 4.0, 0.25)  # at how many times the arguments to look for a cast inside: rounding in large numbers
-# leaves few digits at some of them only
+_POINTS = (1.0, 1.0, 4.0, 0.25)  # multiples of the arguments at which to look for a cast inside: rounding
+# in large numbers leaves few digits at some of them only
 _WAY_OUT = "let it keep the dtype of its inputs"
 SHARE: dict[np.dtype[Any], float] = {np.dtype(np.float16): 2e-2, np.dtype(np.float32): 2e-5}
 """By what share of the largest of them gradients may be off that are computed in a dtype."""
@@ -49,7 +49,7 @@ def narrowed(
         for kind, digit in _NARROW.items():
             try:
                 text = _cast(compute, points, kind, digit, subject)
-            except Exception:  # it need not be defined near by
+            except Exception:  # it need not be defined nearby
                 text = ""
             if text:
                 return f"the {what} {text}: a cast to it inside? {_WAY_OUT}", kind
@@ -80,7 +80,7 @@ def _cast(
 
 
 def _beside(value: Any, times: float, rng: np.random.Generator) -> Any:
-    """About so many times an argument, where it has digits to lose."""
+    """About a given multiple of an argument, where it has digits to lose."""
     return np.asarray(value * times * (1 + 1e-2 * rng.random(value.shape))) if is_floating(value) else value
 
 

@@ -16,7 +16,7 @@ _CLOSE = 1e-8
 
 @dataclass
 class Options:
-    """How to check, with what is drawn by chance; see `gradcheck`."""
+    """The options of a check, and its random choices; see `gradcheck`."""
 
     method: Method = "auto"
     rtol: Any = None
@@ -42,8 +42,8 @@ class Options:
     def tolerance(self, values: Any, largest: Any) -> Any:
         """By how much gradients may be off where the derivatives are `values` and the largest of the input `largest`.
 
-        Each is held to its own size, and to a hundredth of the largest; a tolerance that was asked for is relative to
-        the largest alone, since whoever needs one has an error that knows nothing of the single element.
+        By default it is relative to the element's size and a hundredth of the largest; a requested `rtol` is relative
+        to the largest alone, since the error of a solver does not depend on the single element.
         """
         if self.rtol is not None:
             return self.rtol * np.maximum(np.abs(values), largest)

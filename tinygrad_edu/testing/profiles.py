@@ -24,7 +24,7 @@ PROFILES = {"quick": Profile(25), "ci": Profile(100, derandomize=True), "deep": 
 
 
 def current_profile() -> str:
-    """The name of the profile of the pytest run that is going on; without one "ci" where the environment has CI set.
+    """The profile of the current pytest run; without one, "ci" if the environment variable CI is set.
 
     >>> current_profile() in PROFILES
     True

@@ -35,7 +35,7 @@ class GradientTest(Protocol):
 
     Attributes:
         function: what is tested.
-        by_hand: the keywords `vjp` and `jac` by which its gradient is given, None for what is not.
+        by_hand: the keywords `vjp` and `jac` that give its gradient, None where not given.
 
     >>> import tinygrad_edu as tg
     >>> from tinygrad_edu.testing import gradient_property
@@ -65,8 +65,7 @@ def gradient_property(
 ) -> Callable[[Any], GradientTest]:
     """Make a hypothesis test of a function or module: `gradcheck` and `check_laws` for each example.
 
-    As a decorator it puts the test in the place of the function; called with a function that is there already, it
-    gives the test:
+    As a decorator it replaces the function by the test; called with an existing function, it returns the test:
 
         @gradient_property(given=tensors())
         def test_my_loss(x):
@@ -76,17 +75,17 @@ def gradient_property(
 
         test_softmax = gradient_property(given=tensors(), vjp=softmax_backward)(softmax)  # both in plain NumPy
 
-    A failure is the `GradcheckError` of the smallest example that hypothesis finds. Examples that show nothing (all
-    gradients zero, an empty input, outputs that are not finite, kinks, too much rounding: all that `gradcheck` calls
-    inconclusive) are passed over, though not by the laws; if more than nine in ten are such, the test fails.
-    `@settings`, `@seed`, `@example` and `@reproduce_failure` of hypothesis can be put above it or below. Whatever
-    `@settings` says that is not hypothesis' own default goes before the profile.
+    A failure is the `GradcheckError` of the smallest example that hypothesis finds. Inconclusive examples (gradients
+    all zero, an empty input, outputs that are not finite, kinks, too much rounding) are skipped by `gradcheck`, though
+    not by the laws; if more than nine in ten are inconclusive, the test fails. `@settings`, `@seed`, `@example` and
+    `@reproduce_failure` of hypothesis can be put above or below it. Anything in `@settings` that is not hypothesis'
+    default overrides the profile.
 
     Args:
         given: a strategy for the argument, or for a tuple of the arguments; or a sequence of strategies, one for
             each argument; or a dict of strategies by the names of the arguments.
         laws: the names of the laws to check as well; see `LAWS`. An empty sequence for none.
-        max_examples: how many examples to try; default, what the profile says.
+        max_examples: how many examples to try; default, that of the profile.
         profile: "quick" (25 examples), "ci" (100, the same in every run) or "deep" (1000); default, that of the pytest
             option --gradcheck-profile.
         batched: as for `check_laws`.
@@ -96,13 +95,13 @@ def gradient_property(
         **options: as for `gradcheck`, but for `batch_mean`.
 
     Returns:
-        A decorator. It takes a function of tensors; a module; or a class of modules, of which it makes one without
-        arguments. The test has it as `.function`.
+        A decorator. It takes a function of tensors, a module, or a class of modules that can be made without arguments.
+        The test has it as `.function`.
 
     Raises:
         ImportError: if hypothesis is not installed.
         TypeError: for an option that `gradcheck` does not have.
-        ValueError: for a law or profile that there is not.
+        ValueError: for an unknown law or profile.
 
     >>> import tinygrad_edu as tg
     >>> from tinygrad_edu.testing import GradcheckError, gradient_property
@@ -175,7 +174,7 @@ class _Plan:
         return nothing
 
     def explained(self, target: Any, arguments: Sequence[Any], error: GradcheckError) -> GradcheckError:
-        """The same failure with what else can be said of it; that takes too long to be done for every example."""
+        """The same failure with its diagnosis, which takes too long to run for every example."""
         full = error
         try:
             finish(self.subject(target, arguments), Options(**self.options))
@@ -197,14 +196,14 @@ class _Run:
     last: Sequence[Any] = ()
 
     def demand_enough(self, name: str) -> None:
-        """Fail if so few examples have shown something that the test is as good as none."""
+        """Fail if too few examples have proved anything."""
         __tracebackhide__ = True
         idle = self.nothing.total()
         if idle > (1 - _ENOUGH) * self.examples:
             reasons = ", ".join(f"{count} times: {reason}" for reason, count in self.nothing.most_common())
             report = Report(name, mode="property")
             report.doubt(
-                f"{idle} of {self.examples} examples have shown nothing ({reasons}). Let `given` give other arguments"
+                f"{idle} of {self.examples} examples proved nothing ({reasons}). Let `given` draw other arguments"
             )
             raise GradcheckError(report)
 

@@ -1,4 +1,4 @@
-"""A second run whose gradients are others: random numbers that the outputs do not show, as where the inputs are 0."""
+"""A second run with different gradients: random numbers that the outputs do not show, as where the inputs are 0."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def other_gradients(
     again: Callable[[], Sequence[Array | None]],
     tries: int = 1,
 ) -> str:
-    """Whether a second forward and backward pass, of a graph of its own, gives other gradients than the first.
+    """Whether a second forward and backward pass, with a new graph, gives different gradients.
 
-    A rule that gives other gradients for one and the same graph is a wrong rule, and no matter of the forward pass.
+    If the same graph gives different gradients, a rule is wrong, not the forward pass.
 
     Args:
         subject: what is checked.
@@ -35,7 +35,7 @@ def other_gradients(
         cotangents: one for each output.
         gradients: those of the first graph, one for each checked input.
         again: asks for those of the first graph once more.
-        tries: how many more runs there are: of few numbers two may be the same by chance.
+        tries: the number of further runs: with few numbers, two runs may agree by chance.
 
     Returns:
         The problem, in words; empty if there is none.

@@ -1,4 +1,4 @@
-"""A run with its graph, beside one without, and more backward passes: all of them have to give the same."""
+"""A run with its graph, one without, and more backward passes: all of them must agree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .report import Report
 from .subject import Foreign, Pullback, Subject, numbers
 
 _AGAIN = "called again with the same inputs"
-_STATE = "it draws random numbers (then seed them inside of it), keeps a state"
+_STATE = "it draws random numbers (then seed them inside it), keeps a state"
 _EXACT = 1e-9
 _RUNS = 4  # further calls: a rule may be wrong now and then
 _FEWEST, _MOST = 1e-280, 1e280
@@ -69,9 +69,9 @@ def wrong_elsewhere(
     pull: Pullback,
     rtol: float | None,
 ) -> str:
-    """What is wrong with gradients that are right this once: with those of another call, or for another cotangent.
+    """What is wrong with gradients that were right once: those of another call, or for another cotangent.
 
-    A tolerance `rtol` is asked for where gradients are computed up to an absolute error: other sizes then say nothing.
+    With a tolerance `rtol`, gradients have an absolute error: then other sizes prove nothing.
     """
     again = _unlike_again(subject, arrays, cotangents, gradients, rtol or _EXACT)
     factors = _MULTIPLES if rtol is None else _MULTIPLES[:1]
@@ -85,7 +85,7 @@ def _unlike_again(
     before: Sequence[Array | None],
     rtol: float,
 ) -> str:
-    """What is wrong if the same computation, done anew, gives another gradient."""
+    """What is wrong if the same computation, run again, gives another gradient."""
     for _ in range(_RUNS):
         text = _differ(subject, subject.gradients(arrays, cotangents), before, 1.0, rtol)
         if text:
@@ -101,17 +101,17 @@ def _not_linear(
     factors: Sequence[float],
     rtol: float,
 ) -> str:
-    """What is wrong if a multiple of the gradient that comes in does not give that multiple of the gradient."""
+    """What is wrong if a multiple of the incoming gradient does not give that multiple of the gradient."""
     for factor in factors:
         found = pull([np.asarray(factor * c) for c in cotangents])
         text = _differ(subject, found, before, factor, rtol)
         if text and not _differ(subject, found, before, 1.0, rtol):
-            return "it does not depend on the gradient that comes in: multiply by that, which is the chain rule"
+            return "it does not depend on the incoming gradient: multiply by it, by the chain rule"
         if text:
             times = "-4" if factor < 0 else f"2**{int(np.log2(factor))}"
             return (
-                f"it is not linear in the gradient that comes in: for {times} times that gradient, divided by {times}, "
-                f"{text}. A rule that asks for its sign or size, clips it, or leaves out small numbers?"
+                f"it is not linear in the incoming gradient: for {times} times that gradient, divided by {times}, "
+                f"{text}. A rule that depends on its sign or size, clips it, or drops small numbers?"
             )
     return ""
 
@@ -125,7 +125,7 @@ def _differ(
         now = np.zeros(shape) if ours is None else np.asarray(ours, np.float64) / factor
         then = np.zeros(shape) if theirs is None else np.asarray(theirs, np.float64)
         if now.shape != then.shape or not np.isfinite(then).all():
-            continue  # of which the comparison will tell
+            continue  # which the comparison will report
         multiple = np.abs(then * factor)
         usual = (then == 0) | ((multiple > _FEWEST) & (multiple < _MOST))  # others overflow, or have few digits
         gap = np.where(usual, np.abs(now - then), 0.0)

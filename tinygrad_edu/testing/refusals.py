@@ -1,4 +1,4 @@
-"""What a backward in plain NumPy must not do: write into inputs, and return gradients that do not have their shapes."""
+"""What a backward in plain NumPy must not do: write into inputs, or return gradients of other shapes."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def misfit(found: Shape, right: Shape) -> str:
     if int(np.prod(found)) == int(np.prod(right)):
         return "it has as many numbers: reshape it to the shape of the input"
     if _broadcast_axes(found, right):
-        return "a sum too many, or one without keepdims? There has to be a number for each of the input's"
+        return "an extra sum, or one without keepdims? There must be a number for each number of the input"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Reports: what a check has found, and how it is told."""
+"""Reports: what a check found, and its text."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .subject import Input
 from .whereabouts import index_text, where_in_words
 
 Verdict: TypeAlias = Literal["right", "wrong", "inconclusive"]
-_SHOWN = 8  # inputs that are told of one by one
-_LITTLE = 1e-3  # the share of the largest number below which a difference is not told relative to a derivative
+_SHOWN = 8  # inputs that are reported one by one
+_LITTLE = 1e-3  # the share of the largest number below which no relative error is reported
 
 ALL_ZERO = "the gradients are zero everywhere, which proves nothing: choose other inputs, or pass allow_zero=True"
 
 
 @dataclass
 class Finding:
-    """The gradient of one input beside its numeric derivative, both by the same random cotangent.
+    """The gradient of one input beside its numeric derivative, both for the same random cotangent.
 
     Attributes:
         input: which input.
@@ -31,14 +31,14 @@ class Finding:
         wrong: where the two differ by more than the tolerance.
         checked: where they were compared.
         inconclusive: where there is no usable numeric derivative: at a kink, or beside one.
-        hint: what the pattern of the errors looks like; empty if like nothing in particular.
+        hint: what the pattern of the errors suggests; empty if nothing in particular.
         lost: whether the input got no gradient at all.
-        kinks: where the slopes on both sides differ; `numeric` is the one that is nearer to the gradient.
+        kinks: where the slopes on both sides differ; `numeric` is then the one nearer to the gradient.
         sides: for wrong elements at kinks both slopes, by the element's index.
         noise: the rounding in the function's values, as their standard deviation, where the derivative is not known
             because of it; or that in the gradient,
-        blurred: where it is that which hides whether the gradient is right.
-        what, labels, differ: how it is told.
+        blurred: where the rounding in the gradient hides whether it is right.
+        what, labels, differ: the words of the message.
     """
 
     input: Input
@@ -61,7 +61,7 @@ class Finding:
 
     @classmethod
     def of(cls, given: Input, gradient: Array, *, lost: bool = False) -> Finding:
-        """A gradient of which nothing has been compared yet.
+        """A gradient that has not been compared yet.
 
         Raises:
             ValueError: if it does not have the shape of the input.
@@ -96,10 +96,10 @@ class Finding:
         return "\n".join([*lines, *[f"  hint: {self.hint}"] * bool(self.hint)])
 
     def _slopes(self, at: tuple[int, ...]) -> str:
-        """Between what a gradient has to lie, at a kink; empty if it is none."""
+        """The range for a gradient at a kink; empty if there is none."""
         if at not in self.sides:
             tied = self.kinks.shape == self.wrong.shape and self.kinks[at]
-            return "at a kink or a tie, and no mixture of the gradients near by" if tied else ""
+            return "at a kink or a tie, and not a mixture of the gradients nearby" if tied else ""
         low, high = self.sides[at]
         return f"at a kink, where the slopes on both sides are {low:.6g} and {high:.6g}"
 
@@ -112,7 +112,7 @@ class Finding:
         return f" ± {error:.1g}  " + (f"relative error {gap / abs(theirs):.2g}" if relative else f"off by {gap:.2g}")
 
     def _telling(self) -> tuple[bool, float]:
-        """By what the findings are sorted that say most of a mistake: a hint, or a large difference."""
+        """The sort key of findings, the most telling first: a hint, or a large difference."""
         ours, theirs = float(self.analytic[self.worst]), float(self.numeric[self.worst])
         gap, size = abs(ours - theirs), max(abs(ours), abs(theirs))
         return bool(self.hint), gap / size if np.isfinite(gap) and size else np.inf
@@ -131,11 +131,11 @@ class Report:
         inconclusive: how many of them had no usable numeric derivative.
         forwards: how often the function was computed.
         findings: for each checked input what was found.
-        problems: what is wrong with the check as a whole: that it proved nothing, for example.
-        doubts: those of the problems that call nothing wrong, but say why nothing can be said.
+        problems: what is wrong with the check as a whole, such as that it proved nothing.
+        doubts: the problems that make the check inconclusive, without showing an error.
         blame: the op whose own rule is wrong, and the line that called it.
         repro: a program that shows the failure.
-        notes: what else there is to know of the check.
+        notes: what else there is to know about the check.
         cotangents: the gradients that entered at the outputs.
     """
 
@@ -161,14 +161,14 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """What the check says: "right", "wrong", or "inconclusive" where it has shown neither."""
+        """The result: "right", "wrong", or "inconclusive" if it has shown neither."""
         if self.ok:
             return "right"
         wrong = any(f.wrong.any() for f in self.findings) or any(text not in self.doubts for text in self.problems)
         return "wrong" if wrong else "inconclusive"
 
     def doubt(self, text: str) -> None:
-        """Note why nothing can be said."""
+        """Note why the check is inconclusive."""
         self.doubts.append(text)
         self.problems.append(text)
 
@@ -201,15 +201,15 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-# Who is told of every check, and of the seconds that it took. pytest's plugin may be there before this file.
+# Callbacks for every check, with the seconds it took. The pytest plugin may be loaded before this file.
 listeners: list[Callable[[Report, float], None]] = getattr(sys.modules.get("_tinygrad_edu_pytest"), "listeners", [])
 
 
 class GradcheckError(AssertionError):
-    """A gradient that is wrong, or a check that could not show that it is right.
+    """A gradient is wrong, or the check could not show that it is right.
 
     Attributes:
-        report: all that was found.
+        report: everything that was found.
     """
 
     def __init__(self, report: Any) -> None:

@@ -1,7 +1,7 @@
-"""What is checked: a function of tensors, a module, or a forward function with a backward of somebody else's.
+"""What is checked: a function of tensors, a module, or a forward function with a separate backward.
 
-All of them become one thing, a `Subject`: values of the outputs for given arrays, and gradients of the inputs for
-given cotangents.
+All of them become a `Subject`: values of the outputs for given arrays, and gradients of the inputs for given
+cotangents.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Input:
 
     Attributes:
         name: what to call it: the parameter's name, or its path in a module.
-        value: the array as it was given, or anything else that is passed on as it is.
+        value: the array as it was given, or anything else that is passed on unchanged.
         checked: whether its gradient is checked.
     """
 
@@ -49,7 +49,7 @@ class Input:
 
     @property
     def wide(self) -> Any:
-        """The array in float64, in which everything is computed; anything but a floating array as it is."""
+        """The array in float64, in which everything is computed; anything but a floating array unchanged."""
         return self.value.astype(np.float64) if is_floating(self.value) else self.value
 
 
@@ -59,7 +59,7 @@ class Subject:
 
     Attributes:
         name: what to call it.
-        function: called with tensors (and whatever else was given), gives a tensor or several.
+        function: takes tensors (and other arguments), returns a tensor or several.
         inputs: its arguments.
         used: what is known of how often it has been computed.
         module: the module whose parameters and inputs are its inputs; None if it is of a function.
@@ -156,7 +156,7 @@ class Foreign(Subject):
     is a copy: the backward may write into it.
 
     Attributes:
-        vjp: the backward; called with what enters, and the inputs.
+        vjp: the backward; takes the incoming gradient and the inputs.
         written: how the check is called that led here.
         times: by which numbers of samples gradients are multiplied, as they are means, by the places of their inputs.
     """
@@ -207,7 +207,7 @@ class Foreign(Subject):
         return floating_outputs(results)
 
     def returned(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> list[Array | None]:
-        """What the backward returns for each input, in memory of its own; None for those that are not checked."""
+        """What the backward returns for each input, in its own memory; None for those that are not checked."""
         return [None if g is None else numbers(g) for g in self._answer(arrays, cotangents)]
 
     def overwritten(self, arrays: Sequence[Any], cotangents: Sequence[Array]) -> str:
@@ -278,7 +278,7 @@ def of_function(f: Callable[..., Any], inputs: Any, wrt: Any = None, names: Sequ
 
     Args:
         f: takes tensors, returns a tensor or several.
-        inputs: its arguments: tensors, arrays, floats and nested lists of them; anything else is passed on as it is.
+        inputs: its arguments: tensors, arrays, floats and nested lists of them; anything else is passed on unchanged.
         wrt: the places, or names, of the arguments to check; None for all that are floating.
         names: what to call the arguments; default, as `f` does.
 
@@ -390,7 +390,7 @@ def tracked(value: Any) -> bool:
 
 
 def numbers(value: Any) -> Array:
-    """A tensor's array, in memory of its own."""
+    """A tensor's array, in its own memory."""
     return np.array(array_of(value))
 
 

@@ -7,13 +7,13 @@ import numpy as np
 from ..dtypes import Array
 
 _ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth", 8: "eighth"}
-_FEW = 8  # that many elements do not lie on one stride by chance
+_FEW = 8  # this many elements do not lie on one stride by chance
 
 
 def where_in_words(wrong: Array, checked: Array) -> str:
     """Where wrong elements lie among those that were checked, as ", all in row 0".
 
-    It says only what is true of every wrong element; empty if nothing simple is, or there is just one.
+    It says only what is true of every wrong element; empty if there is nothing simple, or just one element.
 
     >>> import numpy as np
     >>> wrong = np.zeros((4, 3), bool)
@@ -34,7 +34,7 @@ def where_in_words(wrong: Array, checked: Array) -> str:
 
 
 def index_text(index: tuple[int, ...]) -> str:
-    """An index as it is written behind a name; nothing for a 0-d array."""
+    """An index as written after a name; empty for a 0-d array."""
     return f"[{', '.join(map(str, index))}]" if index else ""
 
 
@@ -117,7 +117,7 @@ def _one(axis: int, index: int, shape: tuple[int, ...]) -> str:
 
 
 def _stride(axis: int, indices: list[int], shape: tuple[int, ...]) -> str:
-    """Every so many indices, from the first to the last that there can be."""
+    """Indices with a stride, from the first to the last possible one."""
     size, step = shape[axis], indices[1] - indices[0] if len(indices) > 1 else 0
     if len(indices) < 2 or step < 2 or indices != list(range(indices[0], size, step)) or indices[0] >= step:
         return ""
@@ -143,7 +143,7 @@ def _range(axis: int, indices: list[int], shape: tuple[int, ...]) -> str:
 
 
 def _shapes(checked: Array) -> list[tuple[str, Array]]:
-    """Regions of the last two axes that are no product of indices; first of all the diagonal."""
+    """Regions of the last two axes that are not products of indices, the diagonal first."""
     shape = checked.shape
     if any(2 * len(_indices(checked, axis)) < shape[axis] for axis in range(-min(2, len(shape)), 0)):
         return []  # too little was checked to tell them from anything else

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -47,18 +48,19 @@ def loss_curve(
     ('epoch', 'loss')
     """
     several = losses if isinstance(losses, Mapping) else {label or "": losses}
-    curves = {name: _numbers(name, values) for name, values in several.items()}
+    curves = {str(name): _numbers(str(name), values) for name, values in several.items()}
     if not curves:
         raise ValueError("loss_curve(): there are no losses to draw")
-    if every < 1 or (smooth is not None and smooth < 1):
-        wrong = f"every={every}" if every < 1 else f"smooth={smooth}"
-        raise ValueError(f"loss_curve(): {wrong}, it must be at least 1")
+    for name, given in (("every", every), ("smooth", smooth)):
+        if given is not None and not operator.index(given) >= 1:
+            raise ValueError(f"loss_curve(): {name}={given}, it must be at least 1")
     if ax is None:
         _, ax = installed("matplotlib.pyplot", "loss_curve()", "plots").subplots(
             figsize=(4.6, 2.9), layout="constrained"
         )
     styles = ("-", "--", "-.", ":")  # a colour alone would not tell them apart
-    for i, (name, values) in enumerate(curves.items()):
+    drawn = sum(line.get_alpha() is None for line in ax.lines)  # by earlier calls
+    for i, (name, values) in enumerate(curves.items(), drawn):
         x = every * np.arange(1, len(values) + 1)
         colour, style = f"C{i}", styles[i % len(styles)]
         if smooth and smooth > 1:
@@ -84,7 +86,10 @@ def loss_curve(
 def _numbers(name: str, values: Any) -> Any:
     of = f" of {name!r}" if name else ""
     try:
-        found = np.asarray([array_of(value) for value in values], dtype=np.float64)
+        found = np.asarray([array_of(value) for value in values])
+        if found.dtype.kind in "SU":
+            raise TypeError
+        found = found.astype(np.float64, casting="unsafe" if found.dtype.kind == "O" else "same_kind")
     except (TypeError, ValueError):
         raise ValueError(
             f"loss_curve(): the losses{of} must be a sequence of numbers, one for each epoch or step: loss.item()"
@@ -98,8 +103,7 @@ def _numbers(name: str, values: Any) -> Any:
 
 def _averaged(values: Any, count: int) -> Any:
     """The mean of each number and of those before it, at most `count`."""
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(ends - count, 0)
-    with np.errstate(invalid="ignore"):  # what comes after a NaN or an infinity is unknown
-        sums = np.concatenate([[0.0], np.cumsum(values)])
-        return (sums[ends] - sums[starts]) / (ends - starts)
+    count = min(count, len(values))
+    with np.errstate(invalid="ignore", over="ignore"):  # of NaN or infinities: only the means that have them are lost
+        first = np.cumsum(values[: count - 1]) / np.arange(1, count)
+        return np.concatenate([first, np.lib.stride_tricks.sliding_window_view(values, count).mean(axis=1)])

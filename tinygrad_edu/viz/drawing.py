@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from os import PathLike, fspath
@@ -141,7 +143,7 @@ def draw_graph(
     a: leaf
     """
     roots = _roots(tensors)
-    if limit < 1:
+    if operator.index(limit) < 1:
         raise ValueError(f"draw_graph(): limit={limit}, it must be at least 1")
     if layout not in ("auto", "dot", "layers"):
         raise ValueError(f'draw_graph(): layout={layout!r}, it must be "auto", "dot" or "layers"')
@@ -153,13 +155,13 @@ def draw_graph(
     known = _named(names)
     chosen: dict[Link, list[str]] = {}
     for name, tensor in known.items():
-        if tensor.source is not None:
-            chosen.setdefault(tensor.source, []).append(name)
+        if tensor.source is not None and (shown := " ".join(_written(name).split())):
+            chosen.setdefault(tensor.source, []).append(shown)
     own = [*known.values(), *roots] if values else []
     labels = Labels(
         {link: ", ".join(found) for link, found in chosen.items()},
         {tensor.source: value_of(tensor) for tensor in own if tensor.source is not None},
-        _by_link("notes", notes or {}, known),
+        _by_link("notes", _noted(notes), known),
         _by_link("marked", _marks(marked), known),
     )
     return GraphDrawing(collect([root.source for root in roots], labels, limit), layout)  # type: ignore[misc]
@@ -201,10 +203,28 @@ def _named(names: Any) -> dict[str, Tensor]:
     return known
 
 
+def _noted(notes: Any) -> dict[Which, str]:
+    try:
+        given = dict(notes or {})
+    except (TypeError, ValueError):
+        raise TypeError(f'draw_graph(): notes={type_name(notes)}, it must be like {{"loss": "a note"}}') from None
+    return {key: _written(str(note)) for key, note in given.items() if note is not None}
+
+
+def _written(text: str) -> str:
+    """A text without characters that an SVG file cannot have, such as those that control a terminal."""
+    return re.sub(r"[^\t\n\r -\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
+
+
 def _marks(marked: Any) -> dict[Which, Mark]:
     marks = dict(marked) if isinstance(marked, Mapping) else None
     if marks is None:
-        marks = dict.fromkeys([marked] if isinstance(marked, str | TensorBase) else marked, "active")
+        try:
+            marks = dict.fromkeys([marked] if isinstance(marked, str | TensorBase) else marked or (), "active")
+        except TypeError:
+            raise TypeError(
+                f"draw_graph(): marked={type_name(marked)}, it must be a sequence of tensors or names"
+            ) from None
     for mark in marks.values():
         if mark not in ("active", "done"):
             raise ValueError(f'draw_graph(): marked has the mark {mark!r}, it must be "active" or "done"')

@@ -43,25 +43,28 @@ def by_dot(sizes: Sequence[Point], edges: Mapping[tuple[int, int], int], dot: st
             check=True,
             encoding="utf-8",
         )
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, UnicodeError, subprocess.SubprocessError):
         return None
-    return _read(done.stdout, len(sizes))
+    try:
+        return _read(done.stdout, len(sizes))
+    except (ValueError, LookupError):  # it is another program of that name
+        return None
 
 
 def _read(plain: str, count: int) -> Layout:
     """What `dot -Tplain` has written: inches, counted from below."""
-    middles: list[Point] = [(0.0, 0.0)] * count
+    places: dict[int, Point] = {}
     arrows = []
     width = height = 0.0
-    for words in map(str.split, plain.splitlines()):
+    for words in map(str.split, filter(str.strip, plain.splitlines())):
         if words[0] == "graph":
             width, height = 72 * float(words[2]), 72 * float(words[3])
         elif words[0] == "node":
-            middles[int(words[1])] = 72 * float(words[2]), height - 72 * float(words[3])
+            places[int(words[1])] = 72 * float(words[2]), height - 72 * float(words[3])
         elif words[0] == "edge":
             numbers = [72 * float(word) for word in words[4 : 4 + 2 * int(words[3])]]
             arrows.append([(x, height - y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)])
-    return Layout(width, height, middles, [], arrows)
+    return Layout(width, height, [places[i] for i in range(count)], [], arrows)
 
 
 def in_dot(network: Network) -> str:
@@ -78,5 +81,5 @@ def in_dot(network: Network) -> str:
 
 
 def _quoted(lines: Sequence[str]) -> str:
-    escaped = [line.replace("\\", "\\\\").replace('"', '\\"') for line in lines]
+    escaped = [line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for line in lines]
     return '"' + "\\n".join(escaped) + '"'

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 Point = tuple[float, float]
 
 GAP, LEVEL = 22.0, 34.0  # between boxes side by side, and between layers
-SWEEPS, MANY = 12, 3000  # times that the layers are sorted, but for so many edges that nobody could follow them
+SWEEPS, MANY = 12, 3000  # times that the layers are gone through, but 2 for so many edges that nobody could follow them
 
 
 @dataclass
@@ -33,9 +34,11 @@ class _Layers:
     """Boxes and points sorted into layers, and the links between those in neighbouring layers."""
 
     rows: list[list[int]]
-    above: dict[int, list[int]]
-    below: dict[int, list[int]]
     widths: list[float]  # of boxes, then of points
+    # The neighbours of each, in the order in which they were met; the values say nothing.
+    above: dict[int, dict[int, None]] = field(default_factory=dict)
+    below: dict[int, dict[int, None]] = field(default_factory=dict)
+    ways: dict[tuple[int, int], int] = field(default_factory=dict)  # edge -> where it leads first: a box or a point
 
 
 def in_layers(sizes: Sequence[Point], edges: Mapping[tuple[int, int], int]) -> Layout:
@@ -49,7 +52,7 @@ def in_layers(sizes: Sequence[Point], edges: Mapping[tuple[int, int], int]) -> L
     _untangle(layers)
     xs = _places(layers)
     heights = [max(sizes[i][1] for i in row if i < len(sizes)) for row in layers.rows]
-    tops = [sum(heights[:r]) + LEVEL * r for r in range(len(heights))]
+    tops = list(accumulate(heights[:-1], lambda top, height: top + height + LEVEL, initial=0.0))
     level = {i: r for r, row in enumerate(layers.rows) for i in row}
     middles = [(xs[i], tops[level[i]] + sizes[i][1] / 2) for i in range(len(sizes))]
     curves, arrows = _curves(layers, edges, sizes, xs, level, tops, heights)
@@ -70,7 +73,7 @@ def _layered(sizes: Sequence[Point], edges: Mapping[tuple[int, int], int]) -> _L
     rows: list[list[int]] = [[] for _ in range(max(level) + 1)]
     for i, at in enumerate(level):
         rows[at].append(i)
-    layers = _Layers(rows, {}, {}, [width for width, _ in sizes])
+    layers = _Layers(rows, [width for width, _ in sizes])
     points: dict[tuple[int, int], int] = {}  # shared by all edges that lead to one box
     for start, end in edges:
         before = start
@@ -82,21 +85,23 @@ def _layered(sizes: Sequence[Point], edges: Mapping[tuple[int, int], int]) -> _L
                 rows[at].append(points[end, at])
             _link(layers, before, points[end, at])
             before = points[end, at]
-        _link(layers, before, end)
+            if not new:
+                break  # the way from there is known
+        else:
+            _link(layers, before, end)
+        layers.ways[start, end] = points.get((end, level[start] + 1), end)
     return layers
 
 
 def _link(layers: _Layers, start: int, end: int) -> None:
-    if end not in layers.below.setdefault(start, []):
-        layers.below[start].append(end)
-        layers.above.setdefault(end, []).append(start)
+    layers.below.setdefault(start, {})[end] = None
+    layers.above.setdefault(end, {})[start] = None
 
 
 def _untangle(layers: _Layers) -> None:
     """Sort the layers so that few edges cross: the best order that was met while sorting each by its neighbours."""
     best, fewest = [list(row) for row in layers.rows], _crossings(layers)
-    edges = sum(map(len, layers.below.values()))
-    for sweep in range(SWEEPS if edges < MANY else 2):
+    for sweep in range(_sweeps(layers)):
         if not fewest:
             break
         down = sweep % 2 == 0
@@ -105,12 +110,16 @@ def _untangle(layers: _Layers) -> None:
             beside = layers.rows[r - 1 if down else (r + 1) % len(layers.rows)]
             rank = {i: k for k, i in enumerate(beside)}
             wanted = {
-                i: _mean([rank[j] for j in near.get(i, []) if j in rank], k) for k, i in enumerate(layers.rows[r])
+                i: _mean([rank[j] for j in near.get(i, ()) if j in rank], k) for k, i in enumerate(layers.rows[r])
             }
             layers.rows[r].sort(key=wanted.__getitem__)
         if (count := _crossings(layers)) < fewest:
             best, fewest = [list(row) for row in layers.rows], count
     layers.rows[:] = best
+
+
+def _sweeps(layers: _Layers) -> int:
+    return SWEEPS if sum(map(len, layers.below.values())) < MANY else 2
 
 
 def _mean(values: Sequence[float], default: float) -> float:
@@ -123,7 +132,7 @@ def _crossings(layers: _Layers) -> int:
         rank = {i: k for k, i in enumerate(lower)}
         ended: list[int] = []  # sorted: where the edges from boxes further left lead
         for i in upper:
-            ends = sorted([rank[j] for j in layers.below.get(i, [])])
+            ends = sorted([rank[j] for j in layers.below.get(i, ())])
             total += sum([len(ended) - bisect_right(ended, end) for end in ends])
             for end in ends:
                 insort(ended, end)
@@ -135,9 +144,9 @@ def _places(layers: _Layers) -> list[float]:
     xs = [0.0] * len(layers.widths)
     for row in layers.rows:
         _put(row, [0.0] * len(row), layers.widths, xs)
-    for sweep in range(SWEEPS):
+    for sweep in range(_sweeps(layers)):
         for row in layers.rows if sweep % 2 == 0 else layers.rows[::-1]:
-            sides = [[*layers.above.get(i, []), *layers.below.get(i, [])] for i in row]
+            sides = [[*layers.above.get(i, ()), *layers.below.get(i, ())] for i in row]
             _put(
                 row,
                 [_mean([xs[j] for j in near], xs[i]) for i, near in zip(row, sides, strict=True)],
@@ -181,11 +190,9 @@ def _curves(
     heights: Sequence[float],
 ) -> tuple[list[list[Point]], list[list[Point]]]:
     """The lines, first those that end at a point on the way, then those that end at a box."""
-    count = {(i, j): edges.get((i, j), 1) for i, near in layers.below.items() for j in near}
+    count = {(i, j): 1 for i, near in layers.below.items() for j in near}
     for (start, end), lines in edges.items():  # of a long edge, the lines come together at its first point
-        if (start, end) not in count:
-            first = next(j for j in layers.below[start] if j >= len(sizes) and _leads(layers, j, end, len(sizes)))
-            count[start, first] = lines
+        count[start, layers.ways[start, end]] = lines
     out = _ports(layers.below, count, sizes, xs, True)
     into = _ports(layers.above, count, sizes, xs, False)
     curves: list[list[Point]] = []
@@ -203,14 +210,8 @@ def _curves(
     return curves, arrows
 
 
-def _leads(layers: _Layers, point: int, end: int, boxes: int) -> bool:
-    while point >= boxes:
-        (point,) = layers.below[point]
-    return point == end
-
-
 def _ports(
-    near: Mapping[int, Sequence[int]],
+    near: Mapping[int, Iterable[int]],
     count: Mapping[tuple[int, int], int],
     sizes: Sequence[Point],
     xs: Sequence[float],

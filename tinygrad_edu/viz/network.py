@@ -24,22 +24,26 @@ class Box:
         kind: an op, a leaf, or all that has no box of its own.
         title: what it is called in the drawing: its op, its name, or both.
         reference: what other boxes call it in the text: its name, or a number.
-        details: further lines: its shape, its value, notes.
+        shape: that of the result; empty for a single number, and where there are several results.
+        details: further lines: its value, notes.
         dtype: that of the result; empty where there are several.
         mark: how it is marked.
+        named: whether somebody has named it.
     """
 
     kind: Kind
     title: str
     reference: str
+    shape: str = ""
     details: list[str] = field(default_factory=list)
     dtype: str = ""
     mark: Mark = ""
+    named: bool = False
 
     @property
     def lines(self) -> list[str]:
         """What is written in the box."""
-        return [SIGNS[self.mark] + self.title, *self.details]
+        return [SIGNS[self.mark] + self.title, *([self.shape] if self.shape else []), *self.details]
 
 
 @dataclass
@@ -138,17 +142,17 @@ def _edges(ops: Sequence[Node], place: Mapping[Link, int], rest: int) -> dict[tu
 def _box(link: Link, labels: Labels, number: str, several: bool) -> Box:
     name = labels.names.get(link, "")
     mark = labels.marks.get(link, "")
-    details = [] if several or not link.shape else [str(link.shape)]
-    details += [text for text in (labels.values.get(link), labels.notes.get(link)) if text]
-    dtype = "" if several else str(link.dtype)
+    details = [text for text in (labels.values.get(link), *labels.notes.get(link, "").splitlines()) if text]
+    shape, dtype = ("", "") if several else (str(link.shape) if link.shape else "", str(link.dtype))
     if isinstance(link, Leaf):
-        return Box("leaf", name or "leaf", name or f"leaf {number}", details, dtype, mark)
-    return Box("op", f"{name} = {link.op.name}" if name else link.op.name, name or number, details, dtype, mark)
+        return Box("leaf", name or "leaf", name or f"leaf {number}", shape, details, dtype, mark, bool(name))
+    title = f"{name} = {link.op.name}" if name else link.op.name
+    return Box("op", title, name or number, shape, details, dtype, mark, bool(name))
 
 
 def _fold(ops: int, leaves: int) -> Box:
     parts = [counted(n, f"more {what}") for n, what in ((ops, "op"), (leaves, "leaf")) if n]
-    return Box("fold", f"… {' and '.join(parts)}", "…", ["a larger limit= shows more"])
+    return Box("fold", f"… {' and '.join(parts)}", "…", details=["a larger limit= shows more"])
 
 
 def counted(count: int, what: str) -> str:

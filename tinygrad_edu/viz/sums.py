@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +73,7 @@ def sum_bars(
         raise TypeError(
             f"sum_bars(): expected the result of w.sample_grads.explain(index), got {type_name(explanation)}"
         )
-    if limit < 1:
+    if operator.index(limit) < 1:
         raise ValueError(f"sum_bars(): limit={limit}, it must be at least 1")
     bars = _bars(explanation, images, labels, limit)
     if ax is None:
@@ -110,19 +111,25 @@ def _bars(explanation: Explanation, images: Any, labels: Sequence[Any] | None, l
 
 def _pictures(images: Any, count: int) -> Any:
     """The images as an array of shape (N, H, W), or (N, H, W, 3) with colours between 0 and 1."""
-    found = np.asarray(array_of(images))
+    try:
+        found = np.asarray(array_of(images))
+    except ValueError:
+        raise ValueError("sum_bars(): the images must all have the same shape") from None
+    if found.dtype.kind not in "biuf":
+        raise TypeError(f"sum_bars(): images must be numbers, got dtype {found.dtype}")
     if found.ndim and len(found) != count:
         raise ValueError(f"sum_bars(): {len(found)} images for {count} samples, there must be one for each")
     side = math.isqrt(found.shape[1]) if found.ndim == 2 else 0
     if found.ndim == 2 and side * side == found.shape[1]:
         found = found.reshape(count, side, side)
-    if found.ndim == 4 and found.shape[1] in (1, 3):
+    if found.size and found.ndim == 4 and found.shape[1] in (1, 3):
         found = np.moveaxis(found, 1, -1)
         if found.shape[-1] == 1:
             return found[..., 0]
-        low, high = float(found.min(initial=0)), float(found.max(initial=0))
-        return (found - low) / ((high - low) or 1.0)
-    if found.ndim != 3:
+        known = np.isfinite(found)
+        low, high = float(found.min(initial=0, where=known)), float(found.max(initial=0, where=known))
+        return (np.where(known, found, low) - low) / ((high - low) or 1.0)
+    if found.ndim != 3 or not found.size:
         raise ValueError(
             f"sum_bars(): images have the shape {found.shape}, it must be (N, H, W), (N, 1, H, W), (N, 3, H, W), "
             "or (N, H·W) for square images"
@@ -163,8 +170,9 @@ def _draw(ax: Any, bars: Sequence[_Bar], explanation: Explanation) -> None:
         transform=ax.get_yaxis_transform(),
         ha="center",
         va="center",
+        parse_math=False,  # a $ in a name is just that
     )
-    ax.set_yticks(heights, [*[bar.name for bar in bars], "sum"])
+    ax.set_yticks(heights, [*[bar.name for bar in bars], "sum"], parse_math=False)
     ax.get_yticklabels()[-1].set_weight("bold")
     ax.tick_params(axis="y", length=0, pad=PICTURE + 9 if any(bar.image is not None for bar in bars) else 6)
     ax.set_xticks([])
@@ -181,6 +189,7 @@ def signed(values: Sequence[float]) -> list[str]:
     largest = max([abs(value) for value in values if math.isfinite(value)], default=0.0)
     form = f"+.{max(0, 2 - math.floor(math.log10(largest)))}f" if 1e-3 <= largest < 1e6 else "+.2e"
     texts = [f"{value:{form}}".replace("-", "−") if value else "0" for value in values]
+    texts = [text.replace("+nan", "NaN") for text in texts]
     return [text if text == "0" or text.strip("+−0.") else "≈ 0" for text in texts]
 
 

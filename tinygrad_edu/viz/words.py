@@ -10,23 +10,21 @@ SPOKEN = 12  # boxes up to which a description names each
 def as_text(network: Network) -> str:
     """A line for each box: what it is, its shape, what it was computed from, notes."""
     titles = [f"{SIGNS[box.mark]}{_defined(box)}" for box in network.boxes]
-    shapes = [box.details[0] if box.details and box.details[0].startswith("(") else "" for box in network.boxes]
+    shapes = [box.shape for box in network.boxes]
     widths = max(map(len, titles)), max(map(len, shapes))
     lines = []
-    for i, (box, title, shape) in enumerate(zip(network.boxes, titles, shapes, strict=True)):
-        sources = _sources(network, i)
+    for box, title, shape, sources in zip(network.boxes, titles, shapes, _sources(network), strict=True):
         parts = [f"{title:{widths[0]}}  {shape:{widths[1]}}".rstrip() if not sources else ""]
         if sources:
             parts = [f"{title:{widths[0]}}  {shape:{widths[1]}}{'  ' if widths[1] else ''}from {', '.join(sources)}"]
-        parts += [f"[{detail}]" for detail in box.details[bool(shape) :]]
+        parts += [f"[{detail}]" for detail in box.details]
         lines.append("  ".join(parts))
     return "\n".join([f"{summary(network)}:", *lines])
 
 
 def summary(network: Network) -> str:
     """What the drawing is of, and how large that is."""
-    references = [network.boxes[i].reference for i in network.roots]
-    names = [name for name in references if not name.removeprefix("leaf ").isdigit()]
+    names = [network.boxes[i].reference for i in network.roots if network.boxes[i].named]
     of = f" of {', '.join(names)}" if 0 < len(names) == len(network.roots) <= 4 else ""
     return f"Graph{of} with {counted(network.ops, 'op')} and {counted(network.leaves, 'leaf')}"
 
@@ -36,10 +34,9 @@ def description(network: Network) -> str:
     if len(network.boxes) > SPOKEN:
         return f"{summary(network)}. Printed, it is a list of them."
     said = []
-    for i, box in enumerate(network.boxes):
-        sources = _sources(network, i)
+    for box, sources in zip(network.boxes, _sources(network), strict=True):
         what = _defined(box) + (f" from {' and '.join(sources)}" if sources else "")
-        said.append(", ".join([what, *box.details, *([box.mark] if box.mark else [])]))
+        said.append(", ".join(filter(None, [what, box.shape, *box.details, box.mark])))
     return f"{summary(network)}. {'; '.join(said)}."
 
 
@@ -53,10 +50,10 @@ def _defined(box: Box) -> str:
     )
 
 
-def _sources(network: Network, i: int) -> list[str]:
-    found = []
+def _sources(network: Network) -> list[list[str]]:
+    """What each box was computed from."""
+    found: list[list[str]] = [[] for _ in network.boxes]
     for (start, end), count in network.edges.items():
-        if start == i:
-            reference = network.boxes[end].reference
-            found += [reference] * count if count <= 3 else [f"{reference} ({count:,} times)"]
+        reference = network.boxes[end].reference
+        found[start] += [reference] * count if count <= 3 else [f"{reference} ({count:,} times)"]
     return found

@@ -306,7 +306,7 @@ def test_timeout(monkeypatch, doing):
     monkeypatch.setattr(processes, "PATIENCE", 0.0)
     doing.submit(0, Task(0, (wait_forever,)))
     for _ in range(2):  # one may go on waiting
-        with pytest.raises(TimeoutError, match=r"worker 0 gave nothing for 0.01 seconds"):
+        with pytest.raises(TimeoutError, match=r"worker 0 returned nothing for 0.01 seconds"):
             doing.receive(0, 0.01)
 
 

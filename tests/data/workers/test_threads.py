@@ -238,7 +238,7 @@ def test_a_batch_that_does_not_come_in_time(monkeypatch):
     come = threading.Event()
     batches = iter(loader(lambda i: come.wait(GUARD), timeout=0.01))
     (left, _) = readers()
-    with pytest.raises(TimeoutError, match=r"worker 0 gave nothing for 0\.01 seconds"):
+    with pytest.raises(TimeoutError, match=r"worker 0 returned nothing for 0\.01 seconds"):
         next(batches)
     come.set()
     for thread in (left, *readers()):

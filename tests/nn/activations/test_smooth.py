@@ -26,5 +26,5 @@ def test_softmax2d_is_over_the_channels() -> None:
 
 
 def test_glu_needs_two_halves() -> None:
-    with pytest.raises(tg.ShapeError, match=r"glu: axis -1 of shape \(2, 3\) is 3, which has no two halves"):
+    with pytest.raises(tg.ShapeError, match=r"glu: axis -1 of shape \(2, 3\) is 3, which is not even"):
         nn.GLU()(tg.zeros(2, 3))

@@ -235,7 +235,7 @@ def test_masks_of_integers(name: str, shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        ((5, 2), {}, r"embed_dim=5 is no multiple of num_heads=2, .*\. Set embed_dim=4\?"),
+        ((5, 2), {}, r"embed_dim=5 is not a multiple of num_heads=2, .*\. Set embed_dim=4\?"),
         ((0, 2), {}, r"embed_dim must be at least 1, got 0"),
         ((4, 0), {}, r"num_heads must be at least 1, got 0"),
         ((4, 2), {"dropout": 2.0}, r"dropout=2.0 is not a probability"),

@@ -89,7 +89,7 @@ def test_activations() -> None:
 
 @pytest.mark.parametrize("name", ["TransformerEncoderLayer", "TransformerDecoderLayer"])
 def test_misfits_are_told_in_the_words_of_the_layer(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"^{name}: d_model=5 is no multiple of nhead=2, .*\. Set d_model=4\?$"):
+    with pytest.raises(ValueError, match=rf"^{name}: d_model=5 is not a multiple of nhead=2, .*\. Set d_model=4\?$"):
         getattr(nn, name)(5, 2)
     layer, count = made(name), 2 if "Decoder" in name else 1
     first = "tgt" if "Decoder" in name else "src"

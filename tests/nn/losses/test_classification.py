@@ -138,7 +138,7 @@ def test_softmax_before_cross_entropy_is_noticed(target: tg.Tensor) -> None:
 def test_scores_in_nll_loss_are_noticed(reduction: str) -> None:
     target = tg.tensor([0, 1])
     for scores in (tg.tensor([[2.0, -9.0], [-9.0, -9.0]]), tg.tensor([[2.0, 0.0], [0.0, 0.0]], requires_grad=True)):
-        with pytest.warns(UserWarning, match="nll_loss: input is positive, so it is no logarithm") as caught:
+        with pytest.warns(UserWarning, match="nll_loss: input is positive, so it is not a log-prob") as caught:
             F.nll_loss(scores, target, reduction=reduction)
         assert caught[0].filename == __file__
         F.nll_loss(F.log_softmax(scores, 1), target, reduction=reduction)

@@ -196,7 +196,7 @@ def test_parts_that_no_optimizer_would_find_are_noticed() -> None:
         "list": r"Lost\.layers is a list of modules, whose parameters are not found: use nn\.ModuleList",
         "dict": r"Lost\.layers is a dict of modules, .* use nn\.ModuleDict",
         "parameters": r"Lost\.weights is a tuple of parameters, which are not found: use nn\.ParameterList",
-        "leaf": r"Lost\.weight requires a gradient, but is no parameter of the module: wrap it in nn\.Parameter",
+        "leaf": r"Lost\.weight requires a gradient, but is not a parameter of the module: wrap it in nn\.Parameter",
     }.items():
         with pytest.warns(UserWarning, match=said) as caught:
             module = Lost(what)

@@ -167,11 +167,11 @@ def test_what_cannot_be_saved_leaves_the_old_file(tmp_path: Path) -> None:
     lazy = nn.Sequential(nn.Linear(2, 3), nn.LazyLinear(2))
     with pytest.raises(tg.ShapeError, match=r"1.weight of Sequential has no numbers before the first call: call the"):
         lazy.save_safetensors(path)
-    with pytest.raises(TypeError, match=r"keeps texts by texts, got 'epoch': 3. Write str\(value\)"):
+    with pytest.raises(TypeError, match=r"maps strings to strings, got 'epoch': 3. Write str\(value\)"):
         small().save_safetensors(path, {"epoch": 3})  # type: ignore[dict-item]
-    with pytest.raises(TypeError, match=r"keeps texts by texts, got 3: 'epoch'"):
+    with pytest.raises(TypeError, match=r"maps strings to strings, got 3: 'epoch'"):
         small().save_safetensors(path, {3: "epoch"})  # type: ignore[dict-item]
-    with pytest.raises(TypeError, match="takes a dict of texts, got 'digits'"):
+    with pytest.raises(TypeError, match="takes a dict of strings, got 'digits'"):
         small().save_safetensors(path, "digits")  # type: ignore[arg-type]
     if np.dtype(np.longdouble).itemsize > 8:
         with pytest.raises(tg.DtypeError, match=r"long has dtype float\d+, which a safetensors file cannot hold"):
@@ -365,7 +365,7 @@ def test_a_file_that_was_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
     for size in range(len(content)):
         (tmp_path / "a").write_bytes(content[:size])
         with pytest.raises(
-            tg.FileFormatError, match=r"nothing was loaded: this is no safetensors file, or it was cut short"
+            tg.FileFormatError, match=r"nothing was loaded: this is not a safetensors file, or it was cut short"
         ):
             net.load_safetensors(tmp_path / "a")
     (tmp_path / "a").write_bytes(content + b"\0")
@@ -463,7 +463,7 @@ def test_a_damaged_file_is_not_taken_for_another_because_of_the_length_of_its_he
     length: int, tmp_path: Path
 ) -> None:
     (tmp_path / "a").write_bytes(length.to_bytes(8, "little") + b"{" + b" " * length)
-    with pytest.raises(tg.FileFormatError, match="this is no safetensors file, or it was cut short or altered"):
+    with pytest.raises(tg.FileFormatError, match="this is not a safetensors file, or it was cut short or altered"):
         nn.Linear(2, 3).load_safetensors(tmp_path / "a")
 
 

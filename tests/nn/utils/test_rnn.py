@@ -54,7 +54,7 @@ def test_rows_of_a_tensor_and_dtypes() -> None:
         ([], {}, tg.ShapeError, "pad_sequence: there are no sequences"),
         ([tg.ones(2, 3), tg.ones(2, 4)], {}, tg.ShapeError, r"sequence 1 has shape \(2, 4\), sequence 0 \(2, 3\)"),
         ([tg.tensor(1.0)], {}, tg.ShapeError, r"sequence 0 has shape \(\)"),
-        ([tg.ones(2), [1.0]], {}, TypeError, r"pad_sequence: number 1 is a list, which is no tensor: wrap it in"),
+        ([tg.ones(2), [1.0]], {}, TypeError, r"pad_sequence: number 1 is a list, not a tensor: wrap it in"),
         ([tg.ones(2)], {"padding_side": "top"}, ValueError, "padding_side is 'left' or 'right', got 'top'"),
     ],
 )

@@ -57,6 +57,6 @@ def test_what_may_be_chance_is_not_told():
 
 def test_beside_another_input():
     y = rng.normal(size=12)
-    arrays = [("'x'", X), ("'y'", y), ("the gradient that comes in", rng.normal(size=12))]
+    arrays = [("'x'", X), ("'y'", y), ("the incoming gradient", rng.normal(size=12))]
     assert said(X, y > X, arrays) == "the wrong ones are those where x < y"
     assert said(X, arrays[2][1] > X, arrays) == ""

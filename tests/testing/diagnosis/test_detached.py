@@ -65,7 +65,7 @@ LOST = {
         through_numpy,
         (X, W),
         "the gradient of x[0] is lost on the way to argument 0 ('x') of 'mul'",
-        "It depends on x[0], but the last that was recorded is 'exp', called at ",
+        "It depends on x[0], but the last recorded op is 'exp', called at ",
     ),
     "the result": (everything, (X,), "the gradient of x[0] is lost on the way to the result", "the result of 'exp'"),
     "another result": (
@@ -130,7 +130,7 @@ def test_a_tensor_that_was_changed_in_place():
 
     text = found(f, X)
     assert text.startswith(
-        "a tensor was changed in place, of which the graph knows nothing, before it became argument 0 "
+        "a tensor was changed in place, which the graph does not record, before it became argument 0 "
     )
     assert " of 'mul', called at " in text.split("\n")[0]
     assert "\n  it was made by 'add', called at " in text

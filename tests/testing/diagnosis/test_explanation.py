@@ -70,9 +70,7 @@ def test_uses_of_an_input(monkeypatch):
 
     monkeypatch.setattr(backprop, "_add", lambda held, part, owned, plain: (part, False))
     found = failed(lambda x: tg.sin(x) + tg.sin(x) + tg.sin(x), SMALL)
-    assert found.findings[0].hint == (
-        "it is 1/3 of the numeric derivative: it is used 3 times, and does only one of them count?"
-    )
+    assert found.findings[0].hint == ("it is 1/3 of the numeric derivative: it is used 3 times, but counted once?")
     assert found.blame.endswith("the sum over the 3 uses of input 'x'")
 
 

@@ -52,11 +52,15 @@ def test_a_fraction_is_the_number(k):
     [
         (-1, 0, "the sign is wrong"),
         (2, 0, "it is 2 times the numeric derivative"),
-        (1 / 2, 2, "used 2 times, and does only one of them count?"),
-        (3, 3, "used 3 times, and is each of them counted 3 times?"),
-        (1 / 8, 0, "1/8 of the numeric derivative: a division by 8, the size of axis 0, too many (a mean where a sum"),
-        (40, 0, "a division by 40, the number of elements of 'x', is missing (a sum where a mean belongs)?"),
-        (-5, 0, "a division by 5, the size of axis 1, is missing (a sum where a mean belongs)? and the sign is wrong"),
+        (1 / 2, 2, "used 2 times, but counted once?"),
+        (3, 3, "used 3 times, and each use counted 3 times?"),
+        (
+            1 / 8,
+            0,
+            "1/8 of the numeric derivative: an extra division by 8, the size of axis 0 (a mean in place of a sum",
+        ),
+        (40, 0, "a missing division by 40, the number of elements of 'x' (a sum in place of a mean)?"),
+        (-5, 0, "a missing division by 5, the size of axis 1 (a sum in place of a mean)? and the sign is wrong"),
         (7 / 8, 0, "n and n - 1 mixed up, where n is 8, the size of axis 0?"),
         (math.log(2), 0, "log(2) times the numeric derivative: a logarithm of another base?"),
         (math.pi / 180, 0, "degrees and radians?"),
@@ -84,7 +88,7 @@ def test_a_mean_over_the_batch():
 
 def test_samples_in_columns():
     says = factor_in_words(1 / 5, SIZES, 0, several=False, batch=8, columns=5)
-    assert says.endswith("(a mean where a sum belongs)? Or, if its samples are columns, batch_mean=5 accepts it")
+    assert says.endswith("(a mean in place of a sum)? Or, if its samples are columns, batch_mean=5 accepts it")
     assert "batch_mean" not in factor_in_words(-1 / 5, SIZES, 0, several=False, columns=5)
     assert factor_in_words(8 / 5, SIZES, 0, several=False, columns=5, times=8) == (
         "it is 8/5 of the numeric derivative: batch_mean multiplied it by 8: if its samples are columns, give "

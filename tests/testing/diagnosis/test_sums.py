@@ -39,10 +39,10 @@ def test_the_engine_is_right():
 def test_a_sum_of_which_only_the_last_part_is_kept(monkeypatch):
     monkeypatch.setattr(backprop, "_add", lambda held, part, owned, plain: (part, False))
     text = found(reused, X)
-    assert text.startswith("the backward walk is wrong, though every rule is right: ")
+    assert text.startswith("the backward pass is wrong, though every rule is right: ")
     assert "the sum over the 2 uses of the result of 'exp', called at " in text
     assert found(lambda x: tg.sin(x) + x, X) == (
-        "the backward walk is wrong, though every rule is right: the sum over the 2 uses of input 'x'"
+        "the backward pass is wrong, though every rule is right: the sum over the 2 uses of input 'x'"
     )
 
 
@@ -87,7 +87,7 @@ def test_a_nan_that_comes_of_an_inf():
     for shape in ((), (3,)):
         first, second = blamed(lambda x: tg.sqrt((x * x).sum()) + tg.sin(x), np.zeros(shape))
         assert first.startswith(
-            "the nan comes of an inf, which arises where an op has no finite derivative, for argument 0 of 'sqrt', "
+            "the nan comes from an inf, which arises where an op has no finite derivative, for argument 0 of 'sqrt', "
         )
         assert second.startswith("  it becomes nan on the way to argument 0 of 'mul', called at ")
 
@@ -104,8 +104,8 @@ def test_a_nan_says_more_than_a_condition_without_a_graph():
         ({"inf": A}, -np.inf, f"the first inf {WHERE} {A}"),
         ({"nan": B}, np.nan, f"the first nan {WHERE} {B}"),
         ({"inf": A, "nan": B}, np.inf, f"the first inf {WHERE} {A}"),
-        ({"inf": A}, np.nan, f"the nan comes of an inf, which {WHERE} {A}"),
-        ({"inf": A, "nan": B}, np.nan, f"the nan comes of an inf, which {WHERE} {A}\n  {BECOMES} {B}"),
+        ({"inf": A}, np.nan, f"the nan comes from an inf, which {WHERE} {A}"),
+        ({"inf": A, "nan": B}, np.nan, f"the nan comes from an inf, which {WHERE} {A}\n  {BECOMES} {B}"),
         ({"nan": B}, np.inf, f"a nan {WHERE} {B}"),
     ],
 )
@@ -141,5 +141,5 @@ def sum_by_difference(x, part):
 def test_a_broadcast_that_is_not_summed(monkeypatch):
     monkeypatch.setattr(backprop, "sum_to_shape", lambda part, shape: part[0])
     text = found(lambda x, b: x + b, np.ones((4, 3)), X)
-    assert text.startswith("the backward walk is wrong, though every rule is right: ")
+    assert text.startswith("the backward pass is wrong, though every rule is right: ")
     assert text.endswith("the sum over the axes along which an op broadcasts input 'b'")

@@ -99,7 +99,7 @@ def test_what_is_wrong_at_a_kink_is_shown_with_its_gradient() -> None:
     finding = caught.value.report.findings[0]
     assert np.flatnonzero(finding.wrong).tolist() == [3]
     assert finding.analytic[3] == 7.0
-    assert "at a kink or a tie, and no mixture of the gradients near by" in str(finding)
+    assert "at a kink or a tie, and not a mixture of the gradients nearby" in str(finding)
 
 
 def test_what_is_not_finite_is_no_convention() -> None:

@@ -17,19 +17,21 @@ class Advice(Result):
 
     Attributes:
         batch_size: the answer; None if there is none, and `reason` says why.
-        low, high: from where to where the time to the target is within 10 % of the least; `batch_size` lies outside
-            if it is the nearest of a few to choose from.
-        learning_rate: for `batch_size`, that of ``optimizer.step(samples=len(batch))``; PyTorch's for mean losses.
-        reason: why, in words; paragraphs with an empty line between them.
-        target_loss: the mean loss a sample that the time is taken to.
-        optimum: B*, not rounded.
-        noise_from_gradients, noise_from_race: the noise scale as measured in two ways; None where it was not.
-        noise: the noise scale that the answer is from.
+        low, high: the range in which the time to the target is within 10 % of the shortest. `batch_size` may lie
+            outside if there were only a few sizes to choose from.
+        learning_rate: for `batch_size`, as used with ``optimizer.step(samples=len(batch))``; the same as PyTorch's for
+            mean losses.
+        reason: the reason in words, in paragraphs separated by empty lines.
+        target_loss: the mean loss per sample that defines the target.
+        optimum: B*, before rounding.
+        noise_from_gradients, noise_from_race: the noise scale, measured in two ways; None if it was not.
+        noise: the noise scale that the answer is based on.
         step_cost: what a step costs; None if nothing was timed.
-        probe_batch, probe_rate: of the training along which the gradients were taken apart.
-        checkpoints: the noise along it.
+        probe_batch, probe_rate: batch size and learning rate of the training run in which the noise scale was measured
+            from per-sample gradients.
+        checkpoints: the noise scale along that run.
         race: the batch sizes that were run to the target.
-        rates: steps to the target by rate, with `batch_size`; NaN where it was not reached.
+        rates: steps to the target by learning rate, with `batch_size`; NaN if it was not reached.
     """
 
     kind: ClassVar[str] = "advise"

@@ -1,4 +1,4 @@
-"""Choosing a batch size: `advise` finds it, the learning rate for it, and the reason."""
+"""Choose a batch size: `advise` finds it, with its learning rate and the reason."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .investigate import investigate
 from .lab import Lab
 from .reason import best_known_rate, explain
 
-LOOK = 1 / 1500  # of the budget: the most that a look at the loss may take, of which there are some thousand
-FEWEST = 128  # samples that it is taken over in any case
+LOOK = 1 / 1500  # of the budget: the most that one evaluation of the loss may take; there are some thousand
+FEWEST = 128  # samples that the loss is always taken over
 
 
 def advise(
@@ -38,33 +38,34 @@ def advise(
     names: dict[str, str] | None = None,
     tell: Tell | None = None,
 ) -> Advice:
-    """Which batch size reaches a training loss soonest, at which learning rate, and why.
+    """Find the batch size that reaches a training loss soonest, its learning rate, and the reason.
 
-    The best batch size is the geometric mean of a number of the machine, a/b (where a step's overhead and its
-    arithmetic cost the same), and a number of the data, the gradient noise scale N: B* = √(N·a/b). Steps are timed for
-    a and b; a copy of the model is trained, and its gradients taken apart, for N; batch sizes are raced to the same
-    loss, for N once more; and the rate for the answer is found by running it. An answer always comes back; where it
-    cannot be given, `batch_size` is None and `reason` says why. Ctrl-C gives the answer so far.
+    The best batch size is the geometric mean of two numbers: B* = √(N·a/b). The first is a property of the machine:
+    a/b, the batch size at which the overhead of a step, a, and its arithmetic, b for each sample, take the same time.
+    The second is a property of the data: the gradient noise scale N. Steps are timed to find a and b. N is measured in
+    two ways: from the per-sample gradients of a copy of the model while it is trained, and by racing several batch
+    sizes to the same loss. At last, the learning rate for the answer is found by running it. If there is no answer,
+    `batch_size` is None and `reason` says why. Ctrl-C returns the answer so far.
 
     Args:
-        model: a class or function without arguments, called anew for each training, or a module, which is copied.
+        model: a class or function without arguments, called for each training run, or a module, which is copied.
         loss_fn: a loss of `nn.functional` or `nn`, or a function of (output, target) that returns one loss for each
-            sample, (B,). None: cross-entropy for integer targets, squared error for others.
+            sample, (B,). None for cross-entropy with integer targets and squared error with others.
         data: (x, y), a dataset of such pairs, or a `DataLoader`.
-        optimizer: a class of `optim`, or a function (params, lr=rate) that makes one.
-        test_data: like `data`; None holds out a fifth, with its share of every class.
-        target_loss: the mean loss a sample to reach, in evaluation mode, over a fixed part of the training data; None
-            for the one that a first training reaches at its end.
+        optimizer: a class of `optim`, or a function of (params, lr=rate) that returns an optimizer.
+        test_data: like `data`; None holds out a fifth of the data, with its share of each class.
+        target_loss: the mean loss per sample to reach, in evaluation mode, over a fixed part of the training data; None
+            for the loss that a first training run ends with.
         batch_sizes: those to choose from; None for the powers of two.
-        budget: seconds of wall time; None for as many as it takes.
-        threads: of the BLAS library; None keeps what is set.
-        memory_limit: bytes that a step may take; larger batches are not tried.
-        seed: decides all that is random.
+        budget: seconds of wall time; None for no limit.
+        threads: threads of the BLAS library; None keeps the current setting.
+        memory_limit: bytes that a step may use; batches that need more are not tried.
+        seed: the seed of all random numbers.
         names: what to call the ``"model"`` and the ``"data"`` in the result.
-        tell: hears of the stage and of the share of the budget that is spent.
+        tell: a function that is called with the current stage and the share of the budget spent.
 
     Raises:
-        BenchError: if what was given does not fit together. Errors of the user's own code come through.
+        BenchError: if the arguments do not fit together. Errors raised by the user's own code are passed on.
 
     >>> import numpy as np, tinygrad_edu as tg
     >>> from tinygrad_edu import bench
@@ -124,14 +125,16 @@ def advise(
 
 
 def _affordable(now: Session) -> Problem:
-    """The problem, with fewer samples to compare losses over where a look at all of them takes long."""
+    """The problem, with fewer samples to compare losses over if evaluating all of them takes long."""
     run, count = Run(now.problem, 1, TIMING_RATE, 0), len(now.problem.judged[1])
     took = now.clock.took(run.loss)
     most = count if took <= LOOK * now.budget.seconds else int(count * LOOK * now.budget.seconds / took)
     if most >= count or count <= FEWEST:
         return now.problem
     most = max(most, FEWEST)
-    now.notes.append(f"losses are compared over {most} samples, and noise is measured on as many: more take too long")
+    now.notes.append(
+        f"losses are compared over {most} samples, and the noise scale is measured on as many: more take too long"
+    )
     return now.problem.lighter(most)
 
 

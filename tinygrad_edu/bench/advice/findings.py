@@ -1,4 +1,4 @@
-"""What was found out so far, and the answer that follows from it."""
+"""What is known so far, and the answer that follows from it."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from .formula import near_sizes, optimum, within
 from .probing import Probing
 from .race import Lane, RaceNoise
 
-ADAPTIVE = 3.0  # by what the gradients' noise scale is too low for momentum and Adam: 2 to 4.6 in trials
-GRADIENT_ERROR = 0.8  # of the logarithm of N from gradients: off by 2.2 in trials, by more where noise is no matter
-FAR = 10.0  # two noise scales that differ by more than this leave a wide range
-VAGUE = 4.0  # so does a/b that is known no better than within this factor
-WIDER = 2.0  # of a noise scale for momentum or Adam without a race
-BENT = 1.2  # times what the line says: more than what measurements differ by
-SHARE = 0.1  # what a size within the range costs at most
+ADAPTIVE = 3.0  # factor by which the gradients' noise scale is too low for momentum and Adam: 2 to 4.6 in trials
+GRADIENT_ERROR = 0.8  # of the logarithm of N from gradients: off by 2.2 in trials, by more where noise does not matter
+FAR = 10.0  # noise scales that differ by more than this factor give a wide range
+VAGUE = 4.0  # and so does an a/b that is only known to within this factor
+WIDER = 2.0  # factor on the noise scale of momentum or Adam without a race
+BENT = 1.2  # times what the line says: more than measurements differ
+SHARE = 0.1  # the most that a size within the range costs
 
 
 @dataclass
 class Findings:
-    """What was found out.
+    """What is known.
 
     Attributes:
         count: the largest batch that is possible.
         gradual: whether the optimizer is plain SGD.
         allowed: batch sizes to choose from; empty for all.
-        cost: what a step takes.
-        loading: the share of it that draws the batch.
-        probing: the first training.
+        cost: the cost of a step.
+        loading: the share of it spent on drawing the batch.
+        probing: the first training run.
         target: the loss to reach.
-        wanted: the one that the user named; None for none.
-        lanes: of the race.
-        race_noise: N fitted to their steps, with its error.
-        final: the search for the rate.
-        obstacle: why there can be no answer.
-        threads: with how many steps were timed.
-        interrupted: whether somebody ended it.
+        wanted: the target loss that the user gave, or None.
+        lanes: the lanes of the race.
+        race_noise: N as fitted to their steps, with its error.
+        final: the search for the learning rate.
+        obstacle: why there cannot be an answer.
+        threads: the number of threads with which steps were timed.
+        interrupted: whether the user ended it.
     """
 
     count: int
@@ -57,7 +57,7 @@ class Findings:
 
     @property
     def noise_from_gradients(self) -> float:
-        """N from the gradients, and three times that for momentum and Adam."""
+        """N from the gradients; three times that for momentum and Adam."""
         return self.probing.noise * (1.0 if self.gradual else ADAPTIVE)
 
     @property
@@ -67,7 +67,7 @@ class Findings:
 
     @property
     def race_weight(self) -> float:
-        """How much the race counts in the logarithm of N, by the errors of both: the more precise, the more."""
+        """The weight of the race in the logarithm of N: the more precise it is, the larger."""
         race = self.race_noise.error
         if not math.isfinite(self.noise_from_gradients):
             return 1.0 if math.isfinite(race) else math.nan
@@ -75,7 +75,7 @@ class Findings:
 
     @property
     def noise(self) -> float:
-        """N: the weighted geometric mean of both; or the one that is known."""
+        """N: the weighted geometric mean of both, or the one that is known."""
         gradients, race, weight = self.noise_from_gradients, self.noise_from_race, self.race_weight
         if not math.isfinite(race):
             return gradients
@@ -103,34 +103,34 @@ class Findings:
         return Answer(size, best, min(math.ceil(low), size), max(math.floor(high), size), near)
 
     def _not_bent(self, near: list[int]) -> list[int]:
-        """The sizes about B*; where steps there take far longer than on a line, the one that is best as measured."""
+        """The sizes around B*; if steps there take far longer than on the line, the best size as measured."""
         assert self.cost is not None
         time = {size: self.cost.at(size) * (1 + self.noise / size) for size in [*self.cost.sizes, near[0]]}
         best = min((size for size in time if size in (self.allowed or time)), key=time.__getitem__)
         return [best] if best <= self.count and time[near[0]] > BENT * time[best] else near
 
     def _unbent(self, edge: float, size: int) -> float:
-        """An end of the range, drawn in until steps there take no longer than a line through those of `size` says."""
+        """An end of the range, moved inwards until steps there take no longer than a line through those of `size`."""
         assert self.cost is not None
         while abs(math.log(edge / size)) > 0.05 and self.cost.bend(edge) > BENT * self.cost.bend(size):
             edge = size * (edge / size) ** 0.95
         return edge
 
     def _fastest(self, near: list[int]) -> int:
-        """Of the sizes about B* the one that won the race, if all took part in it; else the nearest."""
+        """Of the sizes around B*, the one that won the race if all took part in it, else the nearest."""
         seconds = {lane.batch_size: lane.seconds for lane in self.lanes if lane.finished}
         return min(near, key=seconds.__getitem__) if all(size in seconds for size in near) else near[0]
 
     @property
     def rate(self) -> float:
-        """The rate that was found for the answer, by running it; NaN if there was no time for that."""
+        """The learning rate found for the answer by running it; NaN if there was no time for that."""
         answer, lanes = self.answer, [self.final, *self.lanes]
         fitting = [lane for lane in lanes if lane and lane.finished and answer and lane.batch_size == answer.size]
         return fitting[0].rate if fitting else math.nan
 
     @property
     def is_vague(self) -> bool:
-        """Whether a/b is known no better than within a factor of 4."""
+        """Whether a/b is only known to within a factor of 4."""
         return self.cost is not None and self.cost.uncertainty > VAGUE
 
     @property
@@ -141,7 +141,7 @@ class Findings:
 
     @property
     def is_blind(self) -> bool:
-        """Whether momentum or Adam has to do with the gradients' noise scale alone."""
+        """Whether there is only the gradients' noise scale for momentum or Adam."""
         return not self.gradual and not math.isfinite(self.race_noise.error)
 
     def _noises(self) -> list[float]:
@@ -155,9 +155,9 @@ class Findings:
 
 @dataclass(frozen=True)
 class Answer:
-    """A batch size, B* before rounding, and the range within 10 %: a size that had to be taken may lie outside.
+    """A batch size, B* before rounding, and the range within 10 %, outside which a forced size may lie.
 
-    `near` are the sizes about B*, of which it is one.
+    `near` are the sizes around B*, of which it is one.
     """
 
     size: int

@@ -1,4 +1,4 @@
-"""The batch size at which a target is reached soonest, from a number of the machine and a number of the data.
+"""The batch size that reaches a target soonest, from a property of the machine and a property of the data.
 
 A step of B samples costs t(B) = a + b·B. The steps to a target fall as S(B) = Smin·(1 + N/B), where N is the gradient
 noise scale (McCandlish et al., "An Empirical Model of Large-Batch Training", 2018). So the time to the target is
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from ..problem.sizes import powers_of_two
 
-HALF_WAY = 0.6  # octaves from B*: the formula cannot tell a size so far from one that is 0.4 away on the other side
+HALF_WAY = 0.6  # octaves from B*: the formula cannot tell such a size from one 0.4 away on the other side
 
 
 def optimum(noise: float, balance: float) -> float:
@@ -41,13 +41,13 @@ def relative_time(batch_size: float, noise: float, balance: float) -> float:
 
 
 def excess(batch_size: float, noise: float, balance: float, least: float = 0.0, most: float = math.inf) -> float:
-    """T(B)/T(best), 1 or more: how much longer it takes than with B*, or with the nearest batch size that there is.
+    """T(B)/T(best), 1 or more: how much longer it takes than with B*, or with the nearest possible batch size.
 
     Args:
         batch_size: B.
         noise: N, the noise scale.
         balance: a/b.
-        least, most: the smallest and the largest batch that there are.
+        least, most: the smallest and the largest possible batch.
 
     >>> excess(10, noise=10, balance=10), excess(20, noise=10, balance=10)
     (1.0, 1.125)
@@ -59,15 +59,15 @@ def excess(batch_size: float, noise: float, balance: float, least: float = 0.0, 
 def within(
     share: float, noise: float, balance: float, least: float = 0.0, most: float = math.inf
 ) -> tuple[float, float]:
-    """The lowest and highest B with T(B) ≤ (1 + share)·T(best), where the best is B*, or the nearest that there is.
+    """The lowest and highest B with T(B) ≤ (1 + share)·T(best), where the best is B*, or the nearest possible size.
 
-    B + (N·a/b)/B is then the sum of both ends, and N·a/b is their product.
+    B + (N·a/b)/B is then the sum of the two ends, and N·a/b is their product.
 
     Args:
         share: how much longer than with the best.
         noise: N, the noise scale.
         balance: a/b.
-        least, most: the smallest and the largest batch that there are. The ends may lie beyond.
+        least, most: the smallest and the largest possible batch. The ends may lie beyond.
 
     >>> low, high = within(0.125, noise=10, balance=10)
     >>> round(low, 9), round(high, 9)
@@ -80,9 +80,10 @@ def within(
 
 
 def near_sizes(best: float, count: int, allowed: Sequence[int] | None = None) -> list[int]:
-    """The power of two nearest to B*, or of the sizes allowed; and the next, if B* is about half-way between both.
+    """The power of two, or the allowed size, nearest to B*; and the next one if B* is about half-way between them.
 
-    T(B) depends on B through B/B* + B*/B alone: nearest means by the ratio. Beyond the data it is the full batch.
+    T(B) depends on B through B/B* + B*/B alone: so nearness is measured by the ratio. Beyond the data it is the full
+    batch.
 
     >>> near_sizes(135.0, 1000), near_sizes(185.0, 1000), near_sizes(5000.0, 1437)
     ([128], [256, 128], [1437])

@@ -1,4 +1,4 @@
-"""One stage after the other, each within its share of the budget, until all is known that an answer needs."""
+"""One stage after the other, each within its share of the budget, until everything is known for an answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .race import Trials, fitted_noise, race_sizes
 RACE_ENDS = 0.65  # of the budget
 SEARCH_ENDS = 0.95
 LOADING = 0.05  # of the budget, for what drawing a batch takes: the most
-SPARE = 2.0  # how many times the steps that are expected a training may take
+SPARE = 2.0  # times the expected steps: the most that a training run may take
 PATIENCE = (5.0, 20.0)  # and in the last search, where a slow rate that is safe beats one that may fail; then once more
 FINAL_SEEDS = 8
 FINE = (math.sqrt(2), 2**0.25)  # how far apart the last rates are: near where trainings fail a half step counts
@@ -23,7 +23,7 @@ THOROUGH = 30  # trainings in a lane that looks closely: some eight rates, three
 
 
 def investigate(lab: Lab, found: Findings, target: float | None) -> None:
-    """Find out all that an answer needs; what is known is in `found` at any moment."""
+    """Find out everything that an answer needs; `found` holds what is known at any moment."""
     found.wanted = target
     lab.say("timing steps")
     found.cost = step_cost(lab)
@@ -44,14 +44,14 @@ def _no_rate(costs: dict[float, float]) -> str:
         return "There was no time to try a learning rate: give it a larger budget."
     if len(tried) < RATES:
         return (
-            f"None of the learning rates that there was time for, {tried[0]:.2g} to {tried[-1]:.2g}, lowered the "
+            f"None of the learning rates that there was time to try, {tried[0]:.2g} to {tried[-1]:.2g}, lowered the "
             "training loss: give it a larger budget, or check that the model can learn from these data."
         )
     return none_works(tried)
 
 
 def _set_target(found: Findings, target: float | None) -> None:
-    """The loss that everything is timed to."""
+    """The target loss."""
     probing = found.probing
     assert probing.reached is not None
     end = probing.last_loss
@@ -64,12 +64,12 @@ def _set_target(found: Findings, target: float | None) -> None:
             "budget."
         )
     elif not math.isfinite(end) or end >= probing.first_loss:
-        found.obstacle = "A training at the best rate that was found did not lower the loss in the end."
+        found.obstacle = "A training run with the best learning rate found did not lower the loss in the end."
     found.target = end
 
 
 def _race(lab: Lab, found: Findings) -> None:
-    """Run four batch sizes to the target, as far as time allows, the most telling ones first."""
+    """Run four batch sizes to the target, as far as time allows, the most informative ones first."""
     assert found.cost is not None
     answer = found.answer
     guess = answer.best if answer else float(lab.usual)
@@ -85,7 +85,7 @@ def _race(lab: Lab, found: Findings) -> None:
 
 
 def _further(lab: Lab, found: Findings) -> None:
-    """Run the sizes about the best one so far, within those tried or beyond, until the answer stays."""
+    """Run the sizes around the best one so far, until the answer no longer changes."""
     for _ in range(4):
         answer = found.answer
         tried = [lane.batch_size for lane in found.lanes if lane.finished]
@@ -105,14 +105,14 @@ def _finished(found: Findings, size: int) -> bool:
 
 
 def _run(lab: Lab, found: Findings, size: int, end: float, lanes: int = 1) -> bool:
-    """Run one lane if there is time for it, thoroughly if there is much; says whether it was run.
+    """Run one lane if there is time for it, thoroughly if there is plenty; return whether it was run.
 
     Args:
-        lab: where it is run.
+        lab: the lab in which to run it.
         found: what is known, to which the lane is added.
         size: its batch size.
         end: the share of the budget by which this lane and those after it must be done.
-        lanes: how many these are.
+        lanes: the number of these lanes.
     """
     assert found.cost is not None
     lab.say(f"racing with batches of {size}")
@@ -131,7 +131,7 @@ def _run(lab: Lab, found: Findings, size: int, end: float, lanes: int = 1) -> bo
 
 
 def _expected(lab: Lab, found: Findings, size: int) -> tuple[float, float]:
-    """How many steps a batch size may need at most, and a rate to begin with, from what is known of others.
+    """The most steps that a batch size may need, and a first rate, from what is known of the others.
 
     A larger batch needs no more steps; a smaller one no more samples.
     """
@@ -145,11 +145,11 @@ def _expected(lab: Lab, found: Findings, size: int) -> tuple[float, float]:
 
 
 def _final_rate(lab: Lab, found: Findings) -> None:
-    """Find the rate for the size that is the answer, with seeds of its own."""
+    """Find the learning rate for the answer's batch size, with separate seeds."""
     answer = found.answer
     if answer is None or found.cost is None:
         return
-    lab.say(f"looking for the rate of {answer.size}")
+    lab.say(f"looking for the learning rate of {answer.size}")
     step = found.cost.at(answer.size)
     found.loading = _loading(lab, answer.size, step)
     steps, rate = _expected(lab, found, answer.size)

@@ -1,4 +1,4 @@
-"""Where trainings are run for an answer: what can be started, what measures, and how long it may take."""
+"""What an answer is worked out with: training runs, a clock and a budget."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..timing.clock import Budget, Clock
 
 
 class Learner(Trainable, Protocol):
-    """A training that can be timed at other batch sizes, and whose gradients can be taken apart."""
+    """A training run that can be timed with other batch sizes, and whose noise scale can be measured."""
 
     def load(self) -> object:
         """The next batch."""
@@ -22,10 +22,10 @@ class Learner(Trainable, Protocol):
         """The same model with batches of another size, for timing."""
 
     def probe(self) -> NoiseScale:
-        """The noise scale as the weights are now."""
+        """The noise scale at the current weights."""
 
     def coupling(self) -> str:
-        """The layer that makes samples depend on one another; empty where none can be named."""
+        """The layer that makes samples depend on one another; empty if none can be named."""
 
 
 @dataclass
@@ -33,14 +33,14 @@ class Lab:
     """What an answer is worked out with.
 
     Attributes:
-        start: begins a training: batch size, rate, seed.
-        count: the largest batch that is possible: as many samples as there are, or as fit into the memory allowed.
+        start: starts a training run from batch size, rate and seed.
+        count: the largest possible batch: all samples, or as many as fit into the memory allowed.
         gradual: whether the optimizer is plain SGD.
-        clock: what measures.
+        clock: the clock that times.
         budget: how long it may take.
-        seed: where random numbers start.
+        seed: the first seed.
         allowed: the batch sizes to choose from; empty for all.
-        tell: hears of the stage, and of the share of the budget that is spent.
+        tell: called with the current stage and the share of the budget spent.
     """
 
     start: Callable[[int, float, int], Learner]
@@ -53,16 +53,16 @@ class Lab:
     tell: Tell = silent
 
     def say(self, stage: str) -> None:
-        """Tell what is being done now."""
+        """Report the current stage."""
         self.tell(stage, self.budget.share)
 
     def part(self, share: float) -> Budget:
-        """A budget of its own for a stage: this share of the whole, or what is left."""
+        """The budget of a stage: this share of the whole, or what is left."""
         return self.budget.part(self.budget.seconds * share)
 
     @property
     def usual(self) -> int:
-        """The batch size to begin with: 32, or the nearest that there is."""
+        """The batch size to begin with: 32, or the nearest possible one."""
         if self.allowed:
             return min(self.allowed, key=lambda size: abs(size - 32))
         return min(32, self.count)

@@ -1,4 +1,4 @@
-"""The noise scale of a whole training, from gradients taken apart at checkpoints along it."""
+"""The noise scale of a whole training run, from per-sample gradients at checkpoints along it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-REACH = 3  # checkpoints on each side that a smoothed value looks at
+REACH = 3  # checkpoints on each side that a smoothed value uses
 
 
 @dataclass
 class Checkpoint:
-    """What the gradients were like at one moment of a training.
+    """The gradients at one moment of a training run.
 
     Attributes:
-        step: after how many steps.
-        loss: the mean loss a sample.
-        trace: tr Σ, the variance of one sample's gradient; the noise.
+        step: the number of steps before it.
+        loss: the mean loss per sample.
+        trace: tr Σ, the variance of a per-sample gradient: the noise.
         signal: |G|², the squared length of the mean gradient.
-        smoothed: the noise scale, both smoothed over the neighbours; NaN where the noise hides the gradient.
+        smoothed: the noise scale with both smoothed over neighbours; NaN if the noise hides the gradient.
     """
 
     step: int
@@ -31,15 +31,15 @@ class Checkpoint:
 
     @property
     def alone(self) -> float:
-        """The noise scale, not smoothed; NaN where the noise hides the gradient."""
+        """The noise scale, not smoothed; NaN if the noise hides the gradient."""
         return self.trace / self.signal if self.signal > 0 else math.nan
 
 
 def smoothed(checkpoints: Sequence[Checkpoint]) -> tuple[np.ndarray, np.ndarray]:
     """tr Σ and |G|² of each checkpoint, as means over it and up to three neighbours on either side.
 
-    Numerator and denominator apart: a mean of ratios would be ruled by the checkpoints whose |G|² came out near 0.
-    Neighbours are weighted so that each has the same noise, or those with long gradients would stand for all.
+    Numerator and denominator are smoothed separately: checkpoints with |G|² near 0 would dominate a mean of ratios.
+    Neighbours are weighted so that each has the same noise; otherwise those with long gradients would dominate.
     """
     traces = np.array([c.trace for c in checkpoints])
     signals = np.array([c.signal for c in checkpoints])
@@ -53,16 +53,16 @@ def smoothed(checkpoints: Sequence[Checkpoint]) -> tuple[np.ndarray, np.ndarray]
 
 
 def weighted_noise(checkpoints: Sequence[Checkpoint], batch_size: int) -> float:
-    """N = Σ wₜNₜ / Σ wₜ with wₜ = 1/(1 + Nₜ/B), for a training with batches of B; sets `smoothed` of each.
+    """N = Σ wₜNₜ / Σ wₜ with wₜ = 1/(1 + Nₜ/B), for a training run with batches of B; also sets `smoothed`.
 
-    wₜ is how far a step at that moment brings the training compared with one without noise. Where |G|² cannot be told
-    from 0 the noise scale counts as infinite: it adds its limit, wₜNₜ = B, to the first sum and 0 to the second. To
-    leave such moments out would bias the mean towards the easy ones.
+    wₜ is the progress of a step at that moment, compared with a step without noise. If |G|² cannot be distinguished
+    from 0, the noise scale counts as infinite: it adds its limit, wₜNₜ = B, to the first sum and 0 to the second.
+    Leaving such moments out would bias the mean towards the easy ones.
 
-    Source: McCandlish et al. (2018), appendix C: the mean that predicts the steps of a whole training.
+    Source: McCandlish et al. (2018), appendix C: the mean that predicts the steps of a whole training run.
 
     Returns:
-        N; NaN where no checkpoint says anything.
+        N; NaN if no checkpoint is informative.
 
     >>> weighted_noise([Checkpoint(0, 1.0, 6.0, 2.0), Checkpoint(9, 0.5, 6.0, 2.0)], 32)
     3.0

@@ -1,4 +1,4 @@
-"""The first training: what a step costs, a rate that works, and the noise along the way."""
+"""The first training run: what a step costs, a learning rate that works, and the noise scale along the way."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from .noise import Checkpoint, weighted_noise
 
 LARGEST = 1024  # the largest batch that is timed at first
 ROUNDS = 15
-STEPS = 1000  # of the training along which noise is measured
+STEPS = 1000  # of the training run along which the noise scale is measured
 CHECKPOINTS = 45
-RATES = 24  # to try at the utmost
-TRIAL_STEPS = 200  # of a training that shows whether a rate works
-END = 5  # so many last looks at the loss say where a training ended
+RATES = 24  # to try at most
+TRIAL_STEPS = 200  # of a run that shows whether a learning rate works
+END = 5  # so many last evaluations of the loss say where a run ended
 
 
 @dataclass
 class Probing:
-    """What the first training showed.
+    """What the first training run showed.
 
     Attributes:
-        rate: at which it was run; NaN if none works.
-        batch_size: of its steps.
-        first_loss: before any step.
+        rate: its learning rate; NaN if none works.
+        batch_size: its batch size.
+        first_loss: the loss before any step.
         reached: how it went.
-        checkpoints: the noise along it.
-        noise: its weighted mean, NaN where it could not be measured.
-        coupled: why gradients of single samples do not exist, in the words of the error; empty where they do.
+        checkpoints: the noise scale along it.
+        noise: the weighted mean of the noise scale; NaN if it could not be measured.
+        coupled: why per-sample gradients do not exist, in the words of the error; empty if they do.
     """
 
     rate: float = math.nan
@@ -50,14 +50,14 @@ class Probing:
 
     @property
     def last_loss(self) -> float:
-        """Where the training ended: the median of its last few looks."""
+        """The final loss of the run: the median of its last few evaluations."""
         if self.reached is None:
             return math.nan
         return statistics.median(loss for _, loss in self.reached.curve[-END:])
 
 
 def step_cost(lab: Lab, sizes: list[int] | None = None, known: StepCost | None = None) -> StepCost:
-    """Time steps of several batch sizes in turn, and fit a line; `known` is what was timed before."""
+    """Time steps of several batch sizes in turn, and fit a line; `known` is an earlier fit."""
     budget = lab.part(0.1)
     learner = lab.start(lab.usual, TIMING_RATE, lab.seed)
     runs: dict[int, Learner] = {}
@@ -65,7 +65,7 @@ def step_cost(lab: Lab, sizes: list[int] | None = None, known: StepCost | None =
         run = learner.sized(size)
         try:
             run.step()
-        except TinygradError:  # such as a layer that takes two samples at the least
+        except TinygradError:  # such as a layer that needs at least two samples
             if size > 1:
                 raise
             continue
@@ -85,11 +85,11 @@ def step_cost(lab: Lab, sizes: list[int] | None = None, known: StepCost | None =
 
 
 def first_rate(lab: Lab, cost: StepCost) -> tuple[Climb, float]:
-    """Look for the rate after which the loss is lowest at the end of a short training.
+    """Search for the learning rate with the lowest loss at the end of a short run.
 
     Returns:
-        The search, whose best is NaN if no rate lowers the loss, and the loss before any step. With fewer than `RATES`
-        rates, none of which lowers it, the time was over before all were tried.
+        The search, whose best is NaN if no rate lowers the loss, and the loss before any step. If fewer than `RATES`
+        rates were tried and none lowers it, time ran out.
     """
     size = lab.usual
     budget = lab.part(0.15)
@@ -118,9 +118,9 @@ def first_rate(lab: Lab, cost: StepCost) -> tuple[Climb, float]:
 
 
 def probe_training(lab: Lab, cost: StepCost, rate: float, target: float | None) -> Probing:
-    """Train with the usual batch size, and take the gradients apart at some 45 moments of it.
+    """Train with the usual batch size, and measure per-sample gradients at about 45 moments.
 
-    A training that diverges after all is begun anew with half the rate.
+    A run that diverges after all is started again with half the rate.
     """
     found = Probing(rate)
     budget = lab.part(0.15 if target is None else 0.3)
@@ -142,7 +142,7 @@ def _train(lab: Lab, found: Probing, steps: int, budget: Budget, target: float) 
     every = -(-min(steps, STEPS) // CHECKPOINTS)
 
     def look(taken: int, loss: float) -> None:
-        lab.say("training a copy, and measuring the noise of its gradients")
+        lab.say("training a copy, and measuring the noise scale")
         if taken == 0:
             found.first_loss = loss
         if found.coupled or not math.isfinite(loss):

@@ -1,4 +1,4 @@
-"""A race: several batch sizes, each with a rate of its own, to the same loss."""
+"""A race: several batch sizes, each with its own learning rate, to the same loss."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from ..runs.target import LOOKS, Reached, until
 from ..timing.clock import Budget
 from .lab import Lab
 
-SCATTER = 0.1  # of the steps to a target, for the seeds and the rates that were tried
-NEAR = 1.05  # of the fewest steps: of rates that do as well, the lowest is taken, the farthest from where they fail
-LOSING = 1.2  # a rate that takes so many times the best one's steps is given up
+SCATTER = 0.1  # of the steps to a target, over the seeds and the rates tried
+NEAR = 1.05  # of the fewest steps: among equally good rates the lowest is taken, the farthest from failing ones
+LOSING = 1.2  # a rate that needs so many times the steps of the best one is given up
 
 
 @dataclass
 class Lane:
-    """How one batch size did.
+    """The result of one batch size.
 
     Attributes:
         batch_size: samples in a step.
-        rate: the best of those tried.
-        steps: to the target, mean over the seeds; NaN if none of the rates got there.
-        seconds: what that many steps cost.
-        seeds: how many trainings the mean is over.
-        train_loss, test_loss: at the end of the last one; the second over samples that were held out.
-        rates: steps by rate; NaN where a training failed, or was given up as a loser.
+        rate: the best rate tried.
+        steps: steps to the target, mean over the seeds; NaN if no rate reached it.
+        seconds: the time of that many steps.
+        seeds: the number of runs in the mean.
+        train_loss, test_loss: final losses of the last run, on training samples and on held-out samples.
+        rates: steps by rate; NaN if a run failed, or was stopped because it could not win.
     """
 
     batch_size: int
@@ -49,7 +49,7 @@ class Lane:
 
 
 def race_sizes(guess: float, count: int, allowed: Sequence[int]) -> list[int]:
-    """Four batch sizes a factor of 4 apart, 8 to 512, or moved so that the guess lies well within; fewer if few fit.
+    """Four batch sizes a factor of 4 apart, 8 to 512, or shifted so that they enclose the guess; fewer if few fit.
 
     >>> race_sizes(100, 1437, []), race_sizes(3000, 80_000, []), race_sizes(4, 40, [])
     ([8, 32, 128, 512], [128, 512, 2048, 8192], [2, 8, 32, 40])
@@ -68,20 +68,20 @@ def race_sizes(guess: float, count: int, allowed: Sequence[int]) -> list[int]:
 
 @dataclass
 class Trials:
-    """Trainings of one batch size to a target, at one rate after another.
+    """Training runs of one batch size to a target, with one rate after another.
 
     Attributes:
-        lab: where they are run.
+        lab: the lab in which to run them.
         size: the batch size.
-        step_seconds: what a step costs.
+        step_seconds: the time of a step.
         target: the loss to reach.
-        most: the number of steps to wait for a training that has no rival yet.
-        budget: when to stop looking; what was found by then counts.
-        seeds: how many trainings for each rate.
+        most: the number of steps to wait for a run that has no rival yet.
+        budget: when to stop searching; what is known by then counts.
+        seeds: the number of runs for each rate.
         first_seed: the first of the seeds.
-        tried: the rates that there was time for.
-        steps: to the target, mean over the seeds, by rate, of rates with which all trainings got there.
-        ends: how the last of their trainings went.
+        tried: the rates for which there was time.
+        steps: mean steps to the target by rate, for the rates with which all runs reached it.
+        ends: the last run of each.
     """
 
     lab: Lab
@@ -97,7 +97,7 @@ class Trials:
     ends: dict[float, Reached] = field(default_factory=dict)
 
     def lane(self, rate: float, factors: Sequence[float] = (2.0,)) -> Lane:
-        """Find the rate with which the target is reached after the fewest steps.
+        """Find the rate that reaches the target in the fewest steps.
 
         Args:
             rate: the first one to try.
@@ -118,15 +118,15 @@ class Trials:
         return lane
 
     def _cost(self, rate: float) -> float:
-        """The mean number of steps to the target; for a training that was too slow, as many as it would take.
+        """The mean number of steps to the target; for a run that was too slow, an extrapolation.
 
-        Infinite where it fails.
+        Infinite if a run fails.
         """
         found: list[float] = []
         for seed in range(self.first_seed, self.first_seed + self.seeds):
             if not self.budget.left:
                 return math.inf
-            # A loser is given up by its sum: one slow training among several is no reason.
+            # A loser is given up by its sum: one slow run among several is not enough.
             best = min(self.steps.values(), default=math.inf)
             limit = math.ceil(min(self.most, LOSING * best * self.seeds - sum(found)))
             end = self._train(rate, seed, max(limit, 1))
@@ -142,13 +142,13 @@ class Trials:
         run = self.lab.start(self.size, rate, seed)
         look = self.lab.clock.took(run.loss)
         expected = min(self.steps.values(), default=limit / 2)
-        # Looks at the loss shall take about a fifth of the time, but be 8 at the least.
+        # Evaluating the loss should take about a fifth of the time, but there are at least 8 evaluations.
         every = min(max(expected / LOOKS, 4 * look / self.step_seconds), expected / 8)
         return until(run, self.target, most=limit, every=max(1, round(every)), budget=self.budget)
 
 
 def _extrapolated(end: Reached, target: float) -> float:
-    """How many steps a training that was too slow would take, if it went on as on the whole before."""
+    """The number of steps that a slow run would take if it continued at its average pace."""
     first, last = end.curve[0][1], end.curve[-1][1]
     if end.why != "steps" or not last < first:
         return math.inf
@@ -157,7 +157,7 @@ def _extrapolated(end: Reached, target: float) -> float:
 
 @dataclass(frozen=True)
 class RaceNoise:
-    """The noise scale that the steps of a race tell.
+    """The noise scale from the steps of a race.
 
     Attributes:
         value: N; NaN with fewer than two lanes that finished.
@@ -169,11 +169,11 @@ class RaceNoise:
 
 
 def fitted_noise(lanes: Sequence[Lane]) -> RaceNoise:
-    """The N of S(B) = Smin·(1 + N/B) that comes nearest to the lanes' steps.
+    """The N of S(B) = Smin·(1 + N/B) that fits the steps of the lanes best.
 
-    Least squares of the logarithms, with N between an eighth of the smallest batch and eight times the largest:
-    beyond that the steps do not tell. How far log S moves with log N, N/(N + B), and the scatter of the steps give the
-    error; a scatter of 10 % is taken for granted.
+    Least squares of the logarithms, with N between an eighth of the smallest batch and eight times the largest: beyond
+    that, the steps carry no information. The error follows from how much log S changes with log N, N/(N + B), and from
+    the scatter of the steps, which is assumed to be at least 10 %.
 
     >>> lanes = [Lane(size, steps=100 * (1 + 50 / size)) for size in (8, 32, 128, 512)]
     >>> round(fitted_noise(lanes).value), round(fitted_noise(lanes).error, 2)

@@ -1,4 +1,4 @@
-"""Speed results: how fast a training's steps are with each batch size, as `bench.speed` finds."""
+"""Speed results: how fast training steps are with each batch size, as measured by `bench.speed`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Latency:
 
     Attributes:
         median: over the rounds.
-        low: the lower end of the median's 95 % interval; NaN for fewer than six rounds.
+        low: the lower end of the 95 % interval of the median; NaN for fewer than six rounds.
         high: its upper end.
         lower_quartile: a quarter of the rounds took less.
         upper_quartile: a quarter of the rounds took longer.
@@ -46,14 +46,14 @@ class SpeedRow:
         batch_size: samples in a step.
         latency: of a step.
         samples_per_second: at the median.
-        loading: seconds of the step in which the batch is drawn; NaN where the split is not known.
-        forward: seconds in which gradients are cleared, the model and the losses computed.
-        backward: seconds of the backward pass.
-        optimizer: seconds of the update.
-        with_norms: of a step that also takes each sample's gradient norm; None where that is not possible.
-        norms_ratio: `with_norms` as a multiple of the plain step, round by round.
-        peak_memory: bytes that the training takes at its highest; NaN if that is not known.
-        memory_measured: whether that was measured, or comes from the line through smaller batches.
+        loading: seconds of the step spent on drawing the batch; NaN if the split is not known.
+        forward: seconds spent on clearing gradients and computing the model and the losses.
+        backward: seconds spent on the backward pass.
+        optimizer: seconds spent on the update.
+        with_norms: latency of a step that also computes the gradient norm of each sample; None if that is not possible.
+        norms_ratio: `with_norms` divided by the plain step, round by round.
+        peak_memory: peak memory of the training run in bytes; NaN if it is not known.
+        memory_measured: whether that was measured; if not, it was extrapolated from smaller batches.
     """
 
     batch_size: int
@@ -71,11 +71,11 @@ class SpeedRow:
 
 @dataclasses.dataclass
 class Control:
-    """The same training timed twice in the same rounds: how far a ratio is off where there is no difference.
+    """The same training timed twice in the same rounds: shows how far a ratio is off without any difference.
 
     Attributes:
-        batch_size: that of both.
-        ratio: of the second to the first, with its interval.
+        batch_size: the batch size of both.
+        ratio: the second divided by the first, with its interval.
     """
 
     batch_size: int
@@ -84,16 +84,16 @@ class Control:
 
 @dataclasses.dataclass(repr=False)
 class SpeedResult(Result):
-    """How fast steps are, and what else was seen. See `Result` for problem, settings, environment and notes.
+    """How fast steps are, and how much memory they take. See `Result` for problem, settings, environment and notes.
 
     Attributes:
         rows: one for each batch size, in ascending order.
-        control: the A/A comparison; None where nothing was timed.
-        reference: the fixed piece of work that other runs on this machine are compared by.
-        memory: what was measured of it; None where nothing was.
-        norms_absent: why there are no steps with norms; empty where there are.
-        warnings: where the machine was too noisy to tell.
-        rounds: raw seconds, a figure for each round: by the names `step`, `norms` and `again` give, and "reference".
+        control: the A/A comparison; None if nothing was timed.
+        reference: the fixed piece of work through which runs on this machine are compared.
+        memory: the memory measurements; None if there are none.
+        norms_absent: why there are no steps with norms; empty if there are.
+        warnings: where the machine was too noisy for a result.
+        rounds: raw seconds, one number for each round, by the names from `step`, `norms` and `again`, and "reference".
     """
 
     kind: ClassVar[str] = "speed"
@@ -134,17 +134,17 @@ class SpeedResult(Result):
 
 
 def step(batch_size: int) -> str:
-    """The name of a step among the rounds."""
+    """The name of a step in `rounds`."""
     return f"step {batch_size}"
 
 
 def norms(batch_size: int) -> str:
-    """The name of a step with norms among the rounds."""
+    """The name of a step with norms in `rounds`."""
     return f"step {batch_size} with norms"
 
 
 def again(batch_size: int) -> str:
-    """The name of the second training among the rounds."""
+    """The name of the second training in `rounds`."""
     return f"step {batch_size} again"
 
 
@@ -160,7 +160,7 @@ def spoken(ratio: Interval) -> str:
 
 
 def not_known(memory: Memory) -> str:
-    """That it is not known which batches fit, and why, in a line.
+    """One line that says why it is not known which batches fit.
 
     >>> not_known(Memory([1], [15.0], 15.0, math.nan, math.nan, None, "no limit is known"))
     'not known: no limit is known'

@@ -1,4 +1,4 @@
-"""Measuring speed: how fast training steps are with each batch size, and how much memory they take."""
+"""Measure speed: how fast training steps are with each batch size, and how much memory they take."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ..timing.steps import PARTS
 from .result import Control, Latency, SpeedResult, SpeedRow, again, norms, spoken, step
 from .sweep import Start, Sweep, listed
 
-LARGEST = 4096  # samples in the largest batch that is timed unasked
-NOISY = 0.10  # of the median, as interquartile range or as the width of the control's interval
-OFF = 0.02  # that the control's ratio may differ from 1
+LARGEST = 4096  # samples in the largest batch that is timed by default
+NOISY = 0.10  # over the median: the interquartile range, or the width of the control's interval
+OFF = 0.02  # by which the control's ratio may differ from 1
 
 
 def speed(
@@ -38,34 +38,33 @@ def speed(
     names: dict[str, str] | None = None,
     tell: Tell | None = None,
 ) -> SpeedResult:
-    """Time the steps of a training with several batch sizes, interleaved, in this process.
+    """Time training steps with several batch sizes, interleaved, in this process.
 
-    A step is all that a loop does: draw the batch, zero_grad, forward, losses, backward, the optimizer's update. It is
-    timed in CPU time where one thread computes, else in wall time. The model, the data, the random generators and the
-    limits of threads are left as they were. Ctrl-C gives what is known so far.
+    A step is everything that a training loop does: draw the batch, zero_grad, forward pass, losses, backward pass,
+    update by the optimizer. It is timed in CPU time with one thread, else in wall time. The model, the data, the random
+    generators and the thread limits are left as they were. Ctrl-C returns what is known so far.
 
     Args:
         model: a class or function without arguments, or a module, which is copied.
         loss_fn: a loss of `nn.functional` or `nn`, or a function of (output, target) that returns (B,); None for
             cross-entropy with integer targets and squared error with others.
         data: (x, y), a dataset of such pairs, or a `DataLoader`.
-        batch_sizes: integers from 1 to the number of samples; None for powers of two up to 4096, as far as the budget
-            and the memory allow.
-        optimizer: a class of `optim`, or a function (params, lr=rate).
-        threads: how many BLAS may use, which needs threadpoolctl; None for what is set.
-        memory_limit: bytes that a training may take; None for what is available, which needs psutil.
-        budget: seconds on the clock on the wall, kept within 10 % unless a single step takes as long; None for no
-            limit.
-        seed: decides weights, batches and the order of the turns.
-        test_data: taken as by `advise` and `train`, and not looked at: nothing is tested here.
+        batch_sizes: integers from 1 to the number of samples; None for powers of two up to 4096, as far as budget and
+            memory allow.
+        optimizer: a class of `optim`, or a function of (params, lr=rate) that returns an optimizer.
+        threads: threads of the BLAS library, which needs threadpoolctl; None keeps the current setting.
+        memory_limit: bytes that training may use; None for the available memory, which needs psutil.
+        budget: seconds of wall time, kept to within 10 % unless a single step takes as long; None for no limit.
+        seed: the seed of weights, batches and the order of the turns.
+        test_data: accepted as by `advise` and `train`, and ignored: nothing is tested here.
         names: what to call the ``"model"`` and the ``"data"`` in the result.
-        tell: hears of what is being done, and of the share of the budget that is spent.
+        tell: a function that is called with the current stage and the share of the budget spent.
 
     Returns:
-        A `SpeedResult`; its text is a table.
+        A `SpeedResult`, which prints as a table.
 
     Raises:
-        BenchError: if something does not fit. What the user's own code raises comes through as it is.
+        BenchError: if the arguments do not fit together. Errors raised by the user's own code are passed on.
 
     >>> import numpy as np
     >>> import tinygrad_edu as tg
@@ -99,12 +98,12 @@ def time_steps(
     other_work: Step | None = None,
     tell: Tell = silent,
 ) -> SpeedResult:
-    """As `speed`, for a problem that is made and clocks that are given; generators are not given back.
+    """Do what `speed` does, for a given session; random generators are not restored.
 
     Args:
-        now: has them.
+        now: the session, with problem and clocks.
         batch_sizes, memory_limit, seed, tell: as for `speed`.
-        start: makes the trainings.
+        start: starts a training run.
         other_work: the reference.
     """
     n = len(now.problem.train)
@@ -133,7 +132,7 @@ def time_steps(
 
 
 def _result(sweep: Sweep, now: Session, seed: int, settings: dict[str, Any], stopped: str) -> SpeedResult:
-    """What was measured, whole rounds only."""
+    """What was measured, in whole rounds only."""
     timings = sweep.timings if sweep.done else {}
     rows = [_row(sweep, size, seed) for size in sweep.runs] if timings else []
     control = _control(sweep, seed) if timings else None
@@ -183,11 +182,11 @@ def _latency(timing: Timing, seed: int) -> Latency:
 
 def _notes(rows: list[SpeedRow]) -> list[str]:
     slow = [row.batch_size for row in rows if row.loading > row.latency.median / 2]
-    return [f"drawing the batch takes more than half of the step at {listed(slow)}"] if slow else []
+    return [f"drawing the batch takes more than half of the step time at {listed(slow)}"] if slow else []
 
 
 def _warnings(rows: list[SpeedRow], control: Control | None, other: Latency | None) -> list[str]:
-    """Where the machine was too noisy to tell."""
+    """Where the machine was too noisy for a result."""
     found = []
     noisy = [row.batch_size for row in rows if row.latency.spread > NOISY]
     if noisy:

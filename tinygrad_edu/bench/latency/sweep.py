@@ -1,4 +1,4 @@
-"""Which trainings are timed, in what order, and for how long: a budget and a memory limit decide."""
+"""Which training runs are timed, in what order, and for how long, within a budget and a memory limit."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from ..timing.steps import SplitStep, Steps, with_norms
 from .result import again, norms, step
 
 ROUNDS = 101  # enough to find a slowdown of 5 % where times vary by 3 %
-WANTED = 10  # rounds that batch sizes nobody asked for must leave room for
-FEWEST = 6  # rounds that can give an interval
+WANTED = 10  # rounds that default batch sizes must leave time for
+FEWEST = 6  # rounds that are enough for an interval
 FEW = 4  # batch sizes from which the largest is left out, rather than those between
 SPLIT_ROUNDS = 3
-TRYING = 0.1  # of the budget that is left: the most that the first steps of a training may take
+TRYING = 0.1  # of the budget left: the most that the first steps of a run may take
 ASKED_TRYING = 0.25  # where the user named the batch size
 
 
 class Start(Protocol):
-    """Makes a training, as the class `Run` does."""
+    """Starts a training run, as the class `Run` does."""
 
     def __call__(self, problem: Problem, batch_size: int, rate: float, seed: int, *, even: bool) -> Steps:
         """A new training."""
 
 
 class Sweep:
-    """Trainings with several batch sizes, started and timed within a budget; an interrupt leaves what is known.
+    """Training runs with several batch sizes, timed within a budget; an interrupt keeps what is known.
 
     Args:
         problem: what is trained.
-        seed: decides weights, batches and the order of the turns.
-        clock: reads the times.
-        budget: how long all may take.
-        start: makes the trainings.
-        asked: whether the user named the batch sizes.
+        seed: the seed of weights, batches and the order of the turns.
+        clock: the clock that times.
+        budget: how long everything may take.
+        start: starts a training run.
+        asked: whether the user chose the batch sizes.
 
     Attributes:
-        complete: whether nothing that was asked for was left out.
+        complete: whether everything asked for was timed.
         notes: what was left out, and why.
-        memory: what a training takes of it.
-        runs: the trainings, by batch size.
+        memory: the memory that training takes.
+        runs: the training runs, by batch size.
         norms_absent: why there are no steps with norms.
         splits: the steps part by part, by batch size.
         twice: the batch size of the control.
@@ -63,31 +63,31 @@ class Sweep:
         self.twice: int = 0
         self._problem, self._seed, self._clock, self._budget = problem, seed, clock, budget
         self._start, self._asked = start, asked
-        self._took: dict[int, tuple[float, float]] = {}  # seconds on the wall of a step, and of one with norms
+        self._took: dict[int, tuple[float, float]] = {}  # wall-clock seconds of a step, and of one with norms
         self._timed: dict[str, Timing] = {}
 
     @property
     def timings(self) -> dict[str, Timing]:
-        """Seconds, a figure for each whole round: by the names of `speed_result`."""
+        """Seconds, one number for each whole round, by the names of `result`."""
         return {name: Timing(timing.seconds[: self.done]) for name, timing in self._timed.items()}
 
     @property
     def done(self) -> int:
-        """How many whole rounds there are: an interrupt may cut one off."""
+        """The number of whole rounds: an interrupt may cut one short."""
         return min((len(timing.seconds) for timing in self._timed.values()), default=0)
 
     def measure_memory(self, limit: float, why: str) -> None:
-        """Measure what a training takes at small batch sizes. `limit` and `why` are those of `memory_within`."""
+        """Measure the memory of training with small batches. `limit` and `why` are those of `memory_within`."""
         budget = self._budget.part(0.15 * self._budget.left)
         self.memory = memory_of(self._training, len(self._problem.train), limit=limit, why=why, budget=budget)
 
     def prepare(self, sizes: list[int]) -> None:
-        """Start the trainings, take a few steps, and leave out what would not fit into memory or budget."""
+        """Start the runs, take a few steps, and leave out what would not fit into memory or budget."""
         problem: TinygradError | None = None
         slow: list[int] = []
         for place, size in enumerate(sizes):
             if self._too_large(size):
-                self._leave_out(sizes[place:], "they are predicted to need more memory than there is beside the others")
+                self._leave_out(sizes[place:], "they are predicted to need more memory than the others leave")
                 break
             if self._too_slow(size):
                 slow = sizes[place:]
@@ -113,7 +113,7 @@ class Sweep:
         rounds.run(SPLIT_ROUNDS, warm_up=0, budget=self._budget.part(0.5 * self._budget.left))
 
     def time(self, other_work: Work, each_round: Callable[[], object] = lambda: None) -> None:
-        """Time all side by side; `each_round` is called before each round."""
+        """Time all of them side by side; `each_round` is called before each round."""
         if not self.runs:
             return
         contenders: dict[str, Work] = {REFERENCE: other_work}
@@ -143,14 +143,14 @@ class Sweep:
             return math.nan
 
     def _too_large(self, size: int) -> bool:
-        """Whether this training beside those that are there may need more than the limit."""
+        """Whether this run, beside the others, may need more memory than the limit."""
         memory = self.memory
         if memory is None or math.isnan(memory.limit) or math.isnan(memory.at(size)):
             return False
         return memory.at(size) + memory.base * (len(self.runs) + 1) > memory.limit
 
     def _too_slow(self, size: int) -> bool:
-        """Whether trying may take much of the time left."""
+        """Whether trying it may take much of the time left."""
         if not self.runs:
             return False
         known = [(tried, sum(part for part in self._took[tried] if math.isfinite(part))) for tried in self.runs]
@@ -160,7 +160,7 @@ class Sweep:
         return 1.5 * (seconds + each * (size - largest)) > trying * self._budget.left
 
     def _beyond_budget(self) -> list[int]:
-        """Drop batch sizes until the rounds fit into the budget: the largest; before that every second nobody named."""
+        """Drop batch sizes until the rounds fit into the budget: first every second default one, then the largest."""
         dropped: list[int] = []
         while len(self.runs) > 1 and not self._fits():
             sizes = list(self.runs)

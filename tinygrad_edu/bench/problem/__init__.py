@@ -1,4 +1,4 @@
-"""What is benchmarked: model, loss, data and optimizer, and a training of them."""
+"""What is benchmarked: model, loss, data and optimizer, and a training run with them."""
 
 from .problem import Problem
 from .run import TIMING_RATE, Run

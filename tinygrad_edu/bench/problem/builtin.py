@@ -1,4 +1,4 @@
-"""Models and data that come with the benchmark, so that it has an answer before you have a model."""
+"""Built-in models and data, so that the benchmark has an answer before you have a model."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _text() -> Pair:
     return pairs[0].astype(np.int64), pairs[1].astype(np.int64)
 
 
-# By name: what makes a model for x and y, or raises BenchError and says which data to take; and what gives (x, y).
+# By name: what makes a model for x and y, or raises a BenchError that names suitable data; and what returns (x, y).
 MODELS: dict[str, Callable[[Array, Array], Callable[[], Module]]] = {
     "mlp": mlp,
     "cnn": cnn,

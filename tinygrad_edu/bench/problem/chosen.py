@@ -1,4 +1,4 @@
-"""What the command line names: models, losses, data and optimizers, built in or from a user's file."""
+"""Names on the command line: models, losses, data and optimizers, built in or from a user's file."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ LOSSES: dict[str, Any] = {
 
 
 class Chosen(ExitStack):
-    """Looks up what words on the command line mean; the files they name stay loaded until it is left.
+    """Looks up names from the command line; the files that they refer to stay loaded until it is left.
 
-    Names are built-in ones or ``path.py:name``; data may be a ``.npz`` file that holds `x` and `y`.
+    Names are built-in ones or ``path.py:name``; data may be a ``.npz`` file that contains `x` and `y`.
 
     >>> with Chosen() as chosen:
     ...     chosen.optimizer("adam").__name__
@@ -58,7 +58,7 @@ class Chosen(ExitStack):
         """The data: (x, y), a dataset or a loader.
 
         Raises:
-            BenchError: if there is none of that name, or the file does not hold what it should.
+            BenchError: if there is no such name, or the file does not contain what it should.
         """
         if word in DATA:
             return DATA[word]()
@@ -68,17 +68,17 @@ class Chosen(ExitStack):
         return _made(found, word, option) if inspect.isclass(found) or inspect.isroutine(found) else found
 
     def model(self, word: str, data: Any) -> Any:
-        """What makes the model; a built-in one is made for the data.
+        """What makes the model; a built-in model is made for the data.
 
         Raises:
-            BenchError: if there is none of that name, or a built-in one has no use for such data.
+            BenchError: if there is no such name, or a built-in model cannot use such data.
         """
         if word in MODELS:
             arrays = Samples.of(data).arrays
             if arrays is None:
                 raise BenchError(
                     f"--model {word} is made for arrays x and y; these are samples of a {type(data).__name__}: name "
-                    "a model of your own, path.py:name"
+                    "your own model, path.py:name"
                 )
             return MODELS[word](*arrays)
         return self._named("--model", word, MODELS, "path.py:name of a class, function or module")
@@ -87,7 +87,7 @@ class Chosen(ExitStack):
         """The loss; None for the one that suits the targets.
 
         Raises:
-            BenchError: if there is none of that name.
+            BenchError: if there is no such name.
         """
         if word is None:
             return None
@@ -100,18 +100,18 @@ class Chosen(ExitStack):
         """What makes the optimizer.
 
         Raises:
-            BenchError: if there is none of that name.
+            BenchError: if there is no such name.
         """
         if word.lower() in OPTIMIZERS:
             return OPTIMIZERS[word.lower()]
         return self._named("--optimizer", word, OPTIMIZERS)
 
     def _named(self, option: str, word: str, known: Iterable[str], other: str = "path.py:name") -> Any:
-        """What a user's file has under a name, in a word that is none of those known."""
+        """What a user's file contains under a name, for a word that is not a built-in name."""
         if ":" not in word and word.endswith(".py"):
-            raise BenchError(f"{option} {word}: name what is in that file, too: {word}:NAME")
+            raise BenchError(f"{option} {word}: add the name of what to use from this file: {word}:NAME")
         if ":" not in word:
-            raise BenchError(f"{option} {word}: there is no such name. Take {', '.join(known)}, or {other}")
+            raise BenchError(f"{option} {word}: there is no such name. Use {', '.join(known)}, or {other}")
         try:
             path, name = split(word)
             path = path.resolve()
@@ -125,17 +125,17 @@ class Chosen(ExitStack):
 
 
 def _made(make: Any, word: str, option: str) -> Any:
-    """What a class or function of a user's file makes."""
+    """What a class or function of a user's file returns."""
     if needs(make):
         raise BenchError(
             f"{option} {word}: {name_of(make)} needs {', '.join(needs(make))}. Name a function without arguments, or "
-            f"something made, as by a line  mine = {name_of(make)}(…)  in the file"
+            f"an object, as from a line  mine = {name_of(make)}(…)  in the file"
         )
     return make()
 
 
 def _archive(path: Path) -> tuple[Any, Any]:
-    """x and y of a .npz file, which is never unpickled."""
+    """x and y from a .npz file, which is never unpickled."""
     save = f"save both with np.savez({path.name!r}, x=x, y=y)"
     try:
         with open(path, "rb") as raw:
@@ -148,9 +148,9 @@ def _archive(path: Path) -> tuple[Any, Any]:
         raise
     except OSError as error:
         raise BenchError(f"{path} cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # whatever a damaged file leads to, and what would have to be unpickled
+    except Exception as error:  # from a damaged file, or one that would have to be unpickled
         raise BenchError(
-            f"{path} cannot be read: {error}. It must hold arrays of numbers, and is never unpickled: {save}"
+            f"{path} cannot be read: {error}. It must contain arrays of numbers, and is never unpickled: {save}"
         ) from error
     missing = [key for key in ("x", "y") if key not in found]
     if missing:

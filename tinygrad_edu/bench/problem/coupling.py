@@ -11,12 +11,13 @@ from ...tensors.tensor import Tensor
 
 
 def coupling_layer(model: Module, x: Any) -> str:
-    """The innermost module in which samples meet, as ``'path' (Class)``; empty where none can be named.
+    """The innermost module in which samples meet, as ``'path' (Class)``; empty if none can be named.
 
-    Every module is asked with the inputs that it had, in the order in which they ended: so those within come first.
+    Each module is tested with the inputs that it had, in the order in which their calls ended, so inner modules come
+    first.
 
     Args:
-        model: runs in the mode it is in.
+        model: runs in its current mode.
         x: a batch of inputs.
 
     >>> import tinygrad_edu as tg
@@ -50,5 +51,5 @@ def _is_batch(inputs: tuple[Any, ...], count: int) -> bool:
 def _is_separable(module: Module, inputs: tuple[Any, ...]) -> bool:
     try:
         return bool(check(module, inputs if len(inputs) > 1 else inputs[0]))
-    except Exception:  # what cannot be asked is not to be blamed
+    except Exception:  # what cannot be tested is not named
         return True

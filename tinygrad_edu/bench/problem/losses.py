@@ -1,4 +1,4 @@
-"""One loss for each sample, from whatever loss the user has."""
+"""One loss for each sample, from any loss function of the user."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ OF_CLASSES = (cross_entropy, nll_loss, multi_margin_loss, CrossEntropyLoss, NLLL
 
 
 class SampleLosses:
-    """Calls a loss so that it gives one number for each sample, of shape (B,).
+    """Calls a loss function so that it returns one number for each sample, of shape (B,).
 
     Args:
         loss_fn: a loss of `nn.functional` or `nn`, called with the reduction "none" and summed over all axes but the
             first; or a function of (output, target) that returns (B,).
 
     Attributes:
-        name: what to call it in a report.
-        of_classes: whether it is a loss of this library whose integer targets are classes, as those of cross_entropy.
-        ignored: the class that counts nothing, where it is.
+        name: its name in a report.
+        of_classes: whether it is a loss of this library whose integer targets are classes, such as cross_entropy.
+        ignored: the class that does not count, if there is one.
 
     Raises:
-        BenchError: if it is neither; and, when called, if it does not give one number for each sample.
+        BenchError: if it is neither; and, when called, if it does not return one number for each sample.
 
     >>> import tinygrad_edu as tg
     >>> losses = SampleLosses(tg.nn.MSELoss())
@@ -41,13 +41,13 @@ class SampleLosses:
 
     def __init__(self, loss_fn: Any) -> None:
         if inspect.isclass(loss_fn):
-            raise BenchError(f"loss_fn is the class {loss_fn.__name__}: make one first, {loss_fn.__name__}()")
+            raise BenchError(f"loss_fn is the class {loss_fn.__name__}: make an instance, {loss_fn.__name__}()")
         if not callable(loss_fn):
             raise BenchError(f"loss_fn: got {describe(loss_fn)}; give a loss such as F.cross_entropy or nn.MSELoss()")
         self.name: str = name_of(loss_fn)
         needed = needs(loss_fn.forward if isinstance(loss_fn, Module) else loss_fn)
         if len(needed) > 2:
-            raise BenchError(f"the loss {self.name} needs {', '.join(needed)}: give one of (output, target)")
+            raise BenchError(f"the loss {self.name} needs {', '.join(needed)}: give a function of (output, target)")
         self.of_classes: bool = _innermost(loss_fn) in OF_CLASSES or type(loss_fn) in OF_CLASSES
         self.ignored: int = _ignored(loss_fn)
         self._call: Callable[[Any, Any], Any] = _unreduced(loss_fn)
@@ -67,22 +67,22 @@ class SampleLosses:
             )
         if losses.ndim == 0:
             raise BenchError(
-                f"the loss {self.name} gave a single number for a batch of {count}. Return one loss for each sample, "
-                'of shape (B,): leave out the final .sum() or .mean(), or call the loss inside with reduction="none"'
+                f"the loss {self.name} returned one number for a batch of {count}. Return one loss for each sample, of "
+                'shape (B,): leave out the final .sum() or .mean(), or call the loss inside with reduction="none"'
             )
         if losses.shape[0] != count:
             raise BenchError(
-                f"the loss {self.name} gave shape {losses.shape} for a batch of {count}: axis 0 is that of the "
+                f"the loss {self.name} returned shape {losses.shape} for a batch of {count}: axis 0 is that of the "
                 f"samples. Return one loss for each sample, of shape ({count},)"
             )
         return losses
 
 
 def loss_for(target: Any) -> Callable[..., Any]:
-    """The loss to take where none is named: cross-entropy for integer targets, squared error for floating ones.
+    """The default loss: cross-entropy for integer targets, squared error for floating ones.
 
     Raises:
-        BenchError: for booleans, which may be meant as either.
+        BenchError: for booleans, which may stand for either.
     """
     if target.dtype.kind == "b":
         raise BenchError(
@@ -93,7 +93,7 @@ def loss_for(target: Any) -> Callable[..., Any]:
 
 
 def name_of(thing: Any) -> str:
-    """What to call a model, loss or optimizer in a report.
+    """The name of a model, loss or optimizer in a report.
 
     >>> import functools, tinygrad_edu as tg
     >>> name_of(functools.partial(tg.optim.AdamW, weight_decay=0.1)), name_of(tg.nn.MSELoss())
@@ -117,7 +117,7 @@ def needs(function: Any) -> list[str]:
 
 
 def takes(function: Any, argument: str) -> bool:
-    """Whether a function can be called with an argument of this name; if it does not say, it may.
+    """Whether a function can be called with an argument of this name; True if that is unknown.
 
     >>> takes(lambda params, lr: None, "lr"), takes(lambda params: None, "lr")
     (True, False)
@@ -129,7 +129,7 @@ def takes(function: Any, argument: str) -> bool:
 
 
 def _parameters(function: Any) -> Mapping[str, inspect.Parameter] | None:
-    """Its arguments by name; None for some written in C, which do not say."""
+    """Its arguments by name; None for some functions written in C, which do not report them."""
     try:
         return inspect.signature(function).parameters
     except (TypeError, ValueError):
@@ -157,5 +157,5 @@ def _ignored(loss_fn: Any) -> int:
     found = getattr(loss_fn, "ignore_index", None) if isinstance(loss_fn, Module) else None
     parameters = _parameters(loss_fn) or {}
     if found is None and "ignore_index" in parameters:
-        found = parameters["ignore_index"].default  # of a partial: what it gives
+        found = parameters["ignore_index"].default  # of a partial: what it sets
     return int(found) if isinstance(found, int) else -100

@@ -1,4 +1,4 @@
-"""Making models, always new ones, so that the user's own is never trained."""
+"""Making new models, so that the user's own is never trained."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .randomness import seeded
 
 
 def maker(model: Any) -> Callable[[int], Module]:
-    """What makes a new model from a seed.
+    """Return a function that makes a new model from a seed.
 
     Args:
         model: a class or function without arguments, or a module, which is copied.
 
     Raises:
-        BenchError: if it is neither; and, when called, if it makes no module. What a user's function raises comes
-            through as it is.
+        BenchError: if it is neither; and, when called, if it does not return a module. Errors raised by the user's
+            function are passed on.
 
     >>> import tinygrad_edu as tg
     >>> make = maker(lambda: tg.nn.Linear(2, 1))
@@ -59,7 +59,7 @@ def maker(model: Any) -> Callable[[int], Module]:
         made = model()
         if not isinstance(made, Module):
             raise BenchError(f"model: {name}() returned {foreign(made) or describe(made)}, not a module")
-        try:  # it may be one and the same each time
+        try:  # it may be the same one each time
             return copy.deepcopy(made)
         except Exception:
             return made
@@ -68,7 +68,7 @@ def maker(model: Any) -> Callable[[int], Module]:
 
 
 def dtype_of(model: Module) -> np.dtype[Any]:
-    """The dtype of the parameters that learn: of the first one.
+    """The dtype of the first parameter that is trained.
 
     Raises:
         BenchError: if there is none.

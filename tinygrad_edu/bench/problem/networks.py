@@ -1,4 +1,4 @@
-"""The models that come with the benchmark, each made for the data that it is to learn."""
+"""The built-in models, each made for the data that it has to learn."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ Maker = Callable[[], Module]
 
 
 def mlp(x: Array, y: Array) -> Maker:
-    """A maker of networks with one hidden layer of 256 units, as wide as the data at both ends.
+    """Return a function that makes networks with one hidden layer of 256 units; the data set the other widths.
 
     Args:
         x: inputs of shape (n, …), which are flattened.
-        y: integer classes (n,), one output each; or numbers of shape (n, …), as many outputs as a sample has numbers.
+        y: integer classes (n,), with one output each; or numbers of shape (n, …), with one output for each number of a
+            sample.
 
     Raises:
-        BenchError: if the integers of y are no classes from 0 on, or are several a sample.
+        BenchError: if the integers of y are not classes from 0 on, or there are several per sample.
 
     >>> import numpy as np
     >>> mlp(np.zeros((5, 2, 3)), np.array([0, 2, 1, 0, 2]))()
@@ -56,7 +57,7 @@ def mlp(x: Array, y: Array) -> Maker:
     integers = y.dtype.kind in "iub"
     if integers and y.ndim > 1:
         raise BenchError(
-            f"--model mlp learns one class a sample, and y has integers of shape {y.shape}. For sequences take "
+            f"--model mlp learns one class per sample, and y has integers of shape {y.shape}. For sequences use "
             "--model lstm or transformer; if they are numbers, y.astype(np.float32)"
         )
     outputs = _class_count("mlp", y) if integers else math.prod(y.shape[1:])
@@ -71,14 +72,14 @@ def mlp(x: Array, y: Array) -> Maker:
 
 
 def cnn(x: Array, y: Array) -> Maker:
-    """A maker of networks of two convolutions with 3 x 3 filters, each followed by pooling over 2 x 2.
+    """Return a function that makes networks of two 3 x 3 convolutions, each followed by 2 x 2 pooling.
 
     Args:
         x: images of shape (n, channels, height, width), or (n, height, width).
         y: integer classes (n,).
 
     Raises:
-        BenchError: if these are no images of 4 x 4 pixels or more, or no classes.
+        BenchError: if these are not images of at least 4 x 4 pixels, or not classes.
 
     >>> import numpy as np
     >>> cnn(np.zeros((5, 1, 8, 8)), np.array([0, 2, 1, 0, 2]))()(np.zeros((5, 1, 8, 8), np.float32)).shape
@@ -91,7 +92,7 @@ def cnn(x: Array, y: Array) -> Maker:
             f"of shape {x.shape}. Take --data digits or mnist, or x.reshape(-1, 1, height, width)"
         )
     if y.dtype.kind not in "iub" or y.ndim != 1:
-        raise BenchError(f"--model cnn learns one class a sample, y has shape (n,) and integers; it is {_told(y)}")
+        raise BenchError(f"--model cnn learns one class per sample: y must be integers of shape (n,); it is {_told(y)}")
     channels, height, width = shape
     classes = _class_count("cnn", y)
 
@@ -113,27 +114,27 @@ def cnn(x: Array, y: Array) -> Maker:
 
 
 def lstm(x: Array, y: Array) -> Maker:
-    """A maker of models that read a sequence from left to right and say of each place what comes next.
+    """Return a function that makes models which read a sequence from left to right and predict each next symbol.
 
     Args:
         x: sequences of integers from 0 on, (n, length).
-        y: the integer that is to be said at each place, (n, length).
+        y: the integer to predict at each position, (n, length).
 
     Raises:
-        BenchError: if these are no such sequences.
+        BenchError: if these are not such sequences.
     """
     return _for_sequences("lstm", _Reader, x, y)
 
 
 def transformer(x: Array, y: Array) -> Maker:
-    """A maker of models of one transformer block, in which each place attends to those before it.
+    """Return a function that makes models of one transformer block, in which each position attends to earlier ones.
 
     Args:
         x: sequences of integers from 0 on, (n, length).
-        y: the integer that is to be said at each place, (n, length).
+        y: the integer to predict at each position, (n, length).
 
     Raises:
-        BenchError: if these are no such sequences.
+        BenchError: if these are not such sequences.
     """
     return _for_sequences("transformer", _Block, x, y)
 
@@ -148,14 +149,14 @@ class _Reader(Module):
         self.scores = Linear(WIDTH, symbols)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scores of shape (n, symbols, length), as cross-entropy takes them."""
+        """Scores of shape (n, symbols, length), as cross-entropy expects."""
         states, _ = self.lstm(self.embedding(x))
         scores: Tensor = self.scores(states)
         return scores.mT
 
 
 class _Block(Module):
-    """Embedding of symbols and places, one transformer block and a score for each symbol."""
+    """Embedding of symbols and positions, one transformer block and a score for each symbol."""
 
     def __init__(self, symbols: int, length: int) -> None:
         super().__init__()
@@ -166,19 +167,19 @@ class _Block(Module):
         self.register_buffer("mask", Transformer.generate_square_subsequent_mask(length), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scores of shape (n, symbols, length), as cross-entropy takes them."""
+        """Scores of shape (n, symbols, length), as cross-entropy expects."""
         states = self.block(self.embedding(x) + self.places, src_mask=self.mask, is_causal=True)
         scores: Tensor = self.scores(states)
         return scores.mT
 
 
 def _for_sequences(name: str, kind: Callable[[int, int], Module], x: Array, y: Array) -> Maker:
-    """What makes a model of this kind for sequences of integers."""
+    """Return a function that makes models of this kind for sequences of integers."""
     fits = x.ndim == 2 and x.shape == y.shape and x.shape[1] > 0 and {x.dtype.kind, y.dtype.kind} <= set("iu")
     if not fits:
         raise BenchError(
-            f"--model {name} takes sequences of integers x of shape (n, length), and y of the same shape: what comes "
-            f"next at each place. x is {_told(x)}, y {_told(y)}. Take --data text"
+            f"--model {name} takes sequences of integers x of shape (n, length), and y of the same shape: the next "
+            f"integer at each position. x is {_told(x)}, y {_told(y)}. Take --data text"
         )
     symbols = max(_class_count(name, x), _class_count(name, y))
     return lambda: kind(symbols, x.shape[1])

@@ -1,4 +1,4 @@
-"""What is benchmarked: a model, its loss, data and an optimizer, tried once before anything is timed."""
+"""What is benchmarked: a model, its loss, data and an optimizer, tried out before anything is timed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .randomness import draws, preserved
 from .samples import Samples
 from .trial import try_batch, try_step
 
-JUDGED = 1024  # training samples that the loss is taken over
+JUDGED = 1024  # training samples over which the loss is evaluated
 UNREAD = (
     "held out: a fifth at random, whatever its classes, as reading all targets takes long; with a list of them as "
     "dataset.targets, each class has its share"
@@ -28,19 +28,19 @@ UNREAD = (
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A model, a loss, data and an optimizer that fit together; nothing in it is the user's own.
+    """A model, a loss, data and an optimizer that fit together, all as copies of the user's.
 
     Attributes:
-        make: a new model from a seed.
-        losses: one loss for each sample, from output and targets.
-        optimizer: from parameters and a rate, ``optimizer(params, lr=rate)``.
-        train: the samples to learn from.
-        test: those held out; None if there are too few.
-        judged: the fixed part of the training data, as one batch, over which losses are compared.
-        names: what model, loss, optimizer and data are called.
-        notes: what was decided for the user.
+        make: makes a new model from a seed.
+        losses: computes one loss for each sample from output and targets.
+        optimizer: makes an optimizer, ``optimizer(params, lr=rate)``.
+        train: the training samples.
+        test: the held-out samples; None if there are too few.
+        judged: a fixed part of the training data, as one batch, over which losses are compared.
+        names: the names of model, loss, optimizer and data.
+        notes: choices made for the user.
         gradual: whether steps are proportional to the gradient: plain SGD without momentum.
-        sums: whether a rate divided by the batch size does to a sum what the rate does to a mean: SGD of any kind.
+        sums: whether the rate for a summed loss is that for a mean loss divided by the batch size: SGD of any kind.
     """
 
     make: Callable[[int], Module]
@@ -68,23 +68,23 @@ class Problem:
         seed: int = 0,
         names: dict[str, str] | None = None,
     ) -> Problem:
-        """Read what the user gave, and run one small batch through it.
+        """Read the user's arguments, and run one small batch.
 
         Args:
-            model: a class or function without arguments, called anew for each run, or a module, which is copied.
+            model: a class or function without arguments, called for each run, or a module, which is copied.
             loss_fn: see `SampleLosses`; None for cross-entropy with integer targets and squared error with others.
             data: (x, y), a dataset of such pairs, or a DataLoader.
-            optimizer: a class of `optim`, or a function (params, lr=rate) that makes one.
-            test_data: like `data`; None holds out a fifth.
-            hold_out: whether that is done; if not, all samples are for learning.
-            seed: decides what is held out, and what is judged.
+            optimizer: a class of `optim`, or a function of (params, lr=rate) that returns an optimizer.
+            test_data: like `data`; None holds out a fifth of the data.
+            hold_out: whether to hold out samples; if not, all of them are for training.
+            seed: the seed that selects the held-out samples and `judged`.
             names: other names for the report, for ``"model"`` and ``"data"``.
 
         Raises:
-            BenchError: if something does not fit. What the user's own code raises comes through as it is.
+            BenchError: if the arguments do not fit together. Errors raised by the user's own code are passed on.
         """
         if not is_grad_enabled():
-            raise BenchError("gradients are switched off, and nothing can be trained: call it outside tg.no_grad()")
+            raise BenchError("gradients are switched off, so nothing can be trained: call it outside tg.no_grad()")
         with preserved():
             samples = Samples.of(data)
             given = None if test_data is None else Samples.of(test_data, "test_data", least=1)
@@ -122,7 +122,7 @@ class Problem:
         return cls(make, losses, optimizer, train, test, judged, known, tuple(notes), gradual, tested, sums)
 
     def lighter(self, most: int) -> Problem:
-        """The same, with losses compared over at most so many samples, which take less time."""
+        """The same, with losses compared over at most so many samples, to save time."""
         rng = draws(0)
 
         def fewer(part: Samples, batch: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -136,7 +136,7 @@ class Problem:
         return replace(self, judged=fewer(self.train, self.judged), test_batch=tested)
 
     def about(self) -> dict[str, Any]:
-        """What a result says of it: names, dtype, and how much there is of everything."""
+        """Its description in a result: names, dtype and sizes."""
         with preserved():
             model = self.make(0)
         return {
@@ -149,7 +149,7 @@ class Problem:
 
 
 def _as(samples: Samples, dtype: np.dtype[Any]) -> tuple[Samples, list[str]]:
-    """The samples with the floating dtype of the parameters, and what is to be said of it."""
+    """The samples in the floating dtype of the parameters, and notes on the conversion."""
     other = sorted(str(found) for found in samples.floats() - {dtype})
     if not other:
         return samples, []
@@ -157,15 +157,17 @@ def _as(samples: Samples, dtype: np.dtype[Any]) -> tuple[Samples, list[str]]:
 
 
 def _stepper(optimizer: Any, model: Module) -> Optimizer:
-    """An optimizer of the model, made once to see that it can be, and that the rate makes a difference."""
+    """Make an optimizer once, to check that this works and that it uses the learning rate."""
     if isinstance(optimizer, Optimizer):
         kind = type(optimizer).__name__
-        raise BenchError(f"optimizer is one of class {kind}: give the class, optim.{kind}, or partial(optim.{kind}, …)")
+        raise BenchError(
+            f"optimizer is an object of class {kind}: give the class, optim.{kind}, or partial(optim.{kind}, …)"
+        )
     if not callable(optimizer):
         raise BenchError(f"optimizer: got {describe(optimizer)}; give a class such as optim.SGD")
     name = name_of(optimizer)
     if not takes(optimizer, "lr"):
-        raise BenchError(f"optimizer: {name} takes no rate: write it as a function of (params, lr)")
+        raise BenchError(f"optimizer: {name} takes no learning rate: write it as a function of (params, lr)")
     more = [argument for argument in needs(optimizer)[1:] if argument != "lr"]
     if more:
         raise BenchError(f"optimizer: {name} needs {', '.join(more)} as well: give them by functools.partial")
@@ -175,5 +177,5 @@ def _stepper(optimizer: Any, model: Module) -> Optimizer:
         raise BenchError(f"optimizer: {name}(params, lr=rate) returned {describe(made)}, not an optimizer of optim")
     other = optimizer(parameters, lr=2e-3)
     if [group["lr"] for group in made.param_groups] == [group["lr"] for group in other.param_groups]:
-        raise BenchError(f"optimizer: {name}(params, lr=rate) makes nothing of the rate: pass lr on")
+        raise BenchError(f"optimizer: {name}(params, lr=rate) ignores the learning rate: pass lr on")
     return made

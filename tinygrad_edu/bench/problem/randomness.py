@@ -1,4 +1,4 @@
-"""Random numbers that repeat, without a trace in the generators of the program that calls."""
+"""Repeatable random numbers, without changing the generators of the calling program."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ...ops.generator import get_rng_state, manual_seed, set_rng_state
 
 
 def seeded(seed: int) -> None:
-    """Start this library's default generator, NumPy's global one and Python's from a seed, any integer."""
+    """Seed this library's default generator, NumPy's global one and Python's with any integer."""
     manual_seed(seed)
     np.random.seed(int(seed) % 2**32)  # noqa: NPY002 - a user's model may draw from it
     random.seed(int(seed))
 
 
 def draws(seed: int) -> np.random.Generator:
-    """A generator of its own from a seed, any integer.
+    """A separate generator with any integer as seed.
 
     >>> draws(-1).integers(10) == draws(-1).integers(10)
     np.True_
@@ -29,7 +29,7 @@ def draws(seed: int) -> np.random.Generator:
 
 @contextmanager
 def preserved() -> Iterator[None]:
-    """Give the three generators back as they were.
+    """Restore the three generators at the end.
 
     >>> import tinygrad_edu as tg
     >>> _ = tg.manual_seed(0)

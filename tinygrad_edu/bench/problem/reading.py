@@ -1,4 +1,4 @@
-"""Data as users have them, made into a dataset of pairs; refused, with the way out, where they are not that."""
+"""Turn the user's data into a dataset of pairs, or raise an error that says what to do."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ from ..errors import BenchError
 Reader = tuple[Any, Callable[[list[Any]], Any] | None, int]
 
 GIVE = "give (x, y), a dataset of such pairs or a DataLoader"
-NAMES = "For names of classes take y = np.unique(names, return_inverse=True)[1]"
-# By the kind of a dtype, what else to give.
+NAMES = "For names of classes use y = np.unique(names, return_inverse=True)[1]"
+# What to give instead, by the kind of the dtype.
 CONVERT = {
-    "O": f"Numbers kept as objects: {{part}}.astype(np.float32); missing ones have to be filled in first. {NAMES}",
+    "O": f"Numbers kept as objects: {{part}}.astype(np.float32); fill in missing ones first. {NAMES}",
     "U": NAMES,
     "S": NAMES,
     "T": NAMES,
-    "c": "Take both parts as inputs: np.stack([x.real, x.imag], -1)",
-    "M": "Take the time since a moment: ({part} - {part}.min()) / np.timedelta64(1, 'D')",
-    "m": "Take it in a unit: {part} / np.timedelta64(1, 'D')",
-    "V": "Take its fields as columns: np.lib.recfunctions.structured_to_unstructured({part})",
+    "c": "Use both parts as inputs: np.stack([x.real, x.imag], -1)",
+    "M": "Use the time since a moment: ({part} - {part}.min()) / np.timedelta64(1, 'D')",
+    "m": "Use it in a unit: {part} / np.timedelta64(1, 'D')",
+    "V": "Use its fields as columns: np.lib.recfunctions.structured_to_unstructured({part})",
 }
 
 
 def read(data: Any, name: str) -> Reader:
-    """The dataset, what makes batches of its samples (None: the usual), and how many threads read ahead.
+    """The dataset, the function that makes batches (None: the default), and the number of threads that read ahead.
 
-    Arrays are checked for NaN; datasets that are no more than arrays become one `TensorDataset`, others a copy, whose
-    random numbers and caches are not the user's.
+    Arrays are checked for NaN. Datasets that consist of arrays become one `TensorDataset`; others are copied, so that
+    the user's random numbers and caches do not change.
 
     Raises:
-        BenchError: if it is none of ``(x, y)``, a dataset of such pairs and a `DataLoader`.
+        BenchError: if it is not ``(x, y)``, a dataset of such pairs or a `DataLoader`.
     """
     if isinstance(data, DataLoader):
         return _of_loader(data, name)
@@ -88,10 +88,10 @@ def _of_loader(loader: DataLoader, name: str) -> Reader:
         try:
             dataset = Subset(dataset, order.indices)
         except IndexError as error:
-            raise BenchError(f"{name}: the sampler has numbers of samples that there are not: {error}") from error
+            raise BenchError(f"{name}: the sampler returns numbers of samples that do not exist: {error}") from error
     elif type(order) not in (RandomSampler, SequentialSampler):
         raise BenchError(
-            f"{name}: the DataLoader has a sampler of its own ({type(order).__name__}), and here batches are drawn at "
+            f"{name}: the DataLoader has its own sampler ({type(order).__name__}), and here batches are drawn at "
             "random. Give the dataset instead; for a part of it, data.Subset(dataset, numbers)"
         )
     found = read(dataset, name)[0]
@@ -100,7 +100,7 @@ def _of_loader(loader: DataLoader, name: str) -> Reader:
 
 
 def _refuse(data: Any, name: str) -> None:
-    """Raise if it is no dataset that is read by number."""
+    """Raise an error unless it is a dataset that is read by number."""
     way_out = ""
     if isinstance(data, IterableDataset):
         way_out = (
@@ -108,7 +108,7 @@ def _refuse(data: Any, name: str) -> None:
             "whose samples have numbers, such as list(stream)"
         )
     elif inspect.isclass(data):
-        way_out = f"the class {data.__name__}: make one first, {data.__name__}(…)"
+        way_out = f"the class {data.__name__}: make an instance, {data.__name__}(…)"
     elif isinstance(data, Mapping):
         keys = ", ".join(map(repr, list(data)[:5]))
         way_out = f"a {type(data).__name__} of {keys}: give two of its entries, (data[…], data[…])"
@@ -133,27 +133,29 @@ def _pair(data: Any, name: str) -> TensorDataset:
     x, y = (_array(value, part, name) for part, value in zip("xy", data))
     if not x.ndim or not y.ndim or len(x) != len(y):
         raise BenchError(
-            f"{name}: x has shape {x.shape} and y {y.shape}: axis 0 is that of the samples, and must be equally long "
-            "in both"
+            f"{name}: x has shape {x.shape} and y {y.shape}: axis 0 is that of the samples, and must have the same "
+            "length in both"
         )
     return TensorDataset(x, y)
 
 
 def _array(value: Any, part: str, name: str) -> Array:
-    """x or y as an array of numbers, which is not copied if it is one already."""
+    """x or y as an array of numbers; not copied if it already is one."""
     where = f"{name}: {part}"
     if foreign(value):
         raise BenchError(f"{where} is {foreign(value)}")
     if hasattr(value, "toarray"):
-        raise BenchError(f"{where} is a sparse {type_name(value)}, layers take dense arrays: {part}.toarray()")
+        raise BenchError(f"{where} is a sparse {type_name(value)}, but layers take dense arrays: {part}.toarray()")
     value = array_of(value)
-    if hasattr(value, "to_numpy"):  # a table of pandas or the like
+    if hasattr(value, "to_numpy"):  # such as a pandas table
         value = value.to_numpy()
     try:
         refuse_mask(value, where)
         kind = value.dtype.kind if isinstance(value, np.ndarray) else "f"
         if kind in CONVERT:
-            raise BenchError(f"{where} has dtype {value.dtype}, numbers are needed. {CONVERT[kind].format(part=part)}")
+            raise BenchError(
+                f"{where} has dtype {value.dtype}, but numbers are needed. {CONVERT[kind].format(part=part)}"
+            )
         found: Array = as_tensor(value).array
         return found
     except BenchError:
@@ -165,7 +167,7 @@ def _array(value: Any, part: str, name: str) -> Array:
 
 
 def _flat(data: Any) -> TensorDataset | None:
-    """A dataset as one of arrays, if it is no more than that."""
+    """A dataset as arrays, if it consists of arrays only."""
     if type(data) is TensorDataset:
         return TensorDataset(*[t.array for t in data.tensors])
     if type(data) is Subset:
@@ -195,7 +197,7 @@ def _check_finite(data: TensorDataset, name: str) -> None:
 
 
 def _own(thing: Any) -> Any:
-    """A copy that shares memory-mapped arrays, which may be larger than memory; itself where it cannot be copied."""
+    """A copy that shares memory-mapped arrays, which may be larger than memory; the original if it cannot be copied."""
     mapped = [value for value in getattr(thing, "__dict__", {}).values() if isinstance(value, np.memmap)]
     try:
         return copy.deepcopy(thing, {id(value): value for value in mapped})

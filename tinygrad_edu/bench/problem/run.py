@@ -1,4 +1,4 @@
-"""A training that goes on step by step, and can be asked how far it is."""
+"""A training run that is advanced step by step, and reports its losses."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from .problem import Problem
 from .randomness import draws, seeded
 from .trial import mean_loss
 
-TIMING_RATE = 1e-6  # of steps that are only timed or measured: the weights shall not go far
+TIMING_RATE = 1e-6  # of steps that are only timed or measured: the weights should hardly change
 
-COUPLED = 8  # samples that show which layer couples them
+COUPLED = 8  # samples used to find the layer that couples them
 
 
 class Run:
-    """A new model, trained with one batch size and one rate.
+    """A new model, trained with one batch size and one learning rate.
 
-    `step()` is what a user's training loop does; its four parts can be called one by one. NumPy's warnings of
-    overflow are silent: a loss that is no number is found by looking at it.
+    `step()` does what a user's training loop does; its four parts can be called one by one. NumPy's overflow warnings
+    are off: the loss itself shows that it is not finite.
 
     Args:
-        problem: what is trained.
+        problem: what to train.
         batch_size: samples in a step; the last one of an epoch may have fewer.
-        rate: the learning rate, that of `optimizer.step(samples=len(batch))`.
-        seed: decides the weights, the order of the samples and what else is random.
+        rate: the learning rate, as used with `optimizer.step(samples=len(batch))`.
+        seed: the seed of weights, order of the samples and other random numbers.
         even: leave out a smaller last batch, so that all steps cost the same.
     """
 
@@ -40,10 +40,10 @@ class Run:
         self.optimizer: Any = problem.optimizer(list(self.model.parameters()), lr=rate)
         self._batches = problem.train.stream(batch_size, seed, even=even)
         self._probed = draws(seed + 1)
-        seeded(seed + 2)  # for dropout and the like; the factory may have used any amount of numbers
+        seeded(seed + 2)  # for dropout and the like; the factory may have drawn any number of random numbers
 
     def sized(self, batch_size: int) -> Run:
-        """The same model with batches of another size, all of them even: for timing, without a second model."""
+        """The same model with batches of another size, all of equal size: for timing without a second model."""
         other = copy.copy(self)
         other._batches = self.problem.train.stream(batch_size, batch_size, even=True)
         return other
@@ -78,15 +78,15 @@ class Run:
         return mean_loss(self.model, self.problem.losses, self.problem.judged)
 
     def test_loss(self) -> float:
-        """The mean loss over (at most 1024 of) the samples that were held out; NaN if there are none."""
+        """The mean loss over the held-out samples, at most 1024 of them; NaN if there are none."""
         if self.problem.test_batch is None:
             return math.nan
         return mean_loss(self.model, self.problem.losses, self.problem.test_batch)
 
     def probe(self) -> NoiseScale:
-        """The noise scale as the weights are now, from the gradients of samples in training mode.
+        """The noise scale at the current weights, from per-sample gradients in training mode.
 
-        They are as many as the loss is looked at with, up to 1024.
+        It uses as many samples as the loss is evaluated over, up to 1024.
 
         Raises:
             SampleCouplingError: if the samples depend on one another.
@@ -101,5 +101,5 @@ class Run:
         return found
 
     def coupling(self) -> str:
-        """The layer that makes samples depend on one another, as ``'path' (Class)``; empty where none can be named."""
+        """The layer that makes samples depend on one another, as ``'path' (Class)``; empty if none can be named."""
         return coupling_layer(self.model, self.problem.train.batch(range(min(COUPLED, len(self.problem.train))))[0])

@@ -1,4 +1,4 @@
-"""The data: pairs (x, y) of a dataset, read in batches, cast and shared out."""
+"""The data: pairs (x, y) of a dataset, read in batches, cast and split."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .reading import read
 
 Pair = tuple[Any, Any]
 
-READ = 2000  # so many samples at most are read for their targets alone: reading one may take a millisecond
+READ = 2000  # the most samples to read just for their targets: reading one may take a millisecond
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +27,12 @@ class Samples:
     """Samples that are pairs, read in batches.
 
     Attributes:
-        dataset: gives sample i as (x, y).
-        numbers: those of the samples that these are, (n,).
-        collate: makes a batch of a list of samples; None for `data.default_collate`.
-        workers: how many threads read ahead, as in the user's `DataLoader`.
+        dataset: returns sample i as (x, y).
+        numbers: the indices of these samples in the dataset, (n,).
+        collate: makes a batch from a list of samples; None for `data.default_collate`.
+        workers: the number of threads that read ahead, as in the user's `DataLoader`.
         dtype: what floating inputs and targets are cast to when a batch is read; None leaves them.
-        name: what messages call the data.
+        name: the name of the data in messages.
 
     >>> import numpy as np
     >>> samples = Samples.of((np.eye(4), np.arange(4)))
@@ -49,7 +49,7 @@ class Samples:
 
     @classmethod
     def of(cls, data: Any, name: str = "data", least: int = 2) -> Samples:
-        """Read what the user gave: ``(x, y)``, a dataset of such pairs, or a `DataLoader`.
+        """Read the user's data: ``(x, y)``, a dataset of such pairs, or a `DataLoader`.
 
         Raises:
             BenchError: if it is none of these, has fewer than `least` samples, or has NaN or infinity in arrays.
@@ -58,8 +58,8 @@ class Samples:
         count = len(dataset)
         if count < least:
             raise BenchError(
-                f"{name} holds {count or 'no'} sample{'' if count == 1 else 's'}: "
-                + ("a batch size can be chosen from two on" if least > 1 else "give some, or leave it out")
+                f"{name} has {count or 'no'} sample{'' if count == 1 else 's'}: "
+                + ("choosing a batch size needs at least two" if least > 1 else "give some, or leave it out")
             )
         return cls(dataset, np.arange(count), collate, workers, name=name)
 
@@ -75,10 +75,10 @@ class Samples:
         return x.array[self.numbers], y.array[self.numbers]
 
     def batch(self, numbers: Any) -> Pair:
-        """The samples of these numbers, from 0 to the length of these, as one batch.
+        """The samples with these indices, from 0 to the length of these samples, as one batch.
 
         Raises:
-            BenchError: if it is no pair, or its samples are of different shapes.
+            BenchError: if it is not a pair, or its samples have different shapes.
         """
         own = self.numbers[np.asarray(numbers, dtype=np.intp)].tolist()
         loader = DataLoader(self.dataset, batch_sampler=[own], collate_fn=self.collate)
@@ -90,11 +90,11 @@ class Samples:
             raise BenchError(f"{self.name}: {error}") from error
 
     def stream(self, batch_size: int, seed: int, *, even: bool = False) -> Iterator[Pair]:
-        """Batches without end, in a random order in each pass over the data.
+        """Endless batches, in a new random order for each epoch.
 
         Args:
             batch_size: samples in a batch; more than there are give all of them.
-            seed: decides the order.
+            seed: the seed of the order.
             even: whether a smaller last batch is left out.
         """
         loader = DataLoader(
@@ -115,15 +115,15 @@ class Samples:
         return replace(self, numbers=self.numbers[numbers])
 
     def floats(self) -> set[np.dtype[Any]]:
-        """The floating dtypes of inputs and targets, as the first sample has them."""
+        """The floating dtypes of inputs and targets, from the first sample."""
         leaves, _ = flatten(self.batch([0]))
         return {leaf.dtype for leaf in leaves if _is_floating(leaf)}
 
     def cast(self, dtype: np.dtype[Any]) -> Samples:
-        """The same samples with floating numbers of this dtype: at once where they are arrays, else batch by batch.
+        """The same samples with floating numbers of this dtype: cast at once if they are arrays, else batch by batch.
 
         Raises:
-            BenchError: if numbers of an array are too large for it.
+            BenchError: if an array has numbers that are too large for it.
         """
         if type(self.dataset) is not TensorDataset:
             return replace(self, dtype=dtype)
@@ -136,9 +136,9 @@ class Samples:
         return replace(self, dataset=TensorDataset(*cast))
 
     def hold_out(self, seed: int) -> tuple[Samples, Samples | None]:
-        """Four fifths to learn from and a fifth to test with, which has its share of every class.
+        """Split into four fifths for training and a fifth for testing, with its share of each class.
 
-        One sample of each class at least is left to learn from. The second is None for fewer than five samples.
+        At least one sample of each class is left for training. The second part is None for fewer than five samples.
         """
         if len(self) < 5:
             return self, None
@@ -147,27 +147,27 @@ class Samples:
         if labels is not None:
             _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
             several = counts[classes[order]] > 1
-            if several.any():  # each fifth of those sorted by class, at random within a class
+            if several.any():  # every fifth of the samples sorted by class, at random within a class
                 order = order[several]
                 order = order[np.argsort(classes[order], kind="stable")]
         held = np.sort(order[min(2, len(order) - 1) :: 5])
         return self.take(np.setdiff1d(np.arange(len(self)), held)), self.take(held)
 
     def labels(self) -> Array | None:
-        """The classes of all samples, (n,), if each has one whole number as its target, and they are soon told."""
+        """The classes of all samples, (n,), if each target is one whole number, and they can be read quickly."""
         try:
             return _whole(self._targets())
-        except Exception:  # samples that only the user's collate_fn can read, or damaged ones: a batch will tell
+        except Exception:  # samples that only the user's collate_fn can read, or damaged ones: a batch will show
             return None
 
     @property
     def unread(self) -> bool:
-        """Whether the targets of all samples are only told by reading one sample after the other, which takes long."""
+        """Whether reading the targets means reading one sample after the other, which takes long."""
         told = type(self.dataset) is TensorDataset or self._known() is not None
         return not told and len(self) > READ
 
     def _known(self) -> Any:
-        known = getattr(self.dataset, "targets", None)  # what data sets of images call them
+        known = getattr(self.dataset, "targets", None)  # their name in image datasets
         return known if isinstance(known, list | np.ndarray | Tensor) and len(known) == len(self.dataset) else None
 
     def _targets(self) -> Array:
@@ -184,13 +184,13 @@ class Samples:
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             what = f"a list of {len(batch)}" if isinstance(batch, tuple | list) else describe(batch)
             raise BenchError(
-                f"{self.name}: a batch is {what}, it must be a pair of inputs and targets. Let dataset[i] be such a "
+                f"{self.name}: a batch is {what}, but must be a pair of inputs and targets. Let dataset[i] be such a "
                 "pair, or make one in the collate_fn of a DataLoader"
             )
         x, y = batch
         if not getattr(y, "shape", ()):
             raise BenchError(
-                f"{self.name}: the targets of a batch are {describe(y)}, they must be a tensor with a target for each "
+                f"{self.name}: the targets of a batch are {describe(y)}, but must be a tensor with a target for each "
                 "sample on axis 0"
             )
         if self.dtype is None:
@@ -200,7 +200,7 @@ class Samples:
 
 
 class _Shuffled:
-    """Sample numbers in a random order, another one each time; for many of them as fast as `RandomSampler`."""
+    """Sample indices in a random order, a new one each time; for many samples as fast as `RandomSampler`."""
 
     def __init__(self, numbers: Array, seed: int) -> None:
         self._numbers = numbers
@@ -214,7 +214,7 @@ class _Shuffled:
 
 
 def _whole(targets: Array) -> Array | None:
-    """One whole number for each sample, (n,); None if they are no such numbers."""
+    """One whole number for each sample, (n,); None if they are not such numbers."""
     if not targets.size or targets.size != len(targets) or targets.dtype.kind not in "iubf":
         return None
     targets = targets.reshape(-1)
@@ -228,8 +228,8 @@ def _is_floating(value: Any) -> bool:
 
 
 def _cast(value: Any, dtype: np.dtype[Any]) -> Any:
-    """A floating tensor or array as one of this dtype; anything else as it is."""
+    """A floating tensor or array converted to this dtype; anything else as it is."""
     if not _is_floating(value) or value.dtype == dtype:
         return value
-    with np.errstate(over="ignore"):  # what becomes infinite is found by looking for it
+    with np.errstate(over="ignore"):  # infinities are checked for later
         return Tensor(value.array.astype(dtype)) if isinstance(value, Tensor) else value.astype(dtype)

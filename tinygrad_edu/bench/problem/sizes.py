@@ -1,4 +1,4 @@
-"""Batch sizes: checked against the data, and read from text."""
+"""Batch sizes: checking them against the data, and reading them from text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import BenchError
 
 
 class Ranged(list[int]):
-    """Sizes of a range, of which those beyond the data are left out."""
+    """Sizes of a range; those beyond the data are left out."""
 
 
 FORMS = "give sizes as in 32,64,128, or from:to:xFACTOR as in 1:4096:x2"
@@ -22,11 +22,11 @@ def check_sizes(sizes: Any, n: int) -> list[int]:
     """Batch sizes in ascending order, each once.
 
     Args:
-        sizes: integers from 1 to `n`; of a range that was read from text, larger ones are left out.
-        n: how many samples there are to train on.
+        sizes: integers from 1 to `n`; larger sizes of a range that was read from text are left out.
+        n: the number of training samples.
 
     Raises:
-        BenchError: if there is none, or one that cannot be a batch size of this data.
+        BenchError: if there is none, or one is not a possible batch size for these data.
 
     >>> check_sizes([64, 32, 64], 1000)
     [32, 64]
@@ -42,8 +42,8 @@ def check_sizes(sizes: Any, n: int) -> list[int]:
         raise BenchError(f"batch_sizes: got {found[0]}; a batch has at least 1 sample")
     if found[-1] > n:
         raise BenchError(
-            f"batch_sizes: got {found[-1]}, but there are {n} samples to train on; {n}, the full batch, is the most "
-            "that is possible"
+            f"batch_sizes: got {found[-1]}, but there are {n} samples to train on; {n}, the full batch, is the largest "
+            "possible"
         )
     return found
 
@@ -58,11 +58,11 @@ def powers_of_two(most: int) -> list[int]:
 
 
 def parse_sizes(text: str) -> list[int]:
-    """Batch sizes as they are written on the command line.
+    """Batch sizes as written on the command line.
 
     Args:
-        text: numbers and ranges with commas between: ``from:to:xFACTOR`` is every size from the first, each `FACTOR`
-            times the one before, up to the second. Those of a range that are beyond the data are left out later.
+        text: numbers and ranges, separated by commas. ``from:to:xFACTOR`` means the sizes from the first to the second,
+            each `FACTOR` times the previous one. Sizes of a range beyond the data are left out later.
 
     Raises:
         BenchError: if it is anything else.
@@ -74,7 +74,7 @@ def parse_sizes(text: str) -> list[int]:
     for part in text.split(","):
         numbers = re.fullmatch(r"\s*(\d+)\s*(?::\s*(\d+)\s*:\s*x(\d+)\s*)?", part, re.ASCII)
         if numbers is None:
-            raise BenchError(f"batch sizes: {part.strip()!r} is no batch size; {FORMS}")
+            raise BenchError(f"batch sizes: {part.strip()!r} is not a batch size; {FORMS}")
         first = int(numbers[1])
         if numbers[2] is None:
             found.append(first)
@@ -103,4 +103,4 @@ def _integer(size: Any) -> int:
             raise TypeError
         return operator.index(size)
     except TypeError:
-        raise BenchError(f"batch_sizes: got {describe(size)} among them; give integers, [32, 64, 128]") from None
+        raise BenchError(f"batch_sizes: one of them is {describe(size)}; give integers, [32, 64, 128]") from None

@@ -1,4 +1,4 @@
-"""Whether model, loss and data fit together: a batch is run before anything is timed."""
+"""Check that model, loss and data fit together, by running a batch before anything is timed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ TRIED = 8  # samples of the first step
 
 
 def try_step(model: Any, losses: SampleLosses, samples: Samples, names: dict[str, str]) -> tuple[str, ...]:
-    """One small batch forwards and backwards; what is to be said of the loss.
+    """Run one small batch forwards and backwards; return notes on the loss.
 
     Raises:
-        BenchError: if something does not fit; names what to change.
+        BenchError: if something does not fit; says what to change.
     """
     x, y = samples.batch(range(min(TRIED, len(samples))))
     with _about_model(names, x, y):
@@ -38,21 +38,23 @@ def try_step(model: Any, losses: SampleLosses, samples: Samples, names: dict[str
         _check_broadcast(terms, output, y, losses)
         found = losses(output, y)
     if found.source is None:
-        raise BenchError(f"the loss {losses.name} depends on no parameter: nothing could be learned from it")
+        raise BenchError(f"the loss {losses.name} does not depend on any parameter: nothing can be learned from it")
     found.backward()
     count = terms.array.size // len(y)
     if count == 1:
         return ()
-    return (f"loss: the sum of the {count} numbers of a sample; for their mean, multiply a rate of SGD by {count}",)
+    return (
+        f"loss: the sum over the {count} numbers of a sample; for their mean, multiply SGD's learning rate by {count}",
+    )
 
 
 def try_batch(
     model: Any, losses: SampleLosses, samples: Samples, numbers: Array, batch: tuple[Any, Any], names: dict[str, str]
 ) -> None:
-    """The samples of these numbers as a batch whose loss is asked for, in evaluation mode.
+    """The samples with these indices as a batch, after a check of its loss in evaluation mode.
 
     Raises:
-        BenchError: if they do not fit, or hold NaN or infinity.
+        BenchError: if they do not fit, or contain NaN or infinity.
     """
     for part, values in zip("xy", batch):
         _check_finite(values, part, samples, numbers)
@@ -68,7 +70,7 @@ def try_batch(
 
 
 def mean_loss(model: Any, losses: SampleLosses, batch: tuple[Any, Any]) -> float:
-    """The mean loss of a batch in evaluation mode; the batch stays as it is, whatever the model does to its input."""
+    """The mean loss of a batch in evaluation mode, computed on a copy, in case the model changes its input."""
     x, y = copy.deepcopy(batch)
     model.eval()
     with no_grad(), np.errstate(all="ignore"):
@@ -78,7 +80,7 @@ def mean_loss(model: Any, losses: SampleLosses, batch: tuple[Any, Any]) -> float
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether this library raised it, and not the user's own code, whose errors come through as they are."""
+    """Whether this library raised it, not the user's own code, whose errors are passed on unchanged."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -130,16 +132,16 @@ def _spoken(value: Any) -> str:
 
 
 def _check_broadcast(terms: Any, output: Any, y: Any, losses: SampleLosses) -> None:
-    """A loss of every output with every target has as many columns as there are samples, however many these are."""
+    """Raise an error if the loss compares every output with every target: it has as many columns as samples."""
     count = len(y)
     if terms.ndim < 2 or terms.shape[1] != count or count == 1 or not isinstance(output, Tensor):
         return
     fewer = losses.terms(output[: count - 1], y[: count - 1])
     if fewer.ndim > 1 and fewer.shape[1] == count - 1:
         raise BenchError(
-            f"the loss {losses.name} gave shape {terms.shape} for a batch of {count}, and {fewer.shape} for one of "
+            f"the loss {losses.name} returned shape {terms.shape} for a batch of {count}, and {fewer.shape} for one of "
             f"{count - 1}: it compares each output with each target, as {_spoken(output)} and {_spoken(y)} are "
-            "broadcast. Let them have the same shape, as by output.squeeze(-1)"
+            "broadcast. Give them the same shape, for example with output.squeeze(-1)"
         )
 
 
@@ -150,25 +152,27 @@ def _check_finite(values: Any, part: str, samples: Samples, numbers: Array) -> N
             continue
         bad = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(1))
         row = f", as in sample {samples.numbers[numbers[bad[0]]]}" if len(array) == len(numbers) else ""
-        raise BenchError(f"{samples.name} has NaN or infinity in {part}{row}: fill such samples in, or drop them")
+        raise BenchError(
+            f"{samples.name} has NaN or infinity in {part}{row}: replace such values, or drop these samples"
+        )
 
 
 def _check_classes(output: Any, y: Any, losses: SampleLosses, samples: Samples) -> None:
-    """Targets of cross_entropy and nll_loss: classes from 0 to C - 1, for C outputs."""
+    """Check the targets of cross_entropy and nll_loss: classes from 0 to C - 1 for C outputs."""
     if not losses.of_classes or not isinstance(output, Tensor) or output.ndim < 2:
         return
     if y.dtype.kind not in "iu":
         if y.ndim < output.ndim:
             raise BenchError(
-                f"{losses.name} needs integer classes as targets, y is {y.dtype}: convert them, y.astype(np.int64), or "
-                "take mse_loss for numbers"
+                f"{losses.name} needs integer classes as targets, but y is {y.dtype}: convert them, "
+                "y.astype(np.int64), or use mse_loss for numbers"
             )
         return
     if y.ndim == output.ndim:
         drop = "y = y[:, 0]" if y.shape[1] == 1 else "for one-hot rows, y = y.argmax(1)"
         raise BenchError(
-            f"{losses.name} needs one class for each row of outputs {output.shape}, y has the shape {tuple(y.shape)}: "
-            f"{drop}"
+            f"{losses.name} needs one class for each row of outputs {output.shape}, but y has shape "
+            f"{tuple(y.shape)}: {drop}"
         )
     found = np.asarray(array_of(y))
     if type(samples.dataset) is TensorDataset:  # all of them at once

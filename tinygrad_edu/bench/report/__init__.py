@@ -1,4 +1,4 @@
-"""Reports of results: tables in a terminal, pictures, and a page of HTML."""
+"""Reports of results: tables in a terminal, figures, and an HTML page."""
 
 from ... import absent as _absent
 from ..results import Result as _Result

@@ -1,4 +1,4 @@
-"""Pictures as SVG: small, the same every time, and in colours that follow the page they stand in."""
+"""Figures as SVG: small, reproducible, and in the colours of the page around them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "tinygrad_edu",
     "path.simplify": True,
-    "text.parse_math": False,  # a dollar sign is one
+    "text.parse_math": False,  # a dollar sign is just that
     "text.usetex": False,
-    "font.family": ["DejaVu Sans"],  # comes with matplotlib; only to lay out, see `FONT`
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib; only for layout, see `FONT`
     "axes.unicode_minus": True,
 }
 
@@ -35,11 +35,11 @@ class Canvas:
     """A figure with one pair of axes.
 
     Args:
-        wide: for the whole width of a page on a large screen, rather than for half of it or for a phone.
+        wide: whether it takes the whole width of a page on a large screen, instead of half of it or a phone.
 
     Attributes:
         wide: as given.
-        axes: what to draw on.
+        axes: the axes to draw on.
     """
 
     def __init__(self, wide: bool = False) -> None:
@@ -66,7 +66,7 @@ class Canvas:
             axis.get_offset_text().set_visible(False)
 
     def label(self, x: str, y: str) -> None:
-        """What the axes show; that of the second stands above it, where it can be read."""
+        """Label the axes; the label of the vertical one stands above it, where it is easy to read."""
         self.axes.set_xlabel(x, color=SOFT, fontsize=self._text, labelpad=5)
         height = self._size[1]
         self._figure.text(
@@ -79,7 +79,7 @@ class Canvas:
         )
 
     def sizes(self, sizes: Sequence[float], values: str, pad: float = 1.25) -> None:
-        """An axis of batch sizes, with a tick at powers of two; and what the other one shows."""
+        """Make the horizontal axis one of batch sizes, with ticks at powers of two, and label the other."""
         low, high = min(sizes) / pad, max(sizes) * pad
         self.axes.set_xscale("log", base=2)
         self.axes.set_xlim(low, high)
@@ -88,7 +88,7 @@ class Canvas:
         self.label("samples in a batch", values)
 
     def logarithmic(self, values: Sequence[float], text: Callable[[float], str], base: int = 10) -> None:
-        """A vertical, logarithmic axis around some values, with a few ticks: round numbers, or powers of two."""
+        """A logarithmic vertical axis around some values, with a few ticks: round numbers, or powers of two."""
         finite = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
         low, high = min(finite), max(finite)
         room = max((high / low) ** 0.08, 1.12)
@@ -109,7 +109,7 @@ class Canvas:
         self.ticks(axis, ticks, [text(tick) for tick in ticks])
 
     def ticks(self, axis: str, places: Sequence[float], names: Sequence[str]) -> None:
-        """A name at each of some places of an axis, "x" or "y", and no other marks."""
+        """Names at some positions of an axis, "x" or "y", and no other ticks."""
         set_ticks = self.axes.set_xticks if axis == "x" else self.axes.set_yticks
         set_ticks(places, names)
         set_ticks([], minor=True)
@@ -120,12 +120,12 @@ class Canvas:
         self.axes.plot(x, y, color=color, **more)
 
     def dots(self, x: Any, y: Any, label: str = "", color: str = SECOND, **more: Any) -> None:
-        """Round marks with a rim that sets them off from lines."""
+        """Round markers with a rim that separates them from lines."""
         more = {"markersize": 7.5, "marker": "o", "markeredgecolor": PAPER, "markeredgewidth": 1.4, **more}
         self.axes.plot(x, y, color=color, linestyle="none", label=label or "_", zorder=4, **more)
 
     def upright(self, x: float, label: str = "") -> None:
-        """A thin vertical line across, with a word at its top."""
+        """A thin vertical line, with a word at its top."""
         self.axes.axvline(x, color=SOFT, linewidth=1.0, dashes=(3, 3), zorder=1)
         if label:
             shift, side = (-5, "right") if self._share(x) > 0.72 else (5, "left")
@@ -133,14 +133,14 @@ class Canvas:
             self._word(x, 0.97, label, SOFT, xycoords=across, xytext=(shift, 0), ha=side, va="top")
 
     def level(self, y: float, label: str, color: str = SOFT, *, at: float = 0.02, below: bool = False) -> None:
-        """A thin horizontal line across, with a word above or below it, `at` a share of the width."""
+        """A thin horizontal line, with a word above or below it, `at` a share of the width."""
         self.axes.axhline(y, color=color, linewidth=1.0, dashes=(3, 3), zorder=1)
         along, side = self.axes.get_yaxis_transform(), "right" if at > 0.5 else "left"
         shift, edge = (-3, "top") if below else (3, "bottom")
         self._word(at, y, label, color, xycoords=along, xytext=(0, shift), ha=side, va=edge)
 
     def chosen(self, x: float, y: float, text: str, line: float = math.nan) -> None:
-        """The point that it is all about, with a word under it, on the side where an upright line is not."""
+        """The main point, with a word under it, on the side away from a vertical line."""
         self.dots([x], [y], color=ACCENT, markersize=10.5)
         side = -1 if line > x or (math.isnan(line) and self._share(x) > 0.8) else 1
         self.say(x, y, text, ACCENT, xytext=(8 * side, -9), va="top", ha="right" if side < 0 else "left")
@@ -156,7 +156,7 @@ class Canvas:
         self._word(x, y, text, color, **more)
 
     def key(self) -> None:
-        """What lines and marks mean, in a row above the axes."""
+        """The legend, in a row above the axes."""
         names = self.axes.get_legend_handles_labels()[1]
         if names:
             self.axes.legend(
@@ -174,24 +174,24 @@ class Canvas:
             )
 
     def svg(self, name: str) -> str:
-        """The figure as an SVG element; `name` keeps its ids apart from those of other pictures."""
+        """The figure as an SVG element; `name` makes its ids unique."""
         needed("matplotlib.backends.backend_svg", "A picture")
         written = io.StringIO()
         self._figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
         return trimmed(written.getvalue(), name, self._size, self._text)
 
     def _word(self, x: float, y: float, text: str, color: str, **more: Any) -> None:
-        """A word shifted by some points from a place."""
+        """A word, offset by some points from a position."""
         self.axes.annotate(text, (x, y), textcoords="offset points", color=color, fontsize=self._text, **more)
 
     def _share(self, x: float) -> float:
-        """How far along the horizontal axis a value is, from 0 to 1."""
+        """The position of a value along the horizontal axis, from 0 to 1."""
         place = self.axes.transLimits.transform(self.axes.transScale.transform((x, 1.0)))
         return float(place[0])
 
 
 def svg_of(draw: Callable[[Canvas], None], name: str, *, wide: bool = False) -> str:
-    """What `draw` draws, as an SVG element whose settings are ours, whatever the user's are."""
+    """Draw with `draw`, and return an SVG element; the user's matplotlib settings do not matter."""
     matplotlib = needed("matplotlib", "A picture")
     with matplotlib.rc_context():
         matplotlib.rcParams.update(
@@ -204,7 +204,7 @@ def svg_of(draw: Callable[[Canvas], None], name: str, *, wide: bool = False) -> 
 
 
 def _short(size: float) -> str:
-    """A batch size on an axis: 1k for 1024, as there is little room."""
+    """A batch size on an axis: 1k for 1024, to save space."""
     if size < 1:
         return f"{size:g}"
     if size >= 2**20:

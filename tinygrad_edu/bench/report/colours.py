@@ -1,8 +1,8 @@
-"""The colours of pictures and pages, on a light screen and on a dark one."""
+"""The colours of figures and pages, in light and in dark mode."""
 
 from __future__ import annotations
 
-# Each stands for a role, and becomes a CSS variable: so no two may be the same.
+# Each has a role and becomes a CSS variable, so no two may be the same.
 INK, SOFT, GRID, PAPER = "#1f2430", "#667085", "#e4e7ec", "#fefefe"
 ACCENT, SECOND, THIRD = "#2563c9", "#c2570c", "#4b8b6f"
 ROLES = {

@@ -1,4 +1,4 @@
-"""Whether results that are reported together are of one problem and from one machine."""
+"""Check that results that are reported together are of one problem and from one machine."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 from ..comparison import SAME
 from ..results import Result
 
-# How many samples there are is not among them: what is held out depends on the kind of result.
+# The number of samples is not one of them: what is held out depends on the kind of result.
 PROBLEM = {name: name for name in ("model", "data", "loss", "optimizer", "dtype", "parameters")}
 MACHINE = {key: spoken for key, spoken in SAME.items() if key != "clock"}
 
 
 def differences(results: Sequence[Result]) -> list[str]:
-    """Warnings for a report of several results, as sentences without a full stop; none where all agree.
+    """Warnings for a report of several results, as sentences without a full stop; empty if all agree.
 
-    What only some of them know is no difference.
+    What only some of them record is no difference.
 
     Args:
         results: one of each kind.
@@ -25,19 +25,17 @@ def differences(results: Sequence[Result]) -> list[str]:
     machines = _named(MACHINE, [(result.kind, result.environment) for result in results])
     found = []
     if problems:
-        found.append(
-            f"these results are of different problems, so that numbers of one say nothing of the other: {problems}"
-        )
+        found.append(f"these results are of different problems, so their numbers cannot be compared: {problems}")
     if machines:
         found.append(
-            "these results were measured on different machines or settings, so that times of one say nothing of the "
-            f"other: {machines}"
+            "these results were measured on different machines or with different settings, so their times cannot be "
+            f"compared: {machines}"
         )
     return found
 
 
 def _named(names: Mapping[str, str], facts: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    """Each name under which there are several values, with these and the kinds of results that have them."""
+    """Each name with several values, with these values and the kinds of results that have them."""
     found = []
     for name, spoken in names.items():
         kinds: dict[str, list[str]] = {}

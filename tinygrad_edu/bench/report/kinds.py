@@ -1,4 +1,4 @@
-"""Which texts and which pictures belong to a kind of result, and in which order they stand."""
+"""The texts and figures of each kind of result, and their order."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .texts import advise as advise_texts
 from .texts import speed as speed_texts
 from .texts import train as train_texts
 
-# The order in which pictures are to be looked at.
+# The order of the figures.
 ORDER = ("time", "seconds", "throughput", "latency", "split", "memory", "noise", "steps", "losses", "rates")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a report takes from a kind of result."""
+    """What a report shows of a kind of result."""
 
     answer: Callable[[Any], Answer]
     tables: Callable[[Any], list[Table]]
     pictures: Callable[[Any], list[Picture]]
 
 
-# Where two results have a picture or a table of one name, that of the later of these is shown: it measured more.
+# If two results have a figure or a table of the same name, that of the later kind here is shown: it measured more.
 THOROUGH = ("advise", "train", "speed")
 
 KINDS: Mapping[str, Kind] = {
@@ -40,13 +40,13 @@ KINDS: Mapping[str, Kind] = {
 
 
 def by_kind(results: Iterable[Result]) -> list[Result]:
-    """Results in the order of kinds; those that no report is made of are left out."""
+    """Results in the order of kinds; those without a report are left out."""
     known = list(KINDS)
     return sorted((r for r in results if r.kind in KINDS), key=lambda result: known.index(result.kind))
 
 
 def answers_of(results: Iterable[Result]) -> list[Answer]:
-    """What each of the results comes to; the first is the one to go by."""
+    """The conclusions of each result, the most important first."""
     return [KINDS[result.kind].answer(result) for result in results]
 
 
@@ -57,7 +57,7 @@ def tables_of(results: Iterable[Result]) -> list[Table]:
 
 
 def pictures_of(results: Iterable[Result]) -> list[Picture]:
-    """The pictures of all results, each once, the one to decide from first."""
+    """The figures of all results, each once, the most important first."""
     found = [picture for result in _by_thoroughness(results) for picture in KINDS[result.kind].pictures(result)]
     return sorted({picture.name: picture for picture in found}.values(), key=lambda picture: ORDER.index(picture.name))
 

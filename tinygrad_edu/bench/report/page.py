@@ -1,4 +1,4 @@
-"""A report as one page of HTML that needs nothing from elsewhere, and no JavaScript."""
+"""A report as one self-contained HTML page without JavaScript."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .picture import Picture
 from .style import PAGE, PIECE
 from .table import Answer, Table
 
-# The browser itself is told to fetch nothing.
+# The browser may not fetch anything.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 INCOMPLETE = "The benchmark was interrupted, or its time ran out: this is what was known by then."
 
-# What the fields of a problem are called; others by their own names.
-NAMES = {"dtype": "dtype", "samples": "samples to learn from", "parameters": "parameters"}
+# Names for the fields of a problem; other fields keep theirs.
+NAMES = {"dtype": "dtype", "samples": "training samples", "parameters": "parameters"}
 
 
 def page(
@@ -30,9 +30,9 @@ def page(
     """The page.
 
     Args:
-        results: what it is about.
-        answers: what each of them comes to; the first stands on top.
-        pictures: the one to decide from first.
+        results: the results.
+        answers: the conclusions of each; the first one stands at the top.
+        pictures: the figures, the most important first.
         tables: the numbers.
     """
     parts = [_top(results, answers)]
@@ -53,7 +53,7 @@ def page(
 
 
 def piece(answer: Answer, svgs: Sequence[str]) -> str:
-    """An answer with pictures, to stand in somebody else's page."""
+    """An answer with figures, for embedding in another page."""
     return (
         f'<style>{PIECE}</style>\n<div class="tinygrad-report">\n<h2>{escape(answer.headline)}</h2>\n'
         f"{_paragraphs(answer.reason)}{''.join(svgs)}\n</div>\n"
@@ -85,7 +85,7 @@ def _paragraphs(texts: Sequence[str]) -> str:
 
 
 def _prose(text: str) -> str:
-    """A text in which no line ends between a number and its unit."""
+    """A text without line breaks between a number and its unit."""
     return escape(re.sub(r"(?<=\d) (?=(?:%|ns|µs|ms|s|min|h|[KMGT]?i?B|[MGT])(?!\w))", "\u00a0", text))
 
 
@@ -106,7 +106,7 @@ def _remarks(texts: Sequence[str]) -> str:
 
 
 def _first(picture: Picture) -> str:
-    """The picture to decide from, drawn twice: for a large screen, and for a phone."""
+    """The main figure, drawn twice: for a large screen, and for a phone."""
     wide, narrow = _drawn(picture, wide=True), _drawn(picture)
     return (
         f'<figure class="first">\n<h2>{escape(picture.title)}</h2>\n<div class="wide">{wide}</div>\n'
@@ -122,7 +122,7 @@ def _figure(picture: Picture) -> str:
 
 
 def _drawn(picture: Picture, wide: bool = False) -> str:
-    """The SVG, told to those who cannot see it in one sentence rather than tick by tick."""
+    """The SVG, labelled so that a screen reader reads one sentence instead of every tick."""
     label = escape(picture.alternative, quote=True)
     return picture.svg(wide).replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 
@@ -136,7 +136,7 @@ def _table(table: Table) -> str:
     )
     note = f'<p class="note">{_prose(table.note)}</p>\n' if table.note else ""
     caption = "" if table.long else f"<caption>{title}</caption>"
-    # A table that is wider than a phone scrolls by itself; with a keyboard only what has the focus does.
+    # A table wider than a phone scrolls; with a keyboard, only an element that has the focus does.
     body = (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title, quote=True)}">\n<table>'
         f"{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n{note}"
@@ -158,7 +158,7 @@ def _settings(results: Sequence[Result]) -> str:
 
 
 def _once(title: str, lists: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """One list where those of all results are the same, else one for each."""
+    """One list if those of all results are the same, else one for each."""
     if all(entries == lists[0][1] for _, entries in lists):
         return [(title, lists[0][1])]
     return [(f"{title} of {kind}", entries) for kind, entries in lists]

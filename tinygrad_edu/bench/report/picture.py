@@ -1,4 +1,4 @@
-"""A picture, with the sentence that says what to read from it."""
+"""A figure, with a caption that says what it shows."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .svg import inline, standalone
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a report.
+    """One figure of a report.
 
     Attributes:
-        name: of its file, without ending.
+        name: the name of its file, without the ending.
         title: a few words.
-        caption: what to read from it, in a sentence.
-        alternative: what it shows, with the numbers that matter, for those who cannot see it.
+        caption: what it shows, in a sentence.
+        alternative: the alt text, with the numbers that matter.
         draw: draws it.
     """
 
@@ -28,7 +28,7 @@ class Picture:
     draw: Callable[[Canvas], None]
 
     def svg(self, wide: bool = False) -> str:
-        """An SVG element to stand in a page, whose variables are its colours."""
+        """An SVG element for a page, whose variables set its colours."""
         return inline(svg_of(self.draw, self.name + ("-wide" if wide else ""), wide=wide))
 
     def file(self) -> str:

@@ -1,4 +1,4 @@
-"""Reports: on the terminal, as files, in a notebook."""
+"""Reports: in the terminal, as files, in a notebook."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ FORMATS = ("table", "svg", "html")
 
 
 def write(folder: str | Path, formats: Iterable[str] = FORMATS) -> list[Path]:
-    """Make reports of the results in a folder, beside them.
+    """Write reports of the results in a folder into the same folder.
 
     Args:
-        folder: has some of ``advise.json``, ``speed.json`` and ``train.json``.
-        formats: ``"table"`` prints to standard output; ``"svg"`` writes a picture per file, ``"html"`` writes
+        folder: contains some of ``advise.json``, ``speed.json`` and ``train.json``.
+        formats: ``"table"`` prints to standard output; ``"svg"`` writes one file per figure, ``"html"`` writes
             ``report.html``.
 
     Returns:
         The files that were written.
 
     Raises:
-        BenchError: if there is no such folder or no result in it, one cannot be read, a format is unknown, or
-            matplotlib, which pictures need, is not installed. Nothing is written then.
+        BenchError: if the folder does not exist or has no results, a result cannot be read, a format is unknown, or
+            figures are requested and matplotlib is not installed. Nothing is written then.
     """
     formats = list(formats)
     unknown = sorted(set(formats) - set(FORMATS))
     if unknown:
-        raise BenchError(f"format: {', '.join(unknown)} is none of {', '.join(FORMATS)}")
+        raise BenchError(f"format: {', '.join(unknown)} is not one of {', '.join(FORMATS)}")
     folder = Path(folder)
     results = _in(folder)
     files: dict[str, str] = {}
@@ -52,7 +52,7 @@ def write(folder: str | Path, formats: Iterable[str] = FORMATS) -> list[Path]:
 
 
 def html(results: Result | Sequence[Result]) -> str:
-    """A page with the answer, its reason, the pictures and the numbers, which needs nothing from elsewhere.
+    """Make a self-contained HTML page with the answer, its reason, figures and numbers.
 
     Args:
         results: one, or one of each kind.
@@ -65,7 +65,7 @@ def html(results: Result | Sequence[Result]) -> str:
 
 
 def tables(results: Result | Sequence[Result]) -> list[table.Table]:
-    """The numbers of results as tables of texts.
+    """Return the numbers of results as tables of texts.
 
     Args:
         results: one, or one of each kind.
@@ -74,18 +74,18 @@ def tables(results: Result | Sequence[Result]) -> list[table.Table]:
 
 
 def show(results: Result | Sequence[Result], file: TextIO | None = None) -> None:
-    """Print answers and tables: with rich on a terminal, in plain characters elsewhere.
+    """Print answers and tables: with rich on a terminal, as plain text elsewhere.
 
     Args:
         results: one, or one of each kind.
-        file: where to; default, standard output.
+        file: where to print; by default standard output.
     """
     found = _listed(results)
     table.show(answers_of(found), tables_of(found), sys.stdout if file is None else file, differences(found))
 
 
 def fragment(result: Result) -> str:
-    """The answer and the first picture as a piece of HTML, for a notebook; without matplotlib the answer alone."""
+    """Return the answer and the first figure as HTML for a notebook; without matplotlib, the answer alone."""
     found = _listed(result)
     try:
         pictures = [picture.svg() for picture in pictures_of(found)[:1]]
@@ -103,11 +103,11 @@ def _listed(results: Result | Sequence[Result]) -> list[Result]:
 
 def _in(folder: Path) -> list[Result]:
     if folder.is_file():
-        raise BenchError(f"{folder}: this is a file; give the folder that it is in, {folder.parent}")
+        raise BenchError(f"{folder}: this is a file; give its folder, {folder.parent}")
     if not folder.exists():
-        raise BenchError(f"{folder}: there is no such folder; tinygrad-edu bench -o {folder} makes it")
+        raise BenchError(f"{folder}: there is no such folder; tinygrad-edu bench -o {folder} creates it")
     found = [load(file) for file in files_in(folder)]
     if not found:
         names = ", ".join(NAMES)
-        raise BenchError(f"{folder}: there is no result, which would be {names}; run tinygrad-edu bench -o {folder}")
+        raise BenchError(f"{folder}: there is no result, such as {names}; run tinygrad-edu bench -o {folder}")
     return found

@@ -1,4 +1,4 @@
-"""How a page looks: light and dark, on a phone and on a large screen."""
+"""The style of a page: light and dark, on a phone and on a large screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SVG as matplotlib writes it, made small, and in colours that follow the page it stands in."""
+"""Make matplotlib's SVG small, and let its colours follow the page around it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from html import escape
 
 from .colours import DARK, FONT, PAPER, ROLES
 
-RIM = 16  # around a picture in a file of its own
+RIM = 16  # around a figure in its own file
 
-# How matplotlib 3.10 and later ones write the size and the family of a text.
+# How matplotlib 3.10 and later write the size and the font family of a text.
 FONTS = (
     r"(?P<before>)font: {text}px [^;\"]*;? ?",
     r"(?P<before>(?:font-weight: \w+; )?)font-size: {text}px; font-family: [^;\"]*;? ?",
 )
 
-# A mark on a line, or a tick: the definition that it uses has its strokes already.
+# A marker or a tick: the definition that it uses already has its strokes.
 MARK = r"<use (?P<place>[^>]*)style=\"(?P<style>[^\"]*)\"/>"
 
 
 def trimmed(svg: str, name: str, size: tuple[int, int], text: float) -> str:
-    """An SVG element from a file of matplotlib's: with short numbers, and with variables for colours.
+    """Turn matplotlib's SVG file into an SVG element with short numbers, and with variables for colours.
 
     Args:
-        svg: the file.
-        name: stands before all ids, so that they differ from those of other pictures.
+        svg: the content of the file.
+        name: prefix of all ids, to make them unique.
         size: width and height.
-        text: the size of all texts.
+        text: the font size of all texts.
     """
     body = svg[svg.index("<svg") :]
     body = body[body.index(">") + 1 : body.rindex("</svg>")]
@@ -53,7 +53,7 @@ def trimmed(svg: str, name: str, size: tuple[int, int], text: float) -> str:
 
 
 def _flat(body: str) -> str:
-    """Without groups that have no attributes, which do nothing."""
+    """Remove groups without attributes, which do nothing."""
     kept: list[bool] = []
 
     def decide(match: re.Match[str]) -> str:
@@ -79,12 +79,12 @@ def _rounded(match: re.Match[str]) -> str:
 
 
 def inline(svg: str) -> str:
-    """The SVG for a page that sets the colours, so without fallbacks for them."""
+    """The SVG for a page that sets the colours, without fallback colours."""
     return re.sub(r"var\((--\w+), #[0-9a-f]{6}\)", r"var(\1)", svg)
 
 
 def standalone(svg: str, title: str) -> str:
-    """The SVG as a file of its own, with a background and with the colours of a dark screen."""
+    """The SVG for its own file, with a background and with colours for dark mode."""
     dark = ";".join(f"{name}:{colour}" for name, colour in DARK.items())
     style = f"<style>@media (prefers-color-scheme:dark){{svg{{{dark}}}}}</style>"
     start = svg.index(">") + 1

@@ -1,4 +1,4 @@
-"""Tables of words and numbers, and how they look in a terminal and in a file."""
+"""Tables of texts and numbers, and how to print them in a terminal and in a file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Table:
     """A table of texts.
 
     Attributes:
-        title: what it is about.
-        headings: of the columns.
-        rows: texts, as many in each as there are headings.
-        note: a sentence on it.
+        title: its title.
+        headings: the headings of the columns.
+        rows: one text for each heading.
+        note: a sentence about it.
         long: whether it is too long for a terminal.
     """
 
@@ -35,17 +35,17 @@ class Table:
     def of(
         cls, title: str, things: Iterable[Thing], columns: Mapping[str, Callable[[Thing], str]], note: str = ""
     ) -> Table:
-        """A table with a row for each of some things, and for each column what it says of one."""
+        """A table with a row for each thing; each column maps a thing to its text."""
         return cls(title, tuple(columns), [tuple(said(thing) for said in columns.values()) for thing in things], note)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a result comes to.
+    """The conclusions from a result.
 
     Attributes:
-        headline: in one line.
-        reason: in paragraphs.
+        headline: the answer in one line.
+        reason: the reason in paragraphs.
         facts: the numbers behind it, by name.
         warnings: what to be careful about.
     """
@@ -57,7 +57,7 @@ class Answer:
 
 
 def plain(table: Table) -> str:
-    """A table in plain characters: the first column to the left, the others to the right.
+    """A table in plain text: numbers right-aligned, other columns left-aligned.
 
     >>> print(plain(Table("Steps", ("batch", "time"), [("8", "120 µs"), ("256", "1 ms")])))
     Steps
@@ -79,13 +79,13 @@ def plain(table: Table) -> str:
 
 
 def show(answers: Sequence[Answer], tables: Sequence[Table], file: TextIO, warnings: Sequence[str] = ()) -> None:
-    """Print answers and tables: with rich on a terminal, in plain characters elsewhere.
+    """Print answers and tables: with rich on a terminal, as plain text elsewhere.
 
     Args:
-        answers: what the results come to.
-        tables: the numbers; long ones are left out.
-        file: where to.
-        warnings: what to know before any of it.
+        answers: the conclusions from the results.
+        tables: the numbers; long tables are left out.
+        file: where to print.
+        warnings: warnings to print first.
     """
     fancy = file.isatty() and find_spec("rich") is not None
     (_show_rich if fancy else _show_plain)(answers, [table for table in tables if not table.long], file, warnings)
@@ -136,7 +136,7 @@ def _show_rich(answers: Sequence[Answer], tables: Sequence[Table], file: TextIO,
 
 
 def fitting(table: Table, width: int) -> list[Table]:
-    """The table in parts that are no wider than this, each with the first column, so that no number is cut off.
+    """Split a table into parts that are no wider than this, each with the first column, so that no number is cut off.
 
     >>> wide = Table("", ("size", "time of a step", "steps"), [("8", "120 µs", "12,345")])
     >>> [part.headings for part in fitting(wide, 18)]
@@ -160,17 +160,17 @@ def fitting(table: Table, width: int) -> list[Table]:
 
 
 def _width(table: Table, heading: str) -> int:
-    """How wide a column has to be: a heading may be broken between words, a text not."""
+    """The width that a column needs: a heading may be broken between words, a text may not."""
     column = list(table.headings).index(heading)
     return max(map(len, [*heading.split(), *(row[column] for row in table.rows)]), default=1)
 
 
 def _total(widths: Sequence[int]) -> int:
-    """With what rich puts between columns."""
+    """The width including what rich puts between columns."""
     return sum(widths) + 3 * len(widths)
 
 
 def _numeric(table: Table) -> list[bool]:
-    """Which columns have numbers, but for a word or two."""
+    """Which columns contain mainly numbers."""
     columns = list(zip(*table.rows)) or [()] * len(table.headings)
     return [any(text[:1].isdigit() or text[:1] in ("–", "-", "∞") for text in column) for column in columns]

@@ -1,1 +1,1 @@
-"""Trainings to a target, and rates for them."""
+"""Training runs to a target, and learning rates for them."""

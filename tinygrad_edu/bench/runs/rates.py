@@ -1,15 +1,15 @@
-"""Finding the learning rate at which something costs least, by trying."""
+"""Find by trial the learning rate at which something costs least."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
 
-FIRST_RATE = {True: 0.1, False: 0.003}  # where a search with nothing to go by begins: plain SGD, others
+FIRST_RATE = {True: 0.1, False: 0.003}  # where a search begins without prior knowledge: plain SGD, others
 
 
 def none_works(tried: Collection[float]) -> str:
-    """That no rate lowers the loss, after a search that tried these to its end."""
+    """The message that no rate lowers the loss, after a complete search."""
     return (
         f"No learning rate from {min(tried):.2g} to {max(tried):.2g} lowered the training loss with this optimizer: "
         "check that the model can learn from these data, and that its losses stay finite."
@@ -17,17 +17,17 @@ def none_works(tried: Collection[float]) -> str:
 
 
 class Climb:
-    """Goes from rate to rate, each `factor` times the one before, to where the cost is least.
+    """Goes from rate to rate, each `factor` times the previous one, to the lowest cost.
 
-    The cost as a function of the logarithm of the rate is taken to have one valley, beside which trainings fail or
-    creep. What was tried is remembered.
+    The cost as a function of the logarithm of the rate is assumed to have one valley, outside of which training fails
+    or is very slow. Costs are remembered.
 
     Args:
-        cost: of a rate: any number that is smaller for a better one; infinite where it fails.
-        start: the rate to begin with.
+        cost: maps a rate to any number that is smaller for a better rate, and infinite if the rate fails.
+        start: the first rate.
 
     Attributes:
-        costs: by rate, what was tried.
+        costs: the costs so far, by rate.
 
     >>> climb = Climb(lambda rate: abs(rate - 4.1), 1.0)
     >>> climb.search(2.0), sorted(climb.costs)
@@ -46,13 +46,13 @@ class Climb:
         return min(finite, key=finite.__getitem__) if finite else math.nan
 
     def search(self, factor: float, most: int = 24) -> float:
-        """The best rate of those a `factor` apart, with its two neighbours tried; NaN if none works.
+        """The best rate on a grid of steps of `factor`, with both neighbours tried; NaN if none works.
 
-        Where the first rate fails, smaller ones are tried until one works.
+        If the first rate fails, smaller ones are tried until one works.
 
         Args:
             factor: greater than 1.
-            most: how many rates to try at the utmost, those tried before included.
+            most: how many rates to try at most, including earlier ones.
         """
         rate = self.best if self.costs and math.isfinite(self.best) else self.start
         while not math.isfinite(self._of(rate)):

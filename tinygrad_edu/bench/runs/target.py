@@ -1,4 +1,4 @@
-"""Training until a loss is reached: how many steps that takes."""
+"""Train until a loss is reached, and count the steps."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Protocol
 from ..errors import BenchError
 from ..timing.clock import Budget
 
-LOOKS = 40  # how often the loss is looked at on the way to a target
-HOPELESS = 20.0  # a loss so many times the first one does not come back in time
+LOOKS = 40  # how often the loss is evaluated on the way to a target
+HOPELESS = 20.0  # times the first loss: from there a run does not recover in time
 
 
 class Trainable(Protocol):
@@ -25,19 +25,19 @@ class Trainable(Protocol):
         """The mean loss over a fixed part of the training data."""
 
     def test_loss(self) -> float:
-        """The mean loss over samples that were held out; NaN if there are none."""
+        """The mean loss over held-out samples; NaN if there are none."""
 
 
 @dataclass
 class Reached:
-    """How a training towards a target went.
+    """The course of a training run towards a target.
 
     Attributes:
-        steps: after how many steps the loss was at the target, between two looks by interpolation; NaN if never.
-        taken: how many steps were taken.
-        curve: (steps, loss) at every look; the loss of one that failed ends with infinity.
-        test_loss: at the end; NaN if it was not asked for.
-        why: why it did not get there: "diverged", "steps", "budget"; empty if it did.
+        steps: steps to the target, interpolated between two evaluations; NaN if it was not reached.
+        taken: the number of steps taken.
+        curve: (steps, loss) at every evaluation; ends with an infinite loss if the run failed.
+        test_loss: the final loss on held-out samples; NaN if it was not requested.
+        why: why it was not reached: "diverged", "steps" or "budget"; empty if it was.
     """
 
     steps: float
@@ -53,13 +53,13 @@ class Reached:
 
 
 def check_target(target: float | None) -> None:
-    """Raise a `BenchError` if it is no loss that could be reached."""
+    """Raise a `BenchError` if the target is not a possible loss."""
     if target is not None and not math.isfinite(target):
-        raise BenchError(f"target_loss={target!r}: give a mean loss a sample, or None")
+        raise BenchError(f"target_loss={target!r}: give a mean loss per sample, or None")
 
 
 def obstacle(first: float, target: float | None) -> str:
-    """Why a target says nothing, by the loss of the new model; empty if it does."""
+    """Why a target is useless, given the loss of the untrained model; empty if it is not."""
     if not math.isfinite(first):
         return "The loss of the new model is not a finite number: there is nothing to compare."
     if target is not None and target >= first:
@@ -76,18 +76,18 @@ def until(
     budget: Budget | None = None,
     look: Callable[[int, float], None] | None = None,
 ) -> Reached:
-    """Train until the loss is at the target, or not to be waited for any longer.
+    """Train until the loss reaches the target, or the run is given up.
 
-    A loss that explodes ends it, also one that would come down again before the first look: so the steps at the
-    beginning, where rates that are too large show, are looked at more closely.
+    A loss that explodes ends the run, even if it would come down again. So the loss is evaluated more often at the
+    beginning, where a rate that is too large shows itself.
 
     Args:
-        run: starts where it is.
-        target: the mean loss a sample to reach.
+        run: the run, which continues from where it is.
+        target: the mean loss per sample to reach.
         most: the number of steps after which to stop.
-        every: steps between two looks at the loss; default, a fortieth of `most`.
-        budget: when to stop as well.
-        look: called with steps and loss at every look.
+        every: steps between two evaluations of the loss; by default a fortieth of `most`.
+        budget: when to stop in any case.
+        look: called with steps and loss at every evaluation.
     """
     every = max(1, -(-most // LOOKS)) if every is None else every
     first = run.loss()
@@ -116,7 +116,7 @@ def until(
 
 
 def crossing(curve: list[tuple[int, float]], target: float) -> float:
-    """At how many steps a curve first is at the target: on a straight line between the two looks around it.
+    """The number of steps at which a curve first reaches the target, by linear interpolation.
 
     >>> crossing([(0, 2.0), (10, 1.0), (20, 0.5)], 0.75)
     15.0

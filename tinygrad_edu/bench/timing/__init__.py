@@ -1,4 +1,4 @@
-"""Measuring on a machine that is not ours alone: clocks, rounds in turn, intervals, threads, memory."""
+"""Measurements on a machine shared with other programs: clocks, rounds, intervals, threads, memory."""
 
 from .clock import Budget, Clock
 from .intervals import Interval

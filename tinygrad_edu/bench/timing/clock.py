@@ -1,4 +1,4 @@
-"""Clocks: in which seconds steps are timed, and how much of a budget is left."""
+"""Clocks: what times the steps, and how much of a budget is left."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Clock:
     """Two clocks, in seconds: one for budgets, one for steps.
 
     Attributes:
-        wall: the time on the wall, in which people wait.
-        busy: the time in which steps are measured.
-        unit: what the second measures, "CPU" or "wall".
+        wall: wall-clock time, for which people wait.
+        busy: the time that measures steps.
+        unit: what `busy` measures, "CPU" or "wall".
     """
 
     wall: Callable[[], float] = field(default_factory=lambda: time.perf_counter)
@@ -29,14 +29,14 @@ class Clock:
     unit: str = "wall"
 
     def took(self, work: Callable[[], object]) -> float:
-        """Seconds on the wall that a call takes."""
+        """The wall-clock seconds of a call."""
         begin = self.wall()
         work()
         return self.wall() - begin
 
     @classmethod
     def for_threads(cls, threads: int) -> Clock:
-        """Steps in CPU time for one thread, which other programs on the core do not lengthen; else in wall time.
+        """CPU time for one thread, as other programs on the core do not lengthen it; else wall time.
 
         >>> Clock.for_threads(2).unit
         'wall'
@@ -47,10 +47,10 @@ class Clock:
 
 
 class Budget:
-    """Seconds that may be spent, by the clock on the wall.
+    """Seconds that may be spent, by the wall clock.
 
     Args:
-        seconds: how many; None for as many as it takes.
+        seconds: how many; None for no limit.
         wall: the clock; None for the real one.
 
     >>> now = iter([0.0, 2.0, 2.0, 11.0])
@@ -71,7 +71,7 @@ class Budget:
 
     @property
     def share(self) -> float:
-        """How much of it is spent, from 0 to 1."""
+        """The share that is spent, from 0 to 1."""
         return min(1.0, self.spent / self.seconds)
 
     @property
@@ -80,12 +80,12 @@ class Budget:
         return max(0.0, self.seconds - self.spent)
 
     def part(self, seconds: float) -> Budget:
-        """A budget of its own, by the same clock, for a part of the work: so many seconds, or those that are left."""
+        """A budget by the same clock for a part of the work: so many seconds, or those left if they are fewer."""
         return Budget(min(max(seconds, 0.0), self.left), self._wall)
 
 
 def check_budget(seconds: Any) -> float | None:
-    """A budget as it may be given: seconds, or None for as many as it takes.
+    """Check a budget: seconds, or None for no limit.
 
     Raises:
         BenchError: if it is anything else.

@@ -18,16 +18,15 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def environment(clock: Clock, threads: int) -> dict[str, Any]:
-    """What results depend on, as strings and numbers.
+    """The environment that results depend on, as strings and numbers.
 
     Args:
-        clock: the one that steps are timed with.
-        threads: how many threads BLAS computes with.
+        clock: the clock that times steps.
+        threads: the number of BLAS threads.
 
     Returns:
-        "processor", "cores" (that this process may use), "blas", "blas_version", "blas_core" (for which processor its
-        code was chosen; None where threadpoolctl is not there to tell), "threads", "clock", "python", "numpy",
-        "tinygrad_edu", "os".
+        "processor", "cores" (that this process may use), "blas", "blas_version", "blas_core" (the processor that its
+        code was chosen for; None without threadpoolctl), "threads", "clock", "python", "numpy", "tinygrad_edu", "os".
 
     >>> environment(Clock(), 2)["threads"]
     2
@@ -49,7 +48,7 @@ def environment(clock: Clock, threads: int) -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """The name of the processor, as far as the system tells it."""
+    """The name of the processor, if the system reports it."""
     if platform.system() == "Darwin":
         asked = subprocess.run(
             ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False
@@ -74,7 +73,7 @@ def _cores() -> int:
 
 
 def _blas() -> tuple[str, str, str | None]:
-    """Name, version and core type of NumPy's BLAS: of what is loaded, else of what NumPy was built with."""
+    """Name, version and core type of NumPy's BLAS: of the library loaded, else of the one that NumPy was built with."""
     pools = blas_pools()
     if pools:
         pool = pools[0]

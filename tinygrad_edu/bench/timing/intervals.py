@@ -1,8 +1,8 @@
-"""Bootstrap intervals of medians, of paired ratios and of what two runs differ by.
+"""Bootstrap intervals of medians, of paired ratios, and of differences between two runs.
 
-The method is the expanded percentile interval: medians of resampled rounds, cut off a little further out than the
-plain percentiles, which are too narrow for few rounds (Hesterberg, "What teachers should know about the bootstrap",
-2015, section 5.2). With 15 to 40 rounds a 95 % interval holds the true median in 94 to 97 of 100 runs.
+The method is the expanded percentile interval: medians of resampled rounds, cut off slightly further out than the plain
+percentiles, which are too narrow for few rounds (Hesterberg, "What teachers should know about the bootstrap", 2015,
+section 5.2). With 15 to 40 rounds, a 95 % interval contains the true median in 94 to 97 of 100 runs.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Interval:
 
     Attributes:
         value: the estimate.
-        low: the lower bound; NaN where there are too few rounds for one.
-        high: the upper bound; NaN likewise.
+        low: the lower bound; NaN if there are too few rounds.
+        high: the upper bound; NaN if there are too few rounds.
 
     >>> Interval(1.02, 0.99, 1.05).excludes(1.0), Interval(1.02, 1.01, 1.03).excludes(1.0)
     (False, True)
@@ -39,12 +39,12 @@ class Interval:
     high: float
 
     def excludes(self, value: float) -> bool:
-        """Whether a value lies outside the bounds; never where there are none."""
+        """Whether a value lies outside the bounds; False without bounds."""
         return value < self.low or value > self.high
 
     @property
     def width(self) -> float:
-        """How far apart the bounds are; NaN where there are none."""
+        """The distance of the bounds; NaN without bounds."""
         return self.high - self.low
 
 
@@ -53,14 +53,15 @@ def median_interval(values: Sequence[float], *, level: float = LEVEL, seed: int 
 
     Args:
         values: one for each round.
-        level: how often such intervals are to hold the true median.
+        level: how often such intervals should contain the true median.
         seed: decides which rounds are drawn.
 
     >>> found = median_interval([1.0] * 5 + [2.0] * 5 + [3.0] * 5)
     >>> found.value, found.low, found.high
     (2.0, 1.0, 3.0)
 
-    Five rounds lie on one side of the median in one of sixteen runs: no interval can be right in 95 of 100.
+    In one of sixteen runs, all five rounds lie on one side of the true median: so no interval can be right in 95 of
+    100.
 
     >>> median_interval([1.0, 2.0, 3.0, 4.0, 5.0])
     Interval(value=3.0, low=nan, high=nan)
@@ -75,12 +76,12 @@ def median_interval(values: Sequence[float], *, level: float = LEVEL, seed: int 
 def quotient_interval(
     above: Sequence[float], below: Sequence[float], *, level: float = LEVEL, seed: int = 0
 ) -> Interval:
-    """The quotient of two medians and its interval, where no round of one belongs to a round of the other.
+    """The quotient of two medians and its interval, for rounds that do not form pairs.
 
     Args:
         above: positive numbers, one for each round.
-        below: likewise; as many as there are.
-        level: how often such intervals are to hold the true quotient.
+        below: positive numbers, one for each round; not necessarily as many.
+        level: how often such intervals should contain the true quotient.
         seed: decides which rounds are drawn.
 
     >>> quotient_interval([3.0] * 9, [2.0] * 9)
@@ -96,11 +97,11 @@ def quotient_interval(
 
 
 def _medians(sample: Array, rng: np.random.Generator) -> Array:
-    """The medians of so many samples drawn from this one with replacement.
+    """The medians of that many samples drawn from this one with replacement.
 
-    Which entry of the sorted sample is in the middle of a drawn one is decided by the middle of as many uniform
-    numbers, whose distribution is a beta (David and Nagaraja, "Order statistics", 2003, section 2.1): that number is
-    drawn, and not all the others.
+    The entry of the sorted sample that is in the middle of a drawn one depends on the median of as many uniform
+    numbers, which has a beta distribution (David and Nagaraja, "Order statistics", 2003, section 2.1). So only this
+    median is drawn.
     """
     count, ordered = len(sample), np.sort(sample)
     lower = (count + 1) // 2
@@ -124,7 +125,7 @@ def _cut(value: float, medians: Array, count: int, level: float) -> Interval:
 
 
 def _tail(count: int, level: float) -> float:
-    """The share to cut off at each end: what √(n/(n − 1)) times the quantile of Student's t leaves of a normal."""
+    """The share to cut off at each end: the normal tail beyond √(n/(n − 1)) times the quantile of Student's t."""
     return NORMAL.cdf(-math.sqrt(count / (count - 1)) * _student((1.0 + level) / 2.0, count - 1))
 
 

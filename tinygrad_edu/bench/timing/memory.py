@@ -1,4 +1,4 @@
-"""Peak memory of a training at small batch sizes, and what it says of large ones. Nothing is allocated to failure."""
+"""Peak memory of training with small batches, extrapolated to large ones. Memory is never filled up."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from .rounds import Step
 from .steps import Steps
 
 LARGEST = 1024  # samples in the largest batch that is tried
-ENOUGH = 4.0  # times the peak of a single sample: then the samples, and not the parameters, make the peak
-CAREFUL = 0.5  # of the limit: no batch is tried that may need more, once two have shown what a sample takes
-HARMLESS = 64 * 2**20  # bytes: batches that need less are tried, whatever the limit
-FITTED = 3  # the largest batches tried, through which the line goes
+ENOUGH = 4.0  # times the peak of one sample: then the samples, not the parameters, determine the peak
+CAREFUL = 0.5  # of the limit: no batch is tried that may need more, once two have shown the cost of a sample
+HARMLESS = 64 * 2**20  # bytes: batches that need less are always tried
+FITTED = 3  # the largest batches tried, to which the line is fitted
 
 
 @dataclass
 class Memory:
-    """What a training allocates at its highest, in bytes: model, gradients, the optimizer's state, a step of it.
+    """Peak memory of training, in bytes: model, gradients, optimizer state and a step.
 
     Attributes:
-        batch_sizes: those that were tried, in ascending order.
+        batch_sizes: the batch sizes tried, in ascending order.
         peaks: the peak of each, in bytes.
-        base: the part that does not depend on the batch size, of the line that large batches follow.
-        per_sample: what each sample adds there.
-        limit: how much there may be; NaN where that is not known.
-        largest: the largest batch that is predicted to fit, which may be more than there is data; None if not known.
+        base: the part that does not depend on the batch size, for large batches.
+        per_sample: what each sample adds to it.
+        limit: the bytes allowed; NaN if that is not known.
+        largest: the largest batch that is predicted to fit, which may be larger than the data; None if not known.
         why: why it is not known.
 
     >>> memory = Memory([1, 2], [15.0, 20.0], 10.0, 5.0, 1000.0, 198)
     >>> memory.at(2), memory.at(100)
     (20.0, 510.0)
 
-    A peak that the parameters make is the same for small batches, and above the line:
+    If the parameters determine the peak, it is the same for all small batches, and above the line:
 
     >>> Memory([1, 2], [90.0, 90.0], 10.0, 5.0, 1000.0, 198).at(4)
     90.0
@@ -57,7 +57,7 @@ class Memory:
     why: str = ""
 
     def at(self, batch_size: int) -> float:
-        """The peak with this batch size: measured, else by the line; NaN where there is none."""
+        """The peak with this batch size: as measured, else by the line; NaN without a line."""
         if batch_size in self.batch_sizes:
             return self.peaks[self.batch_sizes.index(batch_size)]
         smaller = [peak for size, peak in zip(self.batch_sizes, self.peaks) if size < batch_size]
@@ -65,10 +65,10 @@ class Memory:
 
 
 def peak_of(step: Step) -> int:
-    """How many bytes a call takes at its highest beyond what was there before.
+    """The peak memory of a call in bytes, beyond what was allocated before.
 
-    Counted is what NumPy and Python allocate, by tracemalloc; not what BLAS keeps for itself. A program that traces
-    already goes on doing so, but its own peak starts anew.
+    tracemalloc counts what NumPy and Python allocate, but not what BLAS keeps for itself. If tracing is already on, it
+    stays on, but its peak is reset.
 
     >>> import numpy as np
     >>> round(peak_of(lambda: np.ones(10**6, np.float64)) / 1e6)
@@ -85,14 +85,15 @@ def memory_of(
 ) -> Memory:
     """Measure with batches of 1, 2, 4, …, and fit peak = base + per_sample · B.
 
-    Parameters and their gradients make the peak of small batches, what the forward pass keeps that of large ones. So
-    the line goes through the largest batches tried, or, where that is steeper, through what is kept after forward.
+    With small batches, parameters and their gradients determine the peak; with large ones, what the forward pass keeps.
+    So the line is fitted to the peaks of the largest batches tried, or to what is kept after the forward pass,
+    whichever is steeper.
 
     Args:
-        start: of a batch size: a new training.
+        start: starts a training run with a batch size.
         n: the number of samples.
-        limit: bytes that there may be; NaN if that is not known.
-        why: why it is not.
+        limit: bytes allowed; NaN if that is not known.
+        why: why it is not known.
         budget: when to stop.
     """
     sizes: list[int] = []
@@ -124,16 +125,16 @@ def memory_of(
 
 
 def memory_within(limit: Any) -> tuple[float, str]:
-    """How many bytes there may be, and why that is not known.
+    """The bytes allowed, or why that is not known.
 
     Args:
-        limit: a number of bytes; None for what the machine has available, which psutil knows.
+        limit: a number of bytes; None for the available memory, according to psutil.
 
     Returns:
         The bytes and an empty string; or NaN and the reason.
 
     Raises:
-        BenchError: if `limit` is no positive number.
+        BenchError: if `limit` is not a positive number.
 
     >>> memory_within(1 << 30)
     (1073741824.0, '')
@@ -149,12 +150,12 @@ def memory_within(limit: Any) -> tuple[float, str]:
 
 
 def _most(limit: float, share: float) -> float:
-    """How many bytes a batch that is tried may need."""
+    """The bytes that a batch to try may need."""
     return math.inf if math.isnan(limit) else max(HARMLESS, share * limit)
 
 
 def _of_one(sizes: list[int], peaks: list[float], limit: float, why: str, full: bool) -> Memory:
-    """What is known from one batch size, or none: where another may not fit, that twice as many take twice as much."""
+    """The result from one batch size, or none: if no second one may fit, memory counts as proportional to it."""
     if not full:
         base = peaks[0] if peaks else math.nan
         return Memory(sizes, peaks, base, math.nan, limit, None, why or "no two batch sizes could be measured")
@@ -169,25 +170,25 @@ def _line(sizes: list[int], peaks: list[float]) -> tuple[float, float]:
 
 
 def _next(peaks: list[float], samples: float) -> float:
-    """What twice the batch may take: with twice the growth that there was, and as much again to be safe.
+    """What twice the batch may take: twice the growth so far, and as much again to be safe.
 
-    Before anything has grown, what the forward pass kept of its samples stands for it.
+    Before there is any growth, what the forward pass kept is used instead.
     """
     growth = samples if len(peaks) < 2 else peaks[-1] - peaks[-2]
     return peaks[-1] + 4.0 * max(0.0, growth)
 
 
 def _peaks_of_training(start: Callable[[int], Steps], size: int) -> tuple[float, float, float] | None:
-    """Bytes of the model, those after the forward pass, and at the highest of the step; the model counts in all.
+    """Bytes of the model, after the forward pass, and at the peak of the step; each includes the model.
 
-    None where this batch size is not possible, as 1 with BatchNorm.
+    None if this batch size is not possible, such as 1 with BatchNorm.
     """
     with _tracing():
         before = _so_far()
         try:
             run = start(size)
             model = tracemalloc.get_traced_memory()[0] - before
-            run.step()  # makes the gradients and the optimizer's state
+            run.step()  # creates the gradients and the optimizer's state
             tracemalloc.reset_peak()
             with np.errstate(all="ignore"):
                 x, y = run.load()

@@ -1,4 +1,4 @@
-"""A fixed piece of work, timed in the same rounds as all else: what two runs on a machine are compared by."""
+"""A fixed piece of work, timed in the same rounds as everything else, to compare two runs on a machine."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-REFERENCE = "reference"  # its name among the rounds
+REFERENCE = "reference"  # its name in the rounds
 SIDE = 320  # of the matrices: 66 million floating-point operations
 LENGTH = 1 << 21  # of the vectors: 16 MiB read and written, more than a core's own cache holds
 
 
 def reference() -> Callable[[], None]:
-    """A NumPy product and a pass over memory, 1 to 3 ms on today's machines; allocates nothing when it is called.
+    """A NumPy product and a pass over memory, 1 to 3 ms on today's machines; a call allocates nothing.
 
     >>> reference()()
     """

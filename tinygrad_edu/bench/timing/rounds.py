@@ -1,8 +1,8 @@
-"""Timing side by side on a machine that is not ours alone.
+"""Side-by-side timing on a machine shared with other programs.
 
-The contenders take turns, round by round, in an order that changes; in a turn each runs for a few milliseconds on
-end. What is quoted is each one's median and the median of the ratios round by round, so that a slow moment, which
-hits neighbours alike, cancels.
+The contenders take turns, round by round, in changing order; in its turn each runs for a few milliseconds. The results
+are the median of each contender and the median of the ratios round by round: a slow moment affects neighbours alike,
+and cancels.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .intervals import LEVEL, Interval, median_interval
 Step = Callable[[], object]
 Name = TypeVar("Name", bound=Hashable)
 
-TURN = 5e-3  # seconds: a clock's tick and a call's overhead are nothing beside it
+TURN = 5e-3  # seconds: long compared with a clock's tick and a call's overhead
 
 
 @dataclass
 class Timing:
-    """Seconds per call of one contender, a figure per round.
+    """Seconds per call of one contender, one number per round.
 
     >>> timing = Timing([2.0, 1.0, 3.0])
     >>> timing.median, timing.spread
@@ -41,7 +41,7 @@ class Timing:
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """A quarter of the rounds took less than the first, a quarter longer than the second."""
+        """The lower and the upper quartile, in seconds."""
         if len(self.seconds) < 2:
             return self.median, self.median
         low, _, high = statistics.quantiles(self.seconds, n=4)
@@ -55,7 +55,7 @@ class Timing:
 
 
 def ratio(a: Timing, b: Timing) -> float:
-    """How long `a` takes as a multiple of `b`: the median of the ratios round by round.
+    """The time of `a` divided by that of `b`: the median of the ratios round by round.
 
     >>> ratio(Timing([2.0, 8.0, 3.0]), Timing([1.0, 4.0, 3.0]))
     2.0
@@ -64,7 +64,7 @@ def ratio(a: Timing, b: Timing) -> float:
 
 
 def ratio_interval(a: Timing, b: Timing, *, level: float = LEVEL, seed: int = 0) -> Interval:
-    """`ratio` and its bootstrap interval; no difference can be told where that holds 1.
+    """`ratio` and its bootstrap interval; if that contains 1, no difference is shown.
 
     >>> ratio_interval(Timing([2.0, 8.0] * 5), Timing([1.0, 4.0] * 5))
     Interval(value=2.0, low=2.0, high=2.0)
@@ -73,16 +73,16 @@ def ratio_interval(a: Timing, b: Timing, *, level: float = LEVEL, seed: int = 0)
 
 
 class Rounds(Generic[Name]):
-    """Contenders that take turns. What was timed is kept in whole rounds, also when it is interrupted.
+    """Contenders that take turns. After an interrupt, the whole rounds so far are kept.
 
     Args:
         contenders: by name; each is called without arguments.
-        clock: what measures.
+        clock: the clock that times.
         turn: seconds in a turn; a call that takes longer is one turn.
-        seed: decides the order.
+        seed: the seed of the order.
 
     Attributes:
-        timings: by name, a figure for each round that counts.
+        timings: by name, one number for each round that counts.
     """
 
     def __init__(self, contenders: Mapping[Name, Step], *, clock: Clock, turn: float = TURN, seed: int = 0) -> None:
@@ -100,7 +100,7 @@ class Rounds(Generic[Name]):
         budget: Budget | None = None,
         before: Callable[[], object] = lambda: None,
     ) -> None:
-        """Some rounds, fewer where one more would go beyond the budget, but never less than one.
+        """Run some rounds: fewer if one more would exceed the budget, but at least one.
 
         Args:
             rounds: how many turns each contender gets.
@@ -128,7 +128,7 @@ class Rounds(Generic[Name]):
                     self.timings[name].seconds.append(seconds)
 
     def _calls(self, step: Step) -> int:
-        """How many calls fill a turn."""
+        """The number of calls that fill a turn."""
         step()
         return max(1, round(self._turn / max(self._timed(step, 1), 1e-7)))
 
@@ -149,16 +149,16 @@ def side_by_side(
     budget: Budget | None = None,
     seed: int = 0,
 ) -> dict[Name, Timing]:
-    """Time each contender over `rounds` turns of about `turn` seconds, taken in changing order.
+    """Time each contender over `rounds` turns of about `turn` seconds, in changing order.
 
     Args:
         contenders: by name; each is called without arguments.
-        clock: what measures.
-        rounds: how many turns each gets; fewer where the budget ends, but never less than one.
+        clock: the clock that times.
+        rounds: how many turns each gets: fewer if the budget ends, but at least one.
         turn: seconds in a turn; a call that takes longer is one turn.
         warm_up: rounds that do not count.
         budget: when to end early.
-        seed: decides the order.
+        seed: the seed of the order.
     """
     race = Rounds(contenders, clock=clock, turn=turn, seed=seed)
     race.run(rounds, warm_up=warm_up, budget=budget)

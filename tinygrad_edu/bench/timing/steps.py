@@ -1,4 +1,4 @@
-"""What is timed of a training: its step, the step part by part, the step with the gradient norms of its samples."""
+"""What is timed of training: a step, its parts, and a step with per-sample gradient norms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PARTS = ("loading", "forward", "backward", "optimizer")
 
 
 class Steps(Protocol):
-    """A training whose step has four parts, as `bench.problem.Run` is."""
+    """A training run whose step has four parts, like `bench.problem.Run`."""
 
     model: Any
 
@@ -32,13 +32,13 @@ class Steps(Protocol):
 
 
 class SplitStep:
-    """A step whose four parts are timed one by one, and added up over all calls.
+    """A step whose four parts are timed one by one, and summed over all calls.
 
-    A slow moment is as likely in one part as its share of the time is: so the shares of the sums hold.
+    Slow moments hit each part in proportion to its time, so the shares of the sums are right.
 
     Args:
         run: takes the steps.
-        clock: reads the time, in seconds.
+        clock: returns the time, in seconds.
     """
 
     def __init__(self, run: Steps, clock: Callable[[], float]) -> None:
@@ -69,7 +69,7 @@ class SplitStep:
 
 
 def with_norms(run: Steps) -> Callable[[], None]:
-    """A step that also takes the norm of each sample's gradient.
+    """A step that also computes the norm of each sample's gradient.
 
     Raises:
         SampleCouplingError: when called, if the samples depend on one another.

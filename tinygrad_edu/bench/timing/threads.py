@@ -1,4 +1,4 @@
-"""How many threads NumPy's BLAS computes with: asked, and limited for a while."""
+"""The number of threads of NumPy's BLAS: read it, or limit it for a while."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 from ...errors import describe
 from ..errors import BenchError, needed
 
-# In the order in which the BLAS libraries look at them; read once, when NumPy is imported.
+# In the order in which BLAS libraries read them: once, when NumPy is imported.
 VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "OMP_NUM_THREADS")
 
 
 @contextmanager
 def limited(threads: int | None) -> Iterator[None]:
-    """Compute with so many threads, and give the limits back as they were.
+    """Compute with so many threads, and restore the limits at the end.
 
     Args:
         threads: at least 1; None leaves the user's setting, and needs nothing installed.
 
     Raises:
-        BenchError: if it is no such number, or threadpoolctl is not installed.
+        BenchError: if it is not such a number, or threadpoolctl is not installed.
 
     >>> with limited(None):
     ...     pass
@@ -42,7 +42,7 @@ def _check(threads: Any) -> None:
 
 
 def threads_in_use() -> int:
-    """With how many threads BLAS computes now: what threadpoolctl says, else the environment, else all cores."""
+    """The current number of BLAS threads: from threadpoolctl, else from the environment, else all cores."""
     pools = blas_pools()
     if pools:
         return max(int(pool["num_threads"]) for pool in pools)
@@ -54,9 +54,9 @@ def threads_in_use() -> int:
 
 
 def blas_pools() -> list[dict[str, Any]]:
-    """What threadpoolctl says of NumPy's BLAS; none where it is not installed or sees none.
+    """What threadpoolctl reports about NumPy's BLAS; empty if it is not installed or finds none.
 
-    Where other libraries have brought a BLAS of their own, as SciPy does, only NumPy's is meant.
+    If other libraries, such as SciPy, have loaded another BLAS, only NumPy's counts.
     """
     try:
         controller = importlib.import_module("threadpoolctl")

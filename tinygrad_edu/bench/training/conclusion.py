@@ -1,4 +1,4 @@
-"""The result, made of what was found so far."""
+"""The result, from what is known so far."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def conclude(trainings: Trainings, found: Found, *, stopped: str, complete: bool
     """The result so far.
 
     Args:
-        trainings: that were run.
-        found: what was found.
+        trainings: the training runs.
+        found: what is known.
         stopped: what ended it early: "interrupt" or "budget"; empty if nothing did.
-        complete: whether all was done.
+        complete: whether everything was done.
         about: the other attributes of a `Result`.
     """
     plan = found.plan
@@ -56,7 +56,7 @@ def conclude(trainings: Trainings, found: Found, *, stopped: str, complete: bool
 
 
 def _runs(trainings: Trainings, found: Found, size: int, stopped: str) -> list[Training]:
-    """The trainings of a batch size, and those that there was no time for."""
+    """The training runs of a batch size, and those for which there was no time."""
     runs = list(found.runs.get(size, []))
     if stopped != "budget" or (size in found.runs and not math.isfinite(found.tuned[size].rate)):
         return runs
@@ -92,7 +92,7 @@ def _row(found: Found, size: int, runs: list[Training], fit: TradeOff, cost: Ste
 
 
 def _median(steps: Sequence[float]) -> float:
-    """The median, where NaN is more than any number; NaN if that is what it is."""
+    """The median, in which NaN counts as larger than any number."""
     if not steps:
         return math.nan
     found = statistics.median([math.inf if math.isnan(value) else value for value in steps])
@@ -102,7 +102,7 @@ def _median(steps: Sequence[float]) -> float:
 def _reason(found: Found, size: int, runs: list[Training]) -> str:
     """Which runs are missing, and why."""
     if size in found.tuned and not math.isfinite(found.tuned[size].rate):
-        return f"none of the {len(found.tuned[size].rates)} rates that were tried came near the target"
+        return f"none of the {len(found.tuned[size].rates)} rates tried came near the target"
     if not runs:
         return "" if found.reason else "not run yet"
     counts = Counter(LATE[run.why] for run in runs if run.why)

@@ -1,4 +1,4 @@
-"""Training results: of trainings at many batch sizes."""
+"""Training results: training runs with many batch sizes."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from ..units import number
 from .tradeoff import TradeOff
 from .trainings import Training
 
-RATES = "rates are those of optimizer.step(samples=len(batch)), which are PyTorch's for mean losses"
+RATES = "rates are for optimizer.step(samples=len(batch)), the same as PyTorch's for mean losses"
 
 
 @dataclass
 class AtBatchSize:
-    """How trainings went with one batch size.
+    """The training runs with one batch size.
 
-    Medians are over the seeds, where one that did not reach the target counts as infinite; NaN where the median is
-    infinite, or nothing was run.
+    Medians are over the seeds. A run that did not reach the target counts as infinite; a median is NaN if it is
+    infinite, or if nothing was run.
 
     Attributes:
         batch_size: samples in a step.
-        rate: the learning rate, that of ``optimizer.step(samples=len(batch))``; NaN if none works.
-        rule: how the rate came about.
-        sum_rate: the rate that does the same to a loss that is a sum, rate/batch_size; NaN if the optimizer is not SGD.
-        latency: the median time of a step, in seconds; on the line through the others where there was no time for it,
-            NaN if there are no two.
-        spread: the interquartile range of the latency as a share of it; NaN if it was not timed.
-        rates: the steps to the target by rate, mean over the seeds for tuning, which are others than those of `runs`;
-            NaN where a training failed, or was given up as a loser. Empty if the rate is from a rule.
-        runs: the trainings, one for each seed.
-        steps: to the target, median.
-        samples: to the target, median.
-        seconds: to the target, median: steps times latency.
-        regime: "perfect scaling", "diminishing returns" or "plateau"; empty where the fit does not tell.
+        rate: the learning rate, as used with ``optimizer.step(samples=len(batch))``; NaN if none works.
+        rule: how the rate was found.
+        sum_rate: the equivalent rate for a loss that is a sum, rate/batch_size; NaN if the optimizer is not SGD.
+        latency: the median time of a step, in seconds. If there was no time to measure it, it comes from the line
+            through the others; NaN if fewer than two of them were timed.
+        spread: the interquartile range of the latency, as a share of it; NaN if it was not timed.
+        rates: the steps to the target by rate, as a mean over the tuning seeds, which differ from those of `runs`; NaN
+            if a run failed, or was stopped because it could not win. Empty if the rate comes from a rule.
+        runs: the training runs, one for each seed.
+        steps: steps to the target, median.
+        samples: samples to the target, median.
+        seconds: seconds to the target, median: steps times latency.
+        regime: "perfect scaling", "diminishing returns" or "plateau"; empty if the fit cannot tell.
         reason: which runs did not reach the target, and why; empty if all did.
     """
 
@@ -58,26 +58,26 @@ class AtBatchSize:
 
     @property
     def train_loss(self) -> float:
-        """At the end, mean over the runs that have one; NaN if none has."""
+        """The final training loss, as a mean over the runs that have one; NaN if none has."""
         return _mean(run.train_loss for run in self.runs)
 
     @property
     def test_loss(self) -> float:
-        """Likewise over samples that were held out."""
+        """The same for the held-out samples."""
         return _mean(run.test_loss for run in self.runs)
 
 
 @dataclass
 class NoiseAlong:
-    """The noise scale along one of the trainings.
+    """The noise scale along one of the training runs.
 
     Attributes:
         batch_size: its batch size; 0 if there was none.
         rate: its learning rate.
         seed: its seed.
-        checkpoints: the noise at some moments of it.
-        value: its weighted mean over the training; NaN where it could not be measured.
-        reason: why there is none; empty if there is.
+        checkpoints: the noise scale at some moments of it.
+        value: the weighted mean over the run; NaN if it could not be measured.
+        reason: why there is no value; empty if there is one.
     """
 
     batch_size: int
@@ -90,12 +90,12 @@ class NoiseAlong:
 
 @dataclass
 class Predicted:
-    """The batch size that √(N·a/b) gives, beside the one that was the fastest.
+    """The batch size predicted by √(N·a/b), and the one that was the fastest.
 
     Attributes:
-        by_critical: with the critical batch size that was fitted to the steps as N; NaN if there is none.
-        by_noise: with the noise scale from gradients as N; NaN if there is none.
-        fastest: the batch size with the lowest median time to the target; None if none got there.
+        by_critical: with N = the critical batch size, as fitted to the steps; NaN if there is none.
+        by_noise: with N = the noise scale from gradients; NaN if there is none.
+        fastest: the batch size with the lowest median time to the target; None if none reached it.
     """
 
     by_critical: float
@@ -105,22 +105,22 @@ class Predicted:
 
 @dataclass
 class TrainResult(Result):
-    """Steps, samples and seconds to a loss at many batch sizes, and what follows from them.
+    """Steps, samples and seconds to a target loss with many batch sizes, and what follows from them.
 
     Attributes:
-        target_loss: the mean loss a training sample that was to be reached; NaN if none was set before it ended.
-        first_loss: before any step.
+        target_loss: the mean loss per training sample to reach; NaN if the run ended before it was set.
+        first_loss: the loss before any step.
         lr_rule: "tune", "constant", "sqrt" or "linear".
-        base_rate: the rate with which the search began; for a rule, the one that it starts from. NaN if none works.
-        base_batch_size: the batch size that it was found at.
-        sizes: what came out for each batch size, in ascending order.
+        base_rate: the rate with which the search began, or from which a rule starts; NaN if none works.
+        base_batch_size: the batch size for which it was found.
+        sizes: the results for each batch size, in ascending order.
         fit: the trade-off between steps and samples.
-        step_cost: what a step costs; None if fewer than two batch sizes were timed.
-        noise: the noise scale along a training.
-        predicted: what the formula makes of them.
-        reason: why there is nothing to see; empty if there is.
-        trainings: all that finished, those for tuning included, in the order in which they were run.
-        timings: seconds for each step, round by round, by batch size.
+        step_cost: the cost of a step; None if fewer than two batch sizes were timed.
+        noise: the noise scale along a training run.
+        predicted: what the formula predicts from them.
+        reason: why there are no results; empty if there are.
+        trainings: all runs that finished, including those for tuning, in the order in which they were run.
+        timings: seconds of a step, round by round, by batch size.
     """
 
     kind: ClassVar[str] = "train"
@@ -141,7 +141,7 @@ class TrainResult(Result):
 
     @property
     def answered(self) -> bool:
-        """Whether any training reached the target."""
+        """Whether any training run reached the target."""
         return not self.reason and any(not run.why for row in self.sizes for run in row.runs)
 
     def __str__(self) -> str:
@@ -162,18 +162,18 @@ def summary(result: TrainResult) -> str:
 
 
 def regime(row: AtBatchSize) -> str:
-    """The regime of a batch size; empty where no training ended, as the curve through others is no news of this one."""
+    """The regime of a batch size; empty if no run ended, as the curve through others says nothing new of this one."""
     return row.regime if any(run.why != "budget" for run in row.runs) else ""
 
 
 def waits(row: AtBatchSize) -> bool:
-    """Whether a batch size was not run, though nothing says that it cannot be."""
+    """Whether a batch size was not run yet, though it can be."""
     failed = row.rates and not math.isfinite(row.rate)
     return not row.runs and not failed
 
 
 def remark(row: AtBatchSize) -> str:
-    """Which runs did not reach the target, and why, or that there are none yet; empty where nothing is to be said."""
+    """Which runs did not reach the target, and why; or that there are none yet; or nothing."""
     return "not run yet" if row.reason and waits(row) else row.reason
 
 
@@ -220,7 +220,7 @@ def _findings(result: TrainResult) -> list[str]:
         first = "" if low == 0 and high is None else f"Critical batch size: {bounds} (95 %)."
     if fit.reason:
         first = f"{first} {fit.reason[0].upper()}{fit.reason[1:]}.".lstrip()
-    second = f"Noise scale along a training with batches of {noise.batch_size}: {number(noise.value)}."
+    second = f"Noise scale along a training run with batches of {noise.batch_size}: {number(noise.value)}."
     if noise.reason:
         second = f"Noise scale: {noise.reason}."
     third = "" if predicted.fastest is None else f"The fastest to the target: {predicted.fastest}."

@@ -1,4 +1,4 @@
-"""Taking up trainings that were interrupted."""
+"""Resume training runs that were interrupted."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from ..errors import BenchError
 from .result import TrainResult
 
-ALIKE = 1e-3  # two losses before any step that differ by less are the same, computed by other processors
+ALIKE = 1e-3  # smaller differences of the first loss come from another processor
 FREE = ("budget",)  # settings that may differ
 
 
 def check_same(before: TrainResult, problem: dict[str, Any], settings: dict[str, Any], first_loss: float) -> None:
-    """Raise a `BenchError` that names what differs from the result that is to be taken up."""
+    """Raise a `BenchError` that names what differs from the result to resume."""
     if not isinstance(before, TrainResult):
         raise BenchError(f"resume: got a {type(before).__name__}; give a TrainResult, such as load('out/train.json')")
     differing = _differing(before.problem, problem) + _differing(before.settings, settings)
@@ -25,9 +25,9 @@ def check_same(before: TrainResult, problem: dict[str, Any], settings: dict[str,
         )
     if differing:
         raise BenchError(
-            "resume: these are not the trainings of the earlier result: "
+            "resume: these are not the training runs of the earlier result: "
             + "; ".join(differing)
-            + ". Give what was given then, or begin anew, in another folder or without resume"
+            + ". Use the same arguments as then, or start again in another folder or without resume"
         )
 
 

@@ -1,4 +1,4 @@
-"""Rules for the learning rate: from the one found at one batch size to those of the others."""
+"""Rules for the learning rate: from the rate of one batch size to those of the others."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ RULES = ("tune", "constant", "sqrt", "linear")
 
 
 def scaled(rule: str, rate: float, found_at: int, batch_size: int) -> float:
-    """The rate that a rule gives for a batch size.
+    """The learning rate that a rule gives for a batch size.
 
     "linear" is what a loss summed over the batch does when its rate stays fixed (Goyal et al., "Accurate, Large
     Minibatch SGD", 2017); "sqrt" keeps the noise of a step the same (Krizhevsky, "One weird trick", 2014).
 
     Args:
         rule: "constant", "sqrt" or "linear".
-        rate: the rate that was found.
-        found_at: the batch size that it was found at.
+        rate: the known rate.
+        found_at: the batch size of that rate.
         batch_size: the one to find a rate for.
 
     >>> [scaled(rule, 0.1, 64, 256) for rule in ("constant", "sqrt", "linear")]
@@ -27,7 +27,7 @@ def scaled(rule: str, rate: float, found_at: int, batch_size: int) -> float:
 
 
 def rule_in_words(rule: str, rate: float, found_at: int) -> str:
-    """How the rates of a rule come about.
+    """The rule in words.
 
     >>> rule_in_words("linear", 0.1, 64)
     '0.1 · B/64, tuned at 64'

@@ -1,7 +1,7 @@
-"""One batch size after the other: the rate, the trainings that are reported, and the noise along one of them.
+"""One batch size after the other: the learning rate, the reported runs, and the noise scale along one of them.
 
-All is decided by the options and by how trainings went. So what was interrupted is taken up by doing it again from
-the beginning, where each training that had finished is remembered rather than run.
+Every decision depends on the options and on earlier runs only. So an interrupted sweep is resumed by repeating it from
+the beginning, with finished runs remembered instead of run again.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from .trainings import Training, Trainings
 from .tuning import Tuned, every, first_rate, tune
 
 TIMING_SHARE = 0.1  # of the budget
-TIMING_SECONDS = 30.0  # at the utmost
+TIMING_SECONDS = 30.0  # at most
 ROUNDS = 21
 CALLS = 5  # of a step before there is a time for it
-CHECKPOINTS = 45  # along a training
+CHECKPOINTS = 45  # along a run
 
 
 @dataclass
 class Found:
-    """What was found out so far.
+    """What is known so far.
 
     Attributes:
-        plan: what is to be trained.
-        first_loss: before any step.
+        plan: what to train.
+        first_loss: the loss before any step.
         target: the loss to reach; NaN until it is known.
-        base: the search for the first rate, and for a rule for the one that it starts from.
-        timings: of steps, by batch size.
-        tuned: the rate of each batch size that was come to.
-        runs: the trainings that are reported, by batch size.
-        noise: the noise along a training; None while it was not measured.
-        notes: what was decided for the user.
-        reason: why nothing can be found.
+        base: the search for the first rate, or for the one from which a rule starts.
+        timings: step times by batch size.
+        tuned: the rate of each batch size so far.
+        runs: the reported runs, by batch size.
+        noise: the noise scale along a run; None before it is measured.
+        notes: choices made for the user.
+        reason: why there cannot be results.
     """
 
     plan: Plan
@@ -63,10 +63,10 @@ class Found:
     reason: str = ""
 
     def expected(self, batch_size: int) -> tuple[float | None, float]:
-        """How many steps a batch size takes at the utmost, and a rate to begin with, from the nearest one that is done.
+        """The most steps that a batch size takes, and a first rate, from the nearest one that is done.
 
-        A larger batch takes no more steps than a smaller one, and a smaller one no more samples than a larger. What a
-        batch size can bear, a larger one can as well; a smaller one may not.
+        A larger batch takes no more steps than a smaller one, and a smaller one no more samples than a larger. A rate
+        that works with one batch size works with larger ones too, but maybe not with smaller ones.
         """
         done = {size: tuned for size, tuned in self.tuned.items() if math.isfinite(tuned.steps)}
         if not done:
@@ -79,15 +79,15 @@ class Found:
 def sweep(
     trainings: Trainings, found: Found, *, clock: Clock, budget: Budget, tell: Tell, keep: Callable[[], None]
 ) -> None:
-    """Find out all there is to find out; what is known is in `found` at any moment.
+    """Find out everything; `found` holds what is known at any moment.
 
     Args:
-        trainings: where they are run.
-        found: begins with the plan, and with timings and the noise where they are known already.
-        clock: what steps are timed with.
-        budget: of the whole.
-        tell: hears of the stage, and of the share of the batch sizes that are done.
-        keep: called when timings or the noise are known, that are not among the trainings.
+        trainings: runs the training.
+        found: starts with the plan, and with timings and noise scale if they are already known.
+        clock: the clock that times steps.
+        budget: the budget of the whole sweep.
+        tell: called with the current stage and the share of the batch sizes that are done.
+        keep: called when timings or the noise scale are known, which no training run contains.
 
     Raises:
         OutOfTime: if the budget is spent.
@@ -110,27 +110,27 @@ def sweep(
         _runs(trainings, found, size)
         finished = [run for run in found.runs[size] if not run.why]
         if found.noise is None and finished:
-            tell("measuring the noise along a training", (done + 0.9) / len(plan.order))
+            tell("measuring the noise scale along a run", (done + 0.9) / len(plan.order))
             found.noise = _noise(trainings, finished[0])
             keep()
 
 
 def _timed(trainings: Trainings, plan: Plan, clock: Clock, budget: Budget) -> dict[int, Timing]:
-    """Steps of the batch sizes in turn: of the smallest and the next, and of larger ones as far as there is time."""
+    """Time steps of the two smallest batch sizes in turn, and of larger ones as time allows."""
     learner = trainings.start(plan.middle, TIMING_RATE, plan.seed)
     own = budget.part(min(TIMING_SECONDS, TIMING_SHARE * budget.seconds))
     contenders: dict[int, Callable[[], None]] = {}
     last, took = 0, 0.0
     for size in plan.batch_sizes:
         if len(contenders) > 1 and CALLS * took * size / last > own.left:
-            break  # what is left would not do for it: its time is that of the line through the others
+            break  # too little is left for it: its time comes from the line through the others
         contenders[size] = learner.sized(size).step
         last, took = size, clock.took(contenders[size])
     return side_by_side(contenders, clock=clock, rounds=ROUNDS, budget=own, seed=plan.seed)
 
 
 def _base(trainings: Trainings, found: Found) -> bool:
-    """A first rate, the target where none was given, and the rate that a rule starts from; says if there is one."""
+    """Find a first rate, a target if none was given, and the rate for a rule; return whether there is one."""
     plan = found.plan
     climb = first_rate(trainings, plan)
     found.base = Tuned(climb.best)
@@ -153,10 +153,10 @@ def _base(trainings: Trainings, found: Found) -> bool:
 
 
 def _scouted(trainings: Trainings, plan: Plan, rate: float, target: float) -> float | None:
-    """About how many steps a target takes at the middle batch size; None if it is not reached.
+    """Roughly how many steps a target takes with the middle batch size; None if it is not reached.
 
-    Where that is not known, looks at the loss are far apart, and the steps between two of them are not exact enough to
-    tell a rate from another.
+    Without this estimate, evaluations of the loss would be far apart, and the steps between two of them too inexact to
+    compare rates.
     """
     most = plan.most(plan.middle)
     done = trainings.run(Training(plan.middle, rate, plan.tuning_seeds[0], target, most, every(most)))
@@ -177,7 +177,7 @@ def _rate(trainings: Trainings, found: Found, size: int) -> None:
 
 
 def _runs(trainings: Trainings, found: Found, size: int) -> None:
-    """The trainings that are reported."""
+    """The reported runs."""
     plan, tuned = found.plan, found.tuned[size]
     runs = found.runs[size] = []
     if not math.isfinite(tuned.rate):
@@ -187,14 +187,14 @@ def _runs(trainings: Trainings, found: Found, size: int) -> None:
     for seed in plan.run_seeds:  # one by one: those before an interrupt count
         runs.append(trainings.run(Training(size, tuned.rate, seed, found.target, most, looks)))  # noqa: PERF401
     steps = [run.steps for run in runs if not run.why]
-    if plan.rule != "tune":  # what is known of the steps now, for those that come after
+    if plan.rule != "tune":  # the steps known now, for later runs
         tuned.steps = statistics.median(steps) if steps else math.nan
 
 
 def _noise(trainings: Trainings, run: Training) -> NoiseAlong:
-    """Train once more as before, and take the gradients apart at some moments.
+    """Repeat a run, and measure per-sample gradients at some moments.
 
-    Not one of the trainings that are reported: a look at the gradients draws random numbers for dropout.
+    It is not one of the reported runs: measuring gradients draws random numbers for dropout.
     """
     along = NoiseAlong(run.batch_size, run.rate, run.seed, [], math.nan, "")
 
@@ -216,5 +216,5 @@ def _noise(trainings: Trainings, run: Training) -> NoiseAlong:
         return along
     along.value = weighted_noise(along.checkpoints, run.batch_size)
     if math.isnan(along.value):
-        along.reason = "at no checkpoint the mean gradient stood out of its noise"
+        along.reason = "at no checkpoint did the mean gradient stand out from its noise"
     return along

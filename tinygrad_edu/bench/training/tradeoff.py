@@ -1,4 +1,4 @@
-"""The trade-off between steps and samples, fitted to trainings at several batch sizes.
+"""The trade-off between steps and samples, fitted to training runs with several batch sizes.
 
 Of the steps S and the samples E = B·S that it takes to reach a loss, (S/Smin - 1)(E/Emin - 1) = 1. Solved for the
 steps at the batch size B this is S(B) = Smin·(1 + C/B), where C = Emin/Smin is the critical batch size: there a
@@ -24,7 +24,7 @@ DIMINISHING = "diminishing returns"
 PLATEAU = "plateau"
 
 CONFIDENCE = 0.95
-SHARE = 4.0  # a regime ends where a training takes 1/SHARE more samples, or steps, than the fewest
+SHARE = 4.0  # a regime ends where training takes 1/SHARE more samples, or steps, than the fewest
 FEWEST = 3  # batch sizes: two parameters, and one to see how well they fit
 BEYOND = 1e4  # how far from the batch sizes tried C is looked for: there S(B) is as good as its limit
 EXACT = 1e-6  # steps are known no better than to this share, whatever the scatter says
@@ -34,21 +34,21 @@ Interval = tuple[float, float | None]
 
 @dataclass
 class TradeOff:
-    """What was fitted, with intervals of 95 %.
+    """The fit, with 95 % intervals.
 
-    An interval whose lower end is 0 or whose upper end is None is open on that side: the batch sizes that were tried
-    do not tell.
+    An interval whose lower end is 0 or whose upper end is None is open on that side: the batch sizes tried do not bound
+    it.
 
     Attributes:
-        smin: the fewest steps, with batches of any size; NaN where the fit does not tell.
-        emin: the fewest samples, with batches of one sample; NaN where the fit does not tell.
-        critical: the critical batch size, emin/smin; NaN where the fit does not tell.
-        smin_interval: where `smin` lies.
-        emin_interval: where `emin` lies.
-        critical_interval: where `critical` lies.
+        smin: the fewest steps, with batches of any size; NaN if the fit cannot tell.
+        emin: the fewest samples, with batches of one sample; NaN if the fit cannot tell.
+        critical: the critical batch size, emin/smin; NaN if the fit cannot tell.
+        smin_interval: the interval of `smin`.
+        emin_interval: the interval of `emin`.
+        critical_interval: the interval of `critical`.
         scatter: the standard deviation of the logarithm of the steps between seeds; NaN for one seed.
-        left_out: how many runs did not reach the loss; the fit knows nothing of them.
-        reason: why there is no fit, or an open side, and other things to know; empty if there are none.
+        left_out: the number of runs that did not reach the loss; the fit ignores them.
+        reason: why there is no fit, or an open interval, and other remarks; may be empty.
     """
 
     smin: float
@@ -71,11 +71,11 @@ class TradeOff:
         return self.smin * (1 + self.critical / batch_size)
 
     def regime(self, batch_size: float) -> str:
-        """In which of the three regimes a batch size is; empty where the fit does not tell.
+        """The regime of a batch size, one of three; empty if the fit cannot tell.
 
-        Perfect scaling is up to a quarter of the critical batch size: a training takes at most a quarter more samples
-        than the fewest. The plateau is from four times the critical batch size on: it takes at most a quarter more
-        steps than the fewest. Between them returns diminish.
+        Perfect scaling: up to a quarter of the critical batch size, where training takes at most a quarter more samples
+        than the fewest. Plateau: from four times the critical batch size on, where it takes at most a quarter more
+        steps than the fewest. Diminishing returns: in between.
 
         >>> found = fit_tradeoff({b: [100 * (1 + 64 / b)] for b in (4, 16, 64, 256, 1024)})
         >>> found.regime(16), found.regime(64), found.regime(256)
@@ -92,14 +92,14 @@ class TradeOff:
 
 
 def fit_tradeoff(steps: Mapping[int, Sequence[float]]) -> TradeOff:
-    """Fit S(B) = Smin·(1 + C/B) to the steps of trainings to one loss, which scatter by a factor between seeds.
+    """Fit S(B) = Smin·(1 + C/B) to the steps of training runs to one loss, which scatter by a factor between seeds.
 
-    Least squares of the logarithms of the steps. The intervals are those of the F test: all values with which some
-    curve lies within 95 % of the best one. Where the batch sizes scatter about the curve by more than the seeds explain
-    (an F test at 5 %), as they do when rates are tuned unequally well, the scatter of the batch sizes counts.
+    Least squares of the logarithms of the steps. The intervals come from an F test at 95 %: they hold all values for
+    which some curve is not rejected. If the batch sizes scatter around the curve by more than the seeds explain (an F
+    test at 5 %), as they do if some rates are tuned better than others, their scatter is used instead.
 
     Args:
-        steps: for each batch size the steps of its runs; NaN for one that did not reach the loss.
+        steps: for each batch size, the steps of its runs; NaN for a run that did not reach the loss.
 
     Raises:
         BenchError: if SciPy is not installed.
@@ -108,26 +108,26 @@ def fit_tradeoff(steps: Mapping[int, Sequence[float]]) -> TradeOff:
     >>> round(found.smin), round(found.critical), round(found.steps(64))
     (100, 64, 200)
     >>> fit_tradeoff({8: [900.0], 32: [300.0]}).reason
-    'no fit: it takes 3 batch sizes at which runs reach the loss, here are 2'
+    'no fit: it needs 3 batch sizes whose runs reach the loss, and there are 2'
     """
     logs = {size: np.log([s for s in runs if s > 0]) for size, runs in steps.items()}
     left_out = sum(map(len, steps.values())) - sum(map(len, logs.values()))
     logs = {size: found for size, found in logs.items() if len(found)}
     remarks = [f"{left_out} of {sum(map(len, steps.values()))} runs did not finish and are left out"] * bool(left_out)
     if len(logs) < FEWEST:
-        few = f"no fit: it takes {FEWEST} batch sizes at which runs reach the loss, here are {len(logs)}"
+        few = f"no fit: it needs {FEWEST} batch sizes whose runs reach the loss, and there are {len(logs)}"
         nan, none = math.nan, (0.0, None)
         return TradeOff(nan, nan, nan, none, none, none, nan, left_out, "; ".join([few, *remarks]))
     points = _Points(logs)
     variance, freedom, misfit = points.variance()
     if misfit:
-        remarks.append("the batch sizes scatter about the curve by more than the seeds do: the intervals allow for it")
+        remarks.append("the batch sizes scatter around the curve by more than the seeds do: the intervals allow for it")
     quantile = needed("scipy.stats", "the fit of the trade-off").f.ppf(CONFIDENCE, 1, freedom)
     return _described(points, points.squares(points.best) + variance * quantile, left_out, remarks)
 
 
 class _Points:
-    """Logarithms of steps, and how far they are from the curves with a given logarithm of C."""
+    """Logarithms of steps, and their distances from the curves with a given logarithm of C."""
 
     def __init__(self, logs: Mapping[int, Array]) -> None:
         self.sizes: Array = np.array(list(logs), float)
@@ -154,7 +154,7 @@ class _Points:
         return (self.residuals(log_c) ** 2).sum(-1)
 
     def variance(self) -> tuple[float, int, bool]:
-        """The variance of the logarithms about the curve, its degrees of freedom, and whether the curve misfits."""
+        """The variance of the logarithms around the curve, its degrees of freedom, and whether the fit is poor."""
         sizes, seeds = len(self.sizes) - 2, int(self.total) - len(self.sizes)
         about = float(self.squares(self.best))
         if seeds and self.within > 0:
@@ -189,11 +189,11 @@ def _described(points: _Points, limit: float, left_out: int, remarks: list[str])
     log_c, log_s = points.best, float(points.level(points.best))
     far_low, far_high = (open_low and log_c - low < 1), (open_high and high - log_c < 1)
     if open_low and open_high:
-        remarks.append("the critical batch size is not known: take more seeds, or batch sizes further apart")
+        remarks.append("the critical batch size is not known: use more seeds, or batch sizes further apart")
     elif open_high:
-        remarks.append("the critical batch size is not bounded above: take larger batch sizes")
+        remarks.append("the critical batch size is not bounded above: use larger batch sizes")
     elif open_low:
-        remarks.append("the critical batch size is not bounded below: take smaller batch sizes")
+        remarks.append("the critical batch size is not bounded below: use smaller batch sizes")
     return TradeOff(
         smin=math.nan if far_high else math.exp(log_s),
         emin=math.nan if far_low else math.exp(log_s + log_c),

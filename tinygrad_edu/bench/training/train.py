@@ -45,39 +45,40 @@ def train(
     save: str | Path | Save | None = None,
     tell: Tell | None = None,
 ) -> TrainResult:
-    """Train with many batch sizes to one loss: how many steps, samples and seconds that takes.
+    """Train to one loss with many batch sizes, and report how many steps, samples and seconds each takes.
 
-    For each batch size a learning rate is found by trying, on seeds of its own, and several trainings are run with it.
-    A trade-off between steps and samples is fitted to them, and the noise scale is measured along one of them. All but
-    the times is decided by the arguments. Ctrl-C and the end of the budget return what is known by then.
+    For each batch size, a learning rate is found by trial, with separate seeds. Several training runs with this rate
+    follow. The trade-off between steps and samples is fitted to these runs, and the noise scale is measured along one
+    of them. Everything except the times is determined by the arguments. Ctrl-C and the end of the budget return what is
+    known by then.
 
     Args:
-        model: a class or function without arguments, called anew for each training, or a module, which is copied.
+        model: a class or function without arguments, called for each training run, or a module, which is copied.
         loss_fn: a loss of `F` or `nn`, or a function of (output, target) that returns one loss for each sample, (B,);
             None for cross-entropy with integer targets and squared error with others.
         data: (x, y), a dataset of such pairs, or a DataLoader.
-        target_loss: the mean loss a training sample to reach, in evaluation mode; None for the one that a short
-            training at the middle batch size reaches, which `notes` tells.
+        target_loss: the mean loss per training sample to reach, in evaluation mode; None for the loss that a short run
+            with the middle batch size reaches, which is then stated in `notes`.
         batch_sizes: None for powers of two, up to 2048 or the number of training samples.
-        optimizer: a class of `optim`, or a function (params, lr=rate) that makes one.
-        lr_rule: "tune" for a search at each batch size; "constant", "sqrt" or "linear" for one at the middle batch
-            size, from which the rates of the others follow.
-        seeds: how many trainings are reported for each batch size.
-        max_epochs: passes over the data after which a training is given up, but never before 500 steps.
-        test_data: like `data`; None holds out a fifth.
-        budget: seconds that it may take; None for as many as it takes.
-        threads: of the BLAS library; None keeps what is set.
-        memory_limit: bytes that a training may take; larger batches are left out.
-        seed: decides everything random.
+        optimizer: a class of `optim`, or a function of (params, lr=rate) that returns an optimizer.
+        lr_rule: "tune" for a search with each batch size. With "constant", "sqrt" or "linear" there is one search, with
+            the middle batch size, and the rates of the others follow from it.
+        seeds: the number of training runs reported for each batch size.
+        max_epochs: epochs after which a run is given up, but never before 500 steps.
+        test_data: like `data`; None holds out a fifth of the data.
+        budget: seconds of wall time; None for no limit.
+        threads: threads of the BLAS library; None keeps the current setting.
+        memory_limit: bytes that training may use; batches that need more are left out.
+        seed: the seed of all random numbers.
         names: what to call the ``"model"`` and the ``"data"`` in the result.
-        resume: a result of the same call that was interrupted: trainings that it has are not run again.
-        save: a folder, where ``train.json`` is written after each training that finishes, and taken up if it is there;
-            or a function that is called with the result so far.
-        tell: hears of what is being done, and of the share of the batch sizes that are done.
+        resume: the result of the same call when it was interrupted; its training runs are not repeated.
+        save: a folder in which ``train.json`` is written after each training run, and from which it is resumed if it
+            exists; or a function that is called with the result so far.
+        tell: a function that is called with the current stage and the share of the batch sizes that are done.
 
     Raises:
-        BenchError: if something does not fit, `resume` is of another call, or SciPy is not installed. What the user's
-            own code raises comes through as it is.
+        BenchError: if the arguments do not fit together, `resume` is from a different call, or SciPy is not installed.
+            Errors raised by the user's own code are passed on.
 
     >>> import numpy as np, tinygrad_edu as tg
     >>> from tinygrad_edu import bench
@@ -141,14 +142,15 @@ def train_with(
     tell: Tell = silent,
     **about: Any,
 ) -> TrainResult:
-    """What `train` does, with anything that can be trained.
+    """Do what `train` does, with anything that can be trained.
 
     Args:
-        start: begins a training: batch size, rate, seed. The same three give the same training.
-        plan: what is to be trained.
+        start: starts a training run from batch size, rate and seed; the same three give the same run.
+        plan: what to train.
         clock, budget, resume, tell: see `train`.
-        save: called with the result so far after each training that finishes.
-        about: problem, settings, environment and notes of a `Result`; the plan's options are added to the settings.
+        save: called with the result so far after each training run.
+        about: problem, settings, environment and notes of a `Result`; the options of the plan are added to the
+            settings.
     """
     about["settings"] = {**_settings(plan), **about["settings"]}
     first_loss = start(plan.middle, TIMING_RATE, plan.seed).loss()
@@ -189,7 +191,7 @@ def _settings(plan: Plan) -> dict[str, Any]:
 
 
 def _kept(resume: TrainResult | None, save: str | Path | Save | None) -> tuple[TrainResult | None, Save | None]:
-    """The earlier result, and what is called with the new one."""
+    """The earlier result, and the function to call with the new one."""
     if not isinstance(save, str | Path):
         return resume, save
     file = Path(save) / f"{TrainResult.kind}.json"
@@ -197,7 +199,9 @@ def _kept(resume: TrainResult | None, save: str | Path | Save | None) -> tuple[T
         try:
             resume = TrainResult.from_json(file.read_text(encoding="utf-8"))
         except (BenchError, OSError, UnicodeDecodeError) as error:
-            raise BenchError(f"{file} cannot be taken up: {error}. Move it away, or save in another folder") from error
+            raise BenchError(
+                f"{file} cannot be resumed from: {error}. Move it away, or save in another folder"
+            ) from error
 
     def keep(result: TrainResult) -> None:
         result.save(save)

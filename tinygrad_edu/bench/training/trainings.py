@@ -1,4 +1,4 @@
-"""Running trainings, and remembering each that finished."""
+"""Run training, and remember each run that finished."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..advice.lab import Learner
 from ..runs.target import until
 from ..timing.clock import Budget
 
-# Why a training did not reach the target, in words.
+# Why a run did not reach the target, in words.
 LATE = {"diverged": "diverged", "steps": "ran out of steps", "budget": "ran out of time"}
 
 Start = Callable[[int, float, int], Learner]
@@ -23,20 +23,20 @@ class OutOfTime(Exception):
 
 @dataclass
 class Training:
-    """How one training went.
+    """The result of one training run.
 
     Attributes:
         batch_size: samples in a step.
         rate: the learning rate.
-        seed: of weights, order and other random numbers.
-        target: the mean loss a sample to reach; None to train on to the end.
+        seed: the seed of weights, order and other random numbers.
+        target: the mean loss per sample to reach; None to train to the end.
         most: the number of steps after which to give up.
-        every: steps between two looks at the loss.
-        steps: to the target, interpolated between two looks; NaN if it was not reached.
-        taken: how many steps were taken.
-        first_loss: before any step.
-        train_loss: at the end, over a fixed part of the training data; NaN if it diverged.
-        test_loss: at the end, over samples that were held out; NaN if it diverged or there are none.
+        every: steps between two evaluations of the loss.
+        steps: steps to the target, interpolated between two evaluations; NaN if it was not reached.
+        taken: the number of steps taken.
+        first_loss: the loss before any step.
+        train_loss: the final loss over a fixed part of the training data; NaN if the run diverged.
+        test_loss: the final loss over held-out samples; NaN if the run diverged or there are none.
         why: why the target was not reached: "diverged", "steps", "budget"; empty if it was.
     """
 
@@ -55,22 +55,22 @@ class Training:
 
     @property
     def key(self) -> tuple[int, float, int, float | None, int, int]:
-        """What decides how it goes."""
+        """The options that determine the run."""
         return self.batch_size, self.rate, self.seed, self.target, self.most, self.every
 
 
 class Trainings:
-    """Runs trainings that are decided by their options, so that none has to be run twice.
+    """Runs training; a run is determined by its options, so none is run twice.
 
     Args:
-        start: begins a training: batch size, rate, seed.
-        budget: when it is over, `OutOfTime` is raised before the next step, and the training is lost.
-        finished: those that are known already.
-        keep: called after each one that finishes.
+        start: starts a training run from batch size, rate and seed.
+        budget: when it is spent, `OutOfTime` is raised before the next step, and the run is lost.
+        finished: runs that are already known.
+        keep: called after each run.
 
     Attributes:
-        finished: all that are known, in the order in which they were run.
-        cut: the one that ran when the budget was over.
+        finished: all known runs, in the order in which they were run.
+        cut: the run that was cut short by the budget.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Trainings:
         self._known = {training.key: training for training in self.finished}
 
     def run(self, asked: Training) -> Training:
-        """The training with these options, run to its end if it was not before."""
+        """The run with these options, which is run unless it is known."""
         if asked.key in self._known:
             return self._known[asked.key]
         self.check_time()
@@ -99,7 +99,7 @@ class Trainings:
         return done
 
     def watch(self, asked: Training, look: Callable[[Learner, int, float], None]) -> None:
-        """Run a training with somebody looking on: at the learner, the steps taken and the loss."""
+        """Run training with a callback that gets the learner, the steps taken and the loss."""
         self.check_time()
         self._run(asked, look)
 
@@ -122,7 +122,7 @@ class Trainings:
 
 
 class _Bounded:
-    """A learner that takes no step once the budget is spent."""
+    """A learner that stops once the budget is spent."""
 
     def __init__(self, learner: Learner, budget: Budget) -> None:
         self.taken = 0

@@ -1,4 +1,4 @@
-"""The learning rate of each batch size, by trying."""
+"""The learning rate of each batch size, found by trial."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ..runs.target import LOOKS
 from .plan import Plan
 from .trainings import Training, Trainings
 
-LOSING = 1.5  # a rate that takes so many times the best one's steps is given up
+LOSING = 1.5  # a rate that needs so many times the steps of the best one is given up
 SLACK = 4  # how many times the steps that are expected at the utmost a rate gets while none has reached the target
-RATES = 12  # to try at one batch size at the utmost; two more for the last refinement
+RATES = 12  # to try with one batch size at most; two more for the last refinement
 FAR = 1e9  # steps: what a training that did not reach the target counts as, and its loss on top
 
 
 @dataclass
 class Tuned:
-    """What a search for a rate found.
+    """The result of a search for a learning rate.
 
     Attributes:
-        rate: the best one; NaN if all diverged, or there was no search.
-        steps: to the target, mean over the seeds for tuning; NaN if no rate got there.
-        rates: the steps by rate; NaN where a training failed, or was given up as a loser.
+        rate: the best rate; NaN if all diverged, or there was no search.
+        steps: steps to the target, mean over the tuning seeds; NaN if no rate reached it.
+        rates: steps by rate; NaN if a run failed, or was stopped because it could not win.
     """
 
     rate: float = math.nan
@@ -33,19 +33,19 @@ class Tuned:
 
 
 def every(steps: float) -> int:
-    """The steps between two looks at the loss, where about so many are expected to the target."""
+    """The steps between two evaluations of the loss, given the expected steps to the target."""
     return max(1, round(steps / LOOKS))
 
 
 def first_rate(trainings: Trainings, plan: Plan) -> Climb:
-    """Look for the rate after which the loss is lowest at the end of a short training, at the middle batch size.
+    """Search for the rate with the lowest loss at the end of a short run, with the middle batch size.
 
     Args:
-        trainings: where they are run.
-        plan: what is to be trained.
+        trainings: runs the training.
+        plan: what to train.
 
     Returns:
-        The search: its costs are losses, its best rate is NaN if none lowers the loss.
+        The search: its costs are losses; its best rate is NaN if none lowers the loss.
     """
 
     def end(rate: float) -> float:
@@ -67,18 +67,18 @@ def first_rate(trainings: Trainings, plan: Plan) -> Climb:
 def tune(
     trainings: Trainings, plan: Plan, batch_size: int, target: float, start: float, expected: float | None
 ) -> Tuned:
-    """Look for the rate with which a batch size is at the target after the fewest steps, to a factor of √2.
+    """Search for the rate with the fewest steps to the target for a batch size, to within a factor of √2.
 
-    Of rates that do not get there in time the one with the lower loss is the better one, if it brings the loss half the
-    way at least; else it fails, as one does that diverges.
+    Among rates that do not reach it in time, the one with the lower loss is better, provided that the loss came at
+    least half the way; otherwise the rate counts as failed, as if it had diverged.
 
     Args:
-        trainings: where they are run.
-        plan: what is to be trained.
+        trainings: runs the training.
+        plan: what to train.
         batch_size: samples in a step.
         target: the mean loss to reach.
         start: the first rate.
-        expected: the steps that it takes at the utmost, as far as can be told from other batch sizes.
+        expected: the most steps that it should take, judging from other batch sizes.
     """
     most = plan.most(batch_size)
     if expected is not None:

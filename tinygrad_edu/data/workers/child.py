@@ -1,4 +1,4 @@
-"""The life of a worker process: it is hired, reads batches until its connection ends, and is gone."""
+"""The life of a worker process: it is hired, reads batches until its connection ends, and exits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MAIN_OF_WORKERS = "__mp_main__"
 """The name of the main module in a worker, as in `multiprocessing`: in the program it is another name of the same."""
 
 importing_main: bool = False
-"""Whether this is a worker that imports the program's main module, which must not start workers of its own then."""
+"""Whether this is a worker that imports the program's main module, which must then not start workers itself."""
 
 
 def work(connection: Connection) -> NoReturn:
@@ -66,7 +66,7 @@ def work(connection: Connection) -> NoReturn:
 
 
 class _Orders:
-    """The orders, read by a thread of their own: so the program never waits for a worker that is busy.
+    """The orders, read by a separate thread, so that the program never waits for a busy worker.
 
     Attributes:
         epoch: the epoch of the newest order; those of earlier ones need not be obeyed.

@@ -2,7 +2,7 @@
 
 The server is a Python that is started anew, with this library imported and one BLAS thread, so that no thread is lost
 when it forks. Starting it takes as long as `import tinygrad_edu`, once in a program; a fork of it is a worker within
-milliseconds. It has a session of its own: Ctrl-C in a terminal reaches neither it nor a worker, however early it comes.
+milliseconds. It has its own session: Ctrl-C in a terminal reaches neither it nor a worker, however early.
 
 The fork server of `multiprocessing` is one for all who use it: to start workers as fast, and to be as quiet at Ctrl-C,
 it would have to compute in one thread, and to ignore Ctrl-C, in the processes of others as well.
@@ -139,7 +139,7 @@ def _end(ours: socket.socket, process: subprocess.Popen[bytes], owner: int) -> N
 
 def _shut(end: socket.socket) -> None:
     """End the connection, and close this end of it."""
-    with end, contextlib.suppress(OSError):  # nobody may be at the other end any more
+    with end, contextlib.suppress(OSError):  # the other end may be gone
         end.shutdown(socket.SHUT_RDWR)
 
 
@@ -246,4 +246,4 @@ def _write(descriptor: int, number: int) -> None:
     try:
         os.write(descriptor, NUMBER.pack(number))
     except BrokenPipeError:
-        pass  # nobody wants to know any more
+        pass  # the program is gone

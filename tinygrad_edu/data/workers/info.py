@@ -15,11 +15,11 @@ class WorkerInfo:
 
     Attributes:
         id: its number, from 0.
-        num_workers: how many there are.
-        seed: a number that each worker has another of in each epoch, for random numbers that do not come from
-            this library's default generator, which is seeded already. ``seed - id`` is the same in all workers: an
-            order that they share out follows from that.
-        dataset: what this worker reads: in a thread the loader's own, in a process a copy of it.
+        num_workers: the number of workers.
+        seed: a number that differs between workers and epochs, to seed random numbers that do not come from this
+            library's default generator, which is seeded already. ``seed - id`` is the same in all workers: use it for
+            an order that they divide among themselves.
+        dataset: what this worker reads: in a thread, the loader's dataset; in a process, a copy of it.
 
     >>> import tinygrad_edu as tg
     >>> class Numbers(tg.data.Dataset):
@@ -45,7 +45,7 @@ _here = _Here()
 
 
 def get_worker_info() -> WorkerInfo | None:
-    """Which worker of a loader is running this; None outside of them, and so with ``num_workers=0``.
+    """Which worker of a loader is running this; None outside of workers, so also with ``num_workers=0``.
 
     >>> import tinygrad_edu as tg
     >>> tg.data.get_worker_info() is None

@@ -88,7 +88,7 @@ class Job:
 
     Attributes:
         dataset: samples by number, or a stream of them.
-        collate_fn: makes a batch of a list of samples; None, only without batching, leaves samples as they are.
+        collate_fn: makes a batch from a list of samples; None, only without batching, leaves samples as they are.
         batched: whether a task is a batch, or one sample.
         iterable: whether the dataset is a stream.
         batch_size: how many samples of a stream make a batch.

@@ -1,4 +1,4 @@
-"""What is said to a worker process: how it is set up, what it is to do, and how things stand in the program."""
+"""Messages to a worker process: its setup, its tasks, and the state of the program."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ class _Hand:
             pass
 
     def send(self, message: Any) -> None:
-        """Send a message. That the process has ended is said when its results are asked for."""
+        """Send a message. If the process has ended, reading its results says so."""
         try:
             self.process.connection.send_bytes(pickle.dumps(message, protocol=5))
         except OSError:
@@ -169,7 +169,7 @@ class _Hand:
         return self._tasks[-1][1]
 
     def forget(self) -> None:
-        """Wait for no task any more: what still comes into a block comes before what is asked for from now on."""
+        """Forget all tasks: results that still arrive in a block come before those of new tasks."""
         self._free.extend(block for _, block in self._tasks)
         self._tasks.clear()
 
@@ -178,7 +178,7 @@ class _Hand:
         while True:
             try:
                 if timeout is not None and not self.process.connection.poll(timeout):
-                    raise TimeoutError(f"worker {self.number} gave nothing for {timeout} seconds")
+                    raise TimeoutError(f"worker {self.number} returned nothing for {timeout} seconds")
                 (of_epoch, failed), parts = self._inbox.receive()
             except TimeoutError:
                 raise

@@ -168,7 +168,7 @@ class Inbox:
         """The label and the parts of the next value. The parts are copies, in memory of this process alone.
 
         Raises:
-            EOFError, OSError: if there is nothing any more, and nobody at the other end.
+            EOFError, OSError: if the connection has ended.
         """
         label, sizes, number, new = pickle.loads(self._connection.recv_bytes())
         if number is None:

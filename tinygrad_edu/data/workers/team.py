@@ -35,7 +35,7 @@ class Team:
         hire: makes `count` workers.
         persistent: whether workers are kept for the next epoch.
         prefetch: how many batches each worker reads ahead.
-        timeout: for how many seconds to wait for a worker's batch; 0 for as long as it takes.
+        timeout: how many seconds to wait for a worker's batch; 0 for no limit.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ class _Epoch:
     Attributes:
         base_seed: that of its random numbers.
         results: for each thread, pairs of a result and None, or None and the error.
-        over: whether nobody asks for results any more; tasks are dropped then.
+        over: whether results are no longer needed; tasks are then dropped.
     """
 
     def __init__(self, base_seed: int, count: int) -> None:
@@ -102,7 +102,7 @@ class ThreadWorkers:
         try:
             result, error = self._crew.epoch.results[worker].get(timeout=timeout)
         except Empty:
-            raise TimeoutError(f"worker {worker} gave nothing for {timeout} seconds") from None
+            raise TimeoutError(f"worker {worker} returned nothing for {timeout} seconds") from None
         if error is None:
             return result
         try:
@@ -136,7 +136,7 @@ class _Hand:
         self._failure: BaseException | None = None  # of the start of this epoch
 
     def obey(self, order: _Order) -> None:
-        """Do what the order says, unless nobody waits for it any more."""
+        """Do what the order says, unless its result is no longer needed."""
         if order.epoch.over:
             return
         mode.recording = order.recording

@@ -1,4 +1,4 @@
-"""Activations: each file exports the modules, and holds the functions beside them."""
+"""Activations: each file has functions and modules, and exports the modules."""
 
 from .random import *
 from .rectifiers import *

@@ -27,14 +27,14 @@ def rrelu(
     inplace: bool = False,
     generator: Generator | None = None,
 ) -> Tensor:
-    """x where it is positive, else a times x: in training, a is drawn for each number; else it is the middle.
+    """x where it is positive, else a times x; a is drawn for each element in training, else it is the midpoint.
 
     Args:
         input: floating tensor of any shape.
-        lower: the least slope.
-        upper: the greatest slope.
-        training: whether slopes are drawn, uniform between the two.
-        inplace: accepted for PyTorch's sake; the result is always a new tensor.
+        lower: the smallest slope.
+        upper: the largest slope.
+        training: whether slopes are drawn uniformly between the two.
+        inplace: accepted for compatibility with PyTorch; the result is always a new tensor.
         generator: where the random numbers come from; default, the default generator.
 
     Returns:
@@ -62,12 +62,12 @@ def rrelu(
 
 
 class RReLU(Module):
-    """x where it is positive, else a times x, with a drawn for each number in training; else a is the middle.
+    """x where it is positive, else a times x; a is drawn for each element in training, else it is the midpoint.
 
     Args:
-        lower: the least slope.
-        upper: the greatest slope.
-        inplace: accepted for PyTorch's sake; the result is always a new tensor.
+        lower: the smallest slope.
+        upper: the largest slope.
+        inplace: accepted for compatibility with PyTorch; the result is always a new tensor.
 
     Raises:
         ValueError: when called, if `lower` is not finite, or above `upper`.
@@ -88,7 +88,7 @@ class RReLU(Module):
         self.inplace = inplace
 
     def forward(self, x: Tensor) -> Tensor:
-        """x, with negative numbers made smaller."""
+        """x, with negative elements scaled down."""
         return rrelu(x, self.lower, self.upper, self.training)
 
     def extra_repr(self) -> str:
@@ -111,8 +111,8 @@ def gumbel_softmax(
     Args:
         logits: floating tensor of any shape but (): logarithms of probabilities, up to a constant.
         tau: temperature: towards 0 the result is nearly one-hot, and its gradients vary more.
-        hard: whether the result is one-hot; the gradient is that of the soft one all the same.
-        eps: accepted for PyTorch's sake, without effect.
+        hard: whether the result is one-hot; its gradient is still that of the soft one.
+        eps: accepted for compatibility with PyTorch, without effect.
         dim: the axis along which the result sums to 1.
         axis: the same as `dim`.
         generator: where the random numbers come from; default, the default generator.

@@ -114,13 +114,13 @@ class PReLU(Layer):
     Args:
         num_parameters: 1, or the number of channels (axis 1) for one weight each.
         init: the weights' starting value.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the weight; default, the default dtype.
 
     Shape: (N, C, *), or any for a single weight; unchanged.
 
     Raises:
-        ShapeError: when called with an input that has not as many channels as there are weights.
+        ShapeError: when called with an input whose number of channels differs from that of the weights.
 
     Source: He et al., "Delving Deep into Rectifiers" (2015).
 
@@ -142,7 +142,7 @@ class PReLU(Layer):
         constant_(self.weight, self.init)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The function, element by element."""
+        """The activation of each element."""
         return watched(self, self.weight, prelu(x, self.weight), x)
 
     def extra_repr(self) -> str:
@@ -211,7 +211,7 @@ celu: Final = function_of(CELU)
 
 @module_of(ops.hardtanh)
 class Hardtanh(OpModule):
-    """x, held between `min_val` and `max_val`.
+    """x, clamped between `min_val` and `max_val`.
 
     Shape: any, unchanged.
 
@@ -230,7 +230,7 @@ hardtanh: Final = function_of(Hardtanh)
 
 @module_of(ops.hardsigmoid)
 class Hardsigmoid(OpModule):
-    """x / 6 + 1/2, held between 0 and 1.
+    """x / 6 + 1/2, clamped between 0 and 1.
 
     Shape: any; integers become the default dtype.
 

@@ -184,7 +184,7 @@ class Softmax2d(OpModule):
     Shape: (N, C, H, W) or (C, H, W), unchanged.
 
     Raises:
-        ShapeError: when called with an input of another number of axes.
+        ShapeError: when called with an input that has a different number of axes.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Softmax2d()(tg.zeros(2, 1, 1)).reshape(2)
@@ -234,7 +234,7 @@ def glu(input: Operand, dim: int = -1, *, axis: int | None = None) -> Tensor:
 
     Args:
         input: floating tensor with an axis of even size.
-        dim: that axis.
+        dim: the axis to split.
         axis: the same as `dim`.
 
     Returns:
@@ -251,7 +251,7 @@ def glu(input: Operand, dim: int = -1, *, axis: int | None = None) -> Tensor:
     assert place is not None
     size = input.shape[place]
     if size % 2:
-        raise ShapeError(f"glu: axis {dim} of shape {input.shape} is {size}, which has no two halves")
+        raise ShapeError(f"glu: axis {dim} of shape {input.shape} is {size}, which is not even")
     before = (slice(None),) * place
     first = getitem(input, (*before, slice(None, size // 2)))
     second = getitem(input, (*before, slice(size // 2, None)))

@@ -34,31 +34,31 @@ __all__ = ["MultiheadAttention"]
 
 
 class MultiheadAttention(Layer):
-    """Attention in several heads, each between projections of queries, keys and values of its own.
+    """Attention in several heads, each with its own projections of queries, keys and values.
 
-    With `need_weights=False` the weights are not kept between the passes, and rows that are masked throughout give 0;
-    with `need_weights=True` they are returned, and such rows are NaN, as in PyTorch. The projections of one input to
-    queries, keys and values are one product.
+    With `need_weights=False` the weights are not kept for the backward pass, and fully masked rows give 0; with
+    `need_weights=True` they are returned, and such rows are NaN, as in PyTorch. Where queries, keys and values come
+    from one input, their projections are one matrix product.
 
     Args:
         embed_dim: width of queries and results; a multiple of `num_heads`.
-        num_heads: how many heads share it.
-        dropout: the probability with which a weight is dropped in training.
+        num_heads: the number of heads.
+        dropout: the probability that a weight is dropped in training.
         bias: whether the projections have biases.
-        add_bias_kv: whether there are one more key and value, which are learned.
-        add_zero_attn: whether there are one more key and value, which are 0.
+        add_bias_kv: whether to add a learned key and value.
+        add_zero_attn: whether to add a key and value of zeros.
         kdim: width of the keys; default, `embed_dim`.
         vdim: width of the values; default, `embed_dim`.
         batch_first: whether inputs are (samples, positions, width), not (positions, samples, width).
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
-        in_proj_weight: Parameter of shape (3·embed_dim, embed_dim), for queries, keys and values one below the other,
-            uniform by Glorot's rule. Where `kdim` or `vdim` differs it is None, and there are `q_proj_weight`,
-            `k_proj_weight` and `v_proj_weight`.
+        in_proj_weight: Parameter of shape (3·embed_dim, embed_dim), stacked for queries, keys and values, uniform by
+            Glorot's rule. Where `kdim` or `vdim` differs it is None, and there are `q_proj_weight`, `k_proj_weight` and
+            `v_proj_weight`.
         in_proj_bias: Parameter of shape (3·embed_dim,), zeros; or None.
-        out_proj: the Linear that the heads side by side go through; its bias starts at 0.
+        out_proj: the Linear applied to the concatenated heads; its bias starts at 0.
         bias_k: the learned key of shape (1, 1, embed_dim), or None.
         bias_v: the learned value.
 
@@ -66,7 +66,7 @@ class MultiheadAttention(Layer):
     `batch_first`.
 
     Raises:
-        ValueError: if `embed_dim` is no multiple of `num_heads`.
+        ValueError: if `embed_dim` is not a multiple of `num_heads`.
         ShapeError: when called with inputs or masks that do not fit.
 
     Source: Vaswani et al., "Attention Is All You Need" (2017), 3.2.2.
@@ -127,7 +127,7 @@ class MultiheadAttention(Layer):
         )
 
     def reset_parameters(self) -> None:
-        """Draw the parameters anew; those of `out_proj` but its bias stay."""
+        """Draw the parameters anew; of `out_proj`, only the bias is reset."""
         for weight in (self.in_proj_weight, self.q_proj_weight, self.k_proj_weight, self.v_proj_weight):
             if weight is not None:
                 init.xavier_uniform_(weight)
@@ -149,18 +149,18 @@ class MultiheadAttention(Layer):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """For each query a mean of the values, in each head by weights of its own.
+        """For each query, a weighted mean of the values; each head has its own weights.
 
         Args:
-            query: tensor of shape (T, N, embed_dim), or as said of the class.
+            query: tensor of shape (T, N, embed_dim), or as described for the class.
             key: tensor of shape (S, N, kdim).
             value: tensor of shape (S, N, vdim).
             key_padding_mask: booleans, True where a key is hidden, or numbers that are added to the scores: (N, S).
             need_weights: whether the weights are returned.
             attn_mask: the same for pairs of queries and keys: (T, S), or (N·num_heads, T, S).
             average_attn_weights: whether the returned weights are the means over the heads.
-            is_causal: says that `attn_mask` hides from each query the keys that come later, and nothing else, which
-                saves time. Where that is not so, the mask counts.
+            is_causal: says that `attn_mask` hides from each query exactly the keys that come later, which saves time.
+                If it does not, the mask is used as it is.
 
         Returns:
             A tensor of the shape of `query`, and the weights, as dropout leaves them, of shape (N, T, S), or of shape
@@ -276,7 +276,7 @@ def _cut(parameter: Any, start: int, stop: int, size: int) -> Any:
 
 
 def require_heads(name: str, **sizes: int) -> int:
-    """The width of each head, of a width and a number of heads under the names that the user knows them by.
+    """The width of each head; keywords give the total width and the number of heads, as the user names them.
 
     Raises:
         ValueError: if the heads cannot share the width.
@@ -284,7 +284,7 @@ def require_heads(name: str, **sizes: int) -> int:
     (of_width, width), (of_heads, heads) = sizes.items()
     if width % heads:
         raise ValueError(
-            f"{name}: {of_width}={width} is no multiple of {of_heads}={heads}, and each head gets as much of it. "
+            f"{name}: {of_width}={width} is not a multiple of {of_heads}={heads}, and heads share it equally. "
             f"Set {of_width}={max(width // heads, 1) * heads}?"
         )
     return width // heads

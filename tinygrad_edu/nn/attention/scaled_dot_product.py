@@ -31,33 +31,34 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """softmax(query @ key.mT · scale + mask) @ value: for each query a mean of the values whose keys fit it.
+    """softmax(query @ key.mT · scale + mask) @ value: for each query, a weighted mean of the values.
 
     The weights, one for each pair of a query and a key, are not kept: the backward pass computes them again.
 
     Args:
         query: floating tensor of shape (..., queries, width).
         key: tensor of shape (..., keys, width).
-        value: tensor of shape (..., keys, out). The axes in front broadcast.
+        value: tensor of shape (..., keys, out). The leading axes broadcast.
         attn_mask: booleans, True where a query may see a key; or numbers that are added to the scores, which may have a
             gradient. It broadcasts to (..., queries, keys). A query that may see no key gets zeros.
-        dropout_p: the probability with which a weight is dropped; the others are divided by 1 - dropout_p. There is no
+        dropout_p: the probability that a weight is dropped; the others are divided by 1 - dropout_p. There is no
             difference between training and evaluation here.
-        is_causal: let query number i see the keys up to number i; not together with `attn_mask`.
-        scale: by what the scores are multiplied; default, 1/√width.
-        enable_gqa: let axis -3, the heads, be shorter in `key` and `value`: each of their heads serves several, one
-            after the other, of `query`.
+        is_causal: let query i see only the keys up to i; not together with `attn_mask`.
+        scale: the factor of the scores; default, 1/√width.
+        enable_gqa: allow fewer heads (axis -3) in `key` and `value`: each of them serves several consecutive heads of
+            `query`.
 
     Returns:
         Tensor of shape (..., queries, out).
 
     Raises:
         ShapeError: if the shapes do not fit.
-        DtypeError: if query, key and value have not one floating dtype, or the mask is neither boolean nor floating.
+        DtypeError: if query, key and value do not share one floating dtype, or the mask is neither boolean nor
+            floating.
         ValueError: if there are two masks, or `dropout_p` is not between 0 and 1.
 
-    Source: Vaswani et al., "Attention Is All You Need" (2017), 3.2.1; computed in the manner of Dao et al.,
-    "FlashAttention" (2022).
+    Source: Vaswani et al., "Attention Is All You Need" (2017), 3.2.1; computed as in Dao et al., "FlashAttention"
+    (2022).
 
     >>> import tinygrad_edu as tg
     >>> query, key = tg.tensor([[0.0, 0.0]]), tg.tensor([[1.0, 0.0], [0.0, 1.0]])
@@ -126,7 +127,7 @@ def _check(query: Any, key: Any, value: Any) -> tuple[tuple[int, ...], tuple[int
         return np.broadcast_shapes(scores, v[:-2]), (*scores, q[-2], k[-2])
     except ValueError:
         raise ShapeError(
-            f"{name}: the axes in front of the last two of query {q}, key {k} and value {v} do not broadcast: "
+            f"{name}: the axes before the last two of query {q}, key {k} and value {v} do not broadcast: "
             "sizes must be equal or 1. Fewer heads in key and value? Pass enable_gqa=True"
         ) from None
 
@@ -159,7 +160,7 @@ def _fitting_mask(mask: Any, full: tuple[int, ...]) -> Any:
 
 
 def added(argument: str, mask: Any, dtype: Any, hidden: bool) -> Any:
-    """What a mask adds to the scores: -inf where a boolean is `hidden`; numbers as they are.
+    """What a mask adds to the scores: -inf where a boolean is `hidden`; numbers unchanged.
 
     Args:
         argument: what to call the mask.
@@ -180,7 +181,7 @@ def added(argument: str, mask: Any, dtype: Any, hidden: bool) -> Any:
 
 
 def hides_later(mask: Any) -> bool:
-    """Whether a mask is constant and hides from each position those that come later, and nothing else."""
+    """Whether a mask is constant and hides from each position exactly those that come later."""
     array = np.asarray(array_of(mask))
     if mask is None or getattr(mask, "requires_grad", False) or array.ndim != 2:
         return False

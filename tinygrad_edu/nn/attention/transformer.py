@@ -41,17 +41,17 @@ class _Stack(Module):
 
 
 class TransformerEncoder(_Stack):
-    """Several layers like one, with parameters of their own.
+    """A stack of copies of one layer, each with its own parameters.
 
-    All copies start from the parameters of `encoder_layer`, as in PyTorch. Unlike there, padded positions are computed
-    like others, in evaluation as well: `enable_nested_tensor` is accepted and changes nothing.
+    All copies start from the parameters of `encoder_layer`, as in PyTorch. Unlike in PyTorch, padded positions are
+    computed like all others, in evaluation mode too: `enable_nested_tensor` is accepted and changes nothing.
 
     Args:
         encoder_layer: the layer that is copied.
-        num_layers: how often.
-        norm: the module that the result goes through, or None.
-        enable_nested_tensor: accepted for PyTorch's sake.
-        mask_check: accepted for PyTorch's sake.
+        num_layers: the number of copies.
+        norm: a module to apply to the result, or None.
+        enable_nested_tensor: accepted for compatibility with PyTorch.
+        mask_check: accepted for compatibility with PyTorch.
 
     Shape: that of the layer.
 
@@ -85,8 +85,8 @@ class TransformerEncoder(_Stack):
         Args:
             src: the sequence.
             mask: `src_mask` of each layer.
-            src_key_padding_mask: the same of each layer.
-            is_causal: whether `mask` hides what comes later, and nothing else; None to find out.
+            src_key_padding_mask: the same for each layer.
+            is_causal: whether `mask` hides exactly what comes later; None to detect it.
         """
         causal = hides_later(mask) if is_causal is None else is_causal
         for layer in self.layers:
@@ -95,14 +95,14 @@ class TransformerEncoder(_Stack):
 
 
 class TransformerDecoder(_Stack):
-    """Several layers like one, with parameters of their own; each looks at the same memory.
+    """A stack of copies of one layer, each with its own parameters; all attend to the same memory.
 
     All copies start from the parameters of `decoder_layer`, as in PyTorch.
 
     Args:
         decoder_layer: the layer that is copied.
-        num_layers: how often.
-        norm: the module that the result goes through, or None.
+        num_layers: the number of copies.
+        norm: a module to apply to the result, or None.
 
     Shape: that of the layer.
 
@@ -130,12 +130,12 @@ class TransformerDecoder(_Stack):
 
         Args:
             tgt: the sequence.
-            memory: what an encoder has made of another one.
+            memory: the output of an encoder.
             tgt_mask: which pairs of positions of the sequence are hidden.
             memory_mask: which pairs of a position of the sequence and one of the memory.
             tgt_key_padding_mask: which positions of the sequence.
             memory_key_padding_mask: which positions of the memory.
-            tgt_is_causal: whether `tgt_mask` hides what comes later, and nothing else; None to find out.
+            tgt_is_causal: whether `tgt_mask` hides exactly what comes later; None to detect it.
             memory_is_causal: whether `memory_mask` does.
         """
         causal = hides_later(tgt_mask) if tgt_is_causal is None else tgt_is_causal
@@ -151,32 +151,32 @@ class TransformerDecoder(_Stack):
 
 
 class Transformer(Module):
-    """An encoder of one sequence, and a decoder of another that looks at what the encoder makes of it.
+    """An encoder of one sequence, and a decoder of another one that attends to the encoder's output.
 
-    Matrices start uniform by Glorot's rule. Embeddings, positions and a layer that makes predictions are left to the
-    model that it is part of.
+    Matrices start uniform by Glorot's rule. Embeddings, positional encodings and a prediction layer are left to the
+    model around it.
 
     Args:
         d_model: width of inputs and results.
-        nhead: how many heads each attention has.
-        num_encoder_layers: how many layers the encoder has.
-        num_decoder_layers: how many layers the decoder has.
+        nhead: the number of heads of each attention.
+        num_encoder_layers: the number of encoder layers.
+        num_decoder_layers: the number of decoder layers.
         dim_feedforward: width between the two linear layers of each layer.
-        dropout: the probability with which attention weights, and results of each step, are dropped in training.
+        dropout: the probability of dropping attention weights, and outputs of each sublayer, in training.
         activation: the function between the two: ``"relu"``, ``"gelu"``, or a function of a tensor.
-        custom_encoder: what is used in place of the encoder.
-        custom_decoder: what is used in place of the decoder.
+        custom_encoder: a module to use as the encoder.
+        custom_decoder: a module to use as the decoder.
         layer_norm_eps: `eps` of the layer norms.
         batch_first: whether inputs are (samples, positions, d_model), not (positions, samples, d_model).
-        norm_first: whether each step normalises its input, not the sum of both.
+        norm_first: whether each sublayer normalises its input, rather than the sum of its input and output.
         bias: whether linear layers, attention and norms have biases.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Shape: (S, N, d_model) and (T, N, d_model) to (T, N, d_model); without N for one sample; N first with `batch_first`.
 
     Raises:
-        ValueError: if `d_model` is no multiple of `nhead`, or there is no such activation.
+        ValueError: if `d_model` is not a multiple of `nhead`, or there is no such activation.
         ShapeError: when called with sequences that do not fit.
 
     Source: Vaswani et al., "Attention Is All You Need" (2017).
@@ -240,7 +240,7 @@ class Transformer(Module):
         tgt_is_causal: bool | None = None,
         memory_is_causal: bool = False,
     ) -> Tensor:
-        """What the decoder makes of `tgt`, looking at what the encoder makes of `src`.
+        """The output of the decoder for `tgt`, given the encoder's output for `src`.
 
         Args:
             src: the sequence for the encoder.
@@ -251,9 +251,9 @@ class Transformer(Module):
             src_key_padding_mask: which positions of `src` are hidden in the encoder.
             tgt_key_padding_mask: which positions of `tgt`.
             memory_key_padding_mask: which positions of `src` are hidden in the decoder.
-            src_is_causal: whether `src_mask` hides what comes later, and nothing else; None to find out.
-            tgt_is_causal: the same of `tgt_mask`.
-            memory_is_causal: the same of `memory_mask`.
+            src_is_causal: whether `src_mask` hides exactly what comes later; None to detect it.
+            tgt_is_causal: the same for `tgt_mask`.
+            memory_is_causal: the same for `memory_mask`.
         """
         self._check(tuple(src.shape), tuple(tgt.shape))
         memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
@@ -285,10 +285,10 @@ class Transformer(Module):
 
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: DType = None) -> Tensor:
-        """A mask that hides from each position those that come later: -inf there, and 0 elsewhere.
+        """A mask that hides later positions from each position: -inf there, and 0 elsewhere.
 
         Args:
-            sz: how many positions there are.
+            sz: the number of positions.
             device: ``"cpu"``.
             dtype: a floating dtype; default, the default dtype.
 

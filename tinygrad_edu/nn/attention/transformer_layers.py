@@ -108,21 +108,21 @@ class TransformerEncoderLayer(_TransformerLayer):
 
     Args:
         d_model: width of inputs and results.
-        nhead: how many heads the attention has.
+        nhead: the number of heads.
         dim_feedforward: width between the two linear layers.
-        dropout: the probability with which attention weights, and results of each step, are dropped in training.
+        dropout: the probability of dropping attention weights, and outputs of each sublayer, in training.
         activation: the function between the two: ``"relu"``, ``"gelu"``, or a function of a tensor.
         layer_norm_eps: `eps` of the layer norms.
         batch_first: whether inputs are (samples, positions, d_model), not (positions, samples, d_model).
-        norm_first: whether each step normalises its input, not the sum of both.
+        norm_first: whether each sublayer normalises its input, rather than the sum of its input and output.
         bias: whether linear layers, attention and norms have biases.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Shape: (S, N, d_model), unchanged; without N for one sample; N first with `batch_first`.
 
     Raises:
-        ValueError: if `d_model` is no multiple of `nhead`, or there is no such activation.
+        ValueError: if `d_model` is not a multiple of `nhead`, or there is no such activation.
 
     Source: Vaswani et al., "Attention Is All You Need" (2017), 3.1; `norm_first`: Xiong et al., "On Layer Normalization
     in the Transformer Architecture" (2020).
@@ -153,16 +153,16 @@ class TransformerEncoderLayer(_TransformerLayer):
     def forward(
         self, src: Tensor, src_mask: Operand = None, src_key_padding_mask: Operand = None, is_causal: bool = False
     ) -> Tensor:
-        """The sequence, each position with what it has learned of the others.
+        """The sequence, after each position has attended to the others.
 
         Args:
             src: the sequence.
             src_mask: `attn_mask` of `MultiheadAttention`.
             src_key_padding_mask: its `key_padding_mask`.
-            is_causal: whether `src_mask` hides what comes later, and nothing else.
+            is_causal: whether `src_mask` hides exactly what comes later.
 
         Raises:
-            ShapeError: for a sequence of another width, or a mask that does not fit.
+            ShapeError: for a sequence with a different width, or a mask that does not fit.
             DtypeError: for a sequence that is not floating.
         """
         self._check(src=src)
@@ -171,31 +171,31 @@ class TransformerEncoderLayer(_TransformerLayer):
 
 
 def _attend(layer: Any, x: Tensor, other: Tensor, mask: Any, padding: Any, is_causal: bool) -> Tensor:
-    """What `x` gets from `other` by attention, whose weights nobody asks for."""
+    """The attention of `x` to `other`, without its weights."""
     out, _ = layer(x, other, other, padding, need_weights=False, attn_mask=mask, is_causal=is_causal)
     return out  # type: ignore[no-any-return]
 
 
 class TransformerDecoderLayer(_TransformerLayer):
-    """Attention of a sequence to itself, then to what an encoder has made of another one, then two linear layers.
+    """Attention of a sequence to itself, then to the output of an encoder, then two linear layers.
 
     Args:
         d_model: width of inputs and results.
-        nhead: how many heads each attention has.
+        nhead: the number of heads of each attention.
         dim_feedforward: width between the two linear layers.
-        dropout: the probability with which attention weights, and results of each step, are dropped in training.
+        dropout: the probability of dropping attention weights, and outputs of each sublayer, in training.
         activation: the function between the two: ``"relu"``, ``"gelu"``, or a function of a tensor.
         layer_norm_eps: `eps` of the layer norms.
         batch_first: whether inputs are (samples, positions, d_model), not (positions, samples, d_model).
-        norm_first: whether each step normalises its input, not the sum of both.
+        norm_first: whether each sublayer normalises its input, rather than the sum of its input and output.
         bias: whether linear layers, attention and norms have biases.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Shape: (T, N, d_model) and (S, N, d_model) to (T, N, d_model); without N for one sample; N first with `batch_first`.
 
     Raises:
-        ValueError: if `d_model` is no multiple of `nhead`, or there is no such activation.
+        ValueError: if `d_model` is not a multiple of `nhead`, or there is no such activation.
 
     Source: Vaswani et al., "Attention Is All You Need" (2017), 3.1.
 
@@ -237,20 +237,20 @@ class TransformerDecoderLayer(_TransformerLayer):
         tgt_is_causal: bool = False,
         memory_is_causal: bool = False,
     ) -> Tensor:
-        """The sequence, each position with what it has learned of the others and of the memory.
+        """The sequence, after each position has attended to the others and to the memory.
 
         Args:
             tgt: the sequence.
-            memory: what an encoder has made of another one.
+            memory: the output of an encoder.
             tgt_mask: `attn_mask` of `MultiheadAttention`, of the sequence to itself.
             memory_mask: that of the sequence to the memory.
             tgt_key_padding_mask: `key_padding_mask` of the sequence.
             memory_key_padding_mask: that of the memory.
-            tgt_is_causal: whether `tgt_mask` hides what comes later, and nothing else.
-            memory_is_causal: the same of `memory_mask`.
+            tgt_is_causal: whether `tgt_mask` hides exactly what comes later.
+            memory_is_causal: the same for `memory_mask`.
 
         Raises:
-            ShapeError: for a sequence of another width, or a mask that does not fit.
+            ShapeError: for a sequence with a different width, or a mask that does not fit.
             DtypeError: for a sequence that is not floating.
         """
         self._check(tgt=tgt, memory=memory)

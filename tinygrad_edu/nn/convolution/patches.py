@@ -38,20 +38,21 @@ def _batch(op: str, x: Any, batched: int, wanted: str) -> Any:
 
 
 def unfold(input: Operand, kernel_size: Each, dilation: Each = 1, padding: Each = 0, stride: Each = 1) -> Tensor:
-    """What lies under a window at each of its places, as columns.
+    """The patches under a sliding window, as columns.
 
     Args:
         input: tensor of shape (N, C, H, W), or (C, H, W) for one image.
         kernel_size: the size of the window; one number, or one for each axis.
-        dilation: how far apart the numbers are that it lies over.
-        padding: how many zeros are put around on each side.
-        stride: how far apart its places are.
+        dilation: the spacing between the elements of the window.
+        padding: how many zeros are added on each side.
+        stride: the step between windows.
 
     Returns:
-        Tensor of shape (N, C x kernel, places), or (C x kernel, places); places in memory order.
+        Tensor of shape (N, C x kernel, places), or (C x kernel, places); places are positions of the window in memory
+        order.
 
     Raises:
-        ShapeError: if the input has other axes, or the window is larger than it.
+        ShapeError: if the input has the wrong number of axes, or is smaller than the window.
         ValueError: if an option is out of range.
 
     >>> import tinygrad_edu as tg
@@ -74,23 +75,23 @@ def fold(
     padding: Each = 0,
     stride: Each = 1,
 ) -> Tensor:
-    """Columns, added up to images: where windows overlap, there are several numbers for one place.
+    """Columns added up to images: where windows overlap, their elements are summed.
 
-    It is the derivative of `unfold`, and undoes it where windows do not overlap.
+    It is the backward rule of `unfold`, and its inverse where windows do not overlap.
 
     Args:
         input: tensor of shape (N, C x kernel, places), or without N.
         output_size: height and width of the images.
         kernel_size: the size of the window; one number, or one for each axis.
-        dilation: how far apart the numbers are that it lies over.
-        padding: how many places are cut off on each side.
-        stride: how far apart its places are.
+        dilation: the spacing between the elements of the window.
+        padding: how many positions are cut off on each side.
+        stride: the step between windows.
 
     Returns:
         Tensor of shape (N, C, H, W), or (C, H, W).
 
     Raises:
-        ShapeError: if the columns are not as long, or not as many, as these windows have them.
+        ShapeError: if the length or the number of columns does not fit these windows.
         ValueError: if an option is out of range.
 
     >>> import tinygrad_edu as tg
@@ -119,12 +120,12 @@ def fold(
 
 @module_of(unfold)
 class Unfold(OpModule):
-    """What lies under a window at each of its places, as columns; see `tg.nn.functional.unfold`.
+    """The patches under a sliding window, as columns; see `tg.nn.functional.unfold`.
 
     Shape: (N, C, H, W) to (N, C x kernel, places), or the same without N.
 
     Raises:
-        ShapeError: when called with an input of other axes, or smaller than the window.
+        ShapeError: when called with an input that has the wrong number of axes, or is smaller than the window.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Unfold(kernel_size=3)(tg.zeros(2, 1, 5, 5)).shape
@@ -139,12 +140,12 @@ class Unfold(OpModule):
 
 @module_of(fold)
 class Fold(OpModule):
-    """Columns, added up to images; see `tg.nn.functional.fold`.
+    """Columns added up to images; see `tg.nn.functional.fold`.
 
     Shape: (N, C x kernel, places) to (N, C, H, W), or the same without N.
 
     Raises:
-        ShapeError: when called with columns that are not as long, or not as many, as the windows have them.
+        ShapeError: when called with columns whose length or number does not fit the windows.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.Fold(output_size=(5, 5), kernel_size=3)(tg.zeros(2, 9, 9)).shape

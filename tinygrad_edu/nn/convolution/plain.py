@@ -31,7 +31,7 @@ _MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def check_weight(name: str, weight: Any, bias: Any, groups: Any, axes: int, transposed: bool) -> None:
-    """Raise unless the weight and the bias of a function are such as it needs."""
+    """Raise unless the weight and the bias fit the function."""
     require_own(name, weight, bias)
     shape, kind = tuple(weight.shape), "(in_channels, out_channels" if transposed else "(out_channels, in_channels"
     if len(shape) != axes + 2:
@@ -44,11 +44,11 @@ def check_weight(name: str, weight: Any, bias: Any, groups: Any, axes: int, tran
 
 
 def batch_of(name: str, x: Any, channels: int, axes: int, because: str) -> Any:
-    """`x` with an axis of samples in front.
+    """`x` with a leading axis of samples.
 
     Raises:
-        ShapeError: unless it is (N, channels, *sizes) or (channels, *sizes), with no size 0; `because` says what wants
-            so many channels.
+        ShapeError: unless it is (N, channels, *sizes) or (channels, *sizes), with no size 0; `because` says what
+            requires that many channels.
     """
     require_own(name, x)
     ndim = len(x.shape)
@@ -114,7 +114,7 @@ placed: Final = lru_cache(maxsize=256)(place)  # of a layer's options, which are
 
 
 class Convolution(Layer):
-    """What all layers that convolve have in common: options, a weight, and a bias.
+    """What all convolution layers share: options, a weight, and a bias.
 
     Attributes:
         transposed: whether it is a transposed convolution.
@@ -170,7 +170,7 @@ class Convolution(Layer):
             init.uniform_(parameter, -bound, bound)
 
     def extra_repr(self) -> str:
-        """The sizes, and the options that are not the default ones."""
+        """The sizes, and the options that are not the defaults."""
         none, one = (0,) * self._axes, (1,) * self._axes
         shown = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"]
         usual = {"padding": none, "dilation": one, "output_padding": none, "groups": 1}
@@ -243,19 +243,19 @@ def conv2d(
     dilation: Each = 1,
     groups: int = 1,
 ) -> Tensor:
-    """The weight slides over the images: at each place, the sum of its products with what it lies over.
+    """Slide the weight over the images: at each position, sum the products with the elements under it.
 
-    It is not turned round, so that in signal processing this is called a cross-correlation.
+    The kernel is not flipped; in signal processing this is called cross-correlation.
 
     Args:
         input: tensor of shape (N, C, H, W), or (C, H, W) for one image.
         weight: tensor of shape (O, C / groups, kernel height, kernel width).
         bias: tensor of shape (O,), or None.
-        stride: how far apart the places are; one number, or one for each axis.
-        padding: how many zeros are put around on each side; or ``"valid"``, none, or ``"same"``, as many as keep the
-            size, of an odd number one more at the end.
-        dilation: how far apart the numbers are that a kernel lies over.
-        groups: into how many parts the channels are divided; each part of the outputs sees its part of the inputs.
+        stride: the step between positions; one number, or one for each axis.
+        padding: how many zeros are added on each side; or ``"valid"``, none, or ``"same"``, as many as keep the size,
+            with one more at the end if their number is odd.
+        dilation: the spacing between the elements of the kernel.
+        groups: how many groups the channels are divided into; each group of outputs sees only its group of inputs.
 
     Returns:
         Tensor of shape (N, O, *sizes), or (O, *sizes); a size is
@@ -336,22 +336,22 @@ class Conv1d(PlainConvolution):
 class Conv2d(PlainConvolution):
     """A bank of filters that slide over images; see `tg.nn.functional.conv2d`.
 
-    Weight and bias start uniform between plus and minus 1/sqrt(fan_in), as PyTorch's do: fan_in is how many numbers go
-    into one output, in_channels / groups times the size of the kernel.
+    Weight and bias start uniform between plus and minus 1/sqrt(fan_in), as PyTorch's do: fan_in is the number of inputs
+    of one output, in_channels / groups times the size of the kernel.
 
     Args:
-        in_channels: how many channels the input has.
-        out_channels: how many the output has: the number of filters.
+        in_channels: the number of input channels.
+        out_channels: the number of output channels, which is the number of filters.
         kernel_size: the size of a filter; one number, or one for each axis.
-        stride: how far apart the places are where it is put.
-        padding: how many numbers are put around the image on each side; or ``"valid"``, none, or ``"same"``, as many as
+        stride: the step between positions of the filter.
+        padding: how many elements are added on each side of the image; or ``"valid"``, none, or ``"same"``, as many as
             keep the size.
-        dilation: how far apart the numbers are that a filter lies over.
-        groups: into how many parts the channels are divided; each part of the outputs sees its part of the inputs.
+        dilation: the spacing between the elements of a filter.
+        groups: how many groups the channels are divided into; each group of outputs sees only its group of inputs.
         bias: whether to add a bias.
-        padding_mode: what is put around: ``"zeros"``, or the image ``"reflect"``-ed at its edge, its edge
-            ``"replicate"``-d, or the image again, ``"circular"``.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        padding_mode: what is added: ``"zeros"``; ``"reflect"``, the image mirrored at its edge; ``"replicate"``, its
+            edge repeated; or ``"circular"``, the image from its other side.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
@@ -362,7 +362,7 @@ class Conv2d(PlainConvolution):
         H' = (H + 2 padding - dilation (kernel_size - 1) - 1) // stride + 1.
 
     Raises:
-        ShapeError: when called with an input of other axes or channels, or smaller than the kernel.
+        ShapeError: when called with an input that has the wrong number of axes or channels, or smaller than the kernel.
 
     Source: LeCun et al., "Backpropagation Applied to Handwritten Zip Code Recognition" (1989).
 

@@ -57,7 +57,7 @@ def _least_sizes(windows: Windows, counts: Sequence[int], more: Sequence[int]) -
 def _covered(windows: Windows, more: Sequence[int]) -> tuple[Windows, Sizes]:
     """Windows whose number fits the longer output, and how many zeros come behind what they reach.
 
-    Less than a stride is left over by windows anyway. Beyond that, the output goes on into what was padding.
+    Less than a stride is left over by windows anyway. Beyond that, the output continues into what was padding.
     """
     padding, zeros = [], []
     for (before, after), stride, extra in zip(windows.padding, windows.stride, more, strict=True):
@@ -120,20 +120,20 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Each = 1,
 ) -> Tensor:
-    """The derivative of `conv2d` by its input, as a function of its own: each number is spread out by the weight.
+    """The gradient of `conv2d` with respect to its input, as an op: the weight spreads each element out.
 
-    With the same weight and options it takes the shape of a result of `conv2d` back to that of the input.
+    With the same weight and options it turns the output shape of `conv2d` back into the input shape.
 
     Args:
         input: tensor of shape (N, C, H, W), or (C, H, W) for one image.
         weight: tensor of shape (C, O / groups, kernel height, kernel width).
         bias: tensor of shape (O,), or None.
-        stride: how far apart neighbours of the input come to lie in the output.
-        padding: how many places are cut off on each side of the output.
-        output_padding: how many places more it has at the end; a convolution with a stride gives several sizes the same
-            one, and this says which of them is meant.
-        groups: into how many parts the channels are divided; each part of the outputs sees its part of the inputs.
-        dilation: how far apart the numbers of the weight come to lie.
+        stride: how far apart neighbouring elements of the input are in the output.
+        padding: how many positions are cut off on each side of the output.
+        output_padding: extra size at the end of the output: a strided convolution maps several sizes to one, and this
+            says which one is meant.
+        groups: how many groups the channels are divided into; each group of outputs sees only its group of inputs.
+        dilation: the spacing between the elements of the weight in the output.
 
     Returns:
         Tensor of shape (N, O, *sizes), or (O, *sizes); a size is
@@ -141,7 +141,7 @@ def conv_transpose2d(
 
     Raises:
         ShapeError: if the channels, the weight or the bias do not fit, or nothing is left of the output.
-        ValueError: if an option is out of range; `output_padding` has to be less than the stride or the dilation.
+        ValueError: if an option is out of range; `output_padding` must be less than the stride or the dilation.
 
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016).
 
@@ -178,7 +178,7 @@ def conv_transpose3d(
 
 
 class TransposedConvolution(Convolution):
-    """What ConvTranspose1d, ConvTranspose2d and ConvTranspose3d are made with, and compute."""
+    """The options and the forward of ConvTranspose1d, ConvTranspose2d and ConvTranspose3d."""
 
     transposed = True
 
@@ -200,7 +200,7 @@ class TransposedConvolution(Convolution):
         name = type(self).__name__
         if padding_mode != "zeros":
             raise ValueError(
-                f"{name}: padding_mode={padding_mode!r} is not possible: padding cuts off here, use 'zeros'"
+                f"{name}: padding_mode={padding_mode!r} is not possible: here padding cuts off, use 'zeros'"
             )
         around, more = (
             each(name, kind, value, self._axes, least=0)
@@ -265,36 +265,36 @@ class ConvTranspose1d(TransposedConvolution):
 
 
 class ConvTranspose2d(TransposedConvolution):
-    """A bank of filters that images are spread out by; see `tg.nn.functional.conv_transpose2d`.
+    """A bank of filters that spread images out; see `tg.nn.functional.conv_transpose2d`.
 
     Weight and bias start uniform between plus and minus 1/sqrt(fan), as PyTorch's do: fan is out_channels / groups
     times the size of the kernel.
 
     Args:
-        in_channels: how many channels the input has.
-        out_channels: how many the output has.
+        in_channels: the number of input channels.
+        out_channels: the number of output channels.
         kernel_size: the size of a filter; one number, or one for each axis.
-        stride: how far apart neighbours of the input come to lie in the output.
-        padding: how many places are cut off on each side of the output.
-        output_padding: how many places more it has at the end.
-        groups: into how many parts the channels are divided; each part of the outputs sees its part of the inputs.
+        stride: how far apart neighbouring elements of the input are in the output.
+        padding: how many positions are cut off on each side of the output.
+        output_padding: extra size at the end of the output.
+        groups: how many groups the channels are divided into; each group of outputs sees only its group of inputs.
         bias: whether to add a bias.
-        dilation: how far apart the numbers of a filter come to lie.
+        dilation: the spacing between the elements of a filter in the output.
         padding_mode: ``"zeros"``; there is no other.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
         weight: Parameter of shape (in_channels, out_channels / groups, *kernel_size).
         bias: Parameter of shape (out_channels,), or None.
 
-    Shape: (N, in_channels, H, W) to (N, out_channels, H', W'), or the same without N, with
-        H' = (H - 1) stride - 2 padding + dilation (kernel_size - 1) + output_padding + 1. A second argument of the
-        call, `output_size`, names the sizes that are wanted, where a convolution with a stride may have started from
-        several.
+    Shape: (N, in_channels, H, W) to (N, out_channels, H', W'), or the same without N, with H' = (H - 1) stride - 2
+        padding + dilation (kernel_size - 1) + output_padding + 1. Pass `output_size` in the call to choose the sizes,
+        where a strided convolution may have started from several.
 
     Raises:
-        ShapeError: when called with an input of other axes or channels, or if nothing is left of the output.
+        ShapeError: when called with an input that has the wrong number of axes or channels, or if nothing is left of
+            the output.
 
     Source: Zeiler et al., "Deconvolutional Networks" (2010).
 

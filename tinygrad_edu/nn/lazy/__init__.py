@@ -1,4 +1,4 @@
-"""Modules that see at their first call how large their input is, make their parameters, and become the plain ones."""
+"""Modules that learn the size of their input at the first call, make their parameters, and become plain modules."""
 
 from ..uninitialized import *
 from .convolutions import *

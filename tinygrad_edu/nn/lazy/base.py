@@ -10,10 +10,10 @@ from ..uninitialized import Uninitialized, UninitializedBuffer, UninitializedPar
 
 
 class Lazy(Layer):
-    """What lazy modules have in common. One stands before its plain class among the bases, and says three things:
+    """What lazy modules have in common; it comes before the plain class among their bases. They define three things:
 
     `_size` is the attribute that is not known yet, `_seen(x)` finds it in an input, and `_of_size(n)` is the plain
-    module of that size, whose starting values are taken over.
+    module of that size, whose starting values are used.
     """
 
     _size: ClassVar[str]
@@ -44,7 +44,7 @@ class Lazy(Layer):
         return any(isinstance(tensor, Uninitialized) for tensor in (*self.parameters(), *self.buffers()))
 
     def initialize_parameters(self, x: Tensor) -> None:
-        """Make parameters and buffers for an input like x; those that a state_dict has brought stay.
+        """Make parameters and buffers for an input like x; those loaded from a state_dict stay.
 
         >>> import tinygrad_edu as tg
         >>> layer = tg.nn.LazyLinear(3)
@@ -53,7 +53,7 @@ class Lazy(Layer):
         (3, 2)
         """
         size = self._seen(x)
-        if self.has_uninitialized_params():  # else no starting values are drawn: a run goes on with the same numbers
+        if self.has_uninitialized_params():  # else no starting values are drawn: a resumed run draws the same numbers
             made = self._of_size(size)
             for name, tensor in (*self._members("parameter"), *self._members("buffer")):
                 if isinstance(tensor, Uninitialized):
@@ -63,12 +63,12 @@ class Lazy(Layer):
         setattr(self, self._size, size)
 
     def reset_parameters(self) -> None:
-        """Draw the parameters anew, if there are any yet."""
+        """Draw the parameters anew, if there are any."""
         if not self.has_uninitialized_params():
             super().reset_parameters()
 
     def forward(self, x: Tensor, *options: Any, **named: Any) -> Tensor:
-        """What the plain module computes, which this one becomes."""
+        """The output of the plain module, which this one becomes."""
         self.initialize_parameters(x)
         self.__class__ = self._plain  # type: ignore[assignment]
         out: Tensor = self.forward(x, *options, **named)

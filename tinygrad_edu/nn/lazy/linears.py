@@ -21,10 +21,10 @@ class LazyLinear(Lazy, Linear):
     Args:
         out_features: size of the last axis of the output.
         bias: whether to add a bias.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
-    Shape: (*, any) to (*, out_features). Call the model once before the optimizer is made, and parameters are counted.
+    Shape: (*, any) to (*, out_features). Call the model once before making the optimizer or counting parameters.
 
     >>> import tinygrad_edu as tg
     >>> layer = tg.nn.LazyLinear(2)

@@ -112,7 +112,7 @@ class _LazyInstanceNorm(_LazyNorm, InstanceNorm):
 class LazyInstanceNorm1d(_LazyInstanceNorm, InstanceNorm1d):
     """An `InstanceNorm1d` that reads `num_features` off its first input. The other arguments are those of that class.
 
-    As in PyTorch, it has weight, bias and running statistics unless told otherwise, which that class has not.
+    As in PyTorch, and unlike that class, it has weight, bias and running statistics by default.
 
     >>> import tinygrad_edu as tg
     >>> layer = tg.nn.LazyInstanceNorm1d()

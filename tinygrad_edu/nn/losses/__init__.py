@@ -1,7 +1,7 @@
-"""Losses: each file exports the modules, and holds the functions beside them.
+"""Losses: each file has functions and modules, and exports the modules.
 
-The default reduction is "sum": a batch's cost is the sum of its samples' losses. Where PyTorch has its former words for
-the reduction, `size_average=` and `reduce=`, they are understood here too, with a warning that says what to write.
+The default reduction is "sum": a batch's cost is the sum of its samples' losses. PyTorch's deprecated `size_average=`
+and `reduce=` are accepted where PyTorch has them, with a warning that says what to write.
 """
 
 from .classification import *

@@ -1,4 +1,4 @@
-"""What losses ask of their arguments: numbers of one shape, signs, weights that fit."""
+"""What losses require of their arguments: equal shapes, signs, weights that fit."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def floating(op: str, name: str, value: Operand) -> Tensor:
 
 
 def like_input(value: Operand, x: Tensor) -> Tensor:
-    """`value` as a tensor; numbers, and what else is none, in the dtype of the input `x`."""
+    """`value` as a tensor; anything else, such as numbers, in the dtype of the input `x`."""
     tensor = as_tensor(value)
     return tensor if isinstance(value, TensorBase) else tensor.astype(x.dtype)
 
 
 def signs(op: str, target: Tensor) -> Any:
-    """`target` as an array, if it is of 1 and -1 alone, which say of which of two kinds each is."""
+    """`target` as an array, if it holds only 1 and -1."""
     require_number(op, "target", target)
     array: Any = target.array
     wrong = (array != 1) & (array != -1)

@@ -1,4 +1,4 @@
-"""Targets that are class indices, read and checked, beside the scores that they are of."""
+"""Targets that are class indices, read and checked against their scores."""
 
 from __future__ import annotations
 

@@ -42,8 +42,8 @@ def cross_entropy(
         input: scores (logits), floating, of shape (C,), (N, C) or (N, C, d1, …) for C classes.
         target: class indices, integers of shape (), (N,) or (N, d1, …), each from 0 to C - 1; or
             probabilities, floating, of the shape of `input`.
-        weight: how much each class counts, of shape (C,).
-        ignore_index: a target of this value counts nothing. For class indices only.
+        weight: a weight for each class, of shape (C,).
+        ignore_index: targets with this value are ignored. For class indices only.
         reduction: "sum" of all losses, their "mean", or "none". The mean divides by the weights of the
             targets that count; for probabilities, by their number.
         label_smoothing: how much of each target is spread evenly over all classes, from 0 to 1.
@@ -54,8 +54,8 @@ def cross_entropy(
     Raises:
         ShapeError: if the shapes do not fit.
         DtypeError: if the input is not floating, or the target neither integer nor floating.
-        IndexError: if a target is no class; the message says which, and how many classes there are.
-        ValueError: for an unknown reduction or smoothing, and for the mean of nothing.
+        IndexError: if a target is not a class; the message says which, and how many classes there are.
+        ValueError: for an unknown reduction or smoothing, and for a mean over no elements.
 
     Source: label smoothing from Szegedy et al., "Rethinking the Inception Architecture" (2015).
 
@@ -89,12 +89,12 @@ class CrossEntropyLoss(WeightedLoss):
     """-log softmax(input)[target]; see `functional.cross_entropy`.
 
     Args:
-        weight: how much each class counts, of shape (C,).
-        ignore_index: a target of this value counts nothing.
+        weight: a weight for each class, of shape (C,).
+        ignore_index: targets with this value are ignored.
         reduction: "sum", "mean" or "none".
         label_smoothing: how much of each target is spread evenly over all classes.
 
-    Shape: (N, C) and (N,), or more axes behind; to (), or that of the targets with "none".
+    Shape: (N, C) and (N,), or with further axes; to (), or that of the targets with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.CrossEntropyLoss()(tg.zeros(2, 10), tg.tensor([3, 9])).round(decimals=4)
@@ -131,8 +131,8 @@ def nll_loss(
     Args:
         input: log-probabilities, floating, of shape (C,), (N, C) or (N, C, d1, …) for C classes.
         target: class indices, integers of shape (), (N,) or (N, d1, …), each from 0 to C - 1.
-        weight: how much each class counts, of shape (C,).
-        ignore_index: a target of this value counts nothing.
+        weight: a weight for each class, of shape (C,).
+        ignore_index: targets with this value are ignored.
         reduction: "sum" of all losses, their "mean" (divided by the weights of the targets that count),
             or "none".
 
@@ -142,8 +142,8 @@ def nll_loss(
     Raises:
         ShapeError: if the shapes do not fit.
         DtypeError: if the input is not floating, or the target not integer.
-        IndexError: if a target is no class; the message says which, and how many classes there are.
-        ValueError: for an unknown reduction, and for the mean of nothing.
+        IndexError: if a target is not a class; the message says which, and how many classes there are.
+        ValueError: for an unknown reduction, and for a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.nll_loss(tg.tensor([[-1.0, -2.0]]), tg.tensor([1]))
@@ -157,7 +157,7 @@ def nll_loss(
     rows = classes.rows(x)
     losses = -getitem(rows, (np.arange(rows.shape[0]), classes.targets))
     if not comes_from(x, "log_softmax") and losses.array.size and np.minimum.reduce(losses.array) < -0.01:
-        warn("nll_loss: input is positive, so it is no logarithm of probabilities: use log_softmax, or cross_entropy")
+        warn("nll_loss: input is positive, so it is not a log-probability: use log_softmax, or cross_entropy")
     return classes.reduce(classes.weighted(losses), reduction, x)
 
 
@@ -166,11 +166,11 @@ class NLLLoss(WeightedLoss):
     """-input[target], for log-probabilities; see `functional.nll_loss`.
 
     Args:
-        weight: how much each class counts, of shape (C,).
-        ignore_index: a target of this value counts nothing.
+        weight: a weight for each class, of shape (C,).
+        ignore_index: targets with this value are ignored.
         reduction: "sum", "mean" or "none".
 
-    Shape: (N, C) and (N,), or more axes behind; to (), or that of the targets with "none".
+    Shape: (N, C) and (N,), or with further axes; to (), or that of the targets with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.NLLLoss()(tg.tensor([[-1.0, -2.0]]), tg.tensor([1]))

@@ -1,4 +1,4 @@
-"""Gaussian and Poisson likelihood: minus the logarithm of what a distribution gives the targets."""
+"""Gaussian and Poisson likelihood: the negative log-probability of the targets."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def poisson_nll_loss(
     eps: float = 1e-8,
     reduction: str = "sum",
 ) -> Tensor:
-    """exp(input) - target input: how surprised one who expects events at a rate is by how many there were.
+    """exp(input) - target input: the negative log-likelihood of a count of events, from the log of its expected value.
 
     Args:
         input: logarithms of the expected counts, floating, of any shape; the expected counts themselves without
             `log_input`.
-        target: how many there were, of the same shape, or one number.
+        target: the observed counts, of the same shape, or one number.
         log_input: whether `input` are logarithms. If not, the loss is input - target log(input + eps).
-        full: add what does not depend on `input`: Stirling's target log(target) - target + log(2 pi target) / 2, an
-            approximation of log(target!), where the target is above 1.
-        eps: what keeps the logarithm finite where an expected count is 0.
+        full: add the term that does not depend on `input`: Stirling's target log(target) - target + log(2 pi target) /
+            2, an approximation of log(target!), where the target is above 1.
+        eps: keeps the logarithm finite where an expected count is 0.
         reduction: "sum" of all elements, their "mean", or "none".
 
     Returns:
@@ -48,7 +48,7 @@ def poisson_nll_loss(
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for an unknown reduction, and for the mean of nothing.
+        ValueError: for an unknown reduction, and for a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.poisson_nll_loss(tg.zeros(2), tg.tensor([0.0, 3.0]), reduction="none")
@@ -69,11 +69,11 @@ class PoissonNLLLoss(Loss):
 
     Args:
         log_input: whether the inputs are logarithms.
-        full: add what does not depend on them.
-        eps: what keeps the logarithm finite where an expected count is 0.
+        full: add the term that does not depend on them.
+        eps: keeps the logarithm finite where an expected count is 0.
         reduction: "sum", "mean" or "none".
 
-    Shape: any, twice the same; to (), or that shape with "none".
+    Shape: any, the same for both; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.PoissonNLLLoss()(tg.zeros(2), tg.tensor([0.0, 3.0]))
@@ -99,16 +99,14 @@ def gaussian_nll_loss(
     eps: float = 1e-6,
     reduction: str = "sum",
 ) -> Tensor:
-    """(log(var) + (input - target)² / var) / 2: how surprised one who expects `input`, give or take, is by `target`.
+    """(log(var) + (input - target)² / var) / 2: the negative log-likelihood of `target`, with mean `input`.
 
     Args:
         input: expected values, floating, of any shape.
-        target: the values that came, of the same shape, or one number.
-        var: the variances with which they were expected: of the same shape, with size 1 in the place of one axis,
-            without the last axis, or one number.
-        full: add log(2 pi) / 2, which depends on nothing.
-        eps: variances below it count as `eps`. The gradient is that at `eps` then and not 0, so that a variance can
-            leave this place.
+        target: the observed values, of the same shape, or one number.
+        var: the expected variances: of the same shape, with size 1 for one axis, without the last axis, or one number.
+        full: add the constant log(2 pi) / 2.
+        eps: smaller variances count as `eps`. Their gradient is that at `eps`, not 0, so that they can grow again.
         reduction: "sum" of all elements, their "mean", or "none".
 
     Returns:
@@ -116,7 +114,7 @@ def gaussian_nll_loss(
 
     Raises:
         ShapeError: if the shapes do not fit.
-        ValueError: for a negative variance, an unknown reduction, and the mean of nothing.
+        ValueError: for a negative variance, an unknown reduction, and a mean over no elements.
 
     Source: Nix and Weigend, "Estimating the mean and variance of the target probability distribution" (1994).
 
@@ -142,10 +140,10 @@ class GaussianNLLLoss(Loss):
 
     Args:
         full: add log(2 pi) / 2.
-        eps: the least variance that is reckoned with.
+        eps: smaller variances count as `eps`.
         reduction: "sum", "mean" or "none".
 
-    Shape: any, twice the same, and `var` as `functional.gaussian_nll_loss` says; to (), or that shape with "none".
+    Shape: any, the same for both, and `var` as `functional.gaussian_nll_loss` says; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.GaussianNLLLoss()(tg.tensor([1.0, 1.0]), tg.tensor([1.0, 3.0]), tg.ones(2))

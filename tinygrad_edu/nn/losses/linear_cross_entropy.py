@@ -31,19 +31,19 @@ def linear_cross_entropy(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """cross_entropy(linear(input, linear_weight, linear_bias), target), for one or more places a sample.
+    """cross_entropy(linear(input, linear_weight, linear_bias), target), for one or more positions per sample.
 
-    PyTorch's `options`, which divide the batch to save memory, are not offered.
+    PyTorch's `options`, which divide the batch to save memory, are not supported.
 
     Args:
         input: floating tensor of shape (in_features,) or (N, in_features).
         linear_weight: tensor of shape (C, in_features) for C classes, or (C, d1, …, in_features) for classes at each of
-            d1 · … places.
+            d1 · … positions.
         target: as for `cross_entropy`, whose input has shape (N, C, d1, …).
         linear_bias: tensor of the shape of `linear_weight` without its last axis, or None.
-        weight: how much each class counts, of shape (C,).
+        weight: a weight for each class, of shape (C,).
         reduction: "sum" of all losses, their "mean", or "none".
-        ignore_index: a target of this value counts nothing; None for -100. For class indices only.
+        ignore_index: targets with this value are ignored; None for -100. For class indices only.
         label_smoothing: how much of each target is spread evenly over all classes, from 0 to 1.
 
     Returns:
@@ -82,18 +82,18 @@ def linear_cross_entropy(
 
 
 class LinearCrossEntropyLoss(Module):
-    """The cross-entropy of a Linear layer's outputs, which is in it as `linear`.
+    """The cross-entropy of the outputs of a Linear layer, which it holds as `linear`.
 
     Args:
         in_features: size of the last axis of the input.
         num_classes: how many classes C there are.
-        out_features: the sizes d1, … where each sample has a class at several places.
+        out_features: the sizes d1, … where each sample has classes at several positions.
         bias: whether the layer adds one.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
         reduction: "sum", "mean" or "none".
-        weight: how much each class counts, of shape (C,).
-        ignore_index: a target of this value counts nothing; None for -100.
+        weight: a weight for each class, of shape (C,).
+        ignore_index: targets with this value are ignored; None for -100.
         label_smoothing: how much of each target is spread evenly over all classes.
 
     Shape: (N, in_features), and class indices (N, *out_features) or probabilities (N, C, *out_features); to (), or

@@ -1,4 +1,4 @@
-"""What the losses as modules share: a reduction, and weights."""
+"""What the loss modules share: a reduction, and weights."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Loss(OpModule):
 
 
 class WeightedLoss(Loss):
-    """A loss with weights, which are a buffer, so that they belong to the module's state."""
+    """A loss with weights, a buffer, so that they are part of the module's state."""
 
     weight: Tensor | None
 
@@ -45,7 +45,7 @@ class WeightedLoss(Loss):
 
 @dataclass_transform(eq_default=False)
 def loss_of(function: Callable[..., Tensor]) -> Callable[[K], K]:
-    """A decorator: `module_of`, and the reduction may be said in former words."""
+    """A decorator: `module_of`, with PyTorch's deprecated names of the reduction."""
     finish = module_of(function)
 
     def finish_loss(kind: K) -> K:

@@ -37,8 +37,8 @@ def soft_margin_loss(input: Operand, target: Operand, *, reduction: str = "sum")
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for a target that is neither 1 nor -1 (of 0, the loss would not depend on the score), an unknown
-            reduction, and the mean of nothing.
+        ValueError: for a target that is neither 1 nor -1 (with 0, the loss would not depend on the score), an unknown
+            reduction, and a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.soft_margin_loss(tg.tensor([0.0, 100.0]), tg.tensor([1.0, -1.0])).round(decimals=2)
@@ -54,7 +54,7 @@ def soft_margin_loss(input: Operand, target: Operand, *, reduction: str = "sum")
 class SoftMarginLoss(Loss):
     """log(1 + exp(-target input)), for targets of 1 and -1; see `functional.soft_margin_loss`.
 
-    Shape: any, twice the same; to (), or that shape with "none".
+    Shape: any, the same for both; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.SoftMarginLoss()(tg.tensor([0.0, 100.0]), tg.tensor([1.0, -1.0])).round(decimals=2)
@@ -80,8 +80,8 @@ def multi_margin_loss(
         input: scores, floating, of shape (C,) or (N, C) for C classes.
         target: class indices, integers of shape () or (N,), each from 0 to C - 1.
         p: 1, or 2 for squares.
-        margin: by how much the right score is to be larger.
-        weight: how much each class counts where it is the right one, of shape (C,).
+        margin: by how much the right score should be larger.
+        weight: a weight for each class, used where it is the right one, of shape (C,).
         reduction: "sum" of all samples' losses, their "mean" (divided by their number, with weights too), or "none".
 
     Returns:
@@ -90,8 +90,8 @@ def multi_margin_loss(
     Raises:
         ShapeError: if the shapes do not fit.
         DtypeError: if the input is not floating, or the target not integer.
-        IndexError: if a target is no class.
-        ValueError: for another `p`, an unknown reduction, and the mean of nothing.
+        IndexError: if a target is not a class.
+        ValueError: for another `p`, an unknown reduction, and a mean over no elements.
 
     Source: Crammer and Singer, "On the algorithmic implementation of multiclass kernel-based vector machines" (2001).
 
@@ -117,12 +117,12 @@ def multi_margin_loss(
 
 @loss_of(multi_margin_loss)
 class MultiMarginLoss(WeightedLoss):
-    """By how much wrong scores come too near to the right one; see `functional.multi_margin_loss`.
+    """How far wrong scores intrude on the margin of the right one; see `functional.multi_margin_loss`.
 
     Args:
         p: 1, or 2 for squares.
-        margin: by how much the right score is to be larger.
-        weight: how much each class counts where it is the right one, of shape (C,).
+        margin: by how much the right score should be larger.
+        weight: a weight for each class, used where it is the right one, of shape (C,).
         reduction: "sum", "mean" or "none".
 
     Shape: (N, C) and (N,), or (C,) and (); to (), or that of the targets with "none".
@@ -148,8 +148,8 @@ def multilabel_margin_loss(input: Operand, target: Operand, *, reduction: str = 
 
     Args:
         input: scores, floating, of shape (C,) or (N, C) for C classes.
-        target: the right classes of each sample, integers of the same shape: class indices from 0 to C - 1, and behind
-            the last of them -1; what follows it counts nothing.
+        target: the right classes of each sample, integers of the same shape: class indices from 0 to C - 1, then -1;
+            what follows it is ignored.
         reduction: "sum" of all samples' losses, their "mean", or "none".
 
     Returns:
@@ -159,7 +159,7 @@ def multilabel_margin_loss(input: Operand, target: Operand, *, reduction: str = 
         ShapeError: if the shapes differ, or are not (C,) or (N, C).
         DtypeError: if the input is not floating, or the target not integer.
         IndexError: if a target is neither a class nor -1.
-        ValueError: for an unknown reduction, and for the mean of nothing.
+        ValueError: for an unknown reduction, and for a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> scores, target = tg.tensor([0.0, 1.0, 0.5, 3.0]), tg.tensor([3, 1, -1, 0])  # 3 and 1 are right, 0 is not
@@ -179,9 +179,9 @@ def multilabel_margin_loss(input: Operand, target: Operand, *, reduction: str = 
 
 @loss_of(multilabel_margin_loss)
 class MultiLabelMarginLoss(Loss):
-    """By how much wrong scores come too near to right ones; see `functional.multilabel_margin_loss`.
+    """How far wrong scores intrude on the margins of right ones; see `functional.multilabel_margin_loss`.
 
-    Shape: (N, C) or (C,), twice the same; to (), or (N,) with "none".
+    Shape: (N, C) or (C,), the same for both; to (), or (N,) with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.MultiLabelMarginLoss()(tg.tensor([0.0, 1.0, 0.5, 3.0]), tg.tensor([3, 1, -1, 0]))

@@ -1,4 +1,4 @@
-"""Pair losses: which of two should rank higher, and whether two are alike."""
+"""Pair losses: which of two should rank higher, and whether two are similar."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _LEAST = 1e-6  # what the lengths of vectors are joined with, as in PyTorch: tha
 def margin_ranking_loss(
     input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, *, reduction: str = "sum"
 ) -> Tensor:
-    """max(0, margin - target (input1 - input2)): the first is to rank higher where the target is 1, lower where -1.
+    """max(0, margin - target (input1 - input2)): the first should rank higher where the target is 1, lower where -1.
 
     Args:
         input1: scores, floating, of any shape.
         input2: scores of the same shape.
         target: 1 or -1, of the same shape, or one number for all.
-        margin: by how much one is to be larger than the other.
+        margin: by how much one should exceed the other.
         reduction: "sum" of all pairs, their "mean", or "none".
 
     Returns:
@@ -38,7 +38,7 @@ def margin_ranking_loss(
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for an unknown reduction, and for the mean of nothing.
+        ValueError: for an unknown reduction, and for a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> first, second = tg.tensor([2.0, 2.0]), tg.tensor([1.0, 1.0])
@@ -68,10 +68,10 @@ class MarginRankingLoss(_PairLoss):
     Called with `(input1, input2, target)`.
 
     Args:
-        margin: by how much one is to be larger than the other.
+        margin: by how much one should exceed the other.
         reduction: "sum", "mean" or "none".
 
-    Shape: any, three times the same; to (), or that shape with "none".
+    Shape: any, the same for all three; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.MarginRankingLoss()(tg.tensor([2.0, 2.0]), tg.tensor([1.0, 1.0]), tg.tensor([1, -1]))
@@ -85,7 +85,7 @@ class MarginRankingLoss(_PairLoss):
 
 @in_former_words
 def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, *, reduction: str = "sum") -> Tensor:
-    """input where the target is 1, max(0, margin - input) where it is -1: like things near, others apart.
+    """input where the target is 1, max(0, margin - input) where it is -1: similar things near, others apart.
 
     Args:
         input: distances, floating, of any shape.
@@ -98,7 +98,7 @@ def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, *
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for a target that is neither 1 nor -1, an unknown reduction, and the mean of nothing.
+        ValueError: for a target that is neither 1 nor -1, an unknown reduction, and a mean over no elements.
 
     Source: Hadsell, Chopra and LeCun, "Dimensionality Reduction by Learning an Invariant Mapping" (2006), without
     squares.
@@ -115,13 +115,13 @@ def hinge_embedding_loss(input: Operand, target: Operand, margin: float = 1.0, *
 
 @loss_of(hinge_embedding_loss)
 class HingeEmbeddingLoss(Loss):
-    """Distances between like things, and what others lack of a margin; see `functional.hinge_embedding_loss`.
+    """Distances of similar pairs, and how far others fall short of a margin; see `functional.hinge_embedding_loss`.
 
     Args:
         margin: how far apart is far enough.
         reduction: "sum", "mean" or "none".
 
-    Shape: any, twice the same; to (), or that shape with "none".
+    Shape: any, the same for both; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.HingeEmbeddingLoss()(tg.tensor([0.25, 0.25, 3.0]), tg.tensor([1, -1, -1]))
@@ -137,12 +137,12 @@ class HingeEmbeddingLoss(Loss):
 def cosine_embedding_loss(
     input1: Operand, input2: Operand, target: Operand, margin: float = 0.0, *, reduction: str = "sum"
 ) -> Tensor:
-    """1 - cos where the target is 1, max(0, cos - margin) where it is -1, for the cosine of the angle of two vectors.
+    """1 - cos where the target is 1, max(0, cos - margin) where it is -1, for the cosine between two vectors.
 
     Args:
         input1: vectors, floating, of shape (N, D), or one of shape (D,).
         input2: vectors of the same shape.
-        target: 1 where the two are to point the same way, -1 where not, of shape (N,), or () for one pair.
+        target: 1 where the two should point the same way, -1 where not, of shape (N,), or () for one pair.
         margin: the cosine that is small enough for those that are not alike, from -1 to 1.
         reduction: "sum" of all pairs, their "mean", or "none".
 
@@ -151,7 +151,7 @@ def cosine_embedding_loss(
 
     Raises:
         ShapeError: if the shapes do not fit.
-        ValueError: for a target that is neither 1 nor -1, an unknown reduction, and the mean of nothing.
+        ValueError: for a target that is neither 1 nor -1, an unknown reduction, and a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> x, y = tg.tensor([[1.0, 0.0], [1.0, 0.0]]), tg.tensor([[0.0, 1.0], [3.0, 4.0]])
@@ -176,7 +176,7 @@ def cosine_embedding_loss(
 
 @loss_of(cosine_embedding_loss)
 class CosineEmbeddingLoss(_PairLoss):
-    """What the angle of two vectors costs; see `functional.cosine_embedding_loss`.
+    """A cost for the angle between two vectors; see `functional.cosine_embedding_loss`.
 
     Called with `(input1, input2, target)`.
 

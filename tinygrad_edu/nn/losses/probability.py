@@ -29,7 +29,7 @@ def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None
     Args:
         input: probabilities, floating, of any shape, from 0 to 1.
         target: the right answers, from 0 to 1, of the same shape.
-        weight: how much each term counts; of a shape that broadcasts to that of `input`.
+        weight: a weight for each term; of a shape that broadcasts to that of `input`.
         reduction: "sum" of all terms, their "mean" (divided by their number), or "none".
 
     Returns:
@@ -37,7 +37,7 @@ def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for an input or target outside 0 to 1, an unknown reduction, and the mean of nothing.
+        ValueError: for an input or target outside 0 to 1, an unknown reduction, and a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.binary_cross_entropy(tg.tensor([0.5, 0.5]), tg.tensor([0.0, 1.0])).round(decimals=4)
@@ -46,7 +46,7 @@ def binary_cross_entropy(input: Operand, target: Operand, weight: Operand = None
     op = "binary_cross_entropy"
     check_reduction(op, reduction)
     x, t = pair(op, input, target)
-    _check_probabilities(op, "input", x, f"Use {op}_with_logits for scores, or sigmoid them first")
+    _check_probabilities(op, "input", x, f"Use {op}_with_logits for scores, or apply sigmoid first")
     _check_probabilities(op, "target", t, OUTSIDE)
     return reduce_losses(
         op, _weighted(op, _binary_cross_entropy(x, t), weight), reduction, x, weighted=weight is not None
@@ -58,10 +58,10 @@ class BCELoss(WeightedLoss):
     """Binary cross-entropy of probabilities; see `functional.binary_cross_entropy`.
 
     Args:
-        weight: how much each term counts.
+        weight: a weight for each term.
         reduction: "sum", "mean" or "none".
 
-    Shape: any, twice the same; to (), or that shape with "none".
+    Shape: any, the same for both; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.BCELoss()(tg.tensor([0.5, 0.5]), tg.tensor([0.0, 1.0])).round(decimals=4)
@@ -86,17 +86,17 @@ def binary_cross_entropy_with_logits(
     Args:
         input: scores (logits), floating, of any shape.
         target: the right answers, from 0 to 1, of the same shape.
-        weight: how much each term counts; of a shape that broadcasts to that of `input`.
+        weight: a weight for each term; of a shape that broadcasts to that of `input`.
         reduction: "sum" of all terms, their "mean" (divided by their number), or "none".
-        pos_weight: how much a positive answer counts against a negative one; of a shape that broadcasts.
+        pos_weight: the weight of positive answers relative to negative ones; of a shape that broadcasts.
 
     Returns:
         Tensor of shape (), or that of `input` with "none".
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for a target outside 0 to 1 (where PyTorch lets the cost fall without end), an unknown
-            reduction, and the mean of nothing.
+        ValueError: for a target outside 0 to 1 (where PyTorch lets the cost fall without limit), an unknown reduction,
+            and a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> logits, target = tg.tensor([0.0, 100.0]), tg.tensor([0.0, 1.0])
@@ -107,7 +107,7 @@ def binary_cross_entropy_with_logits(
     check_reduction(op, reduction)
     x, t = pair(op, input, target)
     if comes_from(x, "sigmoid"):
-        warn(f"{op}: input comes from sigmoid, but it takes scores and makes the sigmoid itself: leave it out")
+        warn(f"{op}: input comes from sigmoid, but it takes scores and applies the sigmoid itself: leave it out")
     _check_probabilities(op, "target", t, OUTSIDE)
     positive = t if pos_weight is None else t * spread_to(op, "pos_weight", pos_weight, x)
     losses = _of_scores(x, t, positive)
@@ -119,11 +119,11 @@ class BCEWithLogitsLoss(WeightedLoss):
     """Binary cross-entropy of sigmoid(input); see `functional.binary_cross_entropy_with_logits`.
 
     Args:
-        weight: how much each term counts.
+        weight: a weight for each term.
         reduction: "sum", "mean" or "none".
-        pos_weight: how much a positive answer counts against a negative one.
+        pos_weight: the weight of positive answers relative to negative ones.
 
-    Shape: any, twice the same; to (), or that shape with "none".
+    Shape: any, the same for both; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.BCEWithLogitsLoss()(tg.tensor([0.0, 100.0]), tg.tensor([0.0, 1.0])).round(decimals=4)
@@ -147,9 +147,9 @@ def multilabel_soft_margin_loss(
 
     Args:
         input: scores (logits), floating, of shape (*, C) for C classes.
-        target: 1 where a class is right and 0 where not, or what is between, of the same shape.
-        weight: how much each class counts, of shape (C,), or any that broadcasts to that of `input`. The mean over the
-            classes divides by their number all the same.
+        target: 1 where a class is right and 0 where not, or a value between, of the same shape.
+        weight: a weight for each class, of shape (C,), or any that broadcasts to that of `input`. The mean over the
+            classes still divides by their number.
         reduction: "sum" of all samples' losses, their "mean", or "none".
 
     Returns:
@@ -157,7 +157,7 @@ def multilabel_soft_margin_loss(
 
     Raises:
         ShapeError: if the shapes differ, or `input` has no axis of classes.
-        ValueError: for a target outside 0 to 1, an unknown reduction, and the mean of nothing.
+        ValueError: for a target outside 0 to 1, an unknown reduction, and a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> scores, target = tg.tensor([[0.0, 100.0]]), tg.tensor([[0.0, 1.0]])
@@ -179,10 +179,10 @@ class MultiLabelSoftMarginLoss(WeightedLoss):
     """Binary cross-entropy of scores, averaged over classes; see `functional.multilabel_soft_margin_loss`.
 
     Args:
-        weight: how much each class counts, of shape (C,).
+        weight: a weight for each class, of shape (C,).
         reduction: "sum", "mean" or "none".
 
-    Shape: (*, C), twice the same; to (), or (*) with "none".
+    Shape: (*, C), the same for both; to (), or (*) with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.MultiLabelSoftMarginLoss()(tg.zeros(2, 3), tg.ones(2, 3)).round(decimals=4)
@@ -209,7 +209,7 @@ def kl_div(input: Operand, target: Operand, *, reduction: str = "sum", log_targe
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for an unknown reduction, and the mean of nothing.
+        ValueError: for an unknown reduction, and a mean over no elements.
 
     Source: Kullback and Leibler, "On Information and Sufficiency" (1951).
 
@@ -236,7 +236,7 @@ class KLDivLoss(Loss):
         reduction: "sum", "batchmean", "mean" or "none".
         log_target: whether the targets are logarithms, too.
 
-    Shape: any, twice the same; to (), or that shape with "none".
+    Shape: any, the same for both; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.KLDivLoss()(tg.tensor([0.5, 0.5]).log(), tg.tensor([1.0, 0.0])).round(decimals=4)

@@ -1,4 +1,4 @@
-"""From one loss per sample to what a loss function returns."""
+"""From one loss per sample to the value of a loss function."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def comes_from(x: Tensor, op: str) -> bool:
 
 
 def check_reduction(op: str, reduction: Any, known: Sequence[str] = REDUCTIONS) -> None:
-    """Raise unless `reduction` is one of those that the loss `op` has."""
+    """Raise unless `reduction` is one that the loss `op` supports."""
     if reduction not in known:
         names = ", ".join(repr(name) for name in known)
         raise ValueError(f"{op}: unknown reduction {reduction!r}: use one of {names}; 'sum' is the default")
 
 
 def in_former_words(function: F) -> F:
-    """Let a loss be called with PyTorch's former `size_average` and `reduce`, which say its reduction, as well."""
+    """Let a loss also accept PyTorch's deprecated `size_average` and `reduce`, which set its reduction."""
     name = function.__qualname__.removesuffix(".__init__")
 
     @wraps(function)
@@ -39,7 +39,7 @@ def in_former_words(function: F) -> F:
         if size_average is not None or reduce is not None:
             averaged = "sum" if size_average is not None and not size_average else "mean"
             options["reduction"] = averaged if reduce is None or reduce else "none"
-            warn(f"{name}: size_average and reduce are former names: write reduction={options['reduction']!r}")
+            warn(f"{name}: size_average and reduce are deprecated: write reduction={options['reduction']!r}")
         return function(*args, **options)
 
     return call  # type: ignore[return-value]
@@ -62,7 +62,7 @@ def reduce_losses(
 ) -> Tensor:
     """The losses themselves ("none"), their sum, or their sum divided by `count`.
 
-    The result is marked with the number of samples that it stands for, which `optimizer.step` compares with its own.
+    The result is marked with the number of samples it sums over, which `optimizer.step` compares with its `samples`.
 
     Args:
         op: name of the loss function, for messages.
@@ -70,9 +70,9 @@ def reduce_losses(
         reduction: "sum", "mean" or "none".
         input: what these are the losses of.
         count: what the mean divides by; default, how many losses there are.
-        empty: what to say instead of "the batch is empty" when `count` is 0.
+        empty: the message in place of "the batch is empty" if `count` is 0.
         shape: that of the targets, where not all of them have a loss; default, that of the losses.
-        weighted: whether each loss has a weight, whose sum `count` is not: then it is unknown what a sum stands for.
+        weighted: whether each loss has a weight, and `count` is not their sum: then the number of samples is unknown.
     """
     divisor = losses.array.size if count is None else count
     number = divisor.item() if isinstance(divisor, Tensor) else divisor

@@ -25,7 +25,7 @@ def mse_loss(input: Operand, target: Operand, *, reduction: str = "sum", weight:
         input: floating tensor of any shape.
         target: tensor of the same shape, or one number.
         reduction: "sum" of all elements, their "mean", or "none".
-        weight: how much each element counts, of the shape of `input`. Their "mean" divides by the sum of the weights.
+        weight: a weight for each element, of the shape of `input`. Their "mean" divides by the sum of the weights.
 
     Returns:
         Tensor of shape (), or that of `input` with "none".
@@ -33,7 +33,7 @@ def mse_loss(input: Operand, target: Operand, *, reduction: str = "sum", weight:
     Raises:
         ShapeError: if the shapes differ. They are not broadcast, because (N, 1) against (N,) would
             compare every input with every target.
-        ValueError: for an unknown reduction, and for the mean of nothing.
+        ValueError: for an unknown reduction, and for a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.mse_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
@@ -46,7 +46,7 @@ def mse_loss(input: Operand, target: Operand, *, reduction: str = "sum", weight:
 class MSELoss(Loss):
     """(input - target)²; see `functional.mse_loss`.
 
-    Shape: any, twice the same; to (), or that shape with "none".
+    Shape: any, the same for both; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.MSELoss()(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
@@ -64,14 +64,14 @@ def l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", weight: 
         input: floating tensor of any shape.
         target: tensor of the same shape, or one number.
         reduction: "sum" of all elements, their "mean", or "none".
-        weight: how much each element counts, of the shape of `input`. Their "mean" divides by the sum of the weights.
+        weight: a weight for each element, of the shape of `input`. Their "mean" divides by the sum of the weights.
 
     Returns:
         Tensor of shape (), or that of `input` with "none".
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for an unknown reduction, and for the mean of nothing.
+        ValueError: for an unknown reduction, and for a mean over no elements.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.l1_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
@@ -84,7 +84,7 @@ def l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", weight: 
 class L1Loss(Loss):
     """|input - target|; see `functional.l1_loss`.
 
-    Shape: any, twice the same; to (), or that shape with "none".
+    Shape: any, the same for both; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.L1Loss()(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
@@ -109,7 +109,7 @@ def smooth_l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", b
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for a negative beta, an unknown reduction, and the mean of nothing.
+        ValueError: for a negative beta, an unknown reduction, and a mean over no elements.
 
     Source: Girshick, "Fast R-CNN" (2015).
 
@@ -132,7 +132,7 @@ def smooth_l1_loss(input: Operand, target: Operand, *, reduction: str = "sum", b
 class SmoothL1Loss(Loss):
     """A parabola for errors below `beta`, straight lines beyond; see `functional.smooth_l1_loss`.
 
-    Shape: any, twice the same; to (), or that shape with "none".
+    Shape: any, the same for both; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.SmoothL1Loss()(tg.tensor([0.5, 3.0]), tg.tensor([0.0, 0.0]))
@@ -153,15 +153,15 @@ def huber_loss(
         target: tensor of the same shape, or one number.
         reduction: "sum" of all elements, their "mean", or "none".
         delta: where the parabola ends.
-        weight: how much each element counts, of the shape of `input`. The "mean" divides by the number of elements
-            all the same, as in PyTorch, and not by the sum of the weights as that of `mse_loss` does.
+        weight: a weight for each element, of the shape of `input`. As in PyTorch, the "mean" still divides by the
+            number of elements, not by the sum of the weights as in `mse_loss`.
 
     Returns:
         Tensor of shape (), or that of `input` with "none".
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for a delta of 0 or less, an unknown reduction, and the mean of nothing.
+        ValueError: for a delta of 0 or less, an unknown reduction, and a mean over no elements.
 
     Source: Huber, "Robust Estimation of a Location Parameter" (1964).
 
@@ -184,7 +184,7 @@ def huber_loss(
 class HuberLoss(Loss):
     """A parabola for errors up to `delta`, straight lines beyond; see `functional.huber_loss`.
 
-    Shape: any, twice the same; to (), or that shape with "none".
+    Shape: any, the same for both; to (), or that shape with "none".
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.HuberLoss(delta=2.0)(tg.tensor([0.5, 3.0]), tg.tensor([0.0, 0.0]))

@@ -1,4 +1,4 @@
-"""Triplet losses: an anchor should be nearer to what is like it than to what is not."""
+"""Triplet losses: an anchor should be nearer to a similar vector than to a dissimilar one."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def triplet_margin_loss(
 
     Args:
         anchor: vectors, floating, of shape (*, D).
-        positive: for each, one that is like it, of the same shape.
-        negative: for each, one that is not, of the same shape.
-        margin: by how much the negative is to be farther away; greater than 0.
-        p: which norm.
+        positive: for each, a similar one, of the same shape.
+        negative: for each, a dissimilar one, of the same shape.
+        margin: by how much farther away the negative should be; greater than 0.
+        p: the order of the norm.
         eps: added to each difference; keeps the derivative finite where they are equal.
-        swap: take |positive - negative| for the distance of the negative where that is less.
+        swap: use |positive - negative| as the distance of the negative where that is smaller.
         reduction: "sum" of all triplets, their "mean", or "none".
 
     Returns:
@@ -50,7 +50,7 @@ def triplet_margin_loss(
 
     Raises:
         ShapeError: if the shapes differ.
-        ValueError: for a margin of 0 or less, an unknown reduction, and the mean of nothing.
+        ValueError: for a margin of 0 or less, an unknown reduction, and a mean over no elements.
 
     Source: Balntas et al., "Learning local feature descriptors with triplets and shallow convolutional neural
     networks" (2016).
@@ -92,13 +92,13 @@ class TripletMarginLoss(_TripletLoss):
     Called with `(anchor, positive, negative)`.
 
     Args:
-        margin: by how much the negative is to be farther away; greater than 0.
-        p: which norm.
+        margin: by how much farther away the negative should be; greater than 0.
+        p: the order of the norm.
         eps: added to each difference; keeps the derivative finite where they are equal.
-        swap: take |positive - negative| for the distance of the negative where that is less.
+        swap: use |positive - negative| as the distance of the negative where that is smaller.
         reduction: "sum", "mean" or "none".
 
-    Shape: (*, D), three times the same; to (), or (*) with "none".
+    Shape: (*, D), the same for all three; to (), or (*) with "none".
 
     >>> import tinygrad_edu as tg
     >>> anchor, positive, negative = tg.tensor([[0.0, 0.0]]), tg.tensor([[3.0, 4.0]]), tg.tensor([[0.0, 2.0]])
@@ -124,16 +124,16 @@ def triplet_margin_with_distance_loss(
     swap: bool = False,
     reduction: str = "sum",
 ) -> Tensor:
-    """max(0, margin + d(anchor, positive) - d(anchor, negative)), for a distance d of one's own.
+    """max(0, margin + d(anchor, positive) - d(anchor, negative)), for a distance d of your own.
 
     Args:
         anchor: floating tensor, of any shape that the distance takes.
-        positive: what is like it, of the same shape.
+        positive: what is similar to it, of the same shape.
         negative: what is not, of the same shape.
-        distance_function: of two such tensors, the distance of each pair; it need be no metric. None for
-            `pairwise_distance`.
-        margin: by how much the negative is to be farther away; greater than 0.
-        swap: take d(positive, negative) for the distance of the negative where that is less.
+        distance_function: takes two such tensors and returns the distance of each pair; it need not be a metric. None
+            for `pairwise_distance`.
+        margin: by how much farther away the negative should be; greater than 0.
+        swap: use d(positive, negative) as the distance of the negative where that is smaller.
         reduction: "sum" of all triplets, their "mean", or "none".
 
     Returns:
@@ -141,10 +141,10 @@ def triplet_margin_with_distance_loss(
 
     Raises:
         ShapeError: if the shapes differ.
-        DtypeError: if the distance is no tensor.
-        ValueError: for a margin of 0 or less, an unknown reduction, and the mean of nothing.
+        DtypeError: if the distance is not a tensor.
+        ValueError: for a margin of 0 or less, an unknown reduction, and a mean over no elements.
 
-    Source: as of `triplet_margin_loss`.
+    Source: as for `triplet_margin_loss`.
 
     >>> import tinygrad_edu as tg
     >>> anchor, positive, negative = tg.tensor([[0.0, 0.0]]), tg.tensor([[3.0, 4.0]]), tg.tensor([[0.0, 2.0]])
@@ -160,18 +160,19 @@ def triplet_margin_with_distance_loss(
 
 @module_of(triplet_margin_with_distance_loss)
 class TripletMarginWithDistanceLoss(_TripletLoss):
-    """A triplet loss with a distance of one's own; see `functional.triplet_margin_with_distance_loss`.
+    """A triplet loss with a distance of your own; see `functional.triplet_margin_with_distance_loss`.
 
-    Called with `(anchor, positive, negative)`. A distance that is a module is a part of this one, and its parameters
+    Called with `(anchor, positive, negative)`. A distance that is a module becomes part of this one, and its parameters
     are trained.
 
     Args:
-        distance_function: of two tensors, the distance of each pair. None for `functional.pairwise_distance`.
-        margin: by how much the negative is to be farther away; greater than 0.
-        swap: take d(positive, negative) for the distance of the negative where that is less.
+        distance_function: takes two tensors and returns the distance of each pair. None for
+            `functional.pairwise_distance`.
+        margin: by how much farther away the negative should be; greater than 0.
+        swap: use d(positive, negative) as the distance of the negative where that is smaller.
         reduction: "sum", "mean" or "none".
 
-    Shape: any, three times the same; to (), or that of the distances with "none".
+    Shape: any, the same for all three; to (), or that of the distances with "none".
 
     >>> import tinygrad_edu as tg
     >>> loss = tg.nn.TripletMarginWithDistanceLoss(distance_function=lambda x, y: abs(x - y).sum(-1))

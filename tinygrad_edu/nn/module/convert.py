@@ -1,4 +1,4 @@
-"""Reading the arguments of `Module.to`: a dtype, a device (there is one), or a tensor to be like."""
+"""Reading the arguments of `Module.to`: a dtype, a device (there is only one), or a tensor to match."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def wanted_dtype(args: tuple[Any, ...], dtype: Any, device: Any) -> np.dtype[Any
 
 
 def convert_tensor(tensor: Tensor, dtype: np.dtype[Any]) -> None:
-    """Give a parameter or buffer of real numbers, and its gradient, another dtype, where it stands."""
+    """Convert a parameter or buffer of real numbers, and its gradient, to another dtype in place."""
     if tensor.dtype.kind != "f" or tensor.dtype == dtype:
         return
     if isinstance(tensor, Uninitialized):

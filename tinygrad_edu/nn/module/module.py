@@ -71,7 +71,7 @@ class Module(ModuleTree["Module"]):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; each subclass defines its own."""
-        raise NotImplementedError(f"{type(self).__name__} defines no forward(): say there what the module computes")
+        raise NotImplementedError(f"{type(self).__name__} defines no forward(), which computes the module's output")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -91,7 +91,7 @@ class Module(ModuleTree["Module"]):
         """Call ``hook(module, args)`` before every forward.
 
         Args:
-            hook: what it returns, unless None, takes the place of the arguments.
+            hook: what it returns, unless None, replaces the arguments.
             prepend: call it before the hooks that are already there.
             with_kwargs: call ``hook(module, args, kwargs)``; it then returns None or a pair of both.
 
@@ -112,7 +112,7 @@ class Module(ModuleTree["Module"]):
         """Call ``hook(module, args, output)`` after every forward.
 
         Args:
-            hook: what it returns, unless None, takes the place of the output.
+            hook: what it returns, unless None, replaces the output.
             prepend: call it before the hooks that are already there.
             with_kwargs: call ``hook(module, args, kwargs, output)``.
 
@@ -128,12 +128,12 @@ class Module(ModuleTree["Module"]):
         return self._add_hook("after", hook, prepend, with_kwargs)
 
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_input, grad_output)`` when a backward pass has gone through the module.
+        """Call ``hook(module, grad_input, grad_output)`` after a backward pass has gone through the module.
 
         Args:
             hook: gets a tuple with the gradient with respect to each positional argument (None for one that requires
-                none) and one with that of each output. What it returns, unless None, takes the place of
-                `grad_input` further back.
+                none) and one with that of each output. What it returns, unless None, replaces `grad_input` in the rest
+                of the pass.
             prepend: call it before the hooks that are already there.
 
         Returns:
@@ -158,7 +158,7 @@ class Module(ModuleTree["Module"]):
     # Modes and conversions
 
     def train(self, mode: bool = True) -> Self:
-        """Put this module and all inside it in training mode (or, for False, in evaluation mode).
+        """Put this module and all modules inside it in training mode (or, for False, in evaluation mode).
 
         Raises:
             TypeError: if `mode` is neither True nor False.
@@ -174,7 +174,7 @@ class Module(ModuleTree["Module"]):
         return self
 
     def eval(self) -> Self:
-        """Put this module and all inside it in evaluation mode: Dropout, for one, then does nothing.
+        """Put this module and all modules inside it in evaluation mode: Dropout then does nothing, for example.
 
         >>> from tinygrad_edu import nn
         >>> nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.5)).eval()[1].training
@@ -210,7 +210,7 @@ class Module(ModuleTree["Module"]):
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of all parameters.
+        """Clear the gradients of all parameters.
 
         Args:
             set_to_none: set them to None; False fills them with zeros.
@@ -224,10 +224,10 @@ class Module(ModuleTree["Module"]):
         clear(self.parameters(), set_to_none)
 
     def sample_grads(self) -> ModelSampleGrads:
-        """The gradients of all parameters, opened: one term for each sample of the per-sample backward passes so far.
+        """The per-sample gradients of all parameters, one for each sample of the per-sample backward passes so far.
 
         Raises:
-            GraphError: if there was none since the gradients were last cleared.
+            GraphError: if there was no such pass since the gradients were last cleared.
 
         >>> import tinygrad_edu as tg
         >>> model = tg.nn.Linear(2, 1)
@@ -245,7 +245,7 @@ class Module(ModuleTree["Module"]):
         Args:
             args: a dtype, the device ``"cpu"``, both, or a tensor whose dtype is taken.
             dtype: the dtype.
-            device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+            device: accepted for compatibility; there is only ``"cpu"``.
             non_blocking: ignored.
 
         Raises:
@@ -290,7 +290,7 @@ class Module(ModuleTree["Module"]):
         return self.to(float16)
 
     def cpu(self) -> Self:
-        """The module itself: the CPU is where it is.
+        """The module itself: it is on the CPU.
 
         >>> from tinygrad_edu import nn
         >>> model = nn.Linear(2, 3)
@@ -306,7 +306,7 @@ class Module(ModuleTree["Module"]):
 
         Args:
             prefix: what to put in front of every path.
-            keep_vars: give the parameters themselves.
+            keep_vars: return the parameters themselves.
 
         Returns:
             An ordered dictionary of detached tensors, which share the module's memory: copy it with
@@ -342,11 +342,11 @@ class Module(ModuleTree["Module"]):
     def save_safetensors(self, path: str | PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
         """Write the `state_dict` to a safetensors file, which PyTorch's `safetensors.torch.load_file` reads.
 
-        A parameter with two names is written under both. A kill at any moment leaves the old file or the new one.
+        A parameter with two names is written under both. If the program is killed, the old file or the new one remains.
 
         Args:
             path: the file, ``model.safetensors`` for example.
-            metadata: texts by texts, kept at the head of the file.
+            metadata: a dict of strings, stored in the header of the file.
 
         Raises:
             ImportError: if the package safetensors is not installed.
@@ -365,7 +365,7 @@ class Module(ModuleTree["Module"]):
     def load_safetensors(self, path: str | PathLike[str], strict: bool = True) -> state.IncompatibleKeys:
         """Copy the numbers of a safetensors file into this module, as `load_state_dict` would.
 
-        bfloat16 and float8 come as the same numbers in float32. Of a parameter with two names, one is enough.
+        bfloat16 and float8 become the same numbers in float32. For a parameter with two names, one of them is enough.
 
         Args:
             path: a file of `save_safetensors`, or of PyTorch's `safetensors.torch.save_file` or `save_model`.
@@ -376,7 +376,8 @@ class Module(ModuleTree["Module"]):
 
         Raises:
             ImportError: if the package safetensors is not installed.
-            FileFormatError: if it is no such file, or not a whole one. As after all errors, nothing has been loaded.
+            FileFormatError: if it is not such a file, or not a complete one. As after all errors, nothing has been
+                loaded.
             StateError: if names (when `strict`), shapes or dtypes differ; DtypeError, if NumPy has no such dtype.
 
         >>> import tempfile
@@ -391,7 +392,7 @@ class Module(ModuleTree["Module"]):
     # Text
 
     def extra_repr(self) -> str:
-        """What the text of this module says in its parentheses; subclasses define it."""
+        """What `repr` shows inside the parentheses; subclasses define it."""
         return ""
 
     def __repr__(self) -> str:

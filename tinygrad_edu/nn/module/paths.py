@@ -1,7 +1,7 @@
 """Saying in which module an error arose, by its path: `'net.2'`, not just `Linear`.
 
-Nothing is done while all goes well. When an error leaves a module's call, the module adds its part of
-the path; so does each module around it, until the error reaches somebody who handles it.
+This does nothing unless there is an error. When an error leaves a module's call, the module adds its part of the path;
+so does each module around it, until the error is handled.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .tree import ModuleTree
 
 
 def explain_call(error: Exception, module: ModuleTree[Any], args: tuple[Any, ...]) -> Exception | None:
-    """A clearer error for a call of `module` with what is not a tensor; None if `error` says enough."""
+    """A clearer error for a call of `module` with something that is not a tensor; None if `error` is clear enough."""
     if isinstance(error, TinygradError) or hasattr(error, "_place"):
         return None
     for value in args:
@@ -23,7 +23,7 @@ def explain_call(error: Exception, module: ModuleTree[Any], args: tuple[Any, ...
             if value is None:
                 return DtypeError(f"{type(module).__name__} {NOTHING}")
             if isinstance(value, list | tuple):
-                reason = outputs(value) or f"a {type(value).__name__}, which is no tensor: wrap it in tg.tensor(…)"
+                reason = outputs(value) or f"a {type(value).__name__}, not a tensor: wrap it in tg.tensor(…)"
         if reason:
             return DtypeError(f"{type(module).__name__} got {reason}")
     return None
@@ -35,10 +35,10 @@ def _speaks_of(error: Exception, value: Any) -> bool:
 
 
 def locate(error: Exception, module: ModuleTree[Any]) -> None:
-    """Write into `error`, on its way out of a call of `module`, where it arose.
+    """Add to `error`, on its way out of a call of `module`, where it arose.
 
-    A message that starts with the name of the module's class gets the path behind that name; another
-    error of this library gets it in front; any other error keeps its message and gets a note.
+    A message that starts with the name of the module's class gets the path after that name; another error of this
+    library gets it at the start; any other error keeps its message and gets a note.
     """
     place: _Place | None = getattr(error, "_place", None)
     if place is None:

@@ -53,7 +53,7 @@ def load_state_dict(
             if isinstance(value, Uninitialized):
                 if not isinstance(target, Uninitialized):
                     misfits.append(
-                        f"{name}: not initialized in the state_dict, which is of a lazy module before its call"
+                        f"{name}: not initialized in the state_dict, from a lazy module before its first call"
                     )
                 continue
             refuse_mask(value, f"{caller}: {name}")

@@ -1,4 +1,4 @@
-"""The text of a module: its name, and below it what it is made of."""
+"""The text of a module: its name, with its parts below."""
 
 from __future__ import annotations
 

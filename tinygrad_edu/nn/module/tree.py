@@ -1,7 +1,7 @@
 """What a module is made of: parameters, buffers and modules, registered by assigning them to attributes.
 
-They stand in the module's own `__dict__`, where reading them costs what reading any attribute costs;
-`_kinds` says which names are registered, and as what.
+They are in the module's own `__dict__`, where reading them costs the same as any attribute; `_kinds` says which names
+are registered, and as what.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ else:
 
 
 class ModuleTree(_Of[M]):
-    """The registration of parts, and the walks over them; the modules that are met are of the type M, `Module`."""
+    """The registration of parts, and the walks over them; modules have the type M, `Module`."""
 
     _kinds: dict[str, Kind]  # the registered names in order, and what each of them is
     _transient: set[str]  # the buffers that a state_dict leaves out
@@ -166,9 +166,9 @@ class ModuleTree(_Of[M]):
         """This module and all modules inside it, each with its path, parents before their children.
 
         Args:
-            memo: modules to leave out; those that are met are added to it.
+            memo: modules to leave out; each module found is added to it.
             prefix: what to put in front of every path.
-            remove_duplicate: give a module that is used in several places just once.
+            remove_duplicate: include a module that is used in several places only once.
 
         >>> from tinygrad_edu import nn
         >>> [path for path, _ in nn.Sequential(nn.Sequential(nn.Tanh()), nn.Tanh()).named_modules()]
@@ -208,7 +208,7 @@ class ModuleTree(_Of[M]):
         Args:
             prefix: what to put in front of every path.
             recurse: include those of the modules inside.
-            remove_duplicate: give a parameter that is used in several places just once.
+            remove_duplicate: include a parameter that is used in several places only once.
 
         >>> from tinygrad_edu import nn
         >>> [name for name, _ in nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)).named_parameters()]
@@ -295,7 +295,7 @@ def _warn_of_lost(what: str, value: Any) -> None:
         holder = "nn.ParameterDict" if isinstance(value, dict) else "nn.ParameterList"
         warn(f"{what} is a {type(value).__name__} of parameters, which are not found: use {holder}")
     elif isinstance(value, Tensor) and isinstance(value.source, Leaf):
-        warn(f"{what} requires a gradient, but is no parameter of the module: wrap it in nn.Parameter(…)")
+        warn(f"{what} requires a gradient, but is not a parameter of the module: wrap it in nn.Parameter(…)")
 
 
 def _require_assignable(module: ModuleTree[Any], name: str, kind: Kind, value: Any) -> None:

@@ -32,7 +32,7 @@ def load_safetensors(module: ModuleTree[Any], path: str | os.PathLike[str], stri
     caller = f"load_safetensors({os.fspath(path)!r})"
     own = state_dict(module, keep_vars=True)
     state = {
-        name: _array(caller, name, **entry) if name in own else None  # what nobody wants may have any dtype
+        name: _array(caller, name, **entry) if name in own else None  # entries that are not used may have any dtype
         for name, entry in _entries(caller, path)
     }
     return load_state_dict(module, _with_tied(state, own), strict, caller)
@@ -66,11 +66,11 @@ def _texts(metadata: Any) -> dict[str, str] | None:
     if metadata is None:
         return None
     if not isinstance(metadata, Mapping):
-        raise TypeError(f"save_safetensors(metadata=…) takes a dict of texts, got {describe(metadata)}")
+        raise TypeError(f"save_safetensors(metadata=…) takes a dict of strings, got {describe(metadata)}")
     for key, value in metadata.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError(
-                f"save_safetensors(metadata=…): a safetensors file keeps texts by texts, got {describe(key)}: "
+                f"save_safetensors(metadata=…): a safetensors file maps strings to strings, got {describe(key)}: "
                 f"{describe(value)}. Write str(value) or json.dumps(value), or use tg.save"
             )
     return dict(metadata) or None
@@ -101,7 +101,7 @@ def _array(caller: str, name: str, dtype: str, shape: list[int], data: bytes) ->
         flat = np.frombuffer(data, _DTYPES[dtype].newbyteorder("<"))
     else:
         raise DtypeError(
-            f"{caller}: {name!r} has the dtype {dtype}, which is none of NumPy's for real numbers: save it "
+            f"{caller}: {name!r} has the dtype {dtype}, which is not a real dtype of NumPy: save it "
             "in PyTorch as float32, as with model.float(). Nothing was loaded"
         )
     try:
@@ -173,7 +173,7 @@ def _memory(tensor: Tensor) -> Any:
 
 
 def pickled(path: str | os.PathLike[str]) -> str:
-    """What is said of a pickle: why it is not opened, and a line of Python for where PyTorch is, which converts it."""
+    """The message for a pickle: why it is not opened, and a line of Python that converts it with PyTorch."""
     source = os.fspath(path)
     target = os.path.splitext(source)[0] + ".safetensors"
     return (
@@ -197,6 +197,6 @@ def _what_it_is(content: bytes, path: str | os.PathLike[str], error: Exception) 
             "this is a zip of arrays: model.load_state_dict(tg.load(path)), or dict(np.load(path)) for one of np.savez"
         )
     if content.startswith(b"version https://git-lfs"):
-        return "this is a note of Git LFS in the place of the file: fetch that with git lfs pull"
+        return "this is a Git LFS pointer, not the file itself: fetch that with git lfs pull"
     reason = str(error).removeprefix("Error while deserializing: ")
-    return f"this is no safetensors file, or it was cut short or altered, or is newer than the package ({reason})"
+    return f"this is not a safetensors file, or it was cut short or altered, or is newer than the package ({reason})"

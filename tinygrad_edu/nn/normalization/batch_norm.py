@@ -35,18 +35,18 @@ def batch_norm(
         running_var: the variance of each channel so far, of shape (C,), or None.
         weight: tensor of shape (C,) to multiply by, or None.
         bias: tensor of shape (C,) to add, or None.
-        training: whether mean and variance are those of this batch; the running ones then move towards them, in
-            place. If not, the running ones are taken.
+        training: whether mean and variance are those of this batch; the running ones then move towards them, in place.
+            If not, the running ones are used.
         momentum: how far they move, from 0 to 1.
-        eps: added to the variance (the biased one) under the root. The running variance is the unbiased one.
+        eps: added to the (biased) variance under the square root. The running variance is unbiased.
 
     Returns:
         Tensor of the shape of `input`.
 
     Raises:
-        ShapeError: if something has not the shape (C,), or in training there is one number for each channel.
+        ShapeError: if an argument does not have the shape (C,), or if there is only one number per channel in training.
         DtypeError: if `input` is not floating.
-        ValueError: if one of the running statistics is missing, or in evaluation both.
+        ValueError: if one of the running statistics is missing, or both are in evaluation.
 
     Source: Ioffe and Szegedy, "Batch Normalization" (2015).
 
@@ -76,7 +76,7 @@ def batch_norm(
 
 
 class BatchNorm(ChannelNorm):
-    """What the layers for all numbers of axes are."""
+    """The base class of the layers for all numbers of axes."""
 
     _kind: ClassVar[str] = "BatchNorm"
 
@@ -95,7 +95,7 @@ class BatchNorm(ChannelNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x, normalised; in training, the running statistics have moved then."""
+        """x, normalised; in training, this updates the running statistics."""
         self._check_axes(x)
         if x.shape[1] != self.num_features:
             raise ShapeError(self._misfit(x, 1))
@@ -114,29 +114,29 @@ class BatchNorm(ChannelNorm):
 class BatchNorm1d(BatchNorm):
     """Shift and scale each channel to mean 0 and variance 1 over the batch, then apply weight and bias.
 
-    In evaluation mode running statistics, to which training leads, take the place of the batch's. In training each
-    sample's output depends on the whole batch: `backward(per_sample=True)` is a `SampleCouplingError` then, whether
-    the input was computed from parameters or is data.
+    In evaluation mode, running statistics collected in training replace those of the batch. In training, each sample's
+    output depends on the whole batch, so `backward(per_sample=True)` raises `SampleCouplingError`, whether the input
+    was computed from parameters or is data.
 
     Args:
         num_features: the number of channels, C.
-        eps: added to the variance under the root.
-        momentum: how far the running statistics move towards those of a batch; None to count all batches alike.
-        affine: whether there are a weight, starting at 1, and a bias, starting at 0.
-        track_running_stats: whether there are running statistics; without, evaluation computes as training does.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        eps: added to the variance under the square root.
+        momentum: how far the running statistics move towards those of a batch; None to weight all batches equally.
+        affine: whether to have a weight, starting at 1, and a bias, starting at 0.
+        track_running_stats: whether to keep running statistics; without them, evaluation computes as training does.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters and of the running statistics; default, the default dtype.
-        bias: whether there is a bias, if there is a weight.
+        bias: whether to have a bias beside the weight.
 
     Attributes:
         running_mean: buffer of shape (C,), or None.
         running_var: buffer of shape (C,), or None: of unbiased variances.
-        num_batches_tracked: buffer, how many batches there were in training; or None.
+        num_batches_tracked: buffer, the number of batches seen in training; or None.
 
     Shape: (N, C) or (N, C, L), unchanged.
 
     Raises:
-        ShapeError: when called with an input of another form, or in training of one number for each channel.
+        ShapeError: when called with an input of another shape, or in training with only one number per channel.
 
     Source: Ioffe and Szegedy, "Batch Normalization" (2015).
 
@@ -169,7 +169,7 @@ class BatchNorm2d(BatchNorm):
 
 
 class BatchNorm3d(BatchNorm):
-    """`BatchNorm1d` for volumes: each channel has mean 0 and variance 1 over the batch and all places.
+    """`BatchNorm1d` for volumes: each channel has mean 0 and variance 1 over the batch and all positions.
 
     Arguments, attributes and errors are those of `BatchNorm1d`.
 

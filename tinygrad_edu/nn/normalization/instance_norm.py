@@ -30,23 +30,23 @@ def instance_norm(
     """Shift and scale each channel of each sample to mean 0 and variance 1, then apply weight and bias.
 
     Args:
-        input: floating tensor of shape (N, C, *), with one axis or more behind the channels.
+        input: floating tensor of shape (N, C, *), with one axis or more after the channels.
         running_mean: the mean of each channel so far, of shape (C,), or None.
         running_var: the variance of each channel so far, of shape (C,), or None.
         weight: tensor of shape (C,) to multiply by, or None.
         bias: tensor of shape (C,) to add, or None.
         use_input_stats: whether mean and variance are those of the input; the running ones then move towards their
-            means over the samples, in place. If not, the running ones are taken.
+            means over the samples, in place. If not, the running ones are used.
         momentum: how far they move, from 0 to 1.
-        eps: added to the variance (the biased one) under the root. The running variance is the unbiased one.
+        eps: added to the (biased) variance under the square root. The running variance is unbiased.
 
     Returns:
         Tensor of the shape of `input`.
 
     Raises:
-        ShapeError: if something has not the shape (C,), or there is one number for each sample and channel.
+        ShapeError: if an argument does not have the shape (C,), or if there is only one number per sample and channel.
         DtypeError: if `input` is not floating.
-        ValueError: if one of the running statistics is missing, or both are, and they are to be taken.
+        ValueError: if one of the running statistics is missing, or both are and they are needed.
 
     Source: Ulyanov, Vedaldi and Lempitsky, "Instance Normalization" (2016).
 
@@ -74,7 +74,7 @@ def instance_norm(
 
 
 class InstanceNorm(ChannelNorm):
-    """What the layers for all numbers of axes are."""
+    """The base class of the layers for all numbers of axes."""
 
     _kind: ClassVar[str] = "InstanceNorm"
 
@@ -93,7 +93,7 @@ class InstanceNorm(ChannelNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x, normalised; in training, the running statistics have moved then, if there are any."""
+        """x, normalised; in training, this updates the running statistics, if there are any."""
         self._check_axes(x)
         axis = self._channel_axis(x)
         if x.shape[axis] != self.num_features:
@@ -113,22 +113,22 @@ class InstanceNorm(ChannelNorm):
 class InstanceNorm1d(InstanceNorm):
     """Shift and scale each channel of each sample to mean 0 and variance 1, then apply weight and bias.
 
-    Unlike BatchNorm it computes each sample by itself, and has neither weight nor running statistics unless asked for.
+    Unlike BatchNorm it computes each sample by itself, and has neither weight nor running statistics by default.
 
     Args:
         num_features: the number of channels, C.
-        eps: added to the variance under the root.
+        eps: added to the variance under the square root.
         momentum: how far the running statistics move towards their means over a batch.
-        affine: whether there are a weight, starting at 1, and a bias, starting at 0.
-        track_running_stats: whether there are running statistics, which evaluation takes then.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        affine: whether to have a weight, starting at 1, and a bias, starting at 0.
+        track_running_stats: whether to keep running statistics, which evaluation then uses.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters and of the running statistics; default, the default dtype.
-        bias: whether there is a bias, if there is a weight.
+        bias: whether to have a bias beside the weight.
 
     Shape: (N, C, L) or (C, L), unchanged.
 
     Raises:
-        ShapeError: when called with an input of another form, or of one number for each sample and channel.
+        ShapeError: when called with an input of another shape, or with only one number per sample and channel.
 
     Source: Ulyanov, Vedaldi and Lempitsky, "Instance Normalization" (2016).
 

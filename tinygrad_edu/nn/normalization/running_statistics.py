@@ -1,4 +1,4 @@
-"""Running statistics of channels: what they are for functions, and the layers that keep them."""
+"""Running statistics of channels: their use in functions, and the layers that keep them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..widening import watched
 def check_statistics(
     op: str, x: Any, mean: Any, var: Any, weight: Any, bias: Any, momentum: Any, eps: Any, required: bool
 ) -> None:
-    """Raise unless these fit x and one another; `required` says whether mean and variance have to be given."""
+    """Raise unless these fit x and each other; `required` says whether mean and variance must be given."""
     require_number(op, "eps", eps)
     require_number(op, "momentum", momentum)
     check_channels(op, x, running_mean=mean, running_var=var, weight=weight, bias=bias)
@@ -36,7 +36,7 @@ def check_statistics(
 
 
 def by_statistics(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) -> Tensor:
-    """x, normalised by a mean and a variance that are given for each channel, times weight, plus bias."""
+    """x, normalised by a given mean and variance of each channel, times weight, plus bias."""
     require_number("batch_norm", "running_mean", mean)
     require_number("batch_norm", "running_var", var)
     mean, var = array_of(mean), array_of(var)
@@ -46,7 +46,7 @@ def by_statistics(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: floa
 
 
 def move(running_mean: Any, running_var: Any, mean: Any, variance: Any, number: int, momentum: float) -> None:
-    """Move the running statistics towards those of an input, of which `number` numbers had each mean."""
+    """Move the running statistics towards those of an input, in which each mean is over `number` elements."""
     unbiased = variance * (number / (number - 1))
     for running, found in ((running_mean, mean), (running_var, unbiased)):
         array = array_of(running)
@@ -55,7 +55,7 @@ def move(running_mean: Any, running_var: Any, mean: Any, variance: Any, number: 
 
 
 class ChannelNorm(Layer):
-    """What these layers have in common: weight and bias of each channel, and running statistics."""
+    """What these layers share: weight and bias of each channel, and running statistics."""
 
     weight: Parameter | None
     bias: Parameter | None
@@ -92,14 +92,14 @@ class ChannelNorm(Layer):
         self._make_parameters(device, dtype, weight=shape if affine else None, bias=shape if affine and bias else None)
 
     def reset_running_stats(self) -> None:
-        """Forget what has been tracked: mean 0, variance 1, no batches."""
+        """Reset the running statistics: mean 0, variance 1, no batches."""
         for start, running in ((0, self.running_mean), (1, self.running_var), (0, self.num_batches_tracked)):
             if running is not None:
                 running.array[...] = start
                 mark_changed(running.array)
 
     def reset_parameters(self) -> None:
-        """Set the weight to 1 and the bias to 0, and forget what has been tracked."""
+        """Set the weight to 1 and the bias to 0, and reset the running statistics."""
         self.reset_running_stats()
         if self.weight is not None:
             init.ones_(self.weight)

@@ -23,13 +23,13 @@ __all__ = ["GroupNorm", "LayerNorm", "RMSNorm"]
 
 
 def normalize(input: Operand, p: float = 2.0, dim: int = 1, eps: float = 1e-12, *, axis: int | None = None) -> Tensor:
-    """Divided by the p-norm along an axis, or by `eps` where the norm is smaller.
+    """Divide by the p-norm along an axis, or by `eps` where the norm is smaller.
 
     Args:
         input: floating tensor of one axis or more.
-        p: which norm.
+        p: the order of the norm.
         dim: the axis along which the vectors lie.
-        eps: the least norm that is divided by.
+        eps: the smallest norm to divide by.
         axis: the same as `dim`.
 
     Returns:
@@ -85,16 +85,16 @@ class LayerNorm(_Norm):
 
     Args:
         normalized_shape: the size, or the sizes, of the trailing axes.
-        eps: added to the variance under the root.
-        elementwise_affine: whether there are a weight, starting at 1, and a bias, starting at 0.
-        bias: whether there is a bias, if there is a weight.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        eps: added to the variance under the square root.
+        elementwise_affine: whether to have a weight, starting at 1, and a bias, starting at 0.
+        bias: whether to have a bias beside the weight.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Shape: (*, *normalized_shape), unchanged.
 
     Raises:
-        ShapeError: when called with an input whose trailing axes are others.
+        ShapeError: when called with an input whose trailing axes have other sizes.
 
     Source: Ba, Kiros and Hinton, "Layer Normalization" (2016).
 
@@ -139,15 +139,15 @@ class RMSNorm(_Norm):
 
     Args:
         normalized_shape: the size, or the sizes, of the trailing axes.
-        eps: added to the mean square under the root; None for the distance from 1 to the next number.
-        elementwise_affine: whether there is a weight, starting at 1.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        eps: added to the mean square under the square root; None for the machine epsilon of the dtype.
+        elementwise_affine: whether to have a weight, starting at 1.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the weight; default, the default dtype.
 
     Shape: (*, *normalized_shape), unchanged.
 
     Raises:
-        ShapeError: when called with an input whose trailing axes are others.
+        ShapeError: when called with an input whose trailing axes have other sizes.
 
     Source: Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019).
 
@@ -176,19 +176,19 @@ class GroupNorm(Layer):
     """Shift and scale each group of channels of each sample to mean 0 and variance 1, then apply weight and bias.
 
     Args:
-        num_groups: how many groups the channels are divided into: channels that are neighbours are in one.
+        num_groups: how many groups of neighbouring channels there are.
         num_channels: the number of channels, C.
-        eps: added to the variance under the root.
-        affine: whether there are a weight, starting at 1, and a bias, starting at 0, with a number for each channel.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        eps: added to the variance under the square root.
+        affine: whether to have a weight, starting at 1, and a bias, starting at 0, with one number for each channel.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
-        bias: whether there is a bias, if there is a weight.
+        bias: whether to have a bias beside the weight.
 
     Shape: (N, C, *), unchanged.
 
     Raises:
         ValueError: if `num_channels` is not a multiple of `num_groups`.
-        ShapeError: when called with an input of another number of channels.
+        ShapeError: when called with an input that has a different number of channels.
 
     Source: Wu and He, "Group Normalization" (2018).
 

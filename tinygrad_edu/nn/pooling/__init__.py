@@ -1,6 +1,6 @@
-"""Pooling: each file exports the modules, and holds the functions beside them.
+"""Pooling: each file has functions and modules, and exports the modules.
 
-There is one body for all numbers of axes; the functions and modules say how many.
+One implementation serves any number of axes; the functions and modules say how many.
 """
 
 from .adaptive import *

@@ -1,4 +1,4 @@
-"""Adaptive pooling: windows that share an input of any size.
+"""Adaptive pooling: a given number of windows divide up an input of any size.
 
 Of an axis of size n, window i of m has the elements from ⌊i n / m⌋ to before ⌈(i + 1) n / m⌉.
 """
@@ -28,7 +28,7 @@ SomeSizes = int | Sequence[int | None]
 
 
 def adaptive_avg_pool1d(input: Operand, output_size: Sizes) -> Tensor:
-    """The mean of each window of so many as share the last axis; the rest is as in `adaptive_avg_pool2d`.
+    """The mean of each of the windows that divide up the last axis; the rest is as in `adaptive_avg_pool2d`.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.adaptive_avg_pool1d(tg.tensor([[1.0, 2.0, 6.0]]), 2)
@@ -38,20 +38,20 @@ def adaptive_avg_pool1d(input: Operand, output_size: Sizes) -> Tensor:
 
 
 def adaptive_avg_pool2d(input: Operand, output_size: SomeSizes) -> Tensor:
-    """The mean of each window of so many as share the last two axes; with 1, of all.
+    """The mean of each of the windows that divide up the last two axes; with size 1, of everything.
 
     Args:
         input: floating tensor of shape (N, C, H, W) or (C, H, W).
-        output_size: how many windows there are along an axis: one number, or one for each axis, of which None leaves
-            an axis as it is.
+        output_size: how many windows there are along an axis: one number, or one for each axis, where None leaves an
+            axis as it is.
 
     Returns:
         Tensor whose last two axes have these sizes.
 
     Raises:
-        ShapeError: if the input has other axes, or one of the last two is empty.
-        TypeError: if a size is no integer.
-        ValueError: if a size is negative, or there are not as many as axes.
+        ShapeError: if the input has the wrong number of axes, or one of the last two is empty.
+        TypeError: if a size is not an integer.
+        ValueError: if a size is negative, or the number of sizes is not that of the axes.
         DtypeError: if `input` is not floating.
 
     >>> import tinygrad_edu as tg
@@ -62,7 +62,7 @@ def adaptive_avg_pool2d(input: Operand, output_size: SomeSizes) -> Tensor:
 
 
 def adaptive_avg_pool3d(input: Operand, output_size: SomeSizes) -> Tensor:
-    """The mean of each window of so many as share the last three axes; the rest is as in `adaptive_avg_pool2d`.
+    """The mean of each of the windows that divide up the last three axes; the rest is as in `adaptive_avg_pool2d`.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.adaptive_avg_pool3d(tg.ones(2, 4, 4, 4), 1).shape
@@ -72,7 +72,7 @@ def adaptive_avg_pool3d(input: Operand, output_size: SomeSizes) -> Tensor:
 
 
 def adaptive_max_pool1d(input: Operand, output_size: Sizes, return_indices: bool = False) -> Any:
-    """The largest number of each window of so many as share the last axis; the rest is as in `adaptive_max_pool2d`.
+    """The maximum of each of the windows that divide up the last axis; the rest is as in `adaptive_max_pool2d`.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.adaptive_max_pool1d(tg.tensor([[1.0, 2.0, 6.0]]), 2)
@@ -82,24 +82,24 @@ def adaptive_max_pool1d(input: Operand, output_size: Sizes, return_indices: bool
 
 
 def adaptive_max_pool2d(input: Operand, output_size: SomeSizes, return_indices: bool = False) -> Any:
-    """The largest number of each window of so many as share the last two axes.
+    """The maximum of each of the windows that divide up the last two axes.
 
-    Of elements that tie, the first one in the window gets the gradient. NaN counts as the largest.
+    Among tied elements, the first one in the window gets the gradient. NaN counts as the largest.
 
     Args:
         input: floating tensor of shape (N, C, H, W) or (C, H, W).
-        output_size: how many windows there are along an axis: one number, or one for each axis, of which None leaves
-            an axis as it is.
-        return_indices: whether to return where the largest numbers stand as well.
+        output_size: how many windows there are along an axis: one number, or one for each axis, where None leaves an
+            axis as it is.
+        return_indices: whether to return the positions of the maxima too.
 
     Returns:
         Tensor whose last two axes have these sizes. With `return_indices` a pair of this and an int64 tensor of that
         shape: i·W + j for an element at (i, j).
 
     Raises:
-        ShapeError: if the input has other axes, or one of the last two is empty.
-        TypeError: if a size is no integer.
-        ValueError: if a size is negative, or there are not as many as axes.
+        ShapeError: if the input has the wrong number of axes, or one of the last two is empty.
+        TypeError: if a size is not an integer.
+        ValueError: if a size is negative, or the number of sizes is not that of the axes.
         DtypeError: if `input` is not floating.
 
     >>> import tinygrad_edu as tg
@@ -110,7 +110,7 @@ def adaptive_max_pool2d(input: Operand, output_size: SomeSizes, return_indices: 
 
 
 def adaptive_max_pool3d(input: Operand, output_size: SomeSizes, return_indices: bool = False) -> Any:
-    """The largest number of each window of so many as share the last three axes; see `adaptive_max_pool2d`.
+    """The maximum of each of the windows that divide up the last three axes; see `adaptive_max_pool2d`.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.adaptive_max_pool3d(tg.ones(2, 4, 4, 4), 1).shape
@@ -138,7 +138,7 @@ class _AdaptiveAvgPool(Module):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
-    """The mean of each window of so many as share the last axis.
+    """The mean of each of the windows that divide up the last axis.
 
     Args:
         output_size: how many windows there are.
@@ -154,16 +154,16 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
-    """The mean of each window of so many as share the last two axes; see `functional.adaptive_avg_pool2d`.
+    """The mean of each of the windows that divide up the last two axes; see `functional.adaptive_avg_pool2d`.
 
     Args:
-        output_size: how many windows there are along an axis: one number, or one for each axis, of which None leaves
-            an axis as it is.
+        output_size: how many windows there are along an axis: one number, or one for each axis, where None leaves an
+            axis as it is.
 
     Shape: (N, C, H, W) or (C, H, W) to (N, C, *output_size) or (C, *output_size).
 
     Raises:
-        ShapeError: when called with an input of other axes, or an empty one.
+        ShapeError: when called with an input that has the wrong number of axes, or is empty.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.AdaptiveAvgPool2d(1)(tg.zeros(8, 16, 7, 5)).shape
@@ -174,7 +174,7 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
-    """The mean of each window of so many as share the last three axes; the options are those of `AdaptiveAvgPool2d`.
+    """The mean of each of the windows that divide up the last three axes; the options are those of `AdaptiveAvgPool2d`.
 
     Shape: (N, C, D, H, W) or (C, D, H, W) to (N, C, *output_size) or (C, *output_size).
 
@@ -197,7 +197,7 @@ class _AdaptiveMaxPool(Module):
         self.return_indices = return_indices
 
     def forward(self, x: Tensor) -> Any:
-        """The largest numbers, and their places if these are asked for."""
+        """The maxima, and on request their positions."""
         return self._function(x, self.output_size, self.return_indices)
 
     def extra_repr(self) -> str:
@@ -206,11 +206,11 @@ class _AdaptiveMaxPool(Module):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
-    """The largest number of each window of so many as share the last axis.
+    """The maximum of each of the windows that divide up the last axis.
 
     Args:
         output_size: how many windows there are.
-        return_indices: whether to return where the largest numbers stand as well.
+        return_indices: whether to return the positions of the maxima too.
 
     Shape: (N, C, L) or (C, L) to (N, C, output_size) or (C, output_size).
 
@@ -223,17 +223,17 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
-    """The largest number of each window of so many as share the last two axes; see `functional.adaptive_max_pool2d`.
+    """The maximum of each of the windows that divide up the last two axes; see `functional.adaptive_max_pool2d`.
 
     Args:
-        output_size: how many windows there are along an axis: one number, or one for each axis, of which None leaves
-            an axis as it is.
-        return_indices: whether to return where the largest numbers stand as well.
+        output_size: how many windows there are along an axis: one number, or one for each axis, where None leaves an
+            axis as it is.
+        return_indices: whether to return the positions of the maxima too.
 
     Shape: (N, C, H, W) or (C, H, W) to (N, C, *output_size) or (C, *output_size).
 
     Raises:
-        ShapeError: when called with an input of other axes, or an empty one.
+        ShapeError: when called with an input that has the wrong number of axes, or is empty.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.AdaptiveMaxPool2d((3, None))(tg.zeros(8, 16, 7, 5)).shape
@@ -244,7 +244,7 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool):
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
-    """The largest number of each window of so many as share the last three axes; see `AdaptiveMaxPool2d`.
+    """The maximum of each of the windows that divide up the last three axes; see `AdaptiveMaxPool2d`.
 
     Shape: (N, C, D, H, W) or (C, D, H, W) to (N, C, *output_size) or (C, *output_size).
 

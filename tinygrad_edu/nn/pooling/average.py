@@ -47,10 +47,10 @@ def avg_pool2d(
     Args:
         input: floating tensor of shape (N, C, H, W) or (C, H, W).
         kernel_size: how many elements a window has along an axis: one number, or one for each axis.
-        stride: how far apart windows are; default, `kernel_size`.
+        stride: the step between windows; default, `kernel_size`.
         padding: how many zeros are added at both ends of an axis; at most half of `kernel_size`.
-        ceil_mode: whether there are windows that end behind the padding, too, if they start before that. What lies
-            behind the padding never counts.
+        ceil_mode: whether to include windows that start before the end of the padding and extend beyond it. What lies
+            beyond the padding never counts.
         count_include_pad: whether the zeros count as elements.
         divisor_override: what the sums are divided by, in place of the number of elements.
 
@@ -58,8 +58,9 @@ def avg_pool2d(
         Tensor of shape (N, C, H', W') or (C, H', W').
 
     Raises:
-        ShapeError: if the input has other axes or is empty but for the batch, or no window fits into it.
-        TypeError: for an option that is no integer.
+        ShapeError: if the input has the wrong number of axes, is empty (apart from the batch axis), or no window fits
+            into it.
+        TypeError: for an option that is not an integer.
         ValueError: for an option that is too small, padding that is too large, or a divisor of 0.
         DtypeError: if `input` is not floating.
 
@@ -118,7 +119,7 @@ class _AvgPool(Module):
         return self._function(x, *windows, self.divisor_override)
 
     def extra_repr(self) -> str:
-        """Where the windows lie."""
+        """The options of the windows."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
@@ -153,7 +154,7 @@ class AvgPool1d(Module):
         return avg_pool1d(x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
     def extra_repr(self) -> str:
-        """Where the windows lie."""
+        """The options of the windows."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
@@ -162,9 +163,9 @@ class AvgPool2d(_AvgPool):
 
     Args:
         kernel_size: how many elements a window has along an axis: one number, or one for each axis.
-        stride: how far apart windows are; default, `kernel_size`.
+        stride: the step between windows; default, `kernel_size`.
         padding: how many zeros are added at both ends of an axis; at most half of `kernel_size`.
-        ceil_mode: whether there are windows that end behind the padding, too, if they start before that.
+        ceil_mode: whether to include windows that start before the end of the padding and extend beyond it.
         count_include_pad: whether the zeros count as elements.
         divisor_override: what the sums are divided by, in place of the number of elements.
 
@@ -172,7 +173,7 @@ class AvgPool2d(_AvgPool):
     + 1, rounded down, or up with `ceil_mode`.
 
     Raises:
-        ShapeError: when called with an input of other axes, or one that no window fits into.
+        ShapeError: when called with an input that has the wrong number of axes, or that no window fits into.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.AvgPool2d(2)(tg.zeros(8, 16, 28, 28)).shape

@@ -1,4 +1,4 @@
-"""Max pooling: the largest number of each window, and the way back."""
+"""Max pooling: the maximum of each window, and the reverse."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def max_pool1d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest number of each window that slides along the last axis; the rest is as in `max_pool2d`.
+    """The maximum of each window that slides along the last axis; the rest is as in `max_pool2d`.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.max_pool1d(tg.tensor([[1.0, 3.0, 2.0, 5.0]]), 2)
@@ -44,27 +44,28 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest number of each window that slides over the last two axes.
+    """The maximum of each window that slides over the last two axes.
 
-    Of elements that tie, the first one in the window gets the gradient. NaN counts as the largest.
+    Among tied elements, the first one in the window gets the gradient. NaN counts as the largest.
 
     Args:
         input: tensor of shape (N, C, H, W) or (C, H, W), floating or of integers.
         kernel_size: how many elements a window has along an axis: one number, or one for each axis.
-        stride: how far apart windows are; default, `kernel_size`.
-        padding: how many places are added at both ends of an axis, in which nothing is ever the largest; at most half
-            of `kernel_size`.
-        dilation: how far apart the elements of a window are.
-        ceil_mode: whether there are windows that end behind the padding, too, if they start before that.
-        return_indices: whether to return where the largest numbers stand as well.
+        stride: the step between windows; default, `kernel_size`.
+        padding: how many positions are added at both ends of an axis, which are never the maximum; at most half of
+            `kernel_size`.
+        dilation: the spacing between the elements of a window.
+        ceil_mode: whether to include windows that start before the end of the padding and extend beyond it.
+        return_indices: whether to return the positions of the maxima too.
 
     Returns:
         Tensor of shape (N, C, H', W') or (C, H', W'). With `return_indices` a pair of this and an int64 tensor of that
         shape: i·W + j for an element at (i, j).
 
     Raises:
-        ShapeError: if the input has other axes or is empty but for the batch, or no window fits into it.
-        TypeError: for an option that is no integer.
+        ShapeError: if the input has the wrong number of axes, is empty (apart from the batch axis), or no window fits
+            into it.
+        TypeError: for an option that is not an integer.
         ValueError: for an option that is too small, or padding that is too large.
         DtypeError: for an input of booleans.
 
@@ -89,7 +90,7 @@ def max_pool3d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest number of each window that slides over the last three axes; the rest is as in `max_pool2d`.
+    """The maximum of each window that slides over the last three axes; the rest is as in `max_pool2d`.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.max_pool3d(tg.arange(8).reshape(1, 2, 2, 2), 2)
@@ -122,18 +123,18 @@ class _MaxPool(Module):
         self.ceil_mode = ceil_mode
 
     def forward(self, x: Tensor) -> Any:
-        """The largest numbers, and their places if these are asked for."""
+        """The maxima, and on request their positions."""
         options = (self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
         return self._function(x, *options)
 
     def extra_repr(self) -> str:
-        """The options, but for `return_indices`."""
+        """The options except `return_indices`."""
         names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
         return ", ".join(f"{name}={getattr(self, name)}" for name in names)
 
 
 class MaxPool1d(_MaxPool):
-    """The largest number of each window that slides along the last axis; the options are those of `MaxPool2d`.
+    """The maximum of each window that slides along the last axis; the options are those of `MaxPool2d`.
 
     Shape: (N, C, L) or (C, L) to (N, C, L') or (C, L').
 
@@ -146,22 +147,22 @@ class MaxPool1d(_MaxPool):
 
 
 class MaxPool2d(_MaxPool):
-    """The largest number of each window that slides over the last two axes; see `functional.max_pool2d`.
+    """The maximum of each window that slides over the last two axes; see `functional.max_pool2d`.
 
     Args:
         kernel_size: how many elements a window has along an axis: one number, or one for each axis.
-        stride: how far apart windows are; default, `kernel_size`.
-        padding: how many places are added at both ends of an axis, in which nothing is ever the largest; at most half
-            of `kernel_size`.
-        dilation: how far apart the elements of a window are.
-        return_indices: whether to return where the largest numbers stand as well, as `MaxUnpool2d` needs it.
-        ceil_mode: whether there are windows that end behind the padding, too, if they start before that.
+        stride: the step between windows; default, `kernel_size`.
+        padding: how many positions are added at both ends of an axis, which are never the maximum; at most half of
+            `kernel_size`.
+        dilation: the spacing between the elements of a window.
+        return_indices: whether to return the positions of the maxima too, as `MaxUnpool2d` needs them.
+        ceil_mode: whether to include windows that start before the end of the padding and extend beyond it.
 
     Shape: (N, C, H, W) or (C, H, W) to (N, C, H', W') or (C, H', W'), with H' = (H + 2 padding - dilation
     (kernel_size - 1) - 1) / stride + 1, rounded down, or up with `ceil_mode`.
 
     Raises:
-        ShapeError: when called with an input of other axes, or one that no window fits into.
+        ShapeError: when called with an input that has the wrong number of axes, or that no window fits into.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.MaxPool2d(3, stride=2, padding=1)(tg.zeros(8, 16, 28, 28)).shape
@@ -172,7 +173,7 @@ class MaxPool2d(_MaxPool):
 
 
 class MaxPool3d(_MaxPool):
-    """The largest number of each window that slides over the last three axes; the options are those of `MaxPool2d`.
+    """The maximum of each window that slides over the last three axes; the options are those of `MaxPool2d`.
 
     Shape: (N, C, D, H, W) or (C, D, H, W) to (N, C, D', H', W') or (C, D', H', W').
 
@@ -192,7 +193,7 @@ def max_unpool1d(
     padding: Sizes = 0,
     output_size: Sequence[int] | None = None,
 ) -> Tensor:
-    """The numbers put where `max_pool1d` has found them, and 0 elsewhere; the rest is as in `max_unpool2d`.
+    """The elements put back where `max_pool1d` found them, with 0 elsewhere; the rest is as in `max_unpool2d`.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.max_unpool1d(tg.tensor([[3.0, 5.0]]), tg.tensor([[1, 3]]), 2)
@@ -209,10 +210,10 @@ def max_unpool2d(
     padding: Sizes = 0,
     output_size: Sequence[int] | None = None,
 ) -> Tensor:
-    """The numbers put where `max_pool2d` has found them, and 0 elsewhere.
+    """The elements put back where `max_pool2d` found them, with 0 elsewhere.
 
-    Where one place is named several times, as by windows that overlap, the last number stays, and gets the gradient.
-    (In PyTorch all of these get it.)
+    Where a position occurs several times, as with overlapping windows, the last element wins and gets the gradient. (In
+    PyTorch all of them get it.)
 
     Args:
         input: tensor of shape (N, C, H, W) or (C, H, W).
@@ -220,17 +221,17 @@ def max_unpool2d(
         kernel_size: that of the pooling, one number or one for each axis.
         stride: that of the pooling; default, `kernel_size`.
         padding: that of the pooling.
-        output_size: the sizes of the last axes, or of all, of what was pooled; default, the least that may have been.
+        output_size: the sizes of the last axes, or of all, of what was pooled; default, the smallest possible.
 
     Returns:
-        Tensor with the last axes as long as they were before the pooling.
+        Tensor whose last axes have their sizes from before the pooling.
 
     Raises:
-        ShapeError: if the input has other axes, or the indices another shape.
+        ShapeError: if the input has the wrong number of axes, or the indices another shape.
         IndexError: if an index lies outside.
         DtypeError: if the indices are not int64.
-        TypeError: for an option that is no integer.
-        ValueError: for an option that is too small, or sizes that cannot have been.
+        TypeError: for an option that is not an integer.
+        ValueError: for an option that is too small, or impossible sizes.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.max_unpool2d(tg.tensor([[[5.0]]]), tg.tensor([[[2]]]), 2)
@@ -248,7 +249,7 @@ def max_unpool3d(
     padding: Sizes = 0,
     output_size: Sequence[int] | None = None,
 ) -> Tensor:
-    """The numbers put where `max_pool3d` has found them, and 0 elsewhere; the rest is as in `max_unpool2d`.
+    """The elements put back where `max_pool3d` found them, with 0 elsewhere; the rest is as in `max_unpool2d`.
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.functional.max_unpool3d(tg.ones(1, 1, 1, 1), tg.tensor([[[[7]]]]), 2).sum()
@@ -272,7 +273,7 @@ class _MaxUnpool(Module):
         self.padding: tuple[int, ...] = tuple([before for before, _ in windows.padding])
 
     def forward(self, x: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
-        """The numbers of x in their places."""
+        """The elements of x in their places."""
         return self._function(x, indices, self.kernel_size, self.stride, self.padding, output_size)
 
     def extra_repr(self) -> str:
@@ -281,9 +282,9 @@ class _MaxUnpool(Module):
 
 
 class MaxUnpool1d(_MaxUnpool):
-    """The numbers put where `MaxPool1d` has found them, and 0 elsewhere; the options are those of `MaxUnpool2d`.
+    """The elements put back where `MaxPool1d` found them, with 0 elsewhere; the options are those of `MaxUnpool2d`.
 
-    Shape: (N, C, L') or (C, L'), twice the same; to (N, C, L) or (C, L).
+    Shape: (N, C, L') or (C, L'), the same for both; to (N, C, L) or (C, L).
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.MaxUnpool1d(2)(tg.tensor([[3.0, 5.0]]), tg.tensor([[1, 3]]))
@@ -295,15 +296,15 @@ class MaxUnpool1d(_MaxUnpool):
 
 
 class MaxUnpool2d(_MaxUnpool):
-    """The numbers put where `MaxPool2d` has found them, and 0 elsewhere; see `functional.max_unpool2d`.
+    """The elements put back where `MaxPool2d` found them, with 0 elsewhere; see `functional.max_unpool2d`.
 
     Args:
         kernel_size: that of the pooling, one number or one for each axis.
         stride: that of the pooling; default, `kernel_size`.
         padding: that of the pooling.
 
-    Shape: (N, C, H', W') or (C, H', W'), twice the same; to (N, C, H, W) or (C, H, W). Call it with `output_size` as
-    well where the pooling has left something out.
+    Shape: (N, C, H', W') or (C, H', W'), the same for both; to (N, C, H, W) or (C, H, W). Pass `output_size` in the
+        call where the pooling left something out.
 
     Raises:
         ShapeError: when called with arrays that are not of these shapes.
@@ -321,9 +322,9 @@ class MaxUnpool2d(_MaxUnpool):
 
 
 class MaxUnpool3d(_MaxUnpool):
-    """The numbers put where `MaxPool3d` has found them, and 0 elsewhere; the options are those of `MaxUnpool2d`.
+    """The elements put back where `MaxPool3d` found them, with 0 elsewhere; the options are those of `MaxUnpool2d`.
 
-    Shape: (N, C, D', H', W') or (C, D', H', W'), twice the same; to (N, C, D, H, W) or (C, D, H, W).
+    Shape: (N, C, D', H', W') or (C, D', H', W'), the same for both; to (N, C, D, H, W) or (C, D, H, W).
 
     >>> import tinygrad_edu as tg
     >>> tg.nn.MaxUnpool3d(2)(tg.ones(1, 1, 1, 1), tg.tensor([[[[7]]]])).shape

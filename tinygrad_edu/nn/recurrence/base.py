@@ -1,4 +1,4 @@
-"""What RNN, LSTM and GRU share: all but the gates."""
+"""What RNN, LSTM and GRU share: everything but the gates."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Recurrent(Layer):
         self.bias = bias
         self.batch_first = batch_first
         if isinstance(dropout, bool):
-            raise ValueError(f"{name}: dropout is the probability with which a number is dropped, got {dropout}")
+            raise ValueError(f"{name}: dropout is the probability that an element is dropped, got {dropout}")
         self.dropout: float = probability(name, dropout, "dropout")
         self.bidirectional = bidirectional
         if self.dropout and self.num_layers == 1:
@@ -205,7 +205,7 @@ class Recurrent(Layer):
         return x, ends
 
     def extra_repr(self) -> str:
-        """The sizes, and the options that are not the usual ones."""
+        """The sizes, and the options that are not the defaults."""
         text = f"{self.input_size}, {self.hidden_size}"
         usual = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
         return text + "".join([f", {n}={getattr(self, n)}" for n, value in usual.items() if getattr(self, n) != value])

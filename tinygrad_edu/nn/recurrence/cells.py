@@ -68,9 +68,9 @@ class RNNCell(_Cell):
     Args:
         input_size: the number of features of the input.
         hidden_size: the number of features of the state.
-        bias: whether there are biases.
+        bias: whether to have biases.
         nonlinearity: ``"tanh"`` or ``"relu"``.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
@@ -109,7 +109,7 @@ class RNNCell(_Cell):
         return self._step(rnn_mode("RNNCell", self.nonlinearity), input, None if hx is None else (hx,))[0]
 
     def extra_repr(self) -> str:
-        """The sizes and the options that are not the usual ones."""
+        """The sizes, and the options that are not the defaults."""
         text = super().extra_repr()
         return text if self.nonlinearity == "tanh" else f"{text}, nonlinearity={self.nonlinearity}"
 
@@ -120,8 +120,8 @@ class LSTMCell(_Cell):
     Args:
         input_size: the number of features of the input.
         hidden_size: the number of features of the state.
-        bias: whether there are biases.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        bias: whether to have biases.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
@@ -160,8 +160,8 @@ class GRUCell(_Cell):
     Args:
         input_size: the number of features of the input.
         hidden_size: the number of features of the state.
-        bias: whether there are biases.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        bias: whether to have biases.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:

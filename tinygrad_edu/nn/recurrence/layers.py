@@ -12,20 +12,20 @@ __all__ = ["GRU", "LSTM", "RNN"]
 
 
 class RNN(Recurrent):
-    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), step by step; or relu in the place of tanh.
+    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), at each step; or relu in place of tanh.
 
     All parameters start uniform between plus and minus 1/sqrt(hidden_size), as PyTorch's do.
 
     Args:
         input_size: the number of features of the input.
         hidden_size: the number of features of the state.
-        num_layers: how many layers there are; each takes the states of the one before as its input.
+        num_layers: the number of layers; each takes the states of the one before as its input.
         nonlinearity: ``"tanh"`` or ``"relu"``.
-        bias: whether there are biases.
-        batch_first: whether the batch is axis 0 of input and output, instead of axis 1, where states have it always.
+        bias: whether to have biases.
+        batch_first: whether the batch is axis 0 of input and output rather than axis 1; in states it is always axis 1.
         dropout: in training, the probability with which a number between two layers is dropped.
-        bidirectional: whether there is a second direction, from the last step to the first, beside the first one.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        bidirectional: whether to add a second direction, from the last step to the first.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
@@ -77,25 +77,25 @@ class RNN(Recurrent):
 
 
 class GRU(Recurrent):
-    """Gated recurrent units: r and z say how much of the state n is made of, and how much of it is kept.
+    """Gated recurrent units: r says how much of the state enters n, and z how much of it is kept.
 
         r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)
         z = sigmoid(W_iz x + b_iz + W_hz h + b_hz)
         n = tanh(W_in x + b_in + r * (W_hn h + b_hn))
         h' = (1 - z) * n + z * h
 
-    The weights have r, z and n one below the other. All parameters start uniform between plus and minus
+    The weights of r, z and n are stacked in this order. All parameters start uniform between plus and minus
     1/sqrt(hidden_size), as PyTorch's do.
 
     Args:
         input_size: the number of features of the input.
         hidden_size: the number of features of the state.
-        num_layers: how many layers there are; each takes the states of the one before as its input.
-        bias: whether there are biases.
-        batch_first: whether the batch is axis 0 of input and output, instead of axis 1, where states have it always.
+        num_layers: the number of layers; each takes the states of the one before as its input.
+        bias: whether to have biases.
+        batch_first: whether the batch is axis 0 of input and output rather than axis 1; in states it is always axis 1.
         dropout: in training, the probability with which a number between two layers is dropped.
-        bidirectional: whether there is a second direction, from the last step to the first, beside the first one.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        bidirectional: whether to add a second direction, from the last step to the first.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
@@ -112,7 +112,7 @@ class GRU(Recurrent):
         DtypeError: when called with an input that is not floating.
 
     Source: Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation"
-    (2014); there r is multiplied with h before the product.
+    (2014); there r is multiplied by h before the matrix product.
 
     >>> import tinygrad_edu as tg
     >>> out, h = tg.nn.GRU(3, 4, bidirectional=True, batch_first=True)(tg.zeros(2, 7, 3))
@@ -143,26 +143,26 @@ class GRU(Recurrent):
 
 
 class LSTM(Recurrent):
-    """Long short-term memory: a cell c that is added to, and a state h that shows a part of it.
+    """Long short-term memory: a cell c that accumulates, and a state h that exposes part of it.
 
         i, f, o = sigmoid of W_ii x + b_ii + W_hi h + b_hi, and so on
         n = tanh(W_in x + b_in + W_hn h + b_hn)
         c' = f * c + i * n
         h' = o * tanh(c')
 
-    The weights have i, f, n and o one below the other. All parameters start uniform between plus and minus
+    The weights of i, f, n and o are stacked in this order. All parameters start uniform between plus and minus
     1/sqrt(hidden_size), as PyTorch's do.
 
     Args:
         input_size: the number of features of the input.
         hidden_size: the number of features of the state.
-        num_layers: how many layers there are; each takes the states of the one before as its input.
-        bias: whether there are biases.
-        batch_first: whether the batch is axis 0 of input and output, instead of axis 1, where states have it always.
+        num_layers: the number of layers; each takes the states of the one before as its input.
+        bias: whether to have biases.
+        batch_first: whether the batch is axis 0 of input and output rather than axis 1; in states it is always axis 1.
         dropout: in training, the probability with which a number between two layers is dropped.
-        bidirectional: whether there is a second direction, from the last step to the first, beside the first one.
+        bidirectional: whether to add a second direction, from the last step to the first.
         proj_size: 0; there are no projections of the state.
-        device: accepted for the sake of programs that name it; there is only ``"cpu"``.
+        device: accepted for compatibility; there is only ``"cpu"``.
         dtype: that of the parameters; default, the default dtype.
 
     Attributes:
@@ -172,7 +172,7 @@ class LSTM(Recurrent):
         bias_ih_l0: Parameter of shape (4 * hidden_size,), if there are biases.
         bias_hh_l0: as `bias_ih_l0`.
 
-    Shape: as for `RNN`, with a pair of states ``(h_0, c_0)`` in the place of ``hx``, and a pair in the result.
+    Shape: as for `RNN`, with a pair of states ``(h_0, c_0)`` in place of ``hx``, and a pair in the result.
 
     Raises:
         NotImplementedError: if `proj_size` is not 0.
@@ -203,7 +203,7 @@ class LSTM(Recurrent):
     ) -> None:
         if proj_size:
             raise NotImplementedError(
-                f"LSTM: proj_size={proj_size}: projections of the state are not part of this library. Leave it out, "
+                f"LSTM: proj_size={proj_size}: projections of the state are not supported. Leave it out, "
                 f"and put nn.Linear({hidden_size}, {proj_size}) behind the layer"
             )
         super().__init__(

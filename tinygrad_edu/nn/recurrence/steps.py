@@ -12,17 +12,17 @@ from ...ops.recurrence import _gru, _lstm, _rnn
 from ...tensors.tensor import Tensor
 
 GATES: dict[str, int] = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
-"""By kind, how many gates there are, one below the other in the weights."""
+"""The number of gates of each kind, which are stacked in the weights."""
 
 
 def take(kind: str, x: Any, start: Sequence[Any], weights: Any, reverse: bool = False) -> tuple[Tensor, ...]:
-    """The states of all steps, and of an LSTM the cells as well, each (B, T, H).
+    """The states of all steps, and for an LSTM the cells too, each (B, T, H).
 
     Args:
         kind: one of `GATES`.
         x: the inputs, (B, T, I).
-        start: the state before the first step, (B, H), and of an LSTM the cell.
-        weights: those of the inputs and of the state, and both biases, or None.
+        start: the state before the first step, (B, H), and for an LSTM the cell.
+        weights: those of the inputs and of the state, and both biases or None.
         reverse: whether the last step is taken first.
     """
     by_input, by_state, input_bias, state_bias = weights

@@ -1,4 +1,4 @@
-"""What is done to a model beside calling it: clipping, parameters as a vector, weights that are computed, sequences."""
+"""Utilities for models: gradient clipping, parameters as a vector, computed weights, padded sequences."""
 
 from ... import absent as _absent
 from . import parametrizations as parametrizations

@@ -25,13 +25,13 @@ def get_total_norm(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """The norm of all numbers in `tensors`, as if they were one vector.
+    """The norm of all numbers in `tensors`, as one vector.
 
     Args:
         tensors: a tensor, or several.
-        norm_type: the order of the norm; `inf` for the largest size.
+        norm_type: the order of the norm; `inf` for the largest absolute value.
         error_if_nonfinite: raise if the norm is NaN or infinite.
-        foreach: accepted for PyTorch's sake, without effect.
+        foreach: accepted for compatibility with PyTorch, without effect.
 
     Returns:
         Tensor of shape (). Squares are added in float64, so that float32 gradients cannot overflow.
@@ -73,11 +73,11 @@ def clip_grad_norm_(
     """Scale all gradients by one factor, so that their total norm is at most `max_norm`.
 
     Args:
-        parameters: a tensor, or several; those without a gradient are passed over.
-        max_norm: the greatest norm.
-        norm_type: the order of the norm; `inf` for the largest size.
-        error_if_nonfinite: raise if the norm is NaN or infinite; no gradient has changed then.
-        foreach: accepted for PyTorch's sake, without effect.
+        parameters: a tensor, or several; those without a gradient are skipped.
+        max_norm: the largest norm allowed.
+        norm_type: the order of the norm; `inf` for the largest absolute value.
+        error_if_nonfinite: raise if the norm is NaN or infinite; then no gradient has changed.
+        foreach: accepted for compatibility with PyTorch, without effect.
 
     Returns:
         The total norm before clipping, a tensor of shape (). With summed losses it grows with the batch:
@@ -107,13 +107,13 @@ def clip_grad_norm_(
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor | float, foreach: bool | None = None
 ) -> None:
-    """`clip_grad_norm_` where the total norm is known: of gradients that are spread over several processes, say.
+    """`clip_grad_norm_` for a total norm that is known already, such as one over several processes.
 
     Args:
-        parameters: a tensor, or several; those without a gradient are passed over.
-        max_norm: the greatest norm.
-        total_norm: the norm that the gradients have together.
-        foreach: accepted for PyTorch's sake, without effect.
+        parameters: a tensor, or several; those without a gradient are skipped.
+        max_norm: the largest norm allowed.
+        total_norm: the total norm of the gradients.
+        foreach: accepted for compatibility with PyTorch, without effect.
 
     Raises:
         ValueError: for a negative or NaN `max_norm`.
@@ -138,12 +138,12 @@ def clip_grads_with_norm_(
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
-    """Hold every number of every gradient between -clip_value and clip_value.
+    """Clamp every element of every gradient to between -clip_value and clip_value.
 
     Args:
-        parameters: a tensor, or several; those without a gradient are passed over.
-        clip_value: the greatest size.
-        foreach: accepted for PyTorch's sake, without effect.
+        parameters: a tensor, or several; those without a gradient are skipped.
+        clip_value: the largest absolute value allowed.
+        foreach: accepted for compatibility with PyTorch, without effect.
 
     Raises:
         ValueError: for a negative or NaN `clip_value`.

@@ -14,7 +14,7 @@ M = TypeVar("M", bound=Module)
 
 
 class ParametrizationList(Module):
-    """What a parameter is computed from, and by what."""
+    """What a parameter is computed from, and how."""
 
 
 class _WeightNorm(Module):
@@ -30,7 +30,7 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
     Args:
         module: the module; it is changed.
         name: the parameter.
-        dim: the axis along which each slice has a length of its own; None, or -1 as in PyTorch, for one length in all.
+        dim: the axis along which each slice has its own length; None, or -1 as in PyTorch, for a single length.
 
     Returns:
         The module.

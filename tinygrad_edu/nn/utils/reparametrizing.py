@@ -1,7 +1,7 @@
 """Weight normalization: a weight that is computed from lengths and a direction whenever it is read.
 
-The module gets a class that is made for it, in which the weight is a property. So the weight is always that of the
-parameters as they are, it has a graph wherever it is read, and a copy of the module computes its own.
+The module gets a class that is made for it, in which the weight is a property. So the weight always follows the current
+parameters, has a graph wherever it is read, and a copy of the module computes its own.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Computed(NamedTuple):
 
     Attributes:
         length: the path of its lengths in the module.
-        direction: the path of what is made that long.
-        dim: the axis along which each slice has a length of its own; None or -1 for one length in all.
+        direction: the path of the direction, which is scaled to that length.
+        dim: the axis along which each slice has its own length; None or -1 for a single length.
     """
 
     length: str
@@ -48,7 +48,7 @@ def _lengths(weight: Tensor, dim: int | None) -> Tensor:
 
 
 def made_of(module: Module, name: str, dim: int | None) -> tuple[Parameter, Parameter]:
-    """Lengths and direction, of which the parameter `name` of a module is to be made; the module is as before."""
+    """Lengths and direction that give the parameter `name` of a module; the module is unchanged."""
     kind = type(module).__name__
     if name in _computed(module):
         raise ValueError(f"weight_norm: {kind}.{name} is computed already: remove_weight_norm(module, {name!r}) first")
@@ -106,7 +106,7 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
     Args:
         module: the module; it is changed.
         name: the parameter.
-        dim: the axis along which each slice has a length of its own; None, or -1 as in PyTorch, for one length in all.
+        dim: the axis along which each slice has its own length; None, or -1 as in PyTorch, for a single length.
 
     Returns:
         The module.
@@ -131,7 +131,7 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
 
 
 def remove_weight_norm(module: M, name: str = "weight") -> M:
-    """Make a weight that is computed from lengths and a direction a parameter again, with the numbers that it has.
+    """Turn a weight that `weight_norm` computes back into a parameter, with its current numbers.
 
     Args:
         module: the module; it is changed.

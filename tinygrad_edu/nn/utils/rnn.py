@@ -22,16 +22,16 @@ def pad_sequence(
     padding_value: float = 0.0,
     padding_side: Literal["left", "right"] = "right",
 ) -> Tensor:
-    """Sequences side by side, made as long as the longest of them.
+    """Sequences side by side, padded to the length of the longest.
 
     Args:
         sequences: tensors of shapes (L_0, *), (L_1, *) and so on; or one tensor, whose rows are the sequences.
         batch_first: whether the result has the shape (B, L, *) rather than (L, B, *).
-        padding_value: the number that is put where a sequence has none.
-        padding_side: where it is put: "right", behind the sequence, or "left", before it.
+        padding_value: the number to pad with.
+        padding_side: where to pad: "right", after the sequence, or "left", before it.
 
     Returns:
-        Tensor of shape (L, B, *), with L the greatest length and B the number of sequences.
+        Tensor of shape (L, B, *), with L the largest length and B the number of sequences.
 
     Raises:
         ShapeError: if there are no sequences, or their shapes differ in more than the length.

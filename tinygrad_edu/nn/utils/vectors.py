@@ -33,7 +33,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Copy the numbers of a vector into the parameters, the inverse of `parameters_to_vector`.
 
     Raises:
-        ShapeError: if the vector does not hold as many numbers as the parameters; nothing has changed then.
+        ShapeError: if the vector does not hold as many numbers as the parameters; then nothing has changed.
 
     >>> import tinygrad_edu as tg
     >>> layer = tg.nn.Linear(2, 1)

@@ -1,1 +1,1 @@
-"""Saying more of a failure than that it is one: the likely mistake, and the op to blame."""
+"""Diagnosing a failure: the likely mistake, and the op to blame."""

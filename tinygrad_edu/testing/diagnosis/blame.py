@@ -1,4 +1,4 @@
-"""Which op is to blame: each op of a computation checked by itself, with the numbers that it really got."""
+"""Which op is to blame: each op of a computation checked by itself, with its actual inputs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def blame(
 ) -> str:
     """The first op, in the order of the calls, whose own rule is wrong, and the line that called it.
 
-    Each op is checked alone, at the values it was given in this computation: its rule by a random incoming
-    gradient against the numeric derivative of its own forward function. If every rule is right, something was
-    lost or added between them: an operand that depends on the input with no graph behind it, for example.
+    Each op is checked alone, at the values it was given in this computation: its rule by a random incoming gradient
+    against the numeric derivative of its own forward function. If every rule is right, something was lost or added
+    between the ops, such as an operand that depends on the input without a graph.
 
     Args:
         subject: what is wrong.
@@ -65,7 +65,7 @@ def _found(
     rtol: float | None,
     first: Tape,
 ) -> str:
-    """What `blame` says of a function that does the same each time."""
+    """The result of `blame` for a deterministic function."""
     of, order = first.of, first.order()
     reached = set(order)
     calls = [call for call in first.calls if call.node in reached]

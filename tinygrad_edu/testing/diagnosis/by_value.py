@@ -1,4 +1,4 @@
-"""What wrong elements have in common by their values."""
+"""What the values of wrong elements have in common."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def where_by_value(case: Case) -> str:
 
 
 def _properties(x: Array, name: str, arrays: Sequence[tuple[str, Array]]) -> Iterator[tuple[str, Array, int]]:
-    """What can be said of an element by its value; and in how many ways as many could be chosen, if not by chance."""
+    """Properties of an element's value; and how many ways there are to choose as many elements by chance."""
     yield f"where {name} = 0", x == 0, 1
     _, places, counts = np.unique(x, return_inverse=True, return_counts=True)
     yield "whose value occurs more than once (ties)", (counts > 1)[places].reshape(x.shape), 1

@@ -1,4 +1,4 @@
-"""What is known of wrong elements: the numbers that can be compared, and what a mistake may be phrased with."""
+"""What is known about wrong elements: the numbers to compare, and the words to describe a mistake."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Column: TypeAlias = "Callable[[tuple[int, ...]], list[tuple[Array, Array, Array]
 
 @dataclass(frozen=True)
 class Clues:
-    """What a hint may be phrased with, beside the gradient and the numeric derivative.
+    """What a hint may refer to, beside the gradient and the numeric derivative.
 
     Attributes:
         arrays: what a rule may have forgotten to multiply by, or may have multiplied by once too often, as
@@ -78,7 +78,7 @@ class Case:
 
     @property
     def partly(self) -> bool:
-        """Whether there are right elements that are not right for being 0."""
+        """Whether there are right elements other than zeros."""
         return bool((np.abs(self.numeric[self.right]) > 1e-9 * self.typical).any())
 
 
@@ -107,7 +107,7 @@ def clues_at(
     sizes = [*_axes_of(own), *[(f"the number of elements of {name}", own.size)] * (own.ndim > 1)]
     for words, array in others:
         sizes += _axes_of(array, f" of {words}")
-    entering = [("the gradient that comes in", g) for g in point.cotangents]
+    entering = [("the incoming gradient", g) for g in point.cotangents]
 
     def look(at: tuple[int, ...]) -> list[tuple[Array, Array, Array]] | None:
         if sum([out.size for out in point.centre]) > _COLUMN:

@@ -1,4 +1,4 @@
-"""Where a gradient is lost: an operand that changes with the input, though no path of the graph leads there."""
+"""Where a gradient is lost: an operand that changes with the input, though the graph has no path to it."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def _origin(value: Any, tape: Tape, before: int, reached: set[Link], who: str, l
         return f"{_WAYS} in between? It has no graph, but the numbers of the input"
     ends = [call for call in tape.calls[:before] if call.node not in reached]
     if ends:
-        return f"{_WAYS} on the way? It depends on {who}, but the last that was recorded is {_said(ends[-1], line)}"
+        return f"{_WAYS} on the way? It depends on {who}, but the last recorded op is {_said(ends[-1], line)}"
     return f"{_WAYS} on the way? It depends on {who}, but has no graph"
 
 
@@ -176,7 +176,7 @@ def _copied(value: Any, out: Array) -> bool:
 
 
 def _changed_between(tape: Tape, of: Mapping[Link, Call], reached: set[Link]) -> str:
-    """Whether an operand is no longer what it was when it was made."""
+    """Whether an operand has changed since it was made."""
     for call in tape.calls:
         if call.node not in reached:
             continue
@@ -185,7 +185,7 @@ def _changed_between(tape: Tape, of: Mapping[Link, Call], reached: set[Link]) ->
             if made is not None and isinstance(value, np.ndarray) and not same(made, value):
                 made_by = f"\n  it was made by {of[link]}" if isinstance(link, Node) and link in of else ""
                 return (
-                    f"a tensor was changed in place, of which the graph knows nothing, before it became argument {i} "
+                    f"a tensor was changed in place, which the graph does not record, before it became argument {i} "
                     f"of {call}{made_by}"
                 )
     return ""

@@ -1,4 +1,4 @@
-"""Saying more of a failure than that it is one: the likely mistake, the op to blame, a program that shows it."""
+"""Diagnosing a failure: the likely mistake, the op to blame, a program that shows it."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _QUICK = 2e-3  # seconds for one evaluation, below which the program is tried
 
 
 def is_tried() -> bool:
-    """Whether what runs now is a program that shows a failure: of its own nothing more needs to be said."""
+    """Whether a reproducing program is running: its own failure needs no diagnosis."""
     return _trying.now
 
 
 def explain(
     checked: Subject, report: Report, options: Options, subject: Subject, check: Callable[[Subject], Report]
 ) -> None:
-    """Fill in what a failing report says of the cause. Whatever goes wrong here must not hide the failure.
+    """Add the cause to a failing report. An error here must not hide the failure.
 
     Args:
         checked: the subject that was compared with its numeric derivative: of gradients, for second derivatives.
@@ -63,7 +63,7 @@ def explain(
         if drawn and not drawn.startswith(_NOT_FOUND):
             report.problems.insert(0, drawn)
             for finding in report.findings:
-                finding.wrong[...] = False  # numbers that are others each time say nothing of a gradient
+                finding.wrong[...] = False  # numbers that differ each time prove nothing about a gradient
     if any(f.wrong.any() for f in report.findings):
         for place, finding in zip(checked.checked, report.findings, strict=False):
             if (finding.wrong & ~finding.kinks).any():
@@ -144,5 +144,7 @@ def _by_hand(clues: Clues, subject: Foreign, place: int) -> Clues:
     shape: tuple[int, ...] = np.shape(subject.inputs[subject.own].value) if subject.own < len(subject.inputs) else ()
     columns = shape[-1] if place < subject.own and len(shape) > 1 else 0
     times = subject.times.get(place, 0)
-    batch = 0 if place == subject.own else subject.batch  # its samples are those of the batch: it is no mean over them
+    batch = (
+        0 if place == subject.own else subject.batch
+    )  # its samples are those of the batch: it is not a mean over them
     return replace(clues, batch=batch, columns=columns, times=times, by_hand=True)

@@ -1,4 +1,4 @@
-"""Naming a factor by which a gradient is off: as a number with a meaning, or as something that was forgotten."""
+"""Naming the factor by which a gradient is off: a number with a meaning, or something that was forgotten."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CONSTANTS = {
 
 
 def number_in_words(k: float) -> str:
-    """A number as one writes it: an integer, a fraction, a decimal of few digits, a known constant; else empty.
+    """A number in its usual form: an integer, a fraction, a short decimal, a known constant; else empty.
 
     >>> number_in_words(1 / 3 + 1e-12), number_in_words(-1.6), number_in_words(0.6931471805599), number_in_words(0.7364)
     ('1/3', '-8/5', 'log(2)', '')
@@ -60,7 +60,7 @@ def factor_in_words(
     columns: int = 0,
     times: int = 0,
 ) -> str:
-    """What it may mean that a gradient is `k` times what it should be; empty if that means nothing.
+    """What it may mean that a gradient is `k` times what it should be; empty if unknown.
 
     Args:
         k: the factor.
@@ -83,9 +83,9 @@ def factor_in_words(
     sign = " and the sign is wrong" if k < 0 else ""
     size = abs(k)
     if uses > 1 and _near(size, 1 / uses):
-        return f"{start}: it is used {uses} times, and does only one of them count?{sign}"
+        return f"{start}: it is used {uses} times, but counted once?{sign}"
     if uses > 1 and _near(size, uses):
-        return f"{start}: it is used {uses} times, and is each of them counted {uses} times?{sign}"
+        return f"{start}: it is used {uses} times, and each use counted {uses} times?{sign}"
     if times > 1 and columns > 1 and _near(k, times / columns):
         return f"{start}: batch_mean multiplied it by {times}: if its samples are columns, give batch_mean={columns}"
     if not times and batch > 2 and _near(k, 1 / batch):
@@ -97,9 +97,9 @@ def factor_in_words(
             continue
         if _near(size, 1 / n):
             accepted = f" Or, if its samples are columns, batch_mean={n} accepts it" if k > 0 and n == columns else ""
-            return f"{start}: a division by {named}, too many (a mean where a sum belongs)?{sign}{accepted}"
+            return f"{start}: an extra division by {named} (a mean in place of a sum)?{sign}{accepted}"
         if _near(size, n):
-            return f"{start}: a division by {named}, is missing (a sum where a mean belongs)?{sign}"
+            return f"{start}: a missing division by {named} (a sum in place of a mean)?{sign}"
         if n > 3 and (_near(size, (n - 1) / n) or _near(size, n / (n - 1))):
             return f"{start}: n and n - 1 mixed up, where n is {named}?{sign}"
     base = ": a logarithm of another base?" if "log(" in text else ""
@@ -142,7 +142,7 @@ def _times(case: Case, v: Array, words: str) -> str:
         slack = error if missing else error * abs(k)
         if text and case.alike(k * made, wanted, case.wrong, slack):
             times = "" if text == "1" else f"{text} times "
-            return f"a factor is missing: {times}{words}" if missing else f"a factor too many: {times}{words}"
+            return f"a factor is missing: {times}{words}" if missing else f"an extra factor: {times}{words}"
     return ""
 
 

@@ -1,7 +1,7 @@
 """What the pattern of wrong elements looks like: where they are, and what the mistake may have been.
 
-Every looker compares the gradient with something that a usual mistake would have made of the numeric
-derivative. A hint is given only if it explains all wrong elements, within the numeric derivative's own error.
+Each of them compares the gradient with what a common mistake would make of the numeric derivative. A hint is given only
+if it explains all wrong elements, within the numeric derivative's own error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .probes import not_linear, wrong_terms
 
 
 def hint(finding: Finding, clues: Clues | None = None) -> str:
-    """The mistake that would explain all wrong elements; empty if no usual one does.
+    """The mistake that would explain all wrong elements; empty if no common one does.
 
     Args:
         finding: the gradient of an input beside its numeric derivative.
@@ -33,7 +33,7 @@ def hint(finding: Finding, clues: Clues | None = None) -> str:
     ...     gradcheck_vjp(lambda x: x.mean(0), lambda g, x: np.broadcast_to(g, x.shape), np.eye(4) + 1)
     ... except GradcheckError as error:
     ...     error.report.findings[0].hint
-    'it is 4 times the numeric derivative: a division by 4, the size of axis 0, is missing (a sum where a mean...
+    'it is 4 times the numeric derivative: a missing division by 4, the size of axis 0 (a sum in place of...
     """
     case = Case(finding, clues or Clues())
     if not case.wrong.any():
@@ -64,7 +64,7 @@ def exchanged(finding: Finding, others: Sequence[Finding]) -> str:
             case.alike(a.analytic, b.numeric, both, b.error) for case, a, b in ((its, mine, its), (mine, its, mine))
         ]
         if both.any() and there and back:
-            return f"it is that of {other.input.name!r}, and the other way round: are the two exchanged?"
+            return f"it is the gradient of {other.input.name!r}, and vice versa: are the two exchanged?"
     return ""
 
 
@@ -77,14 +77,14 @@ def _nothing_arrives(case: Case) -> str:
         return "it is zero everywhere: is it never set, or left out by an index or a mask?"
     if case.finding.lost or not case.analytic.any():
         return "no gradient arrives: is there a detach(), no_grad(), .numpy() or .item() on the way?"
-    return "no gradient arrives there: left out by an index or a mask, or overwritten where it should be added to?"
+    return "no gradient arrives there: left out by an index or a mask, or overwritten instead of added to?"
 
 
 def _should_be_zero(case: Case) -> str:
     n, error = case.numeric[case.wrong], case.error[case.wrong]
     if not np.isfinite(case.analytic[case.wrong]).all() or (np.abs(n) > 20 * error + 1e-11 * case.typical).any():
         return ""
-    return f"a gradient where there is none: the results do not depend on {case.name!r} there"
+    return f"it should be zero: the results do not depend on {case.name!r} there"
 
 
 def _not_finite(case: Case) -> str:
@@ -99,7 +99,7 @@ def _not_finite(case: Case) -> str:
 
 
 _FEW_DIGITS = (
-    "iterative to a tolerance (make that smaller, or pass rtol=), a constant of too few digits, or an epsilon left out?"
+    "an iteration with a tolerance (lower it, or pass rtol=), a constant with too few digits, or a missing epsilon?"
 )
 
 
@@ -108,7 +108,7 @@ def _almost(case: Case) -> str:
 
 
 def _roughly(case: Case) -> str:
-    cause = "iterative to a tolerance (make that smaller, or pass rtol=), or an approximation?"
+    cause = "an iteration with a tolerance (lower it, or pass rtol=), or an approximation?"
     return "" if case.wrong.sum() < 3 else _digits(case, 1e-2, cause)
 
 
@@ -169,7 +169,7 @@ def _rearranged(analytic: Array) -> Iterator[tuple[str, Array, Array]]:
     for axis, size in enumerate(shape):
         if size < 2:
             continue
-        yield f"reversed along axis {axis}: a flip is missing, or too much", np.flip(analytic, axis), everywhere
+        yield f"reversed along axis {axis}: a missing flip, or an extra one", np.flip(analytic, axis), everywhere
         for by in (1, -1, 2, -2):
             if abs(by) < size - 1:
                 words = f"shifted by {abs(by)} {'forward' if by > 0 else 'back'} along axis {axis}"
@@ -216,7 +216,7 @@ def _constant(case: Case) -> str:
     gap = case.analytic - case.numeric
     if case.wrong.sum() < 3 or not case.alike(gap, np.full(gap.shape, gap[case.wrong][0]), case.wrong, 2 * case.error):
         return ""
-    return f"off by the same number, {gap[case.wrong][0]:.6g}: a term too much, or one that is missing"
+    return f"off by the same number, {gap[case.wrong][0]:.6g}: an extra term, or a missing one"
 
 
 def _offset(case: Case) -> str:
@@ -233,13 +233,13 @@ def _offset(case: Case) -> str:
             continue
         times = f"{name} times " if name else ""
         if name and case.alike(ratio, np.full(shape, ratio[where][0]), where, error + error[where][0]):
-            return f"off by {times}{ratio[where][0]:.6g}: a term too much, or one that is missing"
+            return f"off by {times}{ratio[where][0]:.6g}: an extra term, or a missing one"
         for axis, size in enumerate(shape):
             first = np.take(ratio, [0], axis)
             same = case.alike(ratio, np.broadcast_to(first, shape), where, error + np.take(error, [0], axis))
             if size > 2 and where.all() and same:
                 return (
-                    f"off by {times}something that is the same all along axis {axis}: "
+                    f"off by {times}something that is constant along axis {axis}: "
                     f"a term with a sum, or a mean, over that axis is missing or wrong"
                 )
     return ""

@@ -1,4 +1,4 @@
-"""What takes more backward passes to find out: whether a gradient is linear, and which results it misses."""
+"""Probes that need more backward passes: whether a gradient is linear, and which results it misses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .clues import Case
 
 
 def not_linear(case: Case) -> str:
-    """Whether the gradient is another one in another pass, or not linear in what comes in."""
+    """Whether the gradient differs between passes, or is not linear in the incoming gradient."""
     if case.clues.passes is None:
         return ""
     once, again, twice, some, others = case.clues.passes()
@@ -20,10 +20,10 @@ def not_linear(case: Case) -> str:
     if not np.isfinite(once).all():
         return ""
     if not (np.abs(once - case.analytic) <= size).all() or not (np.abs(once - again) <= size).all():
-        return "another gradient in each pass: a rule that changes what was kept for it, or draws random numbers?"
+        return "a different gradient in each pass: a rule that changes what was kept for it, or draws random numbers?"
     if (np.abs(twice - 2 * once) <= size).all() and (np.abs(some + others - once) <= size).all():
         return ""
-    return "not linear in the gradient that comes in: a rule that uses it twice, adds to it, or asks for its sign?"
+    return "not linear in the incoming gradient: a rule that uses it twice, adds to it, or depends on its sign?"
 
 
 def wrong_terms(case: Case) -> str:

@@ -1,4 +1,4 @@
-"""One call of an op: its rules against the numeric derivative of its own forward, at the values that it really got."""
+"""One call of an op: its rules against the numeric derivative of its forward, at its actual inputs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def check_call(call: Call, rng: np.random.Generator, rtol: float | None = None) 
         return f"the rule of {call}\n  it changes what was kept for it, in place"
     second = call.pull(parts)
     if not all(same(a, b, close=True) for a, b in zip(found, second, strict=True)):
-        return f"the rule of {call}\n  it gives another gradient each time it is asked"
+        return f"the rule of {call}\n  it gives a different gradient each time"
     how = Options(rtol=rtol, on_kink="convention")
     how.rng = rng
     for index, (link, part) in enumerate(zip(call.node.inputs, found, strict=False)):

@@ -1,4 +1,4 @@
-"""A backward pass of the plainest kind, to tell a wrong rule from a wrong sum."""
+"""A simple backward pass, to tell a wrong rule from a wrong sum."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def wrong_sum(
                 return f"a hook changes the gradient of {who}"
             uses = sum(1 for other in order if isinstance(other, Node) for source in other.inputs if source is link)
             if uses > 1:
-                return f"the backward walk is wrong, though every rule is right: the sum over the {uses} uses of {who}"
+                return f"the backward pass is wrong, though every rule is right: the sum over the {uses} uses of {who}"
             what = "the sum over the axes along which an op broadcasts" if link in stretched else "the gradient of"
-            return f"the backward walk is wrong, though every rule is right: {what} {who}"
+            return f"the backward pass is wrong, though every rule is right: {what} {who}"
     return ""
 
 
@@ -93,7 +93,7 @@ def _told(arisen: Mapping[str, str], kind: str) -> str:
     """Where the numbers arise that a gradient has in the end, "nan" or "inf"."""
     where = "arises where an op has no finite derivative, for argument"
     if kind == "nan" and "inf" in arisen:
-        text = f"the nan comes of an inf, which {where} {arisen['inf']}"
+        text = f"the nan comes from an inf, which {where} {arisen['inf']}"
         return text + (f"\n  it becomes nan on the way to argument {arisen['nan']}" if "nan" in arisen else "")
     return f"the first {kind} {where} {arisen[kind]}" if kind in arisen else f"a nan {where} {arisen['nan']}"
 

@@ -1,4 +1,4 @@
-"""What a function did, op by op: with which numbers, and on which line of the user's code."""
+"""What a function did, op by op: with which numbers, on which line of the user's code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Call:
 
     Attributes:
         node: its node in the graph.
-        operands: what it was given: copies of the arrays, and anything else as it is.
+        operands: its arguments: copies of the arrays, and anything else unchanged.
         outs: copies of its results.
         tracked: for each operand whether it was a tensor with a graph behind it.
         where: the line that made the call.
@@ -67,8 +67,8 @@ class Call:
         return tuple([parts[place].array for place, _, _ in op.recorded])
 
     def pull(self, parts: Sequence[Any]) -> list[Any]:
-        """What its rules give for these gradients of its results, in memory of its own; None for a gradient that
-        belongs to several results.
+        """What its rules give for these gradients of its results, in its own memory; None for a gradient that belongs
+        to several results.
         """
         with np.errstate(all="ignore"), self.resumed():
             found = apply_vjp(self.node, Cotangents(parts) if self.several else parts[0], self.node.inputs, None)
@@ -178,7 +178,7 @@ def argument_name(op: Any, index: int) -> str:
 
 
 def same(one: Any, other: Any, *, close: bool = False) -> bool:
-    """Whether two operands or results are the same numbers, or `close` to it; whatever is no number is alike."""
+    """Whether two operands or results are the same numbers, or `close` to it; anything but numbers counts as equal."""
     if isinstance(one, tuple | list) and isinstance(other, tuple | list):
         return len(one) == len(other) and all(same(a, b, close=close) for a, b in zip(one, other, strict=True))
     if isinstance(one, Cotangents) and isinstance(other, Cotangents):

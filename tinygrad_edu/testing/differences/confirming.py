@@ -1,9 +1,9 @@
-"""A second opinion on a derivative, before a gradient is accused for not being it.
+"""A second opinion on a derivative, before a gradient is called wrong.
 
 A ladder of few differences is exact where a function is smooth and computed with all digits. It does not see rounding
 inside the function, and steps of a staircase may agree with each other by chance. Here the derivative is taken again
-from many values, at several lengths of the way, each with an error that knows the noise; where they contradict each
-other, the truth is taken to lie anywhere between them.
+from many values, at several lengths of the way, each with an error that knows the noise; where they disagree, the true
+value may lie anywhere between them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FIRST = (STEP / 256, STEP, 16 * STEP)
 _FURTHER = (STEP / 16, 64 * STEP, 128 * STEP)
 _FAR = 1024 * STEP  # how far to look for a change if there is none
 _NEAR = 16 * STEP  # what moves farther off may do so at a kink
-_KNOWN = 0.5  # the share of its error in a slope that is not 0 by all appearances
+_KNOWN = 0.5  # the share of its error in a slope that clearly is not 0
 _COARSE = 2.0**-30  # the share of rounding in a value beyond which it is as likely to be something else
 
 
@@ -31,8 +31,8 @@ def second_opinion(f: Callable[[float], Array], slope: Slope, size: float, enoug
     Args:
         f: a function of the step, in multiples of the direction; its result is an array, or a number.
         slope: the derivative as it has been found.
-        size: that of the numbers of which the function is made, as far as it is known. Numbers of size 1 are
-            reckoned with anyway: log(1 + exp(-x)) does not move at all where its derivative is below their last digit.
+        size: that of the numbers of which the function is made, as far as it is known. Numbers of size 1 are assumed
+            anyway: log(1 + exp(-x)) does not move at all where its derivative is below their last digit.
         enough: the error with which to be content.
     """
     fits = {length: fit_along(f, length) for length in sorted({*_FIRST, *_shortest(slope)})}
@@ -64,7 +64,7 @@ def _together(slope: Slope, fits: Mapping[float, Fit], size: float) -> Slope:
     waves = (noise > _COARSE * size) & (errors > 0.1 * np.abs(values))
     errors = np.where(waves, np.inf, errors)
     still = np.stack([_still(fit) for fit in fits.values()])
-    # Where nothing moves there may be a change that is too small for the last digit, or for the noise near by.
+    # Where nothing moves there may be a change that is too small for the last digit, or for the noise nearby.
     grain = np.min([fit.grain for fit in fits.values()], axis=0)
     near = np.max([4 * np.nan_to_num(fit.noise) for length, fit in fits.items() if length <= _NEAR], axis=0)
     fine = np.where(grain < _COARSE * max(size, 1.0), grain, 0.0)
@@ -87,7 +87,7 @@ def _still(fit: Fit) -> Array:
 
 
 def _rounding(noises: Array, best: Array) -> Array:
-    """The noise around the best of some polynomials, if it is no misfit: that would be less for a shorter way."""
+    """The noise around the best of some polynomials, unless it is a misfit, which would shrink with a shorter way."""
     noises = np.where(np.isfinite(noises), noises, 0.0)
     noise = np.take_along_axis(noises, best, 0)[0]
     shorter = np.arange(len(noises)).reshape(-1, *[1] * noise.ndim) <= best

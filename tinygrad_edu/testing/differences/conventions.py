@@ -1,7 +1,7 @@
-"""Conventions at kinks and ties, judged by the gradients near by.
+"""Conventions at kinks and ties, judged by the gradients nearby.
 
 Where a function has no derivative, a gradient follows a convention: one winner among tied numbers, equal shares, the
-slope on one side. No difference at the point itself can judge it: of three tied numbers, none changes the median by
+slope on one side. No difference at the point itself can check it: of three tied numbers, none changes the median by
 itself. But close to the point the function is smooth, its gradients there are of a few kinds, and a convention is some
 mixture of these: each number is between the least and the largest of them; and where numbers are tied, so that their
 sum is the same whoever wins, it is that sum.
@@ -18,7 +18,7 @@ from ...dtypes import Array
 from ..report import Finding
 from .point import Change, Point
 
-_COUNT = 12  # places near by
+_COUNT = 12  # places nearby
 _AWAY = 1e-6  # how far off they are, relative to the numbers: too near for what is smooth to change much
 _STEP = 1e-9  # of differences there, much less than the way to the next kink
 _SLACK = 1e-3  # how much a gradient may change on the way there
@@ -28,10 +28,10 @@ _OUTPUTS = 64  # elements of the outputs that are looked at one by one
 
 
 class Mixture(NamedTuple):
-    """What gradients near by say of the derivatives of one element of the outputs.
+    """How the derivatives of one element of the outputs compare with gradients nearby.
 
     Attributes:
-        outside: for each input where the derivative is no mixture of those near by.
+        outside: for each input, where the derivative is not a mixture of those nearby.
         excused: where it is, and these are of different kinds.
         ours: the derivatives.
     """
@@ -69,7 +69,7 @@ class NearBy:
         return bool(abs(ours - slope.value) <= 1e-4 * size + 8 * slope.error)
 
     def mixture(self, output: int, index: tuple[int, ...], asked: Sequence[Array]) -> Mixture:
-        """Whether derivatives of one element of the outputs are mixtures of those near by.
+        """Whether derivatives of one element of the outputs are mixtures of those nearby.
 
         Args:
             output: which output.
@@ -83,7 +83,7 @@ class NearBy:
         low, high = ([edge(parts, axis=0) for parts in zip(*theirs, strict=True)] for edge in (np.min, np.max))
         slack = _SLACK * max([float(np.abs(part).max(initial=0.0)) for part in (*low, *high)])
         varied = [h - b > slack for b, h in zip(low, high, strict=True)]
-        # Of many tied ones some may have won nowhere near by: they may have what others have.
+        # Of many tied ones some may win nowhere nearby: they may get what others get.
         least = min([float(b[v].min(initial=np.inf)) for b, v in zip(low, varied, strict=True)])
         most = max([float(h[v].max(initial=-np.inf)) for h, v in zip(high, varied, strict=True)])
         off = [(g < b - slack) | (g > h + slack) for g, b, h in zip(ours, low, high, strict=True)]
@@ -92,7 +92,7 @@ class NearBy:
             t & ((g < least - slack) | (g > most + slack)) | (o & ~t) for t, o, g in zip(tied, off, ours, strict=True)
         ]
         sums = [self._sum(parts, tied) for parts in theirs]
-        shared = max(sums) - min(sums) <= slack  # whoever wins: else there are kinks that know nothing of each other
+        shared = max(sums) - min(sums) <= slack  # whoever wins: else the kinks are independent
         if shared and not min(sums) - slack <= self._sum(ours, tied) <= max(sums) + slack:
             far = [f | t for f, t in zip(far, tied, strict=True)]
         return Mixture(
@@ -115,16 +115,16 @@ def judge_conventions(
     counted: bool,
     left_out: Sequence[Array] = (),
 ) -> None:
-    """Judge what lies at kinks and ties by the gradients near by, if these are right.
+    """Judge elements at kinks and ties by the gradients nearby, if these are right.
 
-    What is wrong by differences is excused where the gradients near by are of several kinds, of which it is a mixture;
-    what differences cannot tell is wrong where it is none.
+    An element that differences call wrong is excused if it is a mixture of several kinds of gradients nearby; one that
+    they cannot judge is wrong if it is not such a mixture.
 
     Args:
         point: where the gradients were compared.
         findings: what has been found.
         sizes: for each input in which sizes its elements are moved.
-        rng: for the places near by.
+        rng: for the places nearby.
         counted: whether a convention that is a mixture counts as checked, and not as inconclusive.
         left_out: for each output the elements of which nothing has been compared, as they have a kink.
     """
@@ -151,7 +151,7 @@ def judge_conventions(
 
 
 def _first(masks: Sequence[Array], rng: np.random.Generator) -> list[tuple[int, tuple[int, ...]]]:
-    """Some elements of outputs that are marked, by chance."""
+    """Some marked elements of outputs, chosen at random."""
     marked = [(k, tuple(int(i) for i in index)) for k, mask in enumerate(masks) for index in np.argwhere(mask)]
     return [marked[i] for i in rng.permutation(len(marked))[:_OUTPUTS]]
 

@@ -68,8 +68,8 @@ def richardson(
     Args:
         f: a function of the step, in multiples of the direction; its result is an array.
         centre: its value at 0.
-        magnitude: the size of the numbers that were added up for each result, of which rounding is a share;
-            a function of no arguments is asked for it once `f` has been computed.
+        magnitude: the size of the numbers that were added up for each result, of which rounding is a share; or a
+            function without arguments that returns it, called once `f` has been computed.
         enough: the error with which to be content.
         tries: how many ladders of ever smaller steps to try.
         first: the first step.
@@ -108,7 +108,7 @@ def _confirmed(slope: Slope, f: Callable[[float], Array], centre: Array, magnitu
     """The slope, with an infinite error where a tiny step shows it to be far off.
 
     Steps that are longer than a function's waves may agree with each other by chance; so may steps of a function
-    that is computed with few digits.
+    computed with few digits.
     """
     plain = (f(_TINY) - f(-_TINY)) / (2 * _TINY)
     magnitude = magnitude() if callable(magnitude) else magnitude

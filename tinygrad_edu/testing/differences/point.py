@@ -1,4 +1,4 @@
-"""A function at one point: how its outputs change there, and whether a gradient says the same.
+"""A function at one point: how its outputs change there, and whether a gradient agrees.
 
 Whatever compares a gradient with a numeric derivative does it here: `judge` is the only place that decides.
 """
@@ -19,7 +19,7 @@ from .numeric import STEP, Slope, complex_step, richardson
 from .rounding import rounding_of
 
 EPS = 2.0**-52
-_SURE = 32  # how many of its own errors a gradient has to be off for one opinion alone
+_SURE = 32  # how many error estimates a gradient must be off for one opinion to suffice
 
 
 class Point:
@@ -126,7 +126,7 @@ class Point:
         return Way(self, self.element(place, index, size))
 
     def split(self, row: Array) -> list[Array]:
-        """What is said of all elements of the outputs, in one row, in the shapes of the outputs."""
+        """Values for all elements of the outputs, in one row, split into the shapes of the outputs."""
         cuts = np.cumsum([out.size for out in self.centre])[:-1]
         return [part.reshape(out.shape) for part, out in zip(np.split(row, cuts), self.centre, strict=True)]
 
@@ -222,7 +222,7 @@ class Change(Way):
 
 
 class Judgement(NamedTuple):
-    """What a numeric derivative says of a gradient, element by element.
+    """The comparison of a gradient with a numeric derivative, element by element.
 
     Attributes:
         wrong: they differ by more than rounding and the error of the numeric derivative explain.
@@ -257,7 +257,7 @@ def judge(ours: Array | float, slope: Slope, bounds: Bounds) -> Judgement:
 def decide(
     way: Way, ours: Array | float, slope: Slope, bounds: Bounds | Callable[[Slope], Bounds], size: float = 1.0
 ) -> tuple[Slope, Judgement]:
-    """Judge a gradient, and take a second opinion on the derivative before it is accused, or given up.
+    """Judge a gradient, with a second opinion on the derivative before it is called wrong or inconclusive.
 
     Args:
         way: along which the derivative was taken.
@@ -281,7 +281,7 @@ def decide(
     slope = Slope(*[np.where(take, b, a) for a, b in zip(slope, again, strict=True)])
     slope = slope._replace(noise=np.where(accused | unknown, again.noise, slope.noise))
     last = judge(ours, slope, within(slope))
-    # It takes two to accuse; where nothing was known, the second alone has to be very sure.
+    # Two opinions are needed to call it wrong; where nothing was known, the second alone must be very sure.
     sure = np.abs(ours - slope.value) > near.tolerance + near.noise + _SURE * slope.error
     wrong = last.wrong & (first.wrong | sure)
     return slope, Judgement(wrong, last.usable & ~(last.wrong & ~wrong))

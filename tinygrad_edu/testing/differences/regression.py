@@ -1,4 +1,4 @@
-"""A polynomial through many values, whose residuals tell how much rounding there is in them.
+"""A polynomial fitted to many values, whose residuals tell how much rounding they have.
 
 Rounding inside a function cannot be seen in the size of its output: (x + 1e12) - 1e12 is of the size of x, and its last
 twelve digits are noise. It can be seen in the values themselves. A smooth function is a polynomial of a low degree
@@ -18,14 +18,14 @@ from ...dtypes import Array
 _DEGREE = 7
 _COUNT = 17
 PLACES = np.cos(np.pi * (np.arange(_COUNT) + 0.5) / _COUNT)
-"""Where values are taken, as parts of the longest step; Chebyshev's places, which are no multiples of each other."""
+"""Where values are taken, as parts of the longest step; Chebyshev points, which are not multiples of each other."""
 
 
 class Fit(NamedTuple):
-    """What a polynomial says of values at `PLACES`, element by element.
+    """A polynomial's fit to values at `PLACES`, element by element.
 
     Attributes:
-        slope: its derivative at the place that was asked for.
+        slope: its derivative at the requested point.
         error: how far that may be off: by the noise, four standard deviations, and by terms of a higher degree.
         noise: the standard deviation of the values from the polynomial.
         grain: the smallest difference between two of the values that differ; infinite if none do.
@@ -58,7 +58,7 @@ def fit(values: Array, at: int = 0) -> Fit:
     (True, True)
     """
     rows = np.reshape(values, (_COUNT, -1))
-    level = rows[_COUNT // 2]  # the value at 0: what is left is small, and loses no digits of its own
+    level = rows[_COUNT // 2]  # the value at 0: the rest is small, and keeps its digits
     parts = _BASIS.T @ (rows - level)
     residuals = rows - level - _BASIS @ parts
     noise = np.sqrt(np.square(residuals).sum(0) / (_COUNT - _DEGREE - 1))

@@ -1,4 +1,4 @@
-"""How much rounding there is in gradients: two right ones differ by that, and nobody is to be accused of it.
+"""How much rounding there is in gradients: two right ones may differ by that much.
 
 It cannot be told from the size of a gradient: where much cancels, as in E[x²] - E[x]², all that is left may be
 rounding.
@@ -20,7 +20,7 @@ _WAY = 1e-11  # how far to move numbers, relative to their size: all last digits
 _LONG = 0.3  # the same, for cotangents
 _FAR = 1e-4  # and for arguments
 _NEARER = (1.0, 1 / 2, 1 / 8, 1 / 64)  # where to look for what numbers an argument's gradient is made of
-_INNER = 16  # by how much numbers inside of a function may be larger than those
+_INNER = 16  # by how much numbers inside a function may be larger than those
 _EPS = 2.0**-52
 _AHEAD = 2  # places from 1 to 3, and not from -1 to 1: where the arguments are at a kink it is left and not crossed
 _AGAIN = 2  # how often to compute the same again
@@ -35,8 +35,8 @@ def rounding_of(compute: Way, arrays: Sequence[Any], cotangents: Sequence[Array]
     That of the arguments counts as well, since no result is more certain than they are. Results are computed at places
     of a short line, on which they are a polynomial but for rounding. Once the cotangents move along it, for there may
     be no way to move the arguments; then all numbers do; then with cotangents elsewhere, whose digits may be worse
-    ones. What differs as much where nothing has been moved is by chance, and no rounding; nor is what a coarser dtype
-    does.
+    ones. What differs as much where nothing was moved is random, not rounding; nor does the effect of a coarser dtype
+    count.
 
     Where p is nearly 1, g - p * g is rounded alike all along a short line. On a long one it is not, of cotangents or of
     arguments, but there a rule that is wrong may bend or jump: what is seen there counts up to some last digits of the
@@ -48,7 +48,7 @@ def rounding_of(compute: Way, arrays: Sequence[Any], cotangents: Sequence[Array]
         cotangents: what enters a backward pass.
 
     Returns:
-        One number for each result; none at all if nothing can be computed near by.
+        One number for each result; none at all if nothing can be computed nearby.
 
     >>> import numpy as np
     >>> def gradient(arrays, cotangents):  # of E[x²] - E[x]²; at equal numbers it is 0 but for rounding
@@ -110,7 +110,7 @@ def last_digits(compute: Way, arrays: Sequence[Any], cotangents: Sequence[Array]
 
 
 def _noise(along: Callable[[float], Sequence[Array]]) -> list[float]:
-    """The noise of each result along a line; 0 where what is by chance comes near it."""
+    """The noise of each result along a line; 0 where randomness is nearly as large."""
     rows = [along(place + _AHEAD) for place in PLACES]
     noises = [_largest(fit(np.stack(parts)).noise) for parts in zip(*rows, strict=True)]
     if not any(noises):

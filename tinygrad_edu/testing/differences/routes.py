@@ -22,9 +22,9 @@ _PROJECTIONS = 3
 _LIMIT = 600  # evaluations to spend on finding wrong elements or kinks
 _SHORT = STEP / 16**3  # a first step where longer ones pass too many kinks
 _CONFIRMED = 16  # wrong elements of an input after which others that are far off need no second opinion
-_BLUR = 64  # how many standard deviations of its own rounding a gradient may be off
+_BLUR = 64  # how many standard deviations of its rounding a gradient may be off
 _TOGETHER = 64  # elements of outputs whose gradients are taken one by one where inputs are at a kink
-_SAMPLE = 48  # elements to look at one by one where projections say nothing
+_SAMPLE = 48  # elements to look at one by one where projections are inconclusive
 
 Masks = list[Array]  # for each input some of its elements
 
@@ -129,7 +129,7 @@ class Routes:
             noise /= STEP  # nothing moved at all: then it may have moved by less than the last digit
         scale = abs(float(slope.value)) + 1e-2 * largest
         little = 1e-9 * change.magnitude() / size if abs(ours) <= noise else 0.0  # small beside the outputs
-        little = max(little, 1e-6 * change.steepest / size)  # and beside the slopes near by, as at a minimum
+        little = max(little, 1e-6 * change.steepest / size)  # and beside the slopes nearby, as at a minimum
         tolerance = float(self.options.tolerance(slope.value, largest))
         return Bounds(tolerance, noise + blur, max(1e-4 * scale, tolerance) + little)
 
@@ -221,7 +221,7 @@ class Routes:
                 return
 
     def look_along(self, part: Masks) -> tuple[str, list[Array]]:
-        """Whether the gradients of a part are right along some directions, as far as that can be told; the last one."""
+        """Whether the gradients of a part are right along some directions, as far as is known; and the last one."""
         state, signs = "right", []
         sizes = [scale_of(a) for a in self.point.arrays]
         for _ in range(_PROJECTIONS):
@@ -318,7 +318,7 @@ class Routes:
                 self._element(place, finding, tuple(int(i) for i in index))
 
     def _some_elements(self, part: Masks) -> None:
-        """A few elements of each input one by one, chosen by chance."""
+        """A few elements of each input one by one, chosen at random."""
         for place, (finding, mask) in enumerate(zip(self.findings, part, strict=True)):
             for flat in self.options.rng.permutation(mask.size)[: max(8, _SAMPLE // len(self.findings))]:
                 index = tuple(int(i) for i in np.unravel_index(flat, mask.shape))

@@ -1,1 +1,1 @@
-"""Laws: what holds of every right gradient and can be seen without differences."""
+"""Laws: what holds for every right gradient, and can be checked without numeric derivatives."""

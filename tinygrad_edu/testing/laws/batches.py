@@ -1,4 +1,4 @@
-"""Laws about batches: a gradient is the sum of those of the samples, in whatever order these come."""
+"""Laws about batches: a gradient is the sum over the samples, in whatever order they come."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .example import Example, NotApplicable, law
 
 _COUPLED = "the outputs of a batch are neither those of its samples nor their sum: samples are coupled, or averaged"
 _OTHERS = "the outputs are not those of the samples in another order"
-_FEW_DIGITS = 1e-12  # relative to a number, a change of which three digits or so are seen
+_FEW_DIGITS = 1e-12  # relative to a number, a change of which about three digits are visible
 _DENSE = 10**6  # the most numbers to write out of per-sample gradients
 
 
 @law
 def batch_is_sum_of_samples(example: Example) -> Iterator[str | None]:
-    """The gradient of a shared input is the sum of those of the samples, each computed alone, and a sample's own
-    gradient is the same in the batch; and `losses.backward(per_sample=True)` finds each of them.
+    """The gradient of a shared input is the sum of the gradients of the samples computed one by one; a sample's own
+    gradient is the same alone and in the batch; and `losses.backward(per_sample=True)` finds each of them.
     """
     count = _count(example)
     groups = [np.array([m]) for m in range(count)]
@@ -37,7 +37,7 @@ def batch_is_sum_of_samples(example: Example) -> Iterator[str | None]:
     rounding = functools.cache(lambda: example.rounding_with(lambda *at: _together(example, groups, alone(*at))))
     sizes = [np.sum(np.abs(p), axis=0) for p in zip(*parts, strict=True)]
     scales = [0.0 if i in example.batched else size for i, size in zip(example.checked, sizes, strict=True)]
-    # It is the batch that is accused: what it has stands first.
+    # The batch is at fault, so its value comes first.
     yield example.unlike(example.gradients, _together(example, groups, parts), scales, rounding=rounding)
     if not all(rows):
         return
@@ -63,7 +63,7 @@ def _per_sample(example: Example, arrays: Sequence[Any], cotangents: Sequence[Ar
     try:
         with example.subject.resumed():
             losses.backward(per_sample=True)
-    except SampleCouplingError:  # it goes by the graph, and the graph may be more coupled than the numbers are
+    except SampleCouplingError:  # it follows the graph, which may be more coupled than the numbers are
         return none
     for k, place in enumerate(example.checked):
         leaf = leaves[place]
@@ -87,7 +87,7 @@ def _together(example: Example, groups: Sequence[Array], parts: Sequence[list[Ar
 
 @law
 def partition_additivity(example: Example) -> str | None:
-    """Backward passes of the parts of a batch, one after another, leave the same `.grad` as one of the whole."""
+    """Backward passes of the parts of a batch, one after another, leave the same `.grad` as one of the whole batch."""
     count = _count(example)
     order = example.rng.permutation(count)
     cuts = sorted(example.rng.choice(np.arange(1, count), min(2, count - 1), replace=False))
@@ -127,13 +127,13 @@ def _one_by_one(
 
 @law
 def permutation_equivariance(example: Example) -> Iterator[str | None]:
-    """If the samples come in another order, their gradients do, too, and those of shared inputs stay."""
+    """If the samples are reordered, their gradients are reordered too, and those of shared inputs stay the same."""
     count = _count(example)
     cycle = example.rng.permutation(count)
     swapped, moved = np.arange(count), np.empty(count, np.intp)
     swapped[cycle[:2]] = cycle[1::-1]
     moved[cycle] = np.roll(cycle, 1)
-    for order in (moved, swapped):  # all of them move, which a function that moves samples itself may not notice
+    for order in (moved, swapped):  # moving all of them may be hidden by a function that moves samples itself
         text = _in_order(example, order)
         if text and not _in_order_elsewhere(example, order):
             raise NotApplicable("numbers are tied: which of them has the gradient is a convention")
@@ -184,10 +184,10 @@ def _reordered(
 def _count(example: Example) -> int:
     """How many samples there are."""
     if not example.batched:
-        raise NotApplicable("no input is said to have samples along axis 0 (see batched=)")
+        raise NotApplicable("no input is declared to have samples along axis 0 (see batched=)")
     shapes = [np.shape(example.arrays[i]) for i in example.batched]
     if any(not shape for shape in shapes) or len({shape[0] for shape in shapes}) > 1 or shapes[0][0] < 2:
-        raise NotApplicable(f"batched inputs of shapes {shapes} do not have one axis 0 of two samples or more")
+        raise NotApplicable(f"batched inputs of shapes {shapes} do not share an axis 0 of two samples or more")
     if any(_uneven(example.arrays[i]) for i in example.batched):
         raise NotApplicable("samples are of very different sizes: beside the largest the others cannot be seen")
     return int(shapes[0][0])
@@ -277,7 +277,7 @@ def _move_alike(one: Sequence[list[Array]], other: Sequence[list[Array]]) -> boo
     sizes = [float(np.abs(m).max(initial=0.0)) for m in moves]
     seen = [size > _FEW_DIGITS * np.abs(out).max(initial=0.0) for size, out in zip(sizes, one[0], strict=True)]
     if not any(seen):
-        raise NotApplicable("the outputs hardly change near by: on what they depend cannot be seen")
+        raise NotApplicable("the outputs hardly change nearby: what they depend on cannot be seen")
     pairs = [(m, n, size) for m, n, size, clear in zip(moves, others, sizes, seen, strict=True) if clear]
     return all((np.abs(m - n) <= 1e-3 * size).all() for m, n, size in pairs)
 

@@ -23,7 +23,7 @@ from . import passes as laws_of_passes
 from .example import LAWS, Example, NotApplicable
 
 _ROOMS = (laws_of_passes, laws_of_batches, laws_of_inputs)
-# Laws that say nothing of a backward in plain NumPy.
+# Laws that do not apply to a backward in plain NumPy.
 _OF_TENSORS = {
     "right_shape_and_dtype": "plain NumPy may give any dtype; the shape of every gradient is checked anyway",
     "broadcast_is_expand": "a backward in plain NumPy undoes the broadcasting that it was written for, and no other",
@@ -35,18 +35,18 @@ _ORDER = [name for room in _ROOMS for name in sorted(vars(room)) if name in LAWS
 
 @dataclass
 class LawsReport(Report):
-    """What became of each law.
+    """The result for each law.
 
     Attributes:
         held: the laws that hold.
-        violated: what is wrong, by the names of the laws that do not hold.
-        skipped: why not, by the names of the laws that have nothing to say about this example.
+        violated: what is wrong, by the name of each law that does not hold.
+        skipped: why a law does not apply to this example, by its name.
 
     >>> import tinygrad_edu as tg
     >>> from tinygrad_edu.testing import check_laws
     >>> report = check_laws(tg.exp, tg.tensor([1.0, 2.0]), laws=["deterministic", "constant_input"])
     >>> report.held, report.skipped
-    (['deterministic'], {'constant_input': 'there is one input only'})
+    (['deterministic'], {'constant_input': 'there is only one input'})
     """
 
     held: list[str] = field(default_factory=list)
@@ -85,32 +85,32 @@ def check_laws(
     seed: int = 0,
     allow_zero: bool = False,
 ) -> LawsReport:
-    """Check what holds of every right gradient, by what the gradients themselves say, not by differences.
+    """Check the laws that every right gradient obeys, without numeric derivatives.
 
-    That finds what a comparison with numeric derivatives at one point cannot: gradients that share memory, depend on
-    how arrays lie in memory, are not added up, or are not those of the samples of a batch. `LAWS` has all laws
-    and what they say. All is computed in float64.
+    This finds what a comparison with numeric derivatives at one point cannot: gradients that share memory, depend on
+    the memory layout of arrays, do not accumulate, or are not the sum over the samples of a batch. `LAWS` lists all
+    laws and what they say. Everything is computed in float64.
 
     Args:
         f: a function of tensors, or a module, whose parameters are then inputs as well.
         inputs: its arguments.
         vjp: the backward of a function of arrays, written by hand; as for `gradcheck`. Laws about graphs, dtypes and
-            broadcasting, which the library sees to, do not apply.
+            broadcasting, which are the library's job, do not apply.
         jac: its Jacobian or gradient, as for `gradcheck`.
-        laws: the names of those to check.
-        batched: the places (among `inputs`), or names, of the arguments that have a sample at each index of axis 0.
-            Whether the outputs are those of the samples, or their sum, is found out; if they are neither, since
-            samples are coupled or a mean is taken, the laws about batches do not apply.
-        composed: the same function in other words, as `reference` of `compare`.
+        laws: the names of the laws to check.
+        batched: the positions (among `inputs`), or names, of the arguments that have samples along axis 0. Whether the
+            outputs belong to samples, or are a sum over them, is detected; if neither, since samples are coupled or
+            averaged, the laws about batches do not apply.
+        composed: another implementation of the same function, as `reference` of `compare`.
         cotangent: as for `gradcheck`.
-        rtol: how far off a gradient may be, relative to the largest of its input, beside rounding; for those that have
-            an error of their own, such as that of a solver. Default, none.
+        rtol: by how much a gradient may be off, in addition to rounding, relative to the largest of its input; for
+            inexact gradients, such as those of a solver. Default, none.
         wrt: as for `gradcheck`.
-        seed: where random numbers start.
-        allow_zero: do not mind if all gradients are zero, of which most laws hold anyway.
+        seed: the seed of the random numbers.
+        allow_zero: accept gradients that are all zero, for which most laws hold anyway.
 
     Returns:
-        The report. Its `skipped` says which laws had nothing to say, and why.
+        The report. Its `skipped` says which laws did not apply, and why.
 
     Raises:
         GradcheckError: if a law is violated, or none applies, or a gradient by `vjp` or `jac` has the wrong shape.
@@ -211,7 +211,7 @@ def _allow_narrow(report: LawsReport, example: Example) -> None:
 
 
 def _not_finite(example: Example) -> list[str]:
-    """What is said of gradients that are not numbers, where all outputs are."""
+    """The problem of gradients that are not finite where all outputs are."""
     said = []
     for name, g in zip(example.names(), example.gradients, strict=True):
         if not np.isfinite(g).all():

@@ -25,22 +25,22 @@ GENEROUS = 64  # by how many standard deviations of their rounding they may diff
 
 
 class NotApplicable(Exception):
-    """Says why a law has nothing to say about a example."""
+    """Says why a law does not apply to an example."""
 
 
 @dataclass(frozen=True)
 class Law:
-    """Something that holds of every right gradient, whatever the function.
+    """Something that holds for every right gradient, whatever the function.
 
     Attributes:
         name: its name, a key of `LAWS`.
         doc: what it says.
-        function: takes a `Example`; returns None if it holds, else what is wrong; raises `NotApplicable` where
-            it says nothing.
+        function: takes an `Example`; returns None if the law holds, else what is wrong; raises `NotApplicable` where it
+            does not apply.
 
     >>> from tinygrad_edu.testing import LAWS
     >>> LAWS["same_tensor_twice"].doc
-    'If one tensor is passed for two inputs, its gradient is the sum of both.'
+    'If one tensor is passed for two inputs, its gradient is the sum of their gradients.'
     """
 
     name: str
@@ -53,9 +53,9 @@ LAWS: dict[str, Law] = {}
 
 
 def law(function: Callable[[Example], Any]) -> Callable[[Example], str | None]:
-    """Make a function one of the `LAWS`, with its own name and docstring.
+    """Add a function to the `LAWS`, under its name, with its docstring.
 
-    It returns what is wrong, or it is a generator that yields, one after another, what may be; None is nothing.
+    It returns what is wrong, or is a generator that yields possible errors; None means none.
     """
 
     @functools.wraps(function)
@@ -85,10 +85,10 @@ class Example:
         cotangents: one for each output.
         values: the outputs.
         gradients: for each checked input, zeros where it has none.
-        rng: where random choices come from.
-        batched: the places of the arguments that have a sample at each index of axis 0.
-        composed: the same function in other words, if there is one.
-        rtol: how far off gradients may be that have errors of their own, relative to the largest of their input.
+        rng: the source of random choices.
+        batched: the positions of the arguments that have samples along axis 0.
+        composed: another implementation of the same function, if there is one.
+        rtol: by how much inexact gradients may be off, relative to the largest of their input.
         compared: how many numbers have been compared so far.
     """
 

@@ -1,4 +1,4 @@
-"""Laws about arguments: in which memory they lie, whether they are used, twice, or broadcast."""
+"""Laws about arguments: their memory layout, and arguments that are unused, used twice, or broadcast."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ _MOST = 8  # inputs, or pairs of them, to try one by one
 
 @law
 def broadcast_is_expand(example: Example) -> Iterator[str | None]:
-    """The gradient of an input that is broadcast is that of the input written out, summed over the axes that were
-    broadcast.
-    """
+    """The gradient of a broadcast input is that of the expanded input, summed over the broadcast axes."""
     elsewhere, found = example.another_point(), False
     for place, shape in _expansions(example):
 
@@ -49,7 +47,7 @@ def broadcast_is_expand(example: Example) -> Iterator[str | None]:
 
         try:
             expected, sizes = (summed(example.arrays, example.cotangents, size) for size in (np.asarray, np.abs))
-        except Exception:  # a rule that is written for one shape says nothing of others
+        except Exception:  # a rule written for one shape proves nothing for others
             continue
         found = True
         rounding = functools.partial(example.rounding_with, summed)
@@ -72,8 +70,8 @@ def _expansions(example: Example) -> Iterator[tuple[int, tuple[int, ...]]]:
 
 @law
 def layouts_agree(example: Example) -> Iterator[str | None]:
-    """It does not matter how inputs and cotangents lie in memory: in the order of C or Fortran, with gaps, backwards,
-    read-only, or as broadcast views.
+    """The memory layout of inputs and cotangents does not matter: C or Fortran order, with gaps, reversed, read-only,
+    or broadcast views.
     """
     for name, layout in _LAYOUTS.items():
         yield when(f"for {name} arrays", _with_layout(example, layout, example.arrays, example.gradients))
@@ -170,7 +168,7 @@ _LAYOUTS: dict[str, Callable[[Array], Array]] = {
 
 @law
 def fused_is_composed(example: Example) -> str | None:
-    """A function has the values and gradients of the same function in other words, given as `composed`."""
+    """A function has the same values and gradients as another implementation of it, given as `composed`."""
     if example.composed is None:
         raise NotApplicable("there is no other function (see composed=)")
     other, shared = example.composed
@@ -210,8 +208,8 @@ def _of_values(subject: Subject, arrays: list[Any]) -> list[float]:
 
 @law
 def unaliased_and_unmutated(example: Example) -> str | None:
-    """A backward pass changes no input, output or cotangent, and the gradients have memory of their own, which later
-    passes leave alone.
+    """A backward pass changes no input, output or cotangent, and the gradients have their own memory, which later
+    passes do not change.
     """
     if isinstance(example.subject, Foreign):
         name = example.subject.overwritten(example.arrays, example.cotangents)
@@ -241,7 +239,7 @@ def unaliased_and_unmutated(example: Example) -> str | None:
 
 @law
 def right_shape_and_dtype(example: Example) -> str | None:
-    """A gradient has the shape and dtype of its input, float64 or float32, before it is put into that dtype, too."""
+    """A gradient has the shape and dtype of its input, float64 or float32, even before it is cast to that dtype."""
     for dtype in (np.float64, np.float32):
         arrays = [a.astype(dtype) if is_floating(a) else a for a in example.arrays]
         seeds = [c.astype(dtype) for c in example.cotangents]
@@ -263,9 +261,9 @@ def right_shape_and_dtype(example: Example) -> str | None:
 
 @law
 def constant_input(example: Example) -> Iterator[str | None]:
-    """If an input is a constant, which requires no gradient, those of the others are the same."""
+    """If an input is a constant, which requires no gradient, the gradients of the others are the same."""
     if len(example.checked) < 2:
-        raise NotApplicable("there is one input only")
+        raise NotApplicable("there is only one input")
     for k, place in list(enumerate(example.checked))[:_MOST]:
         results, leaves = example.record(example.arrays, constant=place)
         example.run(results, example.cotangents)
@@ -277,7 +275,7 @@ def constant_input(example: Example) -> Iterator[str | None]:
 
 @law
 def same_tensor_twice(example: Example) -> Iterator[str | None]:
-    """If one tensor is passed for two inputs, its gradient is the sum of both."""
+    """If one tensor is passed for two inputs, its gradient is the sum of their gradients."""
     pairs = itertools.combinations(example.checked, 2)
     alike = [(i, j) for i, j in pairs if example.arrays[i].shape == example.arrays[j].shape]
     usable = False
@@ -286,7 +284,7 @@ def same_tensor_twice(example: Example) -> Iterator[str | None]:
         arrays[j] = arrays[i]
         try:
             values = example.subject.values(arrays)
-        except Exception:  # such a number is none that this input may have: a variance is not negative
+        except Exception:  # this input may not take such a number: a variance is not negative
             continue
         shapes = [v.shape for v in values]
         if shapes != [c.shape for c in example.cotangents] or not all(np.isfinite(v).all() for v in values):

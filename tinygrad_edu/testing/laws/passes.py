@@ -20,14 +20,14 @@ from ..subject import Subject, gradients_of, is_array, or_zeros, tracked
 from .example import GENEROUS, Example, NotApplicable, law
 
 _FEWEST = 1e-280
-_FACTORS = {"-4u": -4.0, "2**20 u": 2.0**20, "2**-20 u": 2.0**-20}  # powers of 2: rounding is as many times as large
+_FACTORS = {"-4u": -4.0, "2**20 u": 2.0**20, "2**-20 u": 2.0**-20}  # powers of 2: rounding scales with them
 
 
 @law
 def linear_in_cotangent(example: Example) -> Iterator[str | None]:
-    """The gradients depend linearly on what enters the backward pass: those of 2u - 3v are 2 times those of u
-    less 3 times those of v, those of 0 are 0, those of the parts of u are the parts of those of u, and those of -4u,
-    of 2**20 u and of 2**-20 u are as many times those of u.
+    """The gradients depend linearly on what enters the backward pass: those of 2u - 3v are 2 times those of u minus 3
+    times those of v, those of 0 are 0, those of two parts of u add up to those of u, and those of -4u, 2**20 u and
+    2**-20 u are that many times those of u.
     """
     u, v = example.cotangents, example.other_cotangents()
     pull = Point.of(example.subject, example.arrays, example.values, u).pull
@@ -54,7 +54,7 @@ def linear_in_cotangent(example: Example) -> Iterator[str | None]:
 
 @law
 def adjoint_identity(example: Example) -> str | None:
-    """The product of u with J·v, a numeric derivative along v, is that of the gradients for u with v."""
+    """The inner product of u and J·v, a numeric derivative along v, equals that of the gradients for u and v."""
     usable = 0
     for _ in range(3):
         u = example.other_cotangents()
@@ -99,8 +99,8 @@ def accumulate_twice_is_double(example: Example) -> Iterator[str | None]:
 
 @law
 def sum_of_losses_is_two_backwards(example: Example) -> Iterator[str | None]:
-    """One backward pass of the sum of two losses leaves the same `.grad` as a pass of each; a loss may be of one result
-    alone.
+    """One backward pass of the sum of two losses leaves the same `.grad` as a pass of each; a loss may depend on a
+    single output.
     """
     u, v = example.cotangents, example.other_cotangents()
 
@@ -128,7 +128,7 @@ def sum_of_losses_is_two_backwards(example: Example) -> Iterator[str | None]:
 
 @law
 def deterministic(example: Example) -> str | None:
-    """The same arguments give the same outputs and gradients again, whether gradients are recorded or not."""
+    """The same arguments give the same outputs and gradients again, with or without a graph."""
     again = example.subject.values(example.arrays)
     example.compared += sum([out.size for out in again])
     if not same_values(again, example.values):
@@ -147,8 +147,8 @@ def deterministic(example: Example) -> str | None:
 
 @law
 def forwards_do_not_interfere(example: Example) -> str | None:
-    """The gradients of a call are the same if the function has been called with other arguments before the backward
-    pass: each call keeps for itself what it needs.
+    """The gradients of a call are the same if the function is called with other arguments before the backward pass:
+    each call keeps what it needs separately.
     """
     subject = example.subject
     rearranged = [example.rng.permutation(a.reshape(-1)).reshape(a.shape) if is_array(a) else a for a in example.arrays]
@@ -205,7 +205,7 @@ def _kept_by_module(example: Example, arrays: list[Any]) -> bool:
 
 @law
 def unused_input(example: Example) -> str | None:
-    """A tensor that the function does not read has the gradient None, and the other gradients are as without it."""
+    """A tensor that the function does not use has the gradient None, and the other gradients are unaffected."""
     results, leaves = example.subject.outputs(example.arrays)
     if not any(map(tracked, results)):
         raise NotApplicable("no output depends on any input")

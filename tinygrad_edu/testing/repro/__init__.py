@@ -1,1 +1,1 @@
-"""Writing a short program that shows a failure again."""
+"""Writing a short program that reproduces a failure."""

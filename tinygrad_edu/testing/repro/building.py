@@ -1,4 +1,4 @@
-"""Making a module anew: one of the library by its repr, others by their class and what they keep of its arguments."""
+"""Recreating a module: one of the library by its repr, others by their class and the arguments they stored."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _arguments(
 
 
 def _call(kind: type[Module], arguments: list[tuple[inspect.Parameter, Any]] | None) -> Plan | None:
-    """A call of a class, by place what it demands and by name what it does not."""
+    """A call of a class: required arguments by position, others by name."""
     if arguments is None:
         return None
     by_place = [(p, v) for p, v in arguments if p.default is p.empty and p.kind is not p.KEYWORD_ONLY]

@@ -1,4 +1,4 @@
-"""A short program that shows a failure again: with the function, the inputs and the call."""
+"""A short program that reproduces a failure: the function, the inputs and the call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .program import Program
 from .shrinking import smaller
 from .values import literal
 
-NUMBERS = 60  # so many are written out; more are made fewer if that can be done, or left to be filled in
+NUMBERS = 60  # how many are written out; larger inputs are reduced if possible, or left to be filled in
 
 
 def source(subject: Subject, report: Report, options: Options, check: Callable[[Subject], Report]) -> str:

@@ -12,8 +12,7 @@ from .program import Program
 def written_object(layer: Any, program: Program) -> str:
     """The name of a layer, or of anything else with a `backward`, that is put together from its attributes.
 
-    Its `__init__` is not called, whose arguments nobody knows any more. An array that is held in several places stays
-    one.
+    Its `__init__` is not called, since its arguments are unknown. An array held in several places stays one.
     """
     return _Writer(program).expression(layer, "layer")
 

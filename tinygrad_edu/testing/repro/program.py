@@ -182,7 +182,7 @@ class Program:
         return ast.unparse(tree)
 
     def _module(self, name: str, module: Module) -> None:
-        """A module: made anew, or a copy of one that can be imported, with its parameters if these are few."""
+        """A module: recreated, or a copy of one that can be imported, with its parameters if they are few."""
         plan, lines = plan_for(module), []
         state = {key: tensor.array for key, tensor in module.state_dict().items()}
         few = sum([array.size for array in state.values()]) <= SMALL
@@ -227,7 +227,7 @@ def _source(value: Any) -> str | None:
 
 
 def _undecorated(text: str) -> str:
-    """A function as it is within its decorators: what these have made of it is something else."""
+    """A function without its decorators, which may have replaced it."""
     node = ast.parse(text).body[0]
     return "\n".join(text.split("\n")[node.lineno - 1 :]) if isinstance(node, ast.FunctionDef) else text
 

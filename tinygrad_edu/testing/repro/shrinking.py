@@ -1,4 +1,4 @@
-"""Smaller inputs that fail as well: along axes of the same size, of all inputs at once, fewer indices."""
+"""Smaller inputs that fail too: fewer indices along axes of the same size, of all inputs at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values as one writes them, and what can be imported."""
+"""Values as source code, and what can be imported."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _number(value: Any) -> str:
 
 
 def written(value: Any) -> str | None:
-    """A value as one writes it; None for what cannot be."""
+    """A value as source code; None if it has none."""
     if value is None or value is Ellipsis or isinstance(value, bool | int | str | bytes | complex):
         return repr(value)
     if isinstance(value, float) and not isinstance(value, np.generic):

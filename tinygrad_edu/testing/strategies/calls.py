@@ -1,4 +1,4 @@
-"""Strategies for arguments that belong together: operands, those of a convolution, batches."""
+"""Strategies for arguments that belong together: operands, arguments of a convolution, batches."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def tensor_groups(
     layout: Layout = "C",
     requires_grad: bool = True,
 ) -> st.SearchStrategy[tuple[Tensor, ...]]:
-    """Several tensors that broadcast together. Their shapes shrink to one and the same.
+    """Several tensors that broadcast together. Their shapes shrink to equal ones.
 
     Args:
         n: how many.
-        max_dims: how many axes the shape has at most that they all broadcast to.
+        max_dims: the largest number of axes of the shape that they broadcast to.
         min_side: the smallest size of an axis; see `shapes`.
         max_side: the largest size of an axis.
         dtype: as for `tensors`.
-        domain: as for `tensors`; or one for each of them. All that are "wide" have numbers of one size.
+        domain: as for `tensors`; or one for each of them. All "wide" ones have numbers of the same size.
         layout: as for `tensors`.
         requires_grad: as for `tensors`.
 
@@ -47,7 +47,7 @@ def tensor_groups(
     if len(domains) != n:
         raise ValueError(f"tensor_groups: {len(domains)} domains for {n} tensors: one for each")
     for one in domains:
-        tensors((), dtype, one, layout, requires_grad)  # what is wrong is to be told at once
+        tensors((), dtype, one, layout, requires_grad)  # raises errors at once
     made = lambda shape, numbers: like(shape, np.dtype(dtype), numbers, layout, requires_grad)
     return _groups(shapes(0, max_dims, min_side, max_side), domains, sized(dtype), made)
 
@@ -90,7 +90,7 @@ def matmul_pairs(
     >>> a.shape, b.shape
     ((1, 1), (1,))
     """
-    tensors((), dtype, domain, layout, requires_grad)  # what is wrong is to be told at once
+    tensors((), dtype, domain, layout, requires_grad)  # raises errors at once
     made = lambda shape, numbers: like(shape, np.dtype(dtype), numbers, layout, requires_grad)
     return _pairs(sides(min_side, max_side), sized(dtype) if domain == "wide" else st.just(domain), made)
 
@@ -119,7 +119,7 @@ class ConvArgs(NamedTuple):
         bias: (O,), or None.
         stride, dilation: one number for all axes.
         padding: a number, "same" or "valid".
-        groups: into how many groups the channels fall.
+        groups: the number of groups of channels.
 
     >>> from tinygrad_edu.testing.strategies import conv_args, simplest
     >>> simplest(conv_args(1)).weight.shape
@@ -194,15 +194,15 @@ def batches(
     dtype: Any = np.float64,
     requires_grad: bool = False,
 ) -> st.SearchStrategy[list[Batch]]:
-    """Lists of batches of uneven sizes, as an epoch ends with: some are empty, some have one sample.
+    """Lists of batches of uneven sizes, as at the end of an epoch: some are empty, some have one sample.
 
     Args:
         *sizes: the sizes that a batch may have; default 0, 1 and 4.
-        features: how many numbers a sample has, or its shape.
-        classes: how many classes the targets are of; None if they are to be numbers.
-        max_batches: how many batches there are at most; there is one at least.
+        features: the number of features of a sample, or its shape.
+        classes: the number of classes of the targets; None for targets that are real numbers.
+        max_batches: the largest number of batches; there is at least one.
         dtype: that of the inputs, and of targets that are numbers.
-        requires_grad: whether a gradient with respect to the inputs is wanted.
+        requires_grad: whether the inputs require a gradient.
 
     >>> from tinygrad_edu.testing.strategies import batches, simplest
     >>> simplest(batches(), lambda epoch: len(epoch[0].inputs) == 1)

@@ -1,4 +1,4 @@
-"""Strategies for indices: whatever may stand in the square brackets after an array."""
+"""Strategies for indices: whatever may be inside the square brackets after an array."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .sizes import Shape
 
 
 def indices_for(shape: Shape) -> st.SearchStrategy[Any]:
-    """Everything NumPy takes as an index, that fits an array of this shape.
+    """Everything NumPy accepts as an index that fits an array of this shape.
 
     Integers from either end, slices with any step, None, Ellipsis, arrays of integers with repeats, of one and two
     axes that broadcast, masks of one or more axes; alone, or several in a tuple.
@@ -67,7 +67,7 @@ def _parts(draw: st.DrawFn, shape: Shape, picks: int) -> list[Any]:
 
 
 def _mask(draw: st.DrawFn, shape: Shape, room: int, picks: int) -> Any:
-    """A mask that is true at exactly so many places: arrays of so many integers broadcast with it."""
+    """A mask with a given number of true elements, so that it broadcasts with arrays of as many integers."""
     mask = np.zeros(room, bool)
     if picks:
         chosen = st.lists(st.sampled_from(range(room)), min_size=picks, max_size=picks, unique=True)

@@ -94,14 +94,14 @@ KINDS: dict[str, Callable[[st.DrawFn, int], Made]] = {
 def modules(
     depth: int = 3, kinds: Sequence[str] = ("linear", "activation", "norm", "softmax", "residual", "tied", "embedding")
 ) -> st.SearchStrategy[Model]:
-    """Small models of the library's layers in a row, in float64, each with inputs that fit.
+    """Small models of the library's layers in sequence, in float64, each with inputs that fit.
 
     They draw no random numbers when called, and their parameters and inputs are multiples of 1/8. They shrink to few
     layers of width 1, without parameters or with the parameters 1.
 
     Args:
-        depth: how many layers there are at most; there is one at least.
-        kinds: of which kinds: "linear", "activation" (smooth ones), "norm", "softmax", "residual", "tied" (one
+        depth: the largest number of layers; there is at least one.
+        kinds: the kinds of layers: "linear", "activation" (smooth ones), "norm", "softmax", "residual", "tied" (one
             Linear used twice), "rectifier" (which has kinks), and "embedding" (at the beginning, for integers).
 
     Raises:

@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 def simplest(strategy: st.SearchStrategy[T], condition: Callable[[T], bool] = lambda value: True) -> T:
-    """What an example of a strategy shrinks to, of those that fulfil a condition. Always the same.
+    """What an example that fulfils a condition shrinks to. Always the same.
 
     Args:
         strategy: any strategy.
-        condition: what is asked of the example.
+        condition: the condition on the example.
 
     Raises:
         hypothesis.errors.NoSuchExample: if no such example was found.
@@ -35,9 +35,9 @@ def shapes(min_dims: int = 0, max_dims: int = 3, min_side: int = 1, max_side: in
     """Shapes of arrays. They shrink to few axes of size 1.
 
     Args:
-        min_dims: how many axes there are at least; with 0 there are 0-d arrays.
-        max_dims: how many there are at most.
-        min_side: the smallest size of an axis; with 0, an empty array comes now and then.
+        min_dims: the smallest number of axes; with 0 there are 0-d arrays.
+        max_dims: the largest number of axes.
+        min_side: the smallest size of an axis; with 0, some arrays are empty.
         max_side: the largest size of an axis.
 
     Raises:

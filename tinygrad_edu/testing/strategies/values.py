@@ -19,7 +19,7 @@ Layout: TypeAlias = Literal["C", "F", "strided", "reversed", "expanded", "any"]
 
 DOMAINS = ("wide", "smooth", "positive", "unit", "distinct", "hard")
 LAYOUTS = ("C", "F", "strided", "reversed", "expanded")
-_MANY = 128  # numbers that are drawn one by one; of more only where they start is
+_MANY = 128  # numbers that are drawn one by one; for more, only a seed is drawn
 _PLAIN, _OTHER = 50, 10  # ways to choose plain numbers, and others: enough that neither runs out of new examples
 
 
@@ -47,26 +47,26 @@ def tensors(
     layout: Layout = "C",
     requires_grad: bool = True,
 ) -> st.SearchStrategy[Tensor]:
-    """Tensors of numbers that shrink to ones a person can read.
+    """Tensors whose numbers shrink to readable ones.
 
-    Of up to 128 numbers each is drawn, and shrinks, by itself; larger tensors are filled from a seed.
+    Up to 128 numbers are drawn, and shrink, one by one; larger tensors are filled from a seed.
 
     Args:
         shape: the shape, or a strategy for it; None for `shapes()`.
         dtype: a floating dtype.
         domain: which numbers:
-            "wide": like "smooth", but in about one example of seven (over many: hypothesis varies an example before
-            it goes on) most numbers are of another size, one for the whole example: 1e-9 to 1e-3, 1e3 to 1e9, where
-            exp overflows, or where squares do;
+            "wide": like "smooth", but in about one example of seven (over many: hypothesis varies an example before it
+            goes on) most numbers are of another magnitude, the same for the whole example: 1e-9 to 1e-3, 1e3 to 1e9,
+            where exp overflows, or where squares do;
             "smooth": multiples of 1/8 between -4 and 4, towards 0;
             "positive": those above 0, towards 1;
             "unit": between 0 and 1, both excluded, towards 1/2;
             "distinct": multiples of 1/8, none twice and none of them 0, for functions that have ties or kinks;
             "hard": like "smooth", and ±0, subnormal numbers, 1e±30, infinities and NaN.
-        layout: how they lie in memory: "C" or "F"; "strided" (every other number of an array twice as long),
-            "reversed" (negative strides), "expanded" (one axis has stride 0: the same numbers at each of its
-            indices), or "any" of them. Where a shape leaves no choice, it is "C".
-        requires_grad: whether they are leaves that a gradient is wanted by.
+        layout: the memory layout: "C" or "F"; "strided" (every other number of an array twice as long), "reversed"
+            (negative strides), "expanded" (one axis has stride 0: the same numbers at each of its indices), or "any" of
+            them. Where the shape leaves no choice, it is "C".
+        requires_grad: whether they are leaves that require a gradient.
 
     Raises:
         ValueError: for an unknown domain or layout, a dtype that is not floating, or distinct numbers that are
@@ -130,7 +130,7 @@ def _sizes(dtype: np.dtype[Any]) -> list[Any]:
 
 
 def draw_array(draw: st.DrawFn, shape: Shape, domain: Numbers, layout: str = "C", dtype: Any = np.float64) -> Array:
-    """An array of a shape, of numbers of a domain, that lies in memory in a certain way."""
+    """An array of a shape, with numbers of a domain, in a given memory layout."""
     long = [axis for axis, side in enumerate(shape) if side > 1]
     drawn = shape
     if layout == "expanded" and long:

@@ -1,1 +1,1 @@
-"""What each kind of result has pictures of."""
+"""The figures of each kind of result."""

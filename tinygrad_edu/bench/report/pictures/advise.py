@@ -1,4 +1,4 @@
-"""The pictures of an advice."""
+"""The figures of an advice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .step import Steps, latency, points, throughput
 
 
 def pictures(advice: Advice) -> list[Picture]:
-    """What an advice has pictures of; the one to decide from is the first."""
+    """The figures of an advice, the most important first."""
     found = [time_to_target(advice)]
     if advice.step_cost is not None and advice.step_cost.sizes:
         steps = _steps(advice.step_cost)
@@ -26,7 +26,7 @@ def pictures(advice: Advice) -> list[Picture]:
 
 
 def _trends(advice: Advice) -> list[Picture | None]:
-    """What changes with the batch size, as far as trainings at two of them tell."""
+    """The figures over the batch size, if training with at least two of them shows something."""
     found: list[Picture | None] = []
     tried = _tried(advice)
     lanes = sorted(advice.race, key=lambda lane: lane.batch_size)
@@ -43,7 +43,7 @@ def _trends(advice: Advice) -> list[Picture | None]:
 
 
 def time_to_target(advice: Advice) -> Picture | None:
-    """T(B) = (a + b·B)(1 + N/B), through the points of the race if there are some."""
+    """T(B) = (a + b·B)(1 + N/B), scaled to the points of the race if there are any."""
     reached = [lane for lane in advice.race if math.isfinite(lane.seconds) and lane.seconds > 0]
     failed = [lane.batch_size for lane in advice.race if lane not in reached]
     curve = _curve(advice)
@@ -77,9 +77,9 @@ def time_to_target(advice: Advice) -> Picture | None:
 
 def _caption(advice: Advice) -> str:
     if not advice.batch_size:
-        return "What was measured does not single out a batch size."
+        return "The measurements do not single out a batch size."
     best = batch(advice.optimum or advice.batch_size)
-    text = f"Training to {_goal(advice)} takes least time near {best} samples in a batch"
+    text = f"Training to {_goal(advice)} takes the least time near {best} samples in a batch"
     if advice.low and advice.high:
         text += f", and at most 10 % more anywhere from {batch(advice.low)} to {batch(advice.high)}"
     return (
@@ -98,14 +98,14 @@ def _alternative(advice: Advice, unit: str) -> str:
     if missing:
         text += f"Not reached with {', '.join(missing)}. "
     if advice.optimum:
-        text += f"The predicted curve falls to its least at {batch(advice.optimum)} and rises after it. "
+        text += f"The predicted curve falls to its minimum at {batch(advice.optimum)}, and then rises. "
     if advice.batch_size:
         text += f"Recommended: {batch(advice.batch_size)}."
     return text.strip()
 
 
 def _curve(advice: Advice) -> tuple[list[float], list[float], str] | None:
-    """Batch sizes, predicted times, and whether those are seconds or multiples of the least."""
+    """Batch sizes, predicted times, and whether these are in seconds or in multiples of the shortest."""
     cost, scale = advice.step_cost, _or_nan(advice.noise)
     if cost is None or not (cost.overhead + cost.per_sample > 0 and scale >= 0):
         return None
@@ -139,7 +139,7 @@ def _least(advice: Advice) -> float:
 
 
 def _tried(advice: Advice) -> list[target.Tried]:
-    """The rates by batch size; the best one is not known where no training reached the target with it."""
+    """The rates by batch size; the best one is unknown if no run with that size reached the target."""
     found = {lane.batch_size: target.Tried(lane.batch_size, lane.rate, lane.rates) for lane in advice.race}
     if advice.batch_size and advice.learning_rate:
         raced = found.get(advice.batch_size)

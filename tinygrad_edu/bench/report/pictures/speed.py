@@ -1,4 +1,4 @@
-"""The pictures of how fast steps are."""
+"""The figures of the speed of steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..colours import ACCENT, SECOND, THIRD
 from ..picture import Picture
 from .step import Steps, latency, memory, throughput
 
-# The parts of a step in the order in which they are done, in words, and with what tells them apart.
+# The parts of a step in order, with their names and styles.
 PARTS = {
     "loading": ("drawing the batch", SECOND, 1.0),
     "forward": ("the forward pass", ACCENT, 0.5),
@@ -24,7 +24,7 @@ PARTS = {
 
 
 def pictures(result: SpeedResult) -> list[Picture]:
-    """What a measurement of speed has pictures of."""
+    """The figures of a speed result."""
     found: list[Picture | None] = []
     if result.rows:
         steps = steps_of(result)
@@ -35,7 +35,7 @@ def pictures(result: SpeedResult) -> list[Picture]:
 
 
 def steps_of(result: SpeedResult) -> Steps:
-    """The steps as they were timed, with the line through them where there are two batch sizes or more."""
+    """The measured steps, with the line through them if there are at least two batch sizes."""
     rounds = {row.batch_size: result.rounds.get(step(row.batch_size), []) for row in result.rows}
     timed = {size: Timing(seconds) for size, seconds in rounds.items() if seconds}
     line = fit_line(timed) if len(timed) > 1 else None
@@ -50,7 +50,7 @@ def steps_of(result: SpeedResult) -> Steps:
 
 
 def _split(rows: Sequence[SpeedRow]) -> Picture | None:
-    """Which part of a step takes which share of it."""
+    """The share of each part of a step."""
     known = [row for row in rows if not math.isnan(row.loading) and row.latency.median > 0]
     if not known:
         return None
@@ -70,7 +70,9 @@ def _split(rows: Sequence[SpeedRow]) -> Picture | None:
 
     largest = {name: max(values) for name, values in shares.items()}
     if largest["loading"] > 0.5:
-        caption = f"Drawing the batch takes up to {percent(largest['loading'])} of a step: a faster loader gains more."
+        caption = (
+            f"Drawing the batch takes up to {percent(largest['loading'])} of a step: a faster loader would gain more."
+        )
     else:
         name = max(shares, key=lambda name: sum(shares[name]))
         caption = (

@@ -1,4 +1,4 @@
-"""What a step costs by its size: seconds, samples a second, memory."""
+"""The cost of a step by batch size: seconds, samples a second, memory."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Steps:
 
     Attributes:
         sizes: batch sizes, ascending.
-        medians: seconds of a step.
+        medians: median seconds of a step.
         lows: the first quartile, in seconds.
         highs: the third quartile, in seconds.
-        overhead: in seconds; NaN without a line.
-        per_sample: in seconds a sample; NaN without a line.
+        overhead: a, in seconds; NaN without a line.
+        per_sample: b, in seconds per sample; NaN without a line.
     """
 
     sizes: Sequence[int]
@@ -48,7 +48,7 @@ class Steps:
         return self.overhead + self.per_sample > 0
 
     def at(self, size: float) -> float:
-        """Seconds of a step by the line."""
+        """Seconds of a step according to the line."""
         return self.overhead + self.per_sample * size
 
 
@@ -58,7 +58,7 @@ def points(sizes: Sequence[float], count: int = 60) -> list[float]:
 
 
 def listed(sizes: Sequence[float], values: Sequence[str]) -> str:
-    """Values by batch size, as a sentence lists them."""
+    """Values by batch size, as a list in a sentence."""
     return ", ".join(f"{value} at {batch(size)}" for size, value in zip(sizes, values, strict=True))
 
 
@@ -81,17 +81,17 @@ def latency(steps: Steps) -> Picture:
 
     if math.isfinite(steps.knee):
         caption = (
-            f"Left of {batch(steps.knee)} samples a step costs about the same whatever its size, at least "
-            f"{seconds(steps.overhead)}; right of it each sample adds its {seconds(steps.per_sample)}."
+            f"Below {batch(steps.knee)} samples, a step costs about the same whatever its size, at least "
+            f"{seconds(steps.overhead)}; above, each sample adds its {seconds(steps.per_sample)}."
         )
     else:
-        caption = "Where the points lie flat, further samples in a step cost next to nothing."
+        caption = "Where the points are level, further samples in a step cost next to nothing."
     medians = listed(steps.sizes, [seconds(value) for value in steps.medians])
     return Picture("latency", "What a step costs", caption, f"Median time of a step by batch size: {medians}.", draw)
 
 
 def throughput(steps: Steps) -> Picture:
-    """Samples a second, with what they would be if steps cost the same whatever their size."""
+    """Samples a second, and what they would be if every step took the same time."""
     rates = [size / median for size, median in zip(steps.sizes, steps.medians, strict=True)]
     ideal = [size * rates[0] / steps.sizes[0] for size in steps.sizes]
     top = 1 / steps.per_sample if steps.per_sample > 0 else math.nan
@@ -125,7 +125,7 @@ def throughput(steps: Steps) -> Picture:
 
 
 def memory(found: Memory) -> Picture:
-    """Peak memory of a step with its line, and where that line meets a limit."""
+    """Peak memory of a step with its line, and where the line meets the limit."""
     sizes, limit = found.batch_sizes, found.limit
     ends = [*sizes, found.largest] if found.largest else sizes
 
@@ -141,9 +141,9 @@ def memory(found: Memory) -> Picture:
         canvas.key()
 
     if math.isfinite(found.per_sample):
-        caption = f"Each sample of a batch adds {bytes_(found.per_sample)} at the peak"
+        caption = f"Each sample of a batch adds {bytes_(found.per_sample)} to the peak"
         caption += f": up to {about(found.largest)} samples should fit." if found.largest else "."
     else:
-        caption = "What a step needs at its peak."
+        caption = "The peak memory of a step."
     measured = listed(sizes, [bytes_(value) for value in found.peaks])
     return Picture("memory", "Memory", caption, f"Peak memory of a step by batch size: {measured}.", draw)

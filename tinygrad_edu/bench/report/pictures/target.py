@@ -1,4 +1,4 @@
-"""What a training to a target costs by its batch size."""
+"""The cost of training to a target, by batch size."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..colours import ACCENT, PAPER, SECOND, SOFT, THIRD
 from ..picture import Picture
 from .step import points
 
-LEFT, RIGHT = 0.02, 0.98  # ends of a picture
-FLAT = 0.05  # a power of the batch size that one digit writes as 0.0
+LEFT, RIGHT = 0.02, 0.98  # edges of a figure
+FLAT = 0.05  # an exponent that is 0.0 with one digit
 
 
 def crosses(canvas: Canvas, x: Sequence[float]) -> None:
-    """Marks at the top edge for what did not get there."""
+    """Markers at the top edge for what did not reach the target."""
     if x:
         across = canvas.axes.get_xaxis_transform()
         high = [0.86] * len(x)
@@ -41,12 +41,12 @@ def to_target(
     """Steps and samples to the target by batch size, with the curve through them and the three regimes.
 
     Args:
-        sizes: batch sizes, ascending.
-        steps: to the target; NaN where it was not reached.
-        least: steps with the largest of batches, Smin; NaN without a curve.
+        sizes: batch sizes in ascending order.
+        steps: steps to the target; NaN if it was not reached.
+        least: Smin, the steps with arbitrarily large batches; NaN without a curve.
         noise_scale: N of the curve Smin·(1 + N/B), which is the critical batch size; NaN without one.
-        bars: from the fewest to the most steps over seeds, by batch size.
-        interval: where the critical batch size lies, from 0 or to infinity where that is open.
+        bars: the fewest and the most steps over the seeds, by batch size.
+        interval: that of the critical batch size; from 0 or to infinity if it is open.
     """
     there = [(size, count) for size, count in zip(sizes, steps, strict=True) if math.isfinite(count) and count > 0]
     if not there:
@@ -74,11 +74,11 @@ def to_target(
 
     if curve:
         caption = (
-            f"Far below {batch(noise_scale)} samples twice the batch needs half the steps, for the same samples; far "
-            "above it the steps hardly get fewer, and the further samples are wasted."
+            f"Far below {batch(noise_scale)} samples, twice the batch needs half the steps, and as many samples; far "
+            "above it, the steps hardly get fewer, and the additional samples are wasted."
         )
     else:
-        caption = "While steps fall as fast as batches grow, a larger batch costs no further samples."
+        caption = "As long as steps fall as fast as batches grow, a larger batch costs no additional samples."
     alternative = "; ".join(
         f"batches of {batch(size)}: {number(count)} steps, {amount(size * count)} samples" for size, count in there
     )
@@ -89,14 +89,14 @@ def to_target(
 
 
 def _regimes(canvas: Canvas, critical: float, interval: tuple[float, float]) -> None:
-    """Perfect scaling, diminishing returns, plateau: shaded is what lies outside of the second."""
+    """Perfect scaling, diminishing returns, plateau: the first and the last are shaded."""
     left, right = canvas.axes.get_xlim()
     low, high = min(max(critical / SHARE, left), right), max(min(critical * SHARE, right), left)
     for start, end, name, place in ((left, low, "perfect scaling", 0.0), (high, right, "plateau", 1.0)):
         share = math.log(end / start) / math.log(right / left) if start < end else 0.0
         if share > 0.01:
             canvas.axes.axvspan(start, end, color=SOFT, alpha=0.1, linewidth=0, zorder=0)
-        if share > (0.009 if canvas.wide else 0.0165) * len(name):  # there is room for it
+        if share > (0.009 if canvas.wide else 0.0165) * len(name):  # if there is room for it
             canvas.corner(name, place)
     start, end = max(interval[0], left), min(interval[1], right)
     if start < end and not math.isnan(sum(interval)):
@@ -106,12 +106,12 @@ def _regimes(canvas: Canvas, critical: float, interval: tuple[float, float]) -> 
 
 
 def noise(checkpoints: Sequence[Checkpoint], scale: float, batch_size: float) -> Picture | None:
-    """The noise scale along a training, against the batch size that is used.
+    """The noise scale along a training run, compared with the batch size.
 
     Args:
-        checkpoints: of the training.
-        scale: the noise scale that was taken; NaN if none.
-        batch_size: to take; NaN if none.
+        checkpoints: the checkpoints of the run.
+        scale: the noise scale used; NaN if there is none.
+        batch_size: the recommended batch size; NaN if there is none.
     """
     steps, smoothed = [mark.step for mark in checkpoints], [mark.smoothed for mark in checkpoints]
     alone = [mark.alone for mark in checkpoints]
@@ -124,7 +124,7 @@ def noise(checkpoints: Sequence[Checkpoint], scale: float, batch_size: float) ->
         canvas.label("steps", "noise scale, in samples")
         canvas.linear(0, max(steps) * 1.02, short, "x")
         canvas.logarithmic([*[value / 1.6 for value in usable], *usable, *levels], short)
-        canvas.dots(steps, alone, "a checkpoint alone", SOFT, markersize=4, markeredgewidth=0, alpha=0.55)
+        canvas.dots(steps, alone, "single checkpoint", SOFT, markersize=4, markeredgewidth=0, alpha=0.55)
         canvas.line(steps, smoothed, "smoothed")
         for level, name, color in ((scale, "N =", ACCENT), (batch_size, "batch size", SECOND)):
             if math.isfinite(level):
@@ -136,26 +136,26 @@ def noise(checkpoints: Sequence[Checkpoint], scale: float, batch_size: float) ->
 
     ratio = batch_size / scale if levels[1:] else math.nan
     if not math.isfinite(ratio):
-        caption = "At this batch size the noise of a batch's mean gradient is as large as the gradient itself."
+        caption = "With this batch size, the noise of a batch's mean gradient is as large as the gradient itself."
     else:
         relation = "about as large as" if 2 / 3 <= ratio <= 1.5 else "smaller than" if ratio < 1 else "larger than"
         weight = (
             "noise and gradient weigh about the same in a step"
             if 2 / 3 <= ratio <= 1.5
-            else "the noise of a step outweighs its gradient, as suits a machine on which small steps are cheap"
+            else "the noise of a step outweighs its gradient, which suits a machine on which small steps are cheap"
             if ratio < 1
-            else "the gradient outweighs the noise, as suits a machine on which small steps cost nearly as much"
+            else "the gradient outweighs the noise, which suits a machine on which small steps cost nearly as much"
         )
         caption = f"The batch size, {batch(batch_size)}, is {relation} the noise scale, {batch(scale)}: {weight}."
     alternative = (
         f"The smoothed noise scale over {number(max(steps))} steps lies between {number(min(usable))} and "
         f"{number(max(usable))} and ends at {number(usable[-1])}."
     )
-    return Picture("noise", "Noise along the training", caption, alternative, draw)
+    return Picture("noise", "Noise scale during training", caption, alternative, draw)
 
 
 def _clear(steps: Sequence[float], values: Sequence[float], level: float, under: bool) -> float:
-    """At which end of a level there is room for a word beside it: where the line is farther away."""
+    """The end of a horizontal line with more room for a word: where the curve is farther away."""
     end, height = max(steps), level / 1.15 if under else level * 1.15
     away = {}
     for place, start, stop in ((LEFT, 0.0, 0.35 * end), (RIGHT, 0.65 * end, end)):
@@ -166,12 +166,12 @@ def _clear(steps: Sequence[float], values: Sequence[float], level: float, under:
 
 @dataclass(frozen=True)
 class Tried:
-    """The rates that were tried with one batch size.
+    """The learning rates tried with one batch size.
 
     Attributes:
         size: the batch size.
         best: the best rate; NaN if none works.
-        costs: steps to the target by rate; NaN where it was not reached.
+        costs: steps to the target by rate; NaN if it was not reached.
     """
 
     size: int
@@ -180,7 +180,7 @@ class Tried:
 
 
 def rates(tried: Sequence[Tried]) -> Picture | None:
-    """Which rates were tried at each batch size, and which was best."""
+    """The learning rates tried with each batch size, and the best one."""
     works = [entry for entry in tried if math.isfinite(entry.best)]
     if not works:
         return None
@@ -211,7 +211,7 @@ def rates(tried: Sequence[Tried]) -> Picture | None:
         else:
             caption = (
                 f"The best rate goes from {rate(first.best)} at {batch(first.size)} samples to {rate(last.best)} at "
-                f"{batch(last.size)}, about as B to the power of {power:.1f}: a batch size needs its own rate."
+                f"{batch(last.size)}, about as B to the power of {power:.1f}: each batch size needs its own rate."
             )
     else:
         caption = f"Of the rates tried at {batch(first.size)} samples, {rate(first.best)} reaches the target first."
@@ -220,12 +220,12 @@ def rates(tried: Sequence[Tried]) -> Picture | None:
 
 
 def losses(sizes: Sequence[int], train: Sequence[Sequence[float]], test: Sequence[Sequence[float]]) -> Picture | None:
-    """The loss of the training and of held-out samples, with a dot for each seed.
+    """The loss of training and of held-out samples, with a dot for each seed.
 
     Args:
-        sizes: batch sizes, ascending.
-        train: training losses, seed by seed, for each size.
-        test: the losses of held-out samples likewise.
+        sizes: batch sizes in ascending order.
+        train: the training losses of all seeds, for each size.
+        test: the same for held-out samples.
     """
     pairs = [
         (size, size * 2 ** _beside(number, len(ones)), one, other)
@@ -239,7 +239,7 @@ def losses(sizes: Sequence[int], train: Sequence[Sequence[float]], test: Sequenc
     def draw(canvas: Canvas) -> None:
         values = [value for _, _, one, other in pairs for value in (one, other)]
         room = 0.12 * (max(values) - min(values)) or 0.1 * max(values)
-        canvas.sizes(sizes, "mean loss a sample")
+        canvas.sizes(sizes, "mean loss per sample")
         canvas.linear(min(values) - room, max(values) + room, number)
         x = [place for _, place, _, _ in pairs]
         for _, place, one, other in pairs:
@@ -255,7 +255,7 @@ def losses(sizes: Sequence[int], train: Sequence[Sequence[float]], test: Sequenc
         if here:
             gaps[size] = sum(here) / len(here)
     held_out = {size: [other for at, _, _, other in pairs if at == size] for size in gaps}
-    alternative = "Held-out loss less training loss: " + ", ".join(
+    alternative = "Held-out loss minus training loss: " + ", ".join(
         f"{number(gap)} at {batch(size)}" for size, gap in gaps.items()
     )
     caption = _generalizes(held_out)
@@ -263,27 +263,27 @@ def losses(sizes: Sequence[int], train: Sequence[Sequence[float]], test: Sequenc
 
 
 def _generalizes(held_out: Mapping[int, Sequence[float]]) -> str:
-    """Whether larger batches test worse, from the held-out losses of each size, as far as the seeds allow to tell."""
+    """Whether larger batches generalize worse, from the held-out losses, as far as the seeds can show."""
     small, large = min(held_out), max(held_out)
     if small == large:
-        return "How much larger the loss of samples is that were held out."
+        return "The gap between held-out and training loss."
     first, last = (sum(held_out[size]) / len(held_out[size]) for size in (small, large))
     change = "rises" if last > 1.05 * first else "falls" if last < first / 1.05 else "hardly changes"
     ends = f"from {number(first)} at {batch(small)} samples to {number(last)} at {batch(large)}"
-    worse = {"rises": "larger batches test worse here", "falls": "larger batches test no worse here"}
-    meaning = worse.get(change, "the batch size hardly matters to it")
+    worse = {"rises": "larger batches generalize worse here", "falls": "larger batches test no worse here"}
+    meaning = worse.get(change, "the batch size hardly affects it")
     if change != "hardly changes" and abs(last - first) < 2 * _error(held_out[small], held_out[large]):
-        meaning = "no more than seeds differ, so that it says nothing of large batches"
+        meaning = "no more than seeds differ, so it says nothing about large batches"
     return f"The held-out loss {change} {ends}: {meaning}."
 
 
 def _error(some: Sequence[float], others: Sequence[float]) -> float:
-    """The standard error of the difference of two means; 0 where there is a single value, of which none is known."""
+    """The standard error of the difference of two means; 0 for a single value, where it is unknown."""
     if min(len(some), len(others)) < 2:
         return 0.0
     return math.sqrt(variance(some) / len(some) + variance(others) / len(others))
 
 
 def _beside(number: int, count: int) -> float:
-    """By how many octaves a dot is moved, so that those of several seeds stand side by side."""
+    """The shift of a dot in octaves, so that the dots of several seeds stand side by side."""
     return 0.5 * (number / (count - 1) - 0.5) if count > 1 else 0.0

@@ -1,4 +1,4 @@
-"""The pictures of trainings at many batch sizes."""
+"""The figures of training with many batch sizes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .step import Steps, latency, points, throughput
 
 
 def pictures(result: TrainResult) -> list[Picture]:
-    """What trainings at many batch sizes have pictures of; the one to decide from is the first."""
+    """The figures of training with many batch sizes, the most important first."""
     rows = result.sizes
     found = [time_to_target(result)]
     steps = _steps(result)
@@ -36,7 +36,7 @@ def pictures(result: TrainResult) -> list[Picture]:
 
 
 def time_to_target(result: TrainResult) -> Picture | None:
-    """Seconds to the target, with a dot for each seed, the medians, and what the fits make of them."""
+    """Seconds to the target, with a dot for each seed, the medians, and the fits."""
     reached = [row for row in result.sizes if row.seconds > 0]
     times = [(row.batch_size, run.steps * row.latency) for row in result.sizes for run in row.runs]
     seeds = [(size, value) for size, value in times if value > 0]
@@ -71,7 +71,7 @@ def time_to_target(result: TrainResult) -> Picture | None:
 def _caption(result: TrainResult) -> str:
     best = result.predicted.fastest
     if best is None:
-        return "Some seeds reached the target, but at no batch size most of them."
+        return "Some seeds reached the target, but with no batch size did most of them."
     text = f"Batches of {batch(best)} reached a loss of {number(result.target_loss)} first"
     if result.predicted.by_critical > 0:
         text += f"; the fits to steps and to times put the best size at {batch(result.predicted.by_critical)}"
@@ -87,7 +87,7 @@ def _alternative(result: TrainResult) -> str:
 
 
 def _steps(result: TrainResult) -> Steps:
-    """The steps as they were timed, with their quartiles."""
+    """The measured steps, with their quartiles."""
     timed = {size: sorted(result.timings[size]) for size in sorted(result.timings) if result.timings[size]}
     quartiles = {
         size: statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3

@@ -1,1 +1,1 @@
-"""What each kind of result comes to, in words and in tables."""
+"""The conclusions of each kind of result, in words and in tables."""

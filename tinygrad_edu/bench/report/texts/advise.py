@@ -1,4 +1,4 @@
-"""What an advice comes to, in words and in tables."""
+"""The conclusions of an advice, in words and in tables."""
 
 from __future__ import annotations
 
@@ -74,11 +74,13 @@ def _race(advice: Advice) -> Table:
         "steps": lambda lane: number(lane.steps) if lane.finished else "not reached",
         "samples": lambda lane: amount(lane.steps * lane.batch_size),
         "time to target": lambda lane: seconds(lane.seconds),
-        "trainings": lambda lane: number(lane.seeds),
+        "runs": lambda lane: number(lane.seeds),
         "training loss": lambda lane: number(lane.train_loss),
         "held-out loss": lambda lane: number(lane.test_loss),
     }
-    return Table.of(f"Race{goal}", advice.race, columns, "Time: the steps times what a step of this size costs.")
+    return Table.of(
+        f"Race{goal}", advice.race, columns, "Time: the number of steps times the time of a step with this batch size."
+    )
 
 
 def _rates(advice: Advice) -> Table:
@@ -90,8 +92,10 @@ def _rates(advice: Advice) -> Table:
 
 
 def _noise(advice: Advice) -> Table:
-    note = f"Along a training with a batch size of {batch(advice.probe_batch)} and a rate of {rate(advice.probe_rate)}."
-    return noise_table("Noise scale along the training", advice.checkpoints, note)
+    note = (
+        f"Training with a batch size of {batch(advice.probe_batch)} and a learning rate of {rate(advice.probe_rate)}."
+    )
+    return noise_table("Noise scale during training", advice.checkpoints, note)
 
 
 def _between(interval: tuple[float, float]) -> str:

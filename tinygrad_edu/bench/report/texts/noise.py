@@ -1,4 +1,4 @@
-"""The noise scale along a training, as a table."""
+"""The noise scale along a training run, as a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..table import Table
 
 
 def noise_table(title: str, checkpoints: Sequence[Checkpoint], note: str) -> Table:
-    """The checkpoints of a training."""
+    """The checkpoints of a training run."""
     headings = ("step", "loss", "tr Σ", "|G|²", "smoothed noise scale")
     rows = [
         (number(mark.step), number(mark.loss), number(mark.trace), number(mark.signal), number(mark.smoothed))

@@ -1,4 +1,4 @@
-"""How fast steps are, in words and in tables."""
+"""The speed of steps, in words and in tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..table import Answer, Table
 
 
 def answer(result: SpeedResult) -> Answer:
-    """Which batch size has the most samples a second, where the knee is, and what fits into memory."""
+    """Which batch size has the highest throughput, where the knee is, and what fits into memory."""
     if not result.rows:
         return Answer("No step was timed", [], _memory_facts(result), result.warnings)
     best = max(result.rows, key=lambda row: row.samples_per_second)
@@ -37,9 +37,9 @@ def _knee(result: SpeedResult) -> str:
         return ""
     return (
         f"A step costs {seconds(steps.overhead)} and {seconds(steps.per_sample)} more for each sample: overhead and "
-        f"arithmetic are equal at {batch(steps.knee)}. With that batch size half of the highest throughput is reached, "
-        f"{about(0.5 / steps.per_sample)} samples a second; above it there is less and less to gain. Which batch size "
-        "trains fastest depends on the noise of the gradients too: the command tinygrad-edu bench says which."
+        f"arithmetic are equal at {batch(steps.knee)}. With that batch size, half of the highest throughput is "
+        f"reached, {about(0.5 / steps.per_sample)} samples a second; above it there is less and less to gain. Which "
+        "batch size trains fastest also depends on the noise of the gradients: the command tinygrad-edu bench finds it."
     )
 
 
@@ -50,7 +50,7 @@ def _memory(result: SpeedResult) -> str:
     if memory.largest is None:
         return f"The largest batch that fits is {not_known(memory)}." if memory.why else ""
     return (
-        f"A training takes {bytes_(memory.base)} and {bytes_(memory.per_sample)} more for each sample of a batch: "
+        f"Training takes {bytes_(memory.base)} and {bytes_(memory.per_sample)} more for each sample of a batch: "
         f"up to {about(memory.largest)} should fit into {bytes_(memory.limit)}."
     )
 
@@ -77,7 +77,7 @@ def _memory_facts(result: SpeedResult) -> dict[str, str]:
     memory = result.memory
     if memory is None or memory.largest is None:
         return {}
-    return {"memory a sample": bytes_(memory.per_sample), "largest that fits": about(memory.largest)}
+    return {"memory per sample": bytes_(memory.per_sample), "largest that fits": about(memory.largest)}
 
 
 def _steps(result: SpeedResult) -> Table:
@@ -115,7 +115,7 @@ def _norms(rows: Sequence[SpeedRow]) -> Table:
         if row.with_norms is not None
     ]
     headings = ("batch size", "time of a step", "95 % interval", "of a plain step")
-    note = "The same steps, in which the length of each sample's gradient is taken too."
+    note = "The same steps, which also compute the norm of each sample's gradient."
     return Table("Steps with per-sample norms", headings, cells, note)
 
 
@@ -130,7 +130,7 @@ def _memory_table(result: SpeedResult) -> Table:
         for size in sorted(sizes)
         if not math.isnan(sizes[size])
     ]
-    note = "What NumPy and Python allocate for a training at its highest; BLAS may keep a little for itself."
+    note = "The most that NumPy and Python allocate in training; BLAS may keep a little in addition."
     return Table("Peak memory", ("batch size", "peak", ""), rows, note)
 
 

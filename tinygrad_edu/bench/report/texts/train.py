@@ -1,4 +1,4 @@
-"""What trainings at many batch sizes come to, in words and in tables."""
+"""The conclusions of training with many batch sizes, in words and in tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .noise import noise_table
 
 
 def answer(result: TrainResult) -> Answer:
-    """Which batch size was the fastest, where the three regimes are, and what the formula says."""
+    """Which batch size was the fastest, where the three regimes are, and what the formula predicts."""
     best = result.predicted.fastest
     times = [row.seconds for row in result.sizes if row.batch_size == best]
     if best is None or not times:
@@ -35,7 +35,7 @@ def _what(result: TrainResult) -> str:
     seeds = max((len(row.runs) for row in result.sizes), default=0)
     rules = sorted({row.rule for row in result.sizes if row.rule})
     text = (
-        f"Trained to a mean loss of {number(result.target_loss)} with {number(seeds)} seeds; what is told are medians."
+        f"Trained to a mean loss of {number(result.target_loss)} with {number(seeds)} seeds; the results are medians."
     )
     return f"{text} Learning rate: {'; '.join(rules)}; {RATES}." if rules else text
 
@@ -46,7 +46,7 @@ def _critical(result: TrainResult) -> str:
         return f"The critical batch size is not known: {_sentence(fit.reason)}" if fit.reason else ""
     between = _interval(fit.critical_interval)
     text = (
-        f"The critical batch size is {batch(fit.critical)} (95 %: {between}): there a training "
+        f"The critical batch size is {batch(fit.critical)} (95 %: {between}): there, training "
         f"takes twice the fewest steps, {number(fit.smin)}, and twice the fewest samples, {about(fit.emin)}."
     )
     return f"{text} {_sentence(fit.reason)}" if fit.reason else text
@@ -98,8 +98,8 @@ def _sizes(result: TrainResult) -> Table:
         if all(text in ("", NOTHING) for text in columns[name]):
             del columns[name]
     goal = number(result.target_loss)
-    note = "The learning rate is that of optimizer.step(samples=n), as for a mean loss."
-    return Table(f"Trainings to a loss of {goal}", tuple(columns), list(zip(*columns.values())), note)
+    note = "The learning rate is for optimizer.step(samples=n), as for a mean loss."
+    return Table(f"Training to a loss of {goal}", tuple(columns), list(zip(*columns.values())), note)
 
 
 def _steps(row: AtBatchSize) -> str:
@@ -132,8 +132,8 @@ def _rates(result: TrainResult) -> Table:
         for row in result.sizes
         for value in sorted(row.rates)
     ]
-    note = "Steps are means over the seeds for tuning, which are others than those that count."
-    return Table("Learning rates that were tried", ("batch size", "learning rate", "steps", ""), rows, note, long=True)
+    note = "Steps are means over the tuning seeds, which differ from the reported ones."
+    return Table("Learning rates tried", ("batch size", "learning rate", "steps", ""), rows, note, long=True)
 
 
 def _steps_or_not(row: AtBatchSize, value: float) -> str:
@@ -141,8 +141,8 @@ def _steps_or_not(row: AtBatchSize, value: float) -> str:
 
 
 def _noise(result: TrainResult) -> Table:
-    note = f"Along a training with a batch size of {batch(result.noise.batch_size)}, rate {rate(result.noise.rate)}."
-    return noise_table("Noise scale along a training", result.noise.checkpoints, note)
+    note = f"Training with a batch size of {batch(result.noise.batch_size)}, learning rate {rate(result.noise.rate)}."
+    return noise_table("Noise scale along a training run", result.noise.checkpoints, note)
 
 
 def _interval(interval: tuple[float, float | None]) -> str:
