@@ -64,6 +64,7 @@ maximum_signature_line_length = 100
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
+html_search_scorer = str(Path(__file__).with_name("_search.js"))
 html_theme = "furo"
 html_theme_options = {"light_css_variables": variables(LIGHT), "dark_css_variables": variables(DARK)}
 html_title = f"tinygrad_edu {release}"

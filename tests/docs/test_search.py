@@ -60,6 +60,23 @@ WORDS = {
     "vjp": {"glossary", "add-an-op", "api/generated/autograd"},
     "Jacobian": {"glossary", "api/generated/autograd", "test-gradients-written-by-hand"},
 }
+# What learners type. The page of questions should be the first of the pages, or the second.
+PHRASES = [
+    "which x goes with which delta",
+    "error term hidden layer",
+    "average error per output neuron",
+    "batch saves work",
+    "averaging weights",
+    "update of the sum Adam",
+    "gradient of one observation",
+    "when does the error function change",
+    "uneven last batch",
+    "gradient depends on inputs",
+    "learning rate too large",
+    "when to stop training",
+    "why shuffle",
+    "sum or mean",
+]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -108,6 +125,15 @@ def test_the_search_finds_a_word(word: str, browser_page: Any, address: str) -> 
     found = results(browser_page, address, word)
     assert WORDS[word] & set(found[:FIRST]), found[:10]
     assert not [url for url in asked if not url.startswith((address, "data:"))], "the page asks another server"
+
+
+@pytest.mark.parametrize("phrase", PHRASES)
+def test_the_search_finds_the_answer_to_a_question(phrase: str, browser_page: Any, address: str) -> None:
+    assert "questions" in results(browser_page, address, phrase)[:2]
+
+
+def test_the_name_of_a_function_is_found_first(browser_page: Any, address: str) -> None:
+    assert results(browser_page, address, "mean")[0] == "api/generated/reductions"
 
 
 def terms() -> list[str]:
