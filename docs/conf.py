@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tinygrad_edu import __version__
 
-sys.path.insert(0, str(Path(__file__).parent))  # the extensions beside this file
+sys.path.insert(0, str(Path(__file__).with_name("_sphinx")))  # the extensions
 
 from _svg import DARK, LIGHT, variables
 
@@ -28,7 +28,7 @@ extensions = [
     "_outputs",  # printed tables are not wrapped
     "_reference",  # writes api/generated
 ]
-exclude_patterns = ["_build", "jupyter_execute"]
+exclude_patterns = ["_build", "_sphinx", "jupyter_execute"]
 
 # Pages with code: run always, as a reader would run them: in an empty folder, and with the commands that pip has
 # installed on the PATH. A cell that fails fails the build.
@@ -64,7 +64,7 @@ maximum_signature_line_length = 100
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
-html_search_scorer = str(Path(__file__).with_name("_search.js"))
+html_search_scorer = str(Path(__file__).with_name("_sphinx") / "search.js")
 html_theme = "furo"
 html_theme_options = {"light_css_variables": variables(LIGHT), "dark_css_variables": variables(DARK)}
 html_title = f"tinygrad_edu {release}"

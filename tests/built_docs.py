@@ -16,7 +16,8 @@ DOCS = ROOT / "docs"
 HTML = DOCS / "_build" / "html"
 HIDING = {"remove-cell", "remove-input"}
 
-sys.path.insert(0, str(DOCS))  # the extensions of Sphinx that stand there
+EXTENSIONS = DOCS / "_sphinx"
+sys.path.insert(0, str(EXTENSIONS))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 with pytest.MonkeyPatch.context() as patch:
-    patch.syspath_prepend(DOCS)
+    patch.syspath_prepend(DOCS / "_sphinx")
     _backlinks = pytest.importorskip("_backlinks", reason="the sources of the documentation are not here")
 
 PLACES = {"pkg.nn.Linear": ("api/layers", "pkg.nn.Linear"), "pkg.a.f": ("api/a", "f"), "pkg.b.f": ("api/b", "f")}

@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">{}<path id="p" style="fill: #000000"/></svg>'
 CONFIG = f"""
 import sys
-sys.path.insert(0, {str(DOCS)!r})
+sys.path.insert(0, {str(DOCS / "_sphinx")!r})
 extensions = ["myst_nb", "_figures"]
 exclude_patterns = ["build"]
 """

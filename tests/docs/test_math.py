@@ -10,7 +10,7 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 with pytest.MonkeyPatch.context() as patch:
-    patch.syspath_prepend(DOCS)
+    patch.syspath_prepend(DOCS / "_sphinx")
     _math = pytest.importorskip("_math", reason="the sources of the documentation are not here")
 
 

@@ -9,7 +9,7 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 pytest.importorskip("docutils")
 with pytest.MonkeyPatch.context() as patch:
-    patch.syspath_prepend(DOCS)
+    patch.syspath_prepend(DOCS / "_sphinx")
     _outputs = pytest.importorskip("_outputs", reason="the sources of the documentation are not here")
 
 TABLE = "batch  rate  epochs\n    1  0.03       2\n   32   0.6       3\n"

@@ -19,7 +19,7 @@ pytest.importorskip("nbclient")
 import built_docs  # puts the extensions on the path
 import nbformat
 from _notebooks import has_notebook
-from built_docs import DOCS, HTML, ROOT, cells, needs_the_build, pages, prose
+from built_docs import DOCS, EXTENSIONS, HTML, ROOT, cells, needs_the_build, pages, prose
 
 PYTHON = os.environ.get("PAGES_PYTHON", "")  # that of the clean environment; the Makefile makes it
 WITH_CODE = [page for page in pages() if cells(page)]
@@ -89,7 +89,8 @@ def test_no_setting_hides_code() -> None:
 
 @pytest.mark.parametrize("page", WITH_CODE)
 def test_no_code_imports_a_helper_of_the_documentation(page: str) -> None:
-    helpers = {path.stem for path in DOCS.glob("*.py")} | {p.parent.name for p in DOCS.glob("*/__init__.py")}
+    helpers = {path.stem for folder in (DOCS, EXTENSIONS) for path in folder.glob("*.py")}
+    helpers |= {path.parent.name for path in EXTENSIONS.glob("*/__init__.py")}
     for cell in cells(page):
         imported = re.findall(r"^\s*(?:from|import)\s+(.+)", cell.code, re.MULTILINE)
         assert not helpers & set(re.findall(r"\w+", " ".join(imported))), f"docs/{page}.md, line {cell.line}"

@@ -48,11 +48,11 @@ def shown(text: str) -> list[str]:
 @pytest.fixture(scope="module")
 def pages() -> dict[str, str]:
     """The pages of the reference, as the documentation's extension writes them."""
-    sys.path.insert(0, str(DOCS))
+    sys.path.insert(0, str(DOCS / "_sphinx"))
     try:
         from _reference import writing
     finally:
-        sys.path.remove(str(DOCS))
+        sys.path.remove(str(DOCS / "_sphinx"))
     return dict(writing.pages())
 
 

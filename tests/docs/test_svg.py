@@ -12,7 +12,7 @@ from contrast import contrast
 
 DOCS = Path(__file__).parents[2] / "docs"
 with pytest.MonkeyPatch.context() as patch:
-    patch.syspath_prepend(DOCS)
+    patch.syspath_prepend(DOCS / "_sphinx")
     _svg = pytest.importorskip("_svg", reason="the sources of the documentation are not here")
 
 
@@ -34,7 +34,7 @@ def test_both_themes_have_the_same_colours() -> None:
 
 def test_the_style_of_the_pages_has_these_colours() -> None:
     matplotlib = pytest.importorskip("matplotlib")
-    style = matplotlib.rc_params_from_file(DOCS / "matplotlibrc", use_default_template=False)
+    style = matplotlib.rc_params_from_file(DOCS / "_sphinx" / "matplotlibrc", use_default_template=False)
     used = [f"#{style[key]}".replace("##", "#") for key in style if key.endswith("color") and style[key] != "none"]
     assert len(used) > 10
     assert set(used) <= set(_svg.LIGHT.values())
@@ -45,7 +45,7 @@ def test_the_style_of_the_pages_has_these_colours() -> None:
 def test_a_figure_takes_the_colours_of_the_page() -> None:
     matplotlib = pytest.importorskip("matplotlib")
     figures = pytest.importorskip("matplotlib.figure")
-    with matplotlib.rc_context(fname=DOCS / "matplotlibrc"):
+    with matplotlib.rc_context(fname=DOCS / "_sphinx" / "matplotlibrc"):
         figure = figures.Figure(figsize=(3, 2))
         ax = figure.subplots()
         ax.plot([1, 2], color="C0", label="a")

@@ -21,7 +21,7 @@ from tinygrad_edu.testing import LAWS
 from . import names
 from .pages import PAGES, Page
 
-DOCS = Path(__file__).parent.parent
+DOCS = Path(__file__).parents[2]
 FOLDER = DOCS / "api" / "generated"
 
 # Pages that take their names before the others: a class that stands in several packages is shown once.

@@ -48,7 +48,7 @@ def _drawing(file: Path) -> str:
 
 
 def prepare(app: Any, config: Any) -> None:
-    """Have the programs that run the pages draw SVG, in the style of docs/matplotlibrc."""
+    """Have the programs that run the pages draw SVG, in the style of the matplotlibrc beside this file."""
     profile = Path(app.doctreedir, "ipython", "profile_default")
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text(KERNEL, encoding="utf-8")
