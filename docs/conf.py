@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
+    "_backlinks",  # from the sources to the reference
     "_figures",  # one style, colours of the theme, and no figure without an alternative text
     "_math",  # formulas without a script
     "_notebooks",  # pages to be downloaded
