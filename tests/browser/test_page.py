@@ -135,7 +135,7 @@ def test_it_is_whole_without_javascript(browser: Any, tmp_path: Path, whole: str
     opened(page, tmp_path, whole)
     assert page.get_by_role("img").count() == PICTURES
     before = page.get_by_role("table").count()
-    page.get_by_text("Noise scale along the training").click()
+    page.get_by_text("Noise scale during training").click()
     assert page.get_by_role("table").count() == before + 1
     context.close()
 
