@@ -173,7 +173,7 @@ def test_a_dry_run_says_what_would_run(place, capsys, word):
         (["--optimizer", "adem"], "--optimizer adem: there is no such name"),
         (["--batch-sizes", "8,9000"], "9000"),
         (["-o", "data.npz/out"], "cannot save there"),
-        (["--model", "net.py"], "name what is in that file, too: net.py:NAME"),
+        (["--model", "net.py"], "add the name of what to use from this file: net.py:NAME"),
         (["--threads", "9999"], "threads: got 9999, but there are"),
         (["--data", "digits"], "does not take samples of shape (1, 8, 8)"),
     ],

@@ -149,13 +149,13 @@ def test_a_target_that_was_named_is_the_target():
     result = found(World(1e-4, 1e-6, 50), target=0.5)
     assert result.target == 0.5
     assert concluded(result).target_loss == 0.5
-    assert "0.5 a training sample, as given" in concluded(result).reason
+    assert "0.5 per training sample, as given" in concluded(result).reason
 
 
 def test_a_target_out_of_reach_gives_way_to_what_was_reached():
     result = found(World(1e-2, 1e-4, 50, pace=1e-4), target=1e-9)
     assert result.target > 1e-9
-    assert "was not reached" in concluded(result).reason
+    assert "there was not enough time to reach" in concluded(result).reason
 
 
 # No answer, with its reason

@@ -115,7 +115,9 @@ def test_loading_that_dominates_is_said():
 
 def test_a_rate_that_was_not_found_is_said():
     text = explain(findings(final=None))
-    assert "There was no time to find the learning rate for 128: begin with 0.05, " in text  # the nearest that was found
+    assert (
+        "There was no time to find the learning rate for 128: begin with 0.05, " in text
+    )  # the nearest that was found
     assert "with a rate of" not in text
     tried = explain(findings(final=Lane(128, rates={0.05: math.nan})))
     assert "No learning rate tried with 128 reached the target: begin with 0.05, " in tried
@@ -204,4 +206,6 @@ def test_a_target_deep_in_overfitting_is_said():
 
 def test_an_interrupted_answer_says_so():
     assert "The run was interrupted: this is the answer so far." in explain(findings(interrupted=True))
-    assert explain(Findings(100, True, interrupted=True)).startswith("The run was interrupted before there was an answer.")
+    assert explain(Findings(100, True, interrupted=True)).startswith(
+        "The run was interrupted before there was an answer."
+    )

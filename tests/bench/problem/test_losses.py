@@ -114,14 +114,20 @@ def test_other_things_are_no_losses() -> None:
         SampleLosses("mse")
     with pytest.raises(BenchError, match=r"returned float64\[5\], not a tensor.*computed with tensors all the way"):
         SampleLosses(lambda o, t: (o.numpy() - t.numpy()).sum(1))(SCORES, NUMBERS)
-    with pytest.raises(BenchError, match=r"the loss <lambda> needs o, t, weight: give a function of \(output, target\)"):
+    with pytest.raises(
+        BenchError, match=r"the loss <lambda> needs o, t, weight: give a function of \(output, target\)"
+    ):
         SampleLosses(lambda o, t, weight: o)
     for loss in (nn.GaussianNLLLoss(), F.gaussian_nll_loss):
-        with pytest.raises(BenchError, match=r"the loss \w+ needs input, target, var: give a function of \(output, target\)"):
+        with pytest.raises(
+            BenchError, match=r"the loss \w+ needs input, target, var: give a function of \(output, target\)"
+        ):
             SampleLosses(loss)
     with pytest.raises(BenchError, match="returned None, not a tensor"):
         SampleLosses(lambda o, t: None)(SCORES, NUMBERS)
-    with pytest.raises(BenchError, match=r"returned shape \(3,\) for a batch of 5: axis 0 is that of the samples.*\(5,\)"):
+    with pytest.raises(
+        BenchError, match=r"returned shape \(3,\) for a batch of 5: axis 0 is that of the samples.*\(5,\)"
+    ):
         SampleLosses(lambda o, t: (o - t).sum(0))(SCORES, NUMBERS)
 
 

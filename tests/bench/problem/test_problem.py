@@ -204,7 +204,10 @@ def test_an_optimizer_is_whatever_takes_parameters_and_a_rate(optimizer: Any, gr
             r"optimizer is an object of class Adam: give the class, optim\.Adam, or partial",
         ),
         ("adam", r"optimizer: got 'adam'; give a class such as optim\.SGD"),
-        (lambda params: optim.SGD(params, lr=0.1), r"<lambda> takes no learning rate: write it as a function of \(params, lr\)"),
+        (
+            lambda params: optim.SGD(params, lr=0.1),
+            r"<lambda> takes no learning rate: write it as a function of \(params, lr\)",
+        ),
         (
             lambda params, lr: optim.SGD(params, lr=0.1),
             r"<lambda>\(params, lr=rate\) ignores the learning rate: pass lr on",

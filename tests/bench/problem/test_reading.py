@@ -210,7 +210,10 @@ NAMES = np.array(["cat", "dog", "cat", "dog", "cat", "dog"])
     [
         ((X, Y, Y), r"data is a tuple of 3 things: give \(x, y\)"),
         ((), r"data is a tuple of 0 things"),
-        ((X, Y[:4]), r"x has shape \(6, 2\) and y \(4,\): axis 0 is that of the samples, and must have the same length"),
+        (
+            (X, Y[:4]),
+            r"x has shape \(6, 2\) and y \(4,\): axis 0 is that of the samples, and must have the same length",
+        ),
         ((X.T, Y), r"x has shape \(2, 6\) and y \(6,\)"),
         ((np.float32(3), Y), r"x has shape \(\) and y \(6,\)"),
         ((3.0, 4.0), r"x has shape \(\) and y \(\)"),

@@ -252,9 +252,7 @@ def test_an_error_of_the_users_dataset_is_the_users() -> None:
     assert not isinstance(caught.value, BenchError)
 
 
-@pytest.mark.parametrize(
-    ("count", "said"), [(0, "has no samples: choosing"), (1, "has 1 sample: choosing")]
-)
+@pytest.mark.parametrize(("count", "said"), [(0, "has no samples: choosing"), (1, "has 1 sample: choosing")])
 @pytest.mark.parametrize("wrap", [lambda x, y: (x, y), Pairs])
 def test_too_few_samples_are_refused(wrap: Any, count: int, said: str) -> None:
     with pytest.raises(BenchError, match=said):
