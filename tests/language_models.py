@@ -31,7 +31,7 @@ def check_trained(program: ModuleType, folder: Path, capsys: Any) -> None:
     score = program.main(options)
     assert 0 < score < math.log(len(Alphabet(program.documentation()))) - 0.3
     said = capsys.readouterr().out
-    assert f"held out: {score:.3f} nats a character ({score / math.log(2):.3f} bits)" in said
+    assert f"held out: {score:.3f} nats per character ({score / math.log(2):.3f} bits)" in said
     assert "at temperature 0.7:" in said
     assert program.main([*options, "--resume", "--temperature", "2.0"]) == score
     assert "at temperature 2:" in capsys.readouterr().out

@@ -215,7 +215,7 @@ def test_results_without_rounds() -> None:
 
     rounds = {"step 8": [1e-3] * 10, "reference": [1e-3] * 10}
     bare = Bare({}, {}, {}, [], True)
-    with pytest.raises(BenchError, match="the new result, of 'bare for a test', holds no timed rounds"):
+    with pytest.raises(BenchError, match="the new result, of 'bare for a test', has no timed rounds"):
         compare(timed(rounds), bare)
     with pytest.raises(BenchError, match="the old result"):
         compare(timed({}), timed(rounds))
@@ -241,5 +241,5 @@ def test_nothing_in_common() -> None:
 
 def test_a_reference_of_other_rounds() -> None:
     rounds = {"step 8": [1e-3] * 10, "reference": [1e-3] * 10}
-    with pytest.raises(BenchError, match="the new result holds no reference"):
+    with pytest.raises(BenchError, match="the new result has no reference"):
         compare(timed(rounds), timed({"step 8": [1e-3] * 10, "reference": [1e-3] * 9}))

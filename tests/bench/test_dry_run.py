@@ -29,7 +29,7 @@ def test_it_says_what_goes_in():
     [
         ("advise", "race batches of 8, 32, 128, 400"),
         ("speed", "time batches of 1, 2, 4, 8, 16, 32, 64, 128, 256 in turn"),
-        ("train", "run batches of 8, 16, 32, 64, 128, 256: 3 trainings of each"),
+        ("train", "run batches of 8, 16, 32, 64, 128, 256: 3 training runs of each"),
     ],
 )
 def test_the_sizes_are_those_that_would_be_taken(word, sizes):
@@ -52,5 +52,5 @@ def test_a_limit_of_memory_is_heeded():
 
 def test_the_budget_is_the_most():
     # Each look at the clock of these tests takes 5 ms: trainings would take minutes.
-    assert "but 7 seconds, the budget, at the most" in planned("advise", budget=7.0)
-    assert "at the most" not in planned("train", budget=None).split("would run")[1]
+    assert "but at most 7 seconds, the budget" in planned("advise", budget=7.0)
+    assert "at most" not in planned("train", budget=None).split("would run")[1]

@@ -35,18 +35,18 @@ def test_a_folder_with_one_result_is_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_several_results_or_none_names_the_files(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match=r"no result in it, which would be advise\.json, speed\.json, train\.json$"):
+    with pytest.raises(BenchError, match=r"no result in it, such as advise\.json, speed\.json, train\.json$"):
         load(tmp_path)
     speed_result().save(tmp_path)
     advice().save(tmp_path)
     with pytest.raises(BenchError) as caught:
         load(tmp_path)
-    assert str(caught.value) == f"{tmp_path}: there are several results: give one of advise.json, speed.json"
+    assert str(caught.value) == f"{tmp_path}: there are several results: name one of advise.json, speed.json"
 
 
 def test_a_damaged_file_in_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "speed.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(BenchError, match=r"speed\.json: no result"):
+    with pytest.raises(BenchError, match=r"speed\.json: not a result"):
         load(tmp_path)
 
 

@@ -125,7 +125,7 @@ def test_what_is_read_is_what_was_written(result: Grown) -> None:
 @given(grown)
 def test_the_text_is_strict_json_in_utf_8(result: Grown) -> None:
     def refuse(word: str) -> None:
-        raise AssertionError(f"{word} is no JSON")
+        raise AssertionError(f"{word} is not JSON")
 
     content = json.loads(result.to_json().encode(), parse_constant=refuse)
     assert list(content)[:2] == ["schema", "kind"]
@@ -186,10 +186,10 @@ def change(result: Result, **changes: Any) -> str:
         ("", "not JSON"),
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
-        ("[]", "it has no schema and kind of one"),
-        ("null", "it has no schema and kind of one"),
-        ('{"batch_size": 3}', "it has no schema and kind of one"),
-        ('{"schema": 1, "kind": ["advise"]}', "it has no schema and kind of one"),
+        ("[]", "it has no schema and kind"),
+        ("null", "it has no schema and kind"),
+        ('{"batch_size": 3}', "it has no schema and kind"),
+        ('{"schema": 1, "kind": ["advise"]}', "it has no schema and kind"),
         ('{"schema": 1, "kind": "none such"}', "'none such', which this version does not know: it knows advise"),
     ],
 )
@@ -215,22 +215,22 @@ def test_another_kind_is_refused_where_one_is_asked_for() -> None:
     ("changes", "said"),
     [
         ({"more": 1}, "missing or unknown in Grown: more"),
-        ({"leaves": None}, "None is no list"),
-        ({"leaves": [3]}, "3 is no Leaf"),
+        ({"leaves": None}, "None is not of type list"),
+        ({"leaves": [3]}, "3 is not of type Leaf"),
         ({"leaves": [{"size": 1}]}, "missing or unknown in Leaf: cost, interval, word"),
-        ({"leaves": [{"size": "1", "cost": 1, "interval": [1, 2], "word": ""}]}, "'1' is no int"),
-        ({"leaves": [{"size": True, "cost": 1, "interval": [1, 2], "word": ""}]}, "True is no int"),
-        ({"leaves": [{"size": 1, "cost": "1", "interval": [1, 2], "word": ""}]}, "'1' is no float"),
+        ({"leaves": [{"size": "1", "cost": 1, "interval": [1, 2], "word": ""}]}, "'1' is not of type int"),
+        ({"leaves": [{"size": True, "cost": 1, "interval": [1, 2], "word": ""}]}, "True is not of type int"),
+        ({"leaves": [{"size": 1, "cost": "1", "interval": [1, 2], "word": ""}]}, "'1' is not of type float"),
         ({"leaves": [{"size": 1, "cost": 10**400, "interval": [1, 2], "word": ""}]}, "too large"),
         ({"leaves": [{"size": 1, "cost": 1, "interval": [1], "word": ""}]}, "shorter"),
-        ({"leaves": [{"size": 1, "cost": 1, "interval": "12", "word": ""}]}, "'12' is no tuple"),
+        ({"leaves": [{"size": 1, "cost": 1, "interval": "12", "word": ""}]}, "'12' is not of type tuple"),
         ({"by_size": {"a": 1}}, "invalid literal"),
-        ({"by_size": []}, r"\[\] is no dict"),
-        ({"notes": [1]}, "1 is no str"),
-        ({"complete": 1}, "1 is no bool"),
+        ({"by_size": []}, r"\[\] is not of type dict"),
+        ({"notes": [1]}, "1 is not of type str"),
+        ({"complete": 1}, "1 is not of type bool"),
         ({"mode": "guess"}, "'guess' is no"),
-        ({"either": []}, r"\[\] is no str"),
-        ({"problem": ["x" * 100]}, "… is no dict"),
+        ({"either": []}, r"\[\] is not of type str"),
+        ({"problem": ["x" * 100]}, "… is not of type dict"),
     ],
 )
 def test_a_damaged_result_is_refused(changes: dict[str, Any], said: str) -> None:
@@ -274,7 +274,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"old.json: .*can't decode"):
         load(path)
     path.write_text("{}")
-    with pytest.raises(BenchError, match=r"old.json: no result of tinygrad-edu bench"):
+    with pytest.raises(BenchError, match=r"old.json: not a result of tinygrad-edu bench"):
         load(path)
     path.write_text(example().to_json(), encoding="utf-8-sig")  # as some editors save it
     assert load(path) == example()

@@ -141,7 +141,7 @@ def test_what_was_decided_for_the_user_is_printed(place, capsys, word):
 
 def test_steps_that_nobody_could_time_are_no_answer(place, capsys):
     assert main(["bench", "speed", *MINE, "--mem-limit", "2KB"]) == 3
-    assert "predicted to need more memory than there is" in " ".join(capsys.readouterr().out.split())
+    assert "predicted to need more memory than the others leave" in " ".join(capsys.readouterr().out.split())
 
 
 def test_no_answer_is_three(place, capsys):
@@ -162,7 +162,7 @@ def test_a_dry_run_says_what_would_run(place, capsys, word):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--model", "nett"], "--model nett: there is no such name. Take mlp"),
+        (["--model", "nett"], "--model nett: there is no such name. Use mlp"),
         (["--model", "net.py:Nett"], "net.py has no 'Nett': it has Net"),
         (["--model", "none.py:Net"], "there is no file none.py"),
         (["--data", "wrong.npz"], "wrong.npz has no x: it has features, y"),
@@ -172,8 +172,8 @@ def test_a_dry_run_says_what_would_run(place, capsys, word):
         (["--loss", "net.py:scalar"], "Return one loss for each sample"),
         (["--optimizer", "adem"], "--optimizer adem: there is no such name"),
         (["--batch-sizes", "8,9000"], "9000"),
-        (["-o", "data.npz/out"], "nothing can be saved there"),
-        (["--model", "net.py"], "name what is in that file, too: net.py:NAME"),
+        (["-o", "data.npz/out"], "cannot save there"),
+        (["--model", "net.py"], "add the name of what to use from this file: net.py:NAME"),
         (["--threads", "9999"], "threads: got 9999, but there are"),
         (["--data", "digits"], "does not take samples of shape (1, 8, 8)"),
     ],

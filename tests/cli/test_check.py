@@ -226,8 +226,8 @@ def test_nothing_shown_is_not_right(file: Path, capsys: pytest.CaptureFixture[st
             ["Sized"],
             "Sized() raised TypeError: Sized.__init__() missing 1 required positional argument: 'width': a class ",
         ),
-        (["Plain"], "Plain is a class, but not of modules: name a function or a module"),
-        (["ByHand"], "ByHand is a layer written by hand, with a backward of its own: check it from Python, by gradch"),
+        (["Plain"], "Plain is a class, but not a subclass of Module: name a function or a module"),
+        (["ByHand"], "ByHand is a layer written by hand, with its own backward: check it from Python, with gradch"),
         (["by_hand"], "by_hand is a layer written by hand"),
         (["shifted", "--vjp", "shifted_vjp", "--order", "2", "--shape", "3,4", "4,2"], "--order 2 is for functions of"),
         (["number"], "number is of type int: name a function or a module"),
@@ -254,7 +254,7 @@ def test_mistakes_take_one_line(words: list[str], message: str, file: Path, caps
         ("b.py", "x = 1\nraise SystemExit(0)\n", "cannot be imported: SystemExit: 0 (line 2)"),
         ("c.py", "def f(:\n", "cannot be imported: SyntaxError: "),
         ("d.txt", "", "is not a Python file: its name must end in .py"),
-        ("e.py", "from math import sin\n", "has no 'f': it has no function or module of its own"),
+        ("e.py", "from math import sin\n", "has no 'f': it defines no function or module"),
     ],
 )
 def test_files_that_cannot_be_used(
@@ -361,7 +361,7 @@ class TestByHand:
         ("words", "message"),
         [
             (("shifted", "--vjp", "shifted_vjp", "--jac"), "--vjp and --jac are two ways to give the gradient"),
-            (("net", "--vjp", "shifted_vjp"), "--vjp is for a function of arrays: a module has gradients of its own"),
+            (("net", "--vjp", "shifted_vjp"), "--vjp is for a function of arrays: a module computes its own gradients"),
             (("shifted", "--vjp", "nowhere"), "has no 'nowhere': it has product, power"),
             (("shifted", "--vjp", "no_such.py:f"), "there is no file no_such.py"),
         ],

@@ -143,7 +143,7 @@ def test_what_cannot_be_resumed_is_said_in_a_sentence(options):
     with pytest.raises(SystemExit, match=r"There is no .*run\.ckpt to resume from: leave --resume out"):
         Session(options("--resume"), 5)
     list(Session(options(), 5).track(range(5)))
-    with pytest.raises(SystemExit, match="is of a run of 5 steps, and this one has 6"):
+    with pytest.raises(SystemExit, match="is from a run of 5 steps, and this one has 6"):
         Session(options("--resume"), 6)
     with pytest.raises(SystemExit, match="model"):  # the file is of a run without one
         Session(options("--resume"), 5, model=nn.Linear(2, 1))
@@ -190,14 +190,14 @@ def test_help_has_the_docstring_and_the_options(capsys):
 def test_a_count_is_a_positive_integer():
     assert count("12") == 12
     for text in ("0", "-1", "1.5", "many", ""):
-        with pytest.raises(argparse.ArgumentTypeError, match="no positive integer"):
+        with pytest.raises(argparse.ArgumentTypeError, match="not a positive integer"):
             count(text)
 
 
 def test_a_positive_number_is_finite():
     assert positive("0.5") == 0.5
     for text in ("0", "-1", "inf", "nan", "warm", ""):
-        with pytest.raises(argparse.ArgumentTypeError, match="no positive number"):
+        with pytest.raises(argparse.ArgumentTypeError, match="not a positive number"):
             positive(text)
 
 

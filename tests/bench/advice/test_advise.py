@@ -73,7 +73,7 @@ def test_a_best_size_beyond_the_data_is_the_full_batch():
     result = found(World(1e-3, 1e-7, 3000, count=500))
     assert result.answer.size == 500
     assert result.answer.high == 500
-    assert "no batch can be so large, so take the largest, 500" in concluded(result).reason
+    assert "no batch can be that large, so take the largest, 500" in concluded(result).reason
 
 
 def test_sizes_beyond_those_raced_are_tried():
@@ -142,20 +142,20 @@ def test_an_overhead_that_cannot_be_told_widens_the_range():
     world = World(1e-8, 1e-5, 50, jitter=0.2)
     result = found(world)
     assert result.is_vague
-    assert "known no better than within a factor" in concluded(result).reason
+    assert "only known to within a factor" in concluded(result).reason
 
 
 def test_a_target_that_was_named_is_the_target():
     result = found(World(1e-4, 1e-6, 50), target=0.5)
     assert result.target == 0.5
     assert concluded(result).target_loss == 0.5
-    assert "0.5 a training sample, as given" in concluded(result).reason
+    assert "0.5 per training sample, as given" in concluded(result).reason
 
 
 def test_a_target_out_of_reach_gives_way_to_what_was_reached():
     result = found(World(1e-2, 1e-4, 50, pace=1e-4), target=1e-9)
     assert result.target > 1e-9
-    assert "was not reached" in concluded(result).reason
+    assert "there was not enough time to reach" in concluded(result).reason
 
 
 # No answer, with its reason
@@ -200,7 +200,7 @@ def test_rates_that_there_was_no_time_for_are_not_blamed():
     assert all("No learning rate from" not in reason for reason in reasons)
     assert "There was no time to try a learning rate: give it a larger budget" in reasons[0]
     dull = concluded(found(Dull(3e-3, 5e-4), budget=10.0)).reason
-    assert "None of the learning rates that there was time for" in dull
+    assert "None of the learning rates that there was time to try" in dull
 
 
 def test_drawing_batches_is_timed_as_often_as_there_is_time_for():

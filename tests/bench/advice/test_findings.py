@@ -44,10 +44,10 @@ def test_the_reason_can_be_checked_with_a_pocket_calculator():
         "A step costs 105 µs and 0.43 µs more for each sample: overhead and arithmetic are equal at 244. The noise "
         "scale is about 75 (from gradients 208; from the race 27, with a weight of 50 %). √(244 · 75) ≈ 135: take 128, "
         "with a rate of 0.05; "
-        "71–258 is within 10 %. If only one of the two noise scales is right, 128 costs at most 8 %; if theirs is "
-        "wrong by 4, at most 15 %."
+        "71–258 is within 10 %. If only one of the two noise scales is right, 128 costs at most 8 %; if the noise "
+        "scale is wrong by a factor of 4, at most 15 %."
     )
-    for word in ("training loss", "this machine", "this optimizer", "test worse", "three batch sizes"):
+    for word in ("training loss", "this machine", "this optimizer", "generalize worse", "three batch sizes"):
         assert word in text
     assert "held-out loss" in text.lower()
 
@@ -78,7 +78,7 @@ def test_a_ratio_that_is_known_within_four_leaves_the_range_and_beyond_that_wide
     assert vague.answer.low < usual.low
     assert vague.answer.high > usual.high
     assert vague.answer.size == usual.size
-    assert "known no better than within a factor" in explain(vague)
+    assert "only known to within a factor" in explain(vague)
     drowned = findings(cost=StepCost(1e-6, 1e-4, (0.0, 2e-6), (0.9e-4, 1.1e-4), [1, 2], [1e-4, 2e-4], [0.0, 0.0]))
     assert drowned.is_vague
     assert "more than can be told" not in explain(drowned)
@@ -88,8 +88,8 @@ def test_samples_that_cost_nothing_are_all_taken():
     found = findings(cost=StepCost(1e-3, 0.0, (1e-3, 1e-3), (0.0, 0.0), [1, 2], [1e-3, 1e-3], [0.0, 0.0]))
     assert found.answer.size == 1437
     assert "take the largest, 1437" in explain(found)
-    assert "samples cost nothing" in explain(found)
-    assert "The larger the better: no batch can be so large" in explain(found)
+    assert "next to the overhead, the cost of a sample is too small" in explain(found)
+    assert "The larger, the better: no batch can be that large" in explain(found)
     assert "more than can be told" not in explain(found)
 
 
@@ -102,8 +102,8 @@ def test_an_overhead_of_nothing_gives_single_samples():
 
 def test_what_is_not_known_yet_gives_no_answer_but_a_reason():
     assert Findings(100, True).answer is None
-    assert "Nothing was timed" in explain(Findings(100, True))
-    assert "was not measured before it ended" in explain(Findings(100, True, cost=cost()))
+    assert "ended before anything was timed" in explain(Findings(100, True))
+    assert "ended before the noise scale was measured" in explain(Findings(100, True, cost=cost()))
     coupled = Findings(100, True, cost=cost(), probing=Probing(coupled="'mean' takes samples together"))
     assert "no time for one. 'mean' takes samples together" in explain(coupled)
 
@@ -115,10 +115,12 @@ def test_loading_that_dominates_is_said():
 
 def test_a_rate_that_was_not_found_is_said():
     text = explain(findings(final=None))
-    assert "There was no time to find the rate for 128: begin with 0.05, " in text  # the nearest that was found
+    assert (
+        "There was no time to find the learning rate for 128: begin with 0.05, " in text
+    )  # the nearest that was found
     assert "with a rate of" not in text
     tried = explain(findings(final=Lane(128, rates={0.05: math.nan})))
-    assert "No rate that was tried with 128 reached the target: begin with 0.05, " in tried
+    assert "No learning rate tried with 128 reached the target: begin with 0.05, " in tried
 
 
 def test_a_rate_that_the_race_found_for_the_answer_is_the_rate():
@@ -126,7 +128,7 @@ def test_a_rate_that_the_race_found_for_the_answer_is_the_rate():
     found = findings(final=Lane(128), lanes=[raced])
     assert best_known_rate(found) == 123.0
     assert "take 128, with a rate of 120;" in explain(found)
-    assert "no time to find the rate" not in explain(found)
+    assert "no time to find the learning rate" not in explain(found)
 
 
 def test_a_size_that_had_to_be_taken_is_not_said_to_be_within_ten_percent():
@@ -135,7 +137,7 @@ def test_a_size_that_had_to_be_taken_is_not_said_to_be_within_ten_percent():
     assert answer.size == 600
     assert excess(answer.high, found.noise, found.cost.balance) == pytest.approx(1.1, rel=0.02)
     assert answer.high < 300
-    assert "None of the sizes to choose from is: 600 takes 61 % longer than the best" in explain(found)
+    assert "None of the sizes to choose from is in this range: 600 takes 61 % longer than the best" in explain(found)
     assert findings(allowed=[8, 100]).answer.low <= 100
     assert "None of the sizes" not in explain(findings(allowed=[8, 100]))
 
@@ -144,7 +146,7 @@ def test_where_no_batch_can_be_as_large_as_the_best_the_range_is_about_the_large
     found = findings(gradients=1e5, race=1e5)
     answer = found.answer
     assert answer.size == answer.high == 1437 < answer.best
-    assert "if theirs is wrong by 4, at most 0 %" in explain(found)  # there is none that is better
+    assert "if the noise scale is wrong by a factor of 4, at most 0 %" in explain(found)  # there is none that is better
     least = excess(1437, found.noise, found.cost.balance)
     assert excess(answer.low, found.noise, found.cost.balance) == pytest.approx(1.1 * least, rel=0.01)
 
@@ -198,10 +200,12 @@ def test_times_that_vary_are_said_with_the_threads():
 
 def test_a_target_deep_in_overfitting_is_said():
     lane = Lane(32, 0.05, 400.0, 0.05, 3, 0.04, 0.9, {0.05: 400.0})
-    assert "deep in overfitting" in explain(findings(lanes=[lane]))
-    assert "deep in overfitting" not in explain(findings())
+    assert "overfits strongly" in explain(findings(lanes=[lane]))
+    assert "overfits strongly" not in explain(findings())
 
 
 def test_an_interrupted_answer_says_so():
-    assert "It was interrupted: this is the answer so far." in explain(findings(interrupted=True))
-    assert explain(Findings(100, True, interrupted=True)).startswith("It was interrupted before there was an answer.")
+    assert "The run was interrupted: this is the answer so far." in explain(findings(interrupted=True))
+    assert explain(Findings(100, True, interrupted=True)).startswith(
+        "The run was interrupted before there was an answer."
+    )

@@ -132,20 +132,20 @@ def test_what_needs_arguments_says_which(chosen: Chosen, script: str) -> None:
 
 def test_names_that_are_not_there(chosen: Chosen, script: str, tmp_path: Path) -> None:
     with pytest.raises(
-        BenchError, match=r"--data mnits: there is no such name\. Take digits, mnist, make_classification, text, or a"
+        BenchError, match=r"--data mnits: there is no such name\. Use digits, mnist, make_classification, text, or a"
     ):
         chosen.data("mnits")
     with pytest.raises(BenchError, match=r"^--test-data mnits: there is no such name"):
         chosen.data("mnits", "--test-data")
-    with pytest.raises(BenchError, match=r"--model nett: there is no such name\. Take mlp.*, or path\.py:name"):
+    with pytest.raises(BenchError, match=r"--model nett: there is no such name\. Use mlp.*, or path\.py:name"):
         chosen.model("nett", (X, Y))
-    with pytest.raises(BenchError, match=r"--model net\.py: name what is in that file, too: net\.py:NAME"):
+    with pytest.raises(BenchError, match=r"--model net\.py: add the name of what to use from this file: net\.py:NAME"):
         chosen.model("net.py", (X, Y))
-    with pytest.raises(BenchError, match=r"--loss mse: there is no such name\. Take cross_entropy, .*MSELoss"):
+    with pytest.raises(BenchError, match=r"--loss mse: there is no such name\. Use cross_entropy, .*MSELoss"):
         chosen.loss("mse")
     with pytest.raises(BenchError, match=r"--loss Linear: there is no such name"):
         chosen.loss("Linear")
-    with pytest.raises(BenchError, match=r"--optimizer lion: there is no such name\. Take sgd, momentum, adam"):
+    with pytest.raises(BenchError, match=r"--optimizer lion: there is no such name\. Use sgd, momentum, adam"):
         chosen.optimizer("lion")
     with pytest.raises(BenchError, match=r"has no 'Nett': it has .*Net"):
         chosen.model(f"{script}:Nett", (X, Y))
@@ -188,9 +188,9 @@ def test_a_built_in_model_is_made_for_the_data(chosen: Chosen, data: Any) -> Non
     ("data", "said"),
     [
         ([(x, y) for x, y in zip(X, Y)], "--model mlp is made for arrays x and y; these are samples of a list"),
-        ((X, Y[:3]), "must be equally long in both"),
+        ((X, Y[:3]), "must have the same length in both"),
         ((X, Y.astype(str)), "For names of classes"),
-        ((X[:0], Y[:0]), "data holds no samples"),
+        ((X[:0], Y[:0]), "data has no samples"),
         ((X * np.nan, Y), "rows of x have NaN"),
         ((X, np.full(12, 10**9)), "the labels run to 1000000000"),
     ],

@@ -103,25 +103,31 @@ def test_a_single_column_is_a_loss_a_sample() -> None:
 @pytest.mark.parametrize("reduce", ["sum", "mean"])
 def test_a_scalar_says_the_line_to_write(reduce: str) -> None:
     losses = SampleLosses(lambda output, target: getattr((output - target) ** 2, reduce)())
-    with pytest.raises(BenchError, match=r'<lambda> gave a single number for a batch of 5.*reduction="none"'):
+    with pytest.raises(BenchError, match=r'<lambda> returned one number for a batch of 5.*reduction="none"'):
         losses(SCORES, NUMBERS)
 
 
 def test_other_things_are_no_losses() -> None:
-    with pytest.raises(BenchError, match=r"loss_fn is the class MSELoss: make one first, MSELoss\(\)"):
+    with pytest.raises(BenchError, match=r"loss_fn is the class MSELoss: make an instance, MSELoss\(\)"):
         SampleLosses(nn.MSELoss)
     with pytest.raises(BenchError, match=r"loss_fn: got 'mse'; give a loss such as F\.cross_entropy"):
         SampleLosses("mse")
     with pytest.raises(BenchError, match=r"returned float64\[5\], not a tensor.*computed with tensors all the way"):
         SampleLosses(lambda o, t: (o.numpy() - t.numpy()).sum(1))(SCORES, NUMBERS)
-    with pytest.raises(BenchError, match=r"the loss <lambda> needs o, t, weight: give one of \(output, target\)"):
+    with pytest.raises(
+        BenchError, match=r"the loss <lambda> needs o, t, weight: give a function of \(output, target\)"
+    ):
         SampleLosses(lambda o, t, weight: o)
     for loss in (nn.GaussianNLLLoss(), F.gaussian_nll_loss):
-        with pytest.raises(BenchError, match=r"the loss \w+ needs input, target, var: give one of \(output, target\)"):
+        with pytest.raises(
+            BenchError, match=r"the loss \w+ needs input, target, var: give a function of \(output, target\)"
+        ):
             SampleLosses(loss)
     with pytest.raises(BenchError, match="returned None, not a tensor"):
         SampleLosses(lambda o, t: None)(SCORES, NUMBERS)
-    with pytest.raises(BenchError, match=r"gave shape \(3,\) for a batch of 5: axis 0 is that of the samples.*\(5,\)"):
+    with pytest.raises(
+        BenchError, match=r"returned shape \(3,\) for a batch of 5: axis 0 is that of the samples.*\(5,\)"
+    ):
         SampleLosses(lambda o, t: (o - t).sum(0))(SCORES, NUMBERS)
 
 

@@ -80,11 +80,11 @@ def test_integers_that_are_no_classes_get_no_outputs_by_the_million() -> None:
 @pytest.mark.parametrize(
     ("model", "x", "y", "said"),
     [
-        (mlp, SEQUENCES, SEQUENCES, r"one class a sample, and y has integers of shape \(4, 10\).*--model lstm"),
+        (mlp, SEQUENCES, SEQUENCES, r"one class per sample, and y has integers of shape \(4, 10\).*--model lstm"),
         (cnn, X.reshape(12, 6), CLASSES, r"x is float32 of shape \(12, 6\).*x\.reshape\(-1, 1, height, width\)"),
         (cnn, np.zeros((12, 1, 3, 9), np.float32), CLASSES, r"4 x 4 pixels or more.*\(12, 1, 3, 9\)"),
         (cnn, SEQUENCES, CLASSES[:4], "x is int64"),
-        (cnn, np.zeros((12, 8, 8), np.float32), X, r"one class a sample.*float32 of shape \(12, 2, 3\)"),
+        (cnn, np.zeros((12, 8, 8), np.float32), X, r"one class per sample.*float32 of shape \(12, 2, 3\)"),
         (lstm, X, CLASSES, r"sequences of integers.*x is float32 of shape \(12, 2, 3\), y int64.*Take --data text"),
         (transformer, SEQUENCES, SEQUENCES[:, 1:], r"y int64 of shape \(4, 9\)"),
     ],

@@ -201,13 +201,16 @@ def test_an_optimizer_is_whatever_takes_parameters_and_a_rate(optimizer: Any, gr
     [
         (
             optim.Adam(nn.Linear(1, 1).parameters()),
-            r"optimizer is one of class Adam: give the class, optim\.Adam, or partial",
+            r"optimizer is an object of class Adam: give the class, optim\.Adam, or partial",
         ),
         ("adam", r"optimizer: got 'adam'; give a class such as optim\.SGD"),
-        (lambda params: optim.SGD(params, lr=0.1), r"<lambda> takes no rate: write it as a function of \(params, lr\)"),
+        (
+            lambda params: optim.SGD(params, lr=0.1),
+            r"<lambda> takes no learning rate: write it as a function of \(params, lr\)",
+        ),
         (
             lambda params, lr: optim.SGD(params, lr=0.1),
-            r"<lambda>\(params, lr=rate\) makes nothing of the rate: pass lr on",
+            r"<lambda>\(params, lr=rate\) ignores the learning rate: pass lr on",
         ),
         (lambda params, lr, momentum: None, r"<lambda> needs momentum as well: give them by functools\.partial"),
         (lambda params, lr: None, r"<lambda>\(params, lr=rate\) returned None, not an optimizer"),
@@ -225,7 +228,7 @@ def test_notes_say_what_was_decided() -> None:
         "loss: cross_entropy, as the targets are int64",
     )
     (said,) = Problem.of(lambda: nn.Linear(4, 2), F.mse_loss, (X, X[:, :2])).notes
-    assert said == "loss: the sum of the 2 numbers of a sample; for their mean, multiply a rate of SGD by 2"
+    assert said == "loss: the sum over the 2 numbers of a sample; for their mean, multiply SGD's learning rate by 2"
 
 
 def test_a_float64_model_gets_float64_and_integers_stay() -> None:

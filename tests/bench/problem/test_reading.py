@@ -111,9 +111,9 @@ def test_tables_of_pandas_are_read() -> None:
     with pytest.raises(BenchError, match=r"data is a pandas\.\S*DataFrame of shape \(6, 3\) alone: .*\(x, y\)"):
         read(table, "data")
     table["name"] = list("uvwxyz")
-    with pytest.raises(BenchError, match=r"y has dtype \S+, numbers are needed.*return_inverse"):
+    with pytest.raises(BenchError, match=r"y has dtype \S+, but numbers are needed.*return_inverse"):
         read((table[["a"]], table["name"]), "data")
-    with pytest.raises(BenchError, match=r"x has dtype object, numbers are needed. .*x\.astype\(np\.float32\)"):
+    with pytest.raises(BenchError, match=r"x has dtype object, but numbers are needed. .*x\.astype\(np\.float32\)"):
         read((table[["a", "name"]], table["class"]), "data")
     with pytest.raises(BenchError, match=r"y .*([Ff]ill them in|filled in first)"):
         read((table[["a"]], pandas.Series([1, 2, None] * 2, dtype="Int64")), "data")
@@ -193,7 +193,7 @@ def test_a_loader_of_some_samples_is_these_samples() -> None:
     ],
 )
 def test_a_loader_with_a_sampler_of_its_own_is_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(BenchError, match=r"a sampler of its own \(\w+\), .*Give the dataset instead; .*Subset"):
+    with pytest.raises(BenchError, match=r"its own sampler \(\w+\), .*Give the dataset instead; .*Subset"):
         read(DataLoader(TensorDataset(X, Y), **options), "data")
 
 
@@ -210,14 +210,17 @@ NAMES = np.array(["cat", "dog", "cat", "dog", "cat", "dog"])
     [
         ((X, Y, Y), r"data is a tuple of 3 things: give \(x, y\)"),
         ((), r"data is a tuple of 0 things"),
-        ((X, Y[:4]), r"x has shape \(6, 2\) and y \(4,\): axis 0 is that of the samples, and must be equally long"),
+        (
+            (X, Y[:4]),
+            r"x has shape \(6, 2\) and y \(4,\): axis 0 is that of the samples, and must have the same length",
+        ),
         ((X.T, Y), r"x has shape \(2, 6\) and y \(6,\)"),
         ((np.float32(3), Y), r"x has shape \(\) and y \(6,\)"),
         ((3.0, 4.0), r"x has shape \(\) and y \(\)"),
-        ((X, NAMES), r"y has dtype <U3, numbers are needed. .*y = np\.unique\(names, return_inverse=True\)\[1\]"),
-        ((X, NAMES.astype(bytes)), r"y has dtype \|S3, numbers are needed. .*np\.unique"),
+        ((X, NAMES), r"y has dtype <U3, but numbers are needed. .*y = np\.unique\(names, return_inverse=True\)\[1\]"),
+        ((X, NAMES.astype(bytes)), r"y has dtype \|S3, but numbers are needed. .*np\.unique"),
         ((X, NAMES.tolist()), r"y: .*<U3. Give an array of numbers\. .*y = np\.unique"),
-        ((X.astype(object), Y), r"x has dtype object, numbers are needed. .*x\.astype\(np\.float32\)"),
+        ((X.astype(object), Y), r"x has dtype object, but numbers are needed. .*x\.astype\(np\.float32\)"),
         ((X + 1j, Y), r"x has dtype complex64, .*np\.stack\(\[x\.real, x\.imag\], -1\)"),
         ((X.astype("M8[s]"), Y), r"x has dtype datetime64\[s\], .*\(x - x\.min\(\)\) / np\.timedelta64"),
         ((X, Y.astype("m8[s]")), r"y has dtype timedelta64\[s\], .*y / np\.timedelta64"),
@@ -229,12 +232,12 @@ NAMES = np.array(["cat", "dog", "cat", "dog", "cat", "dog"])
         (("a.npy", "b.npy"), "x: .*Give an array of numbers"),
         (
             DataLoader(TensorDataset(X, Y), sampler=SubsetRandomSampler([0, 6])),
-            "the sampler has numbers of samples that there are not: .*it has 6 samples",
+            "the sampler returns numbers of samples that do not exist: .*it has 6 samples",
         ),
         (TensorDataset(X), "its samples have 1 parts: give it two tensors, x and y"),
         (TensorDataset(X, Y, Y), "its samples have 3 parts"),
-        (TensorDataset, r"data is the class TensorDataset: make one first, TensorDataset\(…\)"),
-        (Augmented, r"the class Augmented: make one first"),
+        (TensorDataset, r"data is the class TensorDataset: make an instance, TensorDataset\(…\)"),
+        (Augmented, r"the class Augmented: make an instance"),
         ({"x": X, "y": Y}, r"data is a dict of 'x', 'y': give two of its entries"),
         (X, r"data is a ndarray of shape \(6, 2\) alone: give inputs and targets, \(x, y\)"),
         (tg.tensor(X), r"data is a Tensor of shape \(6, 2\) alone"),

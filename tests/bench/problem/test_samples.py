@@ -226,13 +226,13 @@ def test_numbers_of_another_byte_order_become_the_machines() -> None:
 @pytest.mark.parametrize(
     ("samples", "said"),
     [
-        ([1.0, 2.0, 3.0], r"data: a batch is float32\[2\], it must be a pair"),
-        ([(1.0, 2, 3)] * 3, "data: a batch is a list of 3, it must be a pair of inputs and targets. Let dataset"),
+        ([1.0, 2.0, 3.0], r"data: a batch is float32\[2\], but must be a pair"),
+        ([(1.0, 2, 3)] * 3, "data: a batch is a list of 3, but must be a pair of inputs and targets. Let dataset"),
         ([{"x": 1.0, "y": 2}] * 3, r"data: a batch is \{.*make one in the collate_fn"),
         ([(np.zeros(2), 0), (np.zeros(3), 1)], r"data: default_collate: sample 0 has shape \(2,\), sample 1 .*\(3,\)"),
         ([(1.0, None)] * 3, "data: default_collate: a sample holds a NoneType"),
         ([({"a": 1.0}, 0), ({"b": 1.0}, 0)], "default_collate: sample 1 of the batch has no 'a'"),
-        ([(1.0, "cat")] * 3, "data: the targets of a batch are .'cat', 'cat'.*, they must be a tensor"),
+        ([(1.0, "cat")] * 3, "data: the targets of a batch are .'cat', 'cat'.*, but must be a tensor"),
     ],
 )
 def test_what_makes_no_batch_of_pairs_is_refused(samples: Any, said: str) -> None:
@@ -252,9 +252,7 @@ def test_an_error_of_the_users_dataset_is_the_users() -> None:
     assert not isinstance(caught.value, BenchError)
 
 
-@pytest.mark.parametrize(
-    ("count", "said"), [(0, "holds no samples: a batch size"), (1, "holds 1 sample: a batch size")]
-)
+@pytest.mark.parametrize(("count", "said"), [(0, "has no samples: choosing"), (1, "has 1 sample: choosing")])
 @pytest.mark.parametrize("wrap", [lambda x, y: (x, y), Pairs])
 def test_too_few_samples_are_refused(wrap: Any, count: int, said: str) -> None:
     with pytest.raises(BenchError, match=said):
@@ -262,7 +260,7 @@ def test_too_few_samples_are_refused(wrap: Any, count: int, said: str) -> None:
     if count:
         assert len(Samples.of(wrap(X[:1], Y[:1]), least=1)) == 1
     else:
-        with pytest.raises(BenchError, match="test_data holds no samples: give some, or leave it out"):
+        with pytest.raises(BenchError, match="test_data has no samples: give some, or leave it out"):
             Samples.of(wrap(X[:0], Y[:0]), "test_data", least=1)
 
 

@@ -58,11 +58,11 @@ LABELS = "the labels run from {} to {}, but the model has 3 outputs, for the lab
         (changed(Y, 29, 10**6), LABELS.format(0, 10**6)),
         (
             Y.astype(np.float64),
-            r"needs integer classes as targets, y is float32: .*y\.astype\(np\.int64\)",
+            r"needs integer classes as targets, but y is float32: .*y\.astype\(np\.int64\)",
         ),
         (Y.astype(bool), r"y is bool: .*y\.astype\(np\.int64\)"),
-        (Y[:, None], r"one class for each row of outputs \(30, 3\), y has the shape \(30, 1\): y = y\[:, 0\]"),
-        (np.eye(3, dtype=int)[Y], r"y has the shape \(30, 3\): for one-hot rows, y = y\.argmax\(1\)"),
+        (Y[:, None], r"one class for each row of outputs \(30, 3\), but y has shape \(30, 1\): y = y\[:, 0\]"),
+        (np.eye(3, dtype=int)[Y], r"y has shape \(30, 3\): for one-hot rows, y = y\.argmax\(1\)"),
     ],
 )
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_probabilities_and_a_class_for_each_place_are_targets_of_cross_entropy()
     Problem.of(net, F.cross_entropy, (X, np.full((30, 3), 1 / 3)))
     places = lambda: nn.Sequential(nn.Linear(4, 6), nn.Unflatten(1, (3, 2)))
     (note,) = Problem.of(places, F.cross_entropy, (X, np.stack([Y, Y], 1))).notes
-    assert "the sum of the 2 numbers of a sample" in note
+    assert "the sum over the 2 numbers of a sample" in note
 
 
 @pytest.mark.parametrize(
@@ -188,9 +188,9 @@ def test_what_the_loss_says_of_its_targets_is_said() -> None:
 
 
 def test_a_loss_without_parameters_in_it_is_refused() -> None:
-    with pytest.raises(BenchError, match="the loss <lambda> depends on no parameter"):
+    with pytest.raises(BenchError, match="the loss <lambda> does not depend on any parameter"):
         Problem.of(net, lambda output, target: target * 1.0, (X, REAL))
-    with pytest.raises(BenchError, match="the loss <lambda> depends on no parameter"):
+    with pytest.raises(BenchError, match="the loss <lambda> does not depend on any parameter"):
         Problem.of(net, lambda output, target: (output.detach() ** 2).sum(1), (X, REAL))
 
 
@@ -199,7 +199,7 @@ def test_numbers_that_are_not_finite_in_samples_read_one_by_one_name_the_sample(
     data = {"x": X, "y": REAL[:, None]}
     data[part] = changed(data[part], 17, np.nan)
     bad, good = Pairs(data["x"], data["y"]), (X, REAL[:, None])
-    with pytest.raises(BenchError, match=f"^data has NaN or infinity in {part}, as in sample 17: fill such samples in"):
+    with pytest.raises(BenchError, match=f"^data has NaN or infinity in {part}, as in sample 17: replace such values"):
         Problem.of(lambda: net(1), None, bad, test_data=good)
     with pytest.raises(BenchError, match=f"^test_data has NaN or infinity in {part}, as in sample 17"):
         Problem.of(lambda: net(1), None, good, test_data=bad)

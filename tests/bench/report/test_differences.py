@@ -30,7 +30,7 @@ def test_what_is_held_out_and_the_versions_are_no_other_problem() -> None:
 def test_other_problems_are_named_with_both_values() -> None:
     (text,) = differences([advice(**problem(optimizer="Adam", dtype="float64")), speed_result()])
     assert text == (
-        "these results are of different problems, so that numbers of one say nothing of the other: "
+        "these results are of different problems, so their numbers cannot be compared: "
         "optimizer Adam in advise, SGD in speed; dtype float64 in advise, float32 in speed"
     )
 
@@ -52,7 +52,7 @@ def test_other_machines_are_named_with_both_values() -> None:
         old = machine(blas="openblas", blas_version="1")
         new = {"environment": {**old["environment"], name: value}}
         (text,) = differences([advice(**old), speed_result(**new)])
-        assert text.startswith("these results were measured on different machines or settings")
+        assert text.startswith("these results were measured on different machines or with different settings")
         assert f"{old['environment'][name]} in advise, {value} in speed" in text
 
 

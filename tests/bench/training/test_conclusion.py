@@ -1,4 +1,4 @@
-"""The result, made of what was found so far."""
+"""The result, from what is known so far."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_batch_size_without_a_rate() -> None:
     state.tuned[8] = Tuned(NAN, NAN, {0.1: NAN, 0.2: NAN})
     for stopped in ("", "budget"):
         row = concluded(state, stopped).sizes[0]
-        assert row.reason == "none of the 2 rates that were tried came near the target"
+        assert row.reason == "none of the 2 rates tried came near the target"
         assert row.runs == []
         assert math.isnan(row.rate)
 

@@ -47,7 +47,7 @@ def test_a_line_for_each_batch_size(result: TrainResult) -> None:
 def test_what_follows(result: TrainResult) -> None:
     text = str(result)
     assert f"Critical batch size {result.fit.critical:.3g} (95 %: " in text
-    assert "Noise scale along a training with batches of 32: 32." in text
+    assert "Noise scale along a training run with batches of 32: 32." in text
     assert "The fastest to the target: 32." in text
     assert "45.3 with the noise scale as N." in text  # √(32 · 64)
 
@@ -76,7 +76,7 @@ def test_a_size_that_was_not_run_is_in_no_regime(result: TrainResult) -> None:
 
 
 def test_a_size_without_a_rate_that_works_says_so(result: TrainResult) -> None:
-    reason = "none of the 3 rates that were tried came near the target"
+    reason = "none of the 3 rates tried came near the target"
     rates = dict.fromkeys((0.1, 0.2, 0.4), math.nan)
     row = dataclasses.replace(result.sizes[2], rate=math.nan, rates=rates, runs=[], steps=math.nan, reason=reason)
     text = str(dataclasses.replace(result, sizes=[*result.sizes[:2], row]))

@@ -57,7 +57,7 @@ def test_what_differs_is_named(
     with pytest.raises(BenchError) as caught:
         check_same(result(), problem, settings, first_loss)
     assert message in str(caught.value)
-    assert "begin anew" in str(caught.value)
+    assert "start again" in str(caught.value)
     assert "budget" not in str(caught.value)
 
 

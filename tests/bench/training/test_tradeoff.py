@@ -50,7 +50,7 @@ def test_a_batch_size_that_was_tuned_badly_widens_the_interval() -> None:
         off = np.exp(0.15 * rng.standard_normal(len(SIZES)))
         found = fit_tradeoff({b: [s * o for s in runs] for (b, runs), o in zip(steps.items(), off)})
         covered += within(found.critical_interval, 120)
-        assert "scatter about the curve" in found.reason
+        assert "scatter around the curve" in found.reason
     assert 90 <= covered <= 99
     assert plain == 100
 
@@ -101,7 +101,7 @@ def test_runs_that_did_not_finish_are_left_out_and_said() -> None:
 def test_too_few_batch_sizes_give_no_fit_but_a_reason(steps: dict[int, list[float]]) -> None:
     found = fit_tradeoff(steps)
     assert not found.usable
-    assert found.reason.startswith("no fit: it takes 3 batch sizes")
+    assert found.reason.startswith("no fit: it needs 3 batch sizes")
     assert found.critical_interval == (0.0, None)
     assert math.isnan(found.steps(8))
     assert found.regime(8) == ""
@@ -114,7 +114,7 @@ def test_perfect_scaling_everywhere_leaves_the_critical_batch_size_open_above() 
     assert high is None
     assert found.smin_interval[0] == 0
     assert found.emin == pytest.approx(1e5, rel=0.1)
-    assert "not bounded above: take larger" in found.reason
+    assert "not bounded above: use larger" in found.reason
     assert found.regime(8) == PERFECT
 
 
@@ -125,7 +125,7 @@ def test_a_plateau_everywhere_leaves_it_open_below() -> None:
     assert high is not None
     assert high < 8
     assert found.smin == pytest.approx(500, rel=0.1)
-    assert "not bounded below: take smaller" in found.reason
+    assert "not bounded below: use smaller" in found.reason
     assert found.regime(2048) == PLATEAU
 
 

@@ -319,7 +319,7 @@ def test_a_folder_is_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         train(linear, None, (X, Y), **{**options, "seeds": 2})
     assert file.read_text(encoding="utf-8") == whole.to_json()
     file.write_text("{}", encoding="utf-8")
-    with pytest.raises(BenchError, match=r"cannot be taken up: no result of tinygrad-edu bench.*Move it away"):
+    with pytest.raises(BenchError, match=r"cannot be resumed from: not a result of tinygrad-edu bench.*Move it away"):
         train(linear, None, (X, Y), **options)
 
 

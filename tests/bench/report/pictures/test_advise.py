@@ -1,4 +1,4 @@
-"""The pictures of an advice."""
+"""The figures of an advice."""
 
 import math
 from xml.etree import ElementTree

@@ -1,4 +1,4 @@
-"""The pictures of how fast steps are."""
+"""The figures of the speed of steps."""
 
 import math
 import re

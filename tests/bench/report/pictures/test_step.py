@@ -29,7 +29,7 @@ def test_points_of_a_curve_go_from_end_to_end() -> None:
 
 def test_latency_says_what_a_step_and_a_sample_cost() -> None:
     picture = latency(STEPS)
-    assert "Left of 100 samples" in picture.caption
+    assert "Below 100 samples" in picture.caption
     assert "at least 100 µs" in picture.caption
     assert "adds its 1 µs" in picture.caption
     assert "100 µs at 1, 120 µs at 16, 400 µs at 256, 5 ms at 4096" in picture.alternative

@@ -1,4 +1,4 @@
-"""The pictures of trainings to a target."""
+"""The figures of training to a target."""
 
 import math
 import re
@@ -22,7 +22,7 @@ def test_steps_and_samples_with_three_regimes() -> None:
     svg = picture.svg(wide=True)
     for words in ("steps", "samples", "perfect scaling", "plateau", "80"):
         assert f">{words}<" in svg
-    assert "Far below 80 samples twice the batch needs half the steps" in picture.caption
+    assert "Far below 80 samples, twice the batch needs half the steps" in picture.caption
     assert "To the target: batches of 8: 1,100 steps, 8,800 samples" in picture.alternative
     assert "not reached" not in svg
 
@@ -119,7 +119,7 @@ def test_whether_larger_batches_test_worse_is_said(last: float, said: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("last", "said"), [([0.26, 0.24, 0.25], "test worse here"), ([0.35, 0.2, 0.2], "seeds differ")]
+    ("last", "said"), [([0.26, 0.24, 0.25], "generalize worse here"), ([0.35, 0.2, 0.2], "seeds differ")]
 )
 def test_a_difference_within_that_of_the_seeds_says_nothing(last: list[float], said: str) -> None:
     picture = target.losses([8, 64], [[0.1] * 3, [0.1] * 3], [[0.2, 0.21, 0.19], last])

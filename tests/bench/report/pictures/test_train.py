@@ -1,4 +1,4 @@
-"""The pictures of trainings at many batch sizes."""
+"""The figures of training with many batch sizes."""
 
 import math
 from xml.etree import ElementTree

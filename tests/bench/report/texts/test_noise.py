@@ -1,4 +1,4 @@
-"""The noise scale along a training, as a table."""
+"""The noise scale along a training run, as a table."""
 
 from tinygrad_edu.bench.advice.noise import Checkpoint
 from tinygrad_edu.bench.report.texts.noise import noise_table

@@ -37,7 +37,7 @@ def test_facts() -> None:
         "a step costs, a": "105 µs",
         "each sample adds, b": "0.43 µs",
         "knee, a/b": "244",
-        "memory a sample": "4.88 KiB",
+        "memory per sample": "4.88 KiB",
         "largest that fits": "1.72 M",
     }
 

@@ -15,8 +15,8 @@ def test_the_fastest_size_is_the_headline() -> None:
     assert found.headline == "Batches of 128 reach the target first, in 103 ms"
     what, critical, formula = found.reason
     assert what.startswith(
-        "Trained to a mean loss of 0.1 with 5 seeds; what is told are medians. Learning rate: tuned at each batch "
-        "size; rates are those of optimizer.step(samples=len(batch))"
+        "Trained to a mean loss of 0.1 with 5 seeds; the results are medians. Learning rate: tuned at each batch "
+        "size; rates are for optimizer.step(samples=len(batch))"
     )
     assert "The critical batch size is 75 (95 %: 62–91)" in critical
     assert "twice the fewest steps, 400, and twice the fewest samples, 30,000" in critical
@@ -36,10 +36,10 @@ def test_facts_are_those_of_the_fit() -> None:
 
 def test_what_is_not_known_is_said_with_its_reason() -> None:
     nan = math.nan
-    fit = trade_off(smin=nan, emin=nan, critical=nan, reason="take larger batch sizes")
+    fit = trade_off(smin=nan, emin=nan, critical=nan, reason="use larger batch sizes")
     noise = NoiseAlong(64, 0.1, 0, [], nan, "the samples are coupled")
     found = answer(train_result(fit=fit, noise=noise, predicted=Predicted(nan, nan, 128)))
-    assert found.reason[1] == "The critical batch size is not known: Take larger batch sizes."
+    assert found.reason[1] == "The critical batch size is not known: Use larger batch sizes."
     assert found.reason[2] == "The noise scale is not known: The samples are coupled."
     assert found.facts == {"target loss": "0.1"}
 
