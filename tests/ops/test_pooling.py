@@ -117,7 +117,7 @@ def test_integers_stay_integers_and_half_is_rounded_once() -> None:
             (2,),
             (4, 4),
             tg.ShapeError,
-            r"op expects \(N, C, H, W\) or \(C, H, W\), got \(4, 4\): x\[None\] puts an axis",
+            r"op expects \(N, C, H, W\) or \(C, H, W\), got \(4, 4\): x\[None\] adds a leading axis",
         ),
         ((2,), (1, 1, 1, 4, 4), tg.ShapeError, r"x\.flatten\(0, 1\) makes one axis of two"),
         ((2,), (2, 0, 4, 4), tg.ShapeError, r"of shape \(2, 0, 4, 4\), only the batch axis may be empty"),

@@ -506,7 +506,7 @@ class TestWrong:
                 return -np.log(self.p[np.arange(len(x)), labels] + 1e-7).mean()
 
         report = failed(Guarded(), (X[:, :3], LABELS))
-        assert "an epsilon left out?" in report.findings[0].hint
+        assert "a missing epsilon?" in report.findings[0].hint
         assert gradcheck_layer(Guarded(), (X[:, :3], LABELS), rtol=1e-4).ok
 
     def test_an_update_in_the_backward(self) -> None:
